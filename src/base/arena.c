@@ -1,0 +1,111 @@
+/* arena.c: bump allocation in blocks that double in size, and growable arrays on top of it. */
+#include "base/base.h"
+
+#include <stdlib.h>
+
+typedef struct Block {
+  struct Block *prev;
+  size_t used, cap;
+  _Alignas(16) unsigned char at[];
+} Block;
+
+typedef struct Deferred {
+  struct Deferred *prev;
+  void (*done)(void *);
+  void *arg;
+} Deferred;
+
+struct Arena {
+  Cx *cx;
+  Block *block;
+  Deferred *deferred;
+  size_t bytes;
+};
+
+enum { FIRST_BLOCK = 16 << 10, LARGEST_BLOCK = 4 << 20 };
+
+static void *fail(Arena *a) {
+  if (a && a->cx) cx_out_of_memory(a->cx);
+  return NULL;
+}
+
+Arena *arena_new(Cx *cx) {
+  Arena *a = calloc(1, sizeof *a);
+  if (!a && cx) cx_out_of_memory(cx);
+  if (a) a->cx = cx;
+  return a;
+}
+
+void arena_free(Arena *a) {
+  if (!a) return;
+  while (a->deferred) {
+    Deferred *d = a->deferred;
+    a->deferred = d->prev;
+    d->done(d->arg);
+  }
+  for (Block *b = a->block; b;) {
+    Block *prev = b->prev;
+    free(b);
+    b = prev;
+  }
+  free(a);
+}
+
+/* Large requests get a block of their own; it goes behind the current one, which keeps its room. */
+static Block *add_block(Arena *a, size_t bytes) {
+  size_t next = a->block ? MIN(2 * a->block->cap, (size_t)LARGEST_BLOCK) : (size_t)FIRST_BLOCK;
+  size_t cap = MAX(next, bytes);
+  Block *b = calloc(1, sizeof *b + cap);
+  if (!b) return NULL;
+  b->cap = cap;
+  a->bytes += cap;
+  if (a->block && bytes > next / 2) {
+    b->prev = a->block->prev;
+    a->block->prev = b;
+  } else {
+    b->prev = a->block;
+    a->block = b;
+  }
+  return b;
+}
+
+void *arena_alloc(Arena *a, size_t bytes) {
+  if (bytes > (SIZE_MAX >> 1)) return fail(a);
+  bytes = (bytes + 15) & ~(size_t)15;
+  Block *b = a->block;
+  if (!b || b->cap - b->used < bytes) b = add_block(a, bytes);
+  if (!b) return fail(a);
+  void *p = b->at + b->used;
+  b->used += bytes;
+  return p;
+}
+
+void *arena_alloc_n(Arena *a, size_t size, int64_t n) {
+  size_t bytes;
+  if (n < 0 || __builtin_mul_overflow(size, (size_t)n, &bytes)) return fail(a);
+  return arena_alloc(a, bytes);
+}
+
+void *arena_copy(Arena *a, const void *from, size_t bytes) {
+  void *p = arena_alloc(a, bytes);
+  if (p && bytes) memcpy(p, from, bytes);
+  return p;
+}
+
+void arena_defer(Arena *a, void (*done)(void *), void *arg) {
+  Deferred *d = NEW(a, Deferred);
+  if (!d) return;
+  *d = (Deferred){a->deferred, done, arg};
+  a->deferred = d;
+}
+
+size_t arena_bytes(const Arena *a) { return a->bytes; }
+
+void *vec_grow_(Arena *a, void *at, int32_t n, int32_t *cap, size_t size) {
+  if (*cap > INT32_MAX / 2) return fail(a);
+  int32_t more = *cap ? *cap * 2 : 8;
+  void *p = arena_alloc_n(a, size, more);
+  if (p && n) memcpy(p, at, (size_t)n * size);
+  *cap = more;
+  return p;
+}

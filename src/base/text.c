@@ -1,0 +1,79 @@
+/* text.c: growing text buffers and the printing of numbers that read back exactly. */
+#include "base/base.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+Text text_new(Arena *a) { return (Text){.arena = a}; }
+
+static void reserve(Text *t, size_t more) {
+  if (t->n + more + 1 <= t->cap) return;
+  size_t cap = MAX(t->cap * 2, t->n + more + 1);
+  cap = MAX(cap, (size_t)64);
+  char *at = arena_alloc(t->arena, cap);
+  if (t->n) memcpy(at, t->at, t->n);
+  t->at = at;
+  t->cap = cap;
+}
+
+void text_add_n(Text *t, const char *s, size_t n) {
+  reserve(t, n);
+  memcpy(t->at + t->n, s, n);
+  t->n += n;
+  t->at[t->n] = 0;
+}
+
+void text_add(Text *t, const char *s) { text_add_n(t, s, strlen(s)); }
+
+void text_vfmt(Text *t, const char *fmt, va_list ap) {
+  va_list again;
+  va_copy(again, ap);
+  int n = vsnprintf(NULL, 0, fmt, ap);
+  if (n > 0) {
+    reserve(t, (size_t)n);
+    vsnprintf(t->at + t->n, (size_t)n + 1, fmt, again);
+    t->n += (size_t)n;
+  }
+  va_end(again);
+}
+
+void text_fmt(Text *t, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  text_vfmt(t, fmt, ap);
+  va_end(ap);
+}
+
+const char *text_str(Text *t) { return t->at ? t->at : ""; }
+
+static void add_number(Text *t, const char *digits) {
+  text_add(t, digits);
+  if (!strpbrk(digits, ".en")) text_add(t, ".0");
+}
+
+void text_f64(Text *t, double v) {
+  char buf[40];
+  if (!isfinite(v)) {
+    text_add(t, isnan(v) ? "nan" : v < 0 ? "-inf" : "inf");
+    return;
+  }
+  for (int p = 1; p <= 17; p++) {
+    snprintf(buf, sizeof buf, "%.*g", p, v);
+    if (strtod(buf, NULL) == v) break;
+  }
+  add_number(t, buf);
+}
+
+void text_f32(Text *t, float v) {
+  char buf[40];
+  if (!isfinite(v)) {
+    text_f64(t, (double)v);
+    return;
+  }
+  for (int p = 1; p <= 9; p++) {
+    snprintf(buf, sizeof buf, "%.*g", p, (double)v);
+    if (strtof(buf, NULL) == v) break;
+  }
+  add_number(t, buf);
+}

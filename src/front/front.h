@@ -1,0 +1,58 @@
+/* front.h: from syntax to tensor SSA: names, types, shapes, index notation.
+ *
+ * A Program is what a file (plus the prelude, plus lines typed later) declares. Functions are
+ * instantiated on demand: front_function builds the SSA of a declared function with its signature's
+ * sizes symbolic; front_expr builds a closed expression. Calls are inlined; derivative operators
+ * become vjp/jvp instructions with the differentiated function as body, which pass/expand.c later
+ * replaces by the derivative itself. */
+#ifndef GRADC_FRONT_H
+#define GRADC_FRONT_H
+
+#include "base/diag.h"
+#include "front/ast.h"
+#include "ir/build.h"
+
+typedef struct Program Program;
+
+/* A program that knows the prelude and nothing else. Also fills cx->rules. */
+Program *front_new(Cx *cx);
+/* Parses and declares all of a source (a file, or a line with declarations); a redeclaration
+ * replaces. Problems become diagnostics. */
+void front_declare(Program *p, const Node *file);
+/* Checks every declared function of the user's whose signature is complete (all types given), and
+ * all params and consts. */
+void front_check(Program *p);
+
+typedef struct ParamInfo {
+  Name name;
+  DType type;
+  Shape shape;      /* of numbers or named sizes */
+  const Node *init; /* NULL: zeros */
+  Span span;
+} ParamInfo;
+int front_param_count(const Program *p);
+const ParamInfo *front_param(Program *p, int i); /* in order of declaration; NULL after an error in it */
+/* A function without inputs whose only output is the initial value of param i (numbers for all
+ * sizes needed), drawn with the seed. NULL after an error. */
+Fn *front_param_init(Program *p, int i, int64_t seed);
+
+int front_fn_count(const Program *p); /* functions declared by the user's sources */
+const Node *front_fn_node(const Program *p, int i);
+const Node *front_fn_find(const Program *p, Name name); /* the user's or the prelude's; NULL: none */
+
+/* The SSA of a declared function whose arguments all have types: inputs are its arguments, then the
+ * params it uses (ROLE_PARAM); outputs its result, or the parts of a tuple. NULL after an error. */
+Fn *front_function(Program *p, Name name);
+/* As above with the argument types given by the caller: for functions without annotations and for
+ * sizes already known. */
+Fn *front_instance(Program *p, Name name, const DType *types, const Shape *shapes, int n);
+/* The SSA of an expression without free variables: inputs are the params it uses. */
+Fn *front_expr(Program *p, const Node *expr);
+
+/* Calls a declared or prelude function from a builder in the middle of other work (the training
+ * step calls the optimiser so). args are values of b. Returns how many results were written into
+ * out (at most max), 0 after an error. Named arguments by nonzero names[i]; the first unnamed ones are positional. */
+int front_call(Program *p, Builder *b, Name name, const Val *args, const Name *names, int n, Val *out, int max,
+               Span at);
+
+#endif

@@ -1,0 +1,203 @@
+/* ir.h: the tensor SSA, what a gradc program is between the parser and the loops.
+ *
+ * The laws (verify.c checks them):
+ *  1 a function is an array of instructions; operands have smaller numbers
+ *  2 one result per instruction, with element type and shape (instructions with bodies have
+ *    several results, each taken out by a `part`)
+ *  3 no mutation, views or aliases; storage does not exist here
+ *  4 broadcasting is an instruction (view); operands of a MAP have equal shapes
+ *  5 only the builder (build.h) makes instructions; it checks shapes, folds constants and
+ *    identities, and gives equal instructions the same number
+ *  6 in a contraction every label is in at least two of (a, b, out), once each */
+#ifndef GRADC_IR_H
+#define GRADC_IR_H
+
+#include "base/base.h"
+#include "ir/size.h"
+
+/* ---- element types ---------------------------------------------------------------------------- */
+typedef enum TypeClass { CLASS_BOOL, CLASS_INT, CLASS_FLOAT } TypeClass;
+typedef enum DType {
+#define DTYPE(name, word, ctype, bytes, class) T_##name,
+#include "ir/types.def"
+#undef DTYPE
+  DTYPE_COUNT,
+  T_BUNDLE = DTYPE_COUNT /* the results of an instruction with a body; only `part` reads it */
+} DType;
+typedef struct TypeInfo {
+  const char *word;
+  int bytes;
+  TypeClass class;
+} TypeInfo;
+extern const TypeInfo type_info[DTYPE_COUNT];
+static inline bool type_is_float(DType t) { return t == T_F32 || t == T_F64; }
+static inline bool type_is_int(DType t) { return t == T_U8 || t == T_I32 || t == T_I64; }
+bool type_find(const char *word, DType *out);
+
+/* ---- operators -------------------------------------------------------------------------------- */
+typedef enum OpKind { KIND_MAP, KIND_FOLD, KIND_MOVE, KIND_DOT, KIND_LOOP, KIND_LEAF } OpKind;
+
+typedef enum Typing {
+  TY_NUM,       /* integer or float operands of one type, result the same */
+  TY_FLOAT,     /* floats only */
+  TY_INT,       /* integers only */
+  TY_ORD,       /* bool, integer or float of one type, result the same */
+  TY_COMPARE,   /* any one type, result bool */
+  TY_LOGIC,     /* bool */
+  TY_SELECT,    /* (bool, t, t) -> t */
+  TY_CAST,      /* t -> the instruction's type */
+  TY_SAME,      /* any t -> t */
+  TY_BITS,      /* f32 -> i32, f64 -> i64 */
+  TY_FROM_BITS, /* i32 -> f32, i64 -> f64 */
+} Typing;
+
+typedef enum Op {
+#define MAP(name, ...)  OP_##name,
+#define FOLD(name, ...) OP_##name,
+#define MOVE(name, ...) OP_##name,
+#define DOT(name, ...)  OP_##name,
+#define LOOP(name, ...) OP_##name,
+#define LEAF(name, ...) OP_##name,
+#include "ir/ops.def"
+#undef MAP
+#undef FOLD
+#undef MOVE
+#undef DOT
+#undef LOOP
+#undef LEAF
+  OP_COUNT
+} Op;
+
+#define LINEAR_CAST "cast" /* the partial of cast: dy cast back to the operand's type */
+
+typedef struct OpInfo {
+  const char *name;
+  OpKind kind;
+  int arity; /* MAP: 1..3; FOLD, view, reshape: 1; contract: 2; others: varies, -1 */
+  Typing typing;
+  const char *symbol;     /* "" for a function call */
+  const char *partial[3]; /* MAP: one per operand; FOLD: [0]; NULL where there is none */
+  const char *value;      /* MAP, FOLD: the C text of its value on floats, for documentation */
+  const char *doc;
+} OpInfo;
+extern const OpInfo op_info[OP_COUNT];
+bool op_find(const char *name, Op *out);
+static inline OpKind op_kind(Op op) { return op_info[op].kind; }
+
+/* ---- shapes ----------------------------------------------------------------------------------- */
+enum { IR_MAX_RANK = 12 };
+typedef struct Shape {
+  int32_t rank;
+  Dim dim[IR_MAX_RANK];
+} Shape;
+bool shape_eq(const Shape *a, const Shape *b);
+Dim shape_count(Cx *cx, const Shape *s); /* product of the extents */
+bool shape_is_numbers(const Shape *s);
+void shape_print(Cx *cx, const Shape *s, Text *out);            /* "[N, 64]" */
+void type_print(Cx *cx, DType t, const Shape *s, Text *out);    /* "f32[N, 64]", "f32" */
+const char *type_text(Cx *cx, DType t, const Shape *s);         /* the same, in the context's arena */
+
+/* ---- attributes -------------------------------------------------------------------------------- */
+/* One dimension of a view's operand is read at (off + sum_k coef_k * i_label_k) / den. */
+typedef struct ViewTerm {
+  int32_t label; /* axis of the result */
+  Dim coef;
+} ViewTerm;
+typedef struct ViewDim {
+  Dim off;
+  int64_t den; /* >= 1; where it doesn't divide, the element is 0 */
+  int32_t n;
+  const ViewTerm *term; /* ascending labels, no coefficient 0 */
+} ViewDim;
+typedef struct View {
+  int32_t rank;       /* of the operand */
+  const ViewDim *dim; /* one per operand dimension */
+  bool exact;         /* every index is known to be inside and divisible: no element is a fill */
+} View;
+
+typedef struct Contract { /* labels are 0..nlabels-1; each at most once per tensor */
+  int32_t nlabels;
+  uint8_t a[IR_MAX_RANK], b[IR_MAX_RANK], out[IR_MAX_RANK]; /* one per dimension */
+} Contract;
+
+typedef struct Gather {
+  int32_t naxes;            /* operands of gather: a, then one index tensor (i32/i64, equal shapes) */
+  int32_t axis[IR_MAX_RANK]; /* per axis, ascending.  Result: shape of the indices, then the other axes */
+  Shape full;               /* scatter: shape of the result */
+} Gather;
+
+typedef struct Fn Fn;
+typedef struct Body { /* of vjp and jvp */
+  Fn *fn;
+  uint64_t *wrt; /* bit i set: with respect to input i */
+  int32_t nwrt;  /* how many bits are set */
+  int32_t nparts;
+} Body;
+
+/* ---- instructions and functions ---------------------------------------------------------------- */
+typedef int32_t Val; /* number of an instruction; 0 is "no value" */
+
+typedef struct Ins {
+  uint8_t op;   /* Op */
+  uint8_t type; /* DType of the result */
+  uint16_t nargs;
+  int32_t hash_next; /* builder's */
+  Val *arg;
+  Shape shape;
+  union {
+    double f;           /* const of a float type */
+    int64_t i;          /* const of other types; arg: number of the input; part: number of the result */
+    Dim size;           /* size */
+    uint32_t axes;      /* FOLD: bit set of folded axes */
+    const View *view;
+    const Contract *contract;
+    const Gather *gather; /* gather, scatter */
+    const Body *body;     /* vjp, jvp */
+  } u;
+  Span span; /* the source this came from */
+  Name hint; /* the name the source gave the value, or NULL; d_x for an adjoint, t_x for a tangent */
+} Ins;
+
+typedef enum InputRole { ROLE_ARG, ROLE_PARAM, ROLE_STATE, ROLE_SEED } InputRole;
+typedef struct Input {
+  Name name;
+  DType type;
+  Shape shape;
+  InputRole role;
+  Span span;
+  Val val;
+} Input;
+typedef struct Output {
+  Name name; /* may be NULL */
+  Val val;
+  int32_t alias; /* number of the input whose storage the caller passes for it as well, or -1 */
+} Output;
+
+struct Fn {
+  Cx *cx;
+  Name name;
+  Span span;
+  Vec(Ins) ins; /* ins.at[0] is OP_none */
+  Vec(Input) in;
+  Vec(Output) out;
+};
+
+static inline const Ins *fn_ins(const Fn *f, Val v) { return &f->ins.at[v]; }
+static inline bool ins_is_const(const Ins *i) { return i->op == OP_const; }
+double ins_const_value(const Ins *i); /* of OP_const, whatever its type */
+bool ins_is_splat(const Ins *i, double value); /* const with that value at any shape */
+int fn_input(const Fn *f, Name name); /* number of the input, or -1 */
+
+/* ---- helpers named in ops.def -------------------------------------------------------------------- */
+#define IR_INT_MIN INT64_MIN /* narrowed to the type by who uses it */
+#define IR_INT_MAX INT64_MAX
+
+/* ---- other files of the layer -------------------------------------------------------------------- */
+/* verify.c: checks the laws; NULL when they hold, else what is wrong (in the context's arena). */
+const char *ir_verify(const Fn *f);
+/* dump.c: the plain numbered form for people and goldens: "%7 f32[N, 64] = mul %3 %5". */
+void ir_dump(const Fn *f, Text *out);
+/* print.c: the function as .nn source that parses back to the same function. */
+void ir_print_nn(const Fn *f, Text *out);
+
+#endif

@@ -1,0 +1,50 @@
+/* size.h: extents. A Dim is either a plain number or an expression over named sizes (N, 2*H + 1,
+ * floor((W - 3)/2) + 1), interned so that equal expressions are equal Dims.
+ *
+ * Expressions are polynomials with integer coefficients over atoms; an atom is a named size or a
+ * floor division that did not come out even. Normal form makes equality a comparison of handles. */
+#ifndef GRADC_SIZE_H
+#define GRADC_SIZE_H
+
+#include "base/base.h"
+
+typedef int64_t Dim; /* |d| < DIM_SYMBOLIC: a number; otherwise a handle into the context's table */
+#define DIM_SYMBOLIC ((int64_t)1 << 60)
+#define DIM_MAX_NUMBER (((int64_t)1 << 48) - 1) /* the largest extent, and product of extents, allowed */
+
+static inline bool dim_is_number(Dim d) { return d < DIM_SYMBOLIC; }
+
+Dim dim_named(Cx *cx, Name name); /* the size called `name` */
+Dim dim_add(Cx *cx, Dim a, Dim b);
+Dim dim_sub(Cx *cx, Dim a, Dim b);
+Dim dim_mul(Cx *cx, Dim a, Dim b);
+Dim dim_floor_div(Cx *cx, Dim a, int64_t by); /* by > 0 */
+/* Exact quotient a / b when b divides a as polynomials; false otherwise. */
+bool dim_divides(Cx *cx, Dim a, Dim b, Dim *quotient);
+
+/* What is known of a <= b for all sizes >= 1: 1 always, 0 never, -1 depends (or not provable). */
+int dim_le(Cx *cx, Dim a, Dim b);
+
+/* Solves e == value for the one unbound name in e when e is linear in it: used to bind sizes from
+ * argument shapes. */
+typedef struct SizeBinding {
+  Name name;
+  Dim value;
+} SizeBinding;
+typedef struct SizeBindings {
+  Vec(SizeBinding) list;
+} SizeBindings;
+bool size_lookup(const SizeBindings *b, Name name, Dim *out);
+void size_bind(Arena *a, SizeBindings *b, Name name, Dim value);
+/* d with every bound name replaced; unbound names stay. */
+Dim dim_subst(Cx *cx, Dim d, const SizeBindings *b);
+/* Unifies the declared extent d (may have one unbound name, linearly) with the actual one.
+ * Returns false where they can't be equal or where d can't be solved. */
+bool dim_unify(Cx *cx, Arena *a, Dim declared, Dim actual, SizeBindings *b);
+/* The names that occur in d are added to out (each once). */
+void dim_names(Cx *cx, Dim d, Arena *a, SizeBindings *out);
+
+void dim_print(Cx *cx, Dim d, Text *out); /* as .nn: "2*N + 1", "(W - 3)//2 + 1" */
+SizeTable *size_table_new(Cx *cx);
+
+#endif

@@ -1,0 +1,38 @@
+/* pass.h: SSA -> SSA. Every pass takes a finished function and returns a new one; NULL after a
+ * diagnostic was recorded. Each states what it needs, keeps and breaks. */
+#ifndef GRADC_PASS_H
+#define GRADC_PASS_H
+
+#include "base/diag.h"
+#include "ir/build.h"
+
+/* expand.c: replaces every vjp and jvp, innermost first, by the derivative it stands for.
+ * needs: nothing   breaks: nothing   after it: no LOOP-kind derivative instruction is left */
+Fn *pass_expand(const Fn *f);
+
+/* adjoint.c: values of f's outputs, then the adjoints of the wrt inputs. Inputs: those of f, then a
+ * cotangent (ROLE_SEED) per float output. */
+Fn *pass_adjoint(const Fn *f, const bool *wrt);
+/* tangent.c: values of f's outputs, then the tangents of its float outputs. Inputs: those of f,
+ * then a tangent (ROLE_SEED) per wrt input. */
+Fn *pass_tangent(const Fn *f, const bool *wrt);
+/* The gradient of f's only output, a float scalar, with respect to the wrt inputs: outputs are the
+ * value (with_value) and one gradient per wrt input, named d_NAME. E0402/E0403 when it isn't so. */
+Fn *pass_gradient(const Fn *f, const bool *wrt, bool with_value);
+
+/* simplify.c: algebra on values, to a fixed point.
+ * keeps: the evaluator's values up to rounding   breaks: nothing */
+Fn *pass_simplify(const Fn *f);
+
+/* sizes.c: every named size replaced by its number; recomputes exactness of views and reports
+ * E05xx where a read would leave its tensor. */
+Fn *pass_bind_sizes(const Fn *f, const SizeBindings *sizes);
+
+/* retype.c: all f32 become f64 (for checks in double precision). */
+Fn *pass_to_f64(const Fn *f);
+
+/* transpose.c: the adjoint of one MOVE or DOT instruction: what operand i gets for cotangent dy of
+ * instruction `in`, whose operands in b are args. */
+Val transpose_ins(Builder *b, const Ins *in, const Val *args, int i, Val dy);
+
+#endif
