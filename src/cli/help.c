@@ -6,7 +6,7 @@ enum { HELP_COLUMN = 28, HELP_WIDTH = 80 };
 /* Writes text from the current column `at` on, broken at HELP_WIDTH and indented to HELP_COLUMN. */
 static void wrapped(FILE *out, const char *text, int at) {
   int col = at;
-  if (col >= HELP_COLUMN) {
+  if (col > HELP_COLUMN - 2) {
     fputc('\n', out);
     col = 0;
   }
@@ -37,7 +37,7 @@ static void help_options(const CommandInfo *c, FILE *out) {
       int n = o->letter ? fprintf(out, "  -%c, --%s", o->letter, o->name)
                         : fprintf(out, "      --%s", o->name);
       if (*o->arg) n += fprintf(out, "=%s", o->arg);
-      wrapped(out, o->help, n + 1);
+      wrapped(out, o->help, n);
     }
 }
 
@@ -53,7 +53,7 @@ void help_overview(FILE *out) {
   for (int i = 0; i < command_count; i++) {
     const CommandInfo *c = &command_info[i];
     int n = fprintf(out, "  %s %s", c->name, c->operands);
-    wrapped(out, c->title, n + 1);
+    wrapped(out, c->title, n);
   }
   help_options(NULL, out);
   fputs("\nExit status:\n", out);
