@@ -35,6 +35,11 @@ def read_idx(path):
     return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(shape)
 
 
+def read_images(path):
+    images = read_idx(path)
+    return images.reshape(len(images), -1)
+
+
 def read_weights(path):
     """The parameters in a .npz or .safetensors file, in float64."""
     if path.endswith(".npz"):
@@ -114,7 +119,7 @@ def main():
     a.add_argument("--tolerance", type=float, default=1e-4)
     o = a.parse_args()
 
-    x, label = read_idx(o.images), read_idx(o.labels).astype(np.int64)
+    x, label = read_images(o.images), read_idx(o.labels).astype(np.int64)
     p = read_weights(o.load)
     m = {k: np.zeros_like(v) for k, v in p.items()}
     order = np.loadtxt(o.order, dtype=np.int64) if o.order else None
@@ -133,7 +138,7 @@ def main():
         entry = {"epoch": epoch + 1, "loss": losses[-1]}
         if o.val_images:
             val_label = read_idx(o.val_labels).astype(np.int64)
-            entry["val_accuracy"] = float(accuracy(p, read_idx(o.val_images), val_label))
+            entry["val_accuracy"] = float(accuracy(p, read_images(o.val_images), val_label))
         print(json.dumps(entry), flush=True)
 
     good = True
