@@ -1,0 +1,201 @@
+/* loop.h: the loop form, where storage first exists. A LoopProgram is a list of kernels over
+ * buffers; a kernel is a tree of loops, register definitions and stores. Everything that makes code
+ * fast or exact is decided before it is printed: vector widths, tails, accumulators, the order of
+ * every sum, every fused multiply-add. The printers (LLVM, C) only spell it.
+ *
+ *   Fn --lower.c--> kernels (fuse.c decides which values get storage; contract.c makes the tiles
+ *   of contractions) --memplan.c--> one workspace --> back/
+ */
+#ifndef GRADC_LOOP_H
+#define GRADC_LOOP_H
+
+#include "base/base.h"
+#include "ir/ir.h"
+
+typedef int32_t Ex;  /* number of an expression node of the kernel; 0: none */
+typedef int32_t Var; /* number of a loop variable of the kernel */
+typedef int32_t Reg; /* number of a register of the kernel */
+typedef int32_t Buf; /* number of a buffer of the program */
+
+/* ---- the machine compiled for ---------------------------------------------------------------- */
+typedef struct Target {
+  const char *cpu;      /* LLVM's name; NULL: the host */
+  const char *features; /* LLVM's list; NULL: the host's */
+  int vector_bytes;     /* 64 AVX-512, 32 AVX2, 16 SSE/NEON, 0: scalars only */
+  int vector_regs;      /* 32, 16 */
+  bool fma;             /* has fused multiply-add in hardware */
+  int64_t l1, l2, l3;   /* data cache bytes of one core (l3: its share) */
+  int threads;          /* workers the program may be run with: sizes per-worker buffers */
+} Target;
+Target target_host(void); /* target.c */
+static inline int target_lanes(const Target *t, DType type) {
+  int bytes = type == T_BOOL ? 4 : type_info[type].bytes;
+  return t->vector_bytes > bytes ? t->vector_bytes / bytes : 1;
+}
+
+/* ---- buffers ------------------------------------------------------------------------------------ */
+typedef enum BufKind {
+  BUF_INPUT,  /* slot: number of the function's input */
+  BUF_OUTPUT, /* slot: number of the function's output */
+  BUF_TEMP,   /* in the workspace at offset */
+  BUF_LOCAL   /* in the workspace, one copy per worker: offset + worker * stride */
+} BufKind;
+typedef struct Buffer {
+  Name name;
+  BufKind kind;
+  DType type;
+  int32_t slot;
+  Dim count;      /* elements */
+  Dim offset;     /* bytes from the workspace's start, a multiple of 64; set by memplan.c */
+  int64_t stride; /* BUF_LOCAL: bytes between two workers' copies */
+  int32_t first, last; /* kernels that touch it */
+  Buf same_as;    /* output that is updated in place in this input's storage, or -1 */
+} Buffer;
+
+/* ---- affine indices, in elements: off + sum coef * var ------------------------------------------- */
+typedef struct IxTerm {
+  Var var;
+  Dim coef;
+} IxTerm;
+typedef struct Ix {
+  int32_t n;
+  const IxTerm *term; /* ascending vars */
+  Dim off;
+} Ix;
+
+/* ---- expressions: trees; what is used twice is a register ------------------------------------------- */
+typedef enum ExKind {
+  EX_IMM,    /* u.f (float types) or u.i; at any lanes */
+  EX_SIZE,   /* u.ix.off as a number of the node's type */
+  EX_INDEX,  /* u.ix as an integer; lane l adds l * lane_stride */
+  EX_REG,    /* u.reg */
+  EX_LOAD,   /* buffer element ix + lane * lane_stride (+ dyn) where mask holds, else 0 */
+  EX_MAP,    /* u.op on arg[] (same lanes); cast: arg's type -> the node's type */
+  EX_SPLAT,  /* scalar arg[0] in every lane */
+  EX_ACTIVE, /* bool: lane < u.ix (a count) */
+  EX_REDUCE  /* vector arg[0] -> scalar by u.op (add, mul, min, max): the upper half onto the lower, repeated */
+} ExKind;
+typedef struct ExNode {
+  uint8_t kind;  /* ExKind */
+  uint8_t type;  /* DType; bool vectors are masks */
+  uint16_t lanes; /* 1: scalar */
+  Op op;
+  Ex arg[3];
+  Buf buf;
+  Ix ix;
+  Dim lane_stride; /* 1: contiguous; 0 never (that is a splat of a scalar load) */
+  Ex dyn;          /* LOAD: further element offset (i32 or i64, same lanes), 0: none */
+  Ex mask;         /* LOAD: bool of the same lanes, 0: all */
+  union {
+    double f;
+    int64_t i;
+    Reg reg;
+  } u;
+} ExNode;
+
+/* Operators a printer must know (everything else was expanded by vmath): add sub mul div idiv mod
+ * (ints) neg abs fma min max floor ceil round copysign sqrt, the comparisons, and or not, select,
+ * cast, bits, from_bits, bitand bitor bitxor shl shr ushr.
+ *   max(a, b) is a where a > b or a is NaN, else b; min likewise with <.
+ *   fma without hardware support is the C library's. Floats are never reassociated or contracted. */
+bool loop_machine_op(Op op, DType operand);
+
+/* ---- statements ---------------------------------------------------------------------------------------- */
+typedef struct Stmt Stmt;
+typedef struct Block {
+  Vec(Stmt *) at;
+} Block;
+typedef enum ForKind { FOR_SERIAL, FOR_PARALLEL, FOR_UNROLL } ForKind;
+typedef enum StmtKind { ST_FOR, ST_LET, ST_SET, ST_STORE, ST_IF } StmtKind;
+struct Stmt {
+  StmtKind kind;
+  union {
+    struct {
+      ForKind kind;
+      Var var;
+      Ix lo, hi; /* lo <= var < hi, by step */
+      int64_t step;
+      Block body;
+    } loop; /* FOR_PARALLEL: only as the single top-level statement of a kernel */
+    struct {
+      Reg reg;
+      Ex value;
+    } set; /* LET defines the register here (its scope: the rest of this block); SET changes it */
+    struct {
+      Buf buf;
+      Ix ix;
+      Dim lane_stride;
+      Ex dyn, mask, value;
+      bool add; /* element += value, scalars only (scatter) */
+    } store;
+    struct {
+      Ex cond; /* scalar bool */
+      Block then, other;
+    } cond;
+  } u;
+};
+
+typedef struct RegInfo {
+  DType type;
+  int32_t lanes;
+  Name name; /* hint, may be NULL */
+} RegInfo;
+
+typedef struct Kernel {
+  Name name;       /* after the value it makes */
+  Span span;       /* of the source it stems from */
+  Vec(ExNode) ex;  /* [0] unused */
+  Vec(RegInfo) reg;
+  Vec(Name) var;
+  Vec(Buf) uses;   /* buffers it reads or writes, each once */
+  Block body;
+  bool parallel;   /* body is one FOR_PARALLEL whose iterations may run in any order, on any worker */
+  double flops;    /* arithmetic of one run, for scheduling and bench */
+  double bytes;    /* memory touched */
+} Kernel;
+
+typedef struct LoopProgram {
+  Cx *cx;
+  Name name;
+  const Fn *fn;
+  Target target;
+  Vec(Buffer) buf;
+  Vec(Kernel *) kernel; /* run in this order */
+  Dim workspace;        /* bytes, for target.threads workers; alignment 64 */
+} LoopProgram;
+
+/* needs: no vjp/jvp (pass_expand) and, for the LLVM printer, numbers for all sizes */
+LoopProgram *loop_lower(const Fn *f, const Target *t);
+void loop_dump(LoopProgram *p, Text *out);
+const char *loop_verify(const LoopProgram *p); /* NULL: well formed */
+double fn_flops(const Fn *f);                  /* multiply and add are two; elementwise operators one each */
+
+/* ---- making kernels (kernel.c): small constructors the lowering and the contraction engine share ------- */
+typedef struct KernelMaker {
+  LoopProgram *p;
+  Kernel *k;
+  Block *at; /* where statements go */
+} KernelMaker;
+Ex ex_imm_f(KernelMaker *m, DType t, int lanes, double v);
+Ex ex_imm_i(KernelMaker *m, DType t, int lanes, int64_t v);
+Ex ex_reg(KernelMaker *m, Reg r);
+Ex ex_index(KernelMaker *m, DType t, int lanes, Ix ix, Dim lane_stride);
+Ex ex_load(KernelMaker *m, Buf b, Ix ix, int lanes, Dim lane_stride, Ex dyn, Ex mask);
+Ex ex_map(KernelMaker *m, Op op, DType result, const Ex *arg, int n);
+Ex ex_splat(KernelMaker *m, Ex scalar, int lanes); /* returns it unchanged for lanes == 1 */
+Ex ex_active(KernelMaker *m, int lanes, Ix count);
+Ex ex_reduce(KernelMaker *m, Op op, Ex vector);
+Var var_new(KernelMaker *m, const char *name);
+Reg st_let(KernelMaker *m, Ex value, Name hint);
+void st_set(KernelMaker *m, Reg r, Ex value);
+void st_store(KernelMaker *m, Buf b, Ix ix, Dim lane_stride, Ex dyn, Ex mask, Ex value, bool add);
+/* Opens a loop; statements go into its body until st_end. */
+Stmt *st_for(KernelMaker *m, ForKind kind, Var v, Ix lo, Ix hi, int64_t step);
+Block *st_enter(KernelMaker *m, Block *inner); /* returns the outer block, to be given back to st_leave */
+void st_leave(KernelMaker *m, Block *outer);
+Ix ix_number(Dim d);
+Ix ix_add_term(KernelMaker *m, Ix ix, Var v, Dim coef);
+Ix ix_plus(KernelMaker *m, Ix a, Ix b);
+Ix ix_scale(KernelMaker *m, Ix a, Dim by);
+
+#endif
