@@ -141,7 +141,7 @@ def wave(*shape):
 def threefry(k0, k1, c0, c1):
     """Threefry-2x32, 20 rounds, on unsigned arrays."""
     m = 0xFFFFFFFF
-    c0, c1 = (np.asarray(c, np.uint64) for c in (c0, c1))
+    c0, c1 = np.broadcast_arrays(np.asarray(c0, np.uint64), np.asarray(c1, np.uint64))
     ks = [k0 & m, k1 & m, (k0 ^ k1 ^ 0x1BD11BDA) & m]
     x0, x1 = (c0 + ks[0]) & m, (c1 + ks[1]) & m
     turns = [13, 15, 26, 6, 17, 29, 16, 24]
@@ -149,7 +149,7 @@ def threefry(k0, k1, c0, c1):
         t = turns[r % 8]
         x0 = (x0 + x1) & m
         x1 = ((x1 << t) | (x1 >> (32 - t))) & m
-        x1 ^= x0
+        x1 = x1 ^ x0
         if r % 4 == 3:
             k = r // 4 + 1
             x0, x1 = (x0 + ks[k % 3]) & m, (x1 + ks[(k + 1) % 3] + k) & m
