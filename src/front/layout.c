@@ -109,6 +109,7 @@ static void close_bracket(TokenList *toks, Stack *open, int32_t at) {
   open->n = i;
 }
 
+/* Returns whether a ( or [ is still open at the end. */
 static bool match_brackets(Cx *cx, TokenList *toks) {
   Stack open = {0};
   for (int32_t i = 0; i < toks->n; i++) {
@@ -120,7 +121,9 @@ static bool match_brackets(Cx *cx, TokenList *toks) {
     else if (is_closer(t->kind))
       close_bracket(toks, &open, i);
   }
-  return open.n > 0;
+  bool inside = false;
+  for (int32_t i = 0; i < open.n; i++) inside |= toks->at[open.at[i]].kind != TOK_LBRACE;
+  return inside;
 }
 
 /* Where each token stands. A ( or [ that is never closed holds nothing, so that the lines after it
@@ -170,8 +173,9 @@ static void settle_words(TokenList *toks) {
 
 TokenList tokens_read(Cx *cx, int32_t source, bool *open) {
   TokenList toks = read_all(cx, source);
-  *open = match_brackets(cx, &toks);
+  bool inside = match_brackets(cx, &toks);
   place_tokens(cx, &toks);
+  *open = inside || toks.at[toks.n - 1].closes > 0;
   settle_words(&toks);
   return toks;
 }

@@ -79,8 +79,9 @@ int lex_int(Lexer *lx, const char *text, int n) {
       over |= __builtin_mul_overflow(v, (uint64_t)base, &v) ||
               __builtin_add_overflow(v, (uint64_t)digit_value(text[i]), &v);
   const uint64_t limit = (uint64_t)INT64_MAX + 1;
-  lx->tok.u.i = over || v >= limit ? INT64_MIN : (int64_t)v;
-  if (over || v > limit || (v == limit && base == 16))
+  over |= v > limit || (v == limit && base == 16);
+  lx->tok.u.i = over ? INT64_MAX : v == limit ? INT64_MIN : (int64_t)v;
+  if (over)
     return lex_trouble(lx, TOK_INT, E0104, "write a float, such as 1e20, if an approximate value will do",
                        "the integer is larger than 9223372036854775807, the largest i64");
   return TOK_INT;
@@ -121,13 +122,15 @@ static int utf8_bytes(const char *s, int n) {
   return m;
 }
 
+static const char unknown_escape[] = "unknown escape in the string";
+
+/* What is between the quotes; a backslash is never the last of it. */
 static const char *bad_string(const char *s, int n) {
   for (int i = 0; i < n;) {
     int m = utf8_bytes(s + i, n - i);
     if (!m) return "the string is not UTF-8 text";
     if (s[i] == 0) return "the string has a NUL byte in it";
-    if (s[i] == '\\' && !(i + 1 < n && strchr("nt\"\\", s[i + 1])))
-      return "unknown escape in the string";
+    if (s[i] == '\\' && !strchr("nt\"\\", s[i + 1])) return unknown_escape;
     i += s[i] == '\\' ? 2 : m;
   }
   return NULL;
@@ -140,7 +143,8 @@ int lex_string(Lexer *lx, const char *text, int n, bool closed) {
                        "the string is never closed");
   const char *why = bad_string(text + 1, n - 2);
   if (why)
-    return lex_trouble(lx, TOK_STRING, E0102, "the escapes are \\n, \\t, \\\" and \\\\", "%s", why);
+    return lex_trouble(lx, TOK_STRING, E0102,
+                       why == unknown_escape ? "the escapes are \\n, \\t, \\\" and \\\\" : NULL, "%s", why);
   char *out = arena_alloc(lx->cx->arena, (size_t)n);
   size_t m = 0;
   for (int i = 1; i < n - 1; i++) {

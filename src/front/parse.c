@@ -24,12 +24,14 @@ NodeList parse_list(Parser *p, NodeList before, Node *item) {
   return before;
 }
 
-/* A tree that grows too high is replaced by an error, which is not high. */
+/* An expression that grows too high is replaced by an error, which is not high. Declarations and
+ * statements, which come before the expressions in ast.def, add a few levels at most. */
 Node *parse_node(Parser *p, NodeKind kind, Span span, Name name, int nkids, Node *const *kids) {
   Node *n = ast_new(p->cx, kind, span, name, nkids, kids);
-  if (n->height <= HEIGHT_MAX) return n;
-  if (!p->skipping)
+  if (n->height <= HEIGHT_MAX || kind < NODE_NAME) return n;
+  if (!p->broken && !p->skipping)
     parse_complain(p, E0801, span, "this expression is more than %d operations high", HEIGHT_MAX);
+  p->broken = true;
   return ast_new(p->cx, NODE_ERROR, span, NULL, 0, NULL);
 }
 
@@ -188,6 +190,8 @@ static void feed(Parser *p, Token t) {
   }
   /* The token that is wrong may be the one to go on after. */
   if (p->skipping && ends_statement(p, &t)) p->skipping = false;
+  if (p->broken && p->skipping) push(p, &t, TOK_NN_error);
+  p->broken = false;
   if (p->skipping) return;
   if (t.kind == TOK_SEP) statement_begins(p, p->at, t.depth);
   if (t.kind == TOK_LBRACE) statement_begins(p, p->at + 1, t.depth + 1);
@@ -212,6 +216,7 @@ static bool line_ends_before(const Parser *p, const Token *t, const Token *prev)
 static bool is_idle(const Parser *p, const Token *t, const Token *prev) {
   if (t->kind != TOK_SEP || (t->within >= 0 && p->toks.at[t->within].kind != TOK_LBRACE)) return false;
   const Token *next = t + 1;
+  while (next->kind == TOK_SEP) next++;
   return !prev || prev->kind == TOK_SEP || prev->kind == TOK_LBRACE || next->kind == TOK_RBRACE ||
          next->kind == TOK_END;
 }

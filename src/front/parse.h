@@ -93,6 +93,7 @@ typedef struct Parser {
   int32_t stmt_first; /* number of the first token of the statement */
   int32_t stmt_depth; /* brackets open where it begins */
   bool skipping;      /* an error was reported: drop tokens up to the end of the statement */
+  bool broken;        /* an action found an error: the parser itself has to be told */
   bool quiet;         /* record no diagnostics */
   bool line;          /* one line of eval or of the REPL */
   int errors;

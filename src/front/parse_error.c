@@ -153,8 +153,8 @@ static const char *shape_of_statement_hint(const Parser *p, const bool *exp) {
     if (next->kind == TOK_ASSIGN) return "outside of functions values are declared by `const`";
     return "expressions stand inside functions: `fn f(x) = ...`";
   }
-  if (kind == TOK_PLUS && p->tok.newline)
-    return "a line that begins with `+` does not go on the line before; end that one with the operator";
+  if (kind == TOK_MINUS && p->tok.newline && exp[ROW_FN])
+    return "a line that begins with `-` does not go on the line before; end that one with the operator";
   if (kind == TOK_COLON && before == TOK_NAME && token_before(p, 2)->kind == TOK_LET)
     return "a `let` takes the type of its value; to convert, write a cast such as `f32(x)`";
   return NULL;
