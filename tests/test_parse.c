@@ -42,7 +42,7 @@ typedef struct Case {
   const char *text, *want;
 } Case;
 
-/* ---- expressions -------------------------------------------------------------------------------------- */
+/* ---- expressions ----------------------------------------------------------------------------- */
 static const Case expressions[] = {
     /* literals */
     {"42", "(int 42)"},
@@ -147,7 +147,7 @@ static const Case expressions[] = {
 START_TEST(an_expression) { ck_assert_str_eq(dump(expression(expressions[_i].text)), expressions[_i].want); }
 END_TEST
 
-/* ---- files ------------------------------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------------------- */
 static const Case files[] = {
     {"", "(file)"},
     {"# nothing\n\n", "(file)"},
@@ -238,7 +238,7 @@ START_TEST(fixed_children) {
 }
 END_TEST
 
-/* ---- errors: each text gives exactly these messages ------------------------------------------------------ */
+/* ---- errors: each text gives exactly these messages ------------------------------------------ */
 #include "parse_errors.h"
 
 START_TEST(an_error) {
@@ -283,7 +283,7 @@ START_TEST(nul_bytes) {
 }
 END_TEST
 
-/* ---- limits ---------------------------------------------------------------------------------------------- */
+/* ---- limits ---------------------------------------------------------------------------------- */
 static const struct {
   const char *open, *close;
   int fits, too_many;
@@ -315,7 +315,7 @@ START_TEST(nesting_is_bounded) {
 }
 END_TEST
 
-/* ---- the REPL's question ------------------------------------------------------------------------------------ */
+/* ---- the REPL's question --------------------------------------------------------------------- */
 static const struct {
   const char *text;
   bool more;
