@@ -113,11 +113,13 @@ typedef struct View {
   int32_t rank;       /* of the operand */
   const ViewDim *dim; /* one per operand dimension */
   bool exact;         /* every index is known to be inside and divisible: no element is a fill */
+  bool claim;         /* the source says the reads stay inside, but the sizes aren't known yet:
+                         pass_bind_sizes reports where that proves wrong */
 } View;
 
-typedef struct Contract { /* labels are 0..nlabels-1; each at most once per tensor */
-  int32_t nlabels;
-  uint8_t a[IR_MAX_RANK], b[IR_MAX_RANK], out[IR_MAX_RANK]; /* one per dimension */
+typedef struct Contract { /* labels are 0..nlabels-1, numbered as met in a, then b; each at most once per tensor */
+  int32_t nlabels, nout;   /* nout: rank of the result */
+  uint8_t a[IR_MAX_RANK], b[IR_MAX_RANK], out[IR_MAX_RANK]; /* one per dimension, 0 beyond the rank */
 } Contract;
 
 typedef struct Gather {
@@ -186,6 +188,7 @@ static inline const Ins *fn_ins(const Fn *f, Val v) { return &f->ins.at[v]; }
 static inline bool ins_is_const(const Ins *i) { return i->op == OP_const; }
 double ins_const_value(const Ins *i); /* of OP_const, whatever its type */
 bool ins_is_splat(const Ins *i, double value); /* const with that value at any shape */
+bool body_wrt(const Body *body, int input);    /* whether the body is differentiated for that input */
 int fn_input(const Fn *f, Name name); /* number of the input, or -1 */
 
 /* ---- helpers named in ops.def -------------------------------------------------------------------- */
@@ -197,6 +200,10 @@ int fn_input(const Fn *f, Name name); /* number of the input, or -1 */
 const char *ir_verify(const Fn *f);
 /* dump.c: the plain numbered form for people and goldens: "%7 f32[N, 64] = mul %3 %5". */
 void ir_dump(const Fn *f, Text *out);
+/* The attributes of one instruction of f as the dump writes them; nothing where it has none. */
+void ir_attr_print(const Fn *f, const Ins *in, Text *out);
+/* equal.c: the same program up to numbering; names and hints don't count. */
+bool ir_equal(const Fn *f, const Fn *g);
 /* print.c: the function as .nn source that parses back to the same function. */
 void ir_print_nn(const Fn *f, Text *out);
 
