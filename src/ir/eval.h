@@ -12,13 +12,14 @@ typedef struct Tensor {
 } Tensor;
 int64_t tensor_count(const Tensor *t);
 Tensor tensor_new(Cx *cx, Arena *a, DType type, const Shape *shape); /* zeros */
-double tensor_get(const Tensor *t, int64_t i); /* element i as a double */
+double tensor_get(const Tensor *t, int64_t i);                       /* element i as a double */
 int64_t tensor_get_i(const Tensor *t, int64_t i);
 void tensor_set(Tensor *t, int64_t i, double v); /* converted as a cast would */
 /* NumPy-like text: 3.0   [1.0, 2.0]   [[1, 2], [3, 4]]; %.{precision}g, shortest exact when 0. */
 void tensor_print(Cx *cx, const Tensor *t, int precision, Text *out);
 
-typedef struct EvalTrap { /* filled when trapping non-finite values: the first instruction that made one */
+typedef struct EvalTrap { /* filled when trapping non-finite values: the first instruction that made
+                             one */
   Val val;
   int64_t element;
   double value;

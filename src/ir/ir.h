@@ -115,9 +115,9 @@ typedef struct View {
   bool exact;         /* every index is known to be inside and divisible: no element is a fill */
 } View;
 
-typedef struct Contract { /* labels are 0..nlabels-1; each at most once per tensor */
-  int32_t nlabels;
-  uint8_t a[IR_MAX_RANK], b[IR_MAX_RANK], out[IR_MAX_RANK]; /* one per dimension */
+typedef struct Contract { /* labels are 0..nlabels-1, numbered as met in a, then b; each at most once per tensor */
+  int32_t nlabels, nout;   /* nout: rank of the result */
+  uint8_t a[IR_MAX_RANK], b[IR_MAX_RANK], out[IR_MAX_RANK]; /* one per dimension, 0 beyond the rank */
 } Contract;
 
 typedef struct Gather {
@@ -186,6 +186,7 @@ static inline const Ins *fn_ins(const Fn *f, Val v) { return &f->ins.at[v]; }
 static inline bool ins_is_const(const Ins *i) { return i->op == OP_const; }
 double ins_const_value(const Ins *i); /* of OP_const, whatever its type */
 bool ins_is_splat(const Ins *i, double value); /* const with that value at any shape */
+bool body_wrt(const Body *body, int input);    /* whether the body is differentiated for that input */
 int fn_input(const Fn *f, Name name); /* number of the input, or -1 */
 
 /* ---- helpers named in ops.def -------------------------------------------------------------------- */

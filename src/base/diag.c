@@ -1,0 +1,152 @@
+/* diag.c: diagnostics as data: recording them, the table of codes, and the search for the word a
+ * user may have meant. In: spans and words from every layer. Out: cx->diags, which diag_render.c
+ * turns into text. */
+#include "base/diag.h"
+
+#include <ctype.h>
+
+enum { ERROR_CAP = 20, WORD_MAX = 64 };
+
+/* ---- the table of codes ------------------------------------------------------------------------- */
+static const struct {
+  const char *name, *title, *text;
+  Severity severity;
+} code_info[DIAG_COUNT] = {
+#define DIAG(code, severity, title, text) {#code, title, text, severity},
+#include "base/diag.def"
+#undef DIAG
+};
+
+const char *diag_code_name(DiagCode code) { return code_info[code].name; }
+const char *diag_code_title(DiagCode code) { return code_info[code].title; }
+const char *diag_code_text(DiagCode code) { return code_info[code].text; }
+
+bool diag_code_find(const char *name, DiagCode *out) {
+  for (int i = 0; i < DIAG_COUNT; i++) {
+    const char *a = name, *b = code_info[i].name;
+    while (*a && toupper((unsigned char)*a) == *b) a++, b++;
+    if (*a || *b) continue;
+    *out = (DiagCode)i;
+    return true;
+  }
+  return false;
+}
+
+/* ---- recording ------------------------------------------------------------------------------------ */
+Diags *diags_new(Cx *cx) {
+  Diags *ds = NEW(cx->arena, Diags);
+  ds->cap = ERROR_CAP;
+  return ds;
+}
+
+static const char *vtext(Cx *cx, const char *fmt, va_list ap) {
+  Text t = text_new(cx->arena);
+  text_vfmt(&t, fmt, ap);
+  return text_str(&t);
+}
+
+static bool said_already(const Diags *ds, DiagCode code, Span at) {
+  for (int i = 0; i < ds->list.n; i++) {
+    const Diag *d = ds->list.at[i];
+    if (d->code == code && d->span.source == at.source && d->span.lo == at.lo &&
+        d->span.hi == at.hi && at.source)
+      return true;
+  }
+  return false;
+}
+
+static int recorded(const Diags *ds, Severity severity) {
+  int n = 0;
+  for (int i = 0; i < ds->list.n; i++) n += ds->list.at[i]->severity == severity;
+  return n;
+}
+
+/* What is not recorded is still returned, so that callers need not care when they add parts. */
+Diag *diag(Cx *cx, DiagCode code, Span at, const char *fmt, ...) {
+  Diags *ds = cx->diags;
+  Diag *d = NEW(cx->arena, Diag);
+  d->code = code;
+  d->severity = code_info[code].severity;
+  d->span = at;
+  va_list ap;
+  va_start(ap, fmt);
+  d->text = vtext(cx, fmt, ap);
+  va_end(ap);
+  if (said_already(ds, code, at)) return d;
+  if (d->severity == SEV_ERROR) ds->errors++;
+  if (recorded(ds, d->severity) < ds->cap) vec_push(cx->arena, &ds->list, d);
+  return d;
+}
+
+static void add_part(Cx *cx, Diag *d, DiagPartKind kind, Span at, const char *fmt, va_list ap) {
+  DiagPart part = {kind, at, vtext(cx, fmt, ap)};
+  vec_push(cx->arena, &d->parts, part);
+}
+
+void diag_label(Cx *cx, Diag *d, Span at, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  add_part(cx, d, PART_LABEL, at, fmt, ap);
+  va_end(ap);
+}
+
+void diag_note(Cx *cx, Diag *d, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  add_part(cx, d, PART_NOTE, (Span){0}, fmt, ap);
+  va_end(ap);
+}
+
+void diag_hint(Cx *cx, Diag *d, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  add_part(cx, d, PART_HINT, (Span){0}, fmt, ap);
+  va_end(ap);
+}
+
+int diag_errors(Cx *cx) { return cx->diags->errors; }
+
+void diag_clear(Cx *cx) {
+  cx->diags->list.n = 0;
+  cx->diags->errors = 0;
+}
+
+/* ---- did you mean ----------------------------------------------------------------------------------- */
+static int lower(char c) { return tolower((unsigned char)c); }
+
+/* Damerau-Levenshtein distance (optimal string alignment: a swap of neighbours counts once), letters
+ * compared without case. Both words are shorter than WORD_MAX. */
+static int distance(const char *a, int na, const char *b, int nb) {
+  int rows[3][WORD_MAX + 1];
+  for (int j = 0; j <= nb; j++) rows[0][j] = j;
+  for (int i = 1; i <= na; i++) {
+    int *row = rows[i % 3], *up = rows[(i + 2) % 3], *up2 = rows[(i + 1) % 3];
+    row[0] = i;
+    for (int j = 1; j <= nb; j++) {
+      bool same = lower(a[i - 1]) == lower(b[j - 1]);
+      row[j] = MIN(MIN(up[j], row[j - 1]) + 1, up[j - 1] + !same);
+      if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]))
+        row[j] = MIN(row[j], up2[j - 2] + 1);
+    }
+  }
+  return rows[na % 3][nb];
+}
+
+/* Short words are close to everything: one letter may differ in case only, and a third of a word's
+ * letters is the most that may be wrong. */
+const char *closest_word(const char *word, const char *const *candidates, int n) {
+  int len = (int)strlen(word), limit = len < 2 ? 0 : MIN(3, MAX(1, len / 3));
+  const char *best = NULL;
+  if (len == 0 || len >= WORD_MAX) return NULL;
+  for (int i = 0; i < n; i++) {
+    int m = candidates[i] ? (int)strlen(candidates[i]) : 0;
+    if (m == 0 || m >= WORD_MAX || m - len > limit || len - m > limit) continue;
+    if (!strcmp(word, candidates[i])) continue;
+    int d = distance(word, len, candidates[i], m);
+    if (d > limit || d >= MIN(len, m)) continue;
+    best = candidates[i];
+    limit = d - 1; /* only a closer one from here on */
+    if (limit < 0) break;
+  }
+  return best;
+}

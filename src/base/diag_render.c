@@ -1,0 +1,287 @@
+/* diag_render.c: one recorded diagnostic -> the text a person reads:
+ *
+ *   net.nn:3:9: error[E0304]: what is wrong
+ *      3 | let y = a + b
+ *        |         ^^^^^
+ *        |         - `a` has this shape
+ *        = hint: what to do
+ *
+ * Source lines are shown with tabs expanded and with what can't be printed replaced, so that carets
+ * stand under their text on any terminal; a long line is cut to a window around the span. */
+#include "base/diag.h"
+
+#include <stdio.h>
+
+enum { TAB = 4, LINE_MAX_BYTES = 120, WINDOW_BEFORE = 50 };
+
+typedef struct Mark { /* one underlined place */
+  Span span;
+  const char *text; /* NULL for the primary one */
+  int line;
+} Mark;
+
+typedef struct Render {
+  Cx *cx;
+  Text *out;
+  bool colour;
+  int gutter; /* width of line numbers */
+} Render;
+
+/* ---- colours ---------------------------------------------------------------------------------------- */
+#define C_BOLD  "\033[1m"
+#define C_RED   "\033[1;31m"
+#define C_WARN  "\033[1;35m"
+#define C_BLUE  "\033[1;34m"
+#define C_GREEN "\033[1;32m"
+
+static void paint(Render *r, const char *colour, const char *text) {
+  if (r->colour) text_add(r->out, colour);
+  text_add(r->out, text);
+  if (r->colour) text_add(r->out, "\033[0m");
+}
+
+/* ---- characters ---------------------------------------------------------------------------------------- */
+static int continuation_bytes(unsigned char c) {
+  return c >= 0xC2 && c <= 0xDF ? 1 : c >= 0xE0 && c <= 0xEF ? 2 : c >= 0xF0 && c <= 0xF4 ? 3 : 0;
+}
+
+/* Reads one character of s[0..n), n > 0; returns its bytes; *code is -1 when it is not UTF-8. */
+static int read_utf8(const char *s, int n, int32_t *code) {
+  static const int32_t least[4] = {0, 0x80, 0x800, 0x10000};
+  unsigned char c = (unsigned char)s[0];
+  int more = continuation_bytes(c);
+  *code = c < 0x80 ? c : -1;
+  if (!more || more >= n) return 1;
+  int32_t v = c & (0x3F >> more);
+  for (int i = 1; i <= more; i++) {
+    if (((unsigned char)s[i] & 0xC0) != 0x80) return 1;
+    v = v << 6 | (s[i] & 0x3F);
+  }
+  if (v < least[more] || v > 0x10FFFF || (v >= 0xD800 && v <= 0xDFFF)) return 1;
+  *code = v;
+  return more + 1;
+}
+
+typedef struct CodeRange {
+  int32_t lo, hi;
+} CodeRange;
+
+static bool in_ranges(const CodeRange *r, int n, int32_t c) {
+  for (int i = 0; i < n; i++)
+    if (c >= r[i].lo && c <= r[i].hi) return true;
+  return false;
+}
+
+/* Columns of a character on a terminal: the common cases of Unicode's East Asian Width and of
+ * combining marks; -1 for what must not reach a terminal. */
+static int char_columns(int32_t c) {
+  static const CodeRange zero[] = {{0x300, 0x36F}, {0x483, 0x489}, {0x591, 0x5BD}, {0x610, 0x61A},
+                                   {0x64B, 0x65F}, {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF},
+                                   {0x20D0, 0x20FF}, {0xFE00, 0xFE0F}, {0xFE20, 0xFE2F}};
+  static const CodeRange wide[] = {{0x1100, 0x115F}, {0x2E80, 0x303E}, {0x3041, 0x33FF},
+                                   {0x3400, 0x4DBF}, {0x4E00, 0x9FFF}, {0xA000, 0xA4CF},
+                                   {0xAC00, 0xD7A3}, {0xF900, 0xFAFF}, {0xFE30, 0xFE6F},
+                                   {0xFF00, 0xFF60}, {0xFFE0, 0xFFE6}, {0x1F300, 0x1F64F},
+                                   {0x1F680, 0x1F6FF}, {0x1F900, 0x1F9FF}, {0x20000, 0x3FFFD}};
+  /* Controls, and what reorders or hides text (bidirectional marks, zero-width, byte order mark). */
+  static const CodeRange hidden[] = {{0, 0x1F}, {0x7F, 0x9F}, {0x200B, 0x200F}, {0x2028, 0x202E},
+                                     {0x2060, 0x206F}, {0xFEFF, 0xFEFF}};
+  if (c < 0 || in_ranges(hidden, COUNT_OF(hidden), c)) return -1;
+  if (in_ranges(zero, COUNT_OF(zero), c)) return 0;
+  return in_ranges(wide, COUNT_OF(wide), c) ? 2 : 1;
+}
+
+/* Writes s[0..n), which starts at display column col, to out (may be NULL); returns the column after it. */
+static int show_text(Text *out, const char *s, int n, int col) {
+  for (int i = 0; i < n;) {
+    int32_t c;
+    int bytes = read_utf8(s + i, n - i, &c), columns = char_columns(c);
+    if (c == '\t') {
+      int to = (col / TAB + 1) * TAB;
+      for (; col < to; col++)
+        if (out) text_add(out, " ");
+    } else if (columns < 0) {
+      if (out) text_add(out, "\xEF\xBF\xBD"); /* the replacement character */
+      col++;
+    } else {
+      if (out) text_add_n(out, s + i, (size_t)bytes);
+      col += columns;
+    }
+    i += bytes;
+  }
+  return col;
+}
+
+/* ---- a source line and what is under it --------------------------------------------------------------- */
+typedef struct Line {
+  const Source *src;
+  int32_t lo, hi;     /* bytes of the line without its end */
+  int32_t from, to;   /* bytes shown */
+} Line;
+
+static bool inside_char(const Source *s, int32_t i) {
+  return i < s->len && ((unsigned char)s->text[i] & 0xC0) == 0x80;
+}
+
+static Line line_of(const Source *src, int32_t at) {
+  Line l = {src, MIN(MAX(at, 0), src->len), 0, 0, 0};
+  l.hi = l.lo;
+  while (l.lo > 0 && src->text[l.lo - 1] != '\n') l.lo--;
+  while (l.hi < src->len && src->text[l.hi] != '\n') l.hi++;
+  if (l.hi > l.lo && src->text[l.hi - 1] == '\r') l.hi--;
+  l.from = l.lo, l.to = l.hi;
+  if (l.hi - l.lo > LINE_MAX_BYTES) {
+    l.from = MAX(l.lo, MIN(at - WINDOW_BEFORE, l.hi - LINE_MAX_BYTES));
+    l.to = MIN(l.hi, l.from + LINE_MAX_BYTES);
+    while (l.from > l.lo && inside_char(src, l.from)) l.from--;
+    while (l.to < l.hi && inside_char(src, l.to)) l.to++;
+  }
+  return l;
+}
+
+static void show_gutter(Render *r, int line) {
+  char buf[32];
+  if (line > 0)
+    snprintf(buf, sizeof buf, "%*d | ", r->gutter, line);
+  else
+    snprintf(buf, sizeof buf, "%*s | ", r->gutter, "");
+  paint(r, C_BLUE, buf);
+}
+
+static void show_line(Render *r, const Line *l, int number) {
+  show_gutter(r, number);
+  if (l->from > l->lo) text_add(r->out, "...");
+  show_text(r->out, l->src->text + l->from, l->to - l->from, l->from > l->lo ? 3 : 0);
+  if (l->to < l->hi) text_add(r->out, "...");
+  while (r->out->n && r->out->at[r->out->n - 1] == ' ') r->out->at[--r->out->n] = 0;
+  text_add(r->out, "\n");
+}
+
+static void show_mark(Render *r, const Line *l, const Mark *m, const char *colour) {
+  int32_t lo = MIN(MAX(m->span.lo, l->from), l->to), hi = MIN(MAX(m->span.hi, lo), l->to);
+  const char *s = l->src->text;
+  int start = l->from > l->lo ? 3 : 0;
+  int col = show_text(NULL, s + l->from, lo - l->from, start);
+  int end = MAX(show_text(NULL, s + lo, hi - lo, col), col + 1);
+  show_gutter(r, 0);
+  for (int i = 0; i < col; i++) text_add(r->out, " ");
+  Text under = text_new(r->cx->arena);
+  for (int i = col; i < end; i++) text_add(&under, m->text ? "-" : "^");
+  if (m->text) text_fmt(&under, " %s", m->text);
+  paint(r, colour, text_str(&under));
+  text_add(r->out, "\n");
+}
+
+/* ---- a diagnostic ---------------------------------------------------------------------------------------- */
+static const Source *source_of(Cx *cx, Span s) {
+  return s.source > 0 && s.source < cx->sources.n ? &cx->sources.at[s.source] : NULL;
+}
+
+static const char *shown_path(const Source *s) { return s->prelude ? "<prelude>" : s->path; }
+
+static void show_head(Render *r, const Diag *d) {
+  const Source *src = source_of(r->cx, d->span);
+  bool error = d->severity == SEV_ERROR;
+  Text t = text_new(r->cx->arena);
+  if (src) {
+    int line, col;
+    span_place(r->cx, d->span, &line, &col);
+    text_fmt(&t, "%s:%d:%d: ", shown_path(src), line, col);
+    paint(r, C_BOLD, text_str(&t));
+    t = text_new(r->cx->arena);
+  }
+  text_fmt(&t, "%s[%s]: ", error ? "error" : "warning", diag_code_name(d->code));
+  paint(r, error ? C_RED : C_WARN, text_str(&t));
+  paint(r, C_BOLD, d->text);
+  text_add(r->out, "\n");
+}
+
+/* The primary place and the labels of its source by line, then the labels of other sources. */
+static bool mark_goes_first(const Mark *a, const Mark *b, int32_t home) {
+  bool a_home = a->span.source == home, b_home = b->span.source == home;
+  if (a_home != b_home) return a_home;
+  return a_home && a->line < b->line;
+}
+
+static int collect_marks(Render *r, const Diag *d, Mark *mark) {
+  int n = 0, col;
+  for (int i = -1; i < d->parts.n; i++) {
+    Mark m = {d->span, NULL, 0};
+    if (i >= 0) m.span = d->parts.at[i].span, m.text = d->parts.at[i].text;
+    if ((i >= 0 && d->parts.at[i].kind != PART_LABEL) || !source_of(r->cx, m.span)) continue;
+    span_place(r->cx, m.span, &m.line, &col);
+    int at = n++;
+    for (; at > 0 && mark_goes_first(&m, &mark[at - 1], d->span.source); at--) mark[at] = mark[at - 1];
+    mark[at] = m;
+  }
+  return n;
+}
+
+static void show_marks(Render *r, const Diag *d) {
+  Mark *mark = NEWS(r->cx->arena, Mark, d->parts.n + 1);
+  int n = collect_marks(r, d, mark), widest = 0;
+  for (int i = 0; i < n; i++) widest = MAX(widest, mark[i].line);
+  for (r->gutter = 4; widest > 9999; widest /= 10) r->gutter++;
+  Line l = {0};
+  for (int i = 0; i < n; i++) {
+    const Mark *m = &mark[i], *prev = i ? &mark[i - 1] : NULL;
+    const Source *src = source_of(r->cx, m->span);
+    int32_t home = prev ? prev->span.source : d->span.source;
+    bool moved = m->span.source != home;
+    if (moved) {
+      Text t = text_new(r->cx->arena);
+      text_fmt(&t, "%*s ::: ", r->gutter - 1, "");
+      paint(r, C_BLUE, text_str(&t));
+      text_fmt(r->out, "%s:%d\n", shown_path(src), m->line);
+    } else if (prev && m->line > prev->line + 1) {
+      paint(r, C_BLUE, "...");
+      text_add(r->out, "\n");
+    }
+    if (!prev || moved || m->line != prev->line) {
+      l = line_of(src, m->span.lo);
+      show_line(r, &l, m->line);
+    }
+    show_mark(r, &l, m, m->text ? C_BLUE : d->severity == SEV_ERROR ? C_RED : C_WARN);
+  }
+}
+
+/* A note of several lines is indented under its first. */
+static void show_note(Render *r, const char *word, const char *text) {
+  Text head = text_new(r->cx->arena);
+  text_fmt(&head, "%*s = ", r->gutter, "");
+  paint(r, C_BLUE, text_str(&head));
+  head = text_new(r->cx->arena);
+  text_fmt(&head, "%s: ", word);
+  paint(r, C_GREEN, text_str(&head));
+  for (; *text; text++) {
+    text_add_n(r->out, text, 1);
+    if (*text == '\n') text_fmt(r->out, "%*s", r->gutter + 3 + (int)strlen(word) + 2, "");
+  }
+  text_add(r->out, "\n");
+}
+
+void diag_render(Cx *cx, const Diag *d, bool colour, Text *out) {
+  Render r = {cx, out, colour, 4};
+  show_head(&r, d);
+  show_marks(&r, d);
+  for (int i = 0; i < d->parts.n; i++)
+    if (d->parts.at[i].kind != PART_LABEL)
+      show_note(&r, d->parts.at[i].kind == PART_NOTE ? "note" : "hint", d->parts.at[i].text);
+}
+
+/* By source, then place; what was recorded first stays first among equals. */
+void diag_render_all(Cx *cx, bool colour, Text *out) {
+  const Diags *ds = cx->diags;
+  const Diag **sorted = NEWS(cx->arena, const Diag *, ds->list.n);
+  for (int i = 0; i < ds->list.n; i++) {
+    const Diag *d = ds->list.at[i];
+    int at = i;
+    for (; at > 0; at--) {
+      const Span a = sorted[at - 1]->span, b = d->span;
+      if (a.source < b.source || (a.source == b.source && a.lo <= b.lo)) break;
+      sorted[at] = sorted[at - 1];
+    }
+    sorted[at] = d;
+  }
+  for (int i = 0; i < ds->list.n; i++) diag_render(cx, sorted[i], colour, out);
+}

@@ -1,0 +1,13 @@
+/* embedded.h: text files that are part of the program, as arrays the build makes (embed.sh). Each
+ * ends in a zero byte that its size does not count. */
+#ifndef GRADC_EMBEDDED_H
+#define GRADC_EMBEDDED_H
+
+#include <stddef.h>
+
+extern const char prelude_nn[]; /* src/front/prelude.nn */
+extern const size_t prelude_nn_size;
+extern const char vmath_nn[]; /* src/loop/vmath.nn */
+extern const size_t vmath_nn_size;
+
+#endif

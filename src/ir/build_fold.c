@@ -1,0 +1,216 @@
+/* build_fold.c: reductions and the bilinear instruction. */
+#include "ir/build.h"
+#include "ir/build_parts.h"
+
+/* ---- reductions ------------------------------------------------ */
+static Shape without_axes(const Shape *s, uint32_t axes) {
+  Shape r = {0};
+  for (int i = 0; i < s->rank; i++)
+    if (!(axes >> i & 1)) r.dim[r.rank++] = s->dim[i];
+  return r;
+}
+
+static Dim extent_of_axes(Cx *cx, const Shape *s, uint32_t axes) {
+  Dim n = 1;
+  for (int i = 0; i < s->rank; i++)
+    if (axes >> i & 1) n = dim_mul(cx, n, s->dim[i]);
+  return n;
+}
+
+/* The axes in `drop` have extent 1 (or don't matter): x without them. */
+static Val drop_axes(Builder *b, Val x, uint32_t drop) {
+  const Shape *s = ir_shape(b, x);
+  Shape out = without_axes(s, drop);
+  ViewDim dim[IR_MAX_RANK] = {0};
+  ViewTerm term[IR_MAX_RANK];
+  for (int i = 0, label = 0; i < s->rank; i++) {
+    dim[i] = (ViewDim){0, 1, 0, NULL};
+    if (drop >> i & 1) continue;
+    term[i] = (ViewTerm){label++, 1};
+    dim[i].n = 1;
+    dim[i].term = &term[i];
+  }
+  View v = {s->rank, dim, false};
+  return ir_view(b, x, &out, &v);
+}
+
+static uint32_t axes_of_extent_1(const Shape *s, uint32_t axes) {
+  uint32_t ones = 0;
+  for (int i = 0; i < s->rank; i++)
+    if (axes >> i & 1 && s->dim[i] == 1) ones |= 1u << i;
+  return ones;
+}
+
+/* fold over A2 of (fold over A1 of x) is one fold over both: A2 numbers the axes left by A1. */
+static uint32_t lift_axes(uint32_t inner, uint32_t outer) {
+  uint32_t r = inner;
+  for (int axis = 0, left = 0; axis < IR_MAX_RANK; axis++) {
+    if (inner >> axis & 1) continue;
+    if (outer >> left++ & 1) r |= 1u << axis;
+  }
+  return r;
+}
+
+/* Axes a view doesn't depend on: a sum over them multiplies, a maximum ignores them. */
+static Val fold_unused(Builder *b, Op op, Val x, uint32_t axes) {
+  const Ins *i = ir_ins(b, x);
+  if (i->op != OP_view || op == OP_prod) return 0;
+  uint32_t unused = axes & ~labels_used(b, x);
+  if (!unused) return 0;
+  int rank = i->shape.rank;
+  Dim n = extent_of_axes(b->cx, &i->shape, unused);
+  if (op != OP_sum && dim_le(b->cx, 1, n) != 1) return 0; /* the maximum of nothing */
+  Val small = drop_axes(b, x, unused);
+  uint32_t rest = 0;
+  for (int axis = 0, left = 0; axis < rank; axis++) {
+    if (unused >> axis & 1) continue;
+    if (axes >> axis & 1) rest |= 1u << left;
+    left++;
+  }
+  Val v = ir_fold(b, op, small, rest);
+  if (op != OP_sum) return v;
+  Shape s = *ir_shape(b, v);
+  return ir_map2(b, OP_mul, v, ir_size(b, ir_type(b, v), &s, n));
+}
+
+static Val fold_constant(Builder *b, Op op, Val x, uint32_t axes) {
+  Ins copy = *ir_ins(b, x); /* building moves instructions */
+  const Ins *i = &copy;
+  Shape out = without_axes(&i->shape, axes);
+  Dim n = extent_of_axes(b->cx, &i->shape, axes);
+  if (!ins_is_const(i)) return 0;
+  double c = ins_const_value(i);
+  DType t = (DType)i->type;
+  if (op == OP_sum) {
+    Val k = type_is_float(t) ? ir_const_f(b, t, &out, c) : ir_const_i(b, t, &out, i->u.i);
+    return ir_map2(b, OP_mul, k, ir_size(b, t, &out, n));
+  }
+  if (op == OP_prod) return c == 1 ? ir_const_f(b, t, &out, 1) : 0;
+  if (dim_le(b->cx, 1, n) != 1) return 0;
+  return type_is_float(t) ? ir_const_f(b, t, &out, c) : ir_const_i(b, t, &out, i->u.i);
+}
+
+/* sum(c*x) => c*sum(x), sum(-x) => -sum(x) */
+static Val sum_of_scaled(Builder *b, Val x, uint32_t axes) {
+  Ins i = *ir_ins(b, x);
+  if (!type_is_float((DType)i.type)) return 0;
+  if (i.op == OP_neg) return ir_map1(b, OP_neg, ir_fold(b, OP_sum, i.arg[0], axes));
+  bool by_constant = (i.op == OP_mul || i.op == OP_div) && ins_is_const(ir_ins(b, i.arg[1]));
+  if (!by_constant) return 0;
+  double c = ins_const_value(ir_ins(b, i.arg[1]));
+  Shape out = without_axes(&i.shape, axes);
+  Val s = ir_fold(b, OP_sum, i.arg[0], axes);
+  return ir_map2(b, (Op)i.op, s, ir_const_f(b, (DType)i.type, &out, c));
+}
+
+Val ir_fold(Builder *b, Op op, Val x, uint32_t axes) {
+  const Ins *i = ir_ins(b, x);
+  if (op_info[op].kind != KIND_FOLD) cx_bug(b->cx, "%s is not a reduction", op_info[op].name);
+  if (axes >> i->shape.rank) cx_bug(b->cx, "%s over an axis its operand lacks", op_info[op].name);
+  if (op_info[op].typing == TY_NUM && i->type == T_BOOL) cx_bug(b->cx, "%s of bool", op_info[op].name);
+  if (!axes) return x;
+  uint32_t ones = axes_of_extent_1(&i->shape, axes);
+  if (ones) {
+    uint32_t rest = 0;
+    for (int axis = 0, left = 0; axis < i->shape.rank; axis++)
+      if (!(ones >> axis & 1)) rest |= (axes >> axis & 1) << left++;
+    return ir_fold(b, op, drop_axes(b, x, ones), rest);
+  }
+  if (i->op == op) return ir_fold(b, op, i->arg[0], lift_axes(i->u.axes, axes));
+  Val v = fold_constant(b, op, x, axes);
+  if (!v) v = fold_unused(b, op, x, axes);
+  if (!v && op == OP_sum) v = sum_of_scaled(b, x, axes);
+  if (!v && op == OP_sum && ir_ins(b, x)->op == OP_mul) v = einsum_of_product(b, x, axes);
+  if (v) return v;
+  i = ir_ins(b, x);
+  Ins fold = {.op = (uint8_t)op, .type = i->type, .nargs = 1, .arg = &x,
+              .shape = without_axes(&i->shape, axes), .u.axes = axes};
+  return build_emit(b, &fold);
+}
+
+/* ---- contract ---------------------------------------------------------------------------------------- */
+static uint32_t label_set(const uint8_t *label, int n) {
+  uint32_t s = 0;
+  for (int i = 0; i < n; i++) s |= 1u << label[i];
+  return s;
+}
+
+static void check_contract(Builder *b, const Ins *x, const Ins *y, const Contract *c, int nout) {
+  uint32_t a = label_set(c->a, x->shape.rank), d = label_set(c->b, y->shape.rank), o = label_set(c->out, nout);
+  for (int l = 0; l < c->nlabels; l++)
+    if ((a >> l & 1) + (d >> l & 1) + (o >> l & 1) < 2) cx_bug(b->cx, "label %d of a contraction is in one tensor only", l);
+  if (x->type != y->type || !type_is_float((DType)x->type)) cx_bug(b->cx, "a contraction of unequal types");
+}
+
+/* Extent of every label; the operands must agree. */
+static void label_extents(Builder *b, const Ins *x, const Ins *y, const Contract *c, Dim *extent) {
+  for (int i = 0; i < IR_MAX_RANK * 2; i++) extent[i] = -1;
+  for (int i = 0; i < x->shape.rank; i++) extent[c->a[i]] = x->shape.dim[i];
+  for (int i = 0; i < y->shape.rank; i++) {
+    Dim *e = &extent[c->b[i]];
+    if (*e != -1 && *e != y->shape.dim[i]) cx_bug(b->cx, "a contraction's operands disagree about label %d", c->b[i]);
+    *e = y->shape.dim[i];
+  }
+}
+
+/* Both operands over all labels, multiplied and summed: the definition. The builder finds the
+ * contraction in it again where there is one, with every needless label gone. */
+static Val contract_by_definition(Builder *b, Val x, Val y, const Contract *c, const Dim *extent, int nout) {
+  Shape all = {.rank = c->nlabels};
+  int32_t at[IR_MAX_RANK], place[IR_MAX_RANK * 2];
+  uint32_t summed = 0, out = label_set(c->out, nout);
+  int next = 0;
+  for (int i = 0; i < nout; i++) place[c->out[i]] = next++; /* result labels first, in their order */
+  for (int l = 0; l < c->nlabels; l++)
+    if (!(out >> l & 1)) place[l] = next, summed |= 1u << next++;
+  for (int l = 0; l < c->nlabels; l++) all.dim[place[l]] = extent[l];
+  int rx = ir_shape(b, x)->rank, ry = ir_shape(b, y)->rank;
+  for (int i = 0; i < rx; i++) at[i] = place[c->a[i]];
+  Val p = ir_spread(b, x, &all, at);
+  for (int i = 0; i < ry; i++) at[i] = place[c->b[i]];
+  Val q = ir_spread(b, y, &all, at);
+  return ir_fold(b, OP_sum, ir_map2(b, OP_mul, p, q), summed);
+}
+
+static bool plain_operand(const Builder *b, Val v) {
+  const Ins *i = ir_ins(b, v);
+  uint32_t all = 0;
+  for (int k = 0; k < i->shape.rank; k++)
+    if (i->shape.dim[k] != 1) all |= 1u << k;
+  if (ins_is_const(i) || i->op == OP_size) return false;
+  return labels_used(b, v) == all && all == (1u << i->shape.rank) - 1;
+}
+
+/* Labels numbered in the order they are met in a, then b: one contraction, one spelling. */
+static const Contract *number_labels(Builder *b, const Contract *c, int na, int nb) {
+  uint8_t to[IR_MAX_RANK * 2];
+  memset(to, 0xFF, sizeof to);
+  Contract *r = NEW(b->cx->arena, Contract);
+  r->nlabels = c->nlabels;
+  r->nout = c->nout;
+  uint8_t next = 0;
+  for (int i = 0; i < na; i++) r->a[i] = to[c->a[i]] = next++;
+  for (int i = 0; i < nb; i++) {
+    if (to[c->b[i]] == 0xFF) to[c->b[i]] = next++;
+    r->b[i] = to[c->b[i]];
+  }
+  for (int i = 0; i < c->nout; i++) r->out[i] = to[c->out[i]];
+  return r;
+}
+
+Val ir_contract(Builder *b, Val x, Val y, const Contract *c) {
+  const Ins *xi = ir_ins(b, x), *yi = ir_ins(b, y);
+  Dim extent[IR_MAX_RANK * 2];
+  uint32_t a = label_set(c->a, xi->shape.rank), d = label_set(c->b, yi->shape.rank);
+  int nout = c->nout;
+  check_contract(b, xi, yi, c, nout);
+  label_extents(b, xi, yi, c, extent);
+  uint32_t o = label_set(c->out, nout), all = a | d;
+  bool proper = (all & ~o) && (a & ~d) && (d & ~a) && plain_operand(b, x) && plain_operand(b, y);
+  if (!proper) return contract_by_definition(b, x, y, c, extent, nout);
+  const Contract *copy = number_labels(b, c, xi->shape.rank, yi->shape.rank);
+  Ins i = {.op = OP_contract, .type = xi->type, .nargs = 2, .arg = (Val[]){x, y}, .u.contract = copy};
+  i.shape.rank = nout;
+  for (int k = 0; k < nout; k++) i.shape.dim[k] = extent[c->out[k]];
+  return build_emit(b, &i);
+}

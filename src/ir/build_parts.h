@@ -1,0 +1,24 @@
+/* build_parts.h: what the files of the builder share; nobody else includes it. */
+#ifndef GRADC_BUILD_PARTS_H
+#define GRADC_BUILD_PARTS_H
+
+#include "ir/arith.h"
+#include "ir/build.h"
+
+/* The number of an instruction equal to the prototype, 0 where there is none. */
+Val build_find(Builder *b, const Ins *proto);
+/* That, or a new one. */
+Val build_emit(Builder *b, const Ins *proto);
+bool view_eq(const View *a, const View *b);
+/* einsum.c: the sum over `axes` of the product mul (an OP_mul), as contractions and smaller sums;
+ * 0 where it is best left as it is. */
+Val einsum_of_product(Builder *b, Val mul, uint32_t axes);
+
+/* Labels (result axes) a value really depends on: all but those of extent 1 and, for a view, those
+ * that occur in no index. Bit set. */
+uint32_t labels_used(const Builder *b, Val v);
+/* v over only the labels in `keep` (which holds all it uses), in the order that makes it the plainest
+ * view of what it reads; the labels in that order go to `order`. */
+Val restrict_labels(Builder *b, Val v, uint32_t keep, int32_t *order);
+
+#endif

@@ -1,0 +1,67 @@
+/* ops.c: the tables that ops.def and types.def expand to, and the few questions asked of them. */
+#include "ir/ir.h"
+
+#include <math.h>
+
+const TypeInfo type_info[DTYPE_COUNT] = {
+#define DTYPE(name, word, ctype, bytes, class) {word, bytes, class},
+#include "ir/types.def"
+#undef DTYPE
+};
+
+#define ARITY_OF(op) ((op) == OP_view || (op) == OP_reshape ? 1 : (op) == OP_contract ? 2 : -1)
+
+const OpInfo op_info[OP_COUNT] = {
+#define MAP(name, arity, typing, symbol, on_float, on_int, da, db, dc, doc)                        \
+  [OP_##name] = {#name,                                                                            \
+                 KIND_MAP,                                                                         \
+                 arity,                                                                            \
+                 typing,                                                                           \
+                 symbol,                                                                           \
+                 {da, db, dc},                                                                     \
+                 (typing) == TY_INT || (typing) == TY_LOGIC ? #on_int : #on_float,                 \
+                 doc},
+#define FOLD(name, typing, start_float, start_int, step, partial, doc)                             \
+  [OP_##name] = {#name, KIND_FOLD, 1, typing, "", {partial, NULL, NULL}, #step, doc},
+#define MOVE(name, doc)                                                                            \
+  [OP_##name] = {#name, KIND_MOVE, ARITY_OF(OP_##name), TY_SAME, "", {NULL, NULL, NULL}, NULL, doc},
+#define DOT(name, doc)                                                                             \
+  [OP_##name] = {#name, KIND_DOT, ARITY_OF(OP_##name), TY_NUM, "", {NULL, NULL, NULL}, NULL, doc},
+#define LOOP(name, doc)                                                                            \
+  [OP_##name] = {#name, KIND_LOOP, -1, TY_SAME, "", {NULL, NULL, NULL}, NULL, doc},
+#define LEAF(name, doc)                                                                            \
+  [OP_##name] = {#name, KIND_LEAF, -1, TY_SAME, "", {NULL, NULL, NULL}, NULL, doc},
+#include "ir/ops.def"
+#undef MAP
+#undef FOLD
+#undef MOVE
+#undef DOT
+#undef LOOP
+#undef LEAF
+};
+
+bool op_find(const char *name, Op *out) {
+  for (int i = 0; i < OP_COUNT; i++)
+    if (!strcmp(op_info[i].name, name)) {
+      *out = (Op)i;
+      return true;
+    }
+  return false;
+}
+
+bool type_find(const char *word, DType *out) {
+  for (int i = 0; i < DTYPE_COUNT; i++)
+    if (!strcmp(type_info[i].word, word)) {
+      *out = (DType)i;
+      return true;
+    }
+  return false;
+}
+
+double ins_const_value(const Ins *i) {
+  return type_is_float((DType)i->type) ? i->u.f : (double)i->u.i;
+}
+
+bool ins_is_splat(const Ins *i, double value) {
+  return i->op == OP_const && ins_const_value(i) == value;
+}

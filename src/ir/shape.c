@@ -1,0 +1,41 @@
+/* shape.c: shapes: comparison, size, text. */
+#include "ir/ir.h"
+
+bool shape_eq(const Shape *a, const Shape *b) {
+  if (a->rank != b->rank) return false;
+  for (int i = 0; i < a->rank; i++)
+    if (a->dim[i] != b->dim[i]) return false;
+  return true;
+}
+
+Dim shape_count(Cx *cx, const Shape *s) {
+  Dim n = 1;
+  for (int i = 0; i < s->rank; i++) n = dim_mul(cx, n, s->dim[i]);
+  return n;
+}
+
+bool shape_is_numbers(const Shape *s) {
+  for (int i = 0; i < s->rank; i++)
+    if (!dim_is_number(s->dim[i])) return false;
+  return true;
+}
+
+void shape_print(Cx *cx, const Shape *s, Text *out) {
+  text_add(out, "[");
+  for (int i = 0; i < s->rank; i++) {
+    if (i) text_add(out, ", ");
+    dim_print(cx, s->dim[i], out);
+  }
+  text_add(out, "]");
+}
+
+void type_print(Cx *cx, DType t, const Shape *s, Text *out) {
+  text_add(out, t == T_BUNDLE ? "results" : type_info[t].word);
+  if (s->rank) shape_print(cx, s, out);
+}
+
+const char *type_text(Cx *cx, DType t, const Shape *s) {
+  Text out = text_new(cx->arena);
+  type_print(cx, t, s, &out);
+  return text_str(&out);
+}
