@@ -83,7 +83,7 @@ typedef struct ExNode {
   Ex arg[3];
   Buf buf;
   Ix ix;
-  Dim lane_stride; /* 1: contiguous; 0 never (that is a splat of a scalar load) */
+  Dim lane_stride; /* 1: contiguous; 0 only beside a vector dyn (else: a splat of a scalar load) */
   Ex dyn;          /* LOAD: further element offset (i32 or i64; same lanes, or a scalar that moves
                       all lanes alike), 0: none */
   Ex mask;         /* LOAD: bool of the same lanes, 0: all */
