@@ -21,7 +21,7 @@ files_of() {
     test_files) ls tests/main.c tests/suites.def tests/*.h tests/test_*.c ;;
     shell_tests) ls tests/*.sh tests/cli/*.sh | grep -Ev '/(driver|lib|style)\.sh$' ;;
     data_files) find docs examples bench tests/lang tests/reference tests/fuzz tests/vmath \
-                  tests/golden tests/data -type f ! -name '*.pyc' ! -name '*.o' ;;
+                  tests/golden tests/data tests/*.awk -type f ! -name '*.pyc' ! -name '*.o' ;;
   esac 2>/dev/null | sort -u
 }
 
