@@ -113,6 +113,8 @@ typedef struct View {
   int32_t rank;       /* of the operand */
   const ViewDim *dim; /* one per operand dimension */
   bool exact;         /* every index is known to be inside and divisible: no element is a fill */
+  bool claim;         /* the source says the reads stay inside, but the sizes aren't known yet:
+                         pass_bind_sizes reports where that proves wrong */
 } View;
 
 typedef struct Contract { /* labels are 0..nlabels-1, numbered as met in a, then b; each at most once per tensor */
