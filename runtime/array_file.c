@@ -297,10 +297,6 @@ bool array_load_memory(const void *bytes, size_t n, const char *path, ArraySet *
   return load_all(&src, set, err);
 }
 
-bool array_save_knows(const char *path) {
-  return ends_in(path, ".npy") || ends_in(path, ".npz") || ends_in(path, ".safetensors");
-}
-
 static bool save(AtomicFile *out, const ArrayView *at, int n, const ArrayMeta *meta, int nmeta,
                  ArrayError *err) {
   if (ends_in(out->path, ".npz")) return npz_write(out, at, n, err);
@@ -322,4 +318,12 @@ bool array_save(const char *path, const ArrayView *at, int n, const ArrayMeta *m
   if (save(&out, at, n, meta, nmeta, err)) return atomic_commit(&out, err);
   atomic_abort(&out);
   return false;
+}
+
+bool array_can_save(const char *path, ArrayError *err) {
+  AtomicFile out;
+  *err = (ArrayError){0};
+  bool ok = atomic_open(&out, path, err);
+  if (ok) atomic_abort(&out);
+  return ok;
 }

@@ -100,7 +100,8 @@ typedef struct ArrayView {
 /* The format by the name's end: .npy (one array), .npz, .safetensors (the only one with metadata). */
 bool array_save(const char *path, const ArrayView *at, int n, const ArrayMeta *meta, int nmeta,
                 ArrayError *err);
-bool array_save_knows(const char *path); /* whether the name ends in one of the three */
+/* Whether a file could be written there: opens it the same way, and leaves what is there alone. */
+bool array_can_save(const char *path, ArrayError *err);
 
 /* The number of elements and bytes of a shape; false when they pass the limits. */
 bool array_size(ElemType type, int rank, const int64_t *dim, int64_t *count, int64_t *bytes);

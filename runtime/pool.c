@@ -1,6 +1,7 @@
 /* pool.c: threads for compiled programs. threads-1 workers sleep until a kernel has iterations to
  * share. Pieces are taken from a common counter, so that a worker that lost its processor holds up
  * nobody: the others take what it would have taken. Who does which piece changes no result. */
+#define _GNU_SOURCE 1 /* sched_getaffinity */
 #include "gradc_rt.h"
 
 #include <pthread.h>

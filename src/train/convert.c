@@ -131,7 +131,7 @@ void convert(ElemType from, const void *src, DType to, void *dst, int64_t n) {
 void elem_text(ElemType type, const void *data, int64_t at, char *out, size_t room) {
   const char *p = (const char *)data + at * elem_info[type].bytes;
   if (elem_is_float(type)) {
-    double v;
+    double v = 0;
     convert(type, p, T_F64, &v, 1);
     snprintf(out, room, "%.9g", v);
   } else if (type == ELEM_U64) {
