@@ -1,0 +1,7 @@
+/* fuzz_idx.c: libFuzzer target of the idx reader. */
+#include "fuzz_arrays.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
+  return fuzz_load(bytes, n, "fuzz.idx");
+}
