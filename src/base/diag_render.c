@@ -141,10 +141,11 @@ static Line line_of(const Source *src, int32_t at) {
 
 static void show_gutter(Render *r, int line) {
   char buf[32];
+  int width = MIN(r->gutter, 12);
   if (line > 0)
-    snprintf(buf, sizeof buf, "%*d | ", r->gutter, line);
+    snprintf(buf, sizeof buf, "%*d | ", width, line);
   else
-    snprintf(buf, sizeof buf, "%*s | ", r->gutter, "");
+    snprintf(buf, sizeof buf, "%*s | ", width, "");
   paint(r, C_BLUE, buf);
 }
 

@@ -30,7 +30,7 @@ static Val drop_axes(Builder *b, Val x, uint32_t drop) {
     dim[i].n = 1;
     dim[i].term = &term[i];
   }
-  View v = {s->rank, dim, false};
+  View v = {s->rank, dim, false, false};
   return ir_view(b, x, &out, &v);
 }
 

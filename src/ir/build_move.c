@@ -62,7 +62,8 @@ static const View *normal_view(Builder *b, const Shape *in, const Shape *out, co
     exact = exact && inside;
   }
   View *r = NEW(cx->arena, View);
-  *r = (View){in->rank, dim, exact || has_no_elements(out)};
+  exact = exact || has_no_elements(out);
+  *r = (View){in->rank, dim, exact, v->claim && !exact};
   return r;
 }
 
@@ -96,7 +97,7 @@ static Val view_of_view(Builder *b, Val x, const Shape *out, const View *outer) 
   Ins in = *ir_ins(b, x);
   ViewDim dim[IR_MAX_RANK];
   for (int d = 0; d < in.u.view->rank; d++) dim[d] = substitute(b->cx, &in.u.view->dim[d], outer);
-  View v = {in.u.view->rank, dim, false};
+  View v = {in.u.view->rank, dim, false, in.u.view->claim};
   return ir_view(b, in.arg[0], out, &v);
 }
 
@@ -153,7 +154,7 @@ Val restrict_labels(Builder *b, Val v, uint32_t keep, int32_t *order) {
     dim[order[k]].n = 1;
     dim[order[k]].term = &term[k];
   }
-  View view = {i.shape.rank, dim, false};
+  View view = {i.shape.rank, dim, false, false};
   return ir_view(b, v, &out, &view);
 }
 
@@ -167,7 +168,7 @@ Val ir_spread(Builder *b, Val x, const Shape *out, const int32_t *at) {
     bool stretch = in.dim[d] == 1 && out->dim[at[d]] != 1;
     dim[d] = (ViewDim){0, 1, stretch ? 0 : 1, &term[d]};
   }
-  View v = {in.rank, dim, false};
+  View v = {in.rank, dim, false, false};
   return ir_view(b, x, out, &v);
 }
 
@@ -196,7 +197,7 @@ static Val along_axis(Builder *b, Val x, int axis, Dim off, Dim coef, Dim count)
     dim[d] = (ViewDim){d == axis ? off : 0, 1, 1, &term[d]};
   }
   out.dim[axis] = count;
-  View v = {out.rank, dim, false};
+  View v = {out.rank, dim, false, false};
   return ir_view(b, x, &out, &v);
 }
 
@@ -232,7 +233,7 @@ static bool as_view(Builder *b, Val x, const Shape *out, Val *result) {
     term[d] = (ViewTerm){at[d], 1};
     dim[d] = (ViewDim){0, 1, at[d] >= 0, &term[d]};
   }
-  View v = {in->rank, dim, false};
+  View v = {in->rank, dim, false, false};
   *result = ir_view(b, x, out, &v);
   return true;
 }

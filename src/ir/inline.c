@@ -20,7 +20,7 @@ static Val copy_view(Builder *b, const Ins *in, Val x, const Shape *out, const S
     dim[d].term = term;
     dim[d].off = dim_subst(b->cx, dim[d].off, sizes);
   }
-  View v = {in->u.view->rank, dim, false};
+  View v = {in->u.view->rank, dim, false, in->u.view->claim};
   return ir_view(b, x, out, &v);
 }
 

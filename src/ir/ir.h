@@ -113,6 +113,8 @@ typedef struct View {
   int32_t rank;       /* of the operand */
   const ViewDim *dim; /* one per operand dimension */
   bool exact;         /* every index is known to be inside and divisible: no element is a fill */
+  bool claim;         /* the source says the reads stay inside, but the sizes aren't known yet:
+                         pass_bind_sizes reports where that proves wrong */
 } View;
 
 typedef struct Contract { /* labels are 0..nlabels-1, numbered as met in a, then b; each at most once per tensor */
@@ -198,6 +200,10 @@ int fn_input(const Fn *f, Name name); /* number of the input, or -1 */
 const char *ir_verify(const Fn *f);
 /* dump.c: the plain numbered form for people and goldens: "%7 f32[N, 64] = mul %3 %5". */
 void ir_dump(const Fn *f, Text *out);
+/* The attributes of one instruction of f as the dump writes them; nothing where it has none. */
+void ir_attr_print(const Fn *f, const Ins *in, Text *out);
+/* equal.c: the same program up to numbering; names and hints don't count. */
+bool ir_equal(const Fn *f, const Fn *g);
 /* print.c: the function as .nn source that parses back to the same function. */
 void ir_print_nn(const Fn *f, Text *out);
 

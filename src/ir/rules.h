@@ -15,6 +15,9 @@ struct RuleBook {
   /* The expansion of a MAP operator into simpler ones for type t, NULL where the machine has it.
    * Inputs: the operands, rank 0; one rank-0 output. */
   const Fn *(*expansion)(Cx *cx, Op op, DType t);
+  /* An expression over a b c (rank 0, type t; those it doesn't name are inputs all the same): one
+   * side of a rule of pass/simplify.def. */
+  const Fn *(*pattern)(Cx *cx, const char *text, DType t);
 };
 
 /* Emits rule (of a MAP) at the shape of its arguments; returns its value. */

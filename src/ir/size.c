@@ -27,8 +27,6 @@ struct SizeTable {
   Vec(Atom) atoms;
 };
 
-SizeTable *size_table_new(Cx *cx) { return NEW(cx->arena, SizeTable); }
-
 /* ---- polynomials -------------------------------------------------------------------------------- */
 static Poly as_poly(Cx *cx, Dim d, Mono *room) {
   if (!dim_is_number(d)) return cx->sizes->polys.at[d - DIM_SYMBOLIC];
@@ -120,6 +118,7 @@ Dim dim_mul(Cx *cx, Dim a, Dim b) {
 
 /* ---- atoms -------------------------------------------------------------------------------------------- */
 static Dim atom_dim(Cx *cx, Name name, Dim over, int64_t by) {
+  if (!cx->sizes) cx->sizes = NEW(cx->arena, SizeTable); /* symbolic sizes begin with their atoms */
   SizeTable *t = cx->sizes;
   int i = 0;
   while (i < t->atoms.n &&

@@ -45,6 +45,5 @@ bool dim_unify(Cx *cx, Arena *a, Dim declared, Dim actual, SizeBindings *b);
 void dim_names(Cx *cx, Dim d, Arena *a, SizeBindings *out);
 
 void dim_print(Cx *cx, Dim d, Text *out); /* as .nn: "2*N + 1", "(W - 3)//2 + 1" */
-SizeTable *size_table_new(Cx *cx);
 
 #endif

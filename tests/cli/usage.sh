@@ -1,10 +1,87 @@
 #!/bin/sh
-# usage.sh: what the program says before any command runs.
+# usage.sh: help, version, and the ways to get a command line wrong.
 . "${TOP_SRCDIR:-.}/tests/lib.sh"
 
-run --version
+for flag in --version -V; do
+  run $flag
+  is 0
+  has "$out" "gradc " stdout
+  same "$what: stderr" "$err" ""
+done
+
+run --help
 is 0
-out_has "gradc 0.1.0"
+out_has "Usage: gradc COMMAND"
+out_has "Exit status:"
+overview=$out
+run help
+is 0 "$overview"
 run
-is 2
+is 2 ""
+err_has "Usage: gradc COMMAND"
+
+# Every command of the table has help of its own, the same in both forms.
+commands=$(sed -n 's/^COMMAND(\([a-z]*\),.*/\1/p' "$TOP_SRCDIR/src/cli/commands.def")
+[ -n "$commands" ] || not_ok "no command found in commands.def"
+for command in $commands; do
+  case $overview in *"
+  $command "*) ok ;; *) not_ok "gradc --help does not list $command" ;; esac
+  run "$command" --help
+  is 0
+  out_has "Usage: gradc $command "
+  long=$out
+  run help "$command"
+  is 0 "$long"
+done
+
+# No help line is wider than 80 columns, nor ends in a space.
+for command in $commands; do
+  run help "$command"
+  same "$what: long lines" "$(printf '%s\n' "$out" | grep -E '.{81}| $')" ""
+done
+
+run explian
+is 2 ""
+err_has 'did you mean "explain"?'
+err_has "Try 'gradc --help'."
+run help explian
+is 2 ""
+run frobnicate
+is 2 ""
+err_has 'there is no command "frobnicate"'
+run --hepl
+is 2 ""
+err_has "did you mean --help?"
+run explain --opps
+is 2 ""
+err_has "did you mean --ops?"
+err_has "Try 'gradc explain --help'."
+run explain --ops=yes
+is 2 ""
+err_has "--ops takes no argument"
+run explain -x
+is 2 ""
+err_has "there is no option -x"
+run explain --color
+is 2 ""
+err_has "needs an argument"
+run explain --color=blue
+is 2 ""
+err_has 'takes one of auto|always|never, not "blue"'
+run help explain explain
+is 2 ""
+err_has "one operand too many"
+
+# A disk that is full is an error, not a short file.
+if [ -w /dev/full ]; then
+  code=0
+  "$GRADC" --help >/dev/full 2>"$work/err" || code=$?
+  out='' err=$(cat "$work/err") what="gradc --help >/dev/full"
+  is 4
+  err_has "can't write the output"
+fi
+
+# Without a terminal there are no control characters.
+run --help
+same "control characters" "$(printf '%s' "$out" | tr -d '\n' | tr -dc '\000-\037')" ""
 finish

@@ -1,0 +1,62 @@
+/* cmd_grad.c: gradc grad FILE.nn FUNCTION: the derivative as source. */
+#include "cli/cli.h"
+#include "ir/build.h"
+
+typedef struct Grad {
+  const Cli *cli;
+  Text out;
+} Grad;
+
+static Status no_such_input(const Cli *cli, const Fn *f, const char *name, size_t n) {
+  Text has = text_new(f->cx->arena);
+  for (int i = 0; i < f->in.n; i++) text_fmt(&has, "%s%s", i ? ", " : "", f->in.at[i].name);
+  return usage_error(cli, "%s has no argument or parameter \"%.*s\"; it has %s", f->name, (int)n, name,
+                     f->in.n ? text_str(&has) : "none");
+}
+
+/* Marks the inputs that --wrt names, "a,b" and repeated. */
+static Status read_wrt(const Cli *cli, const Fn *f, bool *wrt) {
+  const OptValue *v = &cli->opt[O_grad_wrt];
+  for (int k = 0; k < v->n; k++)
+    for (const char *word = v->list[k];; word++) {
+      size_t n = strcspn(word, ",");
+      int i = fn_input(f, name_of_n(f->cx, word, n));
+      if (i < 0) return no_such_input(cli, f, word, n);
+      wrt[i] = true;
+      word += n;
+      if (!*word) break;
+    }
+  return ST_OK;
+}
+
+static Status differentiate(Session *s, void *arg) {
+  Grad *g = arg;
+  const Cli *cli = g->cli;
+  Fn *f = front_function(s->program, name_of(s->cx, cli->arg[1]));
+  if (!f) return ST_SOURCE;
+  bool *wrt = NEWS(s->cx->arena, bool, f->in.n);
+  Status status = read_wrt(cli, f, wrt);
+  if (status != ST_OK) return status;
+  DeriveOptions o = {.wrt = cli->opt[O_grad_wrt].n ? wrt : NULL,
+                     .order = (int)opt_int(cli, O_grad_order, 1),
+                     .forward = cli->opt[O_grad_forward].n > 0,
+                     .value = cli->opt[O_grad_value].n > 0};
+  Fn *d = derive(f, &o);
+  if (!d) return ST_SOURCE;
+  g->out = text_new(s->cx->arena);
+  ir_print_nn(d, &g->out);
+  return ST_OK;
+}
+
+Status cmd_grad(Cli *cli) {
+  Status s = ST_OK;
+  Session *session = cli_session(cli, &s);
+  if (!session) return s;
+  Grad g = {.cli = cli};
+  s = session_load(session, cli->arg[0]);
+  if (s == ST_OK) s = session_run(session, differentiate, &g);
+  if (s == ST_OK) out_text(text_str(&g.out));
+  s = cli_report(cli, session, s);
+  session_free(session);
+  return s;
+}

@@ -1,0 +1,43 @@
+/* diagnose.c: what a session has to say, on stderr: its diagnostics, or why it unwound. */
+#include "base/diag.h"
+#include "cli/cli.h"
+
+typedef struct Rendering {
+  Cx *cx;
+  bool colour;
+  Text out;
+} Rendering;
+
+static Status render(void *arg) {
+  Rendering *r = arg;
+  r->out = text_new(r->cx->arena);
+  diag_render_all(r->cx, r->colour, &r->out);
+  int left_out = diag_errors(r->cx);
+  for (int i = 0; i < r->cx->diags->list.n; i++)
+    left_out -= r->cx->diags->list.at[i]->severity == SEV_ERROR;
+  if (left_out > 0)
+    text_fmt(&r->out, "and %d more error%s\n", left_out, left_out == 1 ? "" : "s");
+  return ST_OK;
+}
+
+Status cli_report(const Cli *cli, Session *session, Status s) {
+  Cx *cx = session->cx;
+  if (s == ST_INTERNAL)
+    return cli_error(cli, s, "internal error: %s\nThis is a bug of gradc: please report it "
+                     "with the program that shows it.", cx->trap_text);
+  if (s == ST_MEMORY) return cli_error(cli, s, "%s", status_text(s));
+  Rendering r = {.cx = cx, .colour = cli->colour};
+  Status printed = cx_guard(cx, render, &r);
+  if (printed != ST_OK) return cli_error(cli, printed, "%s", cx->trap_text);
+  fflush(stdout);
+  fputs(text_str(&r.out), stderr);
+  if (s == ST_OK && diag_errors(cx)) s = ST_SOURCE;
+  diag_clear(cx);
+  return s;
+}
+
+Session *cli_session(const Cli *cli, Status *s) {
+  Session *session = session_new();
+  if (!session) *s = cli_error(cli, ST_MEMORY, "%s", status_text(ST_MEMORY));
+  return session;
+}

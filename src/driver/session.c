@@ -1,0 +1,156 @@
+/* session.c: loading, checking and evaluating. In: paths and lines of text. Out: tensors, and
+ * diagnostics in the session's context. */
+#include "driver/session.h"
+#include "pass/pass.h"
+
+#include <stdlib.h>
+
+/* ---- life ------------------------------------------------------------------------------------------- */
+static Status make_program(Session *s, void *arg) {
+  (void)arg;
+  s->program = front_new(s->cx);
+  return ST_OK;
+}
+
+Session *session_new(void) {
+  Session *s = calloc(1, sizeof *s);
+  if (!s) return NULL;
+  s->cx = cx_new();
+  if (s->cx && session_run(s, make_program, NULL) != ST_MEMORY) return s;
+  session_free(s);
+  return NULL;
+}
+
+static void forget_params(Session *s) {
+  arena_free(s->params);
+  s->params = NULL;
+  s->list.n = s->list.cap = 0;
+  s->list.at = NULL;
+}
+
+void session_free(Session *s) {
+  if (!s) return;
+  forget_params(s);
+  cx_free(s->cx);
+  free(s);
+}
+
+typedef struct Work {
+  Session *s;
+  Status (*work)(Session *s, void *arg);
+  void *arg;
+} Work;
+
+static Status do_work(void *arg) {
+  Work *w = arg;
+  return w->work(w->s, w->arg);
+}
+
+Status session_run(Session *s, Status (*work)(Session *s, void *arg), void *arg) {
+  int before = diag_errors(s->cx);
+  Work w = {s, work, arg};
+  Status status = cx_guard(s->cx, do_work, &w);
+  return status == ST_OK && diag_errors(s->cx) > before ? ST_SOURCE : status;
+}
+
+/* ---- files ------------------------------------------------------------------------------------------ */
+static Status load(Session *s, void *path) {
+  int32_t source = source_read(s->cx, path);
+  if (!source) return ST_DATA;
+  forget_params(s);
+  front_declare(s->program, ast_parse(s->cx, source));
+  return ST_OK;
+}
+
+Status session_load(Session *s, const char *path) { return session_run(s, load, (void *)path); }
+
+static Status check(Session *s, void *arg) {
+  (void)arg;
+  front_check(s->program);
+  return ST_OK;
+}
+
+Status session_check(Session *s) { return session_run(s, check, NULL); }
+
+/* ---- values ------------------------------------------------------------------------------------------- */
+static Results evaluate(Session *s, const Fn *f, const Tensor *in) {
+  Results r = {.n = f->out.n, .arena = arena_new(s->cx)};
+  r.value = NEWS(r.arena, Tensor, r.n);
+  Name *name = NEWS(r.arena, Name, r.n);
+  for (int i = 0; i < r.n; i++) name[i] = f->out.at[i].name;
+  r.name = name;
+  ir_eval(f, r.arena, in, r.value, NULL);
+  return r;
+}
+
+static int param_number(Session *s, Name name) {
+  for (int i = 0; i < front_param_count(s->program); i++) {
+    const ParamInfo *p = front_param(s->program, i);
+    if (p && p->name == name) return i;
+  }
+  cx_bug(s->cx, "a function uses the parameter %s, which the program lacks", name);
+}
+
+const Tensor *session_param(Session *s, Name name) {
+  for (int i = 0; i < s->list.n; i++)
+    if (s->list.at[i].name == name) return &s->list.at[i].value;
+  const Fn *init = front_param_init(s->program, param_number(s, name), s->seed);
+  if (init) init = pass_expand(init);
+  if (!init) return NULL;
+  Results r = evaluate(s, init, NULL);
+  if (!s->params) s->params = arena_new(s->cx);
+  ParamValue p = {name, r.value[0]};
+  size_t bytes = (size_t)tensor_count(&r.value[0]) * (size_t)type_info[r.value[0].type].bytes;
+  p.value.data = arena_copy(s->params, r.value[0].data, bytes);
+  results_free(&r);
+  vec_push(s->params, &s->list, p);
+  return &s->list.at[s->list.n - 1].value;
+}
+
+Status session_evaluate(Session *s, const Fn *f, Results *out) {
+  f = pass_expand(f);
+  if (!f) return ST_SOURCE;
+  Tensor *in = NEWS(s->cx->arena, Tensor, f->in.n);
+  for (int i = 0; i < f->in.n; i++) {
+    const Tensor *p = session_param(s, f->in.at[i].name);
+    if (!p) return ST_SOURCE;
+    in[i] = *p;
+  }
+  *out = evaluate(s, f, in);
+  out->tuple = out->n != 1;
+  return ST_OK;
+}
+
+void results_free(Results *r) {
+  arena_free(r->arena);
+  *r = (Results){0};
+}
+
+/* ---- lines -------------------------------------------------------------------------------------------- */
+typedef struct Line {
+  const char *label, *text;
+  Results *out;
+} Line;
+
+static Status take_line(Session *s, void *arg) {
+  const Line *l = arg;
+  int32_t source = cx_add_source(s->cx, l->label, l->text, strlen(l->text), false);
+  int before = diag_errors(s->cx);
+  bool is_expr = false;
+  const Node *node = ast_parse_line(s->cx, source, &is_expr);
+  if (diag_errors(s->cx) > before) return ST_SOURCE;
+  if (!is_expr) {
+    forget_params(s);
+    front_declare(s->program, node);
+    l->out->declaration = true;
+    return ST_OK;
+  }
+  const Fn *f = front_expr(s->program, node);
+  return f ? session_evaluate(s, f, l->out) : ST_SOURCE;
+}
+
+Status session_line(Session *s, const char *label, const char *text, Results *out) {
+  *out = (Results){0};
+  Line l = {label, text, out};
+  return session_run(s, take_line, &l);
+}

@@ -1,0 +1,66 @@
+/* session.h: a compilation from its outside: one context, one program, what was loaded and typed so
+ * far, and the values of its parameters. Each call runs under a trap: it returns a status and never
+ * unwinds. Problems of the program are diagnostics in cx->diags, which the caller prints. */
+#ifndef GRADC_SESSION_H
+#define GRADC_SESSION_H
+
+#include "front/front.h"
+#include "ir/eval.h"
+
+typedef struct ParamValue {
+  Name name;
+  Tensor value;
+} ParamValue;
+
+typedef struct Session {
+  Cx *cx;
+  Program *program;
+  int64_t seed;         /* of the parameters' initial values; set before the first evaluation */
+  Arena *params;        /* what the values lie in; NULL: none yet */
+  Vec(ParamValue) list; /* drawn so far */
+} Session;
+
+Session *session_new(void); /* NULL when out of memory */
+void session_free(Session *s);
+
+/* Runs work(s, arg) under the session's trap. ST_SOURCE where it returned ST_OK but recorded errors. */
+Status session_run(Session *s, Status (*work)(Session *s, void *arg), void *arg);
+
+/* Reads a file ("-" is standard input) and declares what it holds. */
+Status session_load(Session *s, const char *path);
+/* Checks all that is declared, used or not. */
+Status session_check(Session *s);
+
+typedef struct Results {
+  bool declaration; /* the line declared something and has no value */
+  bool tuple;
+  int n;
+  Tensor *value;
+  const Name *name; /* may be NULL each */
+  Arena *arena;     /* what the values lie in */
+} Results;
+/* Takes a line of `eval` or of the REPL: declares it, or evaluates it. label names it in
+ * diagnostics. results_free is due in every case. */
+Status session_line(Session *s, const char *label, const char *text, Results *out);
+void results_free(Results *r);
+
+/* ---- inside session_run ------------------------------------------------------------------------------- */
+/* The value of a parameter: drawn at first use, then the same until something is declared anew.
+ * NULL after a diagnostic. */
+const Tensor *session_param(Session *s, Name name);
+/* Evaluates f, whose inputs are all parameters, with the reference evaluator. */
+Status session_evaluate(Session *s, const Fn *f, Results *out);
+
+/* source_file.c: registers the text of a file as a source. Returns its number, or 0 after a
+ * diagnostic. */
+int32_t source_read(Cx *cx, const char *path);
+
+/* derive.c: the derivative of a finished function as a function. */
+typedef struct DeriveOptions {
+  const bool *wrt; /* one per input of f; NULL: its parameters, or where it has none its floats */
+  int order;
+  bool forward, value;
+} DeriveOptions;
+Fn *derive(const Fn *f, const DeriveOptions *o); /* NULL after a diagnostic */
+
+#endif

@@ -1,0 +1,57 @@
+/* source_file.c: the text of a file becomes a source of the context, or a diagnostic says why not. */
+#include "driver/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum { SOURCE_MAX = 16 << 20 };
+
+static const Span nowhere = {0};
+
+static void cant_read(Cx *cx, const char *path, int why) {
+  Diag *d = diag(cx, E0601, nowhere, "can't read \"%s\": %s", path, strerror(why));
+  if (why == ENOENT) diag_hint(cx, d, "is the path right as seen from the current folder?");
+}
+
+/* Reads to the end of f. Not by its size: pipes have none, and a file may grow meanwhile. */
+static bool read_all(Cx *cx, FILE *f, const char *path, Text *out) {
+  char buf[1 << 14];
+  size_t n;
+  while ((n = fread(buf, 1, sizeof buf, f)) > 0) {
+    text_add_n(out, buf, n);
+    if (out->n > SOURCE_MAX) {
+      diag(cx, E0603, nowhere, "\"%s\" is larger than %d MiB", path, SOURCE_MAX >> 20);
+      return false;
+    }
+  }
+  if (ferror(f)) cant_read(cx, path, errno);
+  return !ferror(f);
+}
+
+/* The buffer's arena, and with it the file, is freed also when memory runs out half-way. */
+static void close_file(void *f) { fclose(f); }
+
+int32_t source_read(Cx *cx, const char *path) {
+  bool standard = !strcmp(path, "-");
+  FILE *f = standard ? stdin : fopen(path, "rb");
+  if (!f) {
+    cant_read(cx, path, errno);
+    return 0;
+  }
+  struct stat st;
+  if (!fstat(fileno(f), &st) && S_ISDIR(st.st_mode)) {
+    diag(cx, E0602, nowhere, "\"%s\" is a folder, not a file", path);
+    fclose(f);
+    return 0;
+  }
+  Arena *a = arena_new(cx);
+  if (!standard) arena_defer(a, close_file, f);
+  Text text = text_new(a);
+  int32_t source = 0;
+  if (read_all(cx, f, path, &text))
+    source = cx_add_source(cx, standard ? "<stdin>" : path, text_str(&text), text.n, false);
+  arena_free(a);
+  return source;
+}

@@ -1,0 +1,171 @@
+/* adjoint.c: reverse mode. The chain rule over the kinds of the op table, backwards:
+ *
+ *   MAP    y = op(a0, a1, ..)     da_i += dy * p_i
+ *   FOLD   y = fold(a)            da   += broadcast(dy) * p
+ *   MOVE   y = move(a)            da   += its transpose of dy
+ *   DOT    y = contract(a, b)     da   += contract(dy, b),  db += contract(dy, a)
+ *
+ * The rules build instructions, not numbers, so the result can be differentiated again.
+ * needs: no vjp/jvp inside (pass_expand)   keeps: the values   breaks: nothing */
+#include "ir/rules.h"
+#include "pass/walk.h"
+
+typedef struct Adjoint {
+  Builder *b;
+  const Fn *f;
+  Val *to;      /* value of f -> its copy */
+  Val *bar;     /* value of f -> its adjoint so far, 0: none */
+  bool *active; /* depends on a wrt input in a differentiable way */
+  bool failed;
+} Adjoint;
+
+static Name adjoint_name(Cx *cx, Name hint) { return hint ? name_fmt(cx, "d_%s", hint) : NULL; }
+
+static void give(Adjoint *g, Val v, Val cotangent) {
+  if (!cotangent || ins_is_splat(ir_ins(g->b, cotangent), 0)) return;
+  g->bar[v] = g->bar[v] ? ir_map2(g->b, OP_add, g->bar[v], cotangent) : cotangent;
+}
+
+static void find_active(Adjoint *g, const bool *wrt) {
+  for (int i = 0; i < g->f->in.n; i++) g->active[g->f->in.at[i].val] = wrt[i];
+  for (Val v = 1; v < g->f->ins.n; v++) {
+    const Ins *in = fn_ins(g->f, v);
+    for (int k = 0; k < in->nargs; k++) g->active[v] |= g->active[in->arg[k]];
+    g->active[v] = g->active[v] && type_is_float((DType)in->type);
+  }
+}
+
+/* dy, whose axes are those a fold left, at the shape of the fold's operand. */
+static Val broadcast_over_folded(Builder *b, Val dy, const Shape *wide, uint32_t axes) {
+  int32_t at[IR_MAX_RANK];
+  for (int axis = 0, k = 0; axis < wide->rank; axis++)
+    if (!(axes >> axis & 1)) at[k++] = axis;
+  return ir_spread(b, dy, wide, at);
+}
+
+static void adjoint_map(Adjoint *g, const Ins *in, const Val *args, Val y, Val dy, int i) {
+  if (in->op == OP_cast) { /* between floats: the cast back */
+    give(g, in->arg[0], ir_cast(g->b, ir_type(g->b, args[0]), dy));
+    return;
+  }
+  bool missing;
+  Val p = map_partial(g->b, in, args, y, i, &missing);
+  if (missing) {
+    report_no_derivative(g->b, in);
+    g->failed = true;
+  } else if (p) {
+    give(g, in->arg[i], scale_cotangent(g->b, dy, p));
+  }
+}
+
+static void adjoint_fold(Adjoint *g, const Ins *in, Val a, Val y, Val dy) {
+  Shape wide = *ir_shape(g->b, a);
+  Val spread = broadcast_over_folded(g->b, dy, &wide, in->u.axes);
+  if (in->op != OP_sum) {
+    const Fn *rule = g->b->cx->rules->partial(g->b->cx, (Op)in->op, 0, (DType)in->type);
+    if (!rule) cx_bug(g->b->cx, "the partial of %s can't be read", op_info[in->op].name);
+    spread = scale_cotangent(g->b, spread, rule_inline_fold(g->b, rule, a, y, in->u.axes));
+  }
+  give(g, in->arg[0], spread);
+}
+
+static void adjoint_of(Adjoint *g, Val v) {
+  const Ins *in = fn_ins(g->f, v);
+  Val dy = g->bar[v], args[IR_MAX_RANK + 1];
+  ir_map_args(in, g->to, args);
+  g->b->span = in->span;
+  ir_name(g->b, dy, adjoint_name(g->b->cx, in->hint));
+  for (int i = 0; i < in->nargs; i++) {
+    if (!g->active[in->arg[i]]) continue;
+    switch (op_kind((Op)in->op)) {
+    case KIND_MAP: adjoint_map(g, in, args, g->to[v], dy, i); break;
+    case KIND_FOLD: adjoint_fold(g, in, args[0], g->to[v], dy); break;
+    case KIND_MOVE:
+    case KIND_DOT: give(g, in->arg[i], transpose_ins(g->b, in, args, i, dy)); break;
+    case KIND_LOOP:
+    case KIND_LEAF: cx_bug(g->b->cx, "adjoint of %s", op_info[in->op].name);
+    }
+  }
+}
+
+static void copy_values(Adjoint *g, const Val *args) {
+  for (int i = 0; i < g->f->in.n; i++) g->to[g->f->in.at[i].val] = args[i];
+  for (Val v = 1; v < g->f->ins.n; v++) {
+    const Ins *in = fn_ins(g->f, v);
+    if (in->op == OP_arg) continue;
+    Val *arg = NEWS(g->b->cx->arena, Val, in->nargs + 1);
+    ir_map_args(in, g->to, arg);
+    g->to[v] = ir_copy(g->b, in, arg);
+  }
+}
+
+bool adjoint_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds, Val *values,
+                  Val *derived) {
+  Arena *a = b->cx->arena;
+  Adjoint g = {b, f, NEWS(a, Val, f->ins.n), NEWS(a, Val, f->ins.n), NEWS(a, bool, f->ins.n), false};
+  find_active(&g, wrt);
+  copy_values(&g, args);
+  for (int i = 0, k = 0; i < f->out.n; i++) {
+    Val v = f->out.at[i].val;
+    values[i] = g.to[v];
+    if (!type_is_float((DType)fn_ins(f, v)->type)) continue;
+    if (g.active[v]) give(&g, v, seeds[k]);
+    k++;
+  }
+  for (Val v = f->ins.n; v-- > 1;)
+    if (g.bar[v] && fn_ins(f, v)->op != OP_arg) adjoint_of(&g, v);
+  for (int i = 0, k = 0; i < f->in.n; i++) {
+    if (!wrt[i]) continue;
+    Val bar = g.bar[f->in.at[i].val];
+    derived[k] = bar ? bar : ir_zeros_like(b, args[i]);
+    ir_name(b, derived[k++], adjoint_name(b->cx, f->in.at[i].name));
+  }
+  return !g.failed;
+}
+
+/* ---- as functions of their own --------------------------------------------------------------------- */
+static int count_wrt(const Fn *f, const bool *wrt) {
+  int n = 0;
+  for (int i = 0; i < f->in.n; i++) n += wrt[i];
+  return n;
+}
+
+static void name_outputs(Walk *w, const Fn *f, const bool *wrt, const Val *values, const Val *derived) {
+  for (int i = 0; values && i < f->out.n; i++) ir_output(&w->b, f->out.at[i].name, values[i]);
+  for (int i = 0, k = 0; i < f->in.n; i++)
+    if (wrt[i]) ir_output(&w->b, adjoint_name(f->cx, f->in.at[i].name), derived[k++]);
+}
+
+static Val *input_values(Walk *w, const Fn *f) {
+  Val *args = NEWS(f->cx->arena, Val, f->in.n + 1);
+  for (int i = 0; i < f->in.n; i++) args[i] = w->to[f->in.at[i].val];
+  return args;
+}
+
+Fn *pass_adjoint(const Fn *f, const bool *wrt) {
+  Walk w = walk_begin(f);
+  Val *args = input_values(&w, f);
+  Val *seeds = NEWS(f->cx->arena, Val, f->out.n + 1), *values = NEWS(f->cx->arena, Val, f->out.n + 1);
+  Val *derived = NEWS(f->cx->arena, Val, count_wrt(f, wrt) + 1);
+  for (int i = 0, k = 0; i < f->out.n; i++) {
+    const Ins *y = fn_ins(f, f->out.at[i].val);
+    if (!type_is_float((DType)y->type)) continue;
+    Name name = name_fmt(f->cx, "d_%s", f->out.at[i].name ? f->out.at[i].name : "y");
+    seeds[k++] = ir_input(&w.b, name, (DType)y->type, &y->shape, ROLE_SEED, f->span);
+  }
+  if (!adjoint_into(&w.b, f, wrt, args, seeds, values, derived)) return NULL;
+  name_outputs(&w, f, wrt, values, derived);
+  return ir_finish(&w.b);
+}
+
+Fn *pass_gradient(const Fn *f, const bool *wrt, bool with_value) {
+  const Ins *y = fn_ins(f, f->out.at[0].val);
+  if (f->out.n != 1 || !type_is_float((DType)y->type) || y->shape.rank)
+    cx_bug(f->cx, "the gradient of %s, which is not a scalar", f->name);
+  Walk w = walk_begin(f);
+  Val value, *derived = NEWS(f->cx->arena, Val, count_wrt(f, wrt) + 1);
+  Val seed = ir_const_f(&w.b, (DType)y->type, NULL, 1);
+  if (!adjoint_into(&w.b, f, wrt, input_values(&w, f), &seed, &value, derived)) return NULL;
+  name_outputs(&w, f, wrt, with_value ? &value : NULL, derived);
+  return ir_finish(&w.b);
+}

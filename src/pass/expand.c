@@ -1,0 +1,47 @@
+/* expand.c: replaces vjp and jvp by the derivatives they stand for, innermost first, so that the
+ * derivative passes never meet one: a derivative of a derivative is a derivative of plain code.
+ * needs: nothing   keeps: the values   breaks: nothing   after it: no vjp, jvp or part is left */
+#include "pass/walk.h"
+
+typedef struct Expander {
+  Walk w;
+  Val **parts; /* per old vjp/jvp: its results in the new function */
+  bool failed;
+} Expander;
+
+static bool has_bodies(const Fn *f) {
+  for (Val v = 1; v < f->ins.n; v++)
+    if (op_kind((Op)fn_ins(f, v)->op) == KIND_LOOP) return true;
+  return false;
+}
+
+static void expand_ins(Expander *x, Val v) {
+  const Ins *in = fn_ins(x->w.f, v);
+  const Body *body = in->u.body;
+  Arena *a = x->w.b.cx->arena;
+  const Fn *f = pass_expand(body->fn);
+  if (!f) {
+    x->failed = true;
+    return;
+  }
+  Val *args = walk_args(&x->w, in), *parts = NEWS(a, Val, body->nparts + 1);
+  bool *wrt = NEWS(a, bool, f->in.n + 1);
+  for (int i = 0; i < f->in.n; i++) wrt[i] = body_wrt(body, i);
+  bool ok = (in->op == OP_vjp ? adjoint_into : tangent_into)(&x->w.b, f, wrt, args, args + f->in.n, parts,
+                                                             parts + f->out.n);
+  x->failed |= !ok;
+  x->parts[v] = parts;
+}
+
+Fn *pass_expand(const Fn *f) {
+  if (!has_bodies(f)) return (Fn *)f;
+  Expander x = {walk_begin(f), NEWS(f->cx->arena, Val *, f->ins.n), false};
+  for (Val v = 1; v < f->ins.n && !x.failed; v++) {
+    const Ins *in = fn_ins(f, v);
+    if (in->op == OP_arg) continue;
+    if (op_kind((Op)in->op) == KIND_LOOP) expand_ins(&x, v);
+    else if (in->op == OP_part) x.w.to[v] = x.parts[in->arg[0]][in->u.i];
+    else x.w.to[v] = walk_copy(&x.w, in);
+  }
+  return x.failed ? NULL : walk_end(&x.w);
+}

@@ -1,0 +1,39 @@
+/* retype.c: single precision becomes double, for checks in f64. Bit patterns keep their width: what
+ * is computed from the bits of an f32 is computed from those of the value rounded back to f32.
+ * needs: no vjp/jvp inside   keeps: shapes, names   breaks: values (they become more exact) */
+#include "pass/walk.h"
+
+static DType wider(DType t) { return t == T_F32 ? T_F64 : t; }
+
+static Val retype_ins(Walk *w, const Ins *in) {
+  Builder *b = &w->b;
+  Val *arg = walk_args(w, in);
+  const Shape *s = &in->shape;
+  DType t = wider((DType)in->type);
+  switch ((Op)in->op) {
+  case OP_const: return type_is_float(t) ? ir_const_f(b, t, s, in->u.f) : ir_const_i(b, t, s, in->u.i);
+  case OP_size: return ir_size(b, t, s, in->u.size);
+  case OP_iota: return ir_iota(b, t, s->dim[0]);
+  case OP_cast: return ir_cast(b, t, arg[0]);
+  case OP_bits: return ir_map1(b, OP_bits, in->type == T_I32 ? ir_cast(b, T_F32, arg[0]) : arg[0]);
+  case OP_from_bits: return ir_cast(b, t, ir_map1(b, OP_from_bits, arg[0]));
+  default: return ir_copy(b, in, arg);
+  }
+}
+
+Fn *pass_to_f64(const Fn *f) {
+  Walk w = {.b = ir_begin(f->cx, f->name), .f = f, .to = NEWS(f->cx->arena, Val, f->ins.n)};
+  w.b.fn->span = f->span;
+  for (int i = 0; i < f->in.n; i++) {
+    const Input *in = &f->in.at[i];
+    w.to[in->val] = ir_input(&w.b, in->name, wider(in->type), &in->shape, in->role, in->span);
+  }
+  for (Val v = 1; v < f->ins.n; v++) {
+    const Ins *in = fn_ins(f, v);
+    if (in->op == OP_arg) continue;
+    w.b.span = in->span;
+    w.to[v] = retype_ins(&w, in);
+    ir_name(&w.b, w.to[v], in->hint);
+  }
+  return walk_end(&w);
+}

@@ -1,0 +1,33 @@
+/* sizes.c: named sizes become numbers.
+ * needs: nothing   keeps: everything else   breaks: nothing */
+#include "pass/walk.h"
+
+/* The first read of a view that leaves its operand although the source claims that none does. */
+static void report_outside(Cx *cx, const Ins *view, const Shape *operand) {
+  Diag *d = diag(cx, E0510, view->span, "this reads outside of a tensor of shape %s",
+                 type_text(cx, (DType)view->type, operand) + strlen(type_info[view->type].word));
+  diag_note(cx, d, "seen only now that the sizes are numbers");
+}
+
+Fn *pass_bind_sizes(const Fn *f, const SizeBindings *sizes) {
+  Cx *cx = f->cx;
+  Walk w = {.b = ir_begin(cx, f->name), .f = f, .to = NEWS(cx->arena, Val, f->ins.n)};
+  int errors = diag_errors(cx);
+  w.b.fn->span = f->span;
+  for (int i = 0; i < f->in.n; i++) {
+    const Input *in = &f->in.at[i];
+    Shape s = in->shape;
+    for (int d = 0; d < s.rank; d++) s.dim[d] = dim_subst(cx, s.dim[d], sizes);
+    w.to[in->val] = ir_input(&w.b, in->name, in->type, &s, in->role, in->span);
+  }
+  for (Val v = 1; v < f->ins.n; v++) {
+    const Ins *in = fn_ins(f, v);
+    if (in->op == OP_arg) continue;
+    Val *arg = walk_args(&w, in);
+    Val n = w.to[v] = ir_copy_with(&w.b, in, arg, sizes);
+    const Ins *now = ir_ins(&w.b, n);
+    if (now->op == OP_view && now->u.view->claim && shape_is_numbers(&now->shape))
+      report_outside(cx, now, ir_shape(&w.b, now->arg[0]));
+  }
+  return diag_errors(cx) > errors ? NULL : walk_end(&w);
+}

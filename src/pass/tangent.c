@@ -1,0 +1,121 @@
+/* tangent.c: forward mode, the chain rule over the kinds, forwards:
+ *
+ *   MAP    dy = sum of da_i * p_i            FOLD   dy = fold sum of da * p
+ *   MOVE   dy = the same movement of da      DOT    dy = contract(da, b) + contract(a, db)
+ *
+ * needs: no vjp/jvp inside (pass_expand)   keeps: the values   breaks: nothing */
+#include "ir/rules.h"
+#include "pass/walk.h"
+
+typedef struct Tangent {
+  Builder *b;
+  Val *to;  /* value of f -> its copy */
+  Val *dot; /* value of f -> its tangent, 0: zero */
+  bool failed;
+} Tangent;
+
+static Val plus(Builder *b, Val x, Val y) { return !x ? y : !y ? x : ir_map2(b, OP_add, x, y); }
+
+static Val tangent_map(Tangent *g, const Ins *in, const Val *args, Val y) {
+  if (in->op == OP_cast) return ir_cast(g->b, (DType)in->type, g->dot[in->arg[0]]);
+  Val sum = 0;
+  for (int i = 0; i < in->nargs; i++) {
+    Val da = g->dot[in->arg[i]];
+    bool missing;
+    if (!da) continue;
+    Val p = map_partial(g->b, in, args, y, i, &missing);
+    if (missing) {
+      report_no_derivative(g->b, in);
+      g->failed = true;
+    } else if (p) {
+      sum = plus(g->b, sum, scale_cotangent(g->b, da, p));
+    }
+  }
+  return sum;
+}
+
+static Val tangent_fold(Tangent *g, const Ins *in, Val a, Val y) {
+  Val da = g->dot[in->arg[0]];
+  if (in->op != OP_sum) {
+    const Fn *rule = g->b->cx->rules->partial(g->b->cx, (Op)in->op, 0, (DType)in->type);
+    if (!rule) cx_bug(g->b->cx, "the partial of %s can't be read", op_info[in->op].name);
+    da = scale_cotangent(g->b, da, rule_inline_fold(g->b, rule, a, y, in->u.axes));
+  }
+  return ir_fold(g->b, OP_sum, da, in->u.axes);
+}
+
+static Val tangent_move(Tangent *g, const Ins *in, const Val *args) {
+  Val moved[IR_MAX_RANK + 1];
+  memcpy(moved, args, in->nargs * sizeof *moved);
+  moved[0] = g->dot[in->arg[0]];
+  return ir_copy(g->b, in, moved);
+}
+
+static Val tangent_dot(Tangent *g, const Ins *in, const Val *args) {
+  Val da = g->dot[in->arg[0]], db = g->dot[in->arg[1]];
+  Val x = da ? ir_contract(g->b, da, args[1], in->u.contract) : 0;
+  Val y = db ? ir_contract(g->b, args[0], db, in->u.contract) : 0;
+  return plus(g->b, x, y);
+}
+
+static Val tangent_of(Tangent *g, const Ins *in, const Val *args, Val y) {
+  switch (op_kind((Op)in->op)) {
+  case KIND_MAP: return tangent_map(g, in, args, y);
+  case KIND_FOLD: return tangent_fold(g, in, args[0], y);
+  case KIND_MOVE: return g->dot[in->arg[0]] ? tangent_move(g, in, args) : 0;
+  case KIND_DOT: return tangent_dot(g, in, args);
+  case KIND_LOOP:
+  case KIND_LEAF: break;
+  }
+  cx_bug(g->b->cx, "tangent of %s", op_info[in->op].name);
+}
+
+static bool has_tangent(const Tangent *g, const Ins *in) {
+  for (int k = 0; k < in->nargs; k++)
+    if (g->dot[in->arg[k]]) return type_is_float((DType)in->type);
+  return false;
+}
+
+bool tangent_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds, Val *values,
+                  Val *derived) {
+  Arena *a = b->cx->arena;
+  Tangent g = {b, NEWS(a, Val, f->ins.n), NEWS(a, Val, f->ins.n), false};
+  for (int i = 0, k = 0; i < f->in.n; i++) {
+    g.to[f->in.at[i].val] = args[i];
+    if (wrt[i]) g.dot[f->in.at[i].val] = seeds[k++];
+  }
+  for (Val v = 1; v < f->ins.n; v++) {
+    const Ins *in = fn_ins(f, v);
+    if (in->op == OP_arg) continue;
+    Val *arg = NEWS(a, Val, in->nargs + 1);
+    ir_map_args(in, g.to, arg);
+    g.to[v] = ir_copy(b, in, arg);
+    if (!has_tangent(&g, in)) continue;
+    g.dot[v] = tangent_of(&g, in, arg, g.to[v]);
+    if (g.dot[v] && in->hint) ir_name(b, g.dot[v], name_fmt(b->cx, "t_%s", in->hint));
+  }
+  for (int i = 0, k = 0; i < f->out.n; i++) {
+    Val v = f->out.at[i].val;
+    values[i] = g.to[v];
+    if (!type_is_float((DType)fn_ins(f, v)->type)) continue;
+    derived[k++] = g.dot[v] ? g.dot[v] : ir_zeros_like(b, g.to[v]);
+  }
+  return !g.failed;
+}
+
+Fn *pass_tangent(const Fn *f, const bool *wrt) {
+  Walk w = walk_begin(f);
+  Arena *a = f->cx->arena;
+  Val *args = NEWS(a, Val, f->in.n + 1), *seeds = NEWS(a, Val, f->in.n + 1);
+  Val *values = NEWS(a, Val, f->out.n + 1), *derived = NEWS(a, Val, f->out.n + 1);
+  for (int i = 0, k = 0; i < f->in.n; i++) {
+    const Input *in = &f->in.at[i];
+    args[i] = w.to[in->val];
+    if (wrt[i]) seeds[k++] = ir_input(&w.b, name_fmt(f->cx, "t_%s", in->name), in->type, &in->shape, ROLE_SEED, in->span);
+  }
+  if (!tangent_into(&w.b, f, wrt, args, seeds, values, derived)) return NULL;
+  for (int i = 0; i < f->out.n; i++) ir_output(&w.b, f->out.at[i].name, values[i]);
+  for (int i = 0, k = 0; i < f->out.n; i++)
+    if (type_is_float((DType)fn_ins(f, f->out.at[i].val)->type)) ir_output(&w.b, NULL, derived[k++]);
+  return ir_finish(&w.b);
+}

@@ -1,0 +1,72 @@
+/* walk.c: what the passes share. */
+#include "pass/walk.h"
+#include "ir/rules.h"
+
+Walk walk_begin(const Fn *f) {
+  Walk w = {.b = ir_begin(f->cx, f->name), .f = f, .to = NEWS(f->cx->arena, Val, f->ins.n)};
+  w.b.fn->span = f->span;
+  for (int i = 0; i < f->in.n; i++) {
+    const Input *in = &f->in.at[i];
+    w.to[in->val] = ir_input(&w.b, in->name, in->type, &in->shape, in->role, in->span);
+  }
+  return w;
+}
+
+Val *walk_args(Walk *w, const Ins *in) {
+  Val *arg = NEWS(w->b.cx->arena, Val, in->nargs + 1);
+  ir_map_args(in, w->to, arg);
+  return arg;
+}
+
+Val walk_copy(Walk *w, const Ins *in) { return ir_copy(&w->b, in, walk_args(w, in)); }
+
+Fn *walk_end(Walk *w) {
+  for (int i = 0; i < w->f->out.n; i++) {
+    const Output *o = &w->f->out.at[i];
+    ir_output(&w->b, o->name, w->to[o->val]);
+    w->b.fn->out.at[i].alias = o->alias;
+  }
+  return ir_finish(&w->b);
+}
+
+/* ---- derivatives' common ground ------------------------------------------------------------------- */
+static bool is_zero(Builder *b, Val v) { return ins_is_splat(ir_ins(b, v), 0); }
+
+/* x is `if c then p else 0` or `if c then 0 else p`. */
+static bool is_masked(Builder *b, Val x, Ins *sel) {
+  *sel = *ir_ins(b, x);
+  return sel->op == OP_select && (is_zero(b, sel->arg[1]) || is_zero(b, sel->arg[2]));
+}
+
+Val scale_cotangent(Builder *b, Val dy, Val p) {
+  Ins sel;
+  if (is_zero(b, dy) || ins_is_splat(ir_ins(b, p), 1)) return dy;
+  if (is_zero(b, p)) return p;
+  if (is_masked(b, dy, &sel))
+    return ir_map3(b, OP_select, sel.arg[0], scale_cotangent(b, sel.arg[1], p), scale_cotangent(b, sel.arg[2], p));
+  if (ir_ins(b, p)->op == OP_select) {
+    sel = *ir_ins(b, p);
+    if (is_masked(b, p, &sel) || ins_is_const(ir_ins(b, sel.arg[1])) || ins_is_const(ir_ins(b, sel.arg[2])))
+      return ir_map3(b, OP_select, sel.arg[0], scale_cotangent(b, dy, sel.arg[1]),
+                     scale_cotangent(b, dy, sel.arg[2]));
+  }
+  return ir_map2(b, OP_mul, dy, p);
+}
+
+Val map_partial(Builder *b, const Ins *in, const Val *args, Val y, int i, bool *missing) {
+  const char *text = op_info[in->op].partial[i];
+  *missing = !text;
+  if (!text || !strcmp(text, "0")) return 0;
+  Val operand[4];
+  int n = op_info[in->op].arity;
+  memcpy(operand, args, (size_t)n * sizeof *operand);
+  operand[n] = y;
+  const Fn *rule = b->cx->rules->partial(b->cx, (Op)in->op, i, (DType)in->type);
+  if (!rule) cx_bug(b->cx, "the partial of %s for operand %d can't be read", op_info[in->op].name, i);
+  return rule_inline_map(b, rule, operand, n + 1);
+}
+
+void report_no_derivative(Builder *b, const Ins *in) {
+  Diag *d = diag(b->cx, E0401, in->span, "`%s` has no derivative", op_info[in->op].name);
+  diag_hint(b->cx, d, "stop(...) around its operand says that the value counts as a constant");
+}

@@ -1,0 +1,39 @@
+/* walk.h: the shape every pass shares: go over the old function, emit into a new one. */
+#ifndef GRADC_WALK_H
+#define GRADC_WALK_H
+
+#include "ir/inline.h"
+#include "pass/pass.h"
+
+typedef struct Walk {
+  Builder b;
+  const Fn *f;
+  Val *to; /* old value -> new */
+} Walk;
+
+/* A new function of the same name, with the inputs of f. */
+Walk walk_begin(const Fn *f);
+/* The operands of `in` in the new function (in the arena). */
+Val *walk_args(Walk *w, const Ins *in);
+/* The instruction copied as it is (the builder may fold it). */
+Val walk_copy(Walk *w, const Ins *in);
+/* Outputs as in f, then ends it. */
+Fn *walk_end(Walk *w);
+
+/* dy * p, where what can't matter is never multiplied: an element that a selection has put out
+ * stays exactly 0, whatever p is there (0 * inf would be NaN). */
+Val scale_cotangent(Builder *b, Val dy, Val p);
+
+/* adjoint.c, tangent.c: the same into a builder in the middle of other work. args are the inputs;
+ * seeds the cotangents per float output, or the tangents per wrt input. values: per output of f.
+ * derived: an adjoint per wrt input, or a tangent per float output. False after a diagnostic. */
+bool adjoint_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds, Val *values,
+                  Val *derived);
+bool tangent_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds, Val *values,
+                  Val *derived);
+
+/* The partial of MAP instruction `in` for operand i: 0 where it is zero. *missing: there is none. */
+Val map_partial(Builder *b, const Ins *in, const Val *args, Val y, int i, bool *missing);
+void report_no_derivative(Builder *b, const Ins *in);
+
+#endif
