@@ -17,6 +17,7 @@ typedef struct Node Node;
 struct Node {
   NodeKind kind;
   int32_t nkids;
+  int32_t height; /* of the tree below; the parser bounds it, so walkers may recurse */
   Span span;      /* the whole construct */
   Span name_span; /* the name alone, for declarations and named things */
   Name name;

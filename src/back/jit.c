@@ -1,0 +1,60 @@
+/* jit.c: finds and loads the LLVM module (gradc-llvm.so), once per process: beside the running
+ * program in a build tree, else where it was installed, or where GRADC_LLVM_MODULE says. */
+#include "back/back.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+typedef const LlvmBackend *(*Entry)(void);
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static const LlvmBackend *loaded; /* under the lock; the module is code only and stays for good */
+
+/* The folder of the running program, without the final '/'; libtool keeps the real one in .libs. */
+static bool program_folder(char *out, size_t n) {
+  ssize_t len = readlink("/proc/self/exe", out, n - 1);
+  if (len <= 0) return false;
+  out[len] = 0;
+  char *slash = strrchr(out, '/');
+  if (!slash) return false;
+  *slash = 0;
+  return true;
+}
+
+static const LlvmBackend *open_module(const char *path, char *err, size_t nerr) {
+  void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  if (!so) {
+    snprintf(err, nerr, "%s", dlerror());
+    return NULL;
+  }
+  Entry entry = (Entry)(uintptr_t)dlsym(so, "gradc_llvm_backend");
+  const LlvmBackend *b = entry ? entry() : NULL;
+  if (b && b->abi == BACK_ABI) return b;
+  snprintf(err, nerr, "%s is of another version of gradc", path);
+  return NULL;
+}
+
+static const LlvmBackend *find_module(char *err, size_t nerr) {
+  const char *set = getenv("GRADC_LLVM_MODULE");
+  if (set && *set) return open_module(set, err, nerr);
+  char folder[2048], path[2200];
+  if (program_folder(folder, sizeof folder)) {
+    static const char *const place[] = {"gradc-llvm.so", ".libs/gradc-llvm.so", "../../.libs/gradc-llvm.so"};
+    for (int i = 0; i < COUNT_OF(place); i++) {
+      snprintf(path, sizeof path, "%s/%s", folder, place[i]);
+      if (!access(path, R_OK)) return open_module(path, err, nerr);
+    }
+  }
+  return open_module(GRADC_PKGLIBDIR "/gradc-llvm.so", err, nerr);
+}
+
+const LlvmBackend *back_llvm(char *err, size_t nerr) {
+  pthread_mutex_lock(&lock);
+  if (!loaded) loaded = find_module(err, nerr);
+  const LlvmBackend *b = loaded;
+  pthread_mutex_unlock(&lock);
+  return b;
+}

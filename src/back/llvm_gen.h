@@ -1,0 +1,44 @@
+/* llvm_gen.h: what the files of the LLVM printer share. The printer is dumb on purpose: one loop
+ * form construct, one way to spell it; what is fast or exact was decided before (loop/loop.h). */
+#ifndef GRADC_LLVM_GEN_H
+#define GRADC_LLVM_GEN_H
+
+#include "back/back.h"
+
+#include <llvm-c/Core.h>
+#include <llvm-c/TargetMachine.h>
+
+typedef struct Gen {
+  Cx *cx;
+  const LoopProgram *p;
+  LLVMContextRef c;
+  LLVMModuleRef m;
+  LLVMBuilderRef b;
+  LLVMTypeRef i1, i8, i32, i64, ptr, nothing;
+  /* the kernel being printed */
+  const Kernel *k;
+  LLVMValueRef fn;
+  LLVMValueRef *var; /* loop variable -> its value (i64) */
+  LLVMValueRef *reg; /* register -> its stack slot, which the optimiser makes a register */
+  LLVMValueRef *buf; /* buffer -> its base pointer */
+  LLVMValueRef lo, hi; /* the share of a parallel kernel */
+} Gen;
+
+/* llvm_expr.c */
+LLVMTypeRef gen_type(Gen *g, DType t, int lanes);     /* as a value: bool is i1 */
+LLVMTypeRef gen_memory_type(Gen *g, DType t, int lanes); /* as stored: bool is i8 */
+LLVMValueRef gen_ix(Gen *g, const Ix *ix);            /* i64 */
+LLVMValueRef gen_ex(Gen *g, Ex e);
+LLVMValueRef gen_address(Gen *g, Buf b, const Ix *ix, LLVMValueRef dyn, int lanes, Dim lane_stride);
+LLVMValueRef gen_splat(Gen *g, LLVMValueRef scalar, int lanes);
+LLVMValueRef gen_call(Gen *g, const char *intrinsic, LLVMTypeRef overload, LLVMTypeRef result, LLVMValueRef *args,
+                      int n); /* llvm.NAME.<overload> */
+void gen_masked_store(Gen *g, DType t, LLVMValueRef v, LLVMValueRef at, LLVMValueRef mask, bool scatter);
+/* llvm_map.c */
+LLVMValueRef gen_map(Gen *g, Op op, DType from, DType to, int lanes, LLVMValueRef *arg);
+/* llvm_stmt.c */
+void gen_kernel(Gen *g, const Kernel *k, int number, LLVMValueRef task);
+/* llvm_module.c: the whole program; its entry is the function "gradc_entry". */
+LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p);
+
+#endif

@@ -1,0 +1,210 @@
+/* llvm_jit.c: the module's one exported function: LLVM modules to machine code, in memory or as text. */
+#include "back/llvm_gen.h"
+
+#include <llvm-c/Analysis.h>
+#include <llvm-c/Error.h>
+#include <llvm-c/LLJIT.h>
+#include <llvm-c/Orc.h>
+#include <llvm-c/Target.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+#include <llvm/Config/llvm-config.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct Native {
+  LLVMOrcLLJITRef jit;
+  NativeFn entry;
+};
+
+/* ---- the machine ------------------------------------------------------------------------------------- */
+static void set_err(char *err, size_t n, const char *what, const char *why) {
+  snprintf(err, n, "%s: %s", what, why ? why : "no reason given");
+}
+
+static LLVMTargetMachineRef machine_for(const Target *t, LLVMCodeModel model, char *err, size_t nerr) {
+  LLVMInitializeNativeTarget();
+  LLVMInitializeNativeAsmPrinter();
+  char *triple = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures();
+  char *why = NULL;
+  LLVMTargetRef target;
+  LLVMTargetMachineRef tm = NULL;
+  if (LLVMGetTargetFromTriple(triple, &target, &why)) set_err(err, nerr, "no LLVM target", why);
+  else
+    tm = LLVMCreateTargetMachine(target, triple, t->cpu ? t->cpu : cpu, t->features ? t->features : features,
+                                 LLVMCodeGenLevelDefault, LLVMRelocPIC, model);
+  LLVMDisposeMessage(why);
+  LLVMDisposeMessage(triple);
+  LLVMDisposeMessage(cpu);
+  LLVMDisposeMessage(features);
+  return tm;
+}
+
+/* ---- optimisation: what loops need, without the vectorisers, which have nothing left to do -------------- */
+#define PASSES                                                                                                        \
+  "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,loop-mssa(licm),gvn,"                  \
+  "instcombine<no-verify-fixpoint>,simplifycfg,adce)"
+
+static bool optimise(LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr) {
+  LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
+  LLVMErrorRef e = LLVMRunPasses(m, PASSES, tm, o);
+  LLVMDisposePassBuilderOptions(o);
+  if (!e) return true;
+  char *why = LLVMGetErrorMessage(e);
+  set_err(err, nerr, "LLVM's passes failed", why);
+  LLVMDisposeErrorMessage(why);
+  return false;
+}
+
+/* Vectors are as wide as we wrote them, whatever the processor's default preference. */
+static void prefer_wide_vectors(LLVMContextRef c, LLVMModuleRef m) {
+  for (LLVMValueRef f = LLVMGetFirstFunction(m); f; f = LLVMGetNextFunction(f)) {
+    if (LLVMIsDeclaration(f)) continue;
+    const char *names[] = {"prefer-vector-width", "min-legal-vector-width"};
+    for (int i = 0; i < 2; i++)
+      LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex,
+                              LLVMCreateStringAttribute(c, names[i], (unsigned)strlen(names[i]), "512", 3));
+  }
+}
+
+/* A module for p; checked in builds with assertions of our own. */
+static LLVMModuleRef module_for(LLVMContextRef c, const LoopProgram *p, LLVMTargetMachineRef tm, char *err, size_t nerr) {
+  LLVMModuleRef m = gen_module(p->cx, c, p);
+  LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(tm);
+  LLVMSetModuleDataLayout(m, layout);
+  LLVMDisposeTargetData(layout);
+  char *triple = LLVMGetTargetMachineTriple(tm);
+  LLVMSetTarget(m, triple);
+  LLVMDisposeMessage(triple);
+  prefer_wide_vectors(c, m);
+  char *why = NULL;
+  if (LLVMVerifyModule(m, LLVMReturnStatusAction, &why)) {
+    set_err(err, nerr, "the generated LLVM code is not valid", why);
+    LLVMDisposeMessage(why);
+    LLVMDisposeModule(m);
+    return NULL;
+  }
+  LLVMDisposeMessage(why);
+  return m;
+}
+
+/* ---- in memory ------------------------------------------------------------------------------------------- */
+static bool failed(LLVMErrorRef e, const char *what, char *err, size_t nerr) {
+  if (!e) return false;
+  char *why = LLVMGetErrorMessage(e);
+  set_err(err, nerr, what, why);
+  LLVMDisposeErrorMessage(why);
+  return true;
+}
+
+static LLVMOrcLLJITRef new_jit(const Target *t, char *err, size_t nerr) {
+  LLVMTargetMachineRef tm = machine_for(t, LLVMCodeModelJITDefault, err, nerr);
+  if (!tm) return NULL;
+  LLVMOrcLLJITBuilderRef builder = LLVMOrcCreateLLJITBuilder();
+  LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(builder, LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(tm));
+  LLVMOrcLLJITRef jit = NULL;
+  if (failed(LLVMOrcCreateLLJIT(&jit, builder), "LLVM's JIT can't be set up", err, nerr)) return NULL;
+  LLVMOrcDefinitionGeneratorRef process = NULL; /* the C library's mathematics, memset */
+  if (!failed(LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(&process, LLVMOrcLLJITGetGlobalPrefix(jit), NULL, NULL),
+              "the process' symbols can't be read", err, nerr))
+    LLVMOrcJITDylibAddGenerator(LLVMOrcLLJITGetMainJITDylib(jit), process);
+  return jit;
+}
+
+static LLVMOrcThreadSafeContextRef new_context(LLVMContextRef *c) {
+#if LLVM_VERSION_MAJOR >= 21
+  *c = LLVMContextCreate();
+  return LLVMOrcCreateNewThreadSafeContextFromLLVMContext(*c);
+#else
+  LLVMOrcThreadSafeContextRef ts = LLVMOrcCreateNewThreadSafeContext();
+  *c = LLVMOrcThreadSafeContextGetContext(ts);
+  return ts;
+#endif
+}
+
+static bool add_program(LLVMOrcLLJITRef jit, const LoopProgram *p, char *err, size_t nerr) {
+  LLVMContextRef c;
+  LLVMOrcThreadSafeContextRef ts = new_context(&c);
+  LLVMTargetMachineRef tm = machine_for(&p->target, LLVMCodeModelJITDefault, err, nerr);
+  LLVMModuleRef m = tm ? module_for(c, p, tm, err, nerr) : NULL;
+  bool ok = m && optimise(m, tm, err, nerr);
+  if (ok) {
+    LLVMOrcThreadSafeModuleRef tsm = LLVMOrcCreateNewThreadSafeModule(m, ts);
+    ok = !failed(LLVMOrcLLJITAddLLVMIRModule(jit, LLVMOrcLLJITGetMainJITDylib(jit), tsm), "LLVM's JIT refused the code",
+                 err, nerr);
+  } else if (m) {
+    LLVMDisposeModule(m);
+  }
+  if (tm) LLVMDisposeTargetMachine(tm);
+  LLVMOrcDisposeThreadSafeContext(ts);
+  return ok;
+}
+
+static void dispose(Native *n) {
+  if (!n) return;
+  if (n->jit) LLVMConsumeError(LLVMOrcDisposeLLJIT(n->jit));
+  free(n);
+}
+
+static Native *compile(const LoopProgram *p, char *err, size_t nerr) {
+  Native *n = calloc(1, sizeof *n);
+  LLVMOrcExecutorAddress at = 0;
+  bool ok = n && (n->jit = new_jit(&p->target, err, nerr)) && add_program(n->jit, p, err, nerr) &&
+            !failed(LLVMOrcLLJITLookup(n->jit, &at, "gradc_entry"), "the code can't be linked", err, nerr);
+  if (!ok) {
+    dispose(n);
+    return NULL;
+  }
+  n->entry = (NativeFn)(uintptr_t)at;
+  return n;
+}
+
+static NativeFn entry(Native *n) { return n->entry; }
+
+/* ---- as text ----------------------------------------------------------------------------------------------- */
+static bool emit_text(LLVMModuleRef m, LLVMTargetMachineRef tm, LlvmText what, Text *out, char *err, size_t nerr) {
+  if (what != LLVM_ASM) {
+    char *s = LLVMPrintModuleToString(m);
+    text_add(out, s);
+    LLVMDisposeMessage(s);
+    return true;
+  }
+  LLVMMemoryBufferRef buf;
+  char *why = NULL;
+  if (LLVMTargetMachineEmitToMemoryBuffer(tm, m, LLVMAssemblyFile, &why, &buf)) {
+    set_err(err, nerr, "no assembly", why);
+    LLVMDisposeMessage(why);
+    return false;
+  }
+  text_add_n(out, LLVMGetBufferStart(buf), LLVMGetBufferSize(buf));
+  LLVMDisposeMemoryBuffer(buf);
+  return true;
+}
+
+static bool text(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr) {
+  LLVMTargetMachineRef tm = machine_for(&p->target, LLVMCodeModelDefault, err, nerr);
+  if (!tm) return false;
+  LLVMContextRef c = LLVMContextCreate();
+  LLVMModuleRef m = module_for(c, p, tm, err, nerr);
+  bool ok = m && (what == LLVM_IR || optimise(m, tm, err, nerr)) && emit_text(m, tm, what, out, err, nerr);
+  if (m) LLVMDisposeModule(m);
+  LLVMContextDispose(c);
+  LLVMDisposeTargetMachine(tm);
+  return ok;
+}
+
+static const char *version(void) { return "LLVM " LLVM_VERSION_STRING; }
+
+static const char *host_cpu(void) {
+  static char name[64]; /* written once with the same text by whoever comes first */
+  char *cpu = LLVMGetHostCPUName();
+  snprintf(name, sizeof name, "%s", cpu);
+  LLVMDisposeMessage(cpu);
+  return name;
+}
+
+const LlvmBackend *gradc_llvm_backend(void);
+const LlvmBackend *gradc_llvm_backend(void) {
+  static const LlvmBackend backend = {BACK_ABI, compile, entry, dispose, text, version, host_cpu};
+  return &backend;
+}

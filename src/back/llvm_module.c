@@ -1,0 +1,113 @@
+/* llvm_module.c: a loop program as an LLVM module: one function per kernel and an entry that calls
+ * them in order, handing parallel ones to the runtime. */
+#include "back/llvm_gen.h"
+
+static LLVMTypeRef task_type(Gen *g) {
+  LLVMTypeRef params[] = {g->ptr, g->i64, g->i64, g->i64};
+  return LLVMFunctionType(g->nothing, params, 4, 0);
+}
+
+static LLVMValueRef declare_task(Gen *g, int number) {
+  char name[32];
+  Text t = text_new(g->cx->arena);
+  text_fmt(&t, "task%d", number);
+  memcpy(name, text_str(&t), MIN(t.n + 1, sizeof name));
+  LLVMValueRef f = LLVMAddFunction(g->m, name, task_type(g));
+  LLVMSetLinkage(f, LLVMInternalLinkage);
+  return f;
+}
+
+/* The table of base pointers: inputs and outputs are the caller's, the rest lies in the workspace. */
+static LLVMValueRef buffer_table(Gen *g, LLVMValueRef entry) {
+  int n = g->p->buf.n;
+  LLVMTypeRef type = LLVMArrayType(g->ptr, (unsigned)MAX(n, 1));
+  LLVMValueRef table = LLVMBuildAlloca(g->b, type, "bufs");
+  for (int i = 0; i < n; i++) {
+    const Buffer *b = &g->p->buf.at[i];
+    LLVMValueRef at;
+    if (b->kind == BUF_INPUT || b->kind == BUF_OUTPUT) {
+      LLVMValueRef slot = LLVMConstInt(g->i64, (uint64_t)b->slot, 0);
+      LLVMValueRef list = LLVMGetParam(entry, b->kind == BUF_INPUT ? 0 : 1);
+      at = LLVMBuildLoad2(g->b, g->ptr, LLVMBuildInBoundsGEP2(g->b, g->ptr, list, &slot, 1, ""), b->name ? b->name : "");
+    } else {
+      if (!dim_is_number(b->offset)) cx_bug(g->cx, "a workspace of unknown size reached machine code");
+      LLVMValueRef off = LLVMConstInt(g->i64, (uint64_t)b->offset, 0);
+      at = LLVMBuildInBoundsGEP2(g->b, g->i8, LLVMGetParam(entry, 2), &off, 1, b->name ? b->name : "");
+    }
+    LLVMValueRef slot = LLVMConstInt(g->i64, (uint64_t)i, 0);
+    LLVMBuildStore(g->b, at, LLVMBuildInBoundsGEP2(g->b, g->ptr, table, &slot, 1, ""));
+  }
+  return table;
+}
+
+static int64_t iterations(const Kernel *k) {
+  const Stmt *s = k->body.at.at[0];
+  Dim lo = s->u.loop.lo.off, hi = s->u.loop.hi.off;
+  return hi > lo ? (hi - lo + s->u.loop.step - 1) / s->u.loop.step : 0;
+}
+
+/* A piece of work should be worth waking somebody up for. */
+static int64_t grain_of(const Kernel *k, int64_t n) {
+  const double worth = 400e3; /* operations, some ten microseconds */
+  double each = MAX(k->flops, k->bytes) / (double)MAX(n, 1);
+  double grain = each > 0 ? worth / each : (double)n;
+  return grain < 1 ? 1 : grain > (double)n ? MAX(n, 1) : (int64_t)grain;
+}
+
+static void call_parallel(Gen *g, const Kernel *k, LLVMValueRef entry, LLVMValueRef task, LLVMValueRef table) {
+  int64_t n = iterations(k);
+  LLVMValueRef rt = LLVMGetParam(entry, 3), count = LLVMConstInt(g->i64, (uint64_t)n, 0);
+  LLVMValueRef zero = LLVMConstInt(g->i64, 0, 0);
+  LLVMBasicBlockRef many = LLVMAppendBasicBlockInContext(g->c, entry, "parallel");
+  LLVMBasicBlockRef one = LLVMAppendBasicBlockInContext(g->c, entry, "alone");
+  LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(g->c, entry, "after");
+  LLVMBuildCondBr(g->b, LLVMBuildIsNull(g->b, rt, ""), one, many);
+  LLVMPositionBuilderAtEnd(g->b, many); /* rt->parallel is its first member */
+  LLVMTypeRef params[] = {g->ptr, g->ptr, g->ptr, g->i64, g->i64};
+  LLVMTypeRef type = LLVMFunctionType(g->nothing, params, 5, 0);
+  LLVMValueRef args[] = {rt, task, table, count, LLVMConstInt(g->i64, (uint64_t)grain_of(k, n), 0)};
+  LLVMBuildCall2(g->b, type, LLVMBuildLoad2(g->b, g->ptr, rt, ""), args, 5, "");
+  LLVMBuildBr(g->b, after);
+  LLVMPositionBuilderAtEnd(g->b, one);
+  LLVMValueRef whole[] = {table, zero, count, zero};
+  LLVMBuildCall2(g->b, task_type(g), task, whole, 4, "");
+  LLVMBuildBr(g->b, after);
+  LLVMPositionBuilderAtEnd(g->b, after);
+}
+
+static void gen_entry(Gen *g, LLVMValueRef *task) {
+  LLVMTypeRef params[] = {g->ptr, g->ptr, g->ptr, g->ptr};
+  LLVMValueRef entry = LLVMAddFunction(g->m, "gradc_entry", LLVMFunctionType(g->i32, params, 4, 0));
+  LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->c, entry, "entry"));
+  LLVMValueRef table = buffer_table(g, entry), zero = LLVMConstInt(g->i64, 0, 0);
+  for (int i = 0; i < g->p->kernel.n; i++) {
+    const Kernel *k = g->p->kernel.at[i];
+    if (k->parallel) {
+      call_parallel(g, k, entry, task[i], table);
+    } else {
+      LLVMValueRef whole[] = {table, zero, zero, zero};
+      LLVMBuildCall2(g->b, task_type(g), task[i], whole, 4, "");
+    }
+  }
+  LLVMBuildRet(g->b, LLVMConstInt(g->i32, 0, 0));
+}
+
+LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p) {
+  Gen g = {.cx = cx, .p = p, .c = c};
+  g.m = LLVMModuleCreateWithNameInContext(p->name ? p->name : "gradc", c);
+  g.b = LLVMCreateBuilderInContext(c);
+  g.i1 = LLVMInt1TypeInContext(c);
+  g.i8 = LLVMInt8TypeInContext(c);
+  g.i32 = LLVMInt32TypeInContext(c);
+  g.i64 = LLVMInt64TypeInContext(c);
+  g.ptr = LLVMPointerTypeInContext(c, 0);
+  g.nothing = LLVMVoidTypeInContext(c);
+  LLVMValueRef *task = NEWS(cx->arena, LLVMValueRef, p->kernel.n + 1);
+  for (int i = 0; i < p->kernel.n; i++) {
+    task[i] = declare_task(&g, i);
+    gen_kernel(&g, p->kernel.at[i], i, task[i]);
+  }
+  gen_entry(&g, task);
+  LLVMDisposeBuilder(g.b);
+  return g.m;
+}

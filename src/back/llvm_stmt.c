@@ -1,0 +1,232 @@
+/* llvm_stmt.c: kernels: loops, registers, stores. */
+#include "back/llvm_gen.h"
+
+static void gen_block(Gen *g, const Block *b);
+
+/* ---- registers: stack slots in the entry block, promoted by the optimiser ----------------------------- */
+static LLVMValueRef new_slot(Gen *g, LLVMTypeRef t, Name name) {
+  LLVMBuilderRef at = LLVMCreateBuilderInContext(g->c);
+  LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(g->fn);
+  LLVMPositionBuilder(at, entry, LLVMGetFirstInstruction(entry));
+  LLVMValueRef slot = LLVMBuildAlloca(at, t, name ? name : "");
+  LLVMDisposeBuilder(at);
+  return slot;
+}
+
+static void gen_set(Gen *g, Reg r, Ex value) {
+  const RegInfo *info = &g->k->reg.at[r];
+  LLVMValueRef v = gen_ex(g, value);
+  if (!g->reg[r]) g->reg[r] = new_slot(g, gen_type(g, info->type, info->lanes), info->name);
+  LLVMBuildStore(g->b, v, g->reg[r]);
+}
+
+/* ---- stores ---------------------------------------------------------------------------------------------- */
+static LLVMValueRef to_memory(Gen *g, DType t, int lanes, LLVMValueRef v) {
+  return t == T_BOOL ? LLVMBuildZExt(g->b, v, gen_memory_type(g, t, lanes), "") : v;
+}
+
+static void plain_store(Gen *g, DType t, LLVMValueRef v, LLVMValueRef at) {
+  LLVMSetAlignment(LLVMBuildStore(g->b, v, at), (unsigned)type_info[t].bytes);
+}
+
+static LLVMValueRef added_to(Gen *g, DType t, LLVMValueRef v, LLVMValueRef at) {
+  LLVMValueRef old = LLVMBuildLoad2(g->b, LLVMTypeOf(v), at, ""), arg[] = {old, v};
+  LLVMSetAlignment(old, (unsigned)type_info[t].bytes);
+  return gen_map(g, OP_add, t, t, 1, arg);
+}
+
+static LLVMBasicBlockRef open_if(Gen *g, LLVMValueRef cond, LLVMBasicBlockRef *after) {
+  LLVMBasicBlockRef then = LLVMAppendBasicBlockInContext(g->c, g->fn, "then");
+  *after = LLVMAppendBasicBlockInContext(g->c, g->fn, "after");
+  LLVMBuildCondBr(g->b, cond, then, *after);
+  LLVMPositionBuilderAtEnd(g->b, then);
+  return then;
+}
+
+static void close_if(Gen *g, LLVMBasicBlockRef after) {
+  LLVMBuildBr(g->b, after);
+  LLVMPositionBuilderAtEnd(g->b, after);
+}
+
+static void gen_store(Gen *g, const Stmt *s) {
+  const ExNode *x = &g->k->ex.at[s->u.store.value];
+  DType t = (DType)x->type;
+  int lanes = x->lanes;
+  LLVMValueRef v = to_memory(g, t, lanes, gen_ex(g, s->u.store.value));
+  LLVMValueRef dyn = s->u.store.dyn ? gen_ex(g, s->u.store.dyn) : NULL;
+  LLVMValueRef mask = s->u.store.mask ? gen_ex(g, s->u.store.mask) : NULL;
+  LLVMValueRef at = gen_address(g, s->u.store.buf, &s->u.store.ix, dyn, lanes, s->u.store.lane_stride);
+  bool spread = lanes > 1 && (s->u.store.lane_stride != 1 || dyn);
+  if (lanes == 1) {
+    LLVMBasicBlockRef after = NULL;
+    if (mask) open_if(g, mask, &after);
+    plain_store(g, t, s->u.store.add ? added_to(g, t, v, at) : v, at);
+    if (mask) close_if(g, after);
+    return;
+  }
+  if (s->u.store.add) cx_bug(g->cx, "an accumulating vector store");
+  if (!spread && !mask) {
+    plain_store(g, t, v, at);
+    return;
+  }
+  if (!mask) mask = LLVMConstAllOnes(LLVMVectorType(g->i1, (unsigned)lanes));
+  gen_masked_store(g, t, v, at, mask, spread);
+}
+
+/* ---- loops ------------------------------------------------------------------------------------------------- */
+static bool constant_ix(const Ix *ix, int64_t *v) {
+  *v = ix->off;
+  return ix->n == 0 && dim_is_number(ix->off);
+}
+
+/* if (lo < hi) do { body } while ((var += step) < hi), with the variable given by `value` of the counter */
+static void counted_loop(Gen *g, const Stmt *s, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef step,
+                         LLVMValueRef base, LLVMValueRef scale) {
+  LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(g->c, g->fn, "loop");
+  LLVMBasicBlockRef done = LLVMAppendBasicBlockInContext(g->c, g->fn, "done");
+  LLVMBasicBlockRef from = LLVMGetInsertBlock(g->b);
+  LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, lo, hi, ""), body, done);
+  LLVMPositionBuilderAtEnd(g->b, body);
+  LLVMValueRef i = LLVMBuildPhi(g->b, g->i64, g->k->var.at[s->u.loop.var]);
+  g->var[s->u.loop.var] = base ? LLVMBuildNSWAdd(g->b, base, LLVMBuildNSWMul(g->b, i, scale, ""), "") : i;
+  gen_block(g, &s->u.loop.body);
+  LLVMValueRef next = LLVMBuildNSWAdd(g->b, i, step, "");
+  LLVMBasicBlockRef last = LLVMGetInsertBlock(g->b);
+  LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, next, hi, ""), body, done);
+  LLVMValueRef values[] = {lo, next};
+  LLVMBasicBlockRef blocks[] = {from, last};
+  LLVMAddIncoming(i, values, blocks, 2);
+  LLVMPositionBuilderAtEnd(g->b, done);
+}
+
+static void gen_for(Gen *g, const Stmt *s) {
+  int64_t lo, hi, step = s->u.loop.step;
+  bool known = constant_ix(&s->u.loop.lo, &lo) && constant_ix(&s->u.loop.hi, &hi);
+  LLVMValueRef stride = LLVMConstInt(g->i64, (uint64_t)step, 1);
+  if (s->u.loop.kind == FOR_PARALLEL) { /* this worker's share, in iterations */
+    LLVMValueRef base = gen_ix(g, &s->u.loop.lo);
+    counted_loop(g, s, g->lo, g->hi, LLVMConstInt(g->i64, 1, 0), base, stride);
+    return;
+  }
+  bool unroll = known && (s->u.loop.kind == FOR_UNROLL || (hi > lo && hi - lo <= step));
+  if (!unroll) {
+    counted_loop(g, s, gen_ix(g, &s->u.loop.lo), gen_ix(g, &s->u.loop.hi), stride, NULL, NULL);
+    return;
+  }
+  for (int64_t i = lo; i < hi; i += step) {
+    g->var[s->u.loop.var] = LLVMConstInt(g->i64, (uint64_t)i, 1);
+    gen_block(g, &s->u.loop.body);
+  }
+}
+
+static void gen_if(Gen *g, const Stmt *s) {
+  LLVMValueRef cond = gen_ex(g, s->u.cond.cond);
+  LLVMBasicBlockRef then = LLVMAppendBasicBlockInContext(g->c, g->fn, "then");
+  LLVMBasicBlockRef other = LLVMAppendBasicBlockInContext(g->c, g->fn, "else");
+  LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(g->c, g->fn, "after");
+  LLVMBuildCondBr(g->b, cond, then, other);
+  LLVMPositionBuilderAtEnd(g->b, then);
+  gen_block(g, &s->u.cond.then);
+  LLVMBuildBr(g->b, after);
+  LLVMPositionBuilderAtEnd(g->b, other);
+  gen_block(g, &s->u.cond.other);
+  LLVMBuildBr(g->b, after);
+  LLVMPositionBuilderAtEnd(g->b, after);
+}
+
+static void gen_block(Gen *g, const Block *b) {
+  for (int i = 0; i < b->at.n; i++) {
+    const Stmt *s = b->at.at[i];
+    switch (s->kind) {
+    case ST_FOR: gen_for(g, s); break;
+    case ST_LET:
+    case ST_SET: gen_set(g, s->u.set.reg, s->u.set.value); break;
+    case ST_STORE: gen_store(g, s); break;
+    case ST_IF: gen_if(g, s); break;
+    }
+  }
+}
+
+/* ---- a kernel ------------------------------------------------------------------------------------------------ */
+/* Whether two buffers may share bytes: updated in place, or given the same room by the memory plan. */
+static bool overlap(const LoopProgram *p, Buf x, Buf y) {
+  const Buffer *a = &p->buf.at[x], *b = &p->buf.at[y];
+  bool a_temp = a->kind == BUF_TEMP || a->kind == BUF_LOCAL, b_temp = b->kind == BUF_TEMP || b->kind == BUF_LOCAL;
+  if (a_temp != b_temp) return false;
+  if (!a_temp) return a->kind != b->kind && (a->same_as == y || b->same_as == x);
+  int64_t na = a->count * type_info[a->type].bytes, nb = b->count * type_info[b->type].bytes;
+  if (a->kind == BUF_LOCAL) na = a->stride * p->target.threads;
+  if (b->kind == BUF_LOCAL) nb = b->stride * p->target.threads;
+  return a->offset < b->offset + nb && b->offset < a->offset + na;
+}
+
+static bool alone(const LoopProgram *p, const Kernel *k, Buf b) {
+  for (int i = 0; i < k->uses.n; i++)
+    if (k->uses.at[i] != b && overlap(p, k->uses.at[i], b)) return false;
+  return true;
+}
+
+static void add_attribute(Gen *g, LLVMValueRef f, LLVMAttributeIndex at, const char *name) {
+  unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+  LLVMAddAttributeAtIndex(f, at, LLVMCreateEnumAttribute(g->c, kind, 0));
+}
+
+static LLVMValueRef declare_kernel(Gen *g, const Kernel *k, int number) {
+  int n = k->uses.n;
+  LLVMTypeRef *params = NEWS(g->cx->arena, LLVMTypeRef, n + 2);
+  for (int i = 0; i < n; i++) params[i] = g->ptr;
+  params[n] = params[n + 1] = g->i64;
+  char name[160];
+  Text t = text_new(g->cx->arena);
+  text_fmt(&t, "k%d_%s", number, k->name ? k->name : "kernel");
+  memcpy(name, text_str(&t), MIN(t.n + 1, sizeof name));
+  name[sizeof name - 1] = 0;
+  LLVMValueRef f = LLVMAddFunction(g->m, name, LLVMFunctionType(g->nothing, params, (unsigned)n + 2, 0));
+  LLVMSetLinkage(f, LLVMInternalLinkage);
+  add_attribute(g, f, LLVMAttributeFunctionIndex, "nounwind");
+  add_attribute(g, f, LLVMAttributeFunctionIndex, "noinline");
+  for (int i = 0; i < n; i++) {
+    if (alone(g->p, k, k->uses.at[i])) add_attribute(g, f, (LLVMAttributeIndex)i + 1, "noalias");
+    add_attribute(g, f, (LLVMAttributeIndex)i + 1, "nonnull");
+  }
+  return f;
+}
+
+/* The task: takes the kernel's pointers out of the table of buffers and calls it. */
+static void fill_task(Gen *g, const Kernel *k, LLVMValueRef task, LLVMValueRef kernel) {
+  LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->c, task, "entry"));
+  LLVMValueRef *args = NEWS(g->cx->arena, LLVMValueRef, k->uses.n + 2);
+  for (int i = 0; i < k->uses.n; i++) {
+    const Buffer *b = &g->p->buf.at[k->uses.at[i]];
+    LLVMValueRef at = LLVMConstInt(g->i64, (uint64_t)k->uses.at[i], 0);
+    LLVMValueRef slot = LLVMBuildInBoundsGEP2(g->b, g->ptr, LLVMGetParam(task, 0), &at, 1, "");
+    args[i] = LLVMBuildLoad2(g->b, g->ptr, slot, "");
+    if (b->kind != BUF_LOCAL) continue;
+    LLVMValueRef shift = LLVMBuildMul(g->b, LLVMGetParam(task, 3), LLVMConstInt(g->i64, (uint64_t)b->stride, 0), "");
+    args[i] = LLVMBuildInBoundsGEP2(g->b, g->i8, args[i], &shift, 1, "");
+  }
+  args[k->uses.n] = LLVMGetParam(task, 1);
+  args[k->uses.n + 1] = LLVMGetParam(task, 2);
+  LLVMBuildCall2(g->b, LLVMGlobalGetValueType(kernel), kernel, args, (unsigned)k->uses.n + 2, "");
+  LLVMBuildRetVoid(g->b);
+}
+
+void gen_kernel(Gen *g, const Kernel *k, int number, LLVMValueRef task) {
+  Arena *a = g->cx->arena;
+  g->k = k;
+  g->fn = declare_kernel(g, k, number);
+  g->var = NEWS(a, LLVMValueRef, k->var.n + 1);
+  g->reg = NEWS(a, LLVMValueRef, k->reg.n + 1);
+  g->buf = NEWS(a, LLVMValueRef, g->p->buf.n + 1);
+  for (int i = 0; i < k->uses.n; i++) g->buf[k->uses.at[i]] = LLVMGetParam(g->fn, (unsigned)i);
+  g->lo = LLVMGetParam(g->fn, (unsigned)k->uses.n);
+  g->hi = LLVMGetParam(g->fn, (unsigned)k->uses.n + 1);
+  LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(g->c, g->fn, "entry");
+  LLVMBasicBlockRef start = LLVMAppendBasicBlockInContext(g->c, g->fn, "start");
+  LLVMPositionBuilderAtEnd(g->b, entry); /* holds the registers' slots */
+  LLVMBuildBr(g->b, start);
+  LLVMPositionBuilderAtEnd(g->b, start);
+  gen_block(g, &k->body);
+  LLVMBuildRetVoid(g->b);
+  fill_task(g, k, task, g->fn);
+}

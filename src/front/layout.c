@@ -1,0 +1,177 @@
+/* layout.c: the text of a source -> its tokens, with everything decided that needs a look around:
+ * comments are gone (those above a declaration are its documentation), brackets know their partners,
+ * and `sum(k) ...` is told from the call `sum(k)`. Where lines end statements is decided from this
+ * by parse.c as it goes.
+ *
+ * A bracket without a partner is found here, over the whole text, so that the error can be given
+ * where it was opened: `fn`, `param` and `const` at the start of a line are never inside ( or [,
+ * and `let` only inside the innermost {. */
+#include "front/parse.h"
+#include "grammar/nn_parse.h"
+
+/* The scanner's interface; its header would bring flex's macros with it. */
+typedef void *yyscan_t;
+struct yy_buffer_state;
+int nn_lex_init_extra(Lexer *extra, yyscan_t *scanner);
+struct yy_buffer_state *nn__scan_bytes(const char *bytes, int len, yyscan_t scanner);
+int nn_lex_destroy(yyscan_t scanner);
+int nn_lex(yyscan_t scanner);
+
+/* ---- comments above declarations --------------------------------------------------------------------- */
+typedef struct DocLines {
+  Text text;
+  bool blank; /* nothing on the present line so far */
+} DocLines;
+
+static void add_doc(Cx *cx, DocLines *doc, const char *comment, int n) {
+  if (!doc->blank) return; /* behind code */
+  if (doc->text.n)
+    text_add(&doc->text, "\n");
+  else
+    doc->text = text_new(cx->arena);
+  comment++, n--;
+  if (n && *comment == ' ') comment++, n--;
+  while (n && (comment[n - 1] == '\r' || comment[n - 1] == ' ')) n--;
+  for (int i = 0; i < n; i++) text_add_n(&doc->text, comment[i] ? comment + i : "?", 1);
+  if (!doc->text.n) text_add(&doc->text, " ");
+  doc->blank = false;
+}
+
+static const char *take_doc(DocLines *doc) {
+  const char *s = doc->text.n ? text_str(&doc->text) : NULL;
+  doc->text.n = 0;
+  return s;
+}
+
+/* ---- reading --------------------------------------------------------------------------------------------- */
+static TokenList read_all(Cx *cx, int32_t source) {
+  const Source src = cx->sources.at[source];
+  TokenList toks = {0};
+  Lexer lx = {.cx = cx, .source = source};
+  DocLines doc = {text_new(cx->arena), true};
+  bool newline = true;
+  yyscan_t scanner;
+  if (nn_lex_init_extra(&lx, &scanner)) cx_out_of_memory(cx);
+  nn__scan_bytes(src.text, src.len, scanner);
+  for (int kind = -1; kind != TOK_END;) {
+    lx.tok = (Token){.match = -1, .within = -1};
+    kind = nn_lex(scanner);
+    if (kind == TOK_NEWLINE) {
+      if (doc.blank) take_doc(&doc); /* an empty line */
+      newline = doc.blank = true;
+    } else if (kind == TOK_COMMENT) {
+      add_doc(cx, &doc, src.text + lx.tok.lo, lx.tok.hi - lx.tok.lo);
+    } else {
+      if (kind == TOK_END) lx.tok.lo = lx.tok.hi = src.len;
+      const char *above = take_doc(&doc);
+      if (kind == TOK_FN || kind == TOK_PARAM || kind == TOK_CONST) lx.tok.u.doc = above;
+      lx.tok.kind = kind;
+      lx.tok.newline = newline;
+      newline = doc.blank = false;
+      vec_push(cx->arena, &toks, lx.tok);
+    }
+  }
+  nn_lex_destroy(scanner);
+  return toks;
+}
+
+/* ---- brackets ------------------------------------------------------------------------------------------- */
+static bool is_declaration(int kind) {
+  return kind == TOK_FN || kind == TOK_PARAM || kind == TOK_CONST;
+}
+
+static int closer_of(int kind) {
+  return kind == TOK_LPAREN     ? TOK_RPAREN
+         : kind == TOK_LBRACKET ? TOK_RBRACKET
+         : kind == TOK_LBRACE   ? TOK_RBRACE
+                                : 0;
+}
+
+static bool is_closer(int kind) {
+  return kind == TOK_RPAREN || kind == TOK_RBRACKET || kind == TOK_RBRACE;
+}
+
+typedef Vec(int32_t) Stack;
+
+/* A closing bracket belongs to the innermost open one of its kind; those inside stay open. If there
+ * is none of its kind, ( and ] or [ and ) are taken for a pair that was mistyped. */
+static void close_bracket(TokenList *toks, Stack *open, int32_t at) {
+  Token *t = &toks->at[at];
+  int32_t i = open->n - 1;
+  while (i >= 0 && closer_of(toks->at[open->at[i]].kind) != t->kind) i--;
+  if (i < 0 && open->n && t->kind != TOK_RBRACE && toks->at[open->at[open->n - 1]].kind != TOK_LBRACE) {
+    i = open->n - 1;
+    t->mismatch = true;
+  }
+  if (i < 0) return;
+  t->match = open->at[i];
+  toks->at[open->at[i]].match = at;
+  open->n = i;
+}
+
+static bool match_brackets(Cx *cx, TokenList *toks) {
+  Stack open = {0};
+  for (int32_t i = 0; i < toks->n; i++) {
+    Token *t = &toks->at[i];
+    if (t->newline && (is_declaration(t->kind) || t->kind == TOK_LET))
+      while (open.n && toks->at[open.at[open.n - 1]].kind != TOK_LBRACE) open.n--;
+    if (closer_of(t->kind))
+      vec_push(cx->arena, &open, i);
+    else if (is_closer(t->kind))
+      close_bracket(toks, &open, i);
+  }
+  return open.n > 0;
+}
+
+/* Where each token stands. A ( or [ that is never closed holds nothing, so that the lines after it
+ * count again; a { that is never closed ends before the next declaration. */
+static void place_tokens(Cx *cx, TokenList *toks) {
+  Stack open = {0};
+  for (int32_t i = 0; i < toks->n; i++) {
+    Token *t = &toks->at[i];
+    while (open.n && toks->at[open.at[open.n - 1]].match < 0 &&
+           (t->kind == TOK_END || (t->newline && is_declaration(t->kind)))) {
+      open.n--;
+      t->closes++;
+    }
+    t->within = open.n ? open.at[open.n - 1] : -1;
+    t->depth = open.n;
+    if (closer_of(t->kind) && (t->match >= 0 || t->kind == TOK_LBRACE)) vec_push(cx->arena, &open, i);
+    if (is_closer(t->kind) && t->match >= 0)
+      while (open.n && open.at[open.n - 1] >= t->match) open.n--;
+  }
+}
+
+/* ---- words that depend on what follows ------------------------------------------------------------------- */
+static bool is_fold_name(Name name) {
+  static const char *const folds[] = {"sum", "prod", "max", "min"};
+  for (int i = 0; i < COUNT_OF(folds); i++)
+    if (!strcmp(name, folds[i])) return true;
+  return false;
+}
+
+/* sum(k) is a reduction when an expression follows: a call is followed by an operator or an end. */
+static bool is_reduction(const TokenList *toks, int32_t i) {
+  const Token *open = &toks->at[i + 1];
+  if (open->kind != TOK_LPAREN || open->match < 0 || toks->at[open->match].mismatch) return false;
+  const Token *next = &toks->at[open->match + 1], *t = &toks->at[i];
+  bool lines_count = t->within < 0 || toks->at[t->within].kind == TOK_LBRACE;
+  return (token_flags(next->kind) & F_BODY) && !(next->newline && lines_count);
+}
+
+static void settle_words(TokenList *toks) {
+  for (int32_t i = 0; i + 1 < toks->n; i++) {
+    Token *t = &toks->at[i];
+    if (t->kind == TOK_RESERVED && !strcmp(t->u.name, "var") && toks->at[i + 1].kind != TOK_NAME)
+      t->kind = TOK_NAME;
+    if (t->kind == TOK_NAME && is_fold_name(t->u.name) && is_reduction(toks, i)) t->kind = TOK_REDUCE;
+  }
+}
+
+TokenList tokens_read(Cx *cx, int32_t source, bool *open) {
+  TokenList toks = read_all(cx, source);
+  *open = match_brackets(cx, &toks);
+  place_tokens(cx, &toks);
+  settle_words(&toks);
+  return toks;
+}

@@ -1,0 +1,272 @@
+/* parse.c: the parser's driver: the tokens of a source -> pushed into the grammar's parser with line
+ * ends put in -> tree. After an error the rest of the statement is dropped, so that one mistake
+ * gives one message and the next statement is checked on its own. */
+#include "front/parse.h"
+#include "grammar/nn_parse.h"
+
+Span parse_span(const Parser *p, const Token *t) { return (Span){p->source, t->lo, t->hi}; }
+
+Diag *parse_complain(Parser *p, DiagCode code, Span at, const char *fmt, ...) {
+  if (p->errors++ == 0) p->error_at_end = p->tok.kind == TOK_END;
+  p->skipping = true;
+  if (p->quiet) return NULL;
+  Text t = text_new(p->cx->arena);
+  va_list ap;
+  va_start(ap, fmt);
+  text_vfmt(&t, fmt, ap);
+  va_end(ap);
+  return diag(p->cx, code, at, "%s", text_str(&t));
+}
+
+/* ---- nodes, for the grammar's actions ------------------------------------------------------------------ */
+NodeList parse_list(Parser *p, NodeList before, Node *item) {
+  vec_push(p->cx->arena, &before, item);
+  return before;
+}
+
+/* A tree that grows too high is replaced by an error, which is not high. */
+Node *parse_node(Parser *p, NodeKind kind, Span span, Name name, int nkids, Node *const *kids) {
+  Node *n = ast_new(p->cx, kind, span, name, nkids, kids);
+  if (n->height <= HEIGHT_MAX) return n;
+  if (!p->skipping)
+    parse_complain(p, E0801, span, "this expression is more than %d operations high", HEIGHT_MAX);
+  return ast_new(p->cx, NODE_ERROR, span, NULL, 0, NULL);
+}
+
+Node *parse_list_node(Parser *p, NodeKind kind, Span span, Name name, Node *a, Node *b, NodeList rest) {
+  int fixed = ast_fixed(kind);
+  Node **kids = NEWS(p->cx->arena, Node *, fixed + rest.n);
+  if (fixed > 0) kids[0] = a;
+  if (fixed > 1) kids[1] = b;
+  for (int i = 0; i < rest.n; i++) kids[fixed + i] = rest.at[i];
+  return parse_node(p, kind, span, name, fixed + rest.n, kids);
+}
+
+/* The smallest i64 is written -9223372036854775808, whose digits alone are too large: the lexer made
+ * them INT64_MIN, and the sign is already in that. */
+Node *parse_negative(Parser *p, Span span, Node *operand) {
+  if (operand->kind == NODE_INT && operand->u.i == INT64_MIN) {
+    operand->span = span;
+    return operand;
+  }
+  Node *n = parse_node(p, NODE_UNARY, span, NULL, 1, (Node *[]){operand});
+  if (n->kind == NODE_UNARY) n->u.op = OP_neg;
+  return n;
+}
+
+static bool is_statement(const Node *n) {
+  return n->kind == NODE_LET || n->kind == NODE_LETS || n->kind == NODE_DEFINE || n->kind == NODE_ERROR;
+}
+
+static void value_unused(Parser *p, const Node *n) {
+  Diag *d = parse_complain(p, E0110, n->span, "nothing uses this value");
+  bool sign = p->text[n->span.lo] == '-';
+  if (d && sign)
+    diag_hint(p->cx, d, "a line that begins with `-` does not go on the line before; end that one with the "
+                        "operator, or use brackets");
+  else if (d)
+    diag_hint(p->cx, d, "give it a name with `let`; a block's value is its last expression");
+}
+
+Node *parse_block(Parser *p, Span span, NodeList statements) {
+  bool skipping = p->skipping; /* these errors are of finished statements: nothing is to be dropped */
+  Node *last = statements.n ? statements.at[statements.n - 1] : NULL;
+  for (int i = 0; i + 1 < statements.n; i++)
+    if (!is_statement(statements.at[i])) value_unused(p, statements.at[i]);
+  if (!last || (is_statement(last) && last->kind != NODE_ERROR)) {
+    Span at = {span.source, span.hi - 1, span.hi};
+    Diag *d = parse_complain(p, E0109, last ? last->span : at, "this block has no value");
+    if (d)
+      diag_hint(p->cx, d, "%s", last ? "a block ends in an expression, its value"
+                                     : "write the expression that is its value");
+    statements = parse_list(p, statements, ast_new(p->cx, NODE_ERROR, at, NULL, 0, NULL));
+  }
+  p->skipping = skipping;
+  return parse_list_node(p, NODE_BLOCK, span, NULL, NULL, NULL, statements);
+}
+
+/* ---- pushing -------------------------------------------------------------------------------------------- */
+static void drop_state(void *arg) {
+  Parser *p = arg;
+  if (p->state) nn_pstate_delete(p->state);
+  p->state = NULL;
+}
+
+/* Returns whether the parser goes on with the same state. */
+static bool push(Parser *p, const Token *t, int kind) {
+  Span at = parse_span(p, t);
+  int status = nn_push_parse(p->state, kind, &t->u, &at, p);
+  return status == YYPUSH_MORE;
+}
+
+static void start_state(Parser *p) {
+  drop_state(p);
+  p->state = nn_pstate_new();
+  if (!p->state) cx_out_of_memory(p->cx);
+  Token none = {0};
+  push(p, &none, p->line ? TOK_AS_LINE : TOK_AS_FILE);
+}
+
+/* The parser's stack ran full: what was declared so far is kept, and a fresh parser takes over. */
+static void restart(Parser *p) {
+  p->skipping = true;
+  p->stmt_depth = 0;
+  start_state(p);
+  push(p, &p->tok, TOK_NN_error);
+}
+
+static bool ends_statement(const Parser *p, const Token *t) {
+  if (t->kind == TOK_END) return true;
+  if (t->kind == TOK_SEP) return t->depth == p->stmt_depth;
+  return t->kind == TOK_RBRACE && t->depth == p->stmt_depth && t->depth > 0;
+}
+
+/* Errors that are in the token itself, or in its being a bracket without partner. Returns whether it
+ * can be pushed all the same. */
+static bool token_is_sound(Parser *p, const Token *t) {
+  Diag *d = NULL;
+  Span at = parse_span(p, t);
+  const char *text = token_info[token_row(t->kind)].text;
+  if (t->trouble) {
+    if ((d = parse_complain(p, t->trouble->code, at, "%s", t->trouble->text)) && t->trouble->hint)
+      diag_hint(p->cx, d, "%s", t->trouble->hint);
+    p->skipping = t->kind == TOK_BAD;
+    return !p->skipping;
+  }
+  bool opens = t->kind == TOK_LPAREN || t->kind == TOK_LBRACKET || t->kind == TOK_LBRACE;
+  bool closes = t->kind == TOK_RPAREN || t->kind == TOK_RBRACKET || t->kind == TOK_RBRACE;
+  if (opens && t->match < 0) {
+    parse_complain(p, E0105, at, "this `%s` is never closed", text);
+    p->skipping = t->kind != TOK_LBRACE; /* a block is ended by what follows it */
+    return !p->skipping;
+  }
+  if (closes && t->match < 0 && t->lo < t->hi) {
+    parse_complain(p, E0105, at, "this `%s` closes nothing", text);
+    return false;
+  }
+  if (t->mismatch) {
+    const Token *open = &p->toks.at[t->match];
+    const char *open_text = token_info[token_row(open->kind)].text;
+    d = parse_complain(p, E0105, at, "`%s` can't close `%s`", text, open_text);
+    if (d) diag_label(p->cx, d, parse_span(p, open), "opened here");
+    return false;
+  }
+  if (opens && t->depth >= NEST_MAX) {
+    parse_complain(p, E0801, at, "brackets are nested more than %d deep", NEST_MAX);
+    return false;
+  }
+  return true;
+}
+
+/* The smallest integer needs its minus sign before it. */
+static void check_integer(Parser *p, const Token *t) {
+  if (t->u.i != INT64_MIN || t->trouble || (p->at > 0 && p->toks.at[p->at - 1].kind == TOK_MINUS)) return;
+  parse_complain(p, E0104, parse_span(p, t),
+                 "the integer is larger than 9223372036854775807, the largest i64");
+  p->skipping = false;
+}
+
+static void statement_begins(Parser *p, int32_t first, int32_t depth) {
+  p->stmt_first = first;
+  p->stmt_depth = depth;
+  if (p->state) nn_forget_error(p->state);
+}
+
+static void feed(Parser *p, Token t) {
+  p->tok = t;
+  if (p->skipping && !ends_statement(p, &t)) return;
+  p->skipping = false;
+  if (!token_is_sound(p, &t)) {
+    push(p, &t, TOK_NN_error);
+    return;
+  }
+  if (t.kind == TOK_INT) check_integer(p, &t);
+  bool more = push(p, &t, t.kind);
+  if (!more && t.kind != TOK_END) {
+    restart(p);
+    return;
+  }
+  /* The token that is wrong may be the one to go on after. */
+  if (p->skipping && ends_statement(p, &t)) p->skipping = false;
+  if (p->skipping) return;
+  if (t.kind == TOK_SEP) statement_begins(p, p->at, t.depth);
+  if (t.kind == TOK_LBRACE) statement_begins(p, p->at + 1, t.depth + 1);
+  if (t.kind == TOK_RBRACE) statement_begins(p, p->stmt_first, t.depth - 1);
+}
+
+/* ---- line ends ------------------------------------------------------------------------------------------ */
+static bool starts_declaration(const Token *t) {
+  return t->kind == TOK_FN || t->kind == TOK_PARAM || t->kind == TOK_CONST || t->kind == TOK_LET;
+}
+
+/* Whether the end of the line before t ends a statement. */
+static bool line_ends_before(const Parser *p, const Token *t, const Token *prev) {
+  if (!t->newline || t->kind == TOK_END || t->kind == TOK_RBRACE || prev->kind == TOK_SEP) return false;
+  if (t->within >= 0 && p->toks.at[t->within].kind != TOK_LBRACE) return false;
+  if (prev->kind == TOK_LBRACE) return false;
+  if (starts_declaration(t)) return true;
+  return !(token_flags(prev->kind) & F_MORE) && !(token_flags(t->kind) & F_JOIN);
+}
+
+/* A `;` with nothing to separate. */
+static bool is_idle(const Parser *p, const Token *t, const Token *prev) {
+  if (t->kind != TOK_SEP || (t->within >= 0 && p->toks.at[t->within].kind != TOK_LBRACE)) return false;
+  const Token *next = t + 1;
+  return !prev || prev->kind == TOK_SEP || prev->kind == TOK_LBRACE || next->kind == TOK_RBRACE ||
+         next->kind == TOK_END;
+}
+
+static void feed_all(Parser *p) {
+  const Token *prev = NULL; /* the last that was not idle */
+  for (int32_t i = 0; i < p->toks.n; i++) {
+    const Token *t = &p->toks.at[i];
+    int32_t end = prev ? prev->hi : t->lo;
+    p->at = i;
+    if (is_idle(p, t, prev)) continue;
+    for (int k = t->closes; k > 0; k--)
+      feed(p, (Token){.kind = TOK_RBRACE, .lo = end, .hi = end, .match = -1, .depth = t->depth + k});
+    if (prev && (line_ends_before(p, t, prev) || (t->closes && t->kind != TOK_END)))
+      feed(p, (Token){.kind = TOK_SEP, .lo = end, .hi = end, .match = -1, .depth = t->depth});
+    feed(p, *t);
+    prev = t;
+  }
+}
+
+/* ---- the interface ----------------------------------------------------------------------------------------- */
+static Parser *run(Cx *cx, int32_t source, bool line, bool quiet, bool *open) {
+  Parser *p = NEW(cx->arena, Parser); /* outlives this call: an error may unwind past it */
+  p->cx = cx;
+  p->source = source;
+  p->text = cx->sources.at[source].text;
+  p->line = line;
+  p->quiet = quiet;
+  p->toks = tokens_read(cx, source, open);
+  arena_defer(cx->arena, drop_state, p);
+  start_state(p);
+  feed_all(p);
+  drop_state(p);
+  return p;
+}
+
+static Node *file_node(Parser *p) {
+  Span all = {p->source, 0, p->cx->sources.at[p->source].len};
+  return ast_new(p->cx, NODE_FILE, all, NULL, p->decls.n, p->decls.at);
+}
+
+Node *ast_parse(Cx *cx, int32_t source) {
+  bool open;
+  return file_node(run(cx, source, false, false, &open));
+}
+
+Node *ast_parse_line(Cx *cx, int32_t source, bool *is_expr) {
+  bool open;
+  Parser *p = run(cx, source, true, false, &open);
+  *is_expr = p->expr != NULL;
+  return p->expr ? p->expr : file_node(p);
+}
+
+bool ast_incomplete(Cx *cx, int32_t source) {
+  bool open = false;
+  const Parser *p = run(cx, source, true, true, &open);
+  return open || p->error_at_end;
+}

@@ -1,0 +1,211 @@
+/* parse_error.c: words for a syntax error: what stands there, what could stand there instead, and,
+ * where a mistake is a usual one, how to write what was meant. In: the parser's place and the set
+ * of tokens the grammar would take (exact, by lookahead correction). Out: one diagnostic. */
+#include "front/parse.h"
+#include "grammar/nn_parse.h"
+
+/* ---- looking around ---------------------------------------------------------------------------------- */
+/* The token before the present one; END (which is never before anything) when there is none. */
+static const Token *token_before(const Parser *p, int32_t back) {
+  static const Token none = {.kind = TOK_END};
+  return p->at - back >= 0 ? &p->toks.at[p->at - back] : &none;
+}
+
+static bool token_is(const Parser *p, const Token *t, const char *word) {
+  size_t n = strlen(word);
+  return (size_t)(t->hi - t->lo) == n && !memcmp(p->text + t->lo, word, n);
+}
+
+static bool is_end(const Token *t) { return t->kind == TOK_SEP || t->kind == TOK_END; }
+
+/* Whether one of the tokens of the statement so far is the given word, the present one included. */
+static bool statement_has(const Parser *p, const char *word) {
+  for (int32_t i = p->stmt_first; i <= p->at; i++)
+    if (token_is(p, &p->toks.at[i], word)) return true;
+  return false;
+}
+
+/* ---- what stands there ----------------------------------------------------------------------------------- */
+static const char *found_words(Parser *p) {
+  const Token *t = &p->tok;
+  Text out = text_new(p->cx->arena);
+  if (t->kind == TOK_END) return p->line ? "the end of the line" : "the end of the file";
+  if (t->kind == TOK_SEP) return t->hi > t->lo ? "`;`" : "the end of the line";
+  if (t->lo == t->hi) return "the end of the block";
+  if (t->kind == TOK_STRING) return "a string";
+  int32_t n = MIN(t->hi - t->lo, 40);
+  text_fmt(&out, "`%.*s`", (int)n, p->text + t->lo);
+  return text_str(&out);
+}
+
+/* ---- what could stand there ------------------------------------------------------------------------------ */
+typedef struct Words {
+  const char *at[TOKEN_ROWS];
+  int n;
+} Words;
+
+static void add_word(Words *w, const char *word) { w->at[w->n++] = word; }
+
+/* Groups of tokens that have a name of their own. */
+static void add_groups(const Parser *p, const bool *exp, Words *w) {
+  int before = token_before(p, 1)->kind;
+  if (exp[ROW_FN] && exp[ROW_IF])
+    add_word(w, "a declaration or an expression");
+  else if (exp[ROW_FN])
+    add_word(w, "a declaration (`fn`, `param` or `const`)");
+  else if (exp[ROW_LET] && exp[ROW_IF])
+    add_word(w, "a statement");
+  else if (exp[ROW_IF])
+    add_word(w, "an expression");
+  else if (exp[ROW_NAME] && exp[ROW_INT])
+    add_word(w, "a size");
+  else if (exp[ROW_NAME] && before == TOK_COLON)
+    add_word(w, "a type");
+  else if (exp[ROW_NAME])
+    add_word(w, "a name");
+}
+
+static const char *expected_words(Parser *p, const bool *exp) {
+  Words w = {.n = 0};
+  bool operand_before = exp[ROW_PLUS], expression = exp[ROW_IF];
+  add_groups(p, exp, &w);
+  for (int row = 0; row < TOKEN_ROWS; row++) {
+    int flags = token_info[row].flags;
+    if (!exp[row] || row == ROW_END || row == ROW_SEP || row == ROW_NAME || row == ROW_INT) continue;
+    if (exp[ROW_FN] && (row == ROW_FN || row == ROW_PARAM || row == ROW_CONST)) continue;
+    if (row == ROW_LET || (expression && (flags & F_START))) continue;
+    if (!expression && exp[ROW_INT] && row == ROW_LPAREN) continue; /* of a size */
+    if (operand_before && (flags & F_OPER)) continue;
+    if (row == ROW_RBRACE && exp[ROW_SEP]) continue;
+    add_word(&w, name_fmt(p->cx, "`%s`", token_info[row].text));
+  }
+  bool end_only = exp[ROW_END] && !exp[ROW_SEP] && expression; /* an empty text would do as well */
+  if ((exp[ROW_END] || exp[ROW_SEP]) && !end_only && !is_end(&p->tok))
+    add_word(&w, operand_before ? "an operator or the end of the line" : "the end of the line");
+  if (!w.n) add_word(&w, "an operator");
+  Text out = text_new(p->cx->arena);
+  for (int i = 0; i < w.n; i++)
+    text_fmt(&out, "%s%s", i == 0 ? "" : i + 1 == w.n ? " or " : ", ", w.at[i]);
+  return text_str(&out);
+}
+
+/* ---- what was meant --------------------------------------------------------------------------------------- */
+/* Words of other languages, at the place of the error or just before it. */
+static const struct {
+  const char *word, *hint;
+} foreign_words[] = {
+    {"def", "a function is declared as `fn f(x) = ...`"},
+    {"func", "a function is declared as `fn f(x) = ...`"},
+    {"function", "a function is declared as `fn f(x) = ...`"},
+    {"return", "a block's value is its last expression; there is no `return`"},
+    {"lambda", "functions are declared by `fn` and passed by name"},
+    {"elif", "write `else if`"},
+    {"export", "every function of a file can be called from outside"},
+    {"/*", "comments begin with `#`"},
+};
+
+static const char *foreign_word_hint(const Parser *p) {
+  for (int back = 0; back < 2; back++) {
+    const Token *t = back ? token_before(p, 1) : &p->tok;
+    for (int i = 0; i < COUNT_OF(foreign_words); i++)
+      if (token_is(p, t, foreign_words[i].word)) return foreign_words[i].hint;
+  }
+  return NULL;
+}
+
+static const char *assign_hint(const Parser *p, const bool *exp) {
+  const Token *first = &p->toks.at[p->stmt_first], *prev = token_before(p, 1);
+  const Token *in = p->tok.within >= 0 ? &p->toks.at[p->tok.within] : NULL;
+  bool inside = p->tok.depth > p->stmt_depth;
+  if (p->tok.kind == TOK_EQ && exp[ROW_ASSIGN]) return "write `=`; `==` compares";
+  if (p->tok.kind != TOK_ASSIGN) return NULL;
+  if (inside && in && in->kind == TOK_LPAREN && prev->kind == TOK_NAME && exp[ROW_COLON])
+    return "an argument is given by name as in `f(x, axis: 0)`; `==` compares";
+  if (!inside && first->kind == TOK_NAME) return "a definition begins with `let`: `let y = ...`";
+  if (exp[ROW_EQ]) return "`==` compares";
+  return NULL;
+}
+
+/* A line, or the rest of one, that was meant as a comment. */
+static bool is_slash_comment(const Parser *p) {
+  for (int32_t i = p->at; i >= p->stmt_first && i >= 0; i--) {
+    const Token *t = &p->toks.at[i];
+    if (t->kind == TOK_IDIV) return true;
+    if (t->newline && i < p->at) return false;
+  }
+  return false;
+}
+
+static const char *shape_of_statement_hint(const Parser *p, const bool *exp) {
+  int kind = p->tok.kind, before = token_before(p, 1)->kind;
+  if (exp[ROW_ASSIGN] && exp[ROW_LBRACE]) return "a function's value follows `=`: `fn f(x) = ...`";
+  if (kind == TOK_LBRACE && before == TOK_ASSIGN) return "a function with a block has no `=`: `fn f(x) { ... }`";
+  if (exp[ROW_THEN] && (kind == TOK_LBRACE || kind == TOK_COLON || !is_end(&p->tok)) && statement_has(p, "if"))
+    return "a choice is written `if c then a else b`";
+  if (exp[ROW_ELSE] && is_end(&p->tok)) return "`if` is an expression and needs a value for both cases";
+  if (exp[ROW_ELSE] && kind == TOK_RBRACE) return "`if` is an expression and needs a value for both cases";
+  if (kind == TOK_LET && exp[ROW_FN]) return "outside of functions values are declared by `const`";
+  if (kind == TOK_FN && exp[ROW_LET]) return "functions are declared outside of others";
+  if ((kind == TOK_PARAM || kind == TOK_CONST) && exp[ROW_LET])
+    return "inside a function values are named by `let`";
+  if (kind == TOK_NAME && exp[ROW_FN] && !exp[ROW_IF]) {
+    const Token *next = p->at + 1 < p->toks.n ? &p->toks.at[p->at + 1] : &p->tok;
+    if (next->kind == TOK_ASSIGN) return "outside of functions values are declared by `const`";
+    return "expressions stand inside functions: `fn f(x) = ...`";
+  }
+  if (kind == TOK_PLUS && p->tok.newline)
+    return "a line that begins with `+` does not go on the line before; end that one with the operator";
+  if (kind == TOK_COLON && before == TOK_NAME && token_before(p, 2)->kind == TOK_LET)
+    return "a `let` takes the type of its value; to convert, write a cast such as `f32(x)`";
+  return NULL;
+}
+
+static const char *hint_for(const Parser *p, const bool *exp) {
+  const char *hint = foreign_word_hint(p);
+  if (!hint) hint = assign_hint(p, exp);
+  if (!hint && is_slash_comment(p)) hint = "comments begin with `#`; `//` divides and rounds down";
+  if (!hint) hint = shape_of_statement_hint(p, exp);
+  return hint;
+}
+
+/* ---- the message -------------------------------------------------------------------------------------------- */
+static bool chained_comparison(const Parser *p, const bool *exp) {
+  return (token_flags(p->tok.kind) & F_CMP) && exp[ROW_PLUS] && exp[ROW_AND];
+}
+
+/* A word that can't be a name, or can't be anything yet. */
+static bool reserved_word(Parser *p, const bool *exp) {
+  bool keyword = (token_flags(p->tok.kind) & F_WORD) && exp[ROW_NAME] && !exp[ROW_IF];
+  if (p->tok.kind != TOK_RESERVED && !keyword) return false;
+  int n = (int)(p->tok.hi - p->tok.lo);
+  const char *word = p->text + p->tok.lo;
+  Span at = parse_span(p, &p->tok);
+  if (keyword) {
+    parse_complain(p, E0107, at, "`%.*s` is a keyword and can't be a name", n, word);
+    return true;
+  }
+  const char *what = reserved_for(word, (size_t)n);
+  Diag *d = parse_complain(p, E0107, at, "`%.*s` is reserved for %s and can't be a name", n, word, what);
+  if (d && (exp[ROW_LET] || exp[ROW_FN]))
+    diag_note(p->cx, d, "this version of the language does not have %s yet", what);
+  return true;
+}
+
+void parse_unexpected(Parser *p, const bool *exp) {
+  Span at = parse_span(p, &p->tok);
+  if (reserved_word(p, exp)) return;
+  if (chained_comparison(p, exp)) {
+    Diag *d = parse_complain(p, E0108, at, "comparisons don't chain");
+    if (d) diag_hint(p->cx, d, "write `a < b and b < c`");
+    return;
+  }
+  if (is_end(&p->tok) && p->tok.hi == p->tok.lo && p->at > 0) /* behind the last thing on the line */
+    at.lo = at.hi = p->tok.kind == TOK_END ? p->toks.at[p->at - 1].hi : p->tok.lo;
+  Diag *d = parse_complain(p, E0106, at, "expected %s, found %s", expected_words(p, exp), found_words(p));
+  if (!d) return;
+  const Token *in = p->tok.within >= 0 ? &p->toks.at[p->tok.within] : NULL;
+  if (in && in->kind != TOK_LBRACE && p->tok.newline)
+    diag_label(p->cx, d, parse_span(p, in), "inside this bracket");
+  const char *hint = hint_for(p, exp);
+  if (hint) diag_hint(p->cx, d, "%s", hint);
+}
