@@ -86,6 +86,9 @@ Session *cli_session(const Cli *cli, Status *s);
 /* output.c */
 /* Prints to stdout at once, so that it stands before any later diagnostic. */
 void out_text(const char *text);
+/* Writes a whole file, or stdout for NULL and "-". A regular file's old contents stay until the new
+ * ones are complete. */
+Status output_write(const Cli *cli, const char *path, const char *text);
 /* At the end of the program: stdout could be written to its end, or an error is said. */
 Status output_finish(Status s);
 
