@@ -1,38 +1,34 @@
-/* gradcheck.h: a gradient against what doesn't need one: central differences of the function, and the
- * derivative in forward mode. All in double precision, by the reference evaluator. */
+/* gradcheck.h: a function's gradient against central differences and against forward mode. */
 #ifndef GRADC_GRADCHECK_H
 #define GRADC_GRADCHECK_H
 
 #include "driver/session.h"
 
 typedef struct GradcheckOptions {
-  uint64_t seed;
-  double tolerance; /* of the differences; the two modes must agree to 1e-10 */
-  int entries;      /* checked per input */
+  double tolerance;          /* largest relative error that passes */
+  int samples;               /* single elements tried per input, beside one direction over all */
+  const SizeBindings *sizes; /* chosen by the user; the others are picked */
 } GradcheckOptions;
 
-typedef struct GradcheckRow { /* an input */
-  Name input;
-  DType type;
-  Shape shape;
-  int64_t checked, kinks; /* entries; those where the function has a corner are left out */
-  double worst;           /* relative error against differences */
-  double analytic, numeric; /* where it is worst */
-  int64_t at;
-  bool good;
+typedef struct GradcheckRow { /* one floating-point input */
+  Name name;
+  const char *type;   /* "f64[3, 4]" */
+  int directions;     /* tried */
+  double differences; /* worst relative error against central differences */
+  double forward;     /* ... and against forward mode */
+  bool ok;
 } GradcheckRow;
 
 typedef struct GradcheckReport {
-  Name function;
-  double value;
-  Vec(GradcheckRow) rows;
-  double modes; /* relative difference of <gradient, direction> between reverse and forward mode */
-  bool good;
+  Name name;
+  const char *skipped; /* why there was nothing to check; NULL: it was checked */
+  const char *sizes;   /* "N = 3, M = 4", "" without named sizes */
+  Vec(GradcheckRow) row;
+  bool ok;
 } GradcheckReport;
 
-/* f: a float scalar function as front_function gives it, named sizes bound by `sizes`. Parameters
- * have the session's values, arguments random ones. Inside session_run. */
-Status gradcheck_function(Session *s, const Fn *f, const SizeBindings *sizes, const GradcheckOptions *o,
-                          GradcheckReport *out);
+/* Checks the declared function, whose arguments all have types, in f64 at random arguments drawn
+ * with the session's seed. Inside session_run; ST_SOURCE after a diagnostic. */
+Status gradcheck(Session *s, Name name, const GradcheckOptions *o, GradcheckReport *out);
 
 #endif

@@ -105,7 +105,7 @@ static void eval_statement(Check *c, const Node *n) {
   default:
     v = eval_expr(c, n);
     if (v.kind != V_POISON) {
-      Diag *d = fault(c, E0213, n->span, "the value of this expression isn't used");
+      Diag *d = fault(c, E0110, n->span, "the value of this expression isn't used");
       diag_hint(c->cx, d, "only the last expression of a block is its value; name it with `let`");
     }
     return;
@@ -124,11 +124,11 @@ Value eval_block(Check *c, const Node *n) {
     if (i + 1 < n->nkids || binds) eval_statement(c, s);
     else v = eval_expr(c, s);
     if (i + 1 == n->nkids && binds) {
-      Diag *d = fault(c, E0213, s->span, "the block ends without a value");
+      Diag *d = fault(c, E0109, s->span, "the block ends without a value");
       diag_hint(c->cx, d, "write the value as its last line");
     }
   }
-  if (!n->nkids) fault(c, E0213, n->span, "the block is empty: it has no value");
+  if (!n->nkids) fault(c, E0109, n->span, "the block is empty: it has no value");
   c->scope = outer;
   return v;
 }
