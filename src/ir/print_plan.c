@@ -108,7 +108,8 @@ static bool is_matmul(const Printer *p, const Ins *in) {
 static bool factor_index_ok(const Printer *p, Val v) {
   if (is_named(p, v)) return true;
   const Ins *in = ins_of(p, v);
-  if (in->op != OP_view || !is_named(p, in->arg[0]) || !in->u.view->exact) return false;
+  if (in->op != OP_view || !is_named(p, in->arg[0]) || !(in->u.view->exact || in->u.view->claim))
+    return false;
   uint32_t seen = 0;
   int next = 0;
   for (int d = 0; d < in->u.view->rank; d++)
@@ -180,7 +181,8 @@ static void make_writable(Printer *p, Val v) {
   } else if (in->op == OP_contract) {
     for (int i = 0; i < 2; i++) {
       const Ins *x = ins_of(p, in->arg[i]);
-      if (x->op == OP_view && !is_named(p, in->arg[i]) && x->u.view->exact) print_let(p, x->arg[0]);
+      if (x->op == OP_view && !is_named(p, in->arg[i]) && (x->u.view->exact || x->u.view->claim))
+        print_let(p, x->arg[0]);
       if (!factor_index_ok(p, in->arg[i])) print_let(p, in->arg[i]);
     }
   } else if (in->op == OP_view) {

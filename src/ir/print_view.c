@@ -27,6 +27,10 @@ static bool is_whole(const ViewDim *d) {
   return d->den == 1 && d->off == 0 && d->n == 1 && d->term[0].coef == 1;
 }
 
+/* What the source says stays inside is read without `inside`: the reader of the text says it again.
+ */
+static bool stays_inside(const View *v) { return v->exact || v->claim; }
+
 bool is_spread(const Ins *in, const Shape *x) {
   const View *v = in->u.view;
   uint32_t seen = 0;
@@ -145,7 +149,7 @@ static bool slices_text(Cx *cx, const Ins *in, const Shape *x, Text *out) {
   const View *v = in->u.view;
   int next = 0; /* axis of the result */
   size_t keep = 0;
-  if (!v->exact) return false;
+  if (!stays_inside(v)) return false;
   for (int d = 0; d < v->rank; d++) {
     const ViewDim *dim = &v->dim[d];
     if (dim->den != 1 || dim->n > 1) return false;
@@ -271,7 +275,8 @@ Prec print_view_element(Printer *p, Val v, Label *const *labels, Text *out) {
   const Ins *in = ins_of(p, v);
   const View *w = in->u.view;
   const Shape *x = &arg_of(p, v, 0)->shape;
-  if (!w->exact) text_add(out, "inside(");
+  bool inside = !stays_inside(w);
+  if (inside) text_add(out, "inside(");
   text_add(out, p->node[in->arg[0]].name);
   if (w->rank) text_add(out, "[");
   for (int d = 0; d < w->rank; d++) {
@@ -281,9 +286,9 @@ Prec print_view_element(Printer *p, Val v, Label *const *labels, Text *out) {
     if (dim->den != 1 && several) text_add(out, "(");
     print_numerator(p, dim, labels, out);
     if (dim->den != 1) text_fmt(out, several ? ")/%lld" : "/%lld", (long long)dim->den);
-    note_use(dim, x->dim[d], w->exact, labels);
+    note_use(dim, x->dim[d], !inside, labels);
   }
   if (w->rank) text_add(out, "]");
-  if (!w->exact) text_add(out, ")");
+  if (inside) text_add(out, ")");
   return PREC_POSTFIX;
 }
