@@ -11,10 +11,19 @@ typedef struct Rule {
   DType type;
   const Fn *fn;
 } Rule;
+enum { LETTERS = 3 };
+
+typedef struct Pattern {
+  const char *text;
+  DType type;
+  const Fn *fn;
+} Pattern;
+
 typedef struct RuleState {
   RuleBook book; /* first: what the context points to */
   Program *partials, *expansions;
   Vec(Rule) known;
+  Vec(Pattern) patterns;
 } RuleState;
 
 static bool find_rule(RuleState *s, Op op, int operand, DType t, const Fn **out) {
@@ -98,8 +107,36 @@ static const Fn *expansion(Cx *cx, Op op, DType t) {
   return fn;
 }
 
+/* ---- patterns of the simplifier ------------------------------------------------------------------------------- */
+static const Fn *build_pattern(Cx *cx, RuleState *s, const char *text, DType t) {
+  static const char *const letters[LETTERS] = {"a", "b", "c"};
+  bool is_expr;
+  Shape scalar = {0};
+  Name name = name_of(cx, "<simplify>");
+  const Node *n = ast_parse_line(cx, cx_add_source(cx, name, text, strlen(text), true), &is_expr);
+  Unit unit = {0};
+  Builder b = ir_begin(cx, name);
+  Check c = check_begin(s->partials, &unit, &b);
+  c.int_type = c.float_type = t;
+  for (int k = 0; k < LETTERS; k++) add_operand(&c, letters[k], t, &scalar);
+  Value v = is_expr ? to_type(&c, eval_expr(&c, n), t, n->span) : value_poison();
+  if (v.kind == V_POISON) cx_bug(cx, "a rule of the simplifier is wrong: %s", text);
+  ir_output(&b, NULL, align(&c, &v, &no_labels, &scalar));
+  return ir_finish(&b);
+}
+
+static const Fn *pattern(Cx *cx, const char *text, DType t) {
+  RuleState *s = (RuleState *)cx->rules;
+  for (int i = 0; i < s->patterns.n; i++) /* the texts are literals of one table: one place each */
+    if (s->patterns.at[i].text == text && s->patterns.at[i].type == t) return s->patterns.at[i].fn;
+  if (!s->partials) s->partials = front_new_bare(cx, true);
+  const Fn *fn = build_pattern(cx, s, text, t);
+  vec_push(cx->arena, &s->patterns, ((Pattern){text, t, fn}));
+  return fn;
+}
+
 RuleBook *rules_new(Cx *cx) {
   RuleState *s = NEW(cx->arena, RuleState);
-  s->book = (RuleBook){partial, expansion};
+  s->book = (RuleBook){partial, expansion, pattern};
   return &s->book;
 }
