@@ -55,7 +55,7 @@ Status cmd_grad(Cli *cli) {
   Grad g = {.cli = cli};
   s = session_load(session, cli->arg[0]);
   if (s == ST_OK) s = session_run(session, differentiate, &g);
-  if (s == ST_OK) out_text(text_str(&g.out));
+  if (s == ST_OK) s = output_write(cli, cli->opt[O_grad_output].text, text_str(&g.out));
   s = cli_report(cli, session, s);
   session_free(session);
   return s;

@@ -49,7 +49,7 @@ static void dump_view(Cx *cx, const Ins *in, Text *out) {
     if (d) text_add(out, ", ");
     dump_view_dim(cx, &v->dim[d], out);
   }
-  text_add(out, v->exact ? "]" : "] or 0");
+  text_add(out, v->exact ? "]" : v->claim ? "] unchecked" : "] or 0");
 }
 
 static void dump_labels(const uint8_t *label, int n, Text *out) {

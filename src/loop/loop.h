@@ -83,8 +83,9 @@ typedef struct ExNode {
   Ex arg[3];
   Buf buf;
   Ix ix;
-  Dim lane_stride; /* 1: contiguous; 0 never (that is a splat of a scalar load) */
-  Ex dyn;          /* LOAD: further element offset (i32 or i64, same lanes), 0: none */
+  Dim lane_stride; /* 1: contiguous; 0 only beside a vector dyn (else: a splat of a scalar load) */
+  Ex dyn;          /* LOAD: further element offset (i32 or i64; same lanes, or a scalar that moves
+                      all lanes alike), 0: none */
   Ex mask;         /* LOAD: bool of the same lanes, 0: all */
   union {
     double f;
@@ -191,6 +192,7 @@ void st_set(KernelMaker *m, Reg r, Ex value);
 void st_store(KernelMaker *m, Buf b, Ix ix, Dim lane_stride, Ex dyn, Ex mask, Ex value, bool add);
 /* Opens a loop; statements go into its body until st_end. */
 Stmt *st_for(KernelMaker *m, ForKind kind, Var v, Ix lo, Ix hi, int64_t step);
+Stmt *st_if(KernelMaker *m, Ex cond); /* fill u.cond.then and .other by st_enter */
 Block *st_enter(KernelMaker *m, Block *inner); /* returns the outer block, to be given back to st_leave */
 void st_leave(KernelMaker *m, Block *outer);
 Ix ix_number(Dim d);

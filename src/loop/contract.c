@@ -1,0 +1,299 @@
+/* contract.c: the contraction engine: matrix products, batched ones, convolutions and all their
+ * adjoints. In: a nest around a contraction, planned by contract_plan.c. Out: loops over register
+ * tiles; in a tile the accumulators are registers, the innermost loop is the sum. Operands are read
+ * through the index rewriting of value.c (windows, transposes, padding cost no copy) or from copies
+ * in tile order. Ends of axes get tiles of their exact size; the last vector is masked. The nest's
+ * elementwise roots are computed on the accumulators before anything is stored. */
+#include "loop/contract.h"
+
+typedef struct TileWork {
+  ContractPlan *p;
+  AxisIx ix[MAX_AXES]; /* index of every label of the contraction */
+  int level[3], nlevels; /* tile axes from the outermost loop in */
+  AxisIx base[MAX_AXES]; /* by merged axis: where the tile begins */
+  AxisIx tile_no[MAX_AXES]; /* its number */
+  int64_t size[MAX_AXES]; /* and how many indices it has */
+} TileWork;
+
+static AxisIx *label_ix(TileWork *w, int axis) { return &w->ix[w->p->at[axis].label]; }
+
+/* ---- reading an operand ------------------------------------------------------------------------------- */
+static Ex read_packed(Low *lw, TileWork *w, int k, int i, Point pt) {
+  ContractPlan *p = w->p;
+  const Pack *pack = &p->pack[k];
+  Ix ix = ix_number(0);
+  for (int a = 0; a < p->count; a++) {
+    if (!p->at[a].in[k]) continue;
+    if (a != pack->tile_axis)
+      ix = ix_plus(&lw->m, ix, ix_scale(&lw->m, label_ix(w, a)->ix, pack->stride[a]));
+    else
+      ix = ix_plus(&lw->m, ix, ix_scale(&lw->m, w->tile_no[a].ix, pack->stride[a]));
+  }
+  ix = ix_plus(&lw->m, ix, ix_number(i));
+  bool vector = pack->tile_axis == p->vec && pack->tile_axis >= 0;
+  return ex_load(&lw->m, pack->buf, ix, vector ? pt.lanes : 1, 1, 0, 0);
+}
+
+static Ex read_operand(Low *lw, TileWork *w, int k, int within, Point pt) {
+  ContractPlan *p = w->p;
+  const Contract *c = p->in->u.contract;
+  Ex e;
+  if (p->pack[k].on) {
+    e = ex_let(lw, read_packed(lw, w, k, within, pt), NULL);
+  } else {
+    AxisIx at[IR_MAX_RANK];
+    int rank = low_ins(lw, p->in->arg[k])->shape.rank;
+    for (int d = 0; d < rank; d++) at[d] = w->ix[(k ? c->b : c->a)[d]];
+    e = value_reg(lw, p->in->arg[k], at, pt);
+  }
+  return ex_let(lw, ex_splat(&lw->m, e, pt.lanes), NULL);
+}
+
+static Ex multiply_add(Low *lw, Ex a, Ex b, Ex acc) {
+  DType t = ex_type(lw, acc);
+  if (type_is_float(t) && lw->p->target.fma)
+    return low_map(lw, OP_fma, t, (Ex[]){a, b, acc}, 3);
+  return low_map(lw, OP_add, t, (Ex[]){acc, low_map(lw, OP_mul, t, (Ex[]){a, b}, 2)}, 2);
+}
+
+/* ---- one tile ------------------------------------------------------------------------------------------- */
+typedef struct Tile {
+  int m, c, v; /* rows, columns, vectors */
+  Reg acc[TILE_MAX];
+  Point pt[8]; /* per vector */
+} Tile;
+
+static int acc_of(const Tile *t, int i, int j, int q) { return (i * t->c + j) * t->v + q; }
+
+static void set_point(Low *lw, TileWork *w, int i, int j, int q) {
+  ContractPlan *p = w->p;
+  if (p->row >= 0) *label_ix(w, p->row) = axis_plus(lw, w->base[p->row], i);
+  if (p->col >= 0) *label_ix(w, p->col) = axis_plus(lw, w->base[p->col], j);
+  if (p->vec >= 0 && !p->dot) {
+    AxisIx x = axis_plus(lw, w->base[p->vec], (int64_t)q * p->lanes);
+    x.lane = p->lanes > 1;
+    *label_ix(w, p->vec) = x;
+  }
+}
+
+/* Adds one step of the sum to all accumulators. */
+static void tile_step(Low *lw, TileWork *w, Tile *t, Ex only) {
+  ContractPlan *p = w->p;
+  Ex cache[2][TILE_MAX] = {{0}};
+  for (int i = 0; i < t->m; i++)
+    for (int j = 0; j < t->c; j++)
+      for (int q = 0; q < t->v; q++) {
+        Ex x[2];
+        for (int k = 1; k >= 0; k--) {
+          bool row = p->row >= 0 && p->at[p->row].in[k], col = p->col >= 0 && p->at[p->col].in[k];
+          bool vec = p->vec >= 0 && p->at[p->vec].in[k] && !p->dot;
+          int slot = acc_of(t, row ? i : 0, col ? j : 0, vec ? q : 0);
+          if (!cache[k][slot]) {
+            set_point(lw, w, i, j, q);
+            int within = p->pack[k].tile_axis == p->row ? i : q * p->lanes;
+            cache[k][slot] = read_operand(lw, w, k, within, t->pt[q]);
+          }
+          x[k] = cache[k][slot];
+        }
+        Reg acc = t->acc[acc_of(t, i, j, q)];
+        Ex old = ex_reg(&lw->m, acc), sum = multiply_add(lw, x[0], x[1], old);
+        if (only)
+          sum = low_map(lw, OP_select, ex_type(lw, old), (Ex[]){only, sum, ex_reg(&lw->m, acc)}, 3);
+        st_set(&lw->m, acc, sum);
+      }
+}
+
+/* The dot form: the sum's own axis by vectors. */
+static void dot_steps(Low *lw, TileWork *w, Tile *t) {
+  ContractPlan *p = w->p;
+  int64_t extent = p->at[p->vec].extent, whole = extent / p->lanes * p->lanes;
+  LoopMark mark;
+  t->pt[0] = (Point){.lanes = p->lanes, .active = p->lanes};
+  if (whole > 0) {
+    AxisIx x = axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, whole, p->lanes, &mark));
+    x.lane = p->lanes > 1;
+    *label_ix(w, p->vec) = x;
+    tile_step(lw, w, t, 0);
+    low_end(lw, mark);
+  }
+  if (whole == extent) return;
+  Ex mask = ex_let(lw, ex_active(&lw->m, p->lanes, ix_number(extent - whole)), NULL);
+  t->pt[0] = (Point){.lanes = p->lanes, .active = extent - whole, .vmask = mask};
+  *label_ix(w, p->vec) = axis_number(whole);
+  label_ix(w, p->vec)->lane = 1;
+  tile_step(lw, w, t, mask);
+}
+
+static void sum_loops(Low *lw, TileWork *w, Tile *t) {
+  ContractPlan *p = w->p;
+  int order[MAX_AXES], n = 0;
+  for (int i = 0; i < p->count; i++)
+    if (!p->at[i].out && i != p->vec) order[n++] = i;
+  for (int i = 1; i < n; i++) /* the axis with the smallest steps innermost */
+    for (int j = i; j > 0; j--) {
+      const Label *a = &p->at[order[j - 1]], *b = &p->at[order[j]];
+      if (a->stride[0] + a->stride[1] >= b->stride[0] + b->stride[1]) break;
+      int s = order[j];
+      order[j] = order[j - 1];
+      order[j - 1] = s;
+    }
+  LoopMark mark[MAX_AXES];
+  for (int i = 0; i < n; i++)
+    *label_ix(w, order[i]) =
+        axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, p->at[order[i]].extent, 1, &mark[i]));
+  if (p->dot) dot_steps(lw, w, t);
+  else tile_step(lw, w, t, 0);
+  while (n > 0) low_end(lw, mark[--n]);
+}
+
+static void finish_at(Low *lw, TileWork *w, Ex value, Point pt) {
+  ContractPlan *p = w->p;
+  AxisIx out[IR_MAX_RANK];
+  for (int d = 0; d < p->in->shape.rank; d++) out[d] = w->ix[p->in->u.contract->out[d]];
+  value_bind(lw, p->n->anchor, out, pt, value);
+  low_store_roots(lw, p->n, out, pt);
+}
+
+/* Roots of many operators are not spelt once per accumulator: these go through a small buffer and a
+ * loop over the rows. */
+static void finish_rolled(Low *lw, TileWork *w, Tile *t) {
+  ContractPlan *p = w->p;
+  DType type = (DType)p->in->type;
+  int lanes = t->pt[0].lanes;
+  Buf buf = low_buffer(lw, name_of(lw->cx, "tile"), BUF_LOCAL, type, (int64_t)t->m * t->c * t->v * lanes);
+  for (int a = 0; a < t->m * t->c * t->v; a++)
+    st_store(&lw->m, buf, ix_number((int64_t)a * lanes), 1, 0, 0, ex_reg(&lw->m, t->acc[a]), false);
+  LoopMark mark;
+  Var v = low_for(lw, FOR_SERIAL, "m", 0, t->m, 1, &mark);
+  for (int j = 0; j < t->c; j++)
+    for (int q = 0; q < t->v; q++) {
+      set_point(lw, w, 0, j, q);
+      *label_ix(w, p->row) = w->base[p->row];
+      label_ix(w, p->row)->ix = ix_add_term(&lw->m, label_ix(w, p->row)->ix, v, 1);
+      Ix ix = ix_add_term(&lw->m, ix_number((int64_t)acc_of(t, 0, j, q) * lanes), v,
+                          (int64_t)t->c * t->v * lanes);
+      finish_at(lw, w, ex_let(lw, ex_load(&lw->m, buf, ix, lanes, 1, 0, 0), NULL), t->pt[q]);
+    }
+  low_end(lw, mark);
+}
+
+static double root_ops(const ContractPlan *p) {
+  double ops = 0;
+  for (int i = 2; i < p->n->side.n; i++) ops += p->n->side.at[i]->an.ops;
+  return ops;
+}
+
+static void emit_tile(Low *lw, TileWork *w) {
+  ContractPlan *p = w->p;
+  DType type = (DType)p->in->type;
+  Tile t = {.m = p->row < 0 ? 1 : (int)w->size[p->row], .c = p->col < 0 ? 1 : (int)w->size[p->col],
+            .v = 1};
+  t.pt[0] = (Point){.lanes = p->lanes, .active = p->lanes};
+  if (p->vec >= 0 && !p->dot) {
+    int64_t n = w->size[p->vec];
+    t.v = (int)((n + p->lanes - 1) / p->lanes);
+    for (int q = 0; q < t.v; q++) t.pt[q] = (Point){.lanes = p->lanes, .active = p->lanes};
+    if (n % p->lanes) {
+      Point *last = &t.pt[t.v - 1];
+      last->active = n % p->lanes;
+      last->vmask = ex_let(lw, ex_active(&lw->m, p->lanes, ix_number(last->active)), NULL);
+    }
+  }
+  Ex zero = ex_imm_i(&lw->m, type, p->lanes, 0);
+  for (int a = 0; a < t.m * t.c * t.v; a++)
+    t.acc[a] = st_let(&lw->m, zero, name_of(lw->cx, "acc"));
+  sum_loops(lw, w, &t);
+  if (!p->dot && p->row >= 0 && t.m > 2 && root_ops(p) > 10) {
+    finish_rolled(lw, w, &t);
+    return;
+  }
+  for (int i = 0; i < t.m; i++)
+    for (int j = 0; j < t.c; j++)
+      for (int q = 0; q < t.v; q++) {
+        set_point(lw, w, i, j, q);
+        Ex sum = ex_reg(&lw->m, t.acc[acc_of(&t, i, j, q)]);
+        if (p->dot) sum = ex_let(lw, ex_reduce(&lw->m, OP_add, sum), NULL);
+        finish_at(lw, w, sum, p->dot ? point_scalar() : t.pt[q]);
+      }
+}
+
+/* ---- the loops over tiles ------------------------------------------------------------------------------------ */
+static int64_t tile_size(const ContractPlan *p, int axis) {
+  if (axis == p->row) return p->mr;
+  if (axis == p->col) return p->nc;
+  return (int64_t)p->nv * p->lanes;
+}
+
+static void tile_loops(Low *lw, TileWork *w, int level) {
+  if (level == w->nlevels) {
+    LoopMark none;
+    none.outer = lw->m.at;
+    none.memo = lw->memo.n;
+    emit_tile(lw, w);
+    low_leave(lw, none.outer, none.memo);
+    return;
+  }
+  int axis = w->level[level];
+  int64_t size = tile_size(w->p, axis), extent = w->p->at[axis].extent;
+  int64_t whole = extent / size, rest = extent % size;
+  ForKind kind = whole > 1 ? low_outermost(lw) : FOR_SERIAL;
+  LoopMark mark;
+  Var v = -1;
+  if (whole > 0) {
+    w->base[axis] = w->tile_no[axis] = axis_number(0);
+    if (whole > 1) {
+      v = low_for(lw, kind, axis == w->p->row ? "m" : "n", 0, whole, 1, &mark);
+      w->tile_no[axis] = axis_var(lw, v);
+      w->base[axis].ix = ix_scale(&lw->m, axis_var(lw, v).ix, size);
+    }
+    w->size[axis] = size;
+    tile_loops(lw, w, level + 1);
+    if (whole > 1 && kind != FOR_PARALLEL) low_end(lw, mark);
+  }
+  if (rest) {
+    int32_t memo;
+    Block *outer = NULL;
+    if (kind == FOR_PARALLEL) { /* the worker of the last tile has the rest */
+      Ex last[2] = {ex_index(&lw->m, T_I64, 1, axis_var(lw, v).ix, 0),
+                    ex_imm_i(&lw->m, T_I64, 1, whole - 1)};
+      Stmt *s = st_if(&lw->m, ex_map(&lw->m, OP_eq, T_BOOL, last, 2));
+      outer = low_enter(lw, &s->u.cond.then, &memo);
+    }
+    w->base[axis] = axis_number(whole * size);
+    w->tile_no[axis] = axis_number(whole);
+    w->size[axis] = rest;
+    tile_loops(lw, w, level + 1);
+    if (outer) low_leave(lw, outer, memo);
+  }
+  if (kind == FOR_PARALLEL) low_end(lw, mark);
+}
+
+static int64_t tiles(const ContractPlan *p, int axis) {
+  return axis < 0 ? 0 : p->at[axis].extent / tile_size(p, axis);
+}
+
+void lower_contract(Low *lw, Nest *n) {
+  ContractPlan *p = NEW(lw->arena, ContractPlan);
+  TileWork *w = NEW(lw->arena, TileWork);
+  if (shape_count(lw->cx, &n->shape) == 0) return;
+  contract_plan(lw, n, p);
+  w->p = p;
+  for (int l = 0; l < MAX_AXES; l++) w->ix[l] = axis_number(0);
+  LoopMark mark[MAX_AXES];
+  int loops = 0;
+  for (int i = 0; i < p->count; i++) {
+    if (!p->at[i].out || i == p->vec || i == p->row || i == p->col) continue;
+    Var v = low_for(lw, low_outermost(lw), "b", 0, p->at[i].extent, 1, &mark[loops++]);
+    *label_ix(w, i) = axis_var(lw, v);
+  }
+  /* vectors outside, rows inside: the vector operand's stripe stays in the cache. Workers share the
+   * axis with more tiles. */
+  int vec = p->dot ? -1 : p->vec;
+  bool rows_first = lw->may_parallel && tiles(p, p->row) > tiles(p, vec);
+  if (rows_first) w->level[w->nlevels++] = p->row;
+  if (vec >= 0) w->level[w->nlevels++] = vec;
+  if (p->col >= 0) w->level[w->nlevels++] = p->col;
+  if (!rows_first && p->row >= 0) w->level[w->nlevels++] = p->row;
+  tile_loops(lw, w, 0);
+  while (loops > 0) low_end(lw, mark[--loops]);
+}

@@ -1,0 +1,44 @@
+/* contract.h: what the files of the contraction engine share. */
+#ifndef GRADC_CONTRACT_H
+#define GRADC_CONTRACT_H
+
+#include "loop/lower.h"
+
+enum { TILE_MAX = 64 };
+
+typedef struct Label { /* one axis of the contraction after merging */
+  int label;      /* innermost label merged into it: it carries the index, the others stand at 0 */
+  int outer;      /* outermost label merged into it */
+  int64_t extent;
+  bool in[2], out; /* which tensors have it */
+  int64_t stride[2], out_stride;
+  double lane_cost[2]; /* of a vector of reads along it, per operand */
+} Label;
+
+typedef struct Pack { /* a copy of an operand in the order the tiles read it */
+  bool on;
+  Buf buf;
+  int64_t stride[MAX_AXES]; /* by merged axis: elements per step of its index (tile axis: per tile) */
+  int tile_axis;            /* split into tiles of `tile`, whose elements are adjacent; -1 none */
+  int64_t tile;
+} Pack;
+
+typedef struct ContractPlan {
+  Nest *n;
+  const Ins *in;
+  const Side *side[2];
+  Label at[MAX_AXES];
+  int count;
+  int vec, row, col; /* numbers of merged axes, -1: none. vec may be a summed axis ("dot" form) */
+  int lanes, nv, mr, nc;
+  bool dot;
+  Pack pack[2];
+  double cost;       /* estimated cycles */
+} ContractPlan;
+
+/* contract_plan.c */
+void contract_plan(Low *lw, Nest *n, ContractPlan *p);
+/* contract_pack.c: emits the copies the plan asks for, as kernels of their own before this one. */
+void contract_pack(Low *lw, ContractPlan *p);
+
+#endif

@@ -1,0 +1,260 @@
+/* contract_plan.c: how a contraction is cut into register tiles. In: its labels, how both operands
+ * and the result lie in memory. Out: the vector axis, the row and column axes of the tile, their
+ * counts, and which operands are copied into tile order first.
+ *
+ * Every axis is tried as the vector axis, every tile that fits the registers as the tile, and the
+ * cheapest by a small model of the inner loop is taken: per step of the sum a tile of r rows and v
+ * vectors does r*v multiply-adds and reads r broadcast elements and v vectors; sums need enough
+ * independent accumulators to hide the latency of an addition. */
+#include "loop/contract.h"
+
+/* ---- axes -------------------------------------------------------------------------------------------- */
+static int out_dim(const ContractPlan *p, int label) {
+  const Contract *c = p->in->u.contract;
+  for (int d = 0; d < p->in->shape.rank; d++)
+    if (c->out[d] == label) return d;
+  return -1;
+}
+
+static bool can_merge(const ContractPlan *p, const Label *outer, const Label *inner) {
+  if (outer->in[0] != inner->in[0] || outer->in[1] != inner->in[1] || outer->out != inner->out)
+    return false;
+  int i = outer->label, j = inner->outer;
+  for (int k = 0; k < 2; k++)
+    if (!axes_merge(&p->side[k]->an, i, j)) return false;
+  if (!outer->out) return true;
+  int di = out_dim(p, i), dj = out_dim(p, j);
+  int64_t stride = 1;
+  for (int d = p->in->shape.rank - 1; d > dj; d--) stride *= p->in->shape.dim[d];
+  int64_t sj = stride;
+  stride = 1;
+  for (int d = p->in->shape.rank - 1; d > di; d--) stride *= p->in->shape.dim[d];
+  if (stride != sj * p->in->shape.dim[dj]) return false;
+  for (int k = 2; k < p->n->side.n; k++)
+    if (!axes_merge(&p->n->side.at[k]->an, di, dj)) return false;
+  return true;
+}
+
+static void find_labels(ContractPlan *p) {
+  const Contract *c = p->in->u.contract;
+  for (int l = 0; l < c->nlabels; l++) {
+    Label x = {.label = l, .outer = l, .extent = p->side[0]->an.extent[l]};
+    if (x.extent == 1) continue;
+    int d = out_dim(p, l);
+    x.out = d >= 0;
+    p->at[p->count++] = x;
+  }
+}
+
+static void merge_labels(ContractPlan *p) {
+  for (bool again = true; again;) {
+    again = false;
+    for (int i = 0; i < p->count && !again; i++)
+      for (int j = 0; j < p->count && !again; j++) {
+        if (i == j || !can_merge(p, &p->at[i], &p->at[j])) continue;
+        p->at[j].extent *= p->at[i].extent;
+        p->at[j].outer = p->at[i].outer;
+        for (int k = i; k + 1 < p->count; k++) p->at[k] = p->at[k + 1];
+        p->count--;
+        again = true;
+      }
+  }
+}
+
+static bool has_label(const uint8_t *labels, int rank, int label) {
+  for (int d = 0; d < rank; d++)
+    if (labels[d] == label) return true;
+  return false;
+}
+
+static void measure_labels(Low *lw, ContractPlan *p) {
+  const Contract *c = p->in->u.contract;
+  for (int i = 0; i < p->count; i++) {
+    Label *x = &p->at[i];
+    for (int k = 0; k < 2; k++) {
+      const Analysis *an = &p->side[k]->an;
+      x->lane_cost[k] = 0.1;
+      for (int a = 0; a < an->access.n; a++) {
+        x->lane_cost[k] += access_lane_cost(&an->access.at[a], x->label, p->lanes);
+        x->stride[k] = an->access.at[a].stride[x->label];
+      }
+    }
+    int64_t stride = 1;
+    if (x->out) {
+      for (int d = p->in->shape.rank - 1; d > out_dim(p, x->label); d--)
+        stride *= p->in->shape.dim[d];
+      x->out_stride = stride;
+    }
+  }
+  (void)lw;
+  (void)c;
+}
+
+/* ---- the model ------------------------------------------------------------------------------------------ */
+static double steps(const ContractPlan *p, int lanes) { /* of the sum, for one tile */
+  double n = 1;
+  for (int i = 0; i < p->count; i++) {
+    if (p->at[i].out) continue;
+    double e = (double)p->at[i].extent;
+    n *= i == p->vec ? (double)((p->at[i].extent + lanes - 1) / lanes) : e;
+  }
+  return n;
+}
+
+static double operand_count(const ContractPlan *p, int k) {
+  double n = 1;
+  for (int i = 0; i < p->count; i++)
+    if (p->at[i].in[k]) n *= (double)p->at[i].extent;
+  return n;
+}
+
+static bool depends(const ContractPlan *p, int k, int axis) { return axis >= 0 && p->at[axis].in[k]; }
+
+static double read_cost(const ContractPlan *p, int k) {
+  if (!depends(p, k, p->vec)) return 0.5;
+  return p->pack[k].on ? 1 : p->at[p->vec].lane_cost[k];
+}
+
+/* Cycles of one tile of m rows, c columns and v vectors. */
+static double tile_cost(const ContractPlan *p, int m, int c, int v) {
+  double fma = (double)m * c * v, loads = 0;
+  for (int k = 0; k < 2; k++) {
+    double n = (depends(p, k, p->row) ? m : 1) * (depends(p, k, p->col) ? c : 1) *
+               (depends(p, k, p->vec) && !p->dot ? v : 1);
+    loads += n * read_cost(p, k);
+  }
+  double step = MAX(MAX(fma, loads), 5) + 0.5;
+  double out = p->dot ? fma * 12
+                      : fma * (p->vec >= 0 && p->at[p->vec].out_stride != 1 ? p->lanes : 1);
+  return step * steps(p, p->lanes) + out + 8;
+}
+
+static double total_cost(const ContractPlan *p) {
+  double outer = 1, cost = 0;
+  for (int i = 0; i < p->count; i++)
+    if (p->at[i].out && i != p->vec && i != p->row && i != p->col) outer *= (double)p->at[i].extent;
+  int64_t er = p->row < 0 ? 1 : p->at[p->row].extent, ec = p->col < 0 ? 1 : p->at[p->col].extent;
+  int64_t ev = p->dot || p->vec < 0 ? 1 : (p->at[p->vec].extent + p->lanes - 1) / p->lanes;
+  int kinds = 0;
+  for (int i = 0; i < 8; i++) {
+    int64_t nr = i & 1 ? er % p->mr > 0 : er / p->mr, m = i & 1 ? er % p->mr : p->mr;
+    int64_t ncol = i & 2 ? ec % p->nc > 0 : ec / p->nc, c = i & 2 ? ec % p->nc : p->nc;
+    int64_t nvec = i & 4 ? ev % p->nv > 0 : ev / p->nv, v = i & 4 ? ev % p->nv : p->nv;
+    if (!nr || !ncol || !nvec) continue;
+    kinds++;
+    cost += (double)nr * (double)ncol * (double)nvec * tile_cost(p, (int)m, (int)c, (int)v);
+  }
+  cost *= outer * (1 + 0.01 * kinds);
+  for (int k = 0; k < 2; k++)
+    if (p->pack[k].on) cost += operand_count(p, k) * 1.5;
+  return cost;
+}
+
+static void try_tiles(ContractPlan *p, ContractPlan *best, int regs) {
+  int64_t er = p->row < 0 ? 1 : p->at[p->row].extent, ec = p->col < 0 ? 1 : p->at[p->col].extent;
+  int64_t ev = p->dot || p->vec < 0 ? 1 : (p->at[p->vec].extent + p->lanes - 1) / p->lanes;
+  for (int m = 1; m <= MIN(er, regs); m++)
+    for (int c = 1; c <= MIN(ec, 6); c++)
+      for (int v = 1; v <= MIN(ev, 8); v++) {
+        if (m * c * v + MIN(m, c * v) + 2 > regs || m * c * v > TILE_MAX) break;
+        p->mr = m, p->nc = c, p->nv = v;
+        p->cost = total_cost(p);
+        if (p->cost < best->cost) *best = *p;
+      }
+}
+
+/* The largest result axis that only operand k has (k = 2: any), other than the vector axis. */
+static int largest(const ContractPlan *p, int k, int not_this) {
+  int best = -1;
+  for (int i = 0; i < p->count; i++) {
+    const Label *x = &p->at[i];
+    if (!x->out || i == p->vec || i == not_this) continue;
+    if (k < 2 && !(x->in[k] && !x->in[1 - k])) continue;
+    if (best < 0 || x->extent > p->at[best].extent) best = i;
+  }
+  return best;
+}
+
+static void try_vec(Low *lw, ContractPlan *p, ContractPlan *best, int vec) {
+  int regs = lw->p->target.vector_regs > 0 ? lw->p->target.vector_regs : 16;
+  const Label *x = vec >= 0 ? &p->at[vec] : NULL;
+  p->vec = vec;
+  p->lanes = x ? lanes_for(best->lanes, x->extent) : 1;
+  p->dot = x && !x->out;
+  p->row = p->col = -1;
+  if (p->dot || !x) {
+    p->row = largest(p, 0, -1);
+    p->col = largest(p, 1, -1);
+  } else if (x->in[0] && x->in[1]) {
+    p->row = largest(p, 0, -1);
+    if (p->row < 0) p->row = largest(p, 1, -1);
+  } else {
+    int mine = x->in[1];
+    p->row = largest(p, 1 - mine, -1);
+    p->col = largest(p, mine, -1);
+  }
+  /* copies pay when vectors would have to be gathered and are read often */
+  for (int copy = 0; copy < 4; copy++) {
+    bool sensible = true;
+    for (int k = 0; k < 2; k++) {
+      p->pack[k].on = copy >> k & 1;
+      if (p->pack[k].on && (!depends(p, k, vec) || x->lane_cost[k] < 2 || p->dot)) sensible = false;
+    }
+    if (sensible) try_tiles(p, best, regs);
+  }
+}
+
+/* ---- copies for the caches' sake ---------------------------------------------------------------------------- */
+static double reuse(const ContractPlan *p, int k) { /* how often each element is read again */
+  double n = 1;
+  for (int i = 0; i < p->count; i++)
+    if (!p->at[i].in[k]) n *= (double)p->at[i].extent;
+  return n;
+}
+
+/* Rows that lie a large power of two apart fall into few sets of the caches. */
+static void pack_hostile(Low *lw, ContractPlan *p) {
+  int bytes = type_info[p->in->type].bytes;
+  if (p->dot || p->vec < 0) return;
+  for (int k = 0; k < 2; k++) {
+    if (p->pack[k].on || !p->side[k]->an.access.n) continue;
+    bool vector = depends(p, k, p->vec);
+    int64_t far = 0, sum = 1;
+    for (int i = 0; i < p->count; i++) {
+      const Label *x = &p->at[i];
+      bool walks = vector ? !x->out : i == p->row;
+      if (walks && x->in[k] && x->stride[k] * bytes % 2048 == 0) far = MAX(far, x->stride[k]);
+      if (!x->out) sum *= x->extent;
+    }
+    int64_t stripe = sum * (vector ? (int64_t)p->nv * p->lanes : p->mr) * bytes;
+    bool tight = stripe > lw->p->target.l1 / 2;
+    if (far && tight && reuse(p, k) >= 48) p->pack[k].on = true;
+  }
+}
+
+void contract_plan(Low *lw, Nest *n, ContractPlan *p) {
+  const Ins *in = low_ins(lw, n->anchor);
+  const Contract *c = in->u.contract;
+  *p = (ContractPlan){.n = n, .in = in, .side = {n->side.at[0], n->side.at[1]}, .vec = -1};
+  p->lanes = nest_lanes(n);
+  for (int k = 0; k < 2; k++)
+    for (int l = 0; l < c->nlabels; l++) /* both operands know all extents */
+      if (p->side[k]->an.extent[l] == 0) p->count = -1;
+  p->count = 0;
+  find_labels(p);
+  for (int i = 0; i < p->count; i++) {
+    p->at[i].in[0] = has_label(c->a, low_ins(lw, in->arg[0])->shape.rank, p->at[i].label);
+    p->at[i].in[1] = has_label(c->b, low_ins(lw, in->arg[1])->shape.rank, p->at[i].label);
+  }
+  merge_labels(p);
+  measure_labels(lw, p);
+  ContractPlan best = *p, work;
+  best.cost = 1e300;
+  for (int v = -1; v < p->count; v++) {
+    work = *p;
+    if (v >= 0 && target_lanes(&lw->p->target, (DType)in->type) == 1) break;
+    try_vec(lw, &work, &best, v);
+  }
+  *p = best;
+  pack_hostile(lw, p);
+}

@@ -1,0 +1,39 @@
+/* flops.c: the arithmetic a function asks for, by its mathematics: a multiply-add is two, an
+ * elementwise operator one, a reduction one per element. What bench divides by time. */
+#include "loop/loop.h"
+
+static double count(const Shape *s) {
+  double n = 1;
+  for (int d = 0; d < s->rank; d++) n *= dim_is_number(s->dim[d]) ? (double)s->dim[d] : 1;
+  return n;
+}
+
+double fn_flops(const Fn *f) {
+  double flops = 0;
+  for (Val v = 1; v < f->ins.n; v++) {
+    const Ins *in = &f->ins.at[v];
+    switch (op_kind(in->op)) {
+    case KIND_MAP:
+      if (in->op != OP_stop) flops += count(&in->shape);
+      break;
+    case KIND_FOLD: flops += count(&f->ins.at[in->arg[0]].shape); break;
+    case KIND_DOT: { /* every label once */
+      const Contract *c = in->u.contract;
+      double n = 2 * count(&f->ins.at[in->arg[0]].shape);
+      const Shape *b = &f->ins.at[in->arg[1]].shape, *a = &f->ins.at[in->arg[0]].shape;
+      for (int i = 0; i < b->rank; i++) {
+        bool in_a = false;
+        for (int k = 0; k < a->rank; k++) in_a |= c->a[k] == c->b[i];
+        if (!in_a && dim_is_number(b->dim[i])) n *= (double)b->dim[i];
+      }
+      flops += n;
+      break;
+    }
+    case KIND_MOVE:
+      if (in->op == OP_scatter) flops += count(&f->ins.at[in->arg[0]].shape);
+      break;
+    default: break;
+    }
+  }
+  return flops;
+}

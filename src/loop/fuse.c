@@ -1,0 +1,354 @@
+/* fuse.c: roots -> nests -> kernels. In: the values that have a place. Out: lw->nest (each makes
+ * values of one shape around at most one anchor), lw->order (respecting data and updates in place)
+ * and lw->group (nests that share a kernel).
+ *
+ * An elementwise root joins the nest of the value it depends on last when it reads everything made
+ * there at its own index: that is how bias, activation and the optimiser's update end up on the
+ * accumulators of a contraction. Nests join a kernel when their leading axes (rows) agree and what
+ * they read of each other lies in the same row: softmax and normalisations become one pass. */
+#include "loop/lower.h"
+
+enum { MAX_ROOTS = 16, MAX_NESTS = 24 };
+
+/* ---- nests ------------------------------------------------------------------------------------------ */
+static void add_dep(Low *lw, Nest *n, int32_t self, Val leaf) {
+  int32_t d = lw->place[leaf].nest;
+  if (d < 0 || d == self) return;
+  for (int i = 0; i < n->dep.n; i++)
+    if (n->dep.at[i] == d) return;
+  vec_push(lw->arena, &n->dep, d);
+}
+
+static Side *side_new(Low *lw, Val v, const Shape *domain) {
+  Side *s = NEW(lw->arena, Side);
+  s->v = v;
+  analysis_begin(lw, &s->an, domain);
+  return s;
+}
+
+static Side *side_identity(Low *lw, Val v, bool top) {
+  const Ins *in = low_ins(lw, v);
+  Side *s = side_new(lw, v, &in->shape);
+  Form at[IR_MAX_RANK] = {{0}};
+  for (int i = 0; i < in->shape.rank; i++) {
+    at[i].coef[i] = 1;
+    s->kept[i] = i;
+  }
+  analyse(lw, &s->an, v, at, top);
+  return s;
+}
+
+static void attach(Low *lw, int32_t nest, Side *s) {
+  Nest *n = &lw->nest.at[nest];
+  vec_push(lw->arena, &n->side, s);
+  for (int i = 0; i < s->an.access.n; i++) add_dep(lw, n, nest, s->an.access.at[i].leaf);
+}
+
+static void add_root(Low *lw, int32_t nest, Val v) {
+  vec_push(lw->arena, &lw->nest.at[nest].root, v);
+  lw->place[v].nest = nest;
+}
+
+static int32_t nest_new(Low *lw, NestKind kind, Val anchor, const Shape *shape) {
+  Nest n = {.kind = kind, .anchor = anchor, .shape = *shape, .group = -1};
+  vec_push(lw->arena, &lw->nest, n);
+  return lw->nest.n - 1;
+}
+
+static void fold_nest(Low *lw, Val v) {
+  const Ins *in = low_ins(lw, v);
+  int32_t n = nest_new(lw, NEST_FOLD, v, &in->shape);
+  Side *s = side_identity(lw, in->arg[0], false);
+  int rank = low_ins(lw, in->arg[0])->shape.rank;
+  for (int i = 0, d = 0; i < rank; i++)
+    if (!(in->u.axes >> i & 1)) s->kept[d++] = i;
+  attach(lw, n, s);
+  add_root(lw, n, v);
+}
+
+static void contract_nest(Low *lw, Val v) {
+  const Ins *in = low_ins(lw, v);
+  const Contract *c = in->u.contract;
+  int32_t n = nest_new(lw, NEST_CONTRACT, v, &in->shape);
+  for (int k = 0; k < 2; k++) {
+    const Shape *s = &low_ins(lw, in->arg[k])->shape;
+    Side *side = NEW(lw->arena, Side);
+    side->v = in->arg[k];
+    Form at[IR_MAX_RANK] = {{0}};
+    const uint8_t *label = k ? c->b : c->a;
+    Shape none = {0};
+    analysis_begin(lw, &side->an, &none);
+    side->an.axes = c->nlabels;
+    if (c->nlabels > MAX_AXES) cx_bug(lw->cx, "a contraction of %d labels", c->nlabels);
+    for (int j = 0; j < 2; j++) {
+      const Shape *t = &low_ins(lw, in->arg[j])->shape;
+      for (int d = 0; d < t->rank; d++) side->an.extent[(j ? c->b : c->a)[d]] = t->dim[d];
+    }
+    for (int d = 0; d < s->rank; d++) at[d].coef[label[d]] = 1;
+    for (int d = 0; d < in->shape.rank; d++) side->kept[d] = c->out[d];
+    analyse(lw, &side->an, in->arg[k], at, false);
+    attach(lw, n, side);
+  }
+  add_root(lw, n, v);
+}
+
+static void scatter_nest(Low *lw, Val v) {
+  const Ins *in = low_ins(lw, v);
+  int32_t n = nest_new(lw, NEST_SCATTER, v, &in->shape);
+  for (int k = 0; k < in->nargs; k++) attach(lw, n, side_identity(lw, in->arg[k], false));
+  add_root(lw, n, v);
+}
+
+/* The nest v can be computed in, or -1. */
+static int32_t nest_to_join(Low *lw, Val v, const Side *s) {
+  int32_t last = -1;
+  for (int i = 0; i < s->an.access.n; i++)
+    last = MAX(last, lw->place[s->an.access.at[i].leaf].nest);
+  if (last < 0) return -1;
+  const Nest *n = &lw->nest.at[last];
+  if (n->kind == NEST_SCATTER || n->root.n >= MAX_ROOTS) return -1;
+  if (!shape_eq(&n->shape, &low_ins(lw, v)->shape)) return -1;
+  for (int i = 0; i < s->an.access.n; i++)
+    if (lw->place[s->an.access.at[i].leaf].nest == last &&
+        !access_identity(&s->an, &s->an.access.at[i]))
+      return -1;
+  return last;
+}
+
+static void map_nest(Low *lw, Val v) {
+  Side *s = side_identity(lw, v, true);
+  int32_t n = nest_to_join(lw, v, s);
+  if (n < 0) n = nest_new(lw, NEST_MAP, 0, &low_ins(lw, v)->shape);
+  add_root(lw, n, v);
+  attach(lw, n, s);
+}
+
+static void make_nests(Low *lw) {
+  for (Val v = 1; v < lw->f->ins.n; v++) {
+    const Place *p = &lw->place[v];
+    if (!p->root || !p->live) continue;
+    Op op = low_ins(lw, v)->op;
+    if (op_kind(op) == KIND_FOLD) fold_nest(lw, v);
+    else if (op == OP_contract) contract_nest(lw, v);
+    else if (op == OP_scatter) scatter_nest(lw, v);
+    else map_nest(lw, v);
+  }
+}
+
+/* ---- updates in place, and the order ----------------------------------------------------------------------- */
+static bool nest_reads(const Nest *n, Val input) {
+  for (int i = 0; i < n->side.n; i++)
+    for (int k = 0; k < n->side.at[i]->an.access.n; k++)
+      if (n->side.at[i]->an.access.at[k].leaf == input) return true;
+  return false;
+}
+
+/* The nest that stores output i reads the input it overwrites only where it stores. */
+static bool reads_in_place(const Nest *n, Val input) {
+  for (int i = 0; i < n->side.n; i++) {
+    const Side *s = n->side.at[i];
+    bool operand = i < (n->kind == NEST_CONTRACT ? 2 : n->kind == NEST_FOLD ? 1 : 0) ||
+                   n->kind == NEST_SCATTER;
+    for (int k = 0; k < s->an.access.n; k++)
+      if (s->an.access.at[k].leaf == input &&
+          (operand || !access_identity(&s->an, &s->an.access.at[k])))
+        return false;
+  }
+  return true;
+}
+
+static int32_t writer_of(const Low *lw, int out) { /* nest that stores output `out` */
+  for (int i = 0; i < lw->nest.n; i++)
+    if (lw->nest.at[i].kind == NEST_COPY && lw->nest.at[i].copy_to == out) return i;
+  return lw->place[low_base(lw, lw->f->out.at[out].val)].nest;
+}
+
+static void copy_nests(Low *lw) {
+  while (lw->nest.n && lw->nest.at[lw->nest.n - 1].kind == NEST_COPY) lw->nest.n--;
+  for (int i = 0; i < lw->f->out.n; i++) {
+    Val v = low_base(lw, lw->f->out.at[i].val);
+    bool arg = low_ins(lw, v)->op == OP_arg;
+    int32_t alias = lw->f->out.at[i].alias;
+    if (arg && alias >= 0 && lw->f->in.at[alias].val == v) continue; /* it is there already */
+    if (!arg && !lw->through_temp[i]) continue;
+    int32_t n = nest_new(lw, NEST_COPY, v, &low_ins(lw, v)->shape);
+    lw->nest.at[n].copy_to = i;
+    Side *s = side_identity(lw, v, false);
+    attach(lw, n, s);
+  }
+}
+
+static void order_updates(Low *lw) {
+  for (int i = 0; i < lw->nest.n; i++) lw->nest.at[i].soft.n = 0;
+  for (int i = 0; i < lw->f->out.n; i++) {
+    int32_t alias = lw->f->out.at[i].alias;
+    if (alias < 0) continue;
+    int32_t w = writer_of(lw, i);
+    if (w < 0) continue;
+    Val input = lw->f->in.at[alias].val;
+    for (int k = 0; k < lw->nest.n; k++)
+      if (k != w && nest_reads(&lw->nest.at[k], input))
+        vec_push(lw->arena, &lw->nest.at[w].soft, k);
+  }
+}
+
+/* Kahn's algorithm, first nests first. Returns -1, or a nest that waits for a reader in a cycle. */
+static int32_t sort_nests(Low *lw) {
+  bool *done = NEWS(lw->arena, bool, MAX(1, lw->nest.n));
+  lw->order.n = 0;
+  while (lw->order.n < lw->nest.n) {
+    int32_t pick = -1, stuck = -1;
+    for (int i = 0; i < lw->nest.n && pick < 0; i++) {
+      if (done[i]) continue;
+      const Nest *n = &lw->nest.at[i];
+      bool hard = true, soft = true;
+      for (int k = 0; k < n->dep.n; k++) hard &= done[n->dep.at[k]];
+      for (int k = 0; k < n->soft.n; k++) soft &= done[n->soft.at[k]];
+      if (hard && soft) pick = i;
+      if (hard && !soft && stuck < 0) stuck = i;
+    }
+    if (pick < 0) return stuck;
+    done[pick] = true;
+    vec_push(lw->arena, &lw->order, pick);
+  }
+  return -1;
+}
+
+/* Some output stored by nest n in place is copied at the end instead. */
+static bool give_up_in_place(Low *lw, int32_t n) {
+  for (int i = 0; i < lw->f->out.n; i++)
+    if (lw->f->out.at[i].alias >= 0 && !lw->through_temp[i] && writer_of(lw, i) == n)
+      return lw->through_temp[i] = true;
+  return false;
+}
+
+static void schedule(Low *lw) {
+  for (int i = 0; i < lw->f->out.n; i++) {
+    int32_t alias = lw->f->out.at[i].alias, w = writer_of(lw, i);
+    if (alias < 0 || w < 0) continue;
+    if (!reads_in_place(&lw->nest.at[w], lw->f->in.at[alias].val)) lw->through_temp[i] = true;
+  }
+  for (;;) {
+    copy_nests(lw);
+    order_updates(lw);
+    int32_t stuck = sort_nests(lw);
+    if (stuck < 0) return;
+    if (!give_up_in_place(lw, stuck)) cx_bug(lw->cx, "no order of the kernels exists");
+  }
+}
+
+/* ---- kernels ---------------------------------------------------------------------------------------------- */
+static int64_t inner_count(const Shape *s, int rows) {
+  int64_t n = 1;
+  for (int d = rows; d < s->rank; d++) n *= s->dim[d];
+  return n;
+}
+
+static bool row_suits(Low *lw, const Nest *n, int rows) {
+  if (n->kind == NEST_FOLD) return !fold_wants_row_axis(lw, n->anchor, rows);
+  return n->kind == NEST_MAP;
+}
+
+/* Work inside a row: elements of the widest expression. */
+static int64_t row_work(Low *lw, const Nest *n, int rows) {
+  if (n->kind == NEST_FOLD) {
+    const Shape *s = &low_ins(lw, low_ins(lw, n->anchor)->arg[0])->shape;
+    int64_t all = shape_count(lw->cx, s), outer = 1;
+    for (int d = 0; d < rows; d++) outer *= n->shape.dim[d];
+    return outer ? all / outer : 0;
+  }
+  return inner_count(&n->shape, rows);
+}
+
+static bool row_reads(const Low *lw, const Nest *c, int32_t group, int rows) {
+  for (int i = 0; i < c->side.n; i++) {
+    const Side *s = c->side.at[i];
+    for (int k = 0; k < s->an.access.n; k++) {
+      const Access *a = &s->an.access.at[k];
+      int32_t made = lw->place[a->leaf].nest;
+      if (made < 0 || &lw->nest.at[made] == c || lw->nest.at[made].group != group) continue;
+      if (!access_row_identity(&s->an, a, s->kept, rows)) return false;
+    }
+  }
+  return true;
+}
+
+static bool rows_agree(Low *lw, const Group *g, int32_t group, const Nest *c, int rows) {
+  int64_t work = row_work(lw, c, rows);
+  if (!row_suits(lw, c, rows)) return false;
+  for (int i = 0; i < g->nest.n; i++) {
+    const Nest *n = &lw->nest.at[g->nest.at[i]];
+    if (n->shape.rank < rows || !row_suits(lw, n, rows)) return false;
+    for (int d = 0; d < rows; d++)
+      if (n->shape.dim[d] != c->shape.dim[d]) return false;
+    work = MAX(work, row_work(lw, n, rows));
+  }
+  return work >= 4 && row_reads(lw, c, group, rows);
+}
+
+/* A nest that overwrites its input doesn't share a kernel with others that read it. */
+static bool updates_apart(const Group *g, const Nest *c) {
+  for (int i = 0; i < g->nest.n; i++)
+    for (int k = 0; k < c->soft.n; k++)
+      if (c->soft.at[k] == g->nest.at[i]) return false;
+  return true;
+}
+
+static bool join_group(Low *lw, int32_t group, int32_t nest) {
+  Group *g = &lw->group.at[group];
+  Nest *c = &lw->nest.at[nest];
+  if (c->kind != NEST_MAP && c->kind != NEST_FOLD) return false;
+  if (g->nest.n >= MAX_NESTS || !updates_apart(g, c)) return false;
+  int most = MIN(g->rows, c->shape.rank);
+  for (int rows = most; rows > 0; rows--)
+    if (rows_agree(lw, g, group, c, rows)) {
+      g->rows = rows;
+      c->group = group;
+      vec_push(lw->arena, &g->nest, nest);
+      return true;
+    }
+  return false;
+}
+
+static void make_groups(Low *lw) {
+  for (int i = 0; i < lw->order.n; i++) {
+    int32_t nest = lw->order.at[i], last = -1;
+    Nest *n = &lw->nest.at[nest];
+    for (int k = 0; k < n->dep.n; k++) last = MAX(last, lw->nest.at[n->dep.at[k]].group);
+    for (int k = 0; k < n->soft.n; k++) last = MAX(last, lw->nest.at[n->soft.at[k]].group);
+    if (last >= 0 && join_group(lw, last, nest)) continue;
+    Group g = {.rows = n->shape.rank};
+    vec_push(lw->arena, &g.nest, nest);
+    n->group = lw->group.n;
+    vec_push(lw->arena, &lw->group, g);
+  }
+  for (int i = 0; i < lw->group.n; i++)
+    if (lw->group.at[i].nest.n == 1) lw->group.at[i].rows = 0;
+}
+
+/* ---- who reads what from where ------------------------------------------------------------------------------- */
+static void mark_readers(Low *lw) {
+  for (int i = 0; i < lw->nest.n; i++) {
+    const Nest *n = &lw->nest.at[i];
+    for (int s = 0; s < n->side.n; s++)
+      for (int k = 0; k < n->side.at[s]->an.access.n; k++) {
+        Val leaf = n->side.at[s]->an.access.at[k].leaf;
+        Place *p = &lw->place[leaf];
+        if (p->nest < 0) continue;
+        if (p->nest != i) p->outside = true;
+        if (lw->nest.at[p->nest].group != n->group) p->beyond = true;
+      }
+  }
+  for (int i = 0; i < lw->f->out.n; i++) {
+    Place *p = &lw->place[low_base(lw, lw->f->out.at[i].val)];
+    p->outside = p->beyond = true;
+  }
+}
+
+void fuse_nests(Low *lw) {
+  lw->through_temp = NEWS(lw->arena, bool, MAX(1, lw->f->out.n));
+  make_nests(lw);
+  schedule(lw);
+  make_groups(lw);
+  mark_readers(lw);
+}

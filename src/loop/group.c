@@ -1,0 +1,140 @@
+/* group.c: which values get a place. In: the function. Out: place[v].root for the values that are
+ * computed once and read from there; everything else is recomputed where it is wanted.
+ *
+ * Roots are what outputs need, contractions, reductions and scatters, what is read at computed
+ * positions (operands of gathers and contractions, of reshapes that shuffle axes), and elementwise
+ * values wanted at several places whose recomputation costs more than reading them back. */
+#include "loop/lower.h"
+
+/* Wanting an elementwise value at a second place costs this many operators at most. */
+enum { RECOMPUTE_OPS = 8, RECOMPUTE_SPREAD_OPS = 4 };
+
+Val low_base(const Low *lw, Val v) {
+  while (low_ins(lw, v)->op == OP_reshape) v = low_ins(lw, v)->arg[0];
+  return v;
+}
+
+bool low_stored(const Low *lw, Val v) { return low_ins(lw, v)->op == OP_arg || lw->place[v].root; }
+
+static void make_root(Low *lw, Val v) {
+  v = low_base(lw, v);
+  if (low_ins(lw, v)->op != OP_arg) lw->place[v].root = true;
+}
+
+/* The stored value below views. */
+static Val below_views(Low *lw, Val v) {
+  while (low_ins(lw, v)->op == OP_view || low_ins(lw, v)->op == OP_reshape)
+    v = low_ins(lw, v)->arg[0];
+  return v;
+}
+
+static void mark_live(Low *lw) {
+  const Fn *f = lw->f;
+  for (int i = 0; i < f->out.n; i++) {
+    lw->place[f->out.at[i].val].live = true;
+    lw->place[f->out.at[i].val].uses++;
+  }
+  for (Val v = f->ins.n - 1; v > 0; v--) {
+    if (!lw->place[v].live) continue;
+    const Ins *in = low_ins(lw, v);
+    for (int k = 0; k < in->nargs; k++) {
+      lw->place[in->arg[k]].live = true;
+      lw->place[in->arg[k]].uses++;
+    }
+  }
+}
+
+static void roots_by_kind(Low *lw) {
+  const Fn *f = lw->f;
+  for (Val v = 1; v < f->ins.n; v++) {
+    if (!lw->place[v].live) continue;
+    const Ins *in = low_ins(lw, v);
+    switch (in->op) {
+    case OP_contract:
+      make_root(lw, v);
+      for (int k = 0; k < 2; k++) {
+        Val b = below_views(lw, in->arg[k]);
+        OpKind kind = op_kind(low_ins(lw, b)->op);
+        if (kind != KIND_LEAF || low_ins(lw, b)->op == OP_iota) make_root(lw, b);
+      }
+      break;
+    case OP_scatter:
+      make_root(lw, v);
+      break;
+    case OP_gather: make_root(lw, in->arg[0]); break;
+    case OP_reshape: {
+      int8_t first[IR_MAX_RANK], count[IR_MAX_RANK];
+      const Ins *from = low_ins(lw, in->arg[0]);
+      OpKind kind = op_kind(from->op);
+      if (kind != KIND_LEAF && !reshape_split(&from->shape, &in->shape, first, count))
+        make_root(lw, in->arg[0]);
+      break;
+    }
+    case OP_vjp:
+    case OP_jvp:
+    case OP_part: cx_bug(lw->cx, "lowering a derivative that was not expanded");
+    default:
+      if (op_kind(in->op) == KIND_FOLD) make_root(lw, v);
+    }
+  }
+  for (int i = 0; i < f->out.n; i++) make_root(lw, f->out.at[i].val);
+}
+
+static float cost_of(Low *lw, Val v) {
+  const Ins *in = low_ins(lw, v);
+  float c = 0;
+  for (int k = 0; k < in->nargs; k++)
+    if (!low_stored(lw, in->arg[k])) c += lw->place[in->arg[k]].cost;
+  if (op_kind(in->op) == KIND_MAP) c += (float)op_weight(in->op);
+  if (in->op == OP_gather) c += 6;
+  if (in->op == OP_view && !in->u.view->exact) c += 2;
+  return c < 1e6f ? c : 1e6f;
+}
+
+/* From outputs down: at how many different places is each value wanted? place_of[v] is the number of
+ * the root or view at whose identity it is wanted, MANY when there are several. */
+enum { MANY = -1 };
+static void want(Low *lw, int32_t *wanted_at, Val v, int32_t where) {
+  (void)lw;
+  if (wanted_at[v] == 0) wanted_at[v] = where;
+  else if (wanted_at[v] != where) wanted_at[v] = MANY;
+}
+
+static bool spreads(Low *lw, const Ins *view) {
+  const Ins *x = low_ins(lw, view->arg[0]);
+  return shape_count(lw->cx, &view->shape) > shape_count(lw->cx, &x->shape);
+}
+
+static bool roots_by_cost(Low *lw) {
+  const Fn *f = lw->f;
+  int32_t *wanted_at = NEWS(lw->arena, int32_t, f->ins.n);
+  bool *spread = NEWS(lw->arena, bool, f->ins.n);
+  bool changed = false;
+  for (Val v = 1; v < f->ins.n; v++) lw->place[v].cost = cost_of(lw, v);
+  for (Val v = f->ins.n - 1; v > 0; v--) {
+    Place *p = &lw->place[v];
+    const Ins *in = low_ins(lw, v);
+    if (!p->live || in->op == OP_arg) continue;
+    bool map = op_kind(in->op) == KIND_MAP || in->op == OP_gather;
+    if (!p->root && map &&
+        ((wanted_at[v] == MANY && p->cost >= RECOMPUTE_OPS) ||
+         (spread[v] && p->cost >= RECOMPUTE_SPREAD_OPS)))
+      p->root = changed = true;
+    int32_t where = p->root || in->op == OP_view || in->op == OP_reshape ? v : wanted_at[v];
+    for (int k = 0; k < in->nargs; k++) {
+      want(lw, wanted_at, in->arg[k], where);
+      spread[in->arg[k]] |= !p->root && (in->op == OP_view ? spreads(lw, in) || spread[v]
+                                                           : spread[v]);
+    }
+    if (in->op == OP_view && p->root) spread[in->arg[0]] |= spreads(lw, in);
+    if (!p->root && (in->op == OP_view || in->op == OP_reshape) && wanted_at[v] == MANY)
+      want(lw, wanted_at, in->arg[0], MANY);
+  }
+  return changed;
+}
+
+void group_values(Low *lw) {
+  mark_live(lw);
+  roots_by_kind(lw);
+  for (int round = 0; round < 8 && roots_by_cost(lw); round++) {}
+}

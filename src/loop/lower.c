@@ -1,0 +1,484 @@
+/* lower.c: the lowering's driver and the elementwise nests. In: a function whose sizes are numbers.
+ * Out: a LoopProgram. group.c and fuse.c have decided what is stored and what shares a kernel; here
+ * buffers are made, the loops around rows are opened, and each nest is lowered by its kind. */
+#include "loop/lower.h"
+
+/* ---- buffers ------------------------------------------------------------------------------------------ */
+Buf low_buffer(Low *lw, Name name, BufKind kind, DType type, int64_t count) {
+  Buffer b = {.name = name, .kind = kind, .type = type, .count = count, .slot = -1, .same_as = -1};
+  vec_push(lw->cx->arena, &lw->p->buf, b);
+  return lw->p->buf.n - 1;
+}
+
+static Name value_name(Low *lw, Val v) {
+  const Ins *in = low_ins(lw, v);
+  return in->hint ? in->hint : name_fmt(lw->cx, "%s%d", op_info[in->op].name, (int)v);
+}
+
+static void check_numbers(Low *lw) {
+  for (Val v = 1; v < lw->f->ins.n; v++)
+    if (!shape_is_numbers(&low_ins(lw, v)->shape))
+      cx_bug(lw->cx, "lowering needs a number for every size");
+}
+
+static void port_buffers(Low *lw) {
+  const Fn *f = lw->f;
+  for (int i = 0; i < f->in.n; i++) {
+    const Input *in = &f->in.at[i];
+    Buf b = low_buffer(lw, in->name, BUF_INPUT, in->type, shape_count(lw->cx, &in->shape));
+    lw->p->buf.at[b].slot = i;
+    lw->place[in->val].buf = b;
+  }
+  for (int i = 0; i < f->out.n; i++) {
+    const Ins *in = low_ins(lw, f->out.at[i].val);
+    Name name = f->out.at[i].name ? f->out.at[i].name : name_fmt(lw->cx, "out%d", i);
+    Buf b = low_buffer(lw, name, BUF_OUTPUT, (DType)in->type, shape_count(lw->cx, &in->shape));
+    lw->p->buf.at[b].slot = i;
+    lw->p->buf.at[b].same_as = f->out.at[i].alias;
+    Val v = low_base(lw, f->out.at[i].val);
+    Place *p = &lw->place[v];
+    if (low_ins(lw, v)->op == OP_arg || lw->through_temp[i]) continue;
+    if (p->buf < 0) p->buf = b;
+    else vec_push(lw->arena, &p->also, b);
+  }
+}
+
+static void value_buffers(Low *lw) {
+  for (Val v = 1; v < lw->f->ins.n; v++) {
+    Place *p = &lw->place[v];
+    if (!p->root || p->nest < 0 || p->buf >= 0 || !p->outside) continue;
+    const Ins *in = low_ins(lw, v);
+    int rows = lw->group.at[lw->nest.at[p->nest].group].rows;
+    bool local = !p->beyond && rows > 0;
+    if (local) p->skip = rows;
+    if (local && rows == in->shape.rank) continue; /* a register */
+    int64_t count = 1;
+    for (int d = p->skip; d < in->shape.rank; d++) count *= in->shape.dim[d];
+    p->buf = low_buffer(lw, value_name(lw, v), local ? BUF_LOCAL : BUF_TEMP, (DType)in->type, count);
+  }
+}
+
+/* ---- loops ------------------------------------------------------------------------------------------------ */
+KernelMaker low_kernel(Low *lw, Name name, Span span) {
+  Kernel *k = NEW(lw->cx->arena, Kernel);
+  k->name = name;
+  k->span = span;
+  vec_push(lw->cx->arena, &k->ex, (ExNode){0});
+  vec_push(lw->cx->arena, &lw->p->kernel, k);
+  lw->memo.n = 0;
+  lw->range.n = 0;
+  lw->rows = 0;
+  for (Val v = 0; v < lw->f->ins.n; v++) lw->memo_head[v] = -1;
+  return (KernelMaker){lw->p, k, &k->body};
+}
+
+Var low_for(Low *lw, ForKind kind, const char *name, int64_t lo, int64_t hi, int64_t step,
+            LoopMark *mark) {
+  Var v = var_new(&lw->m, name);
+  VarRange r = {lo, hi > lo ? lo + (hi - 1 - lo) / step * step : lo};
+  vec_push(lw->arena, &lw->range, r);
+  Stmt *s = st_for(&lw->m, kind, v, ix_number(lo), ix_number(hi), step);
+  mark->outer = low_enter(lw, &s->u.loop.body, &mark->memo);
+  return v;
+}
+void low_end(Low *lw, LoopMark mark) { low_leave(lw, mark.outer, mark.memo); }
+
+ForKind low_outermost(Low *lw) {
+  if (!lw->may_parallel || lw->m.at != &lw->m.k->body || lw->m.at->at.n) return FOR_SERIAL;
+  lw->may_parallel = false;
+  lw->m.k->parallel = true;
+  return FOR_PARALLEL;
+}
+
+int lanes_for(int lanes, int64_t extent) {
+  while (lanes > 1 && lanes / 2 >= extent) lanes /= 2;
+  return lanes;
+}
+
+/* `vectors` whole vectors from element base on. */
+static void run_vectors(Low *lw, Ix base, int64_t vectors, int lanes, int unroll, VectorBody body,
+                        void *arg) {
+  Point pt = {.lanes = lanes, .active = lanes};
+  int64_t groups = vectors / unroll;
+  for (int part = 0; part < 2; part++) {
+    int64_t n = part ? vectors % unroll : groups;
+    int u = part ? 1 : unroll;
+    if (n == 0) continue;
+    LoopMark outer, inner;
+    AxisIx ix = {.ix = base, .lane = lanes > 1};
+    if (n > 1) {
+      Var v = low_for(lw, FOR_SERIAL, "i", 0, n * u * lanes, (int64_t)u * lanes, &outer);
+      ix.ix = ix_add_term(&lw->m, ix.ix, v, 1);
+    }
+    if (u > 1) {
+      Var v = low_for(lw, FOR_UNROLL, "u", 0, u, 1, &inner);
+      ix.ix = ix_add_term(&lw->m, ix.ix, v, lanes);
+    }
+    body(lw, arg, ix, pt);
+    if (u > 1) low_end(lw, inner);
+    if (n > 1) low_end(lw, outer);
+    base = ix_plus(&lw->m, base, ix_number(groups * unroll * lanes));
+  }
+}
+
+static void run_tail(Low *lw, int64_t extent, int lanes, VectorBody body, void *arg) {
+  int64_t tail = extent % lanes;
+  if (!tail) return;
+  Ex mask = ex_let(lw, ex_active(&lw->m, lanes, ix_number(tail)), NULL);
+  AxisIx ix = {.ix = ix_number(extent - tail), .lane = 1};
+  body(lw, arg, ix, (Point){.lanes = lanes, .active = tail, .vmask = mask});
+}
+
+enum { CHUNK_ELEMENTS = 4096 }; /* of one worker's share of a long row */
+
+void low_vectors(Low *lw, int64_t extent, int lanes, double ops, VectorBody body, void *arg) {
+  int64_t vectors = extent / lanes;
+  int unroll = 1;
+  for (int u = 4; u > 1 && unroll == 1; u /= 2)
+    if ((vectors % u == 0 || vectors >= 4 * u) && ops * u <= 64) unroll = u;
+  int64_t chunk = CHUNK_ELEMENTS / lanes / unroll * unroll;
+  if (chunk == 0 || vectors < 2 * chunk || low_outermost(lw) != FOR_PARALLEL) {
+    run_vectors(lw, ix_number(0), vectors, lanes, unroll, body, arg);
+    run_tail(lw, extent, lanes, body, arg);
+    return;
+  }
+  int64_t chunks = vectors / chunk, rest = vectors % chunk;
+  LoopMark mark;
+  Var c = low_for(lw, FOR_PARALLEL, "c", 0, chunks, 1, &mark);
+  Ix base = ix_add_term(&lw->m, ix_number(0), c, chunk * lanes);
+  run_vectors(lw, base, chunk, lanes, unroll, body, arg);
+  if (rest || extent % lanes) { /* the last share has what is left over */
+    Ex last[2] = {ex_index(&lw->m, T_I64, 1, axis_var(lw, c).ix, 0),
+                  ex_imm_i(&lw->m, T_I64, 1, chunks - 1)};
+    Stmt *s = st_if(&lw->m, ex_map(&lw->m, OP_eq, T_BOOL, last, 2));
+    int32_t memo;
+    Block *outer = low_enter(lw, &s->u.cond.then, &memo);
+    run_vectors(lw, ix_number(chunks * chunk * lanes), rest, lanes, unroll, body, arg);
+    run_tail(lw, extent, lanes, body, arg);
+    low_leave(lw, outer, memo);
+  }
+  low_end(lw, mark);
+}
+
+/* ---- nests -------------------------------------------------------------------------------------------------- */
+static bool nest_merge(const Nest *n, int i, int j) {
+  for (int k = 0; k < n->side.n; k++) {
+    const Side *s = n->side.at[k];
+    if (!axes_merge(&s->an, s->kept[i], s->kept[j])) return false;
+  }
+  return true;
+}
+
+int nest_axes(const Nest *n, int from, LoopAxis *out) {
+  int count = 0;
+  for (int d = n->shape.rank - 1; d >= from; d--) {
+    if (n->shape.dim[d] == 1) continue;
+    LoopAxis *inner = count ? &out[count - 1] : NULL;
+    /* merging is tried against the axis as it stands in the shape: strides are compared with the
+     * extent of its own outermost part, which the reads' strides agree on */
+    int outer_part = -1;
+    if (inner)
+      for (int e = d + 1; e < n->shape.rank && outer_part < 0; e++)
+        if (n->shape.dim[e] != 1) outer_part = e;
+    if (inner && nest_merge(n, d, outer_part)) inner->extent *= n->shape.dim[d];
+    else out[count++] = (LoopAxis){d, n->shape.dim[d]};
+  }
+  for (int i = 0; i < count / 2; i++) {
+    LoopAxis t = out[i];
+    out[i] = out[count - 1 - i];
+    out[count - 1 - i] = t;
+  }
+  return count;
+}
+
+int nest_lanes(const Nest *n) {
+  int lanes = 1 << 14;
+  for (int i = 0; i < n->side.n; i++) lanes = MIN(lanes, n->side.at[i]->an.lanes);
+  return lanes;
+}
+
+double nest_ops(const Nest *n) {
+  double ops = 0;
+  for (int i = 0; i < n->side.n; i++) ops += n->side.at[i]->an.ops;
+  return ops;
+}
+
+static void store_root(Low *lw, Val v, const AxisIx *at, Point pt, Ex value) {
+  Place *p = &lw->place[v];
+  const Shape *s = &low_ins(lw, v)->shape;
+  int64_t lane;
+  Ex dyn;
+  if (!p->outside) return;
+  if (p->buf < 0) { /* local to the row: a register */
+    p->reg = st_let(&lw->m, value, low_ins(lw, v)->hint);
+    return;
+  }
+  Ix ix = low_linear(lw, s, p->skip, at, &lane, &dyn);
+  st_store(&lw->m, p->buf, ix, lane, 0, pt.vmask, value, false);
+  if (p->also.n == 0) return;
+  ix = low_linear(lw, s, 0, at, &lane, &dyn);
+  for (int i = 0; i < p->also.n; i++)
+    st_store(&lw->m, p->also.at[i], ix, lane, 0, pt.vmask, value, false);
+}
+
+void low_store_roots(Low *lw, Nest *n, const AxisIx *at, Point pt) {
+  Ex value[64];
+  for (int i = 0; i < n->root.n; i++) value[i] = value_own(lw, n->root.at[i], at, pt);
+  for (int i = 0; i < n->root.n; i++) store_root(lw, n->root.at[i], at, pt, value[i]);
+}
+
+typedef struct MapWork {
+  Nest *n;
+  AxisIx at[IR_MAX_RANK];
+  int axis;
+} MapWork;
+
+static void map_body(Low *lw, void *arg, AxisIx ix, Point pt) {
+  MapWork *w = arg;
+  if (w->axis >= 0) w->at[w->axis] = ix;
+  if (w->n->kind != NEST_COPY) {
+    low_store_roots(lw, w->n, w->at, pt);
+    return;
+  }
+  Val v = w->n->anchor;
+  int64_t lane;
+  Ex dyn;
+  Ix lin = low_linear(lw, &low_ins(lw, v)->shape, 0, w->at, &lane, &dyn);
+  Ex value = value_reg(lw, v, w->at, pt);
+  st_store(&lw->m, lw->f->in.n + w->n->copy_to, lin, lane, 0, pt.vmask, value, false);
+}
+
+void lower_map(Low *lw, Nest *n) {
+  MapWork w = {.n = n, .axis = -1};
+  LoopAxis axis[IR_MAX_RANK];
+  int count = nest_axes(n, lw->rows, axis);
+  for (int d = 0; d < n->shape.rank; d++) w.at[d] = d < lw->rows ? lw->row[d] : axis_number(0);
+  for (int i = 0; i + 1 < count && lw->may_parallel; i++)
+    if (axis[i].extent > axis[0].extent) { /* workers share the longest of the outer axes */
+      LoopAxis t = axis[0];
+      axis[0] = axis[i];
+      axis[i] = t;
+    }
+  LoopMark mark[IR_MAX_RANK];
+  for (int i = 0; i + 1 < count; i++) {
+    Var v = low_for(lw, low_outermost(lw), "i", 0, axis[i].extent, 1, &mark[i]);
+    w.at[axis[i].axis] = axis_var(lw, v);
+  }
+  if (count == 0) {
+    map_body(lw, &w, axis_number(0), point_scalar());
+    return;
+  }
+  w.axis = axis[count - 1].axis;
+  int64_t extent = axis[count - 1].extent;
+  low_vectors(lw, extent, lanes_for(nest_lanes(n), extent), nest_ops(n), map_body, &w);
+  for (int i = count - 2; i >= 0; i--) low_end(lw, mark[i]);
+}
+
+/* ---- scatter ------------------------------------------------------------------------------------------------- */
+typedef struct ScatterWork {
+  Val upd, out;
+  Buf buf;
+  AxisIx at[IR_MAX_RANK], to[IR_MAX_RANK];
+  int axis, to_axis;
+} ScatterWork;
+
+static void zero_body(Low *lw, void *arg, AxisIx ix, Point pt) {
+  ScatterWork *w = arg;
+  DType t = (DType)low_ins(lw, w->out)->type;
+  st_store(&lw->m, w->buf, ix.ix, ix.lane, 0, pt.vmask, ex_imm_i(&lw->m, t, pt.lanes, 0), false);
+}
+
+static void scatter_body(Low *lw, void *arg, AxisIx ix, Point pt) {
+  ScatterWork *w = arg;
+  if (w->axis >= 0) w->at[w->axis] = w->to[w->to_axis] = ix;
+  Ex value = value_reg(lw, w->upd, w->at, pt);
+  int64_t lane;
+  Ex dyn;
+  Ix lin = low_linear(lw, &low_ins(lw, w->out)->shape, 0, w->to, &lane, &dyn);
+  if (dyn) dyn = ex_let(lw, dyn, NULL);
+  if (pt.lanes == 1) {
+    st_store(&lw->m, w->buf, lin, 1, dyn, 0, value, true);
+    return;
+  }
+  Ex old = ex_load(&lw->m, w->buf, lin, pt.lanes, lane, dyn, pt.vmask);
+  Ex sum = low_map(lw, OP_add, ex_type(lw, value), (Ex[]){old, value}, 2);
+  st_store(&lw->m, w->buf, lin, lane, dyn, pt.vmask, sum, false);
+}
+
+/* Zeros, then the updates in the order of their index: the same sum every time. The last axis that
+ * isn't scattered is walked by vectors; its elements are distinct. */
+void lower_scatter(Low *lw, Nest *n) {
+  const Ins *in = low_ins(lw, n->anchor);
+  const Gather *g = in->u.gather;
+  const Shape *us = &low_ins(lw, in->arg[0])->shape, *os = &in->shape;
+  ScatterWork w = {.upd = in->arg[0], .out = n->anchor, .buf = lw->place[n->anchor].buf};
+  w.axis = w.to_axis = -1;
+  int lanes = nest_lanes(n);
+  lw->may_parallel = false;
+  if (w.buf < 0) return; /* nobody reads it */
+  int64_t count = shape_count(lw->cx, os);
+  low_vectors(lw, count, lanes_for(target_lanes(&lw->p->target, (DType)in->type), count), 1,
+              zero_body, &w);
+  int nidx = low_ins(lw, in->arg[1])->shape.rank, loops = 0, rest = nidx;
+  int to_axis[IR_MAX_RANK];
+  for (int d = 0, k = 0; d < os->rank; d++) {
+    if (k < g->naxes && g->axis[k] == d) k++;
+    else to_axis[rest++] = d;
+  }
+  LoopMark mark[IR_MAX_RANK];
+  for (int d = 0; d < us->rank; d++) w.at[d] = axis_number(0);
+  for (int d = 0; d < nidx; d++)
+    if (us->dim[d] != 1)
+      w.at[d] = axis_var(lw, low_for(lw, FOR_SERIAL, "s", 0, us->dim[d], 1, &mark[loops++]));
+  Ex cond = 0;
+  for (int k = 0; k < g->naxes; k++) {
+    Ex i = value_reg(lw, in->arg[k + 1], w.at, point_scalar());
+    DType t = ex_type(lw, i);
+    Ex lo = low_map(lw, OP_ge, T_BOOL, (Ex[]){i, ex_imm_i(&lw->m, t, 1, 0)}, 2);
+    Ex hi = low_map(lw, OP_lt, T_BOOL, (Ex[]){i, ex_imm_i(&lw->m, t, 1, os->dim[g->axis[k]])}, 2);
+    cond = mask_and(lw, cond, mask_and(lw, lo, hi));
+    w.to[g->axis[k]] = (AxisIx){
+        .dyn = ex_let(lw, low_map(lw, OP_cast, T_I32, &i, 1), NULL)};
+  }
+  int32_t memo;
+  Stmt *inside = cond ? st_if(&lw->m, cond) : NULL;
+  Block *outer = inside ? low_enter(lw, &inside->u.cond.then, &memo) : NULL;
+  int inner = 0;
+  LoopMark inner_mark[IR_MAX_RANK];
+  for (int d = nidx; d < us->rank; d++) {
+    w.to[to_axis[d]] = axis_number(0);
+    if (us->dim[d] == 1) continue;
+    bool last = true;
+    for (int e = d + 1; e < us->rank; e++) last &= us->dim[e] == 1;
+    if (last) w.axis = d, w.to_axis = to_axis[d];
+    else
+      w.at[d] = w.to[to_axis[d]] =
+          axis_var(lw, low_for(lw, FOR_SERIAL, "i", 0, us->dim[d], 1, &inner_mark[inner++]));
+  }
+  if (w.axis < 0) scatter_body(lw, &w, axis_number(0), point_scalar());
+  else low_vectors(lw, us->dim[w.axis], lanes_for(lanes, us->dim[w.axis]), 8, scatter_body, &w);
+  while (inner > 0) low_end(lw, inner_mark[--inner]);
+  if (inside) low_leave(lw, outer, memo);
+  while (loops > 0) low_end(lw, mark[--loops]);
+}
+
+/* ---- kernels ----------------------------------------------------------------------------------------------------- */
+static void count_work(Low *lw, const Group *g, Kernel *k) {
+  for (int i = 0; i < g->nest.n; i++) {
+    const Nest *n = &lw->nest.at[g->nest.at[i]];
+    double out = (double)shape_count(lw->cx, &n->shape);
+    for (int s = 0; s < n->side.n; s++) {
+      const Analysis *an = &n->side.at[s]->an;
+      double domain = 1;
+      for (int d = 0; d < an->axes; d++) domain *= (double)an->extent[d];
+      if (n->kind != NEST_CONTRACT || s >= 2) k->flops += an->ops * domain;
+      for (int a = 0; a < an->access.n; a++) {
+        const Ins *leaf = low_ins(lw, an->access.at[a].leaf);
+        k->bytes += (double)shape_count(lw->cx, &leaf->shape) *
+                    type_info[leaf->type].bytes;
+      }
+      if (n->kind == NEST_FOLD && s == 0) k->flops += domain;
+      if (n->kind == NEST_CONTRACT && s == 0) {
+        double all = 1;
+        for (int d = 0; d < an->axes; d++) all *= (double)an->extent[d];
+        k->flops += 2 * all;
+      }
+    }
+    for (int r = 0; r < n->root.n; r++)
+      if (lw->place[n->root.at[r]].buf >= 0)
+        k->bytes += out * type_info[low_ins(lw, n->root.at[r])->type].bytes;
+  }
+}
+
+static void lower_nest(Low *lw, Nest *n) {
+  switch (n->kind) {
+  case NEST_MAP:
+  case NEST_COPY: lower_map(lw, n); return;
+  case NEST_FOLD: lower_fold(lw, n); return;
+  case NEST_CONTRACT: lower_contract(lw, n); return;
+  case NEST_SCATTER: lower_scatter(lw, n); return;
+  }
+}
+
+enum { PARALLEL_US = 30 }; /* less work than this is not worth waking anybody */
+
+static bool worth_sharing(const Low *lw, const Kernel *k) {
+  double us = k->flops / 4e4 + k->bytes / 1.6e4; /* 40 GFLOP/s, 16 GB/s */
+  return lw->p->target.threads > 1 && us > PARALLEL_US;
+}
+
+static Val group_value(const Low *lw, const Group *g) {
+  const Nest *n = &lw->nest.at[g->nest.at[g->nest.n - 1]];
+  return n->kind == NEST_COPY ? n->anchor : n->root.at[n->root.n - 1];
+}
+
+static void lower_group(Low *lw, Group *g) {
+  Val v = group_value(lw, g);
+  Kernel count = {0};
+  count_work(lw, g, &count);
+  lw->m = low_kernel(lw, value_name(lw, v), low_ins(lw, v)->span);
+  lw->may_parallel = worth_sharing(lw, &count);
+  const Shape *s = &lw->nest.at[g->nest.at[0]].shape;
+  LoopMark mark[IR_MAX_RANK];
+  int loops = 0;
+  for (int d = 0; d < g->rows; d++) {
+    lw->row[d] = axis_number(0);
+    if (s->dim[d] != 1)
+      lw->row[d] = axis_var(
+          lw, low_for(lw, low_outermost(lw), "r", 0, s->dim[d], 1, &mark[loops++]));
+  }
+  lw->rows = g->rows;
+  if (g->rows) lw->may_parallel = false;
+  for (int i = 0; i < g->nest.n; i++) lower_nest(lw, &lw->nest.at[g->nest.at[i]]);
+  while (loops > 0) low_end(lw, mark[--loops]);
+  lw->m.k->flops = count.flops;
+  lw->m.k->bytes = count.bytes;
+}
+
+static void use(Low *lw, Kernel *k, Buf b) {
+  for (int i = 0; i < k->uses.n; i++)
+    if (k->uses.at[i] == b) return;
+  vec_push(lw->cx->arena, &k->uses, b);
+}
+
+static void uses_of_block(Low *lw, Kernel *k, const Block *b) {
+  for (int i = 0; i < b->at.n; i++) {
+    const Stmt *s = b->at.at[i];
+    if (s->kind == ST_FOR) uses_of_block(lw, k, &s->u.loop.body);
+    if (s->kind == ST_STORE) use(lw, k, s->u.store.buf);
+    if (s->kind == ST_IF) {
+      uses_of_block(lw, k, &s->u.cond.then);
+      uses_of_block(lw, k, &s->u.cond.other);
+    }
+  }
+}
+
+static void find_uses(Low *lw) {
+  for (int i = 0; i < lw->p->kernel.n; i++) {
+    Kernel *k = lw->p->kernel.at[i];
+    for (int e = 1; e < k->ex.n; e++)
+      if (k->ex.at[e].kind == EX_LOAD) use(lw, k, k->ex.at[e].buf);
+    uses_of_block(lw, k, &k->body);
+  }
+}
+
+LoopProgram *loop_lower(const Fn *f, const Target *t) {
+  Cx *cx = f->cx;
+  LoopProgram *p = NEW(cx->arena, LoopProgram);
+  *p = (LoopProgram){.cx = cx, .name = f->name, .fn = f, .target = *t};
+  Low *lw = NEW(cx->arena, Low);
+  *lw = (Low){.cx = cx, .arena = arena_new(cx), .f = f, .p = p};
+  lw->place = NEWS(lw->arena, Place, f->ins.n);
+  lw->memo_head = NEWS(lw->arena, int32_t, f->ins.n);
+  for (Val v = 0; v < f->ins.n; v++) lw->place[v].nest = lw->place[v].buf = lw->place[v].reg = -1;
+  check_numbers(lw);
+  group_values(lw);
+  fuse_nests(lw);
+  port_buffers(lw);
+  value_buffers(lw);
+  for (int i = 0; i < lw->group.n; i++) lower_group(lw, &lw->group.at[i]);
+  find_uses(lw);
+  plan_memory(lw);
+  arena_free(lw->arena);
+  return p;
+}

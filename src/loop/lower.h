@@ -1,0 +1,212 @@
+/* lower.h: what the files of the lowering share. Private to src/loop.
+ *
+ * The lowering works on nests: a nest makes values of one shape (its roots) by one loop structure,
+ * around an anchor (a contraction, a reduction, a scatter) or none. Nests whose rows depend on each
+ * other only within a row share a kernel.
+ *
+ *   group.c   which values get a place (roots), which are recomputed where they are wanted
+ *   fuse.c    roots -> nests -> kernels, in an order that also respects updates in place
+ *   access.c  how the value at a point of a domain reads stored values, without emitting anything
+ *   value.c   emits the value at a point
+ *   lower.c   drives; reduce.c, contract*.c, scatter.c: the anchors
+ */
+#ifndef GRADC_LOWER_H
+#define GRADC_LOWER_H
+
+#include "ir/rules.h"
+#include "loop/loop.h"
+
+enum { MAX_AXES = 20 };
+
+typedef struct Group { /* nests that share a kernel */
+  Vec(int32_t) nest;
+  int32_t rows; /* leading axes of their shapes that are the kernel's outer loops */
+} Group;
+
+typedef struct Place { /* what is decided about one value */
+  bool live, root;
+  int32_t uses;   /* operand slots of live instructions that read it, outputs */
+  float cost;     /* weighted operators to compute one element from stored values */
+  int32_t nest;   /* that makes it, -1 */
+  Buf buf;        /* storage, -1: none */
+  Vec(Buf) also;  /* outputs it is stored to as well */
+  int32_t skip;   /* leading axes its storage leaves out: it is local to a row */
+  Reg reg;        /* local to a row of no further extent: a register, -1 */
+  bool outside;   /* wanted outside its nest */
+  bool beyond;    /* wanted outside its kernel */
+} Place;
+
+/* ---- access.c: symbolic reads -------------------------------------------------------------------- */
+typedef struct Form { /* off + sum coef[i] * (index of axis i of the domain) */
+  int64_t off;
+  bool opaque; /* not affine (data-dependent, divided): the coefficients say which axes matter */
+  int64_t coef[MAX_AXES];
+} Form;
+typedef struct Access {
+  Val leaf;     /* stored value read */
+  bool linear;  /* dim[0] is the form of the row-major element number, the dims aren't known */
+  bool masked;
+  int rank;
+  Form *dim;
+  int64_t stride[MAX_AXES]; /* elements per step of each axis of the domain */
+} Access;
+typedef struct Analysis {
+  int axes;
+  int64_t extent[MAX_AXES];
+  Vec(Access) access;
+  bool block[MAX_AXES]; /* the axis' index is itself looked at: it can't be merged with another */
+  int lanes;            /* most lanes all types met can have */
+  int64_t types;        /* bit set of DTypes met */
+  double ops;           /* weighted operators met */
+  bool maps;            /* computes more than a read */
+} Analysis;
+
+typedef struct Low Low;
+void analysis_begin(Low *lw, Analysis *an, const Shape *domain);
+/* Adds what value v reads, wanted at the given forms (one per dimension of v). top: v itself is to
+ * be computed even when it is a root. */
+void analyse(Low *lw, Analysis *an, Val v, const Form *at, bool top);
+/* v at the identity of the domain */
+void analyse_identity(Low *lw, Analysis *an, Val v);
+/* Axes i and i+1 can be walked as one of extent e_i * e_{i+1}, index i standing still. */
+bool axes_merge(const Analysis *an, int i, int j);
+/* The leading n dims of the leaf are read exactly at axes axis[0..n). */
+bool access_row_identity(const Analysis *an, const Access *a, const int *axis, int n);
+bool access_identity(const Analysis *an, const Access *a);
+/* Rough cost of a vector of reads along an axis. */
+double access_lane_cost(const Access *a, int axis, int lanes);
+bool reshape_split(const Shape *from, const Shape *to, int8_t *first, int8_t *count);
+
+typedef enum NestKind { NEST_MAP, NEST_FOLD, NEST_CONTRACT, NEST_SCATTER, NEST_COPY } NestKind;
+typedef struct Side { /* one expression a nest evaluates: an operand of its anchor, or a root */
+  Val v;
+  Analysis an;
+  int kept[MAX_AXES]; /* axis of the analysis that is axis d of the nest's shape */
+} Side;
+typedef struct Nest {
+  NestKind kind;
+  Val anchor;        /* the fold, contraction or scatter; COPY: the value copied */
+  int32_t copy_to;   /* COPY: number of the output */
+  Shape shape;       /* of the roots */
+  Vec(Val) root;     /* in the order they are computed, the anchor first */
+  Vec(Side *) side;
+  Vec(int32_t) dep;  /* nests whose values it reads */
+  Vec(int32_t) soft; /* nests that must be done before it overwrites their input in place */
+  int32_t group;     /* number of its kernel */
+} Nest;
+
+/* ---- value.c: emission ------------------------------------------------------------------------------ */
+typedef struct AxisIx { /* index along one axis: ix + lane * l (+ dyn) */
+  Ix ix;
+  int64_t lane;
+  Ex dyn; /* i32 scalar or vector, 0: none */
+} AxisIx;
+typedef struct Point {
+  int lanes;
+  int64_t active; /* lanes that count */
+  Ex vmask;       /* vector mask: active lanes and conditions that differ by lane, 0: all */
+  Ex smask;       /* scalar condition for the whole point, 0: holds */
+} Point;
+typedef struct Memo {
+  Val v;
+  int32_t next; /* older entry of the same value */
+  Point pt;
+  int rank;
+  AxisIx *at;
+  Ex value; /* a register, or a literal */
+} Memo;
+typedef struct VarRange {
+  int64_t lo, hi; /* inclusive */
+} VarRange;
+
+struct Low {
+  Cx *cx;
+  Arena *arena;
+  const Fn *f;
+  LoopProgram *p;
+  Place *place;        /* per value */
+  Vec(Nest) nest;
+  Vec(Group) group;
+  Vec(int32_t) order;  /* nests in the order they run */
+  bool *through_temp;  /* per output: not made in place, but copied at the end */
+  /* of the kernel under construction */
+  KernelMaker m;
+  Vec(Memo) memo;
+  int32_t *memo_head;  /* per value, -1 none */
+  Vec(VarRange) range; /* per variable */
+  int32_t rows;        /* leading axes fixed by the outer loops */
+  AxisIx row[IR_MAX_RANK];
+  bool may_parallel;   /* the next loop opened is the outermost and worth sharing out */
+};
+
+Val low_base(const Low *lw, Val v); /* below reshapes */
+bool low_stored(const Low *lw, Val v); /* has storage or is an input (v not a reshape) */
+static inline const Ins *low_ins(const Low *lw, Val v) { return &lw->f->ins.at[v]; }
+
+Ex value_at(Low *lw, Val v, const AxisIx *at, Point pt);
+Ex value_reg(Low *lw, Val v, const AxisIx *at, Point pt); /* in a register (or literal) */
+Ex value_own(Low *lw, Val v, const AxisIx *at, Point pt); /* computed, though v has a place */
+void value_bind(Low *lw, Val v, const AxisIx *at, Point pt, Ex reg); /* v there is this register */
+Ex low_map(Low *lw, Op op, DType result, const Ex *arg, int n);      /* expands what needs it */
+Ex ex_let(Low *lw, Ex value, Name hint); /* the value in a register, unless it is one or a literal */
+DType ex_type(Low *lw, Ex e);
+int ex_lanes(Low *lw, Ex e);
+Ex mask_and(Low *lw, Ex a, Ex b);
+static inline Point point_scalar(void) { return (Point){.lanes = 1, .active = 1}; }
+
+/* Blocks with the memo's scope. */
+Block *low_enter(Low *lw, Block *inner, int32_t *mark);
+void low_leave(Low *lw, Block *outer, int32_t mark);
+/* Opens a loop over lo <= var < hi; returns its variable. */
+typedef struct LoopMark {
+  Block *outer;
+  int32_t memo;
+} LoopMark;
+Var low_for(Low *lw, ForKind kind, const char *name, int64_t lo, int64_t hi, int64_t step,
+            LoopMark *mark);
+void low_end(Low *lw, LoopMark mark);
+static inline AxisIx axis_number(int64_t i) { return (AxisIx){.ix = {.off = i}}; }
+AxisIx axis_var(Low *lw, Var v);
+AxisIx axis_plus(Low *lw, AxisIx a, int64_t by);
+
+/* ---- lower.c -------------------------------------------------------------------------------------------- */
+/* Walks the indices 0..extent of an axis by vectors; body is called with the axis' index and point
+ * for whole vectors (in a loop) and for the masked tail. */
+typedef void (*VectorBody)(Low *lw, void *arg, AxisIx ix, Point pt);
+void low_vectors(Low *lw, int64_t extent, int lanes, double ops, VectorBody body, void *arg);
+/* Stores the roots of n (but the first `from`) at a point, all computed before any is stored. */
+void low_store_roots(Low *lw, Nest *n, const AxisIx *at, Point pt);
+/* Row-major element number of index at in the storage of v. */
+Ix low_linear(Low *lw, const Shape *s, int skip, const AxisIx *at, int64_t *lane, Ex *dyn);
+KernelMaker low_kernel(Low *lw, Name name, Span span); /* a new kernel at the program's end */
+Buf low_buffer(Low *lw, Name name, BufKind kind, DType type, int64_t count);
+
+typedef struct LoopAxis { /* an axis the nest itself walks */
+  int axis;
+  int64_t extent; /* after merging; the axes merged into it stand at 0 */
+} LoopAxis;
+/* The axes of the nest's shape from `from` on that have more than one index, merged where all its
+ * reads allow. */
+int nest_axes(const Nest *n, int from, LoopAxis *out);
+int nest_lanes(const Nest *n);
+double nest_ops(const Nest *n);
+/* The kind the next loop should have: parallel when it is the kernel's outermost and worth it. The
+ * caller must make it the only statement there. */
+ForKind low_outermost(Low *lw);
+int lanes_for(int lanes, int64_t extent); /* no more than the extent needs */
+
+void lower_map(Low *lw, Nest *n);
+void lower_fold(Low *lw, Nest *n);
+void lower_contract(Low *lw, Nest *n);
+void lower_scatter(Low *lw, Nest *n);
+/* reduce.c: true when the fold is best vectorised along a kept axis among the first rows. */
+bool fold_wants_row_axis(Low *lw, Val fold, int rows);
+double fold_identity(const Ins *fold);
+Ex fold_step(Low *lw, Op fold, Ex acc, Ex x);
+
+void group_values(Low *lw);
+void fuse_nests(Low *lw);
+void plan_memory(Low *lw);
+double op_weight(Op op);
+
+#endif

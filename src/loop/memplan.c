@@ -1,0 +1,70 @@
+/* memplan.c: gives every temporary buffer an offset in one workspace. In: buffers and which kernels
+ * use them. Out: first/last kernel, offset, stride of each, and the workspace's size. Buffers whose
+ * lifetimes don't meet share bytes: largest first, each at the lowest gap that fits it best. */
+#include "loop/lower.h"
+
+enum { ALIGN = 64 };
+
+static int64_t bytes_of(const LoopProgram *p, const Buffer *b) {
+  int64_t one = (b->count * type_info[b->type].bytes + ALIGN - 1) / ALIGN * ALIGN;
+  return b->kind == BUF_LOCAL ? one * MAX(1, p->target.threads) : one;
+}
+
+static void lifetimes(LoopProgram *p) {
+  for (int i = 0; i < p->buf.n; i++) p->buf.at[i].first = p->buf.at[i].last = -1;
+  for (int k = 0; k < p->kernel.n; k++)
+    for (int u = 0; u < p->kernel.at[k]->uses.n; u++) {
+      Buffer *b = &p->buf.at[p->kernel.at[k]->uses.at[u]];
+      if (b->first < 0) b->first = k;
+      b->last = k;
+    }
+}
+
+static bool meet(const Buffer *a, const Buffer *b) {
+  return a->first <= b->last && b->first <= a->last;
+}
+
+/* The best offset for buffer b among those placed: the smallest gap that holds it. */
+static int64_t place(const LoopProgram *p, const int32_t *placed, int n, const Buffer *b) {
+  int64_t size = bytes_of(p, b), best = -1, best_gap = INT64_MAX, at = 0;
+  for (int i = 0; i <= n; i++) { /* placed is sorted by offset */
+    if (i == n) {
+      if (best < 0) best = at;
+      break;
+    }
+    const Buffer *o = &p->buf.at[placed[i]];
+    if (!meet(o, b)) continue;
+    int64_t gap = o->offset - at;
+    if (gap >= size && gap < best_gap) best = at, best_gap = gap;
+    at = MAX(at, o->offset + bytes_of(p, o));
+  }
+  return best;
+}
+
+void plan_memory(Low *lw) {
+  LoopProgram *p = lw->p;
+  lifetimes(p);
+  int32_t *order = NEWS(lw->arena, int32_t, MAX(1, p->buf.n));
+  int32_t *placed = NEWS(lw->arena, int32_t, MAX(1, p->buf.n));
+  int n = 0, done = 0;
+  for (int i = 0; i < p->buf.n; i++) {
+    Buffer *b = &p->buf.at[i];
+    if (b->kind != BUF_TEMP && b->kind != BUF_LOCAL) continue;
+    if (b->kind == BUF_LOCAL) b->stride = bytes_of(p, b) / MAX(1, p->target.threads);
+    int k = n++;
+    for (; k > 0 && bytes_of(p, &p->buf.at[order[k - 1]]) < bytes_of(p, b); k--)
+      order[k] = order[k - 1];
+    order[k] = i;
+  }
+  int64_t total = 0;
+  for (int i = 0; i < n; i++) {
+    Buffer *b = &p->buf.at[order[i]];
+    b->offset = b->first < 0 ? 0 : place(p, placed, done, b);
+    if (b->first < 0) continue; /* nobody touches it */
+    total = MAX(total, b->offset + bytes_of(p, b));
+    int k = done++;
+    for (; k > 0 && p->buf.at[placed[k - 1]].offset > b->offset; k--) placed[k] = placed[k - 1];
+    placed[k] = order[i];
+  }
+  p->workspace = total;
+}

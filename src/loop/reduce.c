@@ -1,0 +1,340 @@
+/* reduce.c: lowers reductions. Two forms, chosen by how the operand lies in memory:
+ *
+ *   across: vectors run along a reduced axis; a fixed number of vector accumulators, added by a
+ *           fixed tree, then the lanes of the last one (EX_REDUCE)
+ *   along:  vectors run along a kept axis; one accumulator per vector of a block of columns, the
+ *           reduced axes are the inner loops
+ *
+ * The order of every sum depends on shape and target only. Lanes past the end contribute the
+ * identity. Elementwise roots of the nest are computed on the results before they are stored. */
+#include "loop/lower.h"
+
+#include <math.h>
+
+enum { ACROSS_ACCUMULATORS = 4, ALONG_VECTORS = 8 };
+
+double fold_identity(const Ins *fold) {
+  bool f = type_is_float((DType)fold->type);
+  switch (fold->op) {
+  case OP_prod: return 1;
+  case OP_amax: return f ? -INFINITY : 0;
+  case OP_amin: return f ? INFINITY : 0;
+  default: return 0;
+  }
+}
+
+static int64_t int_identity(const Ins *fold, DType t) {
+  bool max = fold->op == OP_amax;
+  switch (fold->op) {
+  case OP_prod: return 1;
+  case OP_amax:
+  case OP_amin: break;
+  default: return 0;
+  }
+  switch ((DType)fold->type == T_BOOL ? T_BOOL : t) {
+  case T_BOOL: return max ? 0 : 1;
+  case T_U8: return max ? 0 : 255;
+  case T_I32: return max ? INT32_MIN : INT32_MAX;
+  default: return max ? INT64_MIN : INT64_MAX;
+  }
+}
+
+/* Truth values are folded as 0 and 1. */
+static DType acc_type(const Ins *fold) {
+  return (DType)fold->type == T_BOOL ? T_I32 : (DType)fold->type;
+}
+
+static Ex identity(Low *lw, const Ins *fold, int lanes) {
+  DType t = acc_type(fold);
+  return type_is_float(t) ? ex_imm_f(&lw->m, t, lanes, fold_identity(fold))
+                          : ex_imm_i(&lw->m, t, lanes, int_identity(fold, t));
+}
+
+static Op step_op(Op fold) {
+  switch (fold) {
+  case OP_prod: return OP_mul;
+  case OP_amax: return OP_max;
+  case OP_amin: return OP_min;
+  default: return OP_add;
+  }
+}
+
+Ex fold_step(Low *lw, Op fold, Ex acc, Ex x) {
+  return low_map(lw, step_op(fold), ex_type(lw, acc), (Ex[]){x, acc}, 2);
+}
+
+/* ---- which form ------------------------------------------------------------------------------------------- */
+typedef struct FoldPlan {
+  bool across;
+  LoopAxis kept[IR_MAX_RANK]; /* axes of the result, merged; along: the last is walked by vectors */
+  int nkept;
+  LoopAxis red[IR_MAX_RANK]; /* axes of the operand, merged; across: the last by vectors */
+  int nred;
+  int lanes;
+} FoldPlan;
+
+static double vector_cost(const Analysis *an, int axis, int64_t extent, int lanes) {
+  int l = lanes_for(lanes, extent);
+  int64_t vectors = (extent + l - 1) / l;
+  double loads = 1 + an->ops;
+  for (int k = 0; k < an->access.n; k++)
+    loads += access_lane_cost(&an->access.at[k], axis, l);
+  return loads * (double)vectors / (double)MAX(1, extent);
+}
+
+static void reduced_axes(const Nest *n, const Ins *fold, FoldPlan *p) {
+  const Analysis *an = &n->side.at[0]->an;
+  int last = -1; /* outermost part of the axis being merged */
+  p->nred = 0;
+  for (int i = an->axes - 1; i >= 0; i--) {
+    if (!(fold->u.axes >> i & 1) || an->extent[i] == 1) continue;
+    if (last >= 0 && axes_merge(an, i, last)) p->red[p->nred - 1].extent *= an->extent[i];
+    else p->red[p->nred++] = (LoopAxis){i, an->extent[i]};
+    last = i;
+  }
+  for (int i = 0; i < p->nred / 2; i++) {
+    LoopAxis t = p->red[i];
+    p->red[i] = p->red[p->nred - 1 - i];
+    p->red[p->nred - 1 - i] = t;
+  }
+}
+
+static void plan_fold(Low *lw, const Nest *n, int rows, FoldPlan *p) {
+  const Side *s = n->side.at[0];
+  reduced_axes(n, low_ins(lw, n->anchor), p);
+  p->nkept = nest_axes(n, rows, p->kept);
+  p->lanes = nest_lanes(n);
+  double across = 1e30, along = 1e30;
+  if (p->nred) {
+    /* vectors along the reduced axis that reads best */
+    int best = p->nred - 1;
+    for (int i = 0; i < p->nred; i++) {
+      double c = vector_cost(&s->an, p->red[i].axis, p->red[i].extent, p->lanes);
+      if (c < across) across = c, best = i;
+    }
+    LoopAxis t = p->red[best];
+    for (int i = best; i + 1 < p->nred; i++) p->red[i] = p->red[i + 1];
+    p->red[p->nred - 1] = t;
+    double total = 1;
+    for (int i = 0; i < p->nred; i++) total *= (double)p->red[i].extent;
+    across += 12 / MAX(1, total); /* the lanes' tree, once a result */
+  }
+  if (p->nkept) {
+    LoopAxis k = p->kept[p->nkept - 1];
+    along = vector_cost(&s->an, s->kept[k.axis], k.extent, p->lanes);
+  }
+  p->across = across < along;
+}
+
+bool fold_wants_row_axis(Low *lw, Val fold, int rows) {
+  const Nest *n = &lw->nest.at[lw->place[fold].nest];
+  FoldPlan all, inner;
+  plan_fold(lw, n, 0, &all);
+  if (all.across) return false;
+  plan_fold(lw, n, rows, &inner);
+  return inner.across || inner.nkept == 0 ||
+         inner.kept[inner.nkept - 1].extent * 2 < all.kept[all.nkept - 1].extent;
+}
+
+/* ---- shared pieces -------------------------------------------------------------------------------------------- */
+typedef struct FoldWork {
+  Nest *n;
+  const Ins *fold;
+  const Side *side;
+  FoldPlan plan;
+  AxisIx out[IR_MAX_RANK], in[IR_MAX_RANK]; /* the point of the result and of the operand */
+  Reg acc[64];
+  int nacc;
+} FoldWork;
+
+static void set_kept(FoldWork *w, int d, AxisIx ix) {
+  w->out[d] = ix;
+  w->in[w->side->kept[d]] = ix;
+}
+
+static Ex operand(Low *lw, FoldWork *w, Point pt) {
+  Ex x = value_at(lw, w->side->v, w->in, pt);
+  return (DType)w->fold->type == T_BOOL ? low_map(lw, OP_cast, T_I32, &x, 1) : x;
+}
+
+static void accumulate(Low *lw, FoldWork *w, int acc, Point pt) {
+  Ex x = operand(lw, w, pt);
+  if (w->plan.across && pt.vmask) {
+    Ex arg[3] = {pt.vmask, x, identity(lw, w->fold, pt.lanes)};
+    x = low_map(lw, OP_select, ex_type(lw, x), arg, 3);
+  }
+  st_set(&lw->m, w->acc[acc], fold_step(lw, w->fold->op, ex_reg(&lw->m, w->acc[acc]), x));
+}
+
+static void new_accumulators(Low *lw, FoldWork *w, int n, int lanes) {
+  w->nacc = n;
+  for (int i = 0; i < n; i++)
+    w->acc[i] = st_let(&lw->m, identity(lw, w->fold, lanes), name_of(lw->cx, "acc"));
+}
+
+/* Adds up accumulators from, from + by, ... by halves; returns the register of the sum. */
+static Ex tree(Low *lw, FoldWork *w, int from, int by, int n) {
+  Ex v[64];
+  for (int i = 0; i < n; i++) v[i] = ex_reg(&lw->m, w->acc[from + i * by]);
+  for (; n > 1; n = (n + 1) / 2)
+    for (int i = 0; i < n / 2; i++)
+      v[i] = ex_let(lw, fold_step(lw, w->fold->op, v[i], v[i + (n + 1) / 2]), NULL);
+  return v[0];
+}
+
+static void finish(Low *lw, FoldWork *w, Ex value, Point pt) {
+  if ((DType)w->fold->type == T_BOOL)
+    value = low_map(lw, OP_ne, T_BOOL, (Ex[]){value, ex_imm_i(&lw->m, T_I32, pt.lanes, 0)}, 2);
+  value = ex_let(lw, value, low_ins(lw, w->n->anchor)->hint);
+  value_bind(lw, w->n->anchor, w->out, pt, value);
+  low_store_roots(lw, w->n, w->out, pt);
+}
+
+/* ---- across ---------------------------------------------------------------------------------------------------- */
+static void across_vectors(Low *lw, FoldWork *w, LoopAxis red, int lanes, int unroll) {
+  int64_t vectors = red.extent / lanes, tail = red.extent % lanes;
+  int64_t groups = vectors / unroll, step = (int64_t)unroll * lanes;
+  Point pt = {.lanes = lanes, .active = lanes};
+  LoopMark mark;
+  if (groups > 0) {
+    AxisIx base = axis_number(0);
+    if (groups > 1)
+      base = axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, groups * step, step, &mark));
+    base.lane = lanes > 1;
+    for (int u = 0; u < unroll; u++) {
+      w->in[red.axis] = axis_plus(lw, base, (int64_t)u * lanes);
+      accumulate(lw, w, u, pt);
+    }
+    if (groups > 1) low_end(lw, mark);
+  }
+  for (int64_t i = groups * unroll; i < vectors; i++) {
+    w->in[red.axis] = axis_number(i * lanes);
+    w->in[red.axis].lane = lanes > 1;
+    accumulate(lw, w, (int)(i - groups * unroll), pt);
+  }
+  if (!tail) return;
+  pt.active = tail;
+  pt.vmask = ex_let(lw, ex_active(&lw->m, lanes, ix_number(tail)), NULL);
+  w->in[red.axis] = axis_number(vectors * lanes);
+  w->in[red.axis].lane = 1;
+  accumulate(lw, w, (int)(vectors % unroll), pt);
+}
+
+static void fold_across(Low *lw, FoldWork *w) {
+  FoldPlan *p = &w->plan;
+  LoopMark mark[IR_MAX_RANK];
+  int loops = 0;
+  for (int i = 0; i < p->nkept; i++) {
+    Var v = low_for(lw, low_outermost(lw), "i", 0, p->kept[i].extent, 1, &mark[loops++]);
+    set_kept(w, p->kept[i].axis, axis_var(lw, v));
+  }
+  LoopAxis red = p->nred ? p->red[p->nred - 1] : (LoopAxis){-1, 1};
+  int lanes = p->nred ? lanes_for(p->lanes, red.extent) : 1;
+  int64_t vectors = (red.extent + lanes - 1) / lanes;
+  int unroll = (int)MAX(1, MIN(ACROSS_ACCUMULATORS, vectors));
+  new_accumulators(lw, w, unroll, lanes);
+  if (p->nred == 0) { /* nothing to add up */
+    accumulate(lw, w, 0, point_scalar());
+  } else {
+    LoopMark inner[IR_MAX_RANK];
+    for (int i = 0; i + 1 < p->nred; i++)
+      w->in[p->red[i].axis] =
+          axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, p->red[i].extent, 1, &inner[i]));
+    across_vectors(lw, w, red, lanes, unroll);
+    for (int i = p->nred - 2; i >= 0; i--) low_end(lw, inner[i]);
+  }
+  Ex sum = ex_reduce(&lw->m, step_op(w->fold->op), tree(lw, w, 0, 1, unroll));
+  finish(lw, w, sum, point_scalar());
+  while (loops > 0) low_end(lw, mark[--loops]);
+}
+
+/* ---- along ------------------------------------------------------------------------------------------------------- */
+/* Columns base .. base + nvec * lanes, of which the last vector may have only `tail` lanes. */
+static void along_block(Low *lw, FoldWork *w, Ix base, int nvec, int lanes, int64_t tail) {
+  FoldPlan *p = &w->plan;
+  LoopAxis kept = p->kept[p->nkept - 1];
+  LoopAxis last = p->nred ? p->red[p->nred - 1] : (LoopAxis){-1, 1};
+  /* few columns: several rows at a time, so that sums needn't wait for each other */
+  int rows = nvec < ACROSS_ACCUMULATORS && last.extent >= 4 * ACROSS_ACCUMULATORS
+                 ? ACROSS_ACCUMULATORS / nvec
+                 : 1;
+  AxisIx col[ALONG_VECTORS];
+  Point pt[ALONG_VECTORS];
+  for (int i = 0; i < nvec; i++) {
+    col[i] = (AxisIx){.ix = ix_plus(&lw->m, base, ix_number((int64_t)i * lanes)), .lane = lanes > 1};
+    pt[i] = (Point){.lanes = lanes, .active = lanes};
+    if (i == nvec - 1 && tail) {
+      pt[i].active = tail;
+      pt[i].vmask = ex_let(lw, ex_active(&lw->m, lanes, ix_number(tail)), NULL);
+    }
+  }
+  new_accumulators(lw, w, nvec * rows, lanes);
+  LoopMark mark[IR_MAX_RANK];
+  for (int i = 0; i + 1 < p->nred; i++)
+    w->in[p->red[i].axis] =
+        axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, p->red[i].extent, 1, &mark[i]));
+  int64_t whole = last.extent / rows * rows;
+  for (int part = 0; part < 2; part++) {
+    int64_t lo = part ? whole : 0, hi = part ? last.extent : whole;
+    int step = part ? 1 : rows;
+    if (lo == hi) continue;
+    LoopMark red;
+    bool loop = last.axis >= 0;
+    AxisIx k = axis_number(0);
+    if (loop) k = axis_var(lw, low_for(lw, FOR_SERIAL, "k", lo, hi, step, &red));
+    for (int r = 0; r < step; r++)
+      for (int i = 0; i < nvec; i++) {
+        if (loop) w->in[last.axis] = axis_plus(lw, k, r);
+        set_kept(w, kept.axis, col[i]);
+        accumulate(lw, w, i * rows + r, pt[i]);
+      }
+    if (loop) low_end(lw, red);
+  }
+  for (int i = p->nred - 2; i >= 0; i--) low_end(lw, mark[i]);
+  for (int i = 0; i < nvec; i++) {
+    Ex sum = tree(lw, w, i * rows, 1, rows);
+    set_kept(w, kept.axis, col[i]);
+    finish(lw, w, sum, pt[i]);
+  }
+}
+
+static void fold_along(Low *lw, FoldWork *w) {
+  FoldPlan *p = &w->plan;
+  LoopMark mark[IR_MAX_RANK], block;
+  int loops = 0;
+  for (int i = 0; i + 1 < p->nkept; i++) {
+    Var v = low_for(lw, low_outermost(lw), "i", 0, p->kept[i].extent, 1, &mark[loops++]);
+    set_kept(w, p->kept[i].axis, axis_var(lw, v));
+  }
+  LoopAxis kept = p->kept[p->nkept - 1];
+  int lanes = lanes_for(p->lanes, kept.extent);
+  int64_t vectors = kept.extent / lanes, tail = kept.extent % lanes;
+  int nvec = (int)MAX(1, MIN(w->side->an.ops > 30 ? 2 : ALONG_VECTORS, vectors));
+  int64_t blocks = vectors / nvec, width = (int64_t)nvec * lanes;
+  int rest = (int)(vectors - blocks * nvec) + (tail > 0);
+  if (blocks > 0) {
+    ForKind kind = rest == 0 ? low_outermost(lw) : FOR_SERIAL;
+    Ix base = ix_number(0);
+    if (blocks > 1) {
+      Var v = low_for(lw, kind, "c", 0, blocks, 1, &block);
+      base = ix_add_term(&lw->m, base, v, width);
+    }
+    along_block(lw, w, base, nvec, lanes, 0);
+    if (blocks > 1) low_end(lw, block);
+  }
+  if (rest > 0) along_block(lw, w, ix_number(blocks * width), rest, lanes, tail);
+  while (loops > 0) low_end(lw, mark[--loops]);
+}
+
+void lower_fold(Low *lw, Nest *n) {
+  FoldWork *w = NEW(lw->arena, FoldWork);
+  w->n = n;
+  w->fold = low_ins(lw, n->anchor);
+  w->side = n->side.at[0];
+  plan_fold(lw, n, lw->rows, &w->plan);
+  for (int d = 0; d < low_ins(lw, w->side->v)->shape.rank; d++) w->in[d] = axis_number(0);
+  for (int d = 0; d < n->shape.rank; d++)
+    set_kept(w, d, d < lw->rows ? lw->row[d] : axis_number(0));
+  if (w->plan.across || w->plan.nkept == 0) fold_across(lw, w);
+  else fold_along(lw, w);
+}

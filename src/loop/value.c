@@ -1,0 +1,490 @@
+/* value.c: emits the value at a point: the heart of the lowering. In: a value, the index along each
+ * of its dimensions, and a point (how many lanes, which of them count). Elementwise operators
+ * recurse at the same index, movement rewrites the index, stored values load, so whole chains
+ * become one expression and no operand is ever copied. What an index has to be checked for (padding,
+ * gathers) becomes a mask on the loads below.
+ *
+ * A value wanted twice at one place is computed once: the memo finds it. What does not depend on the
+ * lane is computed as a scalar and spread. */
+#include "loop/lower.h"
+
+#include <math.h>
+
+DType ex_type(Low *lw, Ex e) { return (DType)lw->m.k->ex.at[e].type; }
+int ex_lanes(Low *lw, Ex e) { return lw->m.k->ex.at[e].lanes; }
+
+Ex ex_let(Low *lw, Ex value, Name hint) {
+  ExKind k = (ExKind)lw->m.k->ex.at[value].kind;
+  if (k == EX_REG || k == EX_IMM) return value;
+  return ex_reg(&lw->m, st_let(&lw->m, value, hint));
+}
+
+/* ---- the memo -------------------------------------------------------------------------------------- */
+static bool ix_eq(const Ix *a, const Ix *b) {
+  if (a->n != b->n || a->off != b->off) return false;
+  for (int i = 0; i < a->n; i++)
+    if (a->term[i].var != b->term[i].var || a->term[i].coef != b->term[i].coef) return false;
+  return true;
+}
+
+static bool same_ex(Low *lw, Ex a, Ex b) {
+  if (a == b) return true;
+  if (!a || !b) return false;
+  const ExNode *x = &lw->m.k->ex.at[a], *y = &lw->m.k->ex.at[b];
+  return x->kind == EX_REG && y->kind == EX_REG && x->u.reg == y->u.reg;
+}
+
+static Ex memo_find(Low *lw, Val v, const AxisIx *at, Point pt) {
+  for (int32_t i = lw->memo_head[v]; i >= 0; i = lw->memo.at[i].next) {
+    const Memo *m = &lw->memo.at[i];
+    bool same = m->pt.lanes == pt.lanes && same_ex(lw, m->pt.vmask, pt.vmask) &&
+                same_ex(lw, m->pt.smask, pt.smask);
+    for (int d = 0; d < m->rank && same; d++)
+      same = m->at[d].lane == at[d].lane && same_ex(lw, m->at[d].dyn, at[d].dyn) &&
+             ix_eq(&m->at[d].ix, &at[d].ix);
+    if (same) return m->value;
+  }
+  return 0;
+}
+
+void value_bind(Low *lw, Val v, const AxisIx *at, Point pt, Ex reg) {
+  int rank = low_ins(lw, v)->shape.rank;
+  Memo m = {v, lw->memo_head[v], pt, rank, NULL, reg};
+  m.at = arena_copy(lw->arena, at, sizeof(AxisIx) * (size_t)MAX(1, rank));
+  vec_push(lw->arena, &lw->memo, m);
+  lw->memo_head[v] = lw->memo.n - 1;
+}
+
+Block *low_enter(Low *lw, Block *inner, int32_t *mark) {
+  *mark = lw->memo.n;
+  return st_enter(&lw->m, inner);
+}
+
+void low_leave(Low *lw, Block *outer, int32_t mark) {
+  while (lw->memo.n > mark) {
+    Memo *m = &lw->memo.at[--lw->memo.n];
+    lw->memo_head[m->v] = m->next;
+  }
+  st_leave(&lw->m, outer);
+}
+
+/* ---- operators --------------------------------------------------------------------------------------- */
+static Ex map1(Low *lw, Op op, DType t, Ex a) { return low_map(lw, op, t, &a, 1); }
+static Ex map2(Low *lw, Op op, DType t, Ex a, Ex b) { return low_map(lw, op, t, (Ex[]){a, b}, 2); }
+static Ex map3(Low *lw, Op op, DType t, Ex a, Ex b, Ex c) {
+  return low_map(lw, op, t, (Ex[]){a, b, c}, 3);
+}
+static Ex literal(Low *lw, DType t, int lanes, double v) {
+  return type_is_float(t) ? ex_imm_f(&lw->m, t, lanes, v) : ex_imm_i(&lw->m, t, lanes, (int64_t)v);
+}
+
+Ex mask_and(Low *lw, Ex a, Ex b) {
+  if (!a || !b) return a ? a : b;
+  if (same_ex(lw, a, b)) return a;
+  int lanes = MAX(ex_lanes(lw, a), ex_lanes(lw, b));
+  return ex_let(lw,
+                map2(lw, OP_and, T_BOOL, ex_splat(&lw->m, a, lanes), ex_splat(&lw->m, b, lanes)),
+                NULL);
+}
+
+/* Inlines an expansion (a function of rank-0 values) on expressions. */
+static Ex inline_rule(Low *lw, const Fn *rule, const Ex *arg) {
+  int n = rule->ins.n;
+  Ex *value = NEWS(lw->arena, Ex, n);
+  int32_t *uses = NEWS(lw->arena, int32_t, n);
+  for (int v = 1; v < n; v++)
+    for (int i = 0; i < rule->ins.at[v].nargs; i++) uses[rule->ins.at[v].arg[i]]++;
+  int lanes = ex_lanes(lw, arg[0]);
+  for (int v = 1; v < n; v++) {
+    const Ins *in = &rule->ins.at[v];
+    switch (op_kind(in->op)) {
+    case KIND_MAP: {
+      Ex a[3];
+      for (int i = 0; i < in->nargs; i++) a[i] = value[in->arg[i]];
+      value[v] = low_map(lw, in->op, (DType)in->type, a, in->nargs);
+      break;
+    }
+    case KIND_LEAF:
+      if (in->op == OP_arg) value[v] = arg[in->u.i];
+      else if (in->op == OP_const)
+        value[v] = type_is_float((DType)in->type)
+                       ? ex_imm_f(&lw->m, (DType)in->type, lanes, in->u.f)
+                       : ex_imm_i(&lw->m, (DType)in->type, lanes, in->u.i);
+      else cx_bug(lw->cx, "an expansion uses %s", op_info[in->op].name);
+      break;
+    default: cx_bug(lw->cx, "an expansion uses %s", op_info[in->op].name);
+    }
+    if (uses[v] > 1) value[v] = ex_let(lw, value[v], in->hint);
+  }
+  return value[rule->out.at[0].val];
+}
+
+/* Comparisons and extremes of truth values, by logic. */
+static Ex map_bool(Low *lw, Op op, const Ex *a) {
+  KernelMaker *m = &lw->m;
+  Ex x = ex_let(lw, a[0], NULL), y = ex_let(lw, a[1], NULL);
+  switch (op) {
+  case OP_min: return ex_map(m, OP_and, T_BOOL, (Ex[]){x, y}, 2);
+  case OP_max: return ex_map(m, OP_or, T_BOOL, (Ex[]){x, y}, 2);
+  case OP_lt: return map2(lw, OP_and, T_BOOL, map1(lw, OP_not, T_BOOL, x), y);
+  case OP_gt: return map2(lw, OP_and, T_BOOL, x, map1(lw, OP_not, T_BOOL, y));
+  case OP_le: return map2(lw, OP_or, T_BOOL, map1(lw, OP_not, T_BOOL, x), y);
+  case OP_ge: return map2(lw, OP_or, T_BOOL, x, map1(lw, OP_not, T_BOOL, y));
+  case OP_eq: return map1(lw, OP_not, T_BOOL, map2(lw, OP_ne, T_BOOL, x, y));
+  default: /* ne */
+    return map2(lw, OP_or, T_BOOL, map2(lw, OP_and, T_BOOL, x, map1(lw, OP_not, T_BOOL, y)),
+                map2(lw, OP_and, T_BOOL, map1(lw, OP_not, T_BOOL, x), y));
+  }
+}
+
+static Ex map_cast(Low *lw, DType to, Ex a) {
+  DType from = ex_type(lw, a);
+  int lanes = ex_lanes(lw, a);
+  if (from == to) return a;
+  if (from == T_BOOL)
+    return map3(lw, OP_select, to, a, literal(lw, to, lanes, 1), literal(lw, to, lanes, 0));
+  if (to == T_BOOL) return map2(lw, OP_ne, T_BOOL, a, literal(lw, from, lanes, 0));
+  return ex_map(&lw->m, OP_cast, to, &a, 1);
+}
+
+static Ex map_sign(Low *lw, Ex a) {
+  DType t = ex_type(lw, a);
+  int lanes = ex_lanes(lw, a);
+  a = ex_let(lw, a, NULL);
+  Ex zero = literal(lw, t, lanes, 0);
+  Ex rest = type_is_float(t) ? map3(lw, OP_select, t, map2(lw, OP_ne, T_BOOL, a, a), a, zero) : zero;
+  Ex neg = t == T_U8 ? rest
+                     : map3(lw, OP_select, t, map2(lw, OP_lt, T_BOOL, a, zero),
+                            literal(lw, t, lanes, -1), rest);
+  return map3(lw, OP_select, t, map2(lw, OP_gt, T_BOOL, a, zero), literal(lw, t, lanes, 1), neg);
+}
+
+Ex low_map(Low *lw, Op op, DType result, const Ex *arg, int n) {
+  DType t = ex_type(lw, arg[op == OP_select ? 1 : 0]);
+  if (op == OP_stop) return arg[0];
+  if (op == OP_cast) return map_cast(lw, result, arg[0]);
+  if (op == OP_sign) return map_sign(lw, arg[0]);
+  if (op == OP_select && t == T_BOOL) {
+    Ex c = ex_let(lw, arg[0], NULL);
+    return map2(lw, OP_or, T_BOOL, map2(lw, OP_and, T_BOOL, c, arg[1]),
+                map2(lw, OP_and, T_BOOL, map1(lw, OP_not, T_BOOL, c), arg[2]));
+  }
+  if (t == T_BOOL && n == 2 && op != OP_and && op != OP_or) return map_bool(lw, op, arg);
+  if (loop_machine_op(op, t)) return ex_map(&lw->m, op, result, arg, n);
+  if (type_is_float(t) && op == OP_idiv)
+    return map1(lw, OP_floor, t, map2(lw, OP_div, t, arg[0], arg[1]));
+  if (type_is_float(t) && op == OP_mod) {
+    Ex a = ex_let(lw, arg[0], NULL), b = ex_let(lw, arg[1], NULL);
+    Ex q = map1(lw, OP_floor, t, map2(lw, OP_div, t, a, b));
+    return map2(lw, OP_sub, t, a, map2(lw, OP_mul, t, b, q));
+  }
+  const RuleBook *rules = lw->cx->rules;
+  const Fn *rule = rules && rules->expansion ? rules->expansion(lw->cx, op, t) : NULL;
+  if (!rule) return ex_map(&lw->m, op, result, arg, n);
+  Ex a[3];
+  for (int i = 0; i < n; i++) a[i] = ex_let(lw, arg[i], NULL);
+  return inline_rule(lw, rule, a);
+}
+
+/* ---- indices -------------------------------------------------------------------------------------------- */
+AxisIx axis_var(Low *lw, Var v) {
+  return (AxisIx){.ix = ix_add_term(&lw->m, ix_number(0), v, 1)};
+}
+AxisIx axis_plus(Low *lw, AxisIx a, int64_t by) {
+  a.ix = ix_plus(&lw->m, a.ix, ix_number(by));
+  return a;
+}
+
+/* a + b * by */
+static AxisIx axis_add(Low *lw, AxisIx a, const AxisIx *b, int64_t by) {
+  a.ix = ix_plus(&lw->m, a.ix, ix_scale(&lw->m, b->ix, by));
+  a.lane += b->lane * by;
+  if (b->dyn) {
+    int lanes = ex_lanes(lw, b->dyn);
+    Ex term = by == 1 ? b->dyn
+                      : map2(lw, OP_mul, T_I32, b->dyn, ex_imm_i(&lw->m, T_I32, lanes, by));
+    if (a.dyn) {
+      lanes = MAX(lanes, ex_lanes(lw, a.dyn));
+      term = map2(lw, OP_add, T_I32, ex_splat(&lw->m, a.dyn, lanes), ex_splat(&lw->m, term, lanes));
+    }
+    a.dyn = term;
+  }
+  return a;
+}
+
+static bool axis_varies(Low *lw, const AxisIx *a) {
+  return a->lane != 0 || (a->dyn && ex_lanes(lw, a->dyn) > 1);
+}
+
+static void axis_range(Low *lw, const AxisIx *a, Point pt, int64_t *lo, int64_t *hi) {
+  *lo = *hi = a->ix.off;
+  for (int i = 0; i < a->ix.n; i++) {
+    VarRange r = lw->range.at[a->ix.term[i].var];
+    int64_t c = a->ix.term[i].coef;
+    *lo += c * (c > 0 ? r.lo : r.hi);
+    *hi += c * (c > 0 ? r.hi : r.lo);
+  }
+  int64_t reach = a->lane * (pt.active - 1);
+  *(reach < 0 ? lo : hi) += reach;
+}
+
+/* The index as a number of 32 bits; scalar where it doesn't vary by lane. */
+static Ex axis_value(Low *lw, const AxisIx *a, int lanes) {
+  if (!axis_varies(lw, a)) lanes = 1;
+  if (a->dyn && a->lane == 0 && a->ix.n == 0 && a->ix.off == 0) return a->dyn;
+  Ex e = ex_index(&lw->m, T_I32, lanes, a->ix, a->lane);
+  if (a->dyn) e = map2(lw, OP_add, T_I32, e, ex_splat(&lw->m, a->dyn, lanes));
+  return e;
+}
+
+static void mask_point(Low *lw, Point *pt, Ex cond) {
+  cond = ex_let(lw, cond, NULL);
+  if (ex_lanes(lw, cond) > 1) pt->vmask = mask_and(lw, pt->vmask, cond);
+  else pt->smask = mask_and(lw, pt->smask, cond);
+}
+
+/* ---- loads ----------------------------------------------------------------------------------------------- */
+Ix low_linear(Low *lw, const Shape *s, int skip, const AxisIx *at, int64_t *lane, Ex *dyn) {
+  AxisIx sum = {{0}, 0, 0};
+  int64_t stride = 1;
+  for (int d = s->rank - 1; d >= skip; d--) {
+    sum = axis_add(lw, sum, &at[d], stride);
+    stride *= s->dim[d];
+  }
+  *lane = sum.lane;
+  *dyn = sum.dyn;
+  return sum.ix;
+}
+
+static Ex full_mask(Low *lw, Point pt) {
+  if (pt.lanes == 1) return pt.smask;
+  Ex s = pt.smask ? ex_splat(&lw->m, pt.smask, pt.lanes) : 0;
+  if (s && pt.vmask) return map2(lw, OP_and, T_BOOL, s, pt.vmask);
+  return s ? s : pt.vmask;
+}
+
+static Ex load(Low *lw, Val v, const Shape *s, const AxisIx *at, Point pt) {
+  const Place *p = &lw->place[v];
+  if (p->reg >= 0) return ex_reg(&lw->m, p->reg);
+  if (p->buf < 0) return 0;
+  int64_t lane;
+  Ex dyn;
+  Ix ix = low_linear(lw, s, p->skip, at, &lane, &dyn);
+  bool varies = lane != 0 || (dyn && ex_lanes(lw, dyn) > 1);
+  if (pt.lanes > 1 && !varies) { /* the steps of the lane along several axes cancel */
+    if (pt.vmask) dyn = ex_splat(&lw->m, dyn ? dyn : ex_imm_i(&lw->m, T_I32, 1, 0), pt.lanes);
+    else pt = (Point){.lanes = 1, .active = 1, .smask = pt.smask};
+  }
+  return ex_load(&lw->m, p->buf, ix, pt.lanes, lane, dyn, full_mask(lw, pt));
+}
+
+/* ---- the kinds --------------------------------------------------------------------------------------------- */
+static bool pure_read(Low *lw, Val v) {
+  for (;;) {
+    if (low_stored(lw, v)) return true;
+    Op op = low_ins(lw, v)->op;
+    if (op != OP_view && op != OP_reshape) return false;
+    v = low_ins(lw, v)->arg[0];
+  }
+}
+
+static Ex zero_unless(Low *lw, Ex cond, Ex value) {
+  DType t = ex_type(lw, value);
+  int lanes = MAX(ex_lanes(lw, value), ex_lanes(lw, cond));
+  return map3(lw, OP_select, t, ex_splat(&lw->m, cond, lanes), ex_splat(&lw->m, value, lanes),
+              literal(lw, t, lanes, 0));
+}
+
+/* Index of one operand dimension of a view; adds to cond what must hold for it to be inside. */
+static AxisIx view_axis(Low *lw, const View *view, int d, int64_t extent, const AxisIx *at, Point pt,
+                        Ex *cond) {
+  const ViewDim *vd = &view->dim[d];
+  AxisIx a = {.ix = ix_number(vd->off)};
+  for (int k = 0; k < vd->n; k++) a = axis_add(lw, a, &at[vd->term[k].label], vd->term[k].coef);
+  if (vd->den != 1) {
+    bool even = !a.dyn && a.ix.off % vd->den == 0 && a.lane % vd->den == 0;
+    for (int i = 0; i < a.ix.n; i++) even &= a.ix.term[i].coef % vd->den == 0;
+    if (even) {
+      IxTerm *t = NEWS(lw->cx->arena, IxTerm, MAX(1, a.ix.n));
+      for (int i = 0; i < a.ix.n; i++) t[i] = (IxTerm){a.ix.term[i].var, a.ix.term[i].coef / vd->den};
+      a.ix = (Ix){a.ix.n, t, a.ix.off / vd->den};
+      a.lane /= vd->den;
+    } else {
+      Ex e = ex_let(lw, axis_value(lw, &a, pt.lanes), NULL);
+      int lanes = ex_lanes(lw, e);
+      Ex den = ex_imm_i(&lw->m, T_I32, lanes, vd->den);
+      if (!view->exact) {
+        Ex rest = map2(lw, OP_mod, T_I32, e, den);
+        *cond = mask_and(lw, *cond,
+                         map2(lw, OP_eq, T_BOOL, rest, ex_imm_i(&lw->m, T_I32, lanes, 0)));
+      }
+      a = (AxisIx){.dyn = ex_let(lw, map2(lw, OP_idiv, T_I32, e, den), NULL)};
+    }
+  }
+  if (view->exact) return a;
+  int64_t lo = INT32_MIN, hi = INT32_MAX;
+  if (!a.dyn) axis_range(lw, &a, pt, &lo, &hi);
+  if (lo >= 0 && hi < extent) return a;
+  Ex e = ex_let(lw, axis_value(lw, &a, pt.lanes), NULL);
+  int lanes = ex_lanes(lw, e);
+  if (lo < 0)
+    *cond = mask_and(lw, *cond, map2(lw, OP_ge, T_BOOL, e, ex_imm_i(&lw->m, T_I32, lanes, 0)));
+  if (hi >= extent)
+    *cond = mask_and(lw, *cond, map2(lw, OP_lt, T_BOOL, e, ex_imm_i(&lw->m, T_I32, lanes, extent)));
+  return a;
+}
+
+static Ex compute_view(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
+  const View *view = in->u.view;
+  const Shape *s = &low_ins(lw, in->arg[0])->shape;
+  AxisIx to[IR_MAX_RANK];
+  Ex cond = 0;
+  for (int d = 0; d < view->rank; d++) {
+    Ex one = 0;
+    to[d] = view_axis(lw, view, d, s->dim[d], at, pt, &one);
+    if (one) {
+      cond = mask_and(lw, cond, one);
+      mask_point(lw, &pt, one);
+    }
+  }
+  Ex value = value_at(lw, in->arg[0], to, pt);
+  return cond && !pure_read(lw, in->arg[0]) ? zero_unless(lw, cond, value) : value;
+}
+
+static Ex compute_reshape(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
+  const Shape *from = &low_ins(lw, in->arg[0])->shape, *to = &in->shape;
+  int8_t first[IR_MAX_RANK], count[IR_MAX_RANK];
+  AxisIx idx[IR_MAX_RANK];
+  memset(idx, 0, sizeof idx);
+  if (reshape_split(from, to, first, count)) {
+    for (int d = 0; d < from->rank; d++) {
+      int64_t stride = 1;
+      for (int k = first[d] + count[d] - 1; k >= first[d]; k--) {
+        idx[d] = axis_add(lw, idx[d], &at[k], stride);
+        stride *= to->dim[k];
+      }
+    }
+    return value_at(lw, in->arg[0], idx, pt);
+  }
+  Val base = low_base(lw, in->arg[0]);
+  if (low_stored(lw, base)) {
+    Ex e = load(lw, base, to, at, pt);
+    if (e) return e;
+  }
+  /* the index of each axis by division */
+  AxisIx sum = {{0}, 0, 0};
+  int64_t stride = 1;
+  for (int k = to->rank - 1; k >= 0; k--) {
+    sum = axis_add(lw, sum, &at[k], stride);
+    stride *= to->dim[k];
+  }
+  Ex e = ex_let(lw, axis_value(lw, &sum, pt.lanes), NULL);
+  int lanes = ex_lanes(lw, e);
+  for (int d = from->rank - 1; d >= 0; d--) {
+    if (from->dim[d] == 1) continue;
+    Ex by = ex_imm_i(&lw->m, T_I32, lanes, from->dim[d]);
+    idx[d].dyn = ex_let(lw, map2(lw, OP_mod, T_I32, e, by), NULL);
+    e = ex_let(lw, map2(lw, OP_idiv, T_I32, e, by), NULL);
+  }
+  return value_at(lw, in->arg[0], idx, pt);
+}
+
+static Ex compute_gather(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
+  const Gather *g = in->u.gather;
+  const Shape *s = &low_ins(lw, in->arg[0])->shape;
+  int nidx = low_ins(lw, in->arg[1])->shape.rank, rest = nidx;
+  AxisIx to[IR_MAX_RANK];
+  Ex cond = 0;
+  bool varies = false;
+  for (int i = 0; i < nidx; i++) varies |= axis_varies(lw, &at[i]);
+  Point pi = varies ? pt : (Point){.lanes = 1, .active = 1, .smask = pt.smask};
+  for (int d = 0, k = 0; d < s->rank; d++) {
+    if (k == g->naxes || g->axis[k] != d) {
+      to[d] = at[rest++];
+      continue;
+    }
+    Ex i = value_reg(lw, in->arg[++k], at, pi);
+    DType t = ex_type(lw, i);
+    int lanes = ex_lanes(lw, i);
+    Ex in1 = map2(lw, OP_ge, T_BOOL, i, ex_imm_i(&lw->m, t, lanes, 0));
+    Ex in2 = map2(lw, OP_lt, T_BOOL, i, ex_imm_i(&lw->m, t, lanes, s->dim[d]));
+    cond = mask_and(lw, cond, ex_let(lw, map2(lw, OP_and, T_BOOL, in1, in2), NULL));
+    to[d] = (AxisIx){.dyn = ex_let(lw, map_cast(lw, T_I32, i), NULL)};
+  }
+  Point pv = pt;
+  mask_point(lw, &pv, cond);
+  Ex value = value_at(lw, in->arg[0], to, pv);
+  if (!type_is_float((DType)in->type)) return value;
+  DType t = (DType)in->type;
+  int lanes = MAX(ex_lanes(lw, value), ex_lanes(lw, cond));
+  return map3(lw, OP_select, t, ex_splat(&lw->m, cond, lanes), ex_splat(&lw->m, value, lanes),
+              ex_imm_f(&lw->m, t, lanes, NAN));
+}
+
+static Ex compute_leaf(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
+  DType t = (DType)in->type;
+  switch (in->op) {
+  case OP_const:
+    return type_is_float(t) ? ex_imm_f(&lw->m, t, pt.lanes, in->u.f)
+                            : ex_imm_i(&lw->m, t, pt.lanes, in->u.i);
+  case OP_size:
+    if (!dim_is_number(in->u.size)) cx_bug(lw->cx, "lowering needs a number for every size");
+    return literal(lw, t, pt.lanes, (double)in->u.size);
+  case OP_iota: {
+    Ex e = axis_value(lw, &at[0], pt.lanes);
+    return ex_splat(&lw->m, map_cast(lw, t, e), pt.lanes);
+  }
+  default: cx_bug(lw->cx, "lowering meets %s", op_info[in->op].name);
+  }
+}
+
+static Ex compute(Low *lw, Val v, const AxisIx *at, Point pt) {
+  const Ins *in = low_ins(lw, v);
+  switch (op_kind(in->op)) {
+  case KIND_MAP: {
+    Ex arg[3];
+    for (int i = 0; i < in->nargs; i++) arg[i] = value_at(lw, in->arg[i], at, pt);
+    return low_map(lw, in->op, (DType)in->type, arg, in->nargs);
+  }
+  case KIND_LEAF: return compute_leaf(lw, in, at, pt);
+  default: break;
+  }
+  switch (in->op) {
+  case OP_view: return compute_view(lw, in, at, pt);
+  case OP_reshape: return compute_reshape(lw, in, at, pt);
+  case OP_gather: return compute_gather(lw, in, at, pt);
+  default: cx_bug(lw->cx, "%s %%%d is wanted where it isn't stored", op_info[in->op].name, v);
+  }
+}
+
+/* own: v itself is being made here, so it isn't read from its place. */
+static Ex value_of(Low *lw, Val v, const AxisIx *at, Point pt, bool own, bool let) {
+  const Ins *in = low_ins(lw, v);
+  if (pt.lanes > 1) {
+    bool varies = false;
+    for (int d = 0; d < in->shape.rank; d++) varies |= axis_varies(lw, &at[d]);
+    if (!varies) {
+      Point one = {.lanes = 1, .active = 1, .smask = pt.smask};
+      return ex_splat(&lw->m, value_of(lw, v, at, one, own, let), pt.lanes);
+    }
+  }
+  Ex e = memo_find(lw, v, at, pt);
+  if (e) return ex_splat(&lw->m, e, pt.lanes);
+  if (!own && low_stored(lw, v)) e = load(lw, v, &in->shape, at, pt);
+  if (!e) e = compute(lw, v, at, pt);
+  if ((let || lw->place[v].uses > 1) && in->op != OP_const) {
+    e = ex_let(lw, e, in->hint);
+    value_bind(lw, v, at, pt, e);
+  }
+  return ex_splat(&lw->m, e, pt.lanes);
+}
+
+Ex value_at(Low *lw, Val v, const AxisIx *at, Point pt) {
+  return value_of(lw, v, at, pt, false, false);
+}
+Ex value_reg(Low *lw, Val v, const AxisIx *at, Point pt) {
+  return ex_let(lw, value_of(lw, v, at, pt, false, true), NULL);
+}
+Ex value_own(Low *lw, Val v, const AxisIx *at, Point pt) {
+  return ex_let(lw, value_of(lw, v, at, pt, true, true), NULL);
+}
