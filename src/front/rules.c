@@ -14,13 +14,16 @@ typedef struct Rule {
 typedef struct Pattern {
   const char *text;
   DType type;
+  int32_t next; /* in its bucket: number + 1 */
   const Fn *fn;
 } Pattern;
+enum { PATTERN_BUCKETS = 256 };
 typedef struct RuleState {
   RuleBook book; /* first: what the context points to */
   Program *partials, *expansions;
   Vec(Rule) known;
-  Vec(Pattern) patterns;
+  Vec(Pattern) patterns; /* asked for at every instruction: hashed by the text's address */
+  int32_t bucket[PATTERN_BUCKETS];
 } RuleState;
 
 static bool find_rule(RuleState *s, Op op, int operand, DType t, const Fn **out) {
@@ -122,9 +125,11 @@ static const Fn *expansion(Cx *cx, Op op, DType t) {
  * diagnostic either. */
 static const Fn *pattern(Cx *cx, const char *text, DType t) {
   RuleState *s = (RuleState *)cx->rules;
-  for (int i = 0; i < s->patterns.n; i++)
-    if (s->patterns.at[i].type == t && !strcmp(s->patterns.at[i].text, text))
-      return s->patterns.at[i].fn;
+  uint64_t hash = (uint64_t)(uintptr_t)text * 0x9E3779B97F4A7C15u + (uint64_t)t * 0x632BE59BD9B4E019u;
+  int32_t *head = &s->bucket[hash >> 56];
+  for (int32_t i = *head; i; i = s->patterns.at[i - 1].next)
+    if (s->patterns.at[i - 1].type == t && s->patterns.at[i - 1].text == text)
+      return s->patterns.at[i - 1].fn;
   Name name = name_fmt(cx, "<pattern %s>", text);
   Unit unit = {0};
   Builder b = ir_begin(cx, name);
@@ -135,7 +140,8 @@ static const Fn *pattern(Cx *cx, const char *text, DType t) {
   const Fn *fn = finish_rule(&c, name, text, t, &scalar);
   cx->diags->list.n = recorded;
   cx->diags->errors = errors;
-  vec_push(cx->arena, &s->patterns, ((Pattern){text, t, fn}));
+  vec_push(cx->arena, &s->patterns, ((Pattern){text, t, *head, fn}));
+  *head = s->patterns.n;
   return fn;
 }
 
