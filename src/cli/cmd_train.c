@@ -2,6 +2,7 @@
  * stdout: one line written over and over on a terminal, a plain line per epoch elsewhere. */
 #include "cli/cli.h"
 #include "driver/trainer.h"
+#include "gradc_rt.h"
 
 #include <signal.h>
 #include <stdlib.h>
