@@ -55,7 +55,7 @@ Status session_run(Session *s, Status (*work)(Session *s, void *arg), void *arg)
 
 /* ---- files ------------------------------------------------------------------------------------------ */
 static Status load(Session *s, void *path) {
-  int32_t source = source_read(s->cx, path);
+  int32_t source = session_read_source(s->cx, path);
   if (!source) return ST_DATA;
   forget_params(s);
   front_declare(s->program, ast_parse(s->cx, source));

@@ -222,7 +222,7 @@ Value matmul(Check *c, const Value *operand, const Span *spans, Span at) {
   }
   Shape whole;
   if (!labelled_shape(c, all, &out, at, &whole)) return value_poison();
-  Contract k = {.nlabels = id};
+  Contract k = {.nlabels = id, .nout = all->n + out.rank};
   Val x = contract_side(c, &a, all, k.a), y = contract_side(c, &b, all, k.b);
   for (int i = 0; i < all->n; i++) k.out[i] = (uint8_t)i;
   for (int i = 0; i < out.rank; i++) k.out[all->n + i] = out_id[i];

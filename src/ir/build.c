@@ -69,7 +69,7 @@ static bool attr_eq(const Ins *a, const Ins *b) {
 
 static bool ins_eq(const Ins *a, const Ins *b) {
   return a->op == b->op && a->type == b->type && a->nargs == b->nargs &&
-         !memcmp(a->arg, b->arg, a->nargs * sizeof *a->arg) && shape_eq(&a->shape, &b->shape) &&
+         (!a->nargs || !memcmp(a->arg, b->arg, a->nargs * sizeof *a->arg)) && shape_eq(&a->shape, &b->shape) &&
          attr_eq(a, b);
 }
 
