@@ -1,5 +1,5 @@
-/* test_files.c: array files: what others wrote is read, what is written is read back the same, what is
- * broken is refused with a place, and a file is never half written. */
+/* test_files.c: array files: what others wrote is read, what is written is read back the same, what
+ * is broken is refused with a place, and a file is never half written. */
 #include "array_file.h"
 
 #include <check.h>
@@ -83,7 +83,7 @@ static const Array *only(const char *path, ElemType type, int rank) {
   return set.at;
 }
 
-/* ---- .npy ---------------------------------------------------------------------------------------- */
+/* ---- .npy ------------------------------------------------------------------------------------ */
 START_TEST(numpy_wrote_it) { /* the corpus was written by NumPy 2.4 and safetensors 0.7 */
   const Array *a = only(CORPUS "fo.npy", ELEM_I64, 3); /* fortran_order of arange(24) as 2x3x4 */
   for (int i = 0; i < 24; i++) ck_assert_int_eq(((int64_t *)a->data)[i], i);
@@ -150,7 +150,7 @@ START_TEST(npy_headers) {
 }
 END_TEST
 
-/* ---- IDX ------------------------------------------------------------------------------------------- */
+/* ---- IDX ------------------------------------------------------------------------------------- */
 START_TEST(idx_files) {
   const Array *a = only(CORPUS "i.idx", ELEM_U8, 2);
   ck_assert_int_eq(a->dim[0], 2);
@@ -198,7 +198,7 @@ START_TEST(fashion_mnist) {
 }
 END_TEST
 
-/* ---- .npz -------------------------------------------------------------------------------------------- */
+/* ---- .npz ------------------------------------------------------------------------------------ */
 START_TEST(zip_archives) {
   static const char *const files[] = {CORPUS "a.npz", CORPUS "z.npz"}; /* stored, deflated */
   for (int i = 0; i < 2; i++) {
@@ -266,7 +266,7 @@ START_TEST(broken_archives) {
 }
 END_TEST
 
-/* ---- .safetensors -------------------------------------------------------------------------------------- */
+/* ---- .safetensors ---------------------------------------------------------------------------- */
 static void st(const char *json, size_t payload, const char *word) {
   char file[1024];
   size_t n = strlen(json);
@@ -285,9 +285,11 @@ START_TEST(safetensors_headers) {
   st("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 9, "need 8 bytes");
   st("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12, "gap");
   st("{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},"
-     "\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]}}", 3, "overlap");
+     "\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]}}",
+     3, "overlap");
   st("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
-     "\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, "duplicate");
+     "\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}",
+     1, "duplicate");
   st("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 8, "don't fit");
   st("{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,0]}}", 0,
      "too large");
@@ -303,10 +305,11 @@ START_TEST(safetensors_headers) {
 }
 END_TEST
 
-/* ---- CSV ----------------------------------------------------------------------------------------------- */
+/* ---- CSV ------------------------------------------------------------------------------------- */
 START_TEST(tables) {
   set.columns = true;
-  const char *t = "\xef\xbb\xbf" "x0, x1 ,\"the y\"\r\n1,2,0.5\r\n\r\n3,4,nan\r\n";
+  const char *t = "\xef\xbb\xbf"
+                  "x0, x1 ,\"the y\"\r\n1,2,0.5\r\n\r\n3,4,nan\r\n";
   ck_assert_msg(array_load_memory(t, strlen(t), "t.csv", &set, &err), "%s", err.text);
   const Array *x = array_find(&set, "x"), *y = array_find(&set, "the y");
   ck_assert(x && y && x->type == ELEM_I64 && x->rank == 2 && y->type == ELEM_F64);
@@ -328,7 +331,7 @@ START_TEST(tables) {
 }
 END_TEST
 
-/* ---- writing ---------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 /* One array of each type a format has, through the file and back. */
 static void round_trip(const char *path, bool bf16) {
   unsigned char bytes[ELEM_COUNT][64];
@@ -408,7 +411,8 @@ START_TEST(a_full_disk_leaves_the_old_file) {
   ck_assert(array_save(in_dir("x.safetensors"), &v, 1, NULL, 0, &err));
   struct rlimit limit = {100000, 100000};
   signal(SIGXFSZ, SIG_IGN);
-  ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0); /* Check runs each test in its own process */
+  ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit),
+                   0); /* Check runs each test in its own process */
   v.dim[0] = 1 << 16;
   ck_assert(!array_save(in_dir("x.safetensors"), &v, 1, NULL, 0, &err));
   ck_assert_ptr_nonnull(strstr(err.text, "can't be written"));
@@ -440,15 +444,14 @@ START_TEST(killed_while_writing) {
     waitpid(child, &status, 0);
     ck_assert(WIFSIGNALED(status));
     const Array *a = only(path, ELEM_I32, 1);
-    for (int i = 1; i < N; i++)
-      ck_assert_int_eq(((int32_t *)a->data)[i], ((int32_t *)a->data)[0]);
+    for (int i = 1; i < N; i++) ck_assert_int_eq(((int32_t *)a->data)[i], ((int32_t *)a->data)[0]);
   }
 }
 END_TEST
 
-/* ---- damage ----------------------------------------------------------------------------------------- */
-/* Every file of the corpus cut at every length, and with every byte changed: an error or arrays, and
- * with the sanitizers on no word from them. A binary file that is cut is always refused. */
+/* ---- damage ---------------------------------------------------------------------------------- */
+/* Every file of the corpus cut at every length, and with every byte changed: an error or arrays,
+ * and with the sanitizers on no word from them. A binary file that is cut is always refused. */
 START_TEST(damaged_files) {
   DIR *d = opendir(CORPUS);
   ck_assert_ptr_nonnull(d);

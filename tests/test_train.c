@@ -1,5 +1,5 @@
-/* test_train.c: data sets matched to arguments, weights, and the training loop, with a model computed
- * here by hand: linear regression with momentum, y = x @ w + b. */
+/* test_train.c: data sets matched to arguments, weights, and the training loop, with a model
+ * computed here by hand: linear regression with momentum, y = x @ w + b. */
 #include "train/convert.h"
 #include "train/train.h"
 
@@ -53,7 +53,7 @@ static void expect_none(void) {
   if (cx->diags->list.n) ck_abort_msg("%s", cx->diags->list.at[0]->text);
 }
 
-/* ---- conversions ------------------------------------------------------------------------------------- */
+/* ---- conversions ----------------------------------------------------------------------------- */
 START_TEST(conversions) {
   const uint8_t u8[3] = {0, 7, 255};
   const int64_t i64[3] = {-1, INT32_MAX, (int64_t)INT32_MAX + 1};
@@ -110,7 +110,7 @@ START_TEST(shuffling) {
 }
 END_TEST
 
-/* ---- data sets ------------------------------------------------------------------------------------------ */
+/* ---- data sets ------------------------------------------------------------------------------- */
 static void write_pair(void) { /* x: u8[3, 2, 2], label: i64[3] */
   uint8_t x[12];
   int64_t label[3] = {2, 0, 1};
@@ -226,7 +226,7 @@ START_TEST(whole_arguments_and_given_sizes) {
 }
 END_TEST
 
-/* ---- weights ---------------------------------------------------------------------------------------------- */
+/* ---- weights --------------------------------------------------------------------------------- */
 static Weight weight(const char *name, DType type, int rank, Dim a, Dim b, void *data) {
   return (Weight){.name = name_of(cx, name), .type = type, .shape = {rank, {a, b}}, .data = data};
 }
@@ -271,7 +271,7 @@ START_TEST(weights_there_and_back) {
 }
 END_TEST
 
-/* ---- the training loop --------------------------------------------------------------------------------- */
+/* ---- the training loop ----------------------------------------------------------------------- */
 enum { EXAMPLES = 103, BATCH = 10 };
 
 typedef struct Model {
@@ -285,7 +285,8 @@ typedef struct Model {
   size_t n;
 } Model;
 
-static Status model_step(void *self, void *const *in, int64_t n, double lr, int64_t t, double *loss) {
+static Status model_step(void *self, void *const *in, int64_t n, double lr, int64_t t,
+                         double *loss) {
   Model *m = self;
   const double *x = in[0], *y = in[1];
   double gw[2] = {0, 0}, gb = 0, sum = 0;
@@ -363,11 +364,22 @@ static Fixture *fixture(void) {
   Model *m = &f->model;
   m->w[0] = m->w[1] = 0.1;
   f->param[0] = weight("w", T_F64, 1, 2, 0, m->w), f->param[1] = weight("b", T_F64, 0, 0, 0, &m->b);
-  f->state[0] = weight("m/w", T_F64, 1, 2, 0, m->mw), f->state[1] = weight("m/b", T_F64, 0, 0, 0, &m->mb);
-  f->job = (TrainJob){.cx = cx, .data = regression_data(), .param = f->param, .nparams = 2,
-                      .state = f->state, .nstate = 2, .metric = metrics, .nmetrics = 2,
+  f->state[0] = weight("m/w", T_F64, 1, 2, 0, m->mw),
+  f->state[1] = weight("m/b", T_F64, 0, 0, 0, &m->mb);
+  f->job = (TrainJob){.cx = cx,
+                      .data = regression_data(),
+                      .param = f->param,
+                      .nparams = 2,
+                      .state = f->state,
+                      .nstate = 2,
+                      .metric = metrics,
+                      .nmetrics = 2,
                       .stepper = {m, model_step, model_evaluate, model_explain}};
-  f->opt = (TrainOptions){.epochs = 12, .batch = BATCH, .lr = 0.1, .seed = 5, .stop = &m->stop,
+  f->opt = (TrainOptions){.epochs = 12,
+                          .batch = BATCH,
+                          .lr = 0.1,
+                          .seed = 5,
+                          .stop = &m->stop,
                           .out = {.write = model_write, .arg = m}};
   return f;
 }
@@ -409,7 +421,8 @@ START_TEST(plain_lines_without_a_terminal) {
   }
   ck_assert_int_eq(lines, 2);
   ck_assert_ptr_nonnull(strstr(f->model.screen, "epoch 2/2  loss "));
-  ck_assert_ptr_nonnull(strstr(f->model.screen, "train close ")); /* no validation data: at the end */
+  ck_assert_ptr_nonnull(
+      strstr(f->model.screen, "train close ")); /* no validation data: at the end */
 }
 END_TEST
 
@@ -497,8 +510,8 @@ START_TEST(resuming_is_exact) {
 }
 END_TEST
 
-/* A step makes a parameter NaN; the loss shows it one step later; the culprit is the first step, the
- * weights kept are those before it, whatever the distance to the last snapshot. */
+/* A step makes a parameter NaN; the loss shows it one step later; the culprit is the first step,
+ * the weights kept are those before it, whatever the distance to the last snapshot. */
 START_TEST(nan_is_traced_to_its_step) {
   for (int64_t every = 1; every < 30; every += 7)
     for (int64_t bad = 1; bad < 25; bad += 3) {
@@ -555,7 +568,7 @@ START_TEST(options_out_of_range) {
 }
 END_TEST
 
-/* ---- inspect -------------------------------------------------------------------------------------------- */
+/* ---- inspect --------------------------------------------------------------------------------- */
 START_TEST(inspecting) {
   Text t = text_new(cx->arena);
   float x[4] = {1, NAN, -3, INFINITY};
@@ -568,7 +581,8 @@ START_TEST(inspecting) {
   char row[6][20];
   const char *line = strchr(s, '\n') + 1;
   ck_assert_int_eq(sscanf(line, "W?[2J f32[2, 2] %19s %19s %19s %19s %19s", row[0], row[1], row[2],
-                          row[3], row[4]), 5);
+                          row[3], row[4]),
+                   5);
   ck_assert_str_eq(row[0], "-3");
   ck_assert_str_eq(row[1], "1");
   ck_assert_str_eq(row[2], "-1");

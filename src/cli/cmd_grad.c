@@ -1,6 +1,5 @@
 /* cmd_grad.c: gradc grad FILE.nn FUNCTION: the derivative as source. */
 #include "cli/cli.h"
-#include "ir/build.h"
 
 typedef struct Grad {
   const Cli *cli;
@@ -44,7 +43,7 @@ static Status differentiate(Session *s, void *arg) {
   Fn *d = derive(f, &o);
   if (!d) return ST_SOURCE;
   g->out = text_new(s->cx->arena);
-  ir_print_nn(d, &g->out);
+  print_program(s, d, &g->out);
   return ST_OK;
 }
 

@@ -63,4 +63,8 @@ typedef struct DeriveOptions {
 } DeriveOptions;
 Fn *derive(const Fn *f, const DeriveOptions *o); /* NULL after a diagnostic */
 
+/* print_program.c: f as a program of its own: the parameters of the session's program with their
+ * initial values, in their order, so that these are drawn the same; then f as source. */
+void print_program(Session *s, const Fn *f, Text *out);
+
 #endif

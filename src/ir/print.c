@@ -77,7 +77,7 @@ static void name_parts(Printer *p, Val bundle, int from, int n, Text *out) {
     for (Val v = bundle + 1; v < p->f->ins.n; v++) {
       const Ins *part = ins_of(p, v);
       if (part->op != OP_part || part->arg[0] != bundle || part->u.i != k) continue;
-      name = fresh_name(p, part->hint);
+      name = fresh_name(p, wish_for(p, v));
       p->node[v].let = true;
       p->node[v].name = name;
     }

@@ -80,6 +80,9 @@ static inline bool is_named(const Printer *p, Val v) { return p->node[v].let; }
 void plan_uses(Printer *p);
 /* Settles how v is written, giving operands a `let` where that is needed. */
 void plan_value(Printer *p, Val v);
+/* What v would like to be called: as the output that it is, where there are several, else as the
+ * source called it; NULL for neither. */
+Name wish_for(const Printer *p, Val v);
 /* Gives v a name and writes its `let` unless it has one. */
 void print_let(Printer *p, Val v);
 /* Always written anew where it is used: constants, sizes, counters and broadcasts. */

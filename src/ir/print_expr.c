@@ -197,6 +197,8 @@ static Prec print_reshape(Printer *p, const Ins *in, Text *out) {
   return PREC_POSTFIX;
 }
 
+static Prec print_unnamed(Printer *p, Val v, Label *const *labels, Text *out);
+
 /* A broadcast of something that isn't named: the same elements under fewer labels. */
 static Prec print_view(Printer *p, Val v, Label *const *labels, Text *out) {
   const Ins *in = ins_of(p, v);
@@ -205,8 +207,7 @@ static Prec print_view(Printer *p, Val v, Label *const *labels, Text *out) {
   if (is_named(p, x)) return print_view_element(p, v, labels, out);
   Label *of[IR_MAX_RANK];
   for (int d = 0; d < in->u.view->rank; d++) of[d] = labels[in->u.view->dim[d].term[0].label];
-  print_value(p, x, of, PREC_POSTFIX, out);
-  return PREC_POSTFIX;
+  return print_unnamed(p, x, of, out);
 }
 
 static Prec print_unnamed(Printer *p, Val v, Label *const *labels, Text *out) {

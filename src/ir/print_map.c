@@ -51,7 +51,7 @@ Prec print_number(Printer *p, Val v, bool bare, Text *out) {
   if (in->op == OP_size)
     dim_print(p->cx, in->u.size, &digits);
   else if (type_is_float(t))
-    float_text(t, in->u.f, bare, &digits);
+    float_text(t, in->u.f, bare || !alone, &digits);
   else if (t == T_BOOL)
     text_add(&digits, in->u.i ? "true" : "false");
   else

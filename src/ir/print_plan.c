@@ -250,16 +250,17 @@ void plan_value(Printer *p, Val v) {
     make_writable(p, v);
   }
   if (is_free(p, v)) return;
-  bool sole_output = p->f->out.n == 1 && p->f->out.at[0].val == v;
-  if (n->uses > 1 || (in->hint && !sole_output) || n->width > INLINE_WIDTH + 16 * sole_output)
-    print_let(p, v);
+  bool output = false;
+  for (int i = 0; i < p->f->out.n; i++) output |= p->f->out.at[i].val == v;
+  bool sole_output = output && p->f->out.n == 1;
+  bool wants_name = n->uses > 1 || (!sole_output && (output || in->hint));
+  if (wants_name || n->width > INLINE_WIDTH + 16 * sole_output) print_let(p, v);
 }
 
 /* ---- let
  * ----------------------------------------------------------------------------------------------------
  */
-/* The name of the output that v is, where there are several; else the source's. */
-static Name wish_for(const Printer *p, Val v) {
+Name wish_for(const Printer *p, Val v) {
   const Fn *f = p->f;
   for (int i = 0; i < f->out.n && f->out.n > 1; i++)
     if (f->out.at[i].val == v && f->out.at[i].name) return f->out.at[i].name;
