@@ -181,6 +181,23 @@ static Value fault_matmul(Check *c, const Value *v, const Span *spans, Span at, 
   return value_poison();
 }
 
+/* Contractions are for floats; integers are multiplied over all labels and summed. `out` of k are its
+ * labels in ascending order without the summed one. */
+static Val integer_contract(Check *c, Val x, Val y, const Contract *k, int summed) {
+  const Shape *s[2] = {ir_shape(c->b, x), ir_shape(c->b, y)};
+  const uint8_t *ids[2] = {k->a, k->b};
+  Shape all = {.rank = k->nlabels};
+  int32_t at[2][IR_MAX_RANK];
+  for (int side = 0; side < 2; side++)
+    for (int i = 0; i < s[side]->rank; i++) {
+      at[side][i] = ids[side][i];
+      all.dim[ids[side][i]] = s[side]->dim[i];
+    }
+  x = ir_spread(c->b, x, &all, at[0]);
+  y = ir_spread(c->b, y, &all, at[1]);
+  return ir_fold(c->b, OP_sum, ir_map2(c->b, OP_mul, x, y), 1u << summed);
+}
+
 Value matmul(Check *c, const Value *operand, const Span *spans, Span at) {
   Value v[2] = {operand[0], operand[1]};
   if (!unify_types(c, v, spans, 2, "@", at)) return value_poison();
@@ -213,6 +230,7 @@ Value matmul(Check *c, const Value *operand, const Span *spans, Span at) {
     out_id[out.rank] = (uint8_t)id++;
     out.dim[out.rank++] = a.s.dim[ra - 2];
   }
+  int summed = id;
   keep(&a, ra - 1, id);
   keep(&b, kb, id++);
   if (rb >= 2) {
@@ -226,6 +244,10 @@ Value matmul(Check *c, const Value *operand, const Span *spans, Span at) {
   Val x = contract_side(c, &a, all, k.a), y = contract_side(c, &b, all, k.b);
   for (int i = 0; i < all->n; i++) k.out[i] = (uint8_t)i;
   for (int i = 0; i < out.rank; i++) k.out[all->n + i] = out_id[i];
+  if (!type_is_float(ir_type(c->b, x))) {
+    if (!labelled_shape(c, all, &(Shape){.rank = id - all->n}, at, &whole)) return value_poison();
+    return value_tensor(integer_contract(c, x, y, &k, summed), all);
+  }
   return value_tensor(ir_contract(c->b, x, y, &k), all);
 }
 

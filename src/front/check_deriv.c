@@ -364,7 +364,8 @@ static bool extra_operand(Check *c, Deriv *d, const Arg *a, DType t, const Shape
   Value v = to_type(c, a->value, t, a->span);
   if (v.kind == V_POISON) return false;
   Shape s = tensor_shape(c->b, &v);
-  bool fits = value_is_untyped(&a->value) ? broadcast_dims(&s, &want, &got) : shape_eq(&s, &want);
+  bool fits = shape_eq(&s, &want) || (value_is_untyped(&a->value) &&
+                                      broadcast_dims(&s, &want, &got) && shape_eq(&got, &want));
   if (!fits) {
     Diag *e = fault(c, E0407, a->span, "this %s is %s, and belongs to %s", what,
                     value_text(c->cx, c->b, &v), type_text(c->cx, t, &want));

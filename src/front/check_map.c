@@ -125,6 +125,7 @@ Value cast_value(Check *c, Value v, DType t, Span at) {
                 ((v.kind == V_FLOAT || (v.kind == V_WEAK && t != T_BOOL && !v.is_float)) &&
                  type_is_float(t)) ||
                 (v.kind == V_WEAK && v.is_float && type_is_float(t)) ||
+                (v.kind == V_WEAK && !v.is_float && t == T_I64) ||
                 (v.kind == V_AFFINE && type_is_int(t));
   if (direct) return to_type(c, v, t, at);
   Value x = to_tensor(c, v, at);
