@@ -337,7 +337,7 @@ static AxisIx view_axis(Low *lw, const View *view, int d, int64_t extent, const 
 static Ex compute_view(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
   const View *view = in->u.view;
   const Shape *s = &low_ins(lw, in->arg[0])->shape;
-  AxisIx to[IR_MAX_RANK];
+  AxisIx to[IR_MAX_RANK] = {0};
   Ex cond = 0;
   for (int d = 0; d < view->rank; d++) {
     Ex one = 0;
