@@ -239,7 +239,6 @@ Value matmul(Check *c, const Value *operand, const Span *spans, Span at) {
     out_id[out.rank] = (uint8_t)id++;
     out.dim[out.rank++] = a.s.dim[ra - 2];
   }
-  int summed = id;
   keep(&a, ra - 1, id);
   keep(&b, kb, id++);
   if (rb >= 2) {
