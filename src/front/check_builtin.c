@@ -56,7 +56,8 @@ int builtin_params(Check *c, const Builtin *b, Name *names, bool *optional) {
   for (const char *p = b->params; *p;) {
     size_t len = strcspn(p, " ");
     optional[n] = p[len - 1] == '?';
-    names[n++] = name_of_n(c->cx, p, len - optional[n]);
+    names[n] = name_of_n(c->cx, p, len - optional[n]);
+    n++;
     p += len;
     p += *p == ' ';
   }

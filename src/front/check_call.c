@@ -101,7 +101,7 @@ static bool bind_arguments(Check *c, const FnValue *f, const Call *call, const i
 
 static Value call_decl(Check *c, const FnValue *f, const Call *call) {
   int n = MIN(f->node->nkids - 2, MAX_ARGS), slot[MAX_ARGS];
-  Name names[MAX_ARGS];
+  Name names[MAX_ARGS] = {0};
   for (int i = 0; i < n; i++) names[i] = f->node->kid[2 + i]->name;
   if (!bind_slots(c, f->name, names, n, call, slot)) return value_poison();
   for (int i = 0; i < n; i++)
@@ -134,7 +134,7 @@ static Value call_decl(Check *c, const FnValue *f, const Call *call) {
 /* ---- elementwise operators and casts by name ---------------------------------------------------------------- */
 static Value call_map(Check *c, const FnValue *f, const Call *call) {
   static const char *const letters[] = {"a", "b", "c"};
-  Name names[3];
+  Name names[3] = {0};
   int arity = op_info[f->op].arity, slot[3];
   Value v[3];
   Span spans[3];

@@ -1,5 +1,5 @@
-/* rules.c: the partial derivatives of ops.def and the expansions of vmath.nn as SSA functions, each
- * parsed and checked the first time it is asked for. */
+/* rules.c: the partial derivatives of ops.def, the expansions of vmath.nn and the patterns of
+ * pass/simplify.def as SSA functions, each parsed and checked the first time it is asked for. */
 #include "front/check.h"
 #include "front/rulebook.h"
 
@@ -11,19 +11,19 @@ typedef struct Rule {
   DType type;
   const Fn *fn;
 } Rule;
-enum { LETTERS = 3 };
-
 typedef struct Pattern {
   const char *text;
   DType type;
+  int32_t next; /* in its bucket: number + 1 */
   const Fn *fn;
 } Pattern;
-
+enum { PATTERN_BUCKETS = 256 };
 typedef struct RuleState {
   RuleBook book; /* first: what the context points to */
   Program *partials, *expansions;
   Vec(Rule) known;
-  Vec(Pattern) patterns;
+  Vec(Pattern) patterns; /* asked for at every instruction: hashed by the text's address */
+  int32_t bucket[PATTERN_BUCKETS];
 } RuleState;
 
 static bool find_rule(RuleState *s, Op op, int operand, DType t, const Fn **out) {
@@ -55,25 +55,39 @@ static void add_operand(Check *c, const char *name, DType t, const Shape *s) {
   c->scope = scope_add(c, c->scope, n, value_tensor(v, NULL), (Span){0});
 }
 
+static const char *const letters[] = {"a", "b", "c"};
+
+static Program *bare_program(Cx *cx, RuleState *s) {
+  if (!s->partials) s->partials = front_new_bare(cx, true);
+  return s->partials;
+}
+
+/* The text as a value of type t at that shape; NULL where it has none. */
+static const Fn *finish_rule(Check *c, Name name, const char *text, DType t, const Shape *shape) {
+  bool is_expr;
+  int32_t source = cx_add_source(c->cx, name, text, strlen(text), true);
+  const Node *n = ast_parse_line(c->cx, source, &is_expr);
+  c->int_type = c->float_type = t;
+  Value v = is_expr ? to_type(c, eval_expr(c, n), t, n->span) : value_poison();
+  if (v.kind == V_POISON) return NULL;
+  ir_output(c->b, NULL, align(c, &v, &no_labels, shape));
+  return ir_finish(c->b);
+}
+
 static const Fn *build_partial(Cx *cx, RuleState *s, Op op, int i, DType t) {
-  static const char *const letters[] = {"a", "b", "c"};
-  const char *text = op_info[op].partial[i];
   Name name = name_fmt(cx, "<rule %s/%s>", op_info[op].name, letters[i]);
-  bool is_expr, fold = op_kind(op) == KIND_FOLD;
-  const Node *n = ast_parse_line(cx, cx_add_source(cx, name, text, strlen(text), true), &is_expr);
+  bool fold = op_kind(op) == KIND_FOLD;
   Unit unit = {0};
   Builder b = ir_begin(cx, name);
-  Check c = check_begin(s->partials, &unit, &b);
-  c.int_type = c.float_type = t;
+  Check c = check_begin(bare_program(cx, s), &unit, &b);
   Shape scalar = {0}, line = {.rank = 1, .dim = {dim_named(cx, name_of(cx, "K"))}};
   const Shape *shape = fold ? &line : &scalar;
   for (int k = 0; k < (fold ? 1 : op_info[op].arity); k++)
     add_operand(&c, letters[k], operand_type(op, k, t), shape);
   add_operand(&c, "y", result_type(op, t), &scalar);
-  Value v = is_expr ? to_type(&c, eval_expr(&c, n), t, n->span) : value_poison();
-  if (v.kind == V_POISON) cx_bug(cx, "the partial %s of the op table is wrong: %s", name, text);
-  ir_output(&b, NULL, align(&c, &v, &no_labels, shape));
-  return ir_finish(&b);
+  const Fn *fn = finish_rule(&c, name, op_info[op].partial[i], t, shape);
+  if (!fn) cx_bug(cx, "the partial %s of the op table is wrong", name);
+  return fn;
 }
 
 static const Fn *partial(Cx *cx, Op op, int i, DType t) {
@@ -82,7 +96,6 @@ static const Fn *partial(Cx *cx, Op op, int i, DType t) {
   const char *text = op_info[op].partial[i];
   if (!text || !strcmp(text, LINEAR_CAST)) return NULL;
   if (find_rule(s, op, i, t, &fn)) return fn;
-  if (!s->partials) s->partials = front_new_bare(cx, true);
   fn = build_partial(cx, s, op, i, t);
   vec_push(cx->arena, &s->known, ((Rule){op, i, t, fn}));
   return fn;
@@ -107,31 +120,28 @@ static const Fn *expansion(Cx *cx, Op op, DType t) {
   return fn;
 }
 
-/* ---- patterns of the simplifier ------------------------------------------------------------------------------- */
-static const Fn *build_pattern(Cx *cx, RuleState *s, const char *text, DType t) {
-  static const char *const letters[LETTERS] = {"a", "b", "c"};
-  bool is_expr;
-  Shape scalar = {0};
-  Name name = name_of(cx, "<simplify>");
-  const Node *n = ast_parse_line(cx, cx_add_source(cx, name, text, strlen(text), true), &is_expr);
-  Unit unit = {0};
-  Builder b = ir_begin(cx, name);
-  Check c = check_begin(s->partials, &unit, &b);
-  c.int_type = c.float_type = t;
-  for (int k = 0; k < LETTERS; k++) add_operand(&c, letters[k], t, &scalar);
-  Value v = is_expr ? to_type(&c, eval_expr(&c, n), t, n->span) : value_poison();
-  if (v.kind == V_POISON) cx_bug(cx, "a rule of the simplifier is wrong: %s", text);
-  ir_output(&b, NULL, align(&c, &v, &no_labels, &scalar));
-  return ir_finish(&b);
-}
-
+/* ---- patterns ------------------------------------------------------------------------------------------------- */
+/* A pattern may have no meaning for a type (a quotient of integers): then there is none, and no
+ * diagnostic either. */
 static const Fn *pattern(Cx *cx, const char *text, DType t) {
   RuleState *s = (RuleState *)cx->rules;
-  for (int i = 0; i < s->patterns.n; i++) /* the texts are literals of one table: one place each */
-    if (s->patterns.at[i].text == text && s->patterns.at[i].type == t) return s->patterns.at[i].fn;
-  if (!s->partials) s->partials = front_new_bare(cx, true);
-  const Fn *fn = build_pattern(cx, s, text, t);
-  vec_push(cx->arena, &s->patterns, ((Pattern){text, t, fn}));
+  uint64_t hash = (uint64_t)(uintptr_t)text * 0x9E3779B97F4A7C15u + (uint64_t)t * 0x632BE59BD9B4E019u;
+  int32_t *head = &s->bucket[hash >> 56];
+  for (int32_t i = *head; i; i = s->patterns.at[i - 1].next)
+    if (s->patterns.at[i - 1].type == t && s->patterns.at[i - 1].text == text)
+      return s->patterns.at[i - 1].fn;
+  Name name = name_fmt(cx, "<pattern %s>", text);
+  Unit unit = {0};
+  Builder b = ir_begin(cx, name);
+  Check c = check_begin(bare_program(cx, s), &unit, &b);
+  Shape scalar = {0};
+  int recorded = cx->diags->list.n, errors = cx->diags->errors;
+  for (int k = 0; k < 3; k++) add_operand(&c, letters[k], t, &scalar);
+  const Fn *fn = finish_rule(&c, name, text, t, &scalar);
+  cx->diags->list.n = recorded;
+  cx->diags->errors = errors;
+  vec_push(cx->arena, &s->patterns, ((Pattern){text, t, *head, fn}));
+  *head = s->patterns.n;
   return fn;
 }
 
