@@ -22,12 +22,6 @@ static bool dim_is_exact(Cx *cx, const ViewDim *d, Dim extent, const Shape *out)
          dim_le(cx, hi, dim_sub(cx, extent, 1)) == 1;
 }
 
-static bool has_no_elements(const Shape *s) {
-  for (int i = 0; i < s->rank; i++)
-    if (s->dim[i] == 0) return true;
-  return false;
-}
-
 /* Terms sorted by label, equal labels joined, labels of extent 1 and zero coefficients gone, a
  * common factor with the denominator divided out. */
 static ViewDim normal_dim(Cx *cx, const ViewDim *d, const Shape *out) {
@@ -62,7 +56,7 @@ static const View *normal_view(Builder *b, const Shape *in, const Shape *out, co
     exact = exact && inside;
   }
   View *r = NEW(cx->arena, View);
-  exact = exact || has_no_elements(out);
+  exact = exact || shape_is_empty(out);
   *r = (View){in->rank, dim, exact, v->claim && !exact};
   return r;
 }
@@ -104,6 +98,7 @@ static Val view_of_view(Builder *b, Val x, const Shape *out, const View *outer) 
 Val ir_view(Builder *b, Val x, const Shape *out, const View *given) {
   const Ins *i = ir_ins(b, x);
   if (given->rank != i->shape.rank) cx_bug(b->cx, "a view of rank %d on rank %d", given->rank, i->shape.rank);
+  if (shape_is_empty(&i->shape)) return ir_const_i(b, (DType)i->type, out, 0); /* nothing but fills */
   const View *v = normal_view(b, &i->shape, out, given);
   i = ir_ins(b, x);
   if (is_identity(&i->shape, out, v)) return x;
@@ -318,6 +313,6 @@ Val ir_scatter(Builder *b, Val upd, const Val *index, const int32_t *axis, int n
   check_indices(b, index, axis, n, full->rank);
   Shape rest = rest_of(full, axis, n), want = concat_shapes(b->cx, ir_shape(b, index[0]), &rest);
   if (!shape_eq(&want, ir_shape(b, upd))) cx_bug(b->cx, "a scatter's update has the wrong shape");
-  if (ins_is_splat(ir_ins(b, upd), 0)) return ir_const_f(b, ir_type(b, upd), full, 0);
+  if (ins_is_splat(ir_ins(b, upd), 0) || shape_is_empty(&want)) return ir_const_f(b, ir_type(b, upd), full, 0);
   return indexed(b, OP_scatter, upd, index, axis, n, full, full);
 }
