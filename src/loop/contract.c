@@ -160,7 +160,8 @@ static void finish_rolled(Low *lw, TileWork *w, Tile *t) {
   ContractPlan *p = w->p;
   DType type = (DType)p->in->type;
   int lanes = t->pt[0].lanes;
-  Buf buf = low_buffer(lw, name_of(lw->cx, "tile"), BUF_LOCAL, type, (int64_t)t->m * t->c * t->v * lanes);
+  Buf buf = low_buffer(lw, name_of(lw->cx, "tile"), BUF_LOCAL, type,
+                       (int64_t)t->m * t->c * t->v * lanes);
   for (int a = 0; a < t->m * t->c * t->v; a++)
     st_store(&lw->m, buf, ix_number((int64_t)a * lanes), 1, 0, 0, ex_reg(&lw->m, t->acc[a]), false);
   LoopMark mark;
