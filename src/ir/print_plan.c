@@ -10,17 +10,25 @@
 
 enum { WIDTH = 72, INLINE_WIDTH = 56 };
 
-bool is_free(const Printer *p, Val v) {
+/* Something is broadcast and nothing else is done. */
+static bool is_broadcast(const Printer *p, Val v) {
   const Ins *in = ins_of(p, v);
-  if (in->op == OP_const || in->op == OP_size || in->op == OP_iota) return true;
-  if (in->op != OP_view || !is_spread(in, &arg_of(p, v, 0)->shape)) return false;
-  const View *w = in->u.view; /* something is broadcast */
+  const View *w = in->u.view;
   uint32_t seen = 0;
+  if (!is_spread(in, &arg_of(p, v, 0)->shape)) return false;
   for (int d = 0; d < w->rank; d++)
     if (w->dim[d].n) seen |= 1u << w->dim[d].term[0].label;
   for (int i = 0; i < in->shape.rank; i++)
     if (!(seen >> i & 1) && in->shape.dim[i] != 1) return true;
   return false;
+}
+
+bool is_free(const Printer *p, Val v) {
+  const Ins *in = ins_of(p, v);
+  if (in->op == OP_const || in->op == OP_size || in->op == OP_iota) return true;
+  if (in->op != OP_view) return false;
+  bool read = (in->u.view->exact || in->u.view->claim) && view_form(p, v) == FORM_NONE;
+  return read || is_broadcast(p, v);
 }
 
 void plan_uses(Printer *p) {
@@ -246,10 +254,10 @@ void plan_value(Printer *p, Val v) {
     }
     make_writable(p, v);
   }
-  if (is_free(p, v)) return;
   bool output = false;
   for (int i = 0; i < p->f->out.n; i++) output |= p->f->out.at[i].val == v;
   bool sole_output = output && p->f->out.n == 1;
+  if (is_free(p, v) && (!output || sole_output || is_number(p, v))) return;
   bool wants_name = n->uses > 1 || (!sole_output && (output || in->hint));
   if (wants_name || n->width > INLINE_WIDTH + 16 * sole_output) print_let(p, v);
 }
