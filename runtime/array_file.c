@@ -26,9 +26,9 @@ static void make_printable(char *s) {
 
 bool array_fail(ArrayError *err, const char *path, int64_t offset, const char *fmt, ...) {
   va_list ap;
-  int n = offset < 0
-              ? snprintf(err->text, sizeof err->text, "%.300s: ", path)
-              : snprintf(err->text, sizeof err->text, "%.300s: byte %lld: ", path, (long long)offset);
+  int n = offset < 0 ? snprintf(err->text, sizeof err->text, "%.300s: ", path)
+                     : snprintf(err->text, sizeof err->text, "%.300s: byte %lld: ", path,
+                                (long long)offset);
   va_start(ap, fmt);
   if (n >= 0 && (size_t)n < sizeof err->text)
     vsnprintf(err->text + n, sizeof err->text - (size_t)n, fmt, ap);
@@ -44,7 +44,7 @@ bool array_no_memory(ArrayError *err, const char *path) {
   return false;
 }
 
-/* ---- sizes and names -------------------------------------------------------------------------- */
+/* ---- sizes and names ------------------------------------------------------------------------- */
 bool array_size(ElemType type, int rank, const int64_t *dim, int64_t *count, int64_t *bytes) {
   int64_t all = 1;
   bool empty = false;
@@ -53,7 +53,8 @@ bool array_size(ElemType type, int rank, const int64_t *dim, int64_t *count, int
     if (dim[i] < 0 || dim[i] > ARRAY_MAX_ELEMENTS) return false;
     if (!dim[i]) empty = true;
     /* an empty array's other extents count too: code that multiplies them must not overflow */
-    else if (__builtin_mul_overflow(all, dim[i], &all) || all > ARRAY_MAX_ELEMENTS) return false;
+    else if (__builtin_mul_overflow(all, dim[i], &all) || all > ARRAY_MAX_ELEMENTS)
+      return false;
   }
   *count = empty ? 0 : all;
   *bytes = *count * elem_info[type].bytes;
@@ -88,7 +89,7 @@ bool array_names_unique(const ArraySet *set, const char *path, ArrayError *err) 
   return ok;
 }
 
-/* ---- sets ------------------------------------------------------------------------------------- */
+/* ---- sets ------------------------------------------------------------------------------------ */
 bool array_wanted(const ArraySet *set, const char *name) {
   return !set->want || set->want(set->want_arg, name);
 }
@@ -169,7 +170,7 @@ const char *array_meta(const ArraySet *set, const char *key) {
   return NULL;
 }
 
-/* ---- payloads ---------------------------------------------------------------------------------- */
+/* ---- payloads -------------------------------------------------------------------------------- */
 Array *array_read_payload(ByteStream *in, ArraySet *set, const char *name, ElemType type, int rank,
                           const int64_t *dim, ArrayError *err) {
   int64_t count, bytes;
@@ -214,7 +215,7 @@ bool array_from_fortran(Array *a) {
   stride[0] = size;
   for (int k = 1; k < a->rank; k++) stride[k] = stride[k - 1] * a->dim[k - 1];
   for (int64_t i = 0; i < a->count; i++) {
-    memcpy(new + i * size, old + from, (size_t)size);
+    memcpy(new + i *size, old + from, (size_t)size);
     for (int k = last; k >= 0; k--) {
       from += stride[k];
       if (++at[k] < a->dim[k]) break;
@@ -233,7 +234,7 @@ void array_normalise(Array *a) {
   for (int64_t i = 0; i < a->count; i++) p[i] = p[i] != 0;
 }
 
-/* ---- formats ----------------------------------------------------------------------------------- */
+/* ---- formats --------------------------------------------------------------------------------- */
 static bool read_stream(ByteStream *in, ArraySet *set, ArrayError *err) {
   uint8_t head[STREAM_PEEK] = {0};
   int n = stream_peek(in, head, err);

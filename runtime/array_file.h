@@ -33,7 +33,7 @@ typedef enum ElemType {
 #define ELEM(name, word, ctype, bytes, npy, st, idx) ELEM_##name,
   ELEM_TABLE(ELEM)
 #undef ELEM
-  ELEM_COUNT
+      ELEM_COUNT
 } ElemType;
 
 typedef struct ElemInfo {
@@ -53,9 +53,9 @@ typedef struct Array {
   ElemType type;
   int rank;
   int64_t dim[ARRAY_MAX_RANK];
-  int64_t count;  /* product of the extents */
-  int64_t bytes;  /* count * size of an element */
-  void *data;     /* aligned to 64; owned by the set */
+  int64_t count; /* product of the extents */
+  int64_t bytes; /* count * size of an element */
+  void *data;    /* aligned to 64; owned by the set */
 } Array;
 
 typedef struct ArrayMeta { /* safetensors' __metadata__ */
@@ -83,7 +83,8 @@ typedef struct ArrayError {
  * On failure everything loaded is given back and err->text says why. */
 bool array_load(const char *path, ArraySet *set, ArrayError *err);
 /* The same from memory; path only serves the messages. */
-bool array_load_memory(const void *bytes, size_t n, const char *path, ArraySet *set, ArrayError *err);
+bool array_load_memory(const void *bytes, size_t n, const char *path, ArraySet *set,
+                       ArrayError *err);
 void array_set_free(ArraySet *set);
 Array *array_find(const ArraySet *set, const char *name);
 const char *array_meta(const ArraySet *set, const char *key); /* NULL: not there */
@@ -97,7 +98,8 @@ typedef struct ArrayView {
   int64_t dim[ARRAY_MAX_RANK];
   const void *data;
 } ArrayView;
-/* The format by the name's end: .npy (one array), .npz, .safetensors (the only one with metadata). */
+/* The format by the name's end: .npy (one array), .npz, .safetensors (the only one with metadata).
+ */
 bool array_save(const char *path, const ArrayView *at, int n, const ArrayMeta *meta, int nmeta,
                 ArrayError *err);
 /* Whether a file could be written there: opens it the same way, and leaves what is there alone. */

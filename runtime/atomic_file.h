@@ -1,8 +1,8 @@
-/* atomic_file.h: writing a file so that a reader, and a machine that loses power at any moment, sees
- * either the old file or the complete new one: a new file in the same folder, written, synced,
- * renamed over the old name, and the folder synced. A symbolic link is followed, so that the file it
- * points to is replaced and not the link; the old file's permissions are kept. What isn't a regular
- * file (a pipe, /dev/null) is written directly. */
+/* atomic_file.h: writing a file so that a reader, and a machine that loses power at any moment,
+ * sees either the old file or the complete new one: a new file in the same folder, written, synced,
+ * renamed over the old name, and the folder synced. A symbolic link is followed, so that the file
+ * it points to is replaced and not the link; the old file's permissions are kept. What isn't a
+ * regular file (a pipe, /dev/null) is written directly. */
 #ifndef GRADC_ATOMIC_FILE_H
 #define GRADC_ATOMIC_FILE_H
 
@@ -13,10 +13,10 @@
 struct ArrayError;
 
 typedef struct AtomicFile {
-  const char *path;  /* as the caller named it, for messages */
+  const char *path; /* as the caller named it, for messages */
   int fd;
-  char *target;      /* what is replaced, links resolved */
-  char *temp;        /* the new file's name until then; NULL: written directly */
+  char *target; /* what is replaced, links resolved */
+  char *temp;   /* the new file's name until then; NULL: written directly */
   int64_t written;
   size_t n;
   uint8_t *buffer;

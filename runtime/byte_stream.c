@@ -15,9 +15,12 @@ bool source_open(ByteSource *s, const char *path, ArrayError *err) {
   struct stat st;
   if (s->fd < 0) return array_fail(err, path, -1, "can't be opened: %s", strerror(errno));
   const char *why = NULL;
-  if (fstat(s->fd, &st)) why = strerror(errno);
-  else if (S_ISDIR(st.st_mode)) why = "is a folder, not a file";
-  else if (!S_ISREG(st.st_mode)) why = "is not a regular file";
+  if (fstat(s->fd, &st))
+    why = strerror(errno);
+  else if (S_ISDIR(st.st_mode))
+    why = "is a folder, not a file";
+  else if (!S_ISREG(st.st_mode))
+    why = "is not a regular file";
   if (why) {
     source_close(s);
     return array_fail(err, path, -1, "%s", why);
@@ -121,8 +124,8 @@ static int64_t inflate_some(ByteStream *s, void *to, int64_t n, ArrayError *err)
       array_fail(err, s->path, s->end, "the compressed data end early (is the file truncated?)");
       return -1;
     } else if (r != Z_OK && r != Z_BUF_ERROR) {
-      array_fail(err, s->path, s->at - (int64_t)s->z.avail_in, "the compressed data are damaged: %s",
-                 s->z.msg ? s->z.msg : "bad stream");
+      array_fail(err, s->path, s->at - (int64_t)s->z.avail_in,
+                 "the compressed data are damaged: %s", s->z.msg ? s->z.msg : "bad stream");
       return -1;
     }
   }

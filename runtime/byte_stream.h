@@ -28,16 +28,16 @@ enum { STREAM_BUFFER = 64 << 10, STREAM_PEEK = 8 };
 
 typedef struct ByteStream {
   const ByteSource *source;
-  const char *path;  /* for messages; a member of an archive is "a.npz(x.npy)" */
+  const char *path; /* for messages; a member of an archive is "a.npz(x.npy)" */
   StreamKind kind;
-  int64_t at, end;   /* the source's bytes still to be fetched */
-  int64_t given;     /* bytes delivered: the offset in messages */
+  int64_t at, end; /* the source's bytes still to be fetched */
+  int64_t given;   /* bytes delivered: the offset in messages */
   z_stream z;
   bool z_open, z_done;
-  uint8_t *buffer;   /* compressed input */
+  uint8_t *buffer; /* compressed input */
   uint8_t peeked[STREAM_PEEK];
   int npeeked;
-  bool check;        /* keep the CRC of what was delivered */
+  bool check; /* keep the CRC of what was delivered */
   uint32_t crc;
 } ByteStream;
 
@@ -49,7 +49,8 @@ void stream_close(ByteStream *s);
 int64_t stream_read(ByteStream *s, void *to, int64_t n, struct ArrayError *err);
 /* Exactly n bytes, or false with an error that says `what` is cut short. */
 bool stream_need(ByteStream *s, void *to, int64_t n, const char *what, struct ArrayError *err);
-/* The next bytes without taking them; how many there are (at most STREAM_PEEK), -1 with an error. */
+/* The next bytes without taking them; how many there are (at most STREAM_PEEK), -1 with an error.
+ */
 int stream_peek(ByteStream *s, uint8_t to[STREAM_PEEK], struct ArrayError *err);
 /* No stream can deliver more bytes than this from here on (deflate shrinks 1032 to 1 at best). */
 int64_t stream_at_most(const ByteStream *s);

@@ -1,8 +1,9 @@
-/* csv.c: tables of numbers in text. In: lines of fields between commas, semicolons or tabs (the first
- * line decides), with or without a header line; empty lines and lines that begin with # don't count.
- * Out: without a header one matrix [rows, columns]; with one, where the caller asked for columns, an
- * array [rows] per column, and for columns numbered in a row (x0 x1 x2, or pixel1 pixel2 ...) also
- * the matrix of them by their common name. Columns of whole numbers are i64, others f64. */
+/* csv.c: tables of numbers in text. In: lines of fields between commas, semicolons or tabs (the
+ * first line decides), with or without a header line; empty lines and lines that begin with # don't
+ * count. Out: without a header one matrix [rows, columns]; with one, where the caller asked for
+ * columns, an array [rows] per column, and for columns numbered in a row (x0 x1 x2, or pixel1
+ * pixel2 ...) also the matrix of them by their common name. Columns of whole numbers are i64,
+ * others f64. */
 #include "array_format.h"
 
 #include <ctype.h>
@@ -12,26 +13,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WHOLE_MAX 9007199254740992.0 /* 2^53: beyond it a double no longer has every whole number */
+#define WHOLE_MAX 9007199254740992.0 /* 2^53: beyond it a double no longer has every whole number  \
+                                      */
 
 typedef struct Table {
   const char *path;
   ArrayError *err;
-  char *text;      /* ends in a 0 byte */
+  char *text; /* ends in a 0 byte */
   int64_t length;
   char separator;
   int columns;
-  char **name;     /* NULL: no header */
-  bool *fraction;  /* per column: some value isn't a whole number */
-  double *value;   /* row by row */
-  int64_t n, cap;  /* values */
+  char **name;    /* NULL: no header */
+  bool *fraction; /* per column: some value isn't a whole number */
+  double *value;  /* row by row */
+  int64_t n, cap; /* values */
 } Table;
 
 static bool fail(Table *t, const char *at, int line, const char *what) {
   return array_fail(t->err, t->path, at - t->text, "line %d: %s", line, what);
 }
 
-/* ---- text ----------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------ */
 static bool read_all(ByteStream *in, Table *t, int64_t limit) {
   int64_t cap = 1 << 16, got;
   t->text = malloc((size_t)cap + 1);
@@ -72,8 +74,10 @@ static bool is_blank(const char *p, const char *end) {
 static char *field_end(const Table *t, char *p, char *end) {
   bool quoted = false;
   for (; p < end; p++) {
-    if (*p == '"') quoted = !quoted;
-    else if (*p == t->separator && !quoted) break;
+    if (*p == '"')
+      quoted = !quoted;
+    else if (*p == t->separator && !quoted)
+      break;
   }
   return p;
 }
@@ -103,7 +107,7 @@ static bool number(char *p, char *end, double *out) {
   return !*stop;
 }
 
-/* ---- rows ------------------------------------------------------------------------------------------ */
+/* ---- rows ------------------------------------------------------------------------------------ */
 static bool is_header(const Table *t, char *p, char *end) {
   double v;
   for (;; p++) {
@@ -184,22 +188,24 @@ static bool rows(Table *t) {
   return true;
 }
 
-/* ---- arrays ----------------------------------------------------------------------------------------- */
+/* ---- arrays ---------------------------------------------------------------------------------- */
 /* Columns from..to-1 as one array, [rows] or [rows, columns]. */
 static bool give(Table *t, ArraySet *set, const char *name, size_t len, int from, int to,
                  bool matrix) {
   int64_t dim[2] = {t->n / t->columns, to - from};
   bool whole = true;
   for (int k = from; k < to; k++) whole = whole && !t->fraction[k];
-  Array *a = array_add(set, name, len, whole ? ELEM_I64 : ELEM_F64, matrix ? 2 : 1, dim, t->path,
-                       t->err);
+  Array *a =
+      array_add(set, name, len, whole ? ELEM_I64 : ELEM_F64, matrix ? 2 : 1, dim, t->path, t->err);
   if (!a) return false;
   int64_t at = 0;
   for (int64_t r = 0; r < dim[0]; r++)
     for (int k = from; k < to; k++, at++) {
       double v = t->value[r * t->columns + k];
-      if (whole) ((int64_t *)a->data)[at] = (int64_t)v;
-      else ((double *)a->data)[at] = v;
+      if (whole)
+        ((int64_t *)a->data)[at] = (int64_t)v;
+      else
+        ((double *)a->data)[at] = v;
     }
   return true;
 }

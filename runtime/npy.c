@@ -1,6 +1,6 @@
 /* npy.c: NumPy's .npy format (NEP 1): a magic number, a version, the length of a header, the header
- * (a Python dictionary with descr, fortran_order and shape), the elements. Object arrays are pickles,
- * programs in effect, and are refused, as are strings, records and complex numbers. */
+ * (a Python dictionary with descr, fortran_order and shape), the elements. Object arrays are
+ * pickles, programs in effect, and are refused, as are strings, records and complex numbers. */
 #include "array_format.h"
 
 #include <stdio.h>
@@ -73,9 +73,12 @@ static bool integer(Parser *p, int64_t *out) {
 static bool element_type(Parser *p, const char *descr, Header *h) {
   const char *s = descr;
   bool big = NATIVE_BIG;
-  if (*s == '<') big = false, s++;
-  else if (*s == '>') big = true, s++;
-  else if (*s == '=' || *s == '|') s++;
+  if (*s == '<')
+    big = false, s++;
+  else if (*s == '>')
+    big = true, s++;
+  else if (*s == '=' || *s == '|')
+    s++;
   if (*s == 'O') return bad(p, "it holds Python objects (a pickle), which gradc never loads");
   if (*s == 'U' || *s == 'S' || *s == 'a') return bad(p, "it holds strings, not numbers");
   if (*s == 'c') return bad(p, "it holds complex numbers, which gradc has not");
@@ -86,7 +89,8 @@ static bool element_type(Parser *p, const char *descr, Header *h) {
     h->swap = elem_info[t].bytes > 1 && big != NATIVE_BIG;
     return true;
   }
-  return array_fail(p->err, p->path, p->offset, "bad .npy header: unknown element type '%s'", descr);
+  return array_fail(p->err, p->path, p->offset, "bad .npy header: unknown element type '%s'",
+                    descr);
 }
 
 static bool shape(Parser *p, Header *h) {
@@ -170,15 +174,14 @@ bool npy_read(ByteStream *in, const char *name, ArraySet *set, ArrayError *err) 
   return !h.fortran || array_from_fortran(a) || array_no_memory(err, in->path);
 }
 
-/* ---- writing ----------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 size_t npy_header(const ArrayView *a, char *out, size_t room) {
   const ElemInfo *e = &elem_info[a->type];
   if (!e->npy || room < 512) return 0;
   char order = e->bytes == 1 ? '|' : NATIVE_BIG ? '>' : '<';
   size_t n = 10;
-  n += (size_t)snprintf(out + n, room - n,
-                        "{'descr': '%c%c%d', 'fortran_order': False, 'shape': (", order, e->npy,
-                        e->bytes);
+  n += (size_t)snprintf(out + n, room - n, "{'descr': '%c%c%d', 'fortran_order': False, 'shape': (",
+                        order, e->npy, e->bytes);
   for (int i = 0; i < a->rank; i++)
     n += (size_t)snprintf(out + n, room - n, "%s%lld%s", i ? " " : "", (long long)a->dim[i],
                           a->rank == 1 || i + 1 < a->rank ? "," : "");

@@ -38,7 +38,7 @@ static bool bad(Zip *z, int64_t at, const char *what) {
   return array_fail(z->err, z->src->path, at, "bad .npz archive: %s", what);
 }
 
-/* ---- the directory ------------------------------------------------------------------------------ */
+/* ---- the directory --------------------------------------------------------------------------- */
 enum { END_SIZE = 22, END64_SIZE = 56, LOCATOR_SIZE = 20, CENTRAL_SIZE = 46, LOCAL_SIZE = 30 };
 
 /* The end record is last, but for a comment of up to 65535 bytes that says its own length. */
@@ -90,7 +90,8 @@ static bool find_directory(Zip *z, Directory *d) {
   return true;
 }
 
-/* Fields of all ones stand for values in the zip64 extra field, which holds only those, in order. */
+/* Fields of all ones stand for values in the zip64 extra field, which holds only those, in order.
+ */
 static bool zip64_extra(Zip *z, Member *m, const uint8_t *extra, int n, int64_t at) {
   int64_t *field[3] = {&m->size, &m->packed, &m->header};
   const uint8_t *p = NULL;
@@ -152,7 +153,7 @@ static bool read_directory(Zip *z, const Directory *d) {
   return ok;
 }
 
-/* ---- members -------------------------------------------------------------------------------------- */
+/* ---- members --------------------------------------------------------------------------------- */
 static bool locate(Zip *z, Member *m, int64_t limit) {
   uint8_t b[LOCAL_SIZE];
   if (m->header > limit - LOCAL_SIZE) return bad(z, m->header, "a member lies outside the file");
@@ -207,12 +208,13 @@ bool npz_read(const ByteSource *src, ArraySet *set, ArrayError *err) {
   return ok;
 }
 
-/* ---- writing --------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 static void put(uint8_t *p, uint64_t v, int n) {
   for (int i = 0; i < n; i++) p[i] = (uint8_t)(v >> 8 * i);
 }
 
-/* The fields local header and directory entry share: version 2.0, UTF-8 names, stored, 1980-01-01. */
+/* The fields local header and directory entry share: version 2.0, UTF-8 names, stored, 1980-01-01.
+ */
 static void common(uint8_t *p, const Member *m) {
   put(p, 20, 2);
   put(p + 2, 0x800, 2);
@@ -232,8 +234,8 @@ static bool write_member(AtomicFile *out, const ArrayView *a, Member *m, int64_t
   int64_t count, bytes;
   size_t n = npy_header(a, head, sizeof head);
   if (!n || !array_name_ok(a->name, strlen(a->name)))
-    return array_fail(err, out->path, -1, "the array `%s` can't be in an .npz file: its %s", a->name,
-                      n ? "name is too long" : "element type is unknown to NumPy");
+    return array_fail(err, out->path, -1, "the array `%s` can't be in an .npz file: its %s",
+                      a->name, n ? "name is too long" : "element type is unknown to NumPy");
   array_size(a->type, a->rank, a->dim, &count, &bytes);
   snprintf(m->name, sizeof m->name, "%s.npy", a->name);
   m->size = (int64_t)n + bytes;

@@ -31,7 +31,7 @@ static bool bad(Reader *r, const char *name, const char *what) {
                     what);
 }
 
-/* ---- the header ----------------------------------------------------------------------------------- */
+/* ---- the header ------------------------------------------------------------------------------ */
 static bool integer(const json_t *v, int64_t *out) {
   if (!json_is_integer(v) || json_integer_value(v) < 0) return false;
   *out = json_integer_value(v);
@@ -101,7 +101,7 @@ static bool entries(Reader *r, json_t *root) {
   return true;
 }
 
-/* ---- the payload ------------------------------------------------------------------------------------ */
+/* ---- the payload ----------------------------------------------------------------------------- */
 static int by_place(const void *a, const void *b) {
   const Entry *x = a, *y = b;
   if (x->from != y->from) return x->from < y->from ? -1 : 1;
@@ -113,8 +113,8 @@ static bool covers(Reader *r, int64_t payload) {
   qsort(r->entry, (size_t)r->n, sizeof *r->entry, by_place);
   for (int i = 0; i < r->n; i++) {
     if (r->entry[i].from != at)
-      return bad(r, r->entry[i].name, r->entry[i].from < at ? "it overlaps another tensor"
-                                                            : "a gap lies before it");
+      return bad(r, r->entry[i].name,
+                 r->entry[i].from < at ? "it overlaps another tensor" : "a gap lies before it");
     at = r->entry[i].to;
   }
   if (at == payload) return true;
@@ -126,8 +126,8 @@ static bool payload(Reader *r, int64_t base) {
   for (int i = 0; i < r->n; i++) {
     const Entry *e = &r->entry[i];
     if (!array_wanted(r->set, e->name)) continue;
-    Array *a = array_add(r->set, e->name, strlen(e->name), e->type, e->rank, e->dim, r->src->path,
-                         r->err);
+    Array *a =
+        array_add(r->set, e->name, strlen(e->name), e->type, e->rank, e->dim, r->src->path, r->err);
     if (!a || !source_read(r->src, base + e->from, a->data, a->bytes, r->err)) return false;
     if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) array_swap_bytes(a);
   }
@@ -139,7 +139,8 @@ bool safetensors_read(const ByteSource *src, ArraySet *set, ArrayError *err) {
   uint8_t b[8];
   uint64_t n = 0;
   json_error_t why;
-  if (src->size < 8) return array_fail(err, src->path, src->size, "the file ends in its first number");
+  if (src->size < 8)
+    return array_fail(err, src->path, src->size, "the file ends in its first number");
   if (!source_read(src, 0, b, 8, err)) return false;
   for (int i = 7; i >= 0; i--) n = n << 8 | b[i];
   if (n > MAX_HEADER || n > (uint64_t)src->size - 8)
@@ -152,9 +153,10 @@ bool safetensors_read(const ByteSource *src, ArraySet *set, ArrayError *err) {
   json_t *root = ok ? json_loadb(text, (size_t)n, JSON_REJECT_DUPLICATES, &why) : NULL;
   free(text);
   if (ok && !root)
-    ok = json_error_code(&why) == json_error_out_of_memory
-             ? array_no_memory(err, src->path)
-             : array_fail(err, src->path, 8 + why.position, "bad .safetensors header: %s", why.text);
+    ok =
+        json_error_code(&why) == json_error_out_of_memory
+            ? array_no_memory(err, src->path)
+            : array_fail(err, src->path, 8 + why.position, "bad .safetensors header: %s", why.text);
   int64_t base = 8 + (int64_t)n;
   ok = ok && entries(&r, root) && covers(&r, src->size - base) && payload(&r, base);
   free(r.entry);
@@ -162,7 +164,7 @@ bool safetensors_read(const ByteSource *src, ArraySet *set, ArrayError *err) {
   return ok;
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 /* Wider elements first, else in the given order: then each tensor is aligned to its elements. */
 static int *writing_order(const ArrayView *at, int n) {
   int *order = malloc(sizeof *order * (size_t)(n + 1)), k = 0;
@@ -216,8 +218,9 @@ bool safetensors_write(AtomicFile *out, const ArrayView *at, int n, const ArrayM
                        int nmeta, ArrayError *err) {
   int *order = writing_order(at, n);
   char *text = order ? header_text(at, order, n, meta, nmeta) : NULL;
-  bool ok = text || array_fail(err, out->path, -1, "the header can't be made: a name is not UTF-8, "
-                                                   "or there is not enough memory");
+  bool ok = text || array_fail(err, out->path, -1,
+                               "the header can't be made: a name is not UTF-8, "
+                               "or there is not enough memory");
   if (ok) {
     size_t len = strlen(text), padded = (len + 8 + 63) / 64 * 64 - 8;
     uint8_t b[8];

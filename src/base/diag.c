@@ -7,7 +7,7 @@
 
 enum { ERROR_CAP = 20, WORD_MAX = 64 };
 
-/* ---- the table of codes ------------------------------------------------------------------------- */
+/* ---- the table of codes ---------------------------------------------------------------------- */
 static const struct {
   const char *name, *title, *text;
   Severity severity;
@@ -32,7 +32,7 @@ bool diag_code_find(const char *name, DiagCode *out) {
   return false;
 }
 
-/* ---- recording ------------------------------------------------------------------------------------ */
+/* ---- recording ------------------------------------------------------------------------------- */
 Diags *diags_new(Cx *cx) {
   Diags *ds = NEW(cx->arena, Diags);
   ds->cap = ERROR_CAP;
@@ -111,11 +111,11 @@ void diag_clear(Cx *cx) {
   cx->diags->errors = 0;
 }
 
-/* ---- did you mean ----------------------------------------------------------------------------------- */
+/* ---- did you mean ---------------------------------------------------------------------------- */
 static int lower(char c) { return tolower((unsigned char)c); }
 
-/* Damerau-Levenshtein distance (optimal string alignment: a swap of neighbours counts once), letters
- * compared without case. Both words are shorter than WORD_MAX. */
+/* Damerau-Levenshtein distance (optimal string alignment: a swap of neighbours counts once),
+ * letters compared without case. Both words are shorter than WORD_MAX. */
 static int distance(const char *a, int na, const char *b, int nb) {
   int rows[3][WORD_MAX + 1];
   for (int j = 0; j <= nb; j++) rows[0][j] = j;
@@ -125,7 +125,8 @@ static int distance(const char *a, int na, const char *b, int nb) {
     for (int j = 1; j <= nb; j++) {
       bool same = lower(a[i - 1]) == lower(b[j - 1]);
       row[j] = MIN(MIN(up[j], row[j - 1]) + 1, up[j - 1] + !same);
-      if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]))
+      if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
+          lower(a[i - 2]) == lower(b[j - 1]))
         row[j] = MIN(row[j], up2[j - 2] + 1);
     }
   }

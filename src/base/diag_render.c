@@ -27,7 +27,7 @@ typedef struct Render {
   int gutter; /* width of line numbers */
 } Render;
 
-/* ---- colours ---------------------------------------------------------------------------------------- */
+/* ---- colours --------------------------------------------------------------------------------- */
 #define C_BOLD  "\033[1m"
 #define C_RED   "\033[1;31m"
 #define C_WARN  "\033[1;35m"
@@ -40,7 +40,7 @@ static void paint(Render *r, const char *colour, const char *text) {
   if (r->colour) text_add(r->out, "\033[0m");
 }
 
-/* ---- characters ---------------------------------------------------------------------------------------- */
+/* ---- characters ------------------------------------------------------------------------------ */
 static int continuation_bytes(unsigned char c) {
   return c >= 0xC2 && c <= 0xDF ? 1 : c >= 0xE0 && c <= 0xEF ? 2 : c >= 0xF0 && c <= 0xF4 ? 3 : 0;
 }
@@ -75,23 +75,25 @@ static bool in_ranges(const CodeRange *r, int n, int32_t c) {
 /* Columns of a character on a terminal: the common cases of Unicode's East Asian Width and of
  * combining marks; -1 for what must not reach a terminal. */
 static int char_columns(int32_t c) {
-  static const CodeRange zero[] = {{0x300, 0x36F}, {0x483, 0x489}, {0x591, 0x5BD}, {0x610, 0x61A},
-                                   {0x64B, 0x65F}, {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF},
-                                   {0x20D0, 0x20FF}, {0xFE00, 0xFE0F}, {0xFE20, 0xFE2F}};
-  static const CodeRange wide[] = {{0x1100, 0x115F}, {0x2E80, 0x303E}, {0x3041, 0x33FF},
-                                   {0x3400, 0x4DBF}, {0x4E00, 0x9FFF}, {0xA000, 0xA4CF},
-                                   {0xAC00, 0xD7A3}, {0xF900, 0xFAFF}, {0xFE30, 0xFE6F},
-                                   {0xFF00, 0xFF60}, {0xFFE0, 0xFFE6}, {0x1F300, 0x1F64F},
+  static const CodeRange zero[] = {
+      {0x300, 0x36F},   {0x483, 0x489},   {0x591, 0x5BD},   {0x610, 0x61A},   {0x64B, 0x65F},
+      {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF}, {0x20D0, 0x20FF}, {0xFE00, 0xFE0F}, {0xFE20, 0xFE2F}};
+  static const CodeRange wide[] = {{0x1100, 0x115F},   {0x2E80, 0x303E},   {0x3041, 0x33FF},
+                                   {0x3400, 0x4DBF},   {0x4E00, 0x9FFF},   {0xA000, 0xA4CF},
+                                   {0xAC00, 0xD7A3},   {0xF900, 0xFAFF},   {0xFE30, 0xFE6F},
+                                   {0xFF00, 0xFF60},   {0xFFE0, 0xFFE6},   {0x1F300, 0x1F64F},
                                    {0x1F680, 0x1F6FF}, {0x1F900, 0x1F9FF}, {0x20000, 0x3FFFD}};
-  /* Controls, and what reorders or hides text (bidirectional marks, zero-width, byte order mark). */
-  static const CodeRange hidden[] = {{0, 0x1F}, {0x7F, 0x9F}, {0x200B, 0x200F}, {0x2028, 0x202E},
-                                     {0x2060, 0x206F}, {0xFEFF, 0xFEFF}};
+  /* Controls, and what reorders or hides text (bidirectional marks, zero-width, byte order mark).
+   */
+  static const CodeRange hidden[] = {{0, 0x1F},        {0x7F, 0x9F},     {0x200B, 0x200F},
+                                     {0x2028, 0x202E}, {0x2060, 0x206F}, {0xFEFF, 0xFEFF}};
   if (c < 0 || in_ranges(hidden, COUNT_OF(hidden), c)) return -1;
   if (in_ranges(zero, COUNT_OF(zero), c)) return 0;
   return in_ranges(wide, COUNT_OF(wide), c) ? 2 : 1;
 }
 
-/* Writes s[0..n), which starts at display column col, to out (may be NULL); returns the column after it. */
+/* Writes s[0..n), which starts at display column col, to out (may be NULL); returns the column
+ * after it. */
 static int show_text(Text *out, const char *s, int n, int col) {
   for (int i = 0; i < n;) {
     int32_t c;
@@ -112,11 +114,11 @@ static int show_text(Text *out, const char *s, int n, int col) {
   return col;
 }
 
-/* ---- a source line and what is under it --------------------------------------------------------------- */
+/* ---- a source line and what is under it ------------------------------------------------------ */
 typedef struct Line {
   const Source *src;
-  int32_t lo, hi;     /* bytes of the line without its end */
-  int32_t from, to;   /* bytes shown */
+  int32_t lo, hi;   /* bytes of the line without its end */
+  int32_t from, to; /* bytes shown */
 } Line;
 
 static bool inside_char(const Source *s, int32_t i) {
@@ -173,7 +175,7 @@ static void show_mark(Render *r, const Line *l, const Mark *m, const char *colou
   text_add(r->out, "\n");
 }
 
-/* ---- a diagnostic ---------------------------------------------------------------------------------------- */
+/* ---- a diagnostic ---------------------------------------------------------------------------- */
 static const Source *source_of(Cx *cx, Span s) {
   return s.source > 0 && s.source < cx->sources.n ? &cx->sources.at[s.source] : NULL;
 }
@@ -212,7 +214,8 @@ static int collect_marks(Render *r, const Diag *d, Mark *mark) {
     if ((i >= 0 && d->parts.at[i].kind != PART_LABEL) || !source_of(r->cx, m.span)) continue;
     span_place(r->cx, m.span, &m.line, &col);
     int at = n++;
-    for (; at > 0 && mark_goes_first(&m, &mark[at - 1], d->span.source); at--) mark[at] = mark[at - 1];
+    for (; at > 0 && mark_goes_first(&m, &mark[at - 1], d->span.source); at--)
+      mark[at] = mark[at - 1];
     mark[at] = m;
   }
   return n;

@@ -52,16 +52,23 @@ static void add_number(Text *t, const char *digits) {
   if (!strpbrk(digits, ".en")) text_add(t, ".0");
 }
 
+/* Numbers below 10^15 (f32: 10^7), whose digits before the point are exact, go without an exponent:
+ * 720.0, not 7.2e+02. */
+static int digits_without_exponent(const char *buf, int digits, int limit) {
+  const char *e = strchr(buf, 'e');
+  int power = e ? atoi(e + 1) : -1;
+  return power >= digits && power < limit ? power + 1 : digits;
+}
+
 void text_f64(Text *t, double v) {
   char buf[40];
   if (!isfinite(v)) {
     text_add(t, isnan(v) ? "nan" : v < 0 ? "-inf" : "inf");
     return;
   }
-  for (int p = 1; p <= 17; p++) {
-    snprintf(buf, sizeof buf, "%.*g", p, v);
-    if (strtod(buf, NULL) == v) break;
-  }
+  int p = 1;
+  while (snprintf(buf, sizeof buf, "%.*g", p, v), p < 17 && strtod(buf, NULL) != v) p++;
+  snprintf(buf, sizeof buf, "%.*g", digits_without_exponent(buf, p, 15), v);
   add_number(t, buf);
 }
 
@@ -71,9 +78,8 @@ void text_f32(Text *t, float v) {
     text_f64(t, (double)v);
     return;
   }
-  for (int p = 1; p <= 9; p++) {
-    snprintf(buf, sizeof buf, "%.*g", p, (double)v);
-    if (strtof(buf, NULL) == v) break;
-  }
+  int p = 1;
+  while (snprintf(buf, sizeof buf, "%.*g", p, (double)v), p < 9 && strtof(buf, NULL) != v) p++;
+  snprintf(buf, sizeof buf, "%.*g", digits_without_exponent(buf, p, 7), (double)v);
   add_number(t, buf);
 }

@@ -83,9 +83,15 @@ Status cli_report(const Cli *cli, Session *session, Status s);
 /* A new session; NULL after an error was printed and *s set. */
 Session *cli_session(const Cli *cli, Status *s);
 
+/* cmd_train.c: how many threads: the option, else GRADC_THREADS, else all processors. */
+int cli_threads(const Cli *cli, OptId id);
+
 /* output.c */
 /* Prints to stdout at once, so that it stands before any later diagnostic. */
 void out_text(const char *text);
+/* Writes a whole file, or stdout for NULL and "-". A regular file's old contents stay until the new
+ * ones are complete. */
+Status output_write(const Cli *cli, const char *path, const char *text);
 /* At the end of the program: stdout could be written to its end, or an error is said. */
 Status output_finish(Status s);
 

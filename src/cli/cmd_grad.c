@@ -1,6 +1,5 @@
 /* cmd_grad.c: gradc grad FILE.nn FUNCTION: the derivative as source. */
 #include "cli/cli.h"
-#include "ir/build.h"
 
 typedef struct Grad {
   const Cli *cli;
@@ -44,7 +43,7 @@ static Status differentiate(Session *s, void *arg) {
   Fn *d = derive(f, &o);
   if (!d) return ST_SOURCE;
   g->out = text_new(s->cx->arena);
-  ir_print_nn(d, &g->out);
+  print_program(s, d, &g->out);
   return ST_OK;
 }
 
@@ -55,7 +54,7 @@ Status cmd_grad(Cli *cli) {
   Grad g = {.cli = cli};
   s = session_load(session, cli->arg[0]);
   if (s == ST_OK) s = session_run(session, differentiate, &g);
-  if (s == ST_OK) out_text(text_str(&g.out));
+  if (s == ST_OK) s = output_write(cli, cli->opt[O_grad_output].text, text_str(&g.out));
   s = cli_report(cli, session, s);
   session_free(session);
   return s;

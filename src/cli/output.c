@@ -1,5 +1,7 @@
 /* output.c: what the program writes. A full disk or a closed pipe is an error that is said, never a
  * short file that looks complete. */
+#include "array_file.h"
+#include "atomic_file.h"
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -7,6 +9,19 @@
 void out_text(const char *text) {
   fputs(text, stdout);
   fflush(stdout);
+}
+
+Status output_write(const Cli *cli, const char *path, const char *text) {
+  if (!path || !strcmp(path, "-")) {
+    out_text(text);
+    return ST_OK;
+  }
+  AtomicFile f;
+  ArrayError err;
+  if (!atomic_open(&f, path, &err)) return cli_error(cli, ST_DATA, "%s", err.text);
+  bool ok = atomic_write(&f, text, strlen(text), &err) && atomic_commit(&f, &err);
+  atomic_abort(&f);
+  return ok ? ST_OK : cli_error(cli, ST_DATA, "%s", err.text);
 }
 
 Status output_finish(Status s) {

@@ -27,14 +27,55 @@ static const bool *widened(const Fn *f, const bool *wrt, int n) {
   return wide;
 }
 
+/* What the language says of grad(f) holds for the command as well. */
+static bool may_derive(const Fn *f, const DeriveOptions *o, const bool *wrt) {
+  Cx *cx = f->cx;
+  bool any = false;
+  for (int i = 0; i < f->in.n; i++) {
+    const Input *in = &f->in.at[i];
+    any |= wrt[i];
+    if (!wrt[i] || type_is_float(in->type)) continue;
+    diag(cx, E0403, in->span, "`%s` is %s: only floats have a derivative", in->name,
+         type_text(cx, in->type, &in->shape));
+    return false;
+  }
+  const Ins *y = fn_ins(f, f->out.at[0].val);
+  bool scalar = f->out.n == 1 && y->shape.rank == 0, floating = type_is_float((DType)y->type);
+  if (!any) {
+    diag(cx, E0405, f->span, "there is nothing to differentiate `%s` by", f->name);
+  } else if (o->forward || (scalar && floating)) {
+    return true;
+  } else if (!scalar) {
+    Diag *d = diag(cx, E0402, f->span, "the gradient of `%s`, whose result is not a scalar", f->name);
+    diag_hint(cx, d, "--forward gives the derivative along a direction");
+  } else {
+    diag(cx, E0403, f->span, "the gradient of `%s`, whose result is %s and not a float", f->name,
+         type_text(cx, (DType)y->type, &y->shape));
+  }
+  return false;
+}
+
+/* loss_grad, loss_grad2, loss_tangent: the names emitted code uses as well. */
+static Fn *renamed(Fn *d, const Fn *f, const DeriveOptions *o) {
+  Fn *copy = arena_copy(f->cx->arena, d, sizeof *d);
+  copy->name = name_fmt(f->cx, o->order == 1 ? "%s_%s" : "%s_%s%d", f->name,
+                        o->forward ? "tangent" : "grad", o->order);
+  return copy;
+}
+
+static Fn *derive_once(const Fn *f, const DeriveOptions *o, const bool *wrt) {
+  if (!may_derive(f, o, wrt)) return NULL;
+  Fn *d = o->forward ? pass_tangent(f, wrt) : pass_gradient(f, wrt, o->value);
+  return d ? pass_simplify(d) : NULL;
+}
+
 Fn *derive(const Fn *f, const DeriveOptions *o) {
   const bool *wrt = o->wrt ? o->wrt : default_wrt(f);
   Fn *d = pass_expand(f);
   for (int k = 0; k < o->order && d; k++) {
     int inputs = d->in.n;
-    d = o->forward ? pass_tangent(d, wrt) : pass_gradient(d, wrt, o->value);
-    if (d) d = pass_simplify(d);
+    d = derive_once(d, o, wrt);
     if (d) wrt = widened(d, wrt, inputs);
   }
-  return d;
+  return d ? renamed(d, f, o) : NULL;
 }

@@ -53,7 +53,7 @@ Status session_evaluate(Session *s, const Fn *f, Results *out);
 
 /* source_file.c: registers the text of a file as a source. Returns its number, or 0 after a
  * diagnostic. */
-int32_t source_read(Cx *cx, const char *path);
+int32_t session_read_source(Cx *cx, const char *path);
 
 /* derive.c: the derivative of a finished function as a function. */
 typedef struct DeriveOptions {
@@ -62,5 +62,9 @@ typedef struct DeriveOptions {
   bool forward, value;
 } DeriveOptions;
 Fn *derive(const Fn *f, const DeriveOptions *o); /* NULL after a diagnostic */
+
+/* print_program.c: f as a program of its own: the parameters of the session's program with their
+ * initial values, in their order, so that these are drawn the same; then f as source. */
+void print_program(Session *s, const Fn *f, Text *out);
 
 #endif

@@ -33,7 +33,7 @@ static bool read_all(Cx *cx, FILE *f, const char *path, Text *out) {
 /* The buffer's arena, and with it the file, is freed also when memory runs out half-way. */
 static void close_file(void *f) { fclose(f); }
 
-int32_t source_read(Cx *cx, const char *path) {
+int32_t session_read_source(Cx *cx, const char *path) {
   bool standard = !strcmp(path, "-");
   FILE *f = standard ? stdin : fopen(path, "rb");
   if (!f) {

@@ -1,4 +1,5 @@
-/* ast.c: making syntax nodes and dumping them. What the children of a kind are comes from ast.def. */
+/* ast.c: making syntax nodes and dumping them. What the children of a kind are comes from ast.def.
+ */
 #include "front/ast.h"
 
 static const struct {

@@ -1,7 +1,7 @@
 /* layout.c: the text of a source -> its tokens, with everything decided that needs a look around:
- * comments are gone (those above a declaration are its documentation), brackets know their partners,
- * and `sum(k) ...` is told from the call `sum(k)`. Where lines end statements is decided from this
- * by parse.c as it goes.
+ * comments are gone (those above a declaration are its documentation), brackets know their
+ * partners, and `sum(k) ...` is told from the call `sum(k)`. Where lines end statements is decided
+ * from this by parse.c as it goes.
  *
  * A bracket without a partner is found here, over the whole text, so that the error can be given
  * where it was opened: `fn`, `param` and `const` at the start of a line are never inside ( or [,
@@ -17,7 +17,7 @@ struct yy_buffer_state *nn__scan_bytes(const char *bytes, int len, yyscan_t scan
 int nn_lex_destroy(yyscan_t scanner);
 int nn_lex(yyscan_t scanner);
 
-/* ---- comments above declarations --------------------------------------------------------------------- */
+/* ---- comments above declarations ------------------------------------------------------------- */
 typedef struct DocLines {
   Text text;
   bool blank; /* nothing on the present line so far */
@@ -43,7 +43,7 @@ static const char *take_doc(DocLines *doc) {
   return s;
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 static TokenList read_all(Cx *cx, int32_t source) {
   const Source src = cx->sources.at[source];
   TokenList toks = {0};
@@ -75,7 +75,7 @@ static TokenList read_all(Cx *cx, int32_t source) {
   return toks;
 }
 
-/* ---- brackets ------------------------------------------------------------------------------------------- */
+/* ---- brackets -------------------------------------------------------------------------------- */
 static bool is_declaration(int kind) {
   return kind == TOK_FN || kind == TOK_PARAM || kind == TOK_CONST;
 }
@@ -99,7 +99,8 @@ static void close_bracket(TokenList *toks, Stack *open, int32_t at) {
   Token *t = &toks->at[at];
   int32_t i = open->n - 1;
   while (i >= 0 && closer_of(toks->at[open->at[i]].kind) != t->kind) i--;
-  if (i < 0 && open->n && t->kind != TOK_RBRACE && toks->at[open->at[open->n - 1]].kind != TOK_LBRACE) {
+  if (i < 0 && open->n && t->kind != TOK_RBRACE &&
+      toks->at[open->at[open->n - 1]].kind != TOK_LBRACE) {
     i = open->n - 1;
     t->mismatch = true;
   }
@@ -109,6 +110,7 @@ static void close_bracket(TokenList *toks, Stack *open, int32_t at) {
   open->n = i;
 }
 
+/* Returns whether a ( or [ is still open at the end. */
 static bool match_brackets(Cx *cx, TokenList *toks) {
   Stack open = {0};
   for (int32_t i = 0; i < toks->n; i++) {
@@ -120,7 +122,9 @@ static bool match_brackets(Cx *cx, TokenList *toks) {
     else if (is_closer(t->kind))
       close_bracket(toks, &open, i);
   }
-  return open.n > 0;
+  bool inside = false;
+  for (int32_t i = 0; i < open.n; i++) inside |= toks->at[open.at[i]].kind != TOK_LBRACE;
+  return inside;
 }
 
 /* Where each token stands. A ( or [ that is never closed holds nothing, so that the lines after it
@@ -136,13 +140,14 @@ static void place_tokens(Cx *cx, TokenList *toks) {
     }
     t->within = open.n ? open.at[open.n - 1] : -1;
     t->depth = open.n;
-    if (closer_of(t->kind) && (t->match >= 0 || t->kind == TOK_LBRACE)) vec_push(cx->arena, &open, i);
+    if (closer_of(t->kind) && (t->match >= 0 || t->kind == TOK_LBRACE))
+      vec_push(cx->arena, &open, i);
     if (is_closer(t->kind) && t->match >= 0)
       while (open.n && open.at[open.n - 1] >= t->match) open.n--;
   }
 }
 
-/* ---- words that depend on what follows ------------------------------------------------------------------- */
+/* ---- words that depend on what follows ------------------------------------------------------- */
 static bool is_fold_name(Name name) {
   static const char *const folds[] = {"sum", "prod", "max", "min"};
   for (int i = 0; i < COUNT_OF(folds); i++)
@@ -164,14 +169,16 @@ static void settle_words(TokenList *toks) {
     Token *t = &toks->at[i];
     if (t->kind == TOK_RESERVED && !strcmp(t->u.name, "var") && toks->at[i + 1].kind != TOK_NAME)
       t->kind = TOK_NAME;
-    if (t->kind == TOK_NAME && is_fold_name(t->u.name) && is_reduction(toks, i)) t->kind = TOK_REDUCE;
+    if (t->kind == TOK_NAME && is_fold_name(t->u.name) && is_reduction(toks, i))
+      t->kind = TOK_REDUCE;
   }
 }
 
 TokenList tokens_read(Cx *cx, int32_t source, bool *open) {
   TokenList toks = read_all(cx, source);
-  *open = match_brackets(cx, &toks);
+  bool inside = match_brackets(cx, &toks);
   place_tokens(cx, &toks);
+  *open = inside || toks.at[toks.n - 1].closes > 0;
   settle_words(&toks);
   return toks;
 }

@@ -20,7 +20,8 @@ const TokenInfo token_info[TOKEN_ROWS] = {
 int token_row(int kind) {
   switch (kind) {
 #define TOKEN(name, text, flags)                                                                   \
-  case TOK_##name: return ROW_##name;
+  case TOK_##name:                                                                                 \
+    return ROW_##name;
 #include "grammar/tokens.def"
 #undef TOKEN
   }
@@ -39,19 +40,26 @@ int lex_trouble(Lexer *lx, int kind, DiagCode code, const char *hint, const char
   return kind;
 }
 
-/* ---- words --------------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------- */
 static const struct {
   const char *word, *what;
 } reserved[] = {
-    {"for", "loops"},         {"while", "loops"},           {"in", "loops"},
-    {"layer", "layers"},      {"import", "importing files"}, {"test", "test blocks"},
-    {"adjoint", "derivative rules"}, {"tangent", "derivative rules"},
-    {"checkpoint", "recomputing in the backward pass"}, {"var", "variables that change"},
+    {"for", "loops"},
+    {"while", "loops"},
+    {"in", "loops"},
+    {"layer", "layers"},
+    {"import", "importing files"},
+    {"test", "test blocks"},
+    {"adjoint", "derivative rules"},
+    {"tangent", "derivative rules"},
+    {"checkpoint", "recomputing in the backward pass"},
+    {"var", "variables that change"},
 };
 
 const char *reserved_for(const char *text, size_t n) {
   for (int i = 0; i < COUNT_OF(reserved); i++)
-    if (strlen(reserved[i].word) == n && !memcmp(reserved[i].word, text, n)) return reserved[i].what;
+    if (strlen(reserved[i].word) == n && !memcmp(reserved[i].word, text, n))
+      return reserved[i].what;
   return NULL;
 }
 
@@ -64,7 +72,7 @@ int lex_word(Lexer *lx, const char *text, int n) {
   return reserved_for(text, (size_t)n) ? TOK_RESERVED : TOK_NAME;
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 static int digit_value(char c) {
   return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c - 'A' + 10;
 }
@@ -79,11 +87,25 @@ int lex_int(Lexer *lx, const char *text, int n) {
       over |= __builtin_mul_overflow(v, (uint64_t)base, &v) ||
               __builtin_add_overflow(v, (uint64_t)digit_value(text[i]), &v);
   const uint64_t limit = (uint64_t)INT64_MAX + 1;
-  lx->tok.u.i = over || v >= limit ? INT64_MIN : (int64_t)v;
-  if (over || v > limit || (v == limit && base == 16))
-    return lex_trouble(lx, TOK_INT, E0104, "write a float, such as 1e20, if an approximate value will do",
+  over |= v > limit || (v == limit && base == 16);
+  lx->tok.u.i = over ? INT64_MAX : v == limit ? INT64_MIN : (int64_t)v;
+  if (over)
+    return lex_trouble(lx, TOK_INT, E0104,
+                       "write a float, such as 1e20, if an approximate value will do",
                        "the integer is larger than 9223372036854775807, the largest i64");
   return TOK_INT;
+}
+
+int lex_bad_number(Lexer *lx, const char *text, int n) {
+  int k = (int)strspn(text, "0123456789_.");
+  Text hint = text_new(lx->cx->arena);
+  if (k + 1 == n && strchr("fFdDlLuU", text[k]))
+    text_fmt(&hint, "a number takes its type from its use or from a cast: `f32(%.*s)`", MIN(k, 40),
+             text);
+  else if (k < n && !strchr("eE", text[k]) && text[k - 1] != '_' && !(text[0] == '0' && k == 1))
+    text_fmt(&hint, "a product is written `%.*s*%.40s`", MIN(k, 40), text, text + k);
+  return lex_trouble(lx, TOK_BAD, E0103, hint.n ? text_str(&hint) : NULL, "`%.*s` is not a number",
+                     MIN(n, 40), text);
 }
 
 /* strtod in the C locale, whatever the program around us has chosen. */
@@ -107,12 +129,15 @@ int lex_float(Lexer *lx, const char *text, int n) {
   return TOK_FLOAT;
 }
 
-/* ---- strings and characters outside ASCII ------------------------------------------------------------ */
+/* ---- strings and characters outside ASCII ---------------------------------------------------- */
 /* Bytes of the UTF-8 character at s[0..n), 0 when it is none. */
 static int utf8_bytes(const char *s, int n) {
   const unsigned char *u = (const unsigned char *)s;
-  int m = u[0] < 0x80 ? 1 : u[0] >= 0xC2 && u[0] <= 0xDF ? 2 : (u[0] & 0xF0) == 0xE0 ? 3 :
-          u[0] >= 0xF0 && u[0] <= 0xF4 ? 4 : 0;
+  int m = u[0] < 0x80                    ? 1
+          : u[0] >= 0xC2 && u[0] <= 0xDF ? 2
+          : (u[0] & 0xF0) == 0xE0        ? 3
+          : u[0] >= 0xF0 && u[0] <= 0xF4 ? 4
+                                         : 0;
   if (m > n) return 0;
   for (int i = 1; i < m; i++)
     if ((u[i] & 0xC0) != 0x80) return 0;
@@ -121,14 +146,16 @@ static int utf8_bytes(const char *s, int n) {
   return m;
 }
 
+static const char unknown_escape[] = "unknown escape in the string";
+
+/* What is between the quotes; a backslash is never the last of it. */
 static const char *bad_string(const char *s, int n) {
   for (int i = 0; i < n;) {
     int m = utf8_bytes(s + i, n - i);
     if (!m) return "the string is not UTF-8 text";
     if (s[i] == 0) return "the string has a NUL byte in it";
-    if (s[i] == '\\' && !(i + 1 < n && strchr("nt\"\\", s[i + 1])))
-      return "unknown escape in the string";
-    i += s[i] == '\\' ? 2 : m;
+    if (s[i] == '\\' && s[i + 1] && !strchr("nt\"\\", s[i + 1])) return unknown_escape;
+    i += s[i] == '\\' && s[i + 1] ? 2 : m;
   }
   return NULL;
 }
@@ -140,7 +167,9 @@ int lex_string(Lexer *lx, const char *text, int n, bool closed) {
                        "the string is never closed");
   const char *why = bad_string(text + 1, n - 2);
   if (why)
-    return lex_trouble(lx, TOK_STRING, E0102, "the escapes are \\n, \\t, \\\" and \\\\", "%s", why);
+    return lex_trouble(lx, TOK_STRING, E0102,
+                       why == unknown_escape ? "the escapes are \\n, \\t, \\\" and \\\\" : NULL,
+                       "%s", why);
   char *out = arena_alloc(lx->cx->arena, (size_t)n);
   size_t m = 0;
   for (int i = 1; i < n - 1; i++) {
@@ -158,12 +187,23 @@ static const struct {
   int kind;
   const char *meant;
 } lookalikes[] = {
-    {"\xC2\xA0", 0, " "},           {"\xE2\x80\xAF", 0, " "},     {"\xE3\x80\x80", 0, " "},
-    {"\xC3\x97", TOK_STAR, "*"},    {"\xC2\xB7", TOK_STAR, "*"},  {"\xE2\x8B\x85", TOK_STAR, "*"},
-    {"\xE2\x88\x97", TOK_STAR, "*"}, {"\xC3\xB7", TOK_SLASH, "/"}, {"\xE2\x88\x95", TOK_SLASH, "/"},
-    {"\xE2\x88\x92", TOK_MINUS, "-"}, {"\xE2\x80\x93", TOK_MINUS, "-"},
-    {"\xE2\x80\x94", TOK_MINUS, "-"}, {"\xE2\x89\xA4", TOK_LE, "<="}, {"\xE2\x89\xA5", TOK_GE, ">="},
-    {"\xE2\x89\xA0", TOK_NE, "!="}, {"\xE2\x80\x9C", TOK_BAD, "\""}, {"\xE2\x80\x9D", TOK_BAD, "\""},
+    {"\xC2\xA0", 0, " "},
+    {"\xE2\x80\xAF", 0, " "},
+    {"\xE3\x80\x80", 0, " "},
+    {"\xC3\x97", TOK_STAR, "*"},
+    {"\xC2\xB7", TOK_STAR, "*"},
+    {"\xE2\x8B\x85", TOK_STAR, "*"},
+    {"\xE2\x88\x97", TOK_STAR, "*"},
+    {"\xC3\xB7", TOK_SLASH, "/"},
+    {"\xE2\x88\x95", TOK_SLASH, "/"},
+    {"\xE2\x88\x92", TOK_MINUS, "-"},
+    {"\xE2\x80\x93", TOK_MINUS, "-"},
+    {"\xE2\x80\x94", TOK_MINUS, "-"},
+    {"\xE2\x89\xA4", TOK_LE, "<="},
+    {"\xE2\x89\xA5", TOK_GE, ">="},
+    {"\xE2\x89\xA0", TOK_NE, "!="},
+    {"\xE2\x80\x9C", TOK_BAD, "\""},
+    {"\xE2\x80\x9D", TOK_BAD, "\""},
     {"\xE2\x80\xA6", TOK_ELLIPSIS, "..."},
 };
 
@@ -175,8 +215,8 @@ int lex_foreign(Lexer *lx, const char *text, int n, int *used) {
     if (!lookalikes[i].kind) return 0;
     Text hint = text_new(lx->cx->arena);
     text_fmt(&hint, "write `%s`", lookalikes[i].meant);
-    return lex_trouble(lx, lookalikes[i].kind, E0101, text_str(&hint), "unexpected character `%.*s`",
-                       (int)m, text);
+    return lex_trouble(lx, lookalikes[i].kind, E0101, text_str(&hint),
+                       "unexpected character `%.*s`", (int)m, text);
   }
   *used = 3;
   if (lx->tok.lo == 0 && n >= 3 && !memcmp(text, "\xEF\xBB\xBF", 3)) return 0; /* byte order mark */
@@ -186,8 +226,9 @@ int lex_foreign(Lexer *lx, const char *text, int n, int *used) {
     return lex_trouble(lx, TOK_BAD, E0101, "a source file is UTF-8 text", "unexpected byte 0x%02X",
                        (unsigned char)text[0]);
   while (*used < n && (m = utf8_bytes(text + *used, n - *used))) *used += m;
-  return lex_trouble(lx, TOK_BAD, E0101,
-                     "names are made of the letters a-z and A-Z, digits and `_`; other characters can "
-                     "stand in comments and strings",
-                     "unexpected text `%.*s`", MIN(*used, 40), text);
+  return lex_trouble(
+      lx, TOK_BAD, E0101,
+      "names are made of the letters a-z and A-Z, digits and `_`; other characters can "
+      "stand in comments and strings",
+      "unexpected text `%.*s`", MIN(*used, 40), text);
 }

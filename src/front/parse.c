@@ -1,6 +1,6 @@
-/* parse.c: the parser's driver: the tokens of a source -> pushed into the grammar's parser with line
- * ends put in -> tree. After an error the rest of the statement is dropped, so that one mistake
- * gives one message and the next statement is checked on its own. */
+/* parse.c: the parser's driver: the tokens of a source -> pushed into the grammar's parser with
+ * line ends put in -> tree. After an error the rest of the statement is dropped, so that one
+ * mistake gives one message and the next statement is checked on its own. */
 #include "front/parse.h"
 #include "grammar/nn_parse.h"
 
@@ -18,22 +18,25 @@ Diag *parse_complain(Parser *p, DiagCode code, Span at, const char *fmt, ...) {
   return diag(p->cx, code, at, "%s", text_str(&t));
 }
 
-/* ---- nodes, for the grammar's actions ------------------------------------------------------------------ */
+/* ---- nodes, for the grammar's actions -------------------------------------------------------- */
 NodeList parse_list(Parser *p, NodeList before, Node *item) {
   vec_push(p->cx->arena, &before, item);
   return before;
 }
 
-/* A tree that grows too high is replaced by an error, which is not high. */
+/* An expression that grows too high is replaced by an error, which is not high. Declarations and
+ * statements, which come before the expressions in ast.def, add a few levels at most. */
 Node *parse_node(Parser *p, NodeKind kind, Span span, Name name, int nkids, Node *const *kids) {
   Node *n = ast_new(p->cx, kind, span, name, nkids, kids);
-  if (n->height <= HEIGHT_MAX) return n;
-  if (!p->skipping)
+  if (n->height <= HEIGHT_MAX || kind < NODE_NAME) return n;
+  if (!p->broken && !p->skipping)
     parse_complain(p, E0801, span, "this expression is more than %d operations high", HEIGHT_MAX);
+  p->broken = true;
   return ast_new(p->cx, NODE_ERROR, span, NULL, 0, NULL);
 }
 
-Node *parse_list_node(Parser *p, NodeKind kind, Span span, Name name, Node *a, Node *b, NodeList rest) {
+Node *parse_list_node(Parser *p, NodeKind kind, Span span, Name name, Node *a, Node *b,
+                      NodeList rest) {
   int fixed = ast_fixed(kind);
   Node **kids = NEWS(p->cx->arena, Node *, fixed + rest.n);
   if (fixed > 0) kids[0] = a;
@@ -42,8 +45,8 @@ Node *parse_list_node(Parser *p, NodeKind kind, Span span, Name name, Node *a, N
   return parse_node(p, kind, span, name, fixed + rest.n, kids);
 }
 
-/* The smallest i64 is written -9223372036854775808, whose digits alone are too large: the lexer made
- * them INT64_MIN, and the sign is already in that. */
+/* The smallest i64 is written -9223372036854775808, whose digits alone are too large: the lexer
+ * made them INT64_MIN, and the sign is already in that. */
 Node *parse_negative(Parser *p, Span span, Node *operand) {
   if (operand->kind == NODE_INT && operand->u.i == INT64_MIN) {
     operand->span = span;
@@ -55,21 +58,24 @@ Node *parse_negative(Parser *p, Span span, Node *operand) {
 }
 
 static bool is_statement(const Node *n) {
-  return n->kind == NODE_LET || n->kind == NODE_LETS || n->kind == NODE_DEFINE || n->kind == NODE_ERROR;
+  return n->kind == NODE_LET || n->kind == NODE_LETS || n->kind == NODE_DEFINE ||
+         n->kind == NODE_ERROR;
 }
 
 static void value_unused(Parser *p, const Node *n) {
   Diag *d = parse_complain(p, E0110, n->span, "nothing uses this value");
   bool sign = p->text[n->span.lo] == '-';
   if (d && sign)
-    diag_hint(p->cx, d, "a line that begins with `-` does not go on the line before; end that one with the "
-                        "operator, or use brackets");
+    diag_hint(p->cx, d,
+              "a line that begins with `-` does not go on the line before; end that one with the "
+              "operator, or use brackets");
   else if (d)
     diag_hint(p->cx, d, "give it a name with `let`; a block's value is its last expression");
 }
 
 Node *parse_block(Parser *p, Span span, NodeList statements) {
-  bool skipping = p->skipping; /* these errors are of finished statements: nothing is to be dropped */
+  bool skipping =
+      p->skipping; /* these errors are of finished statements: nothing is to be dropped */
   Node *last = statements.n ? statements.at[statements.n - 1] : NULL;
   for (int i = 0; i + 1 < statements.n; i++)
     if (!is_statement(statements.at[i])) value_unused(p, statements.at[i]);
@@ -77,15 +83,16 @@ Node *parse_block(Parser *p, Span span, NodeList statements) {
     Span at = {span.source, span.hi - 1, span.hi};
     Diag *d = parse_complain(p, E0109, last ? last->span : at, "this block has no value");
     if (d)
-      diag_hint(p->cx, d, "%s", last ? "a block ends in an expression, its value"
-                                     : "write the expression that is its value");
+      diag_hint(p->cx, d, "%s",
+                last ? "a block ends in an expression, its value"
+                     : "write the expression that is its value");
     statements = parse_list(p, statements, ast_new(p->cx, NODE_ERROR, at, NULL, 0, NULL));
   }
   p->skipping = skipping;
   return parse_list_node(p, NODE_BLOCK, span, NULL, NULL, NULL, statements);
 }
 
-/* ---- pushing -------------------------------------------------------------------------------------------- */
+/* ---- pushing --------------------------------------------------------------------------------- */
 static void drop_state(void *arg) {
   Parser *p = arg;
   if (p->state) nn_pstate_delete(p->state);
@@ -121,8 +128,8 @@ static bool ends_statement(const Parser *p, const Token *t) {
   return t->kind == TOK_RBRACE && t->depth == p->stmt_depth && t->depth > 0;
 }
 
-/* Errors that are in the token itself, or in its being a bracket without partner. Returns whether it
- * can be pushed all the same. */
+/* Errors that are in the token itself, or in its being a bracket without partner. Returns whether
+ * it can be pushed all the same. */
 static bool token_is_sound(Parser *p, const Token *t) {
   Diag *d = NULL;
   Span at = parse_span(p, t);
@@ -160,7 +167,8 @@ static bool token_is_sound(Parser *p, const Token *t) {
 
 /* The smallest integer needs its minus sign before it. */
 static void check_integer(Parser *p, const Token *t) {
-  if (t->u.i != INT64_MIN || t->trouble || (p->at > 0 && p->toks.at[p->at - 1].kind == TOK_MINUS)) return;
+  if (t->u.i != INT64_MIN || t->trouble || (p->at > 0 && p->toks.at[p->at - 1].kind == TOK_MINUS))
+    return;
   parse_complain(p, E0104, parse_span(p, t),
                  "the integer is larger than 9223372036854775807, the largest i64");
   p->skipping = false;
@@ -188,20 +196,23 @@ static void feed(Parser *p, Token t) {
   }
   /* The token that is wrong may be the one to go on after. */
   if (p->skipping && ends_statement(p, &t)) p->skipping = false;
+  if (p->broken && p->skipping) push(p, &t, TOK_NN_error);
+  p->broken = false;
   if (p->skipping) return;
   if (t.kind == TOK_SEP) statement_begins(p, p->at, t.depth);
   if (t.kind == TOK_LBRACE) statement_begins(p, p->at + 1, t.depth + 1);
   if (t.kind == TOK_RBRACE) statement_begins(p, p->stmt_first, t.depth - 1);
 }
 
-/* ---- line ends ------------------------------------------------------------------------------------------ */
+/* ---- line ends ------------------------------------------------------------------------------- */
 static bool starts_declaration(const Token *t) {
   return t->kind == TOK_FN || t->kind == TOK_PARAM || t->kind == TOK_CONST || t->kind == TOK_LET;
 }
 
 /* Whether the end of the line before t ends a statement. */
 static bool line_ends_before(const Parser *p, const Token *t, const Token *prev) {
-  if (!t->newline || t->kind == TOK_END || t->kind == TOK_RBRACE || prev->kind == TOK_SEP) return false;
+  if (!t->newline || t->kind == TOK_END || t->kind == TOK_RBRACE || prev->kind == TOK_SEP)
+    return false;
   if (t->within >= 0 && p->toks.at[t->within].kind != TOK_LBRACE) return false;
   if (prev->kind == TOK_LBRACE) return false;
   if (starts_declaration(t)) return true;
@@ -210,8 +221,10 @@ static bool line_ends_before(const Parser *p, const Token *t, const Token *prev)
 
 /* A `;` with nothing to separate. */
 static bool is_idle(const Parser *p, const Token *t, const Token *prev) {
-  if (t->kind != TOK_SEP || (t->within >= 0 && p->toks.at[t->within].kind != TOK_LBRACE)) return false;
+  if (t->kind != TOK_SEP || (t->within >= 0 && p->toks.at[t->within].kind != TOK_LBRACE))
+    return false;
   const Token *next = t + 1;
+  while (next->kind == TOK_SEP) next++;
   return !prev || prev->kind == TOK_SEP || prev->kind == TOK_LBRACE || next->kind == TOK_RBRACE ||
          next->kind == TOK_END;
 }
@@ -224,7 +237,8 @@ static void feed_all(Parser *p) {
     p->at = i;
     if (is_idle(p, t, prev)) continue;
     for (int k = t->closes; k > 0; k--)
-      feed(p, (Token){.kind = TOK_RBRACE, .lo = end, .hi = end, .match = -1, .depth = t->depth + k});
+      feed(p,
+           (Token){.kind = TOK_RBRACE, .lo = end, .hi = end, .match = -1, .depth = t->depth + k});
     if (prev && (line_ends_before(p, t, prev) || (t->closes && t->kind != TOK_END)))
       feed(p, (Token){.kind = TOK_SEP, .lo = end, .hi = end, .match = -1, .depth = t->depth});
     feed(p, *t);
@@ -232,7 +246,7 @@ static void feed_all(Parser *p) {
   }
 }
 
-/* ---- the interface ----------------------------------------------------------------------------------------- */
+/* ---- the interface --------------------------------------------------------------------------- */
 static Parser *run(Cx *cx, int32_t source, bool line, bool quiet, bool *open) {
   Parser *p = NEW(cx->arena, Parser); /* outlives this call: an error may unwind past it */
   p->cx = cx;

@@ -60,7 +60,7 @@ enum {
   HEIGHT_MAX = 1000 /* of a syntax tree: bounds the recursion of everybody who walks it */
 };
 
-/* ---- lexer: one token of the text; the scanner calls back for what needs more than a pattern ------- */
+/* ---- lexer: one token of the text; the scanner calls back for what needs more than a pattern - */
 typedef struct Lexer {
   Cx *cx;
   int32_t source;
@@ -70,6 +70,7 @@ typedef struct Lexer {
 int lex_word(Lexer *lx, const char *text, int n);   /* keyword, reserved word or name */
 int lex_int(Lexer *lx, const char *text, int n);
 int lex_float(Lexer *lx, const char *text, int n);
+int lex_bad_number(Lexer *lx, const char *text, int n);
 int lex_string(Lexer *lx, const char *text, int n, bool closed);
 /* A word with characters outside ASCII; *used is how much of it makes the token (0: blank). */
 int lex_foreign(Lexer *lx, const char *text, int n, int *used);
@@ -80,7 +81,7 @@ const char *reserved_for(const char *text, size_t n); /* "loops", or NULL when n
 /* layout.c: all tokens of a source; the last one is END. *open: brackets are open at the end. */
 TokenList tokens_read(Cx *cx, int32_t source, bool *open);
 
-/* ---- parser ------------------------------------------------------------------------------------------ */
+/* ---- parser ---------------------------------------------------------------------------------- */
 typedef struct nn_pstate nn_pstate;
 
 typedef struct Parser {
@@ -93,6 +94,7 @@ typedef struct Parser {
   int32_t stmt_first; /* number of the first token of the statement */
   int32_t stmt_depth; /* brackets open where it begins */
   bool skipping;      /* an error was reported: drop tokens up to the end of the statement */
+  bool broken;        /* an action found an error: the parser itself has to be told */
   bool quiet;         /* record no diagnostics */
   bool line;          /* one line of eval or of the REPL */
   int errors;

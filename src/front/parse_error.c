@@ -4,7 +4,7 @@
 #include "front/parse.h"
 #include "grammar/nn_parse.h"
 
-/* ---- looking around ---------------------------------------------------------------------------------- */
+/* ---- looking around -------------------------------------------------------------------------- */
 /* The token before the present one; END (which is never before anything) when there is none. */
 static const Token *token_before(const Parser *p, int32_t back) {
   static const Token none = {.kind = TOK_END};
@@ -25,7 +25,7 @@ static bool statement_has(const Parser *p, const char *word) {
   return false;
 }
 
-/* ---- what stands there ----------------------------------------------------------------------------------- */
+/* ---- what stands there ----------------------------------------------------------------------- */
 static const char *found_words(Parser *p) {
   const Token *t = &p->tok;
   Text out = text_new(p->cx->arena);
@@ -38,7 +38,7 @@ static const char *found_words(Parser *p) {
   return text_str(&out);
 }
 
-/* ---- what could stand there ------------------------------------------------------------------------------ */
+/* ---- what could stand there ------------------------------------------------------------------ */
 typedef struct Words {
   const char *at[TOKEN_ROWS];
   int n;
@@ -71,7 +71,8 @@ static const char *expected_words(Parser *p, const bool *exp) {
   add_groups(p, exp, &w);
   for (int row = 0; row < TOKEN_ROWS; row++) {
     int flags = token_info[row].flags;
-    if (!exp[row] || row == ROW_END || row == ROW_SEP || row == ROW_NAME || row == ROW_INT) continue;
+    if (!exp[row] || row == ROW_END || row == ROW_SEP || row == ROW_NAME || row == ROW_INT)
+      continue;
     if (exp[ROW_FN] && (row == ROW_FN || row == ROW_PARAM || row == ROW_CONST)) continue;
     if (row == ROW_LET || (expression && (flags & F_START))) continue;
     if (!expression && exp[ROW_INT] && row == ROW_LPAREN) continue; /* of a size */
@@ -79,7 +80,7 @@ static const char *expected_words(Parser *p, const bool *exp) {
     if (row == ROW_RBRACE && exp[ROW_SEP]) continue;
     add_word(&w, name_fmt(p->cx, "`%s`", token_info[row].text));
   }
-  bool end_only = exp[ROW_END] && !exp[ROW_SEP] && expression; /* an empty text would do as well */
+  bool end_only = exp[ROW_END] && !exp[ROW_SEP] && (expression || exp[ROW_FN]); /* an empty text */
   if ((exp[ROW_END] || exp[ROW_SEP]) && !end_only && !is_end(&p->tok))
     add_word(&w, operand_before ? "an operator or the end of the line" : "the end of the line");
   if (!w.n) add_word(&w, "an operator");
@@ -89,7 +90,7 @@ static const char *expected_words(Parser *p, const bool *exp) {
   return text_str(&out);
 }
 
-/* ---- what was meant --------------------------------------------------------------------------------------- */
+/* ---- what was meant -------------------------------------------------------------------------- */
 /* Words of other languages, at the place of the error or just before it. */
 static const struct {
   const char *word, *hint;
@@ -136,14 +137,32 @@ static bool is_slash_comment(const Parser *p) {
   return false;
 }
 
+/* In types and in the labels of index notation. */
+static const char *index_hint(const Parser *p, const bool *exp) {
+  const Token *in = p->tok.within >= 0 ? &p->toks.at[p->tok.within] : NULL;
+  if (exp[ROW_NAME] && exp[ROW_INT] && !exp[ROW_IF] && p->tok.kind == TOK_RBRACKET)
+    return "the type of a scalar has no brackets";
+  if (exp[ROW_DOTDOT]) return "the range of a label is written `k: 0..n`, n excluded";
+  if (in && in > p->toks.at && in[-1].kind == TOK_REDUCE && !exp[ROW_IF])
+    return "before an expression the brackets hold labels, as in `sum(k) x[k]`; to multiply, write "
+           "`*`";
+  if (p->toks.at[p->stmt_first].kind == TOK_PARAM && exp[ROW_COLON])
+    return "a parameter has a type: `param W: f32[64, 32] ~ he()`";
+  return NULL;
+}
+
 static const char *shape_of_statement_hint(const Parser *p, const bool *exp) {
   int kind = p->tok.kind, before = token_before(p, 1)->kind;
   if (exp[ROW_ASSIGN] && exp[ROW_LBRACE]) return "a function's value follows `=`: `fn f(x) = ...`";
-  if (kind == TOK_LBRACE && before == TOK_ASSIGN) return "a function with a block has no `=`: `fn f(x) { ... }`";
-  if (exp[ROW_THEN] && (kind == TOK_LBRACE || kind == TOK_COLON || !is_end(&p->tok)) && statement_has(p, "if"))
+  if (kind == TOK_LBRACE && before == TOK_ASSIGN)
+    return "a function with a block has no `=`: `fn f(x) { ... }`";
+  if (exp[ROW_THEN] && (kind == TOK_LBRACE || kind == TOK_COLON || !is_end(&p->tok)) &&
+      statement_has(p, "if"))
     return "a choice is written `if c then a else b`";
-  if (exp[ROW_ELSE] && is_end(&p->tok)) return "`if` is an expression and needs a value for both cases";
-  if (exp[ROW_ELSE] && kind == TOK_RBRACE) return "`if` is an expression and needs a value for both cases";
+  if (exp[ROW_ELSE] && is_end(&p->tok))
+    return "`if` is an expression and needs a value for both cases";
+  if (exp[ROW_ELSE] && kind == TOK_RBRACE)
+    return "`if` is an expression and needs a value for both cases";
   if (kind == TOK_LET && exp[ROW_FN]) return "outside of functions values are declared by `const`";
   if (kind == TOK_FN && exp[ROW_LET]) return "functions are declared outside of others";
   if ((kind == TOK_PARAM || kind == TOK_CONST) && exp[ROW_LET])
@@ -153,8 +172,9 @@ static const char *shape_of_statement_hint(const Parser *p, const bool *exp) {
     if (next->kind == TOK_ASSIGN) return "outside of functions values are declared by `const`";
     return "expressions stand inside functions: `fn f(x) = ...`";
   }
-  if (kind == TOK_PLUS && p->tok.newline)
-    return "a line that begins with `+` does not go on the line before; end that one with the operator";
+  if (kind == TOK_MINUS && p->tok.newline && exp[ROW_FN])
+    return "a line that begins with `-` does not go on the line before; end that one with the "
+           "operator";
   if (kind == TOK_COLON && before == TOK_NAME && token_before(p, 2)->kind == TOK_LET)
     return "a `let` takes the type of its value; to convert, write a cast such as `f32(x)`";
   return NULL;
@@ -164,11 +184,12 @@ static const char *hint_for(const Parser *p, const bool *exp) {
   const char *hint = foreign_word_hint(p);
   if (!hint) hint = assign_hint(p, exp);
   if (!hint && is_slash_comment(p)) hint = "comments begin with `#`; `//` divides and rounds down";
+  if (!hint) hint = index_hint(p, exp);
   if (!hint) hint = shape_of_statement_hint(p, exp);
   return hint;
 }
 
-/* ---- the message -------------------------------------------------------------------------------------------- */
+/* ---- the message ----------------------------------------------------------------------------- */
 static bool chained_comparison(const Parser *p, const bool *exp) {
   return (token_flags(p->tok.kind) & F_CMP) && exp[ROW_PLUS] && exp[ROW_AND];
 }
@@ -185,7 +206,8 @@ static bool reserved_word(Parser *p, const bool *exp) {
     return true;
   }
   const char *what = reserved_for(word, (size_t)n);
-  Diag *d = parse_complain(p, E0107, at, "`%.*s` is reserved for %s and can't be a name", n, word, what);
+  Diag *d =
+      parse_complain(p, E0107, at, "`%.*s` is reserved for %s and can't be a name", n, word, what);
   if (d && (exp[ROW_LET] || exp[ROW_FN]))
     diag_note(p->cx, d, "this version of the language does not have %s yet", what);
   return true;
@@ -193,15 +215,21 @@ static bool reserved_word(Parser *p, const bool *exp) {
 
 void parse_unexpected(Parser *p, const bool *exp) {
   Span at = parse_span(p, &p->tok);
+  if (p->tok.trouble) { /* said already: what it was taken for doesn't fit either */
+    p->skipping = true;
+    return;
+  }
   if (reserved_word(p, exp)) return;
   if (chained_comparison(p, exp)) {
     Diag *d = parse_complain(p, E0108, at, "comparisons don't chain");
     if (d) diag_hint(p->cx, d, "write `a < b and b < c`");
     return;
   }
-  if (is_end(&p->tok) && p->tok.hi == p->tok.lo && p->at > 0) /* behind the last thing on the line */
+  if (is_end(&p->tok) && p->tok.hi == p->tok.lo &&
+      p->at > 0) /* behind the last thing on the line */
     at.lo = at.hi = p->tok.kind == TOK_END ? p->toks.at[p->at - 1].hi : p->tok.lo;
-  Diag *d = parse_complain(p, E0106, at, "expected %s, found %s", expected_words(p, exp), found_words(p));
+  Diag *d =
+      parse_complain(p, E0106, at, "expected %s, found %s", expected_words(p, exp), found_words(p));
   if (!d) return;
   const Token *in = p->tok.within >= 0 ? &p->toks.at[p->tok.within] : NULL;
   if (in && in->kind != TOK_LBRACE && p->tok.newline)

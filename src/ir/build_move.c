@@ -131,16 +131,29 @@ uint32_t labels_used(const Builder *b, Val v) {
   return used;
 }
 
+/* The labels in the order in which a view's dimensions meet them; within one dimension the larger
+ * extents first, so that it doesn't depend on how the labels are numbered (a window x[i + r] has its
+ * places before its offsets). Returns how many of those in `keep` it found. */
+static int meeting_order(const Ins *i, uint32_t keep, int32_t *order) {
+  int n = 0;
+  for (int d = 0; d < i->u.view->rank; d++) {
+    int first = n;
+    for (int t = 0; t < i->u.view->dim[d].n; t++) {
+      int label = i->u.view->dim[d].term[t].label, k = n;
+      if (!(keep >> label & 1)) continue;
+      keep &= ~(1u << label);
+      for (n++; k > first && i->shape.dim[order[k - 1]] < i->shape.dim[label]; k--) order[k] = order[k - 1];
+      order[k] = label;
+    }
+  }
+  return n;
+}
+
 Val restrict_labels(Builder *b, Val v, uint32_t keep, int32_t *order) {
   Ins i = *ir_ins(b, v);
-  int n = 0;
+  int n = i.op == OP_view ? meeting_order(&i, keep, order) : 0;
   uint32_t done = 0;
-  if (i.op == OP_view) /* the order in which the operand's dimensions meet them */
-    for (int d = 0; d < i.u.view->rank; d++)
-      for (int t = 0; t < i.u.view->dim[d].n; t++) {
-        int label = i.u.view->dim[d].term[t].label;
-        if (keep >> label & 1 && !(done >> label & 1)) order[n++] = label, done |= 1u << label;
-      }
+  for (int k = 0; k < n; k++) done |= 1u << order[k];
   for (int label = 0; label < i.shape.rank; label++)
     if (keep >> label & 1 && !(done >> label & 1)) order[n++] = label;
   /* the result's axis k runs along label order[k]; the other labels stand at 0 */

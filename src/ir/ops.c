@@ -65,3 +65,9 @@ double ins_const_value(const Ins *i) {
 bool ins_is_splat(const Ins *i, double value) {
   return i->op == OP_const && ins_const_value(i) == value;
 }
+
+int fn_input(const Fn *f, Name name) {
+  for (int i = 0; i < f->in.n; i++)
+    if (f->in.at[i].name == name) return i;
+  return -1;
+}

@@ -102,6 +102,7 @@ static void copy_values(Adjoint *g, const Val *args) {
 bool adjoint_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds, Val *values,
                   Val *derived) {
   Arena *a = b->cx->arena;
+  if (!derivatives_exist(b, f, wrt)) return false;
   Adjoint g = {b, f, NEWS(a, Val, f->ins.n), NEWS(a, Val, f->ins.n), NEWS(a, bool, f->ins.n), false};
   find_active(&g, wrt);
   copy_values(&g, args);

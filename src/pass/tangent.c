@@ -79,6 +79,7 @@ static bool has_tangent(const Tangent *g, const Ins *in) {
 bool tangent_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds, Val *values,
                   Val *derived) {
   Arena *a = b->cx->arena;
+  if (!derivatives_exist(b, f, wrt)) return false;
   Tangent g = {b, NEWS(a, Val, f->ins.n), NEWS(a, Val, f->ins.n), false};
   for (int i = 0, k = 0; i < f->in.n; i++) {
     g.to[f->in.at[i].val] = args[i];

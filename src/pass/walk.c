@@ -66,6 +66,38 @@ Val map_partial(Builder *b, const Ins *in, const Val *args, Val y, int i, bool *
   return rule_inline_map(b, rule, operand, n + 1);
 }
 
+/* Whether the result of `in` depends on operand k in a way that a derivative would have to follow. */
+static bool carries(const Ins *in, int k) {
+  if (op_kind((Op)in->op) == KIND_MAP) {
+    const char *text = op_info[in->op].partial[k];
+    return !text || strcmp(text, "0");
+  }
+  return k == 0 || (in->op != OP_gather && in->op != OP_scatter);
+}
+
+bool derivatives_exist(Builder *b, const Fn *f, const bool *wrt) {
+  bool *alive = NEWS(b->cx->arena, bool, f->ins.n), good = true;
+  Val *lost = NEWS(b->cx->arena, Val, f->ins.n); /* where the dependence left the differentiable part */
+  for (int i = 0; i < f->in.n; i++) alive[f->in.at[i].val] = wrt[i];
+  for (Val v = 1; v < f->ins.n; v++) {
+    const Ins *in = fn_ins(f, v);
+    for (int k = 0; k < in->nargs; k++) {
+      Val a = in->arg[k];
+      if (!carries(in, k)) continue;
+      alive[v] |= alive[a] && type_is_float((DType)in->type);
+      if (alive[a] && op_kind((Op)in->op) == KIND_MAP && !op_info[in->op].partial[k]) lost[v] = v;
+      else if (lost[a]) lost[v] = lost[a];
+    }
+  }
+  for (int i = 0; i < f->out.n; i++) {
+    Val v = f->out.at[i].val;
+    if (!lost[v] || !type_is_float((DType)fn_ins(f, v)->type)) continue;
+    report_no_derivative(b, fn_ins(f, lost[v]));
+    good = false;
+  }
+  return good;
+}
+
 void report_no_derivative(Builder *b, const Ins *in) {
   Diag *d = diag(b->cx, E0401, in->span, "`%s` has no derivative", op_info[in->op].name);
   diag_hint(b->cx, d, "stop(...) around its operand says that the value counts as a constant");

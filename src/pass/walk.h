@@ -35,5 +35,8 @@ bool tangent_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, con
 /* The partial of MAP instruction `in` for operand i: 0 where it is zero. *missing: there is none. */
 Val map_partial(Builder *b, const Ins *in, const Val *args, Val y, int i, bool *missing);
 void report_no_derivative(Builder *b, const Ins *in);
+/* False after a diagnostic where a float output depends on a wrt input through an operator without a
+ * derivative, also by way of integers (from_bits(bits(x))): never a silent zero. */
+bool derivatives_exist(Builder *b, const Fn *f, const bool *wrt);
 
 #endif

@@ -1,5 +1,6 @@
 /* checkpoint.c: snapshots in memory and checkpoints in .safetensors files. The position is in the
- * file's metadata, sums of losses as hexadecimal floats, so that a resumed run has the same bits. */
+ * file's metadata, sums of losses as hexadecimal floats, so that a resumed run has the same bits.
+ */
 #include "train/checkpoint.h"
 
 #include <errno.h>
@@ -8,7 +9,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-/* ---- in memory -------------------------------------------------------------------------------------- */
+/* ---- in memory ------------------------------------------------------------------------------- */
 static Weight *weight_at(const TrainJob *job, int i) {
   return i < job->nparams ? &job->param[i] : &job->state[i - job->nparams];
 }
@@ -42,7 +43,7 @@ void snapshot_restore(const Snapshot *s, const TrainJob *job, Position *at) {
   *at = s->at;
 }
 
-/* ---- in files ---------------------------------------------------------------------------------------- */
+/* ---- in files -------------------------------------------------------------------------------- */
 /* The numbers of the metadata: those that say where the run stands and those that say which run. */
 typedef struct Facts {
   int64_t version, epoch, step, t, seed, batch, examples, in_order;
@@ -65,9 +66,8 @@ static const struct {
 static int64_t *fact(Facts *f, int i) { return (int64_t *)(void *)((char *)f + facts[i].at); }
 
 static Facts facts_of(const TrainJob *job, const TrainOptions *opt, const Position *at) {
-  return (Facts){1,          at->epoch,  at->step,
-                 at->t,      (int64_t)opt->seed, opt->batch,
-                 job->data->examples, opt->in_order};
+  return (Facts){1,          at->epoch,           at->step,     at->t, (int64_t)opt->seed,
+                 opt->batch, job->data->examples, opt->in_order};
 }
 
 static bool read_number(const ArraySet *set, const char *key, int64_t *out) {
@@ -88,7 +88,8 @@ static bool read_double(const ArraySet *set, const char *key, double *out) {
 }
 
 /* Reads the metadata and compares it with this run's. */
-static bool same_run(const TrainJob *job, const TrainOptions *opt, const ArraySet *set, Position *at) {
+static bool same_run(const TrainJob *job, const TrainOptions *opt, const ArraySet *set,
+                     Position *at) {
   Facts mine = facts_of(job, opt, at), its = {0};
   const char *path = opt->resume;
   int64_t steps = job->data->examples / opt->batch;
@@ -99,8 +100,9 @@ static bool same_run(const TrainJob *job, const TrainOptions *opt, const ArraySe
     }
   for (int i = 0; i < COUNT_OF(facts); i++)
     if (facts[i].option && *fact(&its, i) != *fact(&mine, i)) {
-      diag(job->cx, E0626, (Span){0}, "%s is the checkpoint of another run: its %s is %lld, here it is %lld",
-           path, facts[i].option, (long long)*fact(&its, i), (long long)*fact(&mine, i));
+      diag(job->cx, E0626, (Span){0},
+           "%s is the checkpoint of another run: its %s is %lld, here it is %lld", path,
+           facts[i].option, (long long)*fact(&its, i), (long long)*fact(&mine, i));
       return false;
     }
   *at = (Position){.epoch = its.epoch, .step = its.step, .t = its.t};
@@ -129,8 +131,9 @@ Status checkpoint_load(const TrainJob *job, const TrainOptions *opt, Position *a
             weights_match(job->cx, &set, opt->resume, job->param, job->nparams, "") &&
             weights_match(job->cx, &set, opt->resume, job->state, job->nstate, CHECKPOINT_STATE);
   if (ok && set.n != job->nparams + job->nstate) {
-    diag(job->cx, E0626, (Span){0}, "%s is the checkpoint of another run: it has %d tensors, here are %d",
-         opt->resume, set.n, job->nparams + job->nstate);
+    diag(job->cx, E0626, (Span){0},
+         "%s is the checkpoint of another run: it has %d tensors, here are %d", opt->resume, set.n,
+         job->nparams + job->nstate);
     ok = false;
   }
   if (ok) {

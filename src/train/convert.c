@@ -18,7 +18,7 @@ static const ElemType elem_table[DTYPE_COUNT] = {
 
 ElemType elem_of(DType t) { return elem_table[t]; }
 
-/* ---- the narrow floats -------------------------------------------------------------------------- */
+/* ---- the narrow floats ----------------------------------------------------------------------- */
 /* IEEE 754 binary16: 1 sign, 5 exponent (bias 15), 10 mantissa bits. */
 static double from_f16(uint16_t h) {
   int e = h >> 10 & 31, m = h & 1023;
@@ -36,7 +36,7 @@ static float from_bf16(uint16_t h) {
   return v;
 }
 
-/* ---- rules ----------------------------------------------------------------------------------------- */
+/* ---- rules ----------------------------------------------------------------------------------- */
 static bool elem_is_float(ElemType t) { return t >= ELEM_F16; }
 
 static void int_range(ElemType t, __int128 *lo, __int128 *hi) {
@@ -86,14 +86,13 @@ int64_t convert_misfit(ElemType from, const void *src, int64_t n, DType to) {
   if (!to_float) int_range(elem_of(to), &lo, &hi);
   for (int64_t i = 0; i < n; i++) {
     __int128 v = load_int(from, src, i);
-    if (to_float ? v != (to == T_F32 ? (__int128)(float)v : (__int128)(double)v)
-                 : v < lo || v > hi)
+    if (to_float ? v != (to == T_F32 ? (__int128)(float)v : (__int128)(double)v) : v < lo || v > hi)
       return i;
   }
   return -1;
 }
 
-/* ---- conversion ------------------------------------------------------------------------------------ */
+/* ---- conversion ------------------------------------------------------------------------------ */
 #define DTYPE(name, word, ctype, bytes, class)                                                     \
   static void to_##name(ElemType from, const void *restrict src, ctype *restrict dst, int64_t n) { \
     if (from == ELEM_F16) {                                                                        \
@@ -121,7 +120,9 @@ void convert(ElemType from, const void *src, DType to, void *dst, int64_t n) {
   }
   switch (to) {
 #define DTYPE(name, word, ctype, bytes, class)                                                     \
-  case T_##name: to_##name(from, src, dst, n); break;
+  case T_##name:                                                                                   \
+    to_##name(from, src, dst, n);                                                                  \
+    break;
 #include "ir/types.def"
 #undef DTYPE
   case DTYPE_COUNT: break;

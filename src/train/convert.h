@@ -1,7 +1,7 @@
 /* convert.h: from the element types of files to those of the language. A conversion keeps values:
  * it is free where every value fits, checked where only some do (a 64-bit label into i32), and
- * refused where it would have to decide something (a fraction into an integer). The one exception is
- * f64 into f32, which rounds: the data sets and weights of others are often written in f64. */
+ * refused where it would have to decide something (a fraction into an integer). The one exception
+ * is f64 into f32, which rounds: the data sets and weights of others are often written in f64. */
 #ifndef GRADC_CONVERT_H
 #define GRADC_CONVERT_H
 

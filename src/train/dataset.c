@@ -31,7 +31,7 @@ DataSource data_source(Cx *cx, const char *text) {
   return (DataSource){name_of_n(cx, text, (size_t)(p - text)), name_of(cx, p + 1)};
 }
 
-/* ---- loading --------------------------------------------------------------------------------------- */
+/* ---- loading --------------------------------------------------------------------------------- */
 static bool want_array(void *arg, const char *name) {
   Opening *o = arg;
   Name n = name_of(o->cx, name);
@@ -78,8 +78,8 @@ static void load_named(Opening *o, const DataSource *src) {
   if (k == o->nin) {
     const char **names = NEWS(o->arena, const char *, o->nin + 1);
     for (int i = 0; i < o->nin; i++) names[i] = o->in[i].name;
-    Diag *d = diag(o->cx, E0618, (Span){0}, "data are given for `%s`, but no argument has that name",
-                   src->name);
+    Diag *d = diag(o->cx, E0618, (Span){0},
+                   "data are given for `%s`, but no argument has that name", src->name);
     const char *near = closest_word(src->name, names, o->nin);
     if (near) diag_hint(o->cx, d, "did you mean `%s`?", near);
     return;
@@ -95,7 +95,8 @@ static void load_named(Opening *o, const DataSource *src) {
 }
 
 static void load_folder(Opening *o, const char *path) {
-  static const char *const ends[] = {".npy", ".idx", ".idx.gz", ".csv", ".npy.gz", ".csv.gz", ".gz"};
+  static const char *const ends[] = {".npy",    ".idx",    ".idx.gz", ".csv",
+                                     ".npy.gz", ".csv.gz", ".gz"};
   struct stat st;
   for (int k = 0; k < o->nin; k++)
     for (int e = 0; e < COUNT_OF(ends); e++) {
@@ -128,7 +129,7 @@ static void load_source(Opening *o, const DataSource *src) {
   }
 }
 
-/* ---- matching --------------------------------------------------------------------------------------- */
+/* ---- matching -------------------------------------------------------------------------------- */
 /* The name a dimension consists of, or NULL. */
 static Name plain_name(Opening *o, Dim d) {
   SizeBindings names = {0};
@@ -172,13 +173,14 @@ static bool find_batch_axis(Opening *o) {
   return ok;
 }
 
-/* "`x` in digits.npz is u8[100, 28, 28]" against "`x: f32[N, 784]`": both sides of every complaint. */
+/* "`x` in digits.npz is u8[100, 28, 28]" against "`x: f32[N, 784]`": both sides of every complaint.
+ */
 static Diag *mismatch(Opening *o, DiagCode code, const DataInput *in, const char *why) {
   char have[160];
   array_type_text(in->array->type, in->array->rank, in->array->dim, have, sizeof have);
-  Diag *d = diag(o->cx, code, in->want.span, "the array for `%s` in %s is %s, the argument is %s: %s",
-                 in->want.name, in->file, have,
-                 type_text(o->cx, in->want.type, &in->want.shape), why);
+  Diag *d =
+      diag(o->cx, code, in->want.span, "the array for `%s` in %s is %s, the argument is %s: %s",
+           in->want.name, in->file, have, type_text(o->cx, in->want.type, &in->want.shape), why);
   for (int i = 0; i < o->ds->sizes.list.n; i++) {
     SizeBinding b = o->ds->sizes.list.at[i];
     if (dim_is_number(b.value)) diag_note(o->cx, d, "%s is %lld", b.name, (long long)b.value);
@@ -207,8 +209,10 @@ static bool match_reshaped(Opening *o, DataInput *in) {
   for (int i = in->batched; i < in->array->rank; i++) have *= in->array->dim[i];
   for (int i = in->batched; i < in->want.shape.rank && fits; i++) {
     Dim d = dim_subst(o->cx, in->want.shape.dim[i], &o->ds->sizes);
-    if (!dim_is_number(d)) open = d, nopen++;
-    else fits = !__builtin_mul_overflow(want, d, &want);
+    if (!dim_is_number(d))
+      open = d, nopen++;
+    else
+      fits = !__builtin_mul_overflow(want, d, &want);
   }
   if (fits && nopen == 1)
     fits = want > 0 && have % want == 0 &&
@@ -217,8 +221,9 @@ static bool match_reshaped(Opening *o, DataInput *in) {
     fits = fits && !nopen && have == want;
   in->reshaped = true;
   if (!fits)
-    mismatch(o, E0614, in, in->batched ? "an example has not the same number of elements"
-                                       : "they have not the same number of elements");
+    mismatch(o, E0614, in,
+             in->batched ? "an example has not the same number of elements"
+                         : "they have not the same number of elements");
   return fits;
 }
 
@@ -277,8 +282,7 @@ static bool find_arrays(Opening *o) {
 static void match(Opening *o) {
   for (int k = 0; k < o->nin; k++) {
     DataInput *in = &o->ds->in[k];
-    in->batched = in->want.shape.rank &&
-                  plain_name(o, in->want.shape.dim[0]) == o->ds->batch_name;
+    in->batched = in->want.shape.rank && plain_name(o, in->want.shape.dim[0]) == o->ds->batch_name;
     if (in->batched && !in->array->rank) {
       mismatch(o, E0614, in, "a single number has no axis of examples");
       return;
@@ -321,7 +325,7 @@ int dataset_find(const Dataset *ds, const Input *in) {
   return -1;
 }
 
-/* ---- batches ----------------------------------------------------------------------------------------- */
+/* ---- batches --------------------------------------------------------------------------------- */
 size_t dataset_batch_bytes(const Dataset *ds, int k, int64_t batch) {
   const DataInput *in = &ds->in[k];
   int64_t bytes = type_info[in->want.type].bytes;
@@ -347,7 +351,7 @@ void dataset_batch(const Dataset *ds, int k, const int64_t *index, int64_t first
   }
 }
 
-/* ---- order --------------------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------- */
 /* splitmix64 (Steele, Lea, Flood 2014; constants of Vigna's public-domain version). */
 static uint64_t next_random(uint64_t *s) {
   uint64_t z = *s += 0x9e3779b97f4a7c15u;

@@ -49,7 +49,7 @@ static double label(const Scale *s, double part) {
   return s->log ? pow(10, y) : y;
 }
 
-/* ---- text ------------------------------------------------------------------------------------------ */
+/* ---- text ------------------------------------------------------------------------------------ */
 enum { MAX_COLUMNS = 200, MARGIN = 10 };
 
 /* The mean height, 0..1, of the points in each column; NaN where there are none. */
@@ -74,8 +74,10 @@ void curve_text(const Curve *c, int columns, int rows, Text *out) {
   rows = MAX(rows, 3);
   for (int r = rows - 1; r >= 0; r--) {
     bool named = r == 0 || r == rows - 1 || r == rows / 2;
-    if (named) text_fmt(out, "%*.4g |", MARGIN - 2, label(&s, (double)r / (rows - 1)));
-    else text_fmt(out, "%*s |", MARGIN - 2, "");
+    if (named)
+      text_fmt(out, "%*.4g |", MARGIN - 2, label(&s, (double)r / (rows - 1)));
+    else
+      text_fmt(out, "%*s |", MARGIN - 2, "");
     int end = 0;
     char line[MAX_COLUMNS + 1];
     for (int k = 0; k < n; k++) {
@@ -91,7 +93,7 @@ void curve_text(const Curve *c, int columns, int rows, Text *out) {
   text_fmt(out, "\n%*s%-*.0f%.0f steps\n", MARGIN, "", n - 12, c->at[0].step, c->at[c->n - 1].step);
 }
 
-/* ---- SVG ------------------------------------------------------------------------------------------- */
+/* ---- SVG ------------------------------------------------------------------------------------- */
 enum { WIDTH = 720, HEIGHT = 400, LEFT = 80, RIGHT = 20, TOP = 40, BOTTOM = 50, LINES = 5 };
 
 static void grid(const Scale *s, Text *out) {
@@ -101,8 +103,8 @@ static void grid(const Scale *s, Text *out) {
     text_fmt(out, "<path d='M%d %.1fH%d' stroke='#ddd'/>\n", LEFT, y, WIDTH - RIGHT);
     text_fmt(out, "<text x='%d' y='%.1f' text-anchor='end'>%.4g</text>\n", LEFT - 8, y + 4,
              label(s, part));
-    text_fmt(out, "<text x='%.1f' y='%d' text-anchor='middle'>%.0f</text>\n", x, HEIGHT - BOTTOM + 18,
-             s->x0 + part * (s->x1 - s->x0));
+    text_fmt(out, "<text x='%.1f' y='%d' text-anchor='middle'>%.0f</text>\n", x,
+             HEIGHT - BOTTOM + 18, s->x0 + part * (s->x1 - s->x0));
   }
 }
 

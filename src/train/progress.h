@@ -31,16 +31,16 @@ typedef struct Progress {
   const TrainOptions *opt;
   const TrainJob *job;
   FILE *log;
-  double began, drawn; /* seconds of the monotonic clock */
+  double began, drawn;                            /* seconds of the monotonic clock */
   int64_t steps_per_epoch, first_step, last_step; /* of this run */
-  bool line_open;      /* a line without an end stands on the terminal */
+  bool line_open;                                 /* a line without an end stands on the terminal */
   Curve curve;
 } Progress;
 
 double progress_clock(void);
 /* Opens the log; a log that can't be opened is a warning. */
-void progress_start(Progress *p, const TrainJob *job, const TrainOptions *opt, int64_t steps_per_epoch,
-                    int64_t first_step);
+void progress_start(Progress *p, const TrainJob *job, const TrainOptions *opt,
+                    int64_t steps_per_epoch, int64_t first_step);
 void progress_step(Progress *p, int64_t epoch, int64_t step_in_epoch, int64_t t, double loss,
                    double mean_loss);
 /* value: nmetrics numbers from which NaN is left out; on_val: of the validation data. */

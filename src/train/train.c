@@ -18,16 +18,16 @@ typedef struct Run {
   Cx *cx;
   Batches train;
   int64_t *order;
-  int64_t order_of;  /* the epoch `order` belongs to; -1: none */
-  int64_t steps;     /* per epoch */
+  int64_t order_of; /* the epoch `order` belongs to; -1: none */
+  int64_t steps;    /* per epoch */
   Position at;
   Snapshot good;
-  bool *was_finite;  /* per parameter: no NaN or infinity at the start */
+  bool *was_finite; /* per parameter: no NaN or infinity at the start */
   double value[TRAIN_MAX_METRICS];
   Progress *progress;
 } Run;
 
-/* ---- batches ---------------------------------------------------------------------------------------- */
+/* ---- batches --------------------------------------------------------------------------------- */
 static void batches_free(Batches *b) {
   for (int k = 0; b->in && k < b->ds->nin; k++) free(b->in[k]);
   free(b->in);
@@ -52,9 +52,9 @@ static void batches_fill(const Batches *b, const int64_t *index, int64_t first, 
 
 static bool stopped(const volatile sig_atomic_t *stop) { return stop && *stop; }
 
-/* ---- evaluation ------------------------------------------------------------------------------------- */
-static Status evaluate_batches(const Stepper *s, const Batches *b, int first, int last, int64_t batch,
-                               const volatile sig_atomic_t *stop, double *value) {
+/* ---- evaluation ------------------------------------------------------------------------------ */
+static Status evaluate_batches(const Stepper *s, const Batches *b, int first, int last,
+                               int64_t batch, const volatile sig_atomic_t *stop, double *value) {
   int64_t n = b->ds->examples;
   for (int m = first; m < last; m++) value[m] = 0;
   for (int64_t at = 0; at < n; at += batch) {
@@ -102,7 +102,7 @@ static Status measure(Run *r) {
   return s;
 }
 
-/* ---- one step ---------------------------------------------------------------------------------------- */
+/* ---- one step -------------------------------------------------------------------------------- */
 static void fill_step(Run *r, const Position *at) {
   if (r->order_of != at->epoch) {
     if (r->opt->in_order)
@@ -131,7 +131,7 @@ static int bad_param(const Run *r) {
   return -1;
 }
 
-/* ---- values that are not numbers --------------------------------------------------------------------- */
+/* ---- values that are not numbers ------------------------------------------------------------- */
 static void report(Run *r, const Position *at, double loss, int param) {
   Diag *d;
   Span place = param >= 0 ? r->job->param[param].span : (Span){0};
@@ -140,16 +140,17 @@ static void report(Run *r, const Position *at, double loss, int param) {
     d = diag(r->cx, E0711, (Span){0}, "the loss became %s in epoch %lld, step %lld",
              isnan(loss) ? "NaN" : "infinite", epoch, n);
   else
-    d = diag(r->cx, E0711, place, "the parameter `%s` became NaN or infinite in epoch %lld, step %lld",
+    d = diag(r->cx, E0711, place,
+             "the parameter `%s` became NaN or infinite in epoch %lld, step %lld",
              param >= 0 ? r->job->param[param].name : "?", epoch, n);
   const Stepper *s = &r->job->stepper;
   if (s->explain) s->explain(s->self, d, r->train.in, r->opt->batch, r->opt->lr, at->t + 1);
   diag_note(r->cx, d, "the weights kept are those before this step");
 }
 
-/* Something became NaN or infinite at or before the present step, and after the last snapshot. Steps
- * are deterministic: doing them again from the snapshot, and looking after each, finds the one. The
- * run is left in the state before it. */
+/* Something became NaN or infinite at or before the present step, and after the last snapshot.
+ * Steps are deterministic: doing them again from the snapshot, and looking after each, finds the
+ * one. The run is left in the state before it. */
 static Status find_culprit(Run *r) {
   Position end = r->at;
   snapshot_restore(&r->good, r->job, &r->at);
@@ -178,7 +179,7 @@ static Status keep_good(Run *r) {
   return ST_OK;
 }
 
-/* ---- files -------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 static Status save(Run *r) {
   Status s = ST_OK;
   if (r->opt->save) s = weights_save(r->cx, r->opt->save, r->job->param, r->job->nparams);
@@ -186,7 +187,7 @@ static Status save(Run *r) {
   return s;
 }
 
-/* ---- epochs -------------------------------------------------------------------------------------------- */
+/* ---- epochs ---------------------------------------------------------------------------------- */
 static Status steps_of_epoch(Run *r) {
   int64_t every = r->opt->snapshot_every ? r->opt->snapshot_every : 200;
   while (r->at.step < r->steps) {
@@ -215,15 +216,16 @@ static Status epoch(Run *r) {
   if ((s = save(r)) != ST_OK) return s;
   s = measure(r);
   if (s == ST_OK || s == ST_INTERRUPTED)
-    progress_epoch(r->progress, r->at.epoch, r->at.t, r->at.last_loss, r->value, r->job->val != NULL,
-                   progress_clock() - began);
+    progress_epoch(r->progress, r->at.epoch, r->at.t, r->at.last_loss, r->value,
+                   r->job->val != NULL, progress_clock() - began);
   return s;
 }
 
 static Status epochs(Run *r) {
   Status s = ST_OK;
   while (s == ST_OK && r->at.epoch < r->opt->epochs) s = epoch(r);
-  /* a finished checkpoint was resumed, or no epoch was asked for: still say how good the weights are */
+  /* a finished checkpoint was resumed, or no epoch was asked for: still say how good the weights
+   * are */
   if (s == ST_OK && isnan(r->value[0])) s = measure(r);
   if (s != ST_INTERRUPTED && s != ST_FINDINGS) return s;
   /* Interrupted weights are checked like others: the last steps may have spoiled them. */
@@ -233,7 +235,7 @@ static Status epochs(Run *r) {
   return saved != ST_OK ? saved : s;
 }
 
-/* ---- the run -------------------------------------------------------------------------------------------- */
+/* ---- the run --------------------------------------------------------------------------------- */
 static Status check_options(const TrainJob *job, const TrainOptions *opt) {
   Cx *cx = job->cx;
   int before = diag_errors(cx);
@@ -275,7 +277,8 @@ static Status run(Run *r, TrainResult *result) {
   snapshot_take(&r->good, r->job, &r->at);
   progress_start(r->progress, r->job, r->opt, r->steps, r->at.t);
   if (resumed)
-    progress_say(r->progress, "resumed from %s after %lld steps", r->opt->resume, (long long)r->at.t);
+    progress_say(r->progress, "resumed from %s after %lld steps", r->opt->resume,
+                 (long long)r->at.t);
   s = epochs(r);
   *result = (TrainResult){.epochs = r->at.epoch, .steps = r->at.t, .loss = r->at.last_loss};
   if (r->at.step) result->loss = r->at.loss_sum / (double)r->at.step;

@@ -1,12 +1,13 @@
-/* train.h: the training loop, whatever computes a step. In: data, the memory of the parameters and of
- * the optimiser's state, a Stepper (compiled code, or anything else that can do a step), options. Out:
- * trained parameters in that memory and in files, progress on a terminal or in plain lines, a log.
+/* train.h: the training loop, whatever computes a step. In: data, the memory of the parameters and
+ * of the optimiser's state, a Stepper (compiled code, or anything else that can do a step),
+ * options. Out: trained parameters in that memory and in files, progress on a terminal or in plain
+ * lines, a log.
  *
  * What can be relied on:
- *  - batches: each epoch goes through dataset_shuffle(seed, epoch); examples that don't fill the last
- *    batch are left out of that epoch (another order leaves out others in the next)
- *  - evaluation covers every example exactly once; the value of a metric is the mean of its batches'
- *    values weighted with their sizes, so a metric must be a mean over the examples
+ *  - batches: each epoch goes through dataset_shuffle(seed, epoch); examples that don't fill the
+ * last batch are left out of that epoch (another order leaves out others in the next)
+ *  - evaluation covers every example exactly once; the value of a metric is the mean of its
+ * batches' values weighted with their sizes, so a metric must be a mean over the examples
  *  - a run that was interrupted and resumed ends in the same bits as one that was not
  *  - parameters that hold a NaN or an infinity are never kept and never saved */
 #ifndef GRADC_TRAIN_H
@@ -22,16 +23,18 @@ typedef struct Stepper {
   /* One step on a batch: updates parameters and optimiser state in place and gives the loss before
    * the update. inputs: one pointer (aligned to 64) per argument of the data set; batch is always
    * TrainOptions.batch; t counts steps from 1. Anything but ST_OK ends the training. */
-  Status (*step)(void *self, void *const *inputs, int64_t batch, double lr, int64_t t, double *loss);
-  /* Metric number `metric` with the present parameters. batch is eval_batch, or less for the last. */
+  Status (*step)(void *self, void *const *inputs, int64_t batch, double lr, int64_t t,
+                 double *loss);
+  /* Metric number `metric` with the present parameters. batch is eval_batch, or less for the last.
+   */
   Status (*evaluate)(void *self, int metric, void *const *inputs, int64_t batch, double *value);
-  /* May be NULL. Called when a step gave a NaN or infinite loss or parameter; the parameters and the
-   * state are those before that step, inputs its batch. Adds to d which instruction and which line of
-   * the source did it (it may set d->span). */
+  /* May be NULL. Called when a step gave a NaN or infinite loss or parameter; the parameters and
+   * the state are those before that step, inputs its batch. Adds to d which instruction and which
+   * line of the source did it (it may set d->span). */
   void (*explain)(void *self, Diag *d, void *const *inputs, int64_t batch, double lr, int64_t t);
 } Stepper;
 
-typedef struct TrainOut { /* where progress goes */
+typedef struct TrainOut {                               /* where progress goes */
   void (*write)(void *arg, const char *text, size_t n); /* NULL: nowhere */
   void *arg;
   bool terminal; /* may one line be written over and over? */
@@ -74,7 +77,7 @@ typedef struct TrainResult {
   /* metrics after the last epoch: of the validation data, else of the training data (then metric 0
    * is measured too); NaN where nothing was measured */
   double metric[TRAIN_MAX_METRICS];
-  double seconds;        /* of this run */
+  double seconds; /* of this run */
 } TrainResult;
 
 /* ST_OK; ST_INTERRUPTED; ST_FINDINGS when the loss became NaN; ST_DATA when a file can't be used;

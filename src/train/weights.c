@@ -33,7 +33,7 @@ bool weight_is_finite(const Weight *w) {
   return true;
 }
 
-/* ---- loading --------------------------------------------------------------------------------------- */
+/* ---- loading --------------------------------------------------------------------------------- */
 static bool same_shape(const Array *a, const Shape *s) {
   if (a->rank != s->rank) return false;
   for (int i = 0; i < a->rank; i++)
@@ -56,8 +56,8 @@ static bool fits(Cx *cx, const Array *a, const char *path, const Weight *w) {
              type_info[w->type].word);
   }
   array_type_text(a->type, a->rank, a->dim, have, sizeof have);
-  Diag *d = diag(cx, E0624, w->span, "`%s` in %s is %s, the parameter is %s: %s", w->name, path, have,
-                 type_text(cx, w->type, &w->shape), why);
+  Diag *d = diag(cx, E0624, w->span, "`%s` in %s is %s, the parameter is %s: %s", w->name, path,
+                 have, type_text(cx, w->type, &w->shape), why);
   if (!shape && a->rank == 2 && w->shape.rank == 2 && a->dim[0] == w->shape.dim[1] &&
       a->dim[1] == w->shape.dim[0])
     diag_hint(cx, d, "the file has the transpose (PyTorch's linear layers do)");
@@ -101,7 +101,8 @@ static void warn_of_extras(Cx *cx, const ArraySet *set, const char *path, const 
     bool known = !strncmp(name, CHECKPOINT_STATE, strlen(CHECKPOINT_STATE));
     for (int k = 0; k < n && !known; k++) known = !strcmp(w[k].name, name);
     if (!known)
-      diag(cx, E0623, (Span){0}, "%s has a tensor `%s`, the program has no such parameter", path, name);
+      diag(cx, E0623, (Span){0}, "%s has a tensor `%s`, the program has no such parameter", path,
+           name);
   }
 }
 
@@ -122,7 +123,7 @@ Status weights_load(Cx *cx, const char *path, Weight *w, int n) {
   return ok ? ST_OK : ST_DATA;
 }
 
-/* ---- saving ------------------------------------------------------------------------------------------ */
+/* ---- saving ---------------------------------------------------------------------------------- */
 ArrayView weight_view(Cx *cx, const Weight *w, const char *prefix) {
   ArrayView v = {stored_name(cx, w, prefix), elem_of(w->type), w->shape.rank, {0}, w->data};
   for (int i = 0; i < w->shape.rank && i < ARRAY_MAX_RANK; i++) v.dim[i] = w->shape.dim[i];
@@ -133,8 +134,8 @@ static bool knows_format(Cx *cx, const char *path) {
   size_t n = strlen(path);
   if (n >= 4 && !strcasecmp(path + n - 4, ".npz")) return true;
   if (n >= 12 && !strcasecmp(path + n - 12, ".safetensors")) return true;
-  diag(cx, E0621, (Span){0}, "weights can't be written to %s: its name must end in .safetensors or .npz",
-       path);
+  diag(cx, E0621, (Span){0},
+       "weights can't be written to %s: its name must end in .safetensors or .npz", path);
   return false;
 }
 
@@ -157,7 +158,7 @@ Status weights_save(Cx *cx, const char *path, const Weight *w, int n) {
   return ST_DATA;
 }
 
-/* ---- freezing ----------------------------------------------------------------------------------------- */
+/* ---- freezing -------------------------------------------------------------------------------- */
 static void no_such(Cx *cx, const Weight *w, int n, const char *pattern) {
   const char **names = NEWS(cx->arena, const char *, n + 1);
   for (int i = 0; i < n; i++) names[i] = w[i].name;

@@ -1,6 +1,6 @@
-/* weights.h: parameters between memory and files. A Weight names memory that somebody else owns (the
- * training step updates it in place). Loading checks everything before it changes anything; saving
- * replaces the file at once or not at all. */
+/* weights.h: parameters between memory and files. A Weight names memory that somebody else owns
+ * (the training step updates it in place). Loading checks everything before it changes anything;
+ * saving replaces the file at once or not at all. */
 #ifndef GRADC_WEIGHTS_H
 #define GRADC_WEIGHTS_H
 
@@ -25,7 +25,8 @@ bool weight_is_finite(const Weight *w);
  * but for those a checkpoint holds beside the weights. */
 Status weights_load(Cx *cx, const char *path, Weight *w, int n);
 Status weights_save(Cx *cx, const char *path, const Weight *w, int n);
-/* Whether weights can be written under that name; a diagnostic where not: before hours of training. */
+/* Whether weights can be written under that name; a diagnostic where not: before hours of training.
+ */
 bool weights_can_save(Cx *cx, const char *path);
 /* Marks the weights that a list of names ("W1,b1", "encoder.*") means. */
 Status weights_freeze(Cx *cx, Weight *w, int n, const char *list);
@@ -33,7 +34,8 @@ Status weights_freeze(Cx *cx, Weight *w, int n, const char *list);
 /* For checkpoints: tensors are stored under prefix + name. */
 #define CHECKPOINT_STATE "optimizer/"
 ArrayView weight_view(Cx *cx, const Weight *w, const char *prefix);
-/* Compares with a loaded file; true where all weights are there and fit. Then weights_take copies. */
+/* Compares with a loaded file; true where all weights are there and fit. Then weights_take copies.
+ */
 bool weights_match(Cx *cx, const ArraySet *set, const char *path, const Weight *w, int n,
                    const char *prefix);
 void weights_take(Cx *cx, const ArraySet *set, Weight *w, int n, const char *prefix);

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """An independent training of examples/fashion_mlp.nn: NumPy, float64, gradients by hand.
 
-In:  the images and labels, and the initial weights as `gradc train ... --epochs 0 --save` wrote
-     them, so that both start alike.
+In:  the images and labels, and the initial weights, so that both start alike. --make DIR writes a
+     small data set (images.idx, labels.idx) and weights (init.npz) there instead, and ends.
 Out: one JSON line per epoch on standard output, the mean loss over its steps and (with --val) the
      test accuracy; final weights with --save; with --compare FILE the largest difference from the
      weights in FILE, and exit code 1 where it is above --tolerance.
@@ -10,10 +10,9 @@ Out: one JSON line per epoch on standard output, the mean loss over its steps an
 Batches are consecutive and unshuffled unless --order names a file of example numbers (text, one
 epoch after the other); a last batch that isn't full is dropped.
 
-  gradc train examples/fashion_mlp.nn $DATA --epochs 0 --seed 1 --save init.safetensors
-  gradc train examples/fashion_mlp.nn $DATA --load init.safetensors --no-shuffle --epochs 2 \\
+  gradc train examples/fashion_mlp.nn $DATA --load init.npz --no-shuffle --epochs 2 \\
     --batch 128 --lr 0.05 --optimizer sgd --save final.safetensors --log run.jsonl
-  tests/reference/fashion_mlp.py --images I --labels L --load init.safetensors --epochs 2 \\
+  tests/reference/fashion_mlp.py --images I --labels L --load init.npz --epochs 2 \\
     --batch 128 --lr 0.05 --compare final.safetensors --curve run.jsonl
 """
 import argparse
@@ -58,6 +57,29 @@ def read_weights(path):
     return out
 
 
+def write_idx(path, a):
+    with open(path, "wb") as f:
+        f.write(bytes([0, 0, 8, a.ndim]) + struct.pack(">%dI" % a.ndim, *a.shape))
+        f.write(a.astype(np.uint8).tobytes())
+
+
+def make(folder, examples=640, hidden=128):
+    """Ten random patterns with noise over them, and weights with the example's spread."""
+    r = np.random.default_rng(1)
+    label = r.integers(0, 10, examples)
+    pattern = r.integers(0, 256, (10, 28, 28))
+    noise = r.integers(0, 256, (examples, 28, 28))
+    write_idx(folder + "/images.idx", (pattern[label] + 2 * noise) // 3)
+    write_idx(folder + "/labels.idx", label)
+    np.savez(
+        folder + "/init.npz",
+        W1=(r.normal(size=(784, hidden)) * np.sqrt(2 / 784)).astype(np.float32),
+        b1=np.zeros(hidden, np.float32),
+        W2=(r.uniform(-1, 1, (hidden, 10)) * np.sqrt(6 / (hidden + 10))).astype(np.float32),
+        b2=np.zeros(10, np.float32),
+    )
+
+
 def forward(p, x):
     z = x @ p["W1"] + p["b1"]
     h = np.where(z > 0, z, 0.0)
@@ -91,7 +113,7 @@ def compare_curve(path, losses, tolerance):
     with open(path) as f:
         for line in f:
             entry = json.loads(line)
-            if "epoch" in entry and "loss" in entry and "step" not in entry:
+            if entry.get("event") == "epoch":
                 theirs.append(entry["loss"])
     if len(theirs) != len(losses):
         print("the log has %d epochs, not %d" % (len(theirs), len(losses)))
@@ -103,11 +125,12 @@ def compare_curve(path, losses, tolerance):
 
 def main():
     a = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    a.add_argument("--images", required=True)
-    a.add_argument("--labels", required=True)
+    a.add_argument("--make", metavar="DIR", help="write a small data set and weights, and end")
+    a.add_argument("--images")
+    a.add_argument("--labels")
     a.add_argument("--val-images")
     a.add_argument("--val-labels")
-    a.add_argument("--load", required=True, help="initial weights, .safetensors or .npz")
+    a.add_argument("--load", help="initial weights, .safetensors or .npz")
     a.add_argument("--order", help="text file of example numbers instead of 0, 1, 2, ...")
     a.add_argument("--epochs", type=int, default=1)
     a.add_argument("--batch", type=int, default=128)
@@ -118,6 +141,11 @@ def main():
     a.add_argument("--curve", help="the log of gradc train to compare with")
     a.add_argument("--tolerance", type=float, default=1e-4)
     o = a.parse_args()
+    if o.make:
+        make(o.make)
+        return 0
+    if not (o.images and o.labels and o.load):
+        a.error("--images, --labels and --load are needed")
 
     x, label = read_images(o.images), read_idx(o.labels).astype(np.int64)
     p = read_weights(o.load)

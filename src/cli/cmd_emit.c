@@ -1,0 +1,76 @@
+/* cmd_emit.c: gradc emit FILE.nn [FUNCTION]: any stage of the compilation as text. */
+#include "cli/target_fn.h"
+#include "driver/compile.h"
+#include "pass/pass.h"
+
+typedef struct Emission {
+  Cli *cli;
+  Text out;
+} Emission;
+
+static bool asked(const Cli *cli, OptId id) { return cli->opt[id].n > 0; }
+
+static Status emit_native_text(Cx *cx, const LoopProgram *p, LlvmText what, Text *out) {
+  char why[600] = "";
+  const LlvmBackend *llvm = back_llvm(why, sizeof why);
+  if (llvm && llvm->text(p, what, out, why, sizeof why)) return ST_OK;
+  diag_note(cx, diag(cx, E0701, p->fn->span, "`%s` can't be shown as machine code", p->name ? p->name : "it"), "%s", why);
+  return ST_SOURCE;
+}
+
+static Status emit_function(Emission *e, Session *s, const char *name) {
+  Name bare;
+  bool gradient;
+  SizeBindings sizes = {0};
+  Fn *f = target_function(s, name, &bare, &gradient);
+  if (!f) return ST_SOURCE;
+  if (!target_sizes(e->cli, s, O_emit_define, &sizes)) return ST_USAGE;
+  const Cli *cli = e->cli;
+  bool loops = asked(cli, O_emit_loops) || asked(cli, O_emit_llvm) || asked(cli, O_emit_asm);
+  if (loops) compile_bind_rest(f, &sizes, opt_int(cli, O_emit_size, 64));
+  f = compile_prepare(f, loops || sizes.list.n ? &sizes : NULL);
+  if (!f) return ST_SOURCE;
+  if (!loops) {
+    ir_dump(f, &e->out);
+    return ST_OK;
+  }
+  Target t = compile_target(1);
+  LoopProgram *p = loop_lower(f, &t);
+  if (asked(cli, O_emit_loops)) {
+    loop_dump(p, &e->out);
+    return ST_OK;
+  }
+  LlvmText what = asked(cli, O_emit_asm) ? LLVM_ASM : LLVM_IR_OPTIMISED;
+  return emit_native_text(s->cx, p, what, &e->out);
+}
+
+static bool all_typed(const Node *fn) {
+  for (int i = ast_fixed(NODE_FN); i < fn->nkids; i++)
+    if (!fn->kid[i]->kid[0]) return false;
+  return true;
+}
+
+static Status emit(Session *s, void *arg) {
+  Emission *e = arg;
+  Status status = ST_OK;
+  e->out = text_new(s->cx->arena);
+  for (int i = 1; i < e->cli->n && status == ST_OK; i++) status = emit_function(e, s, e->cli->arg[i]);
+  for (int i = 0; e->cli->n == 1 && i < front_fn_count(s->program) && status == ST_OK; i++)
+    if (all_typed(front_fn_node(s->program, i))) status = emit_function(e, s, front_fn_node(s->program, i)->name);
+  return status;
+}
+
+Status cmd_emit(Cli *cli) {
+  Status s = ST_OK;
+  int stages = asked(cli, O_emit_ir) + asked(cli, O_emit_loops) + asked(cli, O_emit_llvm) + asked(cli, O_emit_asm);
+  if (stages != 1) return usage_error(cli, "one of --ir, --loops, --llvm and --asm says what to print");
+  Session *session = cli_session(cli, &s);
+  if (!session) return s;
+  Emission e = {.cli = cli};
+  s = session_load(session, cli->arg[0]);
+  if (s == ST_OK) s = session_run(session, emit, &e);
+  if (s == ST_OK) s = output_write(cli, cli->opt[O_emit_output].n ? cli->opt[O_emit_output].text : NULL, text_str(&e.out));
+  s = cli_report(cli, session, s);
+  session_free(session);
+  return s;
+}

@@ -1,0 +1,80 @@
+/* compile.c: the pipeline behind every command that runs something. */
+#include "driver/compile.h"
+#include "pass/pass.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+Fn *compile_prepare(const Fn *f, const SizeBindings *sizes) {
+  Fn *g = pass_expand(f);
+  if (g) g = pass_simplify(g);
+  if (g && sizes) g = pass_bind_sizes(g, sizes);
+  if (g && sizes) g = pass_simplify(g); /* extents of 1 and exact reads are known only now */
+  return g;
+}
+
+void compile_bind_rest(const Fn *f, SizeBindings *sizes, int64_t number) {
+  SizeBindings names = {0};
+  for (int i = 0; i < f->in.n; i++)
+    for (int d = 0; d < f->in.at[i].shape.rank; d++) dim_names(f->cx, f->in.at[i].shape.dim[d], f->cx->arena, &names);
+  for (int i = 0; i < names.list.n; i++) {
+    Dim known;
+    if (!size_lookup(sizes, names.list.at[i].name, &known))
+      size_bind(f->cx->arena, sizes, names.list.at[i].name, number);
+  }
+}
+
+Target compile_target(int threads) {
+  Target t = target_host();
+  t.threads = threads < 1 ? 1 : threads;
+  return t;
+}
+
+static void *no_code(Cx *cx, const Fn *f, const char *why) {
+  Diag *d = diag(cx, E0701, f->span, "`%s` can't be compiled to machine code", f->name ? f->name : "the program");
+  diag_note(cx, d, "%s", why);
+  return NULL;
+}
+
+typedef struct NativeHold {
+  const LlvmBackend *llvm;
+  Native *native;
+  void *workspace;
+} NativeHold;
+
+static void let_go(void *arg) {
+  NativeHold *h = arg;
+  h->llvm->dispose(h->native);
+  free(h->workspace);
+}
+
+Compiled *compile_native(const Fn *prepared, const Target *t) {
+  Cx *cx = prepared->cx;
+  char why[600] = "";
+  double start = now();
+  const LlvmBackend *llvm = back_llvm(why, sizeof why);
+  if (!llvm) return no_code(cx, prepared, why);
+  Compiled *c = NEW(cx->arena, Compiled);
+  c->fn = prepared;
+  c->loops = loop_lower(prepared, t);
+  const char *wrong = loop_verify(c->loops);
+  if (wrong) cx_bug(cx, "loops of %s: %s", prepared->name ? prepared->name : "the program", wrong);
+  NativeHold *hold = NEW(cx->arena, NativeHold);
+  hold->llvm = llvm;
+  hold->native = llvm->compile(c->loops, why, sizeof why);
+  if (!hold->native) return no_code(cx, prepared, why);
+  arena_defer(cx->arena, let_go, hold);
+  c->workspace_bytes = (size_t)c->loops->workspace;
+  hold->workspace = aligned_alloc(64, ((c->workspace_bytes + 63) & ~(size_t)63) + 64);
+  if (!hold->workspace) cx_out_of_memory(cx);
+  c->workspace = hold->workspace;
+  c->run = llvm->entry(hold->native);
+  c->seconds = now() - start;
+  return c;
+}

@@ -1,0 +1,50 @@
+/* compile.h: from tensor SSA to something that runs: passes, loops, machine code. All of it inside
+ * session_run (or another trap). */
+#ifndef GRADC_COMPILE_H
+#define GRADC_COMPILE_H
+
+#include "back/back.h"
+#include "ir/eval.h"
+
+/* Expands derivatives, simplifies, and (sizes not NULL) replaces named sizes by numbers. NULL after
+ * diagnostics. */
+Fn *compile_prepare(const Fn *f, const SizeBindings *sizes);
+/* A number for every named size of f's inputs that `sizes` lacks. */
+void compile_bind_rest(const Fn *f, SizeBindings *sizes, int64_t number);
+
+typedef struct Compiled {
+  const Fn *fn; /* prepared; all sizes numbers */
+  LoopProgram *loops;
+  NativeFn run;
+  void *workspace; /* aligned to 64 */
+  size_t workspace_bytes;
+  double seconds; /* from prepared SSA to machine code */
+} Compiled;
+
+/* The target of this process' programs: the host, for so many threads. */
+Target compile_target(int threads);
+/* Machine code for a prepared function; freed with the context. NULL after a diagnostic (E0701). */
+Compiled *compile_native(const Fn *prepared, const Target *t);
+static inline void compiled_run(const Compiled *c, void *const *in, void *const *out, GradcRt *rt) {
+  c->run(in, out, c->workspace, rt);
+}
+
+/* peak.c: GFLOP/s of fused multiply-adds one core does in the type, measured now (about 20 ms). */
+double machine_peak_gflops(DType t, const Target *target);
+
+/* step.c: one step of training as a function. Inputs: the parameters the loss uses (ROLE_PARAM), the
+ * optimiser's state for each that isn't frozen (ROLE_STATE), the loss' arguments (ROLE_ARG), and the
+ * scalars lr and t (ROLE_SEED, f64). Outputs: the loss, then new parameters and states, each with the
+ * number of the input it replaces as alias. */
+#include "front/front.h"
+typedef struct StepPlan {
+  Fn *fn;
+  const Fn *loss;   /* expanded */
+  int nparams;      /* the first inputs */
+  int nstate;       /* the next ones */
+  int nargs;        /* then the arguments */
+} StepPlan;
+/* frozen: one per parameter of the loss, in its order of inputs (may be NULL). False after diagnostics. */
+bool step_build(Program *p, const Fn *loss, Name optimizer, const bool *frozen, StepPlan *out);
+
+#endif

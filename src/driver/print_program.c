@@ -1,0 +1,51 @@
+/* print_program.c: a function together with the parameters it needs, as .nn source that stands alone. */
+#include "driver/session.h"
+
+/* Whether an expression means the same without the user's own declarations: it names nothing but
+ * functions of the prelude and what the language has built in. */
+static bool stands_alone(Session *s, const Node *n) {
+  if (!n) return true;
+  if (n->kind == NODE_NAME) {
+    const Node *fn = front_fn_find(s->program, n->name);
+    if (!fn || !s->cx->sources.at[fn->span.source].prelude) return false;
+  }
+  for (int i = 0; i < n->nkids; i++)
+    if (!stands_alone(s, n->kid[i])) return false;
+  return true;
+}
+
+static void print_param(Session *s, const ParamInfo *p, Text *out) {
+  text_fmt(out, "param %s: %s", p->name, type_text(s->cx, p->type, &p->shape));
+  if (p->init) {
+    const char *source = s->cx->sources.at[p->init->span.source].text;
+    int32_t n = p->init->span.hi - p->init->span.lo;
+    if (stands_alone(s, p->init)) text_fmt(out, " ~ %.*s", n, source + p->init->span.lo);
+  }
+  text_add(out, "\n");
+}
+
+static bool uses_params(const Fn *f) {
+  for (int i = 0; i < f->in.n; i++)
+    if (f->in.at[i].role == ROLE_PARAM) return true;
+  return false;
+}
+
+/* The source of f without the declarations of its parameters, which come first, a line each. */
+static const char *without_params(const char *source) {
+  while (!strncmp(source, "param ", 6)) source += strcspn(source, "\n") + 1;
+  return source;
+}
+
+void print_program(Session *s, const Fn *f, Text *out) {
+  Text source = text_new(s->cx->arena);
+  ir_print_nn(f, &source);
+  const char *rest = without_params(text_str(&source));
+  if (uses_params(f))
+    for (int i = 0; i < front_param_count(s->program); i++) {
+      const ParamInfo *p = front_param(s->program, i);
+      if (p) print_param(s, p, out);
+    }
+  while (*rest == '\n') rest++;
+  if (out->n) text_add(out, "\n");
+  text_add(out, rest);
+}

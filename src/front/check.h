@@ -1,0 +1,226 @@
+/* check.h: the checker's state and the functions its files share. In: syntax (ast.h) and values;
+ * out: values, and instructions in the builder of the function under construction. */
+#ifndef GRADC_CHECK_H
+#define GRADC_CHECK_H
+
+#include "front/front.h"
+#include "front/value.h"
+
+enum {
+  MAX_CALL_DEPTH = 256,
+  MAX_EVAL_DEPTH = 3000, /* nested expressions, all calls together: bounds the C stack */
+  MAX_CALLS = 200000,    /* inlined calls in one function */
+  MAX_ARGS = 64,
+};
+
+typedef enum DeclState { DECL_FRESH, DECL_BUSY, DECL_DONE, DECL_FAILED } DeclState;
+typedef struct Decl { /* one declaration of a file or of the prelude */
+  Name name;
+  const Node *node; /* PARAM, CONST or FN; NULL when replaced by one of another kind */
+  bool prelude;
+  DeclState state;
+  Value value;     /* CONST, when known at compile time */
+  ParamInfo param; /* PARAM, when DECL_DONE */
+  const FnValue *fn;
+} Decl;
+
+typedef struct DeclMap { /* open addressing, keyed by the interned name */
+  int32_t *slot; /* number of the declaration + 1 */
+  int32_t cap, n;
+} DeclMap;
+
+struct Program {
+  Cx *cx;
+  Vec(Decl *) decls;
+  DeclMap user, prelude;
+  bool rules; /* texts of the op table: total and product are known */
+};
+
+typedef struct UnitParam {
+  Decl *decl;
+  Value value, outer; /* outer: the same parameter in the unit around this one */
+} UnitParam;
+typedef struct UnitConst {
+  const Decl *decl;
+  Value value;
+} UnitConst;
+typedef struct Unit { /* one SSA function under construction */
+  struct Unit *up;
+  Builder *b;
+  Vec(UnitParam) params;
+  Vec(UnitConst) consts;
+  const Labels *batch; /* labels that parameters differentiated here must carry */
+  const FnValue *deriv; /* the derivative whose body this is, or NULL */
+} Unit;
+
+typedef struct Frame { /* one call being inlined, or the value of a constant */
+  struct Frame *up;
+  const Node *fn; /* NULL for a constant */
+  Name name;
+  Span call;
+  bool prelude;
+  bool higher; /* has functions among its arguments */
+  int depth;
+  SizeBindings sizes;
+} Frame;
+
+typedef struct Ranges { /* labels of one reduction whose ranges the enclosing solve found */
+  struct Ranges *up;
+  const Node *node;
+  const Labels *labels;
+  bool failed;
+} Ranges;
+
+typedef struct Check {
+  Program *p;
+  Cx *cx;
+  Unit *unit;
+  Builder *b; /* the unit's */
+  Scope *scope;
+  Frame *frame;
+  Ranges *ranges;
+  int depth, calls;
+  int32_t labels;  /* number of labels made so far */
+  bool dividing;   /* below inside(): an index may be divided */
+  bool gave_up;    /* a limit was reported */
+  const SizeBindings *preset; /* sizes of the outermost call that stand for themselves */
+  DType int_type, float_type; /* of untyped numbers that stand alone: i32, f64 */
+} Check;
+
+typedef struct Arg { /* of a call */
+  Name name;         /* NULL: positional */
+  Span span;
+  Value value;
+} Arg;
+typedef struct Call {
+  int n;
+  Arg *arg;
+  Span span;
+  Span name_span; /* of what is called */
+} Call;
+
+/* ---- program.c ------------------------------------------------------------------------------------ */
+Decl *program_find(const Program *p, Name name, bool prelude);
+Check check_begin(Program *p, Unit *unit, Builder *b);
+Value const_value(Check *c, Decl *d, Span at);
+const ParamInfo *param_info(Program *p, Decl *d);
+/* Whether a parameter's type mentions the size: then it stands for one number in the whole program. */
+bool program_has_size(Program *p, Name name);
+
+/* ---- scope.c ---------------------------------------------------------------------------------------- */
+Scope *scope_add(Check *c, Scope *up, Name name, Value v, Span at);
+const Scope *scope_find(const Scope *s, Name name);
+/* The value of a name; an unknown one is reported. */
+Value name_value(Check *c, const Node *n);
+bool name_value_quiet(Check *c, Name name, Value *out); /* false: unknown, or a parameter or function */
+/* Whether a size of that name is fixed for the whole program, seen from here. */
+bool known_size(Check *c, Name name);
+Value unit_param(Check *c, Decl *d); /* the parameter as a value of the function under construction */
+/* Records a diagnostic at `at`, or, where that lies in the prelude, at the user's line that led there. */
+Diag *fault(Check *c, DiagCode code, Span at, const char *fmt, ...) GC_PRINTF(4, 5);
+void fault_declared(Check *c, Diag *d, const Value *v); /* "`x` was declared here" */
+void suggest(Check *c, Diag *d, const char *word, const char *const *more, int n);
+
+/* ---- check_expr.c ------------------------------------------------------------------------------------- */
+Value eval_expr(Check *c, const Node *n);
+Value eval_block(Check *c, const Node *n);
+/* As a tensor of type t (untyped numbers, labels), with an error where it can't be. */
+Value to_type(Check *c, Value v, DType t, Span at);
+/* As a tensor, untyped numbers with their own types. */
+Value to_tensor(Check *c, Value v, Span at);
+Value cast_value(Check *c, Value v, DType t, Span at);
+Value make_weak(Check *c, const Weak *w);
+/* Turns values into tensors of one element type, untyped ones adapting; false after an error. */
+bool unify_types(Check *c, Value *v, const Span *spans, int n, const char *what, Span at);
+/* Elementwise operator on values of any kind: types adapt, labels unite, shapes broadcast. */
+Value apply_map(Check *c, Op op, const Value *v, const Span *spans, int n, Span at);
+Value apply_select(Check *c, const Value *v, const Span *spans, Span at);
+bool expect_dim(Check *c, const Value *v, Span at, const char *what, Dim *out);
+
+/* ---- check_number.c: arithmetic at compile time ------------------------------------------------------------ */
+/* True when it could be done (or was reported); *out is the result. */
+bool number_map(Check *c, Op op, const Value *v, int n, Span at, Value *out);
+
+/* ---- broadcast.c ---------------------------------------------------------------------------------------------- */
+/* NumPy's rule on the trailing shapes; false after E0304. */
+bool broadcast_shapes(Check *c, const Value *v, const Span *spans, int n, const char *what, Span at,
+                      Shape *out);
+bool broadcast_dims(const Shape *a, const Shape *b, Shape *out); /* the bare rule, no message */
+/* The tensor with exactly these labels in front (a superset of its own) and this trailing shape. */
+Val align(Check *c, const Value *v, const Labels *labels, const Shape *trailing);
+bool labelled_shape(Check *c, const Labels *labels, const Shape *trailing, Span at, Shape *out);
+Val view_of(Check *c, Val x, const Shape *out, const ViewDim *dims);
+/* Result axis i reads operand axis from[i]; -1: a new axis. */
+Value rearrange(Check *c, const Value *v, const Shape *out, const int32_t *from);
+/* Folds trailing axes (bit set). */
+Value fold_axes(Check *c, Op op, const Value *v, uint32_t axes, bool keepdims, Span at);
+Value matmul(Check *c, const Value *v, const Span *spans, Span at);
+Value affine_tensor(Check *c, const Affine *a, DType t);
+
+/* ---- check_type.c ------------------------------------------------------------------------------------------------ */
+typedef enum TypeUse { TYPE_ARG, TYPE_RESULT, TYPE_PARAM } TypeUse;
+bool resolve_type(Check *c, const Node *type, TypeUse use, DType *t, Shape *s);
+/* A declared argument: the value with the declared element type, its extents bound or checked. */
+Value check_argument(Check *c, const Node *arg, Value v, Span at);
+Value check_result(Check *c, const Node *fn, Value v, Span at);
+
+/* ---- check_call.c -------------------------------------------------------------------------------------------------- */
+Value eval_call(Check *c, const Node *n);
+bool eval_args(Check *c, const Node *n, Call *call); /* of a CALL node */
+Value call_fn(Check *c, const FnValue *f, const Call *call);
+/* Puts arguments into slots by position and name; slot[i] is the argument's number or -1. */
+bool bind_slots(Check *c, const char *what, const Name *names, int n, const Call *call, int *slot);
+
+/* ---- check_builtin.c ------------------------------------------------------------------------------------------------ */
+typedef enum BuiltinId {
+#define BUILTIN(name, params, doc) BI_##name,
+#include "front/builtin.def"
+#undef BUILTIN
+  BUILTIN_COUNT
+} BuiltinId;
+struct Builtin {
+  BuiltinId id;
+  const char *name;
+  const char *params; /* "x axis? keepdims?" */
+  const char *doc;
+};
+extern const Builtin builtins[BUILTIN_COUNT];
+const FnValue *builtin_find(Check *c, Name name); /* builtins, MAP operators, casts */
+void builtin_names(Check *c, const char **out, int *n, int max);
+int builtin_params(Check *c, const Builtin *b, Name *names, bool *optional);
+Value call_builtin(Check *c, const FnValue *f, const Call *call);
+bool axis_number(Check *c, const Value *v, int rank, Span at, int *out);
+bool dims_of_value(Check *c, const Value *v, Span at, const char *what, Shape *out);
+
+/* ---- check_move.c: builtins that move data ----------------------------------------------------------------------------- */
+Value move_reshape(Check *c, const Arg *x, const Arg *shape, Span at);
+Value move_transpose(Check *c, const Arg *x, const Arg *perm, Span at);
+Value move_broadcast(Check *c, const Arg *x, const Arg *shape, Span at);
+Value move_pad(Check *c, const Arg *x, const Arg *axis, const Arg *before, const Arg *after, Span at);
+Value move_concat(Check *c, const Arg *parts, const Arg *axis, Span at);
+Value move_stack(Check *c, const Value *items, const Span *spans, int n, Span at);
+Value move_gather(Check *c, const Arg *x, const Arg *index, const Arg *axes, Span at);
+Value move_scatter(Check *c, const Arg *x, const Arg *index, const Arg *axes, const Arg *shape, Span at);
+
+/* ---- check_index.c, check_range.c ---------------------------------------------------------------------------------------- */
+Value eval_index(Check *c, const Node *n, bool inside);
+Value index_tensor(Check *c, const Node *n, const Value *base, bool inside);
+Value eval_reduce(Check *c, const Node *n);
+bool eval_define(Check *c, const Node *n, Value *out);
+/* Labels of a define or reduction, their ranges solved; NULL after an error. *end is to be given to
+ * ranges_end when the body was evaluated. */
+const Labels *ranges_begin(Check *c, const Node *n, Ranges **mark);
+void ranges_end(Check *c, Ranges *mark);
+/* Smallest and largest value over the labels' ranges, leaving out the term of `skip`; false where a
+ * coefficient's sign depends on sizes. */
+bool affine_interval(Cx *cx, const Affine *a, const Label *skip, Dim *lo, Dim *hi);
+/* The extent of label l, counted from 0, for which a < extent (a >= 0 where l counts down). */
+bool affine_room(Cx *cx, const Affine *a, Dim extent, const Label *l, Dim *out);
+Scope *scope_labels(Check *c, Scope *up, const Labels *labels);
+
+/* ---- check_deriv.c -------------------------------------------------------------------------------------------------------- */
+Value eval_deriv(Check *c, const Node *call, DerivMode mode); /* grad(f, wrt: x): a function */
+Value call_deriv(Check *c, const FnValue *f, const Call *call);
+bool deriv_wants(const FnValue *deriv, Name name); /* may the derivative be with respect to it? */
+
+#endif

@@ -1,0 +1,182 @@
+/* check_expr.c: expressions and statements, except calls and index notation. */
+#include "front/check.h"
+
+bool expect_dim(Check *c, const Value *v, Span at, const char *what, Dim *out) {
+  if (v->kind == V_POISON) return false;
+  if (value_dim(v, out)) return true;
+  Diag *d = fault(c, E0313, at, "%s must be an integer known at compile time, not %s", what,
+                  value_text(c->cx, c->b, v));
+  diag_note(c->cx, d, "literals, sizes, integer constants and what is computed from them are known");
+  return false;
+}
+
+/* ---- operators ------------------------------------------------------------------------------------------ */
+static Value binary_step(Check *c, const Node *n, Value left) {
+  Value v[2] = {left, eval_expr(c, n->kid[1])};
+  Span spans[2] = {n->kid[0]->span, n->kid[1]->span};
+  if (v[0].kind == V_POISON || v[1].kind == V_POISON) return value_poison();
+  if (n->u.op == OP_contract) return matmul(c, v, spans, n->span);
+  return apply_map(c, n->u.op, v, spans, 2, n->span);
+}
+
+/* A long chain a + b + c + ... leans to the left: walked without recursion. */
+static Value eval_binary(Check *c, const Node *n) {
+  Vec(const Node *) chain = {0};
+  for (; n->kind == NODE_BINARY; n = n->kid[0]) vec_push(c->cx->arena, &chain, n);
+  Value v = eval_expr(c, n);
+  while (chain.n > 0) {
+    n = chain.at[--chain.n];
+    Span outer = c->b->span;
+    if (!c->cx->sources.at[n->span.source].prelude) c->b->span = n->span;
+    v = binary_step(c, n, v);
+    c->b->span = outer;
+  }
+  return v;
+}
+
+static Value eval_unary(Check *c, const Node *n) {
+  Value v = eval_expr(c, n->kid[0]);
+  return apply_map(c, n->u.op, &v, &n->kid[0]->span, 1, n->span);
+}
+
+static Value eval_if(Check *c, const Node *n) {
+  Value v[3];
+  Span spans[3] = {n->kid[0]->span, n->kid[1]->span, n->kid[2]->span};
+  v[0] = eval_expr(c, n->kid[0]);
+  if (v[0].kind == V_BOOL) return eval_expr(c, n->kid[v[0].u.truth ? 1 : 2]);
+  v[1] = eval_expr(c, n->kid[1]);
+  v[2] = eval_expr(c, n->kid[2]);
+  if (v[0].kind == V_POISON) return v[0];
+  if (v[0].kind != V_TENSOR || ir_type(c->b, v[0].u.t.val) != T_BOOL) {
+    Diag *d = fault(c, E0310, spans[0], "the condition of `if` is %s, not a truth value (bool)",
+                    value_text(c->cx, c->b, &v[0]));
+    diag_hint(c->cx, d, "compare it with something, as in `x > 0`");
+    fault_declared(c, d, &v[0]);
+    return value_poison();
+  }
+  return apply_select(c, v, spans, n->span);
+}
+
+static Value eval_items(Check *c, const Node *n, bool list) {
+  Value *v = NEWS(c->cx->arena, Value, n->nkids + 1);
+  Span *spans = NEWS(c->cx->arena, Span, n->nkids + 1);
+  bool poison = false;
+  for (int i = 0; i < n->nkids; i++) {
+    v[i] = eval_expr(c, n->kid[i]);
+    spans[i] = n->kid[i]->span;
+    poison = poison || v[i].kind == V_POISON;
+    if (n->kid[i]->kind != NODE_NAME) v[i].name = NULL;
+  }
+  if (!list) return value_tuple(c->cx, v, n->nkids);
+  return poison ? value_poison() : move_stack(c, v, spans, n->nkids, n->span);
+}
+
+/* ---- statements -------------------------------------------------------------------------------------------- */
+static void name_tensor(Check *c, const Value *v, Name name) {
+  if (v->kind == V_TENSOR) ir_name(c->b, v->u.t.val, name);
+}
+
+static void eval_lets(Check *c, const Node *n) {
+  Value v = eval_expr(c, n->kid[0]);
+  int targets = n->nkids - 1;
+  if (v.kind != V_POISON && (v.kind != V_TUPLE || v.u.tuple.n != targets)) {
+    Diag *d = fault(c, E0312, n->kid[0]->span, "this is %s, but %d names take it apart",
+                    value_text(c->cx, c->b, &v), targets);
+    if (v.kind == V_TUPLE) diag_note(c->cx, d, "it has %d parts", v.u.tuple.n);
+    else diag_hint(c->cx, d, "give it one name: let %s = ..", n->kid[1]->name);
+    v = value_poison();
+  }
+  for (int i = 0; i < targets; i++) {
+    const Node *target = n->kid[1 + i];
+    Value part = v.kind == V_TUPLE ? v.u.tuple.item[i] : value_poison();
+    name_tensor(c, &part, target->name);
+    c->scope = scope_add(c, c->scope, target->name, part, target->span);
+  }
+}
+
+static void eval_statement(Check *c, const Node *n) {
+  Value v = value_poison();
+  switch (n->kind) {
+  case NODE_LET: v = eval_expr(c, n->kid[0]); break;
+  case NODE_DEFINE:
+    if (!eval_define(c, n, &v)) v = value_poison();
+    break;
+  case NODE_LETS: eval_lets(c, n); return;
+  default:
+    v = eval_expr(c, n);
+    if (v.kind != V_POISON) {
+      Diag *d = fault(c, E0110, n->span, "the value of this expression isn't used");
+      diag_hint(c->cx, d, "only the last expression of a block is its value; name it with `let`");
+    }
+    return;
+  }
+  name_tensor(c, &v, n->name);
+  c->scope = scope_add(c, c->scope, n->name, v, n->name_span);
+}
+
+Value eval_block(Check *c, const Node *n) {
+  if (n->kind != NODE_BLOCK) return eval_expr(c, n);
+  Scope *outer = c->scope;
+  Value v = value_poison();
+  for (int i = 0; i < n->nkids; i++) {
+    const Node *s = n->kid[i];
+    bool binds = s->kind == NODE_LET || s->kind == NODE_LETS || s->kind == NODE_DEFINE;
+    if (i + 1 < n->nkids || binds) eval_statement(c, s);
+    else v = eval_expr(c, s);
+    if (i + 1 == n->nkids && binds) {
+      Diag *d = fault(c, E0109, s->span, "the block ends without a value");
+      diag_hint(c->cx, d, "write the value as its last line");
+    }
+  }
+  if (!n->nkids) fault(c, E0109, n->span, "the block is empty: it has no value");
+  c->scope = outer;
+  return v;
+}
+
+/* ---- the dispatch ------------------------------------------------------------------------------------------- */
+static Value misplaced(Check *c, const Node *n, const char *text) {
+  fault(c, E0214, n->span, "%s", text);
+  return value_poison();
+}
+
+static Value eval_kind(Check *c, const Node *n) {
+  switch (n->kind) {
+  case NODE_NAME: return name_value(c, n);
+  case NODE_INT: return value_int(n->u.i);
+  case NODE_FLOAT: return value_float(n->u.f);
+  case NODE_BOOL: return value_bool(n->u.i != 0);
+  case NODE_STRING: return (Value){.kind = V_STRING, .u.text = n->name};
+  case NODE_UNARY: return eval_unary(c, n);
+  case NODE_BINARY: return eval_binary(c, n);
+  case NODE_IF: return eval_if(c, n);
+  case NODE_CALL: return eval_call(c, n);
+  case NODE_INDEX: return eval_index(c, n, false);
+  case NODE_REDUCE: return eval_reduce(c, n);
+  case NODE_TUPLE: return eval_items(c, n, false);
+  case NODE_LIST: return eval_items(c, n, true);
+  case NODE_BLOCK: return eval_block(c, n);
+  case NODE_NAMED: return misplaced(c, n, "an argument by name belongs into a call");
+  case NODE_SLICE: return misplaced(c, n, "a slice belongs into an index");
+  case NODE_ELLIPSIS: return misplaced(c, n, "`...` belongs into an index");
+  case NODE_RANGE: return misplaced(c, n, "a range belongs to a label, as in `sum(i: 0..n)`");
+  default: return value_poison(); /* NODE_ERROR: was reported */
+  }
+}
+
+Value eval_expr(Check *c, const Node *n) {
+  if (!n || c->gave_up) return value_poison();
+  if (++c->depth > MAX_EVAL_DEPTH) {
+    Diag *d = fault(c, E0811, n->span, "expressions and calls are nested too deeply here");
+    diag_note(c->cx, d, "the limit is %d levels, those of called functions included", MAX_EVAL_DEPTH);
+    c->gave_up = true;
+  }
+  Span outer = c->b->span;
+  bool dividing = c->dividing;
+  if (n->kind != NODE_BINARY && n->kind != NODE_UNARY) c->dividing = false;
+  if (!c->cx->sources.at[n->span.source].prelude) c->b->span = n->span;
+  Value v = c->gave_up ? value_poison() : eval_kind(c, n);
+  c->b->span = outer;
+  c->dividing = dividing;
+  c->depth--;
+  return v;
+}

@@ -1,0 +1,163 @@
+/* scope.c: what a name means, and the making of diagnostics that point at the user's line. */
+#include "front/check.h"
+
+#include <math.h>
+
+Scope *scope_add(Check *c, Scope *up, Name name, Value v, Span at) {
+  Scope *s = NEW(c->cx->arena, Scope);
+  if (v.kind != V_POISON && v.kind != V_FN) v.name = name, v.decl = at;
+  *s = (Scope){up, name, v, at};
+  return s;
+}
+
+const Scope *scope_find(const Scope *s, Name name) {
+  while (s && s->name != name) s = s->up;
+  return s;
+}
+
+/* ---- diagnostics ------------------------------------------------------------------------------------ */
+static bool in_prelude(Check *c, Span at) {
+  return at.source > 0 && at.source < c->cx->sources.n && c->cx->sources.at[at.source].prelude;
+}
+
+Diag *fault(Check *c, DiagCode code, Span at, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  Text t = text_new(c->cx->arena);
+  text_vfmt(&t, fmt, ap);
+  va_end(ap);
+  const Frame *f = c->frame;
+  bool within = in_prelude(c, at);
+  Span place = at;
+  Name callee = NULL;
+  for (; within && f; f = f->up) { /* the call in the user's text that led into the prelude */
+    if (!f->call.source) continue;
+    place = f->call, callee = f->name;
+    if (!in_prelude(c, f->call)) break;
+  }
+  Diag *d = callee ? diag(c->cx, code, place, "in `%s`: %s", callee, text_str(&t))
+                   : diag(c->cx, code, place, "%s", text_str(&t));
+  if (callee) diag_label(c->cx, d, at, "here in the prelude");
+  int shown = 0;
+  for (f = within && f ? f->up : f; f && shown < 4; f = f->up)
+    if (f->call.source && !in_prelude(c, f->call)) {
+      diag_label(c->cx, d, f->call, "in this call of `%s`", f->name);
+      shown++;
+    }
+  return d;
+}
+
+void fault_declared(Check *c, Diag *d, const Value *v) {
+  if (v->name && v->decl.source && !in_prelude(c, v->decl))
+    diag_label(c->cx, d, v->decl, "`%s` is %s", v->name, value_text(c->cx, c->b, v));
+}
+
+enum { MAX_WORDS = 1024 };
+
+void suggest(Check *c, Diag *d, const char *word, const char *const *more, int n) {
+  const char **words = NEWS(c->cx->arena, const char *, MAX_WORDS);
+  int count = 0;
+  for (int i = 0; i < n && count < MAX_WORDS; i++) words[count++] = more[i];
+  if (!more) {
+    for (const Scope *s = c->scope; s && count < MAX_WORDS; s = s->up) words[count++] = s->name;
+    if (c->frame)
+      for (int i = 0; i < c->frame->sizes.list.n && count < MAX_WORDS; i++)
+        words[count++] = c->frame->sizes.list.at[i].name;
+    for (int i = 0; i < c->p->decls.n && count < MAX_WORDS; i++)
+      if (c->p->decls.at[i]->node) words[count++] = c->p->decls.at[i]->name;
+    builtin_names(c, words, &count, MAX_WORDS);
+  }
+  const char *close = closest_word(word, words, count);
+  if (close) diag_hint(c->cx, d, "did you mean `%s`?", close);
+}
+
+/* ---- parameters of the model ---------------------------------------------------------------------------- */
+static UnitParam new_param(Check *c, Decl *d, const ParamInfo *info) {
+  Unit *unit = c->unit;
+  UnitParam p = {.decl = d, .value = value_poison(), .outer = value_poison()};
+  const Labels *labels = &no_labels;
+  if (unit->up) {
+    c->unit = unit->up, c->b = unit->up->b;
+    p.outer = unit_param(c, d);
+    c->unit = unit, c->b = unit->b;
+    labels = value_labels(&p.outer);
+    if (unit->deriv && deriv_wants(unit->deriv, info->name) && type_is_float(info->type))
+      labels = labels_union(c->cx, labels, unit->batch);
+  }
+  Shape s;
+  int have = fn_input(c->b->fn, info->name);
+  if (have >= 0 && c->b->fn->in.at[have].role == ROLE_PARAM)
+    p.value = value_tensor(c->b->fn->in.at[have].val, NULL);
+  else if (labelled_shape(c, labels, &info->shape, info->span, &s))
+    p.value = value_tensor(ir_input(c->b, info->name, info->type, &s, ROLE_PARAM, info->span), labels);
+  p.value.name = info->name, p.value.decl = info->span;
+  return p;
+}
+
+Value unit_param(Check *c, Decl *d) {
+  for (int i = 0; i < c->unit->params.n; i++)
+    if (c->unit->params.at[i].decl == d) return c->unit->params.at[i].value;
+  const ParamInfo *info = param_info(c->p, d);
+  if (!info) return value_poison();
+  UnitParam p = new_param(c, d, info);
+  vec_push(c->cx->arena, &c->unit->params, p);
+  return p.value;
+}
+
+/* ---- names --------------------------------------------------------------------------------------------------- */
+static Decl *find_decl(Check *c, Name name) {
+  bool prelude = c->frame && c->frame->prelude;
+  Decl *d = prelude ? NULL : program_find(c->p, name, false);
+  return d ? d : program_find(c->p, name, true);
+}
+
+static Value decl_value(Check *c, Decl *d, Span at) {
+  switch (d->node->kind) {
+  case NODE_PARAM: return unit_param(c, d);
+  case NODE_CONST: return const_value(c, d, at);
+  default: return value_fn(d->fn);
+  }
+}
+
+static bool builtin_constant(Name name, Value *out) {
+  if (!strcmp(name, "inf")) return *out = value_float(INFINITY), true;
+  if (!strcmp(name, "nan")) return *out = value_float(NAN), true;
+  return false;
+}
+
+static bool size_value(Check *c, Name name, Value *out) {
+  Dim d;
+  if (c->frame && size_lookup(&c->frame->sizes, name, &d)) return *out = value_size(d), true;
+  return false;
+}
+
+bool known_size(Check *c, Name name) {
+  return !(c->frame && c->frame->prelude) && program_has_size(c->p, name);
+}
+
+Value name_value(Check *c, const Node *n) {
+  Value v;
+  const Scope *s = scope_find(c->scope, n->name);
+  if (s) return s->value;
+  if (size_value(c, n->name, &v)) return v;
+  Decl *d = find_decl(c, n->name);
+  if (d) return decl_value(c, d, n->span);
+  const FnValue *f = builtin_find(c, n->name);
+  if (f) return value_fn(f);
+  if (builtin_constant(n->name, &v)) return v;
+  if (known_size(c, n->name)) return value_size(dim_named(c->cx, n->name));
+  Diag *e = fault(c, E0201, n->span, "nothing here is called `%s`", n->name);
+  suggest(c, e, n->name, NULL, 0);
+  return value_poison();
+}
+
+bool name_value_quiet(Check *c, Name name, Value *out) {
+  const Scope *s = scope_find(c->scope, name);
+  if (s) return *out = s->value, true;
+  if (size_value(c, name, out)) return true;
+  Decl *d = find_decl(c, name);
+  if (d && d->node->kind == NODE_CONST) return *out = const_value(c, d, d->node->span), true;
+  if (!d && known_size(c, name))
+    return *out = value_size(dim_named(c->cx, name)), true;
+  return false;
+}

@@ -1,0 +1,165 @@
+/* value.h: what an expression means while it is being checked.
+ *
+ * A value is known at compile time (integers, sizes, floats, truth values, functions, strings,
+ * tuples), or it is a tensor of the function under construction. A tensor may depend on labels of
+ * index notation: its SSA shape then begins with one axis per label, and only the axes after those
+ * (the trailing ones) are visible to the program. Every operation on tensors keeps to that, so
+ * calling any function with labelled arguments batches it. */
+#ifndef GRADC_VALUE_H
+#define GRADC_VALUE_H
+
+#include "base/diag.h"
+#include "front/ast.h"
+#include "ir/build.h"
+
+typedef struct Value Value;
+
+typedef enum ValueKind {
+  V_POISON, /* an error was reported; silent from here on */
+  V_INT,    /* untyped integer, a number */
+  V_SIZE,   /* untyped integer, an expression over named sizes */
+  V_FLOAT,  /* untyped float */
+  V_BOOL,   /* a truth value known at compile time */
+  V_WEAK,   /* untyped expression that is no number yet: 1/N, if c then 1 else 0 */
+  V_AFFINE, /* a sum of labels and sizes; becomes an i32 tensor where a number is asked for */
+  V_TENSOR,
+  V_TUPLE,
+  V_FN,
+  V_STRING,
+} ValueKind;
+
+typedef struct Label {
+  Name name;
+  Span span;
+  int32_t order; /* outer labels have smaller numbers */
+  bool known, given; /* given: the range was written down */
+  Dim lo, extent;    /* values lo .. lo + extent - 1 */
+  Span why;          /* the use that fixed the range */
+  Name why_name;     /* the tensor used there */
+} Label;
+
+typedef struct Labels { /* ascending order */
+  int32_t n;
+  Label *at[IR_MAX_RANK];
+} Labels;
+
+typedef struct AffineTerm {
+  Label *label;
+  Dim coef;
+} AffineTerm;
+typedef struct Affine { /* (off + sum coef * label) / den; den is 1 except below inside() */
+  Dim off;
+  int64_t den;
+  int32_t n;
+  AffineTerm term[IR_MAX_RANK]; /* ascending order of labels, no coefficient 0 */
+} Affine;
+
+typedef enum DerivMode { DERIV_GRAD, DERIV_VALUE_AND_GRAD, DERIV_JVP, DERIV_VJP } DerivMode;
+typedef enum FnKind { FN_DECL, FN_BUILTIN, FN_MAP, FN_CAST, FN_DERIV } FnKind;
+typedef struct Builtin Builtin;
+typedef struct FnValue FnValue;
+struct FnValue {
+  FnKind kind;
+  Name name;
+  const Node *node; /* FN_DECL */
+  bool prelude;
+  const Builtin *builtin;
+  Op op;      /* FN_MAP */
+  DType type; /* FN_CAST */
+  DerivMode mode;
+  const FnValue *of;
+  Vec(Name) wrt; /* empty: the default */
+  Span span;     /* of the derivative expression */
+};
+
+typedef struct Weak Weak;
+struct Value {
+  ValueKind kind;
+  bool is_float; /* V_WEAK */
+  Name name;     /* what the source calls it, or NULL */
+  Span decl;     /* where that name was declared */
+  union {
+    int64_t i;
+    Dim size;
+    double f;
+    bool truth;
+    const Weak *weak;
+    const Affine *affine;
+    struct {
+      Val val;
+      const Labels *labels; /* NULL: none */
+    } t;
+    struct {
+      Value *item;
+      int32_t n;
+    } tuple;
+    const FnValue *fn;
+    Name text;
+  } u;
+};
+typedef enum WeakKind {
+  WEAK_MAP,       /* op of untyped values; a select's condition is a tensor or known */
+  WEAK_BROADCAST, /* arg[0] at a shape */
+  WEAK_STACK,     /* [a, b, c] of untyped values */
+} WeakKind;
+struct Weak {
+  WeakKind kind;
+  Op op;
+  int32_t n;
+  const Value *arg;
+  Shape shape;
+  Span span;
+};
+
+typedef struct Scope Scope; /* immutable chain of local names, innermost first */
+struct Scope {
+  Scope *up;
+  Name name;
+  Value value;
+  Span span;
+};
+
+/* ---- making values ------------------------------------------------------------------------------ */
+static inline Value value_poison(void) { return (Value){.kind = V_POISON}; }
+static inline Value value_int(int64_t i) { return (Value){.kind = V_INT, .u.i = i}; }
+static inline Value value_float(double f) { return (Value){.kind = V_FLOAT, .u.f = f}; }
+static inline Value value_bool(bool t) { return (Value){.kind = V_BOOL, .u.truth = t}; }
+static inline Value value_size(Dim d) {
+  return dim_is_number(d) ? value_int(d) : (Value){.kind = V_SIZE, .u.size = d};
+}
+Value value_tuple(Cx *cx, const Value *items, int n);
+static inline Value value_fn(const FnValue *f) { return (Value){.kind = V_FN, .u.fn = f}; }
+static inline Value value_tensor(Val v, const Labels *labels) {
+  return (Value){.kind = V_TENSOR, .u.t = {v, labels && labels->n ? labels : NULL}};
+}
+Value value_affine(Cx *cx, const Affine *a); /* a plain number or size where there is no label */
+
+/* ---- asking ------------------------------------------------------------------------------------- */
+static inline bool value_is_tensor(const Value *v) { return v->kind == V_TENSOR; }
+static inline bool value_is_integer(const Value *v) { return v->kind == V_INT || v->kind == V_SIZE; }
+/* A number that takes the element type its surroundings ask for. */
+static inline bool value_is_untyped(const Value *v) {
+  return value_is_integer(v) || v->kind == V_FLOAT || v->kind == V_WEAK;
+}
+/* Integers and sizes that can be an extent, index or offset. */
+bool value_dim(const Value *v, Dim *out);
+bool value_has_tensor(const Value *v); /* anything of the function under construction inside? */
+const Labels *value_labels(const Value *v); /* of a tensor; never NULL */
+const Labels *labels_within(Cx *cx, const Value *v); /* of any value, whatever depends on them */
+/* The shape after the labels. */
+Shape tensor_shape(const Builder *b, const Value *v);
+int tensor_rank(const Builder *b, const Value *v);
+/* In words, for messages: "f32[N, 3]", "the integer 3", "a function". */
+const char *value_text(Cx *cx, const Builder *b, const Value *v);
+
+/* ---- labels --------------------------------------------------------------------------------------- */
+extern const Labels no_labels;
+const Labels *labels_union(Cx *cx, const Labels *a, const Labels *b);
+int labels_find(const Labels *l, const Label *label); /* position or -1 */
+bool labels_overlap(const Labels *a, const Labels *b);
+
+/* ---- affine arithmetic: false where the result isn't affine ----------------------------------------- */
+bool affine_of_value(const Value *v, Affine *out); /* V_AFFINE, V_INT, V_SIZE */
+bool affine_binary(Cx *cx, Op op, const Affine *a, const Affine *b, Affine *out);
+
+#endif

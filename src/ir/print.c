@@ -1,0 +1,212 @@
+/* print.c: a function as .nn source that reads well and parses back to the same function: `param`
+ * declarations, the functions that derivative instructions differentiate, then
+ *   fn name(x: f32[N, 64], ...) { lets; result }
+ * The arguments of a derivative's body that are parameters outside as well stay parameters. */
+#include "ir/print.h"
+
+enum { LINE = 100 };
+
+/* Returns the names its inputs got. */
+static const Name *print_fn(Globals *g, const Fn *f, Name name, const bool *as_param, bool declare);
+
+/* ---- header
+ * -------------------------------------------------------------------------------------------- */
+/* Those of a body are declared already: by the function around it. */
+static void name_params(Printer *p, const bool *as_param, bool declare) {
+  Globals *g = p->globals;
+  for (int i = 0; i < p->f->in.n; i++) {
+    const Input *in = &p->f->in.at[i];
+    Node *n = &p->node[in->val];
+    n->let = true;
+    if (!as_param[i]) continue;
+    n->name = declare ? global_name(g, p->cx, in->name, "p") : in->name;
+    if (!declare) continue;
+    text_fmt(g->out, "param %s: ", n->name);
+    type_print(p->cx, in->type, &in->shape, g->out);
+    text_add(g->out, "\n");
+  }
+}
+
+static void print_header(Printer *p, Name name, const bool *as_param, Text *out) {
+  bool first = true;
+  text_fmt(out, "fn %s(", name);
+  for (int i = 0; i < p->f->in.n; i++) {
+    const Input *in = &p->f->in.at[i];
+    if (as_param[i]) continue;
+    p->node[in->val].name = fresh_name(p, in->name);
+    text_fmt(out, "%s%s: ", first ? "" : ", ", p->node[in->val].name);
+    type_print(p->cx, in->type, &in->shape, out);
+    first = false;
+  }
+  text_add(out, ")");
+}
+
+/* ---- derivative instructions
+ * ------------------------------------------------------------------------------ */
+/* Inputs of the body that are the parameter of the same name outside. */
+static bool *body_params(Printer *p, const Ins *in) {
+  const Fn *body = in->u.body->fn;
+  bool *as_param = NEWS(p->arena, bool, body->in.n + 1);
+  for (int i = 0; i < body->in.n; i++) {
+    const Ins *outer = ins_of(p, in->arg[i]);
+    as_param[i] = body->in.at[i].role == ROLE_PARAM && outer->op == OP_arg &&
+                  p->node[in->arg[i]].name == body->in.at[i].name &&
+                  p->f->in.at[outer->u.i].role == ROLE_PARAM;
+  }
+  return as_param;
+}
+
+static BodyName print_body(Printer *p, const Ins *in, const bool *as_param) {
+  Globals *g = p->globals;
+  const Fn *fn = in->u.body->fn;
+  for (int i = 0; i < g->bodies.n; i++) {
+    const BodyName *b = &g->bodies.at[i];
+    if (b->fn == fn && !memcmp(b->as_param, as_param, (size_t)fn->in.n * sizeof *as_param))
+      return *b;
+  }
+  Name name = global_name(g, p->cx, fn->name, "f");
+  BodyName b = {fn, as_param, name, print_fn(g, fn, name, as_param, false)};
+  vec_push(g->out->arena, &g->bodies, b);
+  return b;
+}
+
+/* The names that the parts from..from+n of a bundle get; unused ones need one as well. */
+static void name_parts(Printer *p, Val bundle, int from, int n, Text *out) {
+  for (int k = from; k < from + n; k++) {
+    Name name = NULL;
+    for (Val v = bundle + 1; v < p->f->ins.n; v++) {
+      const Ins *part = ins_of(p, v);
+      if (part->op != OP_part || part->arg[0] != bundle || part->u.i != k) continue;
+      name = fresh_name(p, wish_for(p, v));
+      p->node[v].let = true;
+      p->node[v].name = name;
+    }
+    text_fmt(out, "%s%s", k > from ? ", " : "", name ? name : fresh_name(p, NULL));
+  }
+}
+
+/* One group of results: the values, the tangents. Several of them are a tuple of their own, which
+ * a second `let` takes apart. */
+static void name_group(Printer *p, Val bundle, int from, int n, Text *targets, Text *later) {
+  if (n == 1) {
+    name_parts(p, bundle, from, 1, targets);
+    return;
+  }
+  Name group = fresh_name(p, NULL);
+  text_add(targets, group);
+  text_add(later, "  let (");
+  name_parts(p, bundle, from, n, later);
+  text_fmt(later, ") = %s\n", group);
+}
+
+static void print_wrt(const Body *body, const Name *inputs, Text *out) {
+  int n = 0;
+  text_add(out, body->nwrt == 1 ? ", wrt: " : ", wrt: (");
+  for (int i = 0; i < body->fn->in.n; i++)
+    if (body_wrt(body, i)) text_fmt(out, n++ ? ", %s" : "%s", inputs[i]);
+  text_add(out, body->nwrt == 1 ? ")" : "))");
+}
+
+static void print_derivative(Printer *p, Val v) {
+  const Ins *in = ins_of(p, v);
+  const Body *body = in->u.body;
+  const bool *as_param = body_params(p, in);
+  BodyName printed = print_body(p, in, as_param);
+  Text targets = text_new(p->arena), later = text_new(p->arena), call = text_new(p->arena);
+  int nout = body->fn->out.n;
+  for (int i = 0; i < in->nargs; i++)
+    if (!p->node[in->arg[i]].array_ok) print_let(p, in->arg[i]);
+  text_fmt(&call, "%s(%s", op_info[in->op].name, printed.name);
+  print_wrt(body, printed.inputs, &call);
+  text_add(&call, "(");
+  bool first = true;
+  for (int i = 0; i < in->nargs; i++) {
+    if (i < body->fn->in.n && as_param[i]) continue;
+    if (!first) text_add(&call, ", ");
+    first = false;
+    print_value(p, in->arg[i], NULL, PREC_IF, &call);
+  }
+  name_group(p, v, 0, nout, &targets, &later);
+  text_add(&targets, ", ");
+  if (in->op == OP_vjp)
+    name_parts(p, v, nout, body->nwrt, &targets);
+  else
+    name_group(p, v, nout, body->nparts - nout, &targets, &later);
+  text_fmt(&p->lets, "  let (%s) = %s)\n%s", text_str(&targets), text_str(&call), text_str(&later));
+}
+
+/* ---- body
+ * ----------------------------------------------------------------------------------------------------
+ */
+static void print_results(Printer *p, Text *out) {
+  const Fn *f = p->f;
+  for (int i = 0; i < f->out.n; i++) {
+    Val v = f->out.at[i].val;
+    if (is_number(p, v)) continue;
+    if (f->out.n > 1 || !p->node[v].array_ok) print_let(p, v);
+  }
+  if (f->out.n != 1) text_add(out, "(");
+  for (int i = 0; i < f->out.n; i++) {
+    if (i) text_add(out, ", ");
+    print_value(p, f->out.at[i].val, NULL, PREC_IF, out);
+  }
+  if (f->out.n != 1) text_add(out, ")");
+}
+
+static void collect_sizes(Printer *p, Dim d) {
+  SizeBindings found = {0};
+  dim_names(p->cx, d, p->arena, &found);
+  for (int i = 0; i < found.list.n; i++)
+    if (!name_taken(p, found.list.at[i].name))
+      vec_push(p->arena, &p->names.list, found.list.at[i].name);
+}
+
+/* Names of sizes are taken before anything else gets one: they can't be changed. */
+static void take_size_names(Printer *p) {
+  for (Val v = 1; v < p->f->ins.n; v++) {
+    const Ins *in = ins_of(p, v);
+    for (int i = 0; i < in->shape.rank; i++) collect_sizes(p, in->shape.dim[i]);
+    if (in->op == OP_size) collect_sizes(p, in->u.size);
+  }
+}
+
+static const Name *print_fn(Globals *g, const Fn *f, Name name, const bool *as_param,
+                            bool declare) {
+  Arena *a = g->out->arena;
+  Printer p = {.cx = f->cx,
+               .f = f,
+               .arena = a,
+               .globals = g,
+               .node = NEWS(a, Node, f->ins.n),
+               .lets = text_new(a)};
+  Text header = text_new(a), result = text_new(a);
+  take_size_names(&p);
+  name_params(&p, as_param, declare);
+  print_header(&p, name, as_param, &header);
+  plan_uses(&p);
+  for (Val v = 1; v < f->ins.n; v++) {
+    if (!p.node[v].uses || p.node[v].let) continue;
+    if (op_kind((Op)ins_of(&p, v)->op) == KIND_LOOP)
+      print_derivative(&p, v);
+    else
+      plan_value(&p, v);
+  }
+  print_results(&p, &result);
+  bool short_form = !p.lets.n && header.n + result.n + 3 <= LINE;
+  text_add(g->out, text_str(&header));
+  if (short_form)
+    text_fmt(g->out, " = %s\n", text_str(&result));
+  else
+    text_fmt(g->out, " {\n%s  %s\n}\n", text_str(&p.lets), text_str(&result));
+  Name *inputs = NEWS(a, Name, f->in.n + 1);
+  for (int i = 0; i < f->in.n; i++) inputs[i] = p.node[f->in.at[i].val].name;
+  return inputs;
+}
+
+void ir_print_nn(const Fn *f, Text *out) {
+  Globals g = {.out = out};
+  bool *as_param = NEWS(out->arena, bool, f->in.n + 1);
+  for (int i = 0; i < f->in.n; i++) as_param[i] = f->in.at[i].role == ROLE_PARAM;
+  Name name = global_name(&g, f->cx, f->name, "f");
+  print_fn(&g, f, name, as_param, true);
+}

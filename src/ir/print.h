@@ -1,0 +1,137 @@
+/* print.h: the parts of the printer to .nn source; nobody else includes it.
+ *
+ * Every value is written in one of two notations: as an array expression (`relu(x @ W + b)`) or,
+ * under labels, as an element (`sum(k) a[i, k] * b[j, k]`, where the value stands in the body of
+ * `let c[i, j] = ...`). The plan (print_plan.c) decides which values get a `let` of their own and
+ * which stand inside the expression of their only user; print_expr.c and print_view.c write them.
+ */
+#ifndef GRADC_PRINT_H
+#define GRADC_PRINT_H
+
+#include "ir/ir.h"
+
+/* How tightly an expression binds, loosest first. */
+typedef enum Prec {
+  PREC_IF,
+  PREC_OR,
+  PREC_AND,
+  PREC_NOT,
+  PREC_COMPARE,
+  PREC_ADD,
+  PREC_REDUCE,
+  PREC_MUL,
+  PREC_NEG,
+  PREC_POW,
+  PREC_POSTFIX,
+} Prec;
+
+typedef struct Node { /* of an instruction */
+  int32_t uses;
+  bool let;        /* it has a name to refer to it by */
+  bool array_ok;   /* can be written as an array expression */
+  bool index_ok;   /* can be written as an element */
+  bool as_element; /* a scalar whose array notation is that of an element, without labels */
+  int32_t width;   /* of its text, about */
+  Name name;
+} Node;
+
+typedef struct Names { /* taken in the scope */
+  Vec(Name) list;
+} Names;
+
+typedef struct BodyName { /* a printed function that derivative instructions differentiate */
+  const Fn *fn;
+  const bool *as_param; /* which inputs are parameters, one each */
+  Name name;
+  const Name *inputs; /* as printed */
+} BodyName;
+
+typedef struct Globals { /* of the whole text */
+  Text *out;
+  Names names;
+  Vec(BodyName) bodies;
+} Globals;
+
+typedef struct Printer {
+  Cx *cx;
+  const Fn *f;
+  Arena *arena;
+  Globals *globals;
+  Node *node;
+  Names names;  /* of the function; the globals' besides */
+  Names labels; /* in scope now */
+  Text lets;    /* the statements so far */
+  int unnamed;
+} Printer;
+
+typedef struct Label { /* of index notation */
+  Name name;
+  Dim extent;
+  bool plain;   /* some x[.., i, ..] shows its range */
+  bool unclear; /* its range has to be given */
+} Label;
+
+static inline const Ins *ins_of(const Printer *p, Val v) { return &p->f->ins.at[v]; }
+static inline const Ins *arg_of(const Printer *p, Val v, int i) {
+  return ins_of(p, ins_of(p, v)->arg[i]);
+}
+static inline bool is_named(const Printer *p, Val v) { return p->node[v].let; }
+
+/* print_plan.c */
+void plan_uses(Printer *p);
+/* Settles how v is written, giving operands a `let` where that is needed. */
+void plan_value(Printer *p, Val v);
+/* What v would like to be called: as the output that it is, where there are several, else as the
+ * source called it; NULL for neither. */
+Name wish_for(const Printer *p, Val v);
+/* Gives v a name and writes its `let` unless it has one. */
+void print_let(Printer *p, Val v);
+/* Always written anew where it is used: constants, sizes, counters and broadcasts. */
+bool is_free(const Printer *p, Val v);
+/* Elements of the result that its text as an element depends on; bit set over the axes. */
+uint32_t labels_of(const Printer *p, Val v);
+
+/* print_names.c */
+Name fresh_name(Printer *p, Name wish); /* for a value; NULL: t1, t2, ... */
+Name fresh_label(Printer *p);           /* in scope from now on */
+Name global_name(Globals *g, Cx *cx, Name wish, const char *otherwise);
+bool name_taken(const Printer *p, Name name);
+
+/* print_expr.c: labels has one Label per axis of v, or is NULL: array notation. In brackets where
+ * it binds less than asked; returns how tightly what was written does. */
+Prec print_value(Printer *p, Val v, Label *const *labels, Prec least, Text *out);
+void print_set(uint64_t bits, Text *out); /* "2" or "(0, 2)" */
+/* Its name, with indices under labels. */
+void print_name(Printer *p, Val v, Label *const *labels, Text *out);
+/* A label of the given extent; it leaves the scope when p->labels is cut back. */
+Label *new_label(Printer *p, Dim extent);
+/* "i, j: 0..N": ranges where the body printed before doesn't show them. */
+void print_labels(Printer *p, Label *const *labels, int n, Text *out);
+
+/* print_map.c */
+Prec print_map(Printer *p, Val v, Label *const *labels, Text *out);
+bool is_number(const Printer *p, Val v); /* a constant or a size */
+/* bare: its type follows from what stands beside it. */
+Prec print_number(Printer *p, Val v, bool bare, Text *out);
+
+/* print_view.c */
+typedef enum ViewForm {
+  FORM_NONE,
+  FORM_SPREAD,
+  FORM_RESHAPE,
+  FORM_PERMUTE,
+  FORM_SLICE,
+  FORM_PAD
+} ViewForm;
+/* The array notation that gives the view; FORM_SPREAD only when it is NumPy's broadcasting. */
+ViewForm view_form(const Printer *p, Val v);
+bool is_spread(const Ins *in,
+               const Shape *x);   /* every dimension is read at a label of its own, whole */
+bool is_ascending(const Ins *in); /* a spread whose labels keep their order, none missing */
+bool is_right_aligned(const Ins *in, const Shape *x); /* a spread that NumPy's broadcasting gives */
+Prec print_view_array(Printer *p, Val v, Text *out);
+Prec print_view_element(Printer *p, Val v, Label *const *labels, Text *out);
+void print_extents(Printer *p, const Shape *s, Text *out); /* "(N, 64)", "N", "()" */
+void print_factor(Cx *cx, Dim d, Text *out); /* in brackets unless it is a name or a number >= 0 */
+
+#endif

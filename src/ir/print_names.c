@@ -1,0 +1,75 @@
+/* print_names.c: names for printed values: the source's where it gave one, made valid and unique.
+ */
+#include "ir/print.h"
+
+#include <ctype.h>
+
+/* Words of the language and the functions that printed text itself uses: a value of that name would
+ * hide them. Operators and element types are in their own tables. */
+static const char *const reserved[] = {
+    "param",     "const",        "fn",      "let",     "if",         "then", "else",  "and",
+    "or",        "not",          "true",    "false",   "var",        "for",  "while", "layer",
+    "import",    "test",         "adjoint", "tangent", "checkpoint", "max",  "min",   "reshape",
+    "transpose", "broadcast_to", "pad",     "inside",  "nan",        "inf",
+};
+
+static bool is_reserved(const char *word) {
+  Op op;
+  DType t;
+  for (int i = 0; i < COUNT_OF(reserved); i++)
+    if (!strcmp(reserved[i], word)) return true;
+  return op_find(word, &op) || type_find(word, &t);
+}
+
+static bool listed(const Names *n, Name name) {
+  for (int i = 0; i < n->list.n; i++)
+    if (n->list.at[i] == name) return true;
+  return false;
+}
+
+bool name_taken(const Printer *p, Name name) {
+  return listed(&p->names, name) || listed(&p->globals->names, name) || is_reserved(name);
+}
+
+/* The wish with what can't stand in a name turned into '_'; NULL for nothing usable. */
+static Name valid_name(Cx *cx, Name wish) {
+  char buf[128];
+  size_t n = 0;
+  if (!wish) return NULL;
+  if (isdigit((unsigned char)*wish)) buf[n++] = '_';
+  for (const char *s = wish; *s && n + 1 < sizeof buf; s++)
+    buf[n++] = isalnum((unsigned char)*s) && (unsigned char)*s < 128 ? *s : '_';
+  return n ? name_of_n(cx, buf, n) : NULL;
+}
+
+Name fresh_name(Printer *p, Name wish) {
+  Name base = valid_name(p->cx, wish), name = base;
+  if (!base) do
+      name = name_fmt(p->cx, "t%d", ++p->unnamed);
+    while (name_taken(p, name));
+  for (int i = 2; name_taken(p, name); i++) name = name_fmt(p->cx, "%s%d", base, i);
+  vec_push(p->arena, &p->names.list, name);
+  return name;
+}
+
+Name fresh_label(Printer *p) {
+  static const char letters[] = "ijklmnopqrstuvwabcdefgh";
+  for (int round = 1;; round++)
+    for (int c = 0; letters[c]; c++) {
+      Name name = round > 1 ? name_fmt(p->cx, "%c%d", letters[c], round)
+                            : name_fmt(p->cx, "%c", letters[c]);
+      if (name_taken(p, name) || listed(&p->labels, name)) continue;
+      vec_push(p->arena, &p->labels.list, name);
+      return name;
+    }
+}
+
+Name global_name(Globals *g, Cx *cx, Name wish, const char *otherwise) {
+  Name base = valid_name(cx, wish);
+  if (!base) base = name_of(cx, otherwise);
+  Name name = base;
+  for (int i = 2; listed(&g->names, name) || is_reserved(name); i++)
+    name = name_fmt(cx, "%s%d", base, i);
+  vec_push(g->out->arena, &g->names.list, name);
+  return name;
+}

@@ -1,0 +1,91 @@
+#!/bin/sh
+# grad.sh: gradc grad and gradc gradcheck.
+. "${TOP_SRCDIR:-.}/tests/lib.sh"
+
+cat >"$work/m.nn" <<'END'
+param W: f64[3, 2] ~ normal()
+param b: f64[2]
+fn loss(x: f64[N, 3], y: f64[N, 2]) = mean((tanh(x @ W + b) - y)**2)
+fn cube(x: f64) = x**3
+fn rotate(x: f64[2]) = [cos(x[0]) * x[1], sin(x[0])]
+fn count(n: i32) = n + 1
+END
+
+# What grad prints is a program, and its value is the gradient's.
+run grad "$work/m.nn" cube -o "$work/d.nn"
+is 0 ""
+run check "$work/d.nn"
+is 0
+name=$(sed -n 's/^fn \([a-z_0-9A-Z]*\)(.*/\1/p' "$work/d.nn")
+run eval "$work/d.nn" "$name(2.0)"
+is 0 "12.0"
+run grad "$work/m.nn" cube --order 2 -o "$work/d2.nn"
+is 0 ""
+name=$(sed -n 's/^fn \([a-z_0-9A-Z]*\)(.*/\1/p' "$work/d2.nn")
+run eval "$work/d2.nn" "$name(2.0)"
+is 0 "12.0"
+run grad "$work/m.nn" cube --value
+is 0
+printf '%s\n' "$out" >"$work/v.nn"
+name=$(sed -n 's/^fn \([a-z_0-9A-Z]*\)(.*/\1/p' "$work/v.nn")
+run eval "$work/v.nn" "$name(2.0)"
+is 0 "(8.0, 12.0)"
+run grad "$work/m.nn" cube --forward
+is 0
+printf '%s\n' "$out" >"$work/t.nn"
+name=$(sed -n 's/^fn \([a-z_0-9A-Z]*\)(.*/\1/p' "$work/t.nn")
+run eval "$work/t.nn" "$name(2.0, 1.0)"
+is 0 "(8.0, 12.0)"
+
+run grad "$work/m.nn" loss
+is 0
+out_has "d_W"
+out_has "d_b"
+run grad "$work/m.nn" loss --wrt x
+is 0
+out_has "d_x"
+case $out in *d_W*) not_ok "--wrt x gives d_W" "$out" ;; *) ok ;; esac
+run grad "$work/m.nn" loss --wrt W,x
+is 0
+out_has "d_W"
+out_has "d_x"
+
+run grad "$work/m.nn" loss --wrt Q
+is 2 ""
+err_has 'no argument or parameter "Q"'
+err_has "x, y, W, b"
+run grad "$work/m.nn" lost
+is 3 ""
+err_has "loss"
+run grad "$work/m.nn" rotate
+is 3 ""
+err_has "error[E04"
+run grad "$work/m.nn" count
+is 3 ""
+err_has "error[E04"
+run grad "$work/m.nn"
+is 2 ""
+run grad "$work/m.nn" cube -o "$work/none/d.nn"
+is 4 ""
+
+# gradcheck: all functions, one, the sizes, and a wrong tolerance.
+run gradcheck "$work/m.nn"
+is 0
+out_has "loss  with N = 3"
+out_has "rotate"
+out_has "skipped: it has no floating-point result"
+out_has "3 gradients checked, 0 wrong"
+run gradcheck "$work/m.nn" loss --size N=5
+is 0
+out_has "with N = 5"
+out_has "1 gradient checked, 0 wrong"
+run gradcheck "$work/m.nn" loss --tolerance 0
+is 1
+out_has WRONG
+out_has "1 gradient checked, 1 wrong"
+run gradcheck "$work/m.nn" loss --size N
+is 2 ""
+err_has "NAME=NUMBER"
+run gradcheck "$work/m.nn" count
+is 1
+finish

@@ -1,0 +1,193 @@
+/* test_roundtrip.c: the law parse(print(f)) == f, on functions and on their derivatives: what is
+ * printed is declared in a second program and must give the same function, instruction by
+ * instruction. */
+#include "base/diag.h"
+#include "front/front.h"
+#include "pass/pass.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static Cx *cx;
+
+static void setup(void) {
+  cx = cx_new();
+  ck_assert_ptr_nonnull(cx);
+}
+static void teardown(void) { cx_free(cx); }
+
+/* ---- programs ----------------------------------------------------------------------------------
+ */
+static const char *problems(void) {
+  Text t = text_new(cx->arena);
+  diag_render_all(cx, false, &t);
+  return text_str(&t);
+}
+
+static Program *program_of(const char *label, const char *text) {
+  Program *p = front_new(cx);
+  int32_t source = cx_add_source(cx, label, text, strlen(text), false);
+  front_declare(p, ast_parse(cx, source));
+  ck_assert_msg(!diag_errors(cx), "%s\n%s", text, problems());
+  return p;
+}
+
+static const char *printed(const Fn *f) {
+  Text t = text_new(cx->arena);
+  ir_print_nn(f, &t);
+  return text_str(&t);
+}
+static const char *dumped(const Fn *f) {
+  Text t = text_new(cx->arena);
+  ir_dump(f, &t);
+  return text_str(&t);
+}
+
+static void check_law(const Fn *f) {
+  const char *wrong = ir_verify(f);
+  ck_assert_msg(!wrong, "%s", wrong);
+  if (getenv("ROUNDTRIP_DUMP")) fputs(dumped(f), stderr);
+  const char *text = printed(f);
+  Fn *g = front_function(program_of("printed", text), f->name);
+  ck_assert_msg(g != NULL, "%s\n%s", text, problems());
+  ck_assert_msg(ir_equal(f, g), "%s\n%s\n%s", text, dumped(f), dumped(g));
+}
+
+/* The gradient with respect to all float inputs, and its gradient, where the result is a scalar. */
+static void check_derivatives(const Fn *f, int order) {
+  const Ins *y = fn_ins(f, f->out.at[0].val);
+  if (f->out.n > 1 || y->shape.rank || !type_is_float((DType)y->type) || !order) return;
+  bool *wrt = NEWS(cx->arena, bool, f->in.n + 1), any = false;
+  for (int i = 0; i < f->in.n; i++) any |= wrt[i] = type_is_float(f->in.at[i].type);
+  if (!any) return;
+  Fn *d = pass_gradient(f, wrt, true);
+  ck_assert_msg(d != NULL, "%s", problems());
+  check_law(d);
+  d = pass_simplify(d);
+  check_law(d);
+  /* the second: of the sum of the first gradient */
+  Builder b = ir_begin(cx, name_fmt(cx, "%s_second", f->name));
+  Val args[64], outs[64], sum = 0;
+  ck_assert_int_lt(d->in.n, 64);
+  for (int i = 0; i < d->in.n; i++) {
+    const Input *in = &d->in.at[i];
+    args[i] = ir_input(&b, in->name, in->type, &in->shape, in->role, in->span);
+  }
+  ir_inline(&b, d, args, outs);
+  DType t = ir_type(&b, outs[0]);
+  for (int i = 1; i < d->out.n; i++) {
+    if (ir_type(&b, outs[i]) != t) continue;
+    Val part = ir_fold(&b, OP_sum, outs[i], (1u << ir_shape(&b, outs[i])->rank) - 1);
+    sum = sum ? ir_map2(&b, OP_add, sum, part) : part;
+  }
+  if (!sum) return;
+  ir_output(&b, NULL, sum);
+  check_derivatives(ir_finish(&b), order - 1);
+}
+
+static Status check_program(void *arg) {
+  Program *p = arg;
+  for (int i = 0; i < front_fn_count(p); i++) {
+    Fn *f = front_function(p, front_fn_node(p, i)->name);
+    if (!f) {
+      diag_clear(cx); /* not all arguments have types */
+      continue;
+    }
+    check_law(f);
+    f = pass_expand(f);
+    ck_assert_msg(f != NULL, "%s", problems());
+    check_law(f);
+    check_derivatives(f, 2);
+  }
+  return ST_OK;
+}
+
+static void check_source(const char *label, const char *text) {
+  Program *p = program_of(label, text);
+  Status s = cx_guard(cx, check_program, p);
+  ck_assert_msg(s == ST_OK, "%s: %s", label, cx->trap_text);
+}
+
+/* ---- sources ------------------------------------------------------------------------------------
+ */
+static const char *const sources[] = {
+#define F(text) text
+    F("fn f(x: f64, y: f64) = (x + y) * (x - y) / (x - (y - 1)) ** 2 - -x"),
+    F("fn f(x: f32[N, 3], c: f32[3]) = exp(x + c) * 0.1 - 1e-7"),
+    F("fn f(x: f32[N]) = sum(x) / N + f32(N * N - 1)"),
+    F("fn f(x: f64[N, M]) = sum(exp(x - max(x, axis: 1, keepdims: true)))"),
+    F("fn f(x: f32[N, M]) = softmax(x, axis: 1)"),
+    F("fn f(x: f32[N, M], l: i32[N]) = mean(cross_entropy(x, l))"),
+    F("fn f(a: f32[I, K], b: f32[K, J]) = a @ b"),
+    F("fn f(a: f32[B, I, K], b: f32[B, K, J]) = sum(tanh(a @ b))"),
+    F("fn f(a: f32[B, I, K], b: f32[K, J]) = sum((a @ b) ** 3)"),
+    F("fn f(a: f64[I, K], b: f64[K]) = sum(sin(a @ b))"),
+    F("fn f(a: f64[K], b: f64[K]) = a @ b"),
+    F("fn f(a: f64[I], b: f64[J]) { let c[i, j] = a[i] * b[j]\n sum(exp(c)) }"),
+    F("fn f(x: f64[N, C, H + 2, W + 2], w: f64[O, C, 3, 3]) {\n"
+      "let y[n, o, i, j] = sum(c, r, s) x[n, c, i + r, j + s] * w[o, c, r, s]\n sum(tanh(y)) }"),
+    F("fn f(x: f64[2, 3, 8, 8]) { let p[n, c, i, j] = max(r: 0..2, s: 0..2) x[n, c, 2*i + r, 2*j + "
+      "s]\n sum(p * p) }"),
+    F("fn f(t: f32[V, D], ids: i32[T]) { let e[t_, d] = t[ids[t_], d]\n sum(exp(e)) }"),
+    F("fn f(t: f32[V, D], ids: i32[T]) = sum(t[ids] ** 2)"),
+    F("fn f(s: f64[N, N]) { let m[i, j] = if j <= i then s[i, j] else -inf\n sum(exp(m)) }"),
+    F("fn f(x: f64[10]) = sum(x[1:4] * x[7:4:-1]) + x[0] * x[-1]"),
+    F("fn f(x: f64[10, 4]) = sum(x[::2, 1] * x[1::2, 2])"),
+    F("fn f(x: f64[N + 2]) { let d[i] = x[i + 2] - 2 * x[i + 1] + x[i]\n sum(d * d) }"),
+    F("fn f(x: f64[4, 6]) = sum(exp(reshape(x, (3, 8))) @ reshape(x, (8, 3)))"),
+    F("fn f(x: f64[4, 6]) = sum(exp(transpose(x)) * reshape(x, (6, 4)))"),
+    F("fn f(x: f64[4]) = sum(exp(pad(x, axis: 0, before: 1, after: 2)))"),
+    F("fn f(x: f64[N]) = prod(x) + max(x) * min(x)"),
+    F("fn f(x: f64[N], y: f64[N]) = [sum(x * y), min(x @ y, 1)]"),
+    F("fn f(x: f64[3], y: f64[3]) = sum([x, y] * [y, x])"),
+    F("fn f(x: f64[3], y: f64[2]) = sum(exp(concat((x, y), axis: 0)))"),
+    F("fn f(x: i32[N], y: i32[N]) = (x // y + x % y, bitxor(shl(x, 3), ushr(y, 2)), -2147483648)"),
+    F("fn f(x: f32, b: bool) = if b and not x < 0 or x == 1 then x else (if b then 0 else 1)"),
+    F("fn f(x: f32[N]) = (argmax(x), f64(x), bool(x), i64(5), u8(x), true)"),
+    F("fn f(x: f64) = stop(x) * x + floor(x) + erf(x) + atan2(x, 2) + copysign(x, -0.0)"),
+    F("fn f(x: f64) = sin(x) * exp(x)\nfn g(x: f64) = grad(f)(x)\nfn h(x: f64) = grad(g)(x)"),
+    F("param w: f64[3]\nfn f(x: f64[3]) = sum(tanh(x * w))\nfn g(x: f64[3]) = "
+      "value_and_grad(f)(x)\n"
+      "fn h(x: f64[3]) = jvp(f)(x, x)\nfn k(x: f64[3]) = vjp(f, wrt: x)(x, 2)"),
+    F("param W1: f32[8, 4]\nparam b1: f32[4]\nparam W2: f32[4, 3]\n"
+      "fn loss(x: f32[N, 8], l: i32[N]) = mean(cross_entropy(relu(x @ W1 + b1) @ W2, l))"),
+    F("fn f(x: f64[N, D], g: f64[D]) = sum(layer_norm(x) * g)"),
+    F("fn f(x: f64[2, 1, 6, 6], w: f64[2, 1, 3, 3]) = sum(max_pool(conv2d(x, w, stride: 1, pad: "
+      "1), 2))"),
+#undef F
+};
+
+START_TEST(test_sources) {
+  char label[32];
+  snprintf(label, sizeof label, "source %d", _i);
+  check_source(label, sources[_i]);
+}
+END_TEST
+
+static const char *const examples[] = {"fashion_mlp", "logistic",           "polyfit",
+                                       "rosenbrock",  "softmax_regression", "cnn"};
+
+START_TEST(test_examples) {
+  char path[1024];
+  snprintf(path, sizeof path, "%s/examples/%s.nn", TEST_SRCDIR, examples[_i]);
+  FILE *file = fopen(path, "r");
+  ck_assert_msg(file != NULL, "%s", path);
+  static char text[1 << 16];
+  size_t n = fread(text, 1, sizeof text - 1, file);
+  text[n] = 0;
+  fclose(file);
+  check_source(path, text);
+}
+END_TEST
+
+Suite *roundtrip_suite(void);
+Suite *roundtrip_suite(void) {
+  Suite *s = suite_create("roundtrip");
+  TCase *t = tcase_create("roundtrip");
+  tcase_add_checked_fixture(t, setup, teardown);
+  tcase_add_loop_test(t, test_sources, 0, COUNT_OF(sources));
+  tcase_add_loop_test(t, test_examples, 0, COUNT_OF(examples));
+  suite_add_tcase(s, t);
+  return s;
+}
