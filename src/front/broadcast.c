@@ -181,6 +181,32 @@ static Value fault_matmul(Check *c, const Value *v, const Span *spans, Span at, 
   return value_poison();
 }
 
+/* Integers have no contraction: spread to all labels, multiply, sum over k. */
+static Value integer_product(Check *c, Val x, Val y, const Contract *k, const Labels *all, Span at) {
+  Shape space = {.rank = k->nlabels};
+  bool summed[IR_MAX_RANK + 1];
+  if (k->nlabels > IR_MAX_RANK) {
+    fault(c, E0812, at, "this product of integers needs more than %d axes", IR_MAX_RANK);
+    return value_poison();
+  }
+  memset(summed, true, sizeof summed);
+  const uint8_t *ids[2] = {k->a, k->b};
+  Val v[2] = {x, y};
+  for (int side = 0; side < 2; side++)
+    for (int i = 0; i < ir_shape(c->b, v[side])->rank; i++)
+      space.dim[ids[side][i]] = ir_shape(c->b, v[side])->dim[i];
+  for (int side = 0; side < 2; side++) {
+    int rank = ir_shape(c->b, v[side])->rank;
+    ViewDim *dim = dims_of(c, rank);
+    for (int i = 0; i < rank; i++) dim[i] = along(c, ids[side][i]);
+    v[side] = view_of(c, v[side], &space, dim);
+  }
+  uint32_t axes = 0;
+  for (int i = 0; i < k->nout; i++) summed[k->out[i]] = false;
+  for (int i = 0; i < k->nlabels; i++) axes |= (uint32_t)summed[i] << i;
+  return value_tensor(ir_fold(c->b, OP_sum, ir_map2(c->b, OP_mul, v[0], v[1]), axes), all);
+}
+
 Value matmul(Check *c, const Value *operand, const Span *spans, Span at) {
   Value v[2] = {operand[0], operand[1]};
   if (!unify_types(c, v, spans, 2, "@", at)) return value_poison();
@@ -226,6 +252,7 @@ Value matmul(Check *c, const Value *operand, const Span *spans, Span at) {
   Val x = contract_side(c, &a, all, k.a), y = contract_side(c, &b, all, k.b);
   for (int i = 0; i < all->n; i++) k.out[i] = (uint8_t)i;
   for (int i = 0; i < out.rank; i++) k.out[all->n + i] = out_id[i];
+  if (!type_is_float(ir_type(c->b, x))) return integer_product(c, x, y, &k, all, at);
   return value_tensor(ir_contract(c->b, x, y, &k), all);
 }
 

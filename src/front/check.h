@@ -214,6 +214,8 @@ void ranges_end(Check *c, Ranges *mark);
 /* Smallest and largest value over the labels' ranges, leaving out the term of `skip`; false where a
  * coefficient's sign depends on sizes. */
 bool affine_interval(Cx *cx, const Affine *a, const Label *skip, Dim *lo, Dim *hi);
+/* The extent of label l, counted from 0, for which a < extent (a >= 0 where l counts down). */
+bool affine_room(Cx *cx, const Affine *a, Dim extent, const Label *l, Dim *out);
 Scope *scope_labels(Check *c, Scope *up, const Labels *labels);
 
 /* ---- check_deriv.c -------------------------------------------------------------------------------------------------------- */

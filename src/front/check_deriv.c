@@ -271,8 +271,6 @@ static void default_wrt(Check *c, Deriv *d, const Fn *fn) {
 static int named_input(Check *c, Deriv *d, Name name) {
   for (int i = 0; i < d->in.n; i++)
     if (d->in.at[i].direct && d->in.at[i].name == name) return i;
-  Decl *p = program_find(c->p, name, false);
-  if (!p || p->node->kind != NODE_PARAM || unit_param(c, p).kind == V_POISON) return -1;
   for (int i = d->in.n; i < c->b->fn->in.n; i++)
     if (c->b->fn->in.at[i].role == ROLE_PARAM && c->b->fn->in.at[i].name == name) return i;
   return -1;
@@ -283,6 +281,11 @@ static bool choose_wrt(Check *c, Deriv *d) {
   for (int i = 0; i < d->f->wrt.n; i++) {
     Name name = d->f->wrt.at[i];
     int k = named_input(c, d, name);
+    if (k < 0 && is_param(c, name)) {
+      Diag *e = fault(c, E0405, d->span, "`%s` doesn't use the parameter `%s`", d->f->of->name, name);
+      diag_label(c->cx, e, d->f->span, "the derivative with respect to it");
+      return false;
+    }
     if (k < 0) {
       Diag *e = fault(c, E0403, d->span, "`%s` isn't given as a tensor of floats here", name);
       diag_note(c->cx, e, "`%s` is with respect to it", d->f->name);
@@ -364,7 +367,8 @@ static bool extra_operand(Check *c, Deriv *d, const Arg *a, DType t, const Shape
   Value v = to_type(c, a->value, t, a->span);
   if (v.kind == V_POISON) return false;
   Shape s = tensor_shape(c->b, &v);
-  bool fits = value_is_untyped(&a->value) ? broadcast_dims(&s, &want, &got) : shape_eq(&s, &want);
+  bool adapts = value_is_untyped(&a->value) && broadcast_dims(&s, &want, &got);
+  bool fits = shape_eq(adapts ? &got : &s, &want);
   if (!fits) {
     Diag *e = fault(c, E0407, a->span, "this %s is %s, and belongs to %s", what,
                     value_text(c->cx, c->b, &v), type_text(c->cx, t, &want));

@@ -71,6 +71,22 @@ static bool read_slice(Check *c, const Node *n, Dim extent, Pos *p) {
 }
 
 /* ---- affine positions --------------------------------------------------------------------------------------- */
+/* A range that would do, for a label whose range was only inferred. */
+static bool hint_range(Check *c, Diag *d, const Read *r, const Pos *p, int axis, bool below) {
+  for (int i = 0; i < p->a.n; i++) {
+    const Label *l = p->a.term[i].label;
+    bool down = dim_le(c->cx, p->a.term[i].coef, 0) == 1;
+    Dim room;
+    if (l->given || below != down || !affine_room(c->cx, &p->a, r->shape.dim[axis], l, &room) ||
+        dim_le(c->cx, 1, room) == 0)
+      continue;
+    diag_hint(c->cx, d, "give the label the range that stays inside: `%s: 0..%s`", l->name,
+              dim_text(c->cx, room));
+    return true;
+  }
+  return false;
+}
+
 static void fault_outside(Check *c, const Read *r, const Pos *p, int axis, bool below, Dim value) {
   Diag *d = fault(c, E0503, p->span, "this reads `%s` at index %s of axis %d, whose extent is %s",
                   base_name(r), dim_text(c->cx, value), axis, dim_text(c->cx, r->shape.dim[axis]));
@@ -85,12 +101,13 @@ static void fault_outside(Check *c, const Read *r, const Pos *p, int axis, bool 
                  dim_text(c->cx, l->extent));
   }
   fault_declared(c, d, &r->base);
-  if (p->a.n) {
-    diag_note(c->cx, d, "when %s", text_str(&at));
-    diag_hint(c->cx, d, "pad the tensor with zeros, or read inside(..), which is 0 outside");
-  } else {
+  if (!p->a.n) {
     diag_note(c->cx, d, "indices are 0 .. extent - 1, or -extent .. -1 counted from the end");
+    return;
   }
+  diag_note(c->cx, d, "when %s", text_str(&at));
+  if (!hint_range(c, d, r, p, axis, below))
+    diag_hint(c->cx, d, "pad the tensor with zeros, or read inside(..), which is 0 outside");
 }
 
 static bool check_bounds(Check *c, const Read *r, Pos *p, int axis) {

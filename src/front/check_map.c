@@ -113,6 +113,8 @@ static DType own_type(Check *c, const Value *v) {
   case V_FLOAT: return c->float_type;
   case V_WEAK: return v->is_float ? c->float_type : c->int_type;
   case V_AFFINE: return T_I32;
+  case V_INT: /* one that only i64 holds is i64 */
+    return c->int_type == T_I32 && v->u.i != (int32_t)v->u.i ? T_I64 : c->int_type;
   default: return c->int_type;
   }
 }
@@ -125,6 +127,7 @@ Value cast_value(Check *c, Value v, DType t, Span at) {
                 ((v.kind == V_FLOAT || (v.kind == V_WEAK && t != T_BOOL && !v.is_float)) &&
                  type_is_float(t)) ||
                 (v.kind == V_WEAK && v.is_float && type_is_float(t)) ||
+                (v.kind == V_WEAK && !v.is_float && t == T_I64) ||
                 (v.kind == V_AFFINE && type_is_int(t));
   if (direct) return to_type(c, v, t, at);
   Value x = to_tensor(c, v, at);

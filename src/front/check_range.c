@@ -260,19 +260,22 @@ static bool plain_uses(Solver *s) {
   return progress;
 }
 
+bool affine_room(Cx *cx, const Affine *a, Dim extent, const Label *l, Dim *out) {
+  Dim coef = 0, lo, hi;
+  if (a->den != 1) return false;
+  for (int i = 0; i < a->n; i++) {
+    if (a->term[i].label == l) coef = a->term[i].coef;
+    else if (!a->term[i].label->known) return false;
+  }
+  if (!coef || !dim_is_number(coef) || !affine_interval(cx, a, l, &lo, &hi)) return false;
+  Dim room = coef > 0 ? dim_sub(cx, dim_sub(cx, extent, 1), hi) : lo;
+  *out = dim_add(cx, dim_floor_div(cx, room, coef > 0 ? coef : -coef), 1);
+  return true;
+}
+
 /* The extent that bound b leaves to label l, which is its only unknown one. */
 static bool window(Solver *s, const Bound *b, const Label *l, Dim *extent) {
-  Cx *cx = s->c->cx;
-  Dim coef = 0, lo, hi;
-  if (b->inside || b->a.den != 1) return false;
-  for (int i = 0; i < b->a.n; i++) {
-    if (b->a.term[i].label == l) coef = b->a.term[i].coef;
-    else if (!b->a.term[i].label->known) return false;
-  }
-  if (!coef || !dim_is_number(coef) || !affine_interval(cx, &b->a, l, &lo, &hi)) return false;
-  Dim room = coef > 0 ? dim_sub(cx, dim_sub(cx, b->extent, 1), hi) : lo;
-  *extent = dim_add(cx, dim_floor_div(cx, room, coef > 0 ? coef : -coef), 1);
-  return true;
+  return !b->inside && affine_room(s->c->cx, &b->a, b->extent, l, extent);
 }
 
 /* The smallest extent of all windows; where sizes can't be compared the first, and the others are

@@ -86,6 +86,12 @@ int64_t *offset_table(Arena *tmp, int rank, const int64_t *extent, const int64_t
 
 /* ---- text
  * ---------------------------------------------------------------------------------------- */
+/* A number alone is written as people write it: 12, not 12.0. Inside of an array the point stays:
+ * it tells floats from integers. */
+static void drop_point_zero(Text *out) {
+  if (out->n > 2 && !strcmp(out->at + out->n - 2, ".0")) out->at[out->n -= 2] = 0;
+}
+
 static void print_element(const Tensor *t, int64_t i, int precision, Text *out) {
   double v = tensor_get(t, i);
   if (t->type == T_BOOL) {
@@ -101,6 +107,7 @@ static void print_element(const Tensor *t, int64_t i, int precision, Text *out) 
   } else {
     text_f64(out, v);
   }
+  if (t->shape.rank == 0 && type_is_float(t->type)) drop_point_zero(out);
 }
 
 static void print_axis(const Tensor *t, int axis, int64_t *next, int precision, Text *out) {
