@@ -26,15 +26,6 @@ static void give(Adjoint *g, Val v, Val cotangent) {
   g->bar[v] = g->bar[v] ? ir_map2(g->b, OP_add, g->bar[v], cotangent) : cotangent;
 }
 
-static void find_active(Adjoint *g, const bool *wrt) {
-  for (int i = 0; i < g->f->in.n; i++) g->active[g->f->in.at[i].val] = wrt[i];
-  for (Val v = 1; v < g->f->ins.n; v++) {
-    const Ins *in = fn_ins(g->f, v);
-    for (int k = 0; k < in->nargs; k++) g->active[v] |= g->active[in->arg[k]];
-    g->active[v] = g->active[v] && type_is_float((DType)in->type);
-  }
-}
-
 /* dy, whose axes are those a fold left, at the shape of the fold's operand. */
 static Val broadcast_over_folded(Builder *b, Val dy, const Shape *wide, uint32_t axes) {
   int32_t at[IR_MAX_RANK];
@@ -102,8 +93,8 @@ static void copy_values(Adjoint *g, const Val *args) {
 bool adjoint_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds, Val *values,
                   Val *derived) {
   Arena *a = b->cx->arena;
-  Adjoint g = {b, f, NEWS(a, Val, f->ins.n), NEWS(a, Val, f->ins.n), NEWS(a, bool, f->ins.n), false};
-  find_active(&g, wrt);
+  Adjoint g = {b, f, NEWS(a, Val, f->ins.n), NEWS(a, Val, f->ins.n), walk_active(b, f, wrt), false};
+  if (!g.active) return false;
   copy_values(&g, args);
   for (int i = 0, k = 0; i < f->out.n; i++) {
     Val v = f->out.at[i].val;

@@ -80,6 +80,7 @@ bool tangent_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, con
                   Val *derived) {
   Arena *a = b->cx->arena;
   Tangent g = {b, NEWS(a, Val, f->ins.n), NEWS(a, Val, f->ins.n), false};
+  if (!walk_active(b, f, wrt)) return false;
   for (int i = 0, k = 0; i < f->in.n; i++) {
     g.to[f->in.at[i].val] = args[i];
     if (wrt[i]) g.dot[f->in.at[i].val] = seeds[k++];

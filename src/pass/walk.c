@@ -66,6 +66,41 @@ Val map_partial(Builder *b, const Ins *in, const Val *args, Val y, int i, bool *
   return rule_inline_map(b, rule, operand, n + 1);
 }
 
+/* The operator passes on what its operand k depends on: its partial is not the constant 0. */
+static bool passes_on(const Ins *in, int k) {
+  const char *text = op_kind((Op)in->op) == KIND_MAP ? op_info[in->op].partial[k] : "";
+  return !text || strcmp(text, "0");
+}
+
+static bool *find_live(Cx *cx, const Fn *f) {
+  bool *live = NEWS(cx->arena, bool, f->ins.n);
+  for (int i = 0; i < f->out.n; i++) live[f->out.at[i].val] = true;
+  for (Val v = f->ins.n; v-- > 1;)
+    for (int k = 0; live[v] && k < fn_ins(f, v)->nargs; k++) live[fn_ins(f, v)->arg[k]] = true;
+  return live;
+}
+
+/* Integers are constants, so the chain would end unseen at an operator such as `bits`. */
+static bool loses_derivative(const Ins *in, int k) {
+  return op_kind((Op)in->op) == KIND_MAP && !type_is_float((DType)in->type) && !op_info[in->op].partial[k];
+}
+
+bool *walk_active(Builder *b, const Fn *f, const bool *wrt) {
+  bool *active = NEWS(b->cx->arena, bool, f->ins.n), *live = find_live(b->cx, f), good = true;
+  for (int i = 0; i < f->in.n; i++) active[f->in.at[i].val] = wrt[i];
+  for (Val v = 1; v < f->ins.n; v++) {
+    const Ins *in = fn_ins(f, v);
+    for (int k = 0; k < in->nargs; k++) {
+      if (!active[in->arg[k]]) continue;
+      active[v] |= passes_on(in, k) && type_is_float((DType)in->type);
+      if (!live[v] || !loses_derivative(in, k)) continue;
+      report_no_derivative(b, in);
+      good = false;
+    }
+  }
+  return good ? active : NULL;
+}
+
 void report_no_derivative(Builder *b, const Ins *in) {
   Diag *d = diag(b->cx, E0401, in->span, "`%s` has no derivative", op_info[in->op].name);
   diag_hint(b->cx, d, "stop(...) around its operand says that the value counts as a constant");

@@ -32,6 +32,9 @@ bool adjoint_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, con
 bool tangent_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds, Val *values,
                   Val *derived);
 
+/* Per value of f: whether it depends on a wrt input in a differentiable way. NULL after E0401: a result
+ * that counts takes an active float through an operator that has no derivative and gives no float. */
+bool *walk_active(Builder *b, const Fn *f, const bool *wrt);
 /* The partial of MAP instruction `in` for operand i: 0 where it is zero. *missing: there is none. */
 Val map_partial(Builder *b, const Ins *in, const Val *args, Val y, int i, bool *missing);
 void report_no_derivative(Builder *b, const Ins *in);
