@@ -287,7 +287,8 @@ Val ir_reshape(Builder *b, Val x, const Shape *out) {
 /* ---- gather and scatter ------------------------------------------------------------------------------------- */
 static void check_indices(Builder *b, const Val *index, const int32_t *axis, int n, int rank) {
   for (int i = 0; i < n; i++) {
-    bool ok = type_is_int(ir_type(b, index[i])) && shape_eq(ir_shape(b, index[i]), ir_shape(b, index[0])) &&
+    DType t = ir_type(b, index[i]);
+    bool ok = (t == T_I32 || t == T_I64) && shape_eq(ir_shape(b, index[i]), ir_shape(b, index[0])) &&
               axis[i] >= 0 && axis[i] < rank && (i == 0 || axis[i] > axis[i - 1]);
     if (!ok) cx_bug(b->cx, "index %d of a gather or scatter is wrong", i);
   }
