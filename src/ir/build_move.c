@@ -22,6 +22,14 @@ static bool dim_is_exact(Cx *cx, const ViewDim *d, Dim extent, const Shape *out)
          dim_le(cx, hi, dim_sub(cx, extent, 1)) == 1;
 }
 
+/* No index of the dimension is inside, whatever the labels. */
+static bool dim_is_outside(Cx *cx, const ViewDim *d, Dim extent, const Shape *out) {
+  Dim lo, hi;
+  if (d->n == 0 && dim_is_number(d->off) && d->off % d->den) return true;
+  if (!index_interval(cx, d, out, &lo, &hi)) return false;
+  return dim_le(cx, hi, -1) == 1 || dim_le(cx, dim_add(cx, dim_mul(cx, dim_sub(cx, extent, 1), d->den), 1), lo) == 1;
+}
+
 /* Terms sorted by label, equal labels joined, labels of extent 1 and zero coefficients gone, a
  * common factor with the denominator divided out. */
 static ViewDim normal_dim(Cx *cx, const ViewDim *d, const Shape *out) {
@@ -101,6 +109,8 @@ Val ir_view(Builder *b, Val x, const Shape *out, const View *given) {
   if (shape_is_empty(&i->shape)) return ir_const_i(b, (DType)i->type, out, 0); /* nothing but fills */
   const View *v = normal_view(b, &i->shape, out, given);
   i = ir_ins(b, x);
+  for (int d = 0; d < v->rank && !v->claim; d++) /* a claim that proves wrong is reported, not folded */
+    if (dim_is_outside(b->cx, &v->dim[d], i->shape.dim[d], out)) return ir_const_i(b, (DType)i->type, out, 0);
   if (is_identity(&i->shape, out, v)) return x;
   if (ins_is_const(i) && (v->exact || ins_is_splat(i, 0)))
     return type_is_float((DType)i->type) ? ir_const_f(b, (DType)i->type, out, i->u.f)
