@@ -23,6 +23,9 @@ static Val drop_axes(Builder *b, Val x, uint32_t drop) {
   int n = 0, rank = ir_shape(b, x)->rank;
   for (int i = 0; i < rank; i++)
     if (!(drop >> i & 1)) order[n++] = i;
+  Ins i = *ir_ins(b, x);
+  if (i.op == OP_mul) /* stays a product, in which a sum may find a contraction */
+    return ir_map2(b, OP_mul, relabel(b, i.arg[0], order, n), relabel(b, i.arg[1], order, n));
   return relabel(b, x, order, n);
 }
 
