@@ -105,7 +105,7 @@ START_TEST(test_literals) {
   ck_assert_str_eq(text_of(ir_finish(&b)),
                    "fn f(x: f32[3], k: i64) {\n"
                    "  let t1 = if 2 - x * 0.1 > -1 then f32(-inf) else 1e+30\n"
-                   "  let t2 = -9223372036854775807 - 1 - k\n"
+                   "  let t2 = -9223372036854775808 - k\n"
                    "  (t1, t2, broadcast_to(f32(0), 3), 0.5, u8(3), broadcast_to(true, 3))\n"
                    "}\n");
 }

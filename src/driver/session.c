@@ -64,9 +64,23 @@ static Status load(Session *s, void *path) {
 
 Status session_load(Session *s, const char *path) { return session_run(s, load, (void *)path); }
 
+static bool has_types(const Node *fn) {
+  for (int i = 2; i < fn->nkids; i++)
+    if (!fn->kid[i]->kid[0]) return false;
+  return true;
+}
+
+/* Derivatives too: an operator without one is an error of the program like any other. */
 static Status check(Session *s, void *arg) {
   (void)arg;
+  int before = diag_errors(s->cx);
   front_check(s->program);
+  if (diag_errors(s->cx) > before) return ST_SOURCE;
+  for (int i = 0; i < front_fn_count(s->program); i++) {
+    const Node *fn = front_fn_node(s->program, i);
+    const Fn *f = has_types(fn) ? front_function(s->program, fn->name) : NULL;
+    if (f) pass_expand(f);
+  }
   return ST_OK;
 }
 

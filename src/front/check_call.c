@@ -101,6 +101,7 @@ static bool bind_arguments(Check *c, const FnValue *f, const Call *call, const i
 
 static Value call_decl(Check *c, const FnValue *f, const Call *call) {
   int n = MIN(f->node->nkids - 2, MAX_ARGS), slot[MAX_ARGS];
+  if (f->broken) return value_poison();
   Name names[MAX_ARGS] = {0};
   for (int i = 0; i < n; i++) names[i] = f->node->kid[2 + i]->name;
   if (!bind_slots(c, f->name, names, n, call, slot)) return value_poison();

@@ -56,25 +56,27 @@ bool program_has_size(Program *p, Name name) {
 }
 
 /* ---- declaring ---------------------------------------------------------------------------------------------- */
-static void check_argument_names(Program *p, const Node *fn) {
-  if (fn->nkids - 2 > MAX_ARGS)
-    diag(p->cx, E0812, fn->name_span, "`%s` has more than %d arguments", fn->name, MAX_ARGS);
+static bool arguments_are_good(Program *p, const Node *fn) {
+  bool good = fn->nkids - 2 <= MAX_ARGS;
+  if (!good) diag(p->cx, E0812, fn->name_span, "`%s` has more than %d arguments", fn->name, MAX_ARGS);
   for (int i = 2; i < fn->nkids; i++)
     for (int k = 2; k < i; k++)
       if (fn->kid[i]->name == fn->kid[k]->name) {
         Diag *d = diag(p->cx, E0202, fn->kid[i]->span, "`%s` has two arguments called `%s`", fn->name,
                        fn->kid[i]->name);
         diag_label(p->cx, d, fn->kid[k]->span, "the first one");
+        good = false;
       }
+  return good;
 }
 
 static void set_node(Program *p, Decl *d, const Node *n) {
   d->node = n;
   d->fn = NULL;
   if (n->kind != NODE_FN) return;
-  check_argument_names(p, n);
   FnValue *f = NEW(p->cx->arena, FnValue);
   *f = (FnValue){.kind = FN_DECL, .name = n->name, .node = n, .prelude = d->prelude};
+  f->broken = !arguments_are_good(p, n);
   d->fn = f;
 }
 
@@ -283,9 +285,20 @@ static Fn *instance(Check *c, const FnValue *f, const DType *types, const Shape 
   return finish(c, &v, f->node->span);
 }
 
+/* A name from outside of any source, such as the command line. */
+static Fn *unknown_fn(Program *p, Name name) {
+  Diag *d = diag(p->cx, E0201, (Span){0}, "there is no function `%s`", name);
+  int n = front_fn_count(p);
+  const char **names = NEWS(p->cx->arena, const char *, n + 1);
+  for (int i = 0; i < n; i++) names[i] = front_fn_node(p, i)->name;
+  const char *meant = closest_word(name, names, n);
+  if (meant) diag_hint(p->cx, d, "did you mean `%s`?", meant);
+  return NULL;
+}
+
 Fn *front_function(Program *p, Name name) {
   Decl *d = find_fn(p, name);
-  if (!d) return NULL;
+  if (!d) return unknown_fn(p, name);
   Unit unit = {0};
   Builder b = ir_begin(p->cx, name);
   Check c = check_begin(p, &unit, &b);
@@ -307,7 +320,7 @@ Fn *front_function(Program *p, Name name) {
 
 Fn *front_instance(Program *p, Name name, const DType *types, const Shape *shapes, int n) {
   Decl *d = find_fn(p, name);
-  if (!d) return NULL;
+  if (!d) return unknown_fn(p, name);
   Unit unit = {0};
   Builder b = ir_begin(p->cx, name);
   Check c = check_begin(p, &unit, &b);

@@ -63,6 +63,7 @@ struct FnValue {
   Name name;
   const Node *node; /* FN_DECL */
   bool prelude;
+  bool broken; /* its declaration has an error that was reported: calls are silent */
   const Builtin *builtin;
   Op op;      /* FN_MAP */
   DType type; /* FN_CAST */

@@ -22,6 +22,8 @@ static uint64_t hash_attr(uint64_t h, const Ins *i) {
   case OP_contract: return mix(h, (uint64_t)i->u.contract->nlabels);
   case OP_gather:
   case OP_scatter: return mix(h, (uint64_t)i->u.gather->naxes);
+  case OP_loop: return mix(h, (uint64_t)(uintptr_t)i->u.loop->body);
+  case OP_branch: return mix(h, (uint64_t)(uintptr_t)i->u.branch->then);
   case OP_vjp:
   case OP_jvp: return mix(h, (uint64_t)(uintptr_t)i->u.body->fn);
   default: return mix(h, (uint64_t)i->u.i);
@@ -55,12 +57,20 @@ static bool body_eq(const Body *a, const Body *b, int ninputs) {
   return a->fn == b->fn && !memcmp(a->wrt, b->wrt, (size_t)((ninputs + 63) / 64) * sizeof *a->wrt);
 }
 
+static bool loop_eq(const Loop *a, const Loop *b) {
+  return a->body == b->body && a->cond == b->cond && a->trip == b->trip && a->ncarry == b->ncarry &&
+         a->nscan == b->nscan && a->ncollect == b->ncollect && a->counted == b->counted &&
+         a->reverse == b->reverse;
+}
+
 static bool attr_eq(const Ins *a, const Ins *b) {
   switch ((Op)a->op) {
   case OP_view: return view_eq(a->u.view, b->u.view);
   case OP_contract: return !memcmp(a->u.contract, b->u.contract, sizeof(Contract));
   case OP_gather:
   case OP_scatter: return gather_eq(a->u.gather, b->u.gather);
+  case OP_loop: return loop_eq(a->u.loop, b->u.loop);
+  case OP_branch: return a->u.branch->then == b->u.branch->then && a->u.branch->other == b->u.branch->other;
   case OP_vjp:
   case OP_jvp: return body_eq(a->u.body, b->u.body, a->u.body->fn->in.n);
   default: return a->u.i == b->u.i; /* floats compare by bits: -0 and 0 are two constants */
@@ -197,58 +207,4 @@ Val ir_iota_along(Builder *b, DType t, const Shape *s, int axis) {
   int32_t at[] = {axis};
   Shape out = *s;
   return ir_spread(b, ir_iota(b, t, s->dim[axis]), &out, at);
-}
-
-/* ---- instructions with bodies ------------------------------------------------------------------------ */
-static int float_outputs(const Fn *f) {
-  int n = 0;
-  for (int i = 0; i < f->out.n; i++) n += type_is_float((DType)fn_ins(f, f->out.at[i].val)->type);
-  return n;
-}
-
-static Val with_body(Builder *b, Op op, Fn *fn, const bool *wrt, const Val *args, int nargs) {
-  Body *body = NEW(b->cx->arena, Body);
-  body->fn = fn;
-  body->wrt = NEWS(b->cx->arena, uint64_t, (fn->in.n + 63) / 64 + 1);
-  for (int i = 0; i < fn->in.n; i++)
-    if (wrt[i]) body->wrt[i / 64] |= (uint64_t)1 << (i % 64), body->nwrt++;
-  int nfloat = float_outputs(fn);
-  int want = fn->in.n + (op == OP_vjp ? nfloat : body->nwrt);
-  if (nargs != want) cx_bug(b->cx, "%s of %s takes %d operands, got %d", op_info[op].name, fn->name, want, nargs);
-  body->nparts = fn->out.n + (op == OP_vjp ? body->nwrt : nfloat);
-  Ins i = {.op = (uint8_t)op, .type = T_BUNDLE, .nargs = (uint16_t)nargs, .arg = (Val *)args, .u.body = body};
-  return build_emit(b, &i);
-}
-
-Val ir_vjp(Builder *b, Fn *fn, const bool *wrt, const Val *args, int nargs) {
-  return with_body(b, OP_vjp, fn, wrt, args, nargs);
-}
-
-Val ir_jvp(Builder *b, Fn *fn, const bool *wrt, const Val *args, int nargs) {
-  return with_body(b, OP_jvp, fn, wrt, args, nargs);
-}
-
-bool body_wrt(const Body *body, int input) { return body->wrt[input / 64] >> (input % 64) & 1; }
-
-/* Part k: the body's outputs come first; then the adjoint of the (k - nout)th wrt input, or the
- * tangent of the (k - nout)th float output. */
-static const Ins *part_like(const Ins *bundle, int k) {
-  const Fn *f = bundle->u.body->fn;
-  if (k < f->out.n) return fn_ins(f, f->out.at[k].val);
-  k -= f->out.n;
-  if (bundle->op == OP_vjp) {
-    for (int i = 0; i < f->in.n; i++)
-      if (body_wrt(bundle->u.body, i) && k-- == 0) return fn_ins(f, f->in.at[i].val);
-  } else {
-    for (int i = 0; i < f->out.n; i++)
-      if (type_is_float((DType)fn_ins(f, f->out.at[i].val)->type) && k-- == 0) return fn_ins(f, f->out.at[i].val);
-  }
-  return NULL;
-}
-
-Val ir_part(Builder *b, Val bundle, int k) {
-  const Ins *like = part_like(ir_ins(b, bundle), k);
-  if (!like) cx_bug(b->cx, "an instruction with a body has no part %d", k);
-  Ins i = {.op = OP_part, .type = like->type, .shape = like->shape, .nargs = 1, .arg = &bundle, .u.i = k};
-  return build_emit(b, &i);
 }

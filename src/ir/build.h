@@ -66,6 +66,9 @@ Val ir_contract(Builder *b, Val x, Val y, const Contract *c);
  * adjoint per wrt input, or one tangent per float output. */
 Val ir_vjp(Builder *b, Fn *body, const bool *wrt, const Val *args, int nargs);
 Val ir_jvp(Builder *b, Fn *body, const bool *wrt, const Val *args, int nargs);
+/* args as ir.h says at Loop and Branch; both return a bundle. */
+Val ir_loop(Builder *b, const Loop *loop, const Val *args, int nargs);
+Val ir_branch(Builder *b, Fn *then, Fn *other, Val cond, const Val *captures, int ncaptures);
 Val ir_part(Builder *b, Val bundle, int k);
 
 /* Copies instruction `in` (of another function) with operands already mapped; the builder folds it. */

@@ -19,19 +19,11 @@ static Dim extent_of_axes(Cx *cx, const Shape *s, uint32_t axes) {
 
 /* The axes in `drop` have extent 1 (or don't matter): x without them. */
 static Val drop_axes(Builder *b, Val x, uint32_t drop) {
-  const Shape *s = ir_shape(b, x);
-  Shape out = without_axes(s, drop);
-  ViewDim dim[IR_MAX_RANK] = {0};
-  ViewTerm term[IR_MAX_RANK];
-  for (int i = 0, label = 0; i < s->rank; i++) {
-    dim[i] = (ViewDim){0, 1, 0, NULL};
-    if (drop >> i & 1) continue;
-    term[i] = (ViewTerm){label++, 1};
-    dim[i].n = 1;
-    dim[i].term = &term[i];
-  }
-  View v = {s->rank, dim, false, false};
-  return ir_view(b, x, &out, &v);
+  int32_t order[IR_MAX_RANK];
+  int n = 0, rank = ir_shape(b, x)->rank;
+  for (int i = 0; i < rank; i++)
+    if (!(drop >> i & 1)) order[n++] = i;
+  return relabel(b, x, order, n);
 }
 
 static uint32_t axes_of_extent_1(const Shape *s, uint32_t axes) {
@@ -198,6 +190,19 @@ static const Contract *number_labels(Builder *b, const Contract *c, int na, int 
   return r;
 }
 
+/* x with its axes in the one order they have in contractions, `label` rearranged along: a permuted
+ * operand is the operand itself under other labels. */
+static Val in_order(Builder *b, Val x, uint8_t *label) {
+  int32_t order[IR_MAX_RANK];
+  uint8_t old[IR_MAX_RANK];
+  int rank = ir_shape(b, x)->rank;
+  if (ir_ins(b, x)->op != OP_view) return x;
+  memcpy(old, label, sizeof old);
+  Val v = restrict_labels(b, x, (1u << rank) - 1, order);
+  for (int k = 0; k < rank; k++) label[k] = old[order[k]];
+  return v;
+}
+
 Val ir_contract(Builder *b, Val x, Val y, const Contract *c) {
   const Ins *xi = ir_ins(b, x), *yi = ir_ins(b, y);
   Dim extent[IR_MAX_RANK * 2];
@@ -208,8 +213,11 @@ Val ir_contract(Builder *b, Val x, Val y, const Contract *c) {
   uint32_t o = label_set(c->out, nout), all = a | d;
   bool proper = (all & ~o) && (a & ~d) && (d & ~a) && plain_operand(b, x) && plain_operand(b, y);
   if (!proper) return contract_by_definition(b, x, y, c, extent, nout);
-  const Contract *copy = number_labels(b, c, xi->shape.rank, yi->shape.rank);
-  Ins i = {.op = OP_contract, .type = xi->type, .nargs = 2, .arg = (Val[]){x, y}, .u.contract = copy};
+  Contract ordered = *c;
+  x = in_order(b, x, ordered.a);
+  y = in_order(b, y, ordered.b);
+  const Contract *copy = number_labels(b, &ordered, ir_shape(b, x)->rank, ir_shape(b, y)->rank);
+  Ins i = {.op = OP_contract, .type = ir_ins(b, x)->type, .nargs = 2, .arg = (Val[]){x, y}, .u.contract = copy};
   i.shape.rank = nout;
   for (int k = 0; k < nout; k++) i.shape.dim[k] = extent[c->out[k]];
   return build_emit(b, &i);

@@ -109,6 +109,14 @@ void ir_attr_print(const Fn *f, const Ins *in, Text *out) {
     text_add(out, "wrt ");
     dump_set(in->u.body->wrt, in->u.body->fn->in.n, out);
     return;
+  case OP_loop: {
+    const Loop *l = in->u.loop;
+    text_add(out, l->reverse ? "reverse trip " : "trip ");
+    dim_print(cx, l->trip, out);
+    text_fmt(out, " carry %d scan %d collect %d%s%s", l->ncarry, l->nscan, l->ncollect, l->counted ? " counted" : "",
+             l->cond ? " while" : "");
+    return;
+  }
   case OP_contract: {
     const Contract *c = in->u.contract;
     dump_labels(c->a, fn_ins(f, in->arg[0])->shape.rank, out);
@@ -139,7 +147,8 @@ static void dump_ins(const Fn *f, Val v, int depth, Text *out) {
   if (out->n == before + 1) out->at[--out->n] = 0;
   if (in->hint) text_fmt(out, "   # %s", in->hint);
   text_add(out, "\n");
-  if (in->op == OP_vjp || in->op == OP_jvp) dump_fn(in->u.body->fn, depth + 1, out);
+  const Fn *body[2];
+  for (int i = 0, n = ins_bodies(in, body); i < n; i++) dump_fn(body[i], depth + 1, out);
 }
 
 static void dump_fn(const Fn *f, int depth, Text *out) {

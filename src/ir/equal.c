@@ -74,8 +74,8 @@ static Name ins_key(const Fn *f, const Ins *in, bool by_name, const Name *key, T
     text_add(t, f->in.at[in->u.i].name);
   else
     ir_attr_print(f, in, t);
-  if (in->op == OP_vjp || in->op == OP_jvp)
-    text_fmt(t, " %p", (const void *)fn_key(in->u.body->fn, false));
+  const Fn *body[2];
+  for (int i = ins_bodies(in, body); i-- > 0;) text_fmt(t, " %p", (const void *)fn_key(body[i], false));
   const Name *first = NULL;
   Name swapped[2];
   if (is_commutative((Op)in->op)) {

@@ -19,6 +19,7 @@ typedef struct Eval {
   EvalTrap *trap;
   Tensor *val;       /* of every instruction; data NULL: not computed, or dead */
   int32_t *last_use; /* number of the last instruction that reads it; outputs: INT32_MAX */
+  Tensor **parts;    /* of every instruction with a body */
   uint8_t *bad;      /* trapping: BAD_NAN | BAD_INF */
   Vec(Spare) spare;
 } Eval;
@@ -51,7 +52,8 @@ static void release_operands(Eval *e, Val v) {
   for (int i = 0; i < in->nargs; i++) {
     Tensor *t = &e->val[in->arg[i]];
     if (e->last_use[in->arg[i]] != v || !t->data) continue;
-    if (fn_ins(e->f, in->arg[i])->op != OP_arg)
+    Op op = (Op)fn_ins(e->f, in->arg[i])->op;
+    if (op != OP_arg && op != OP_part)
       vec_push(e->tmp, &e->spare, ((Spare){bytes_of(t), t->data}));
     t->data = NULL;
   }
@@ -114,13 +116,28 @@ static void eval_move(Eval *e, const Ins *in, Tensor *const *arg, Tensor *out) {
   }
 }
 
+/* Loops and branches: the parts are kept until the end; `part` only points at one. */
+static void eval_bundle(Eval *e, const Ins *in, Val v) {
+  Tensor *arg = NEWS(e->tmp, Tensor, in->nargs + 1);
+  for (int i = 0; i < in->nargs; i++) arg[i] = e->val[in->arg[i]];
+  e->parts[v] = NEWS(e->tmp, Tensor, ins_part_count(in) + 1);
+  if (in->op == OP_loop) eval_loop(e->cx, e->tmp, in->u.loop, arg, e->parts[v]);
+  else if (in->op == OP_branch) eval_branch(e->tmp, in->u.branch, arg, e->parts[v]);
+  else cx_bug(e->cx, "can't evaluate `%s`: expand it first", op_info[in->op].name);
+}
+
+/* Instructions that aren't computed into storage of their own. */
+static bool eval_special(Eval *e, const Ins *in, Val v) {
+  if (in->op == OP_arg) take_input(e, in, v);
+  else if (in->op == OP_part) e->val[v] = e->parts[in->arg[0]][in->u.i];
+  else if (op_kind((Op)in->op) == KIND_LOOP) eval_bundle(e, in, v);
+  else return in->op == OP_none;
+  return true;
+}
+
 static void eval_ins(Eval *e, Val v) {
   const Ins *in = fn_ins(e->f, v);
-  if (in->op == OP_none) return;
-  if (in->op == OP_arg) {
-    take_input(e, in, v);
-    return;
-  }
+  if (eval_special(e, in, v)) return;
   Tensor *arg[2 + IR_MAX_RANK];
   if (in->nargs > COUNT_OF(arg))
     cx_bug(e->cx, "%s of %d operands", op_info[in->op].name, in->nargs);
@@ -136,7 +153,7 @@ static void eval_ins(Eval *e, Val v) {
   case KIND_MOVE: eval_move(e, in, arg, out); break;
   case KIND_DOT: eval_contract(e->cx, in, arg[0], arg[1], out); break;
   case KIND_LEAF: eval_leaf(e, in, out); break;
-  case KIND_LOOP: cx_bug(e->cx, "can't evaluate `%s`: expand it first", op_info[in->op].name);
+  case KIND_LOOP: break; /* special */
   }
 }
 
@@ -149,7 +166,7 @@ enum { BAD_NAN = 1, BAD_INF = 2 };
 static bool trapped(Eval *e, Val v) {
   const Ins *in = fn_ins(e->f, v);
   const Tensor *t = &e->val[v];
-  if (in->op == OP_none || !type_is_float(t->type)) return false;
+  if (in->op == OP_none || in->type >= DTYPE_COUNT || !type_is_float(t->type)) return false;
   uint8_t had = in->op == OP_const ? BAD_NAN | BAD_INF : 0;
   for (int i = 0; i < in->nargs; i++) had |= e->bad[in->arg[i]];
   int64_t n = tensor_count(t);
@@ -173,6 +190,7 @@ static Status run(void *arg) {
   e->tmp = arena_new(e->cx);
   e->val = NEWS(e->tmp, Tensor, f->ins.n);
   e->last_use = NEWS(e->tmp, int32_t, f->ins.n);
+  e->parts = NEWS(e->tmp, Tensor *, f->ins.n);
   e->bad = NEWS(e->tmp, uint8_t, f->ins.n);
   find_last_uses(e);
   for (Val v = 1; v < f->ins.n; v++) {

@@ -12,6 +12,10 @@ void eval_gather(Cx *cx, Arena *tmp, const Ins *in, const Tensor *const *arg, Te
 void eval_scatter(Cx *cx, Arena *tmp, const Ins *in, const Tensor *const *arg, Tensor *out);
 void eval_contract(Cx *cx, const Ins *in, const Tensor *x, const Tensor *y, Tensor *out);
 
+/* Instructions with bodies: parts (in a) get their data here. */
+void eval_loop(Cx *cx, Arena *a, const Loop *l, const Tensor *arg, Tensor *part);
+void eval_branch(Arena *a, const Branch *b, const Tensor *arg, Tensor *part);
+
 /* Row-major strides in elements. */
 void tensor_strides(const Shape *s, int64_t *stride);
 /* Fills n elements of type t with v as a cast from f64 (or i64 for other types) gives it. */

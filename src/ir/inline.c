@@ -24,7 +24,13 @@ static Val copy_view(Builder *b, const Ins *in, Val x, const Shape *out, const S
   return ir_view(b, x, out, &v);
 }
 
-static Val copy_body(Builder *b, const Ins *in, const Val *arg) {
+static Val copy_body(Builder *b, const Ins *in, const Val *arg, const SizeBindings *sizes) {
+  if (in->op == OP_loop) {
+    Loop loop = *in->u.loop;
+    if (sizes) loop.trip = dim_subst(b->cx, loop.trip, sizes);
+    return ir_loop(b, &loop, arg, in->nargs);
+  }
+  if (in->op == OP_branch) return ir_branch(b, in->u.branch->then, in->u.branch->other, arg[0], arg + 1, in->nargs - 1);
   const Body *body = in->u.body;
   bool *wrt = NEWS(b->cx->arena, bool, body->fn->in.n + 1);
   for (int i = 0; i < body->fn->in.n; i++) wrt[i] = body_wrt(body, i);
@@ -51,7 +57,7 @@ Val ir_copy_with(Builder *b, const Ins *in, const Val *arg, const SizeBindings *
   case KIND_MAP: v = in->op == OP_cast ? ir_cast(b, (DType)in->type, arg[0]) : ir_map(b, (Op)in->op, arg); break;
   case KIND_FOLD: v = ir_fold(b, (Op)in->op, arg[0], in->u.axes); break;
   case KIND_DOT: v = ir_contract(b, arg[0], arg[1], in->u.contract); break;
-  case KIND_LOOP: v = copy_body(b, in, arg); break;
+  case KIND_LOOP: v = copy_body(b, in, arg, sizes); break;
   case KIND_LEAF: v = copy_leaf(b, in, arg, &s, sizes); break;
   case KIND_MOVE:
   default:

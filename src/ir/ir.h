@@ -136,6 +136,29 @@ typedef struct Body { /* of vjp and jvp */
   int32_t nparts;
 } Body;
 
+/* A loop. Operands: the count (counted only, i64), the carried values' starts, the scanned tensors
+ * (each with a first axis of extent trip), the captured values.
+ * Inputs of the body: the iteration's index i (i64), the carried values, the slices at i of the scanned
+ * tensors, the captured values. Outputs: the new carried values, then the collected ones.
+ * Parts: the carried values in the end; the collected values, stacked along a first axis of extent trip
+ * (zeros for iterations that did not happen); with a condition, the number of iterations done (i64).
+ *
+ *   n = counted ? min(count, trip) : trip
+ *   for it in 0..n: i = reverse ? n-1-it : it;  if (cond && !cond(i, carried, captured)) break;  body */
+typedef struct Loop {
+  Fn *body;
+  Fn *cond; /* (i, carried, captured) -> bool; NULL: none */
+  Dim trip;
+  int32_t ncarry, nscan, ncollect;
+  bool counted, reverse;
+} Loop;
+
+/* Operands: the condition (bool, rank 0), then the captured values, which are the inputs of both
+ * bodies; their outputs agree in type and shape and are the parts. */
+typedef struct Branch {
+  Fn *then, *other;
+} Branch;
+
 /* ---- instructions and functions ---------------------------------------------------------------- */
 typedef int32_t Val; /* number of an instruction; 0 is "no value" */
 
@@ -155,6 +178,8 @@ typedef struct Ins {
     const Contract *contract;
     const Gather *gather; /* gather, scatter */
     const Body *body;     /* vjp, jvp */
+    const Loop *loop;
+    const Branch *branch;
   } u;
   Span span; /* the source this came from */
   Name hint; /* the name the source gave the value, or NULL; d_x for an adjoint, t_x for a tangent */
@@ -188,6 +213,10 @@ static inline const Ins *fn_ins(const Fn *f, Val v) { return &f->ins.at[v]; }
 static inline bool ins_is_const(const Ins *i) { return i->op == OP_const; }
 double ins_const_value(const Ins *i); /* of OP_const, whatever its type */
 bool ins_is_splat(const Ins *i, double value); /* const with that value at any shape */
+/* Result k of an instruction with a body: type and shape; false where it has no such result. */
+bool ins_part(Cx *cx, const Ins *bundle, int64_t k, DType *type, Shape *shape);
+int ins_part_count(const Ins *bundle);
+int ins_bodies(const Ins *bundle, const Fn **body); /* its one or two bodies; returns how many */
 bool body_wrt(const Body *body, int input);    /* whether the body is differentiated for that input */
 int fn_input(const Fn *f, Name name); /* number of the input, or -1 */
 

@@ -142,6 +142,7 @@ static void print_results(Printer *p, Text *out) {
   const Fn *f = p->f;
   for (int i = 0; i < f->out.n; i++) {
     Val v = f->out.at[i].val;
+    if (is_number(p, v)) continue;
     if (f->out.n > 1 || !p->node[v].array_ok) print_let(p, v);
   }
   if (f->out.n != 1) text_add(out, "(");

@@ -27,10 +27,11 @@ typedef enum Prec {
 
 typedef struct Node { /* of an instruction */
   int32_t uses;
-  bool let;      /* it has a name to refer to it by */
-  bool array_ok; /* can be written as an array expression */
-  bool index_ok; /* can be written as an element */
-  int32_t width; /* of its text, about */
+  bool let;        /* it has a name to refer to it by */
+  bool array_ok;   /* can be written as an array expression */
+  bool index_ok;   /* can be written as an element */
+  bool as_element; /* a scalar whose array notation is that of an element, without labels */
+  int32_t width;   /* of its text, about */
   Name name;
 } Node;
 
@@ -85,7 +86,7 @@ void plan_value(Printer *p, Val v);
 Name wish_for(const Printer *p, Val v);
 /* Gives v a name and writes its `let` unless it has one. */
 void print_let(Printer *p, Val v);
-/* Always written anew where it is used: constants, sizes, counters and broadcasts. */
+/* Always written anew where it is used: constants, sizes, counters, broadcasts, reads under labels. */
 bool is_free(const Printer *p, Val v);
 /* Elements of the result that its text as an element depends on; bit set over the axes. */
 uint32_t labels_of(const Printer *p, Val v);
@@ -96,8 +97,9 @@ Name fresh_label(Printer *p);           /* in scope from now on */
 Name global_name(Globals *g, Cx *cx, Name wish, const char *otherwise);
 bool name_taken(const Printer *p, Name name);
 
-/* print_expr.c: labels has one Label per axis of v, or is NULL: array notation. */
-void print_value(Printer *p, Val v, Label *const *labels, Prec least, Text *out);
+/* print_expr.c: labels has one Label per axis of v, or is NULL: array notation. In brackets where
+ * it binds less than asked; returns how tightly what was written does. */
+Prec print_value(Printer *p, Val v, Label *const *labels, Prec least, Text *out);
 void print_set(uint64_t bits, Text *out); /* "2" or "(0, 2)" */
 /* Its name, with indices under labels. */
 void print_name(Printer *p, Val v, Label *const *labels, Text *out);

@@ -225,12 +225,15 @@ static Prec print_unnamed(Printer *p, Val v, Label *const *labels, Text *out) {
   cx_bug(p->cx, "`%s` is no expression", op_info[in->op].name);
 }
 
-void print_value(Printer *p, Val v, Label *const *labels, Prec least, Text *out) {
+Prec print_value(Printer *p, Val v, Label *const *labels, Prec least, Text *out) {
   if (is_named(p, v)) {
     print_name(p, v, labels, out);
-    return;
+    return PREC_POSTFIX;
   }
   Text t = text_new(p->arena);
+  Label *const none[] = {NULL};
+  if (!labels && p->node[v].as_element) labels = none;
   Prec prec = print_unnamed(p, v, labels, &t);
   text_fmt(out, prec < least ? "(%s)" : "%s", text_str(&t));
+  return prec < least ? PREC_POSTFIX : prec;
 }

@@ -29,13 +29,6 @@ static void float_text(DType t, double v, bool bare, Text *out) {
   text_f64(out, v);
 }
 
-static void int_text(int64_t v, Text *out) {
-  if (v == INT64_MIN)
-    text_add(out, "-9223372036854775807 - 1"); /* 2^63 is no literal */
-  else
-    text_fmt(out, "%lld", (long long)v);
-}
-
 static Prec prec_of_text(const char *s) {
   if (strstr(s, " + ") || strstr(s, " - ")) return PREC_ADD;
   if (*s == '-') return strchr(s, '*') || strchr(s, '/') ? PREC_MUL : PREC_NEG;
@@ -55,7 +48,7 @@ Prec print_number(Printer *p, Val v, bool bare, Text *out) {
   else if (t == T_BOOL)
     text_add(&digits, in->u.i ? "true" : "false");
   else
-    int_text(in->u.i, &digits);
+    text_fmt(&digits, "%lld", (long long)in->u.i);
   if (!bare && !alone) {
     text_fmt(out, "%s(%s)", type_info[t].word, text_str(&digits));
     return PREC_POSTFIX;
@@ -110,15 +103,13 @@ static void choose_operands(const Printer *p, const Ins *in, bool elements, Oper
   }
 }
 
-static void print_operand(Printer *p, const Operand *o, Label *const *labels, Prec least,
+static Prec print_operand(Printer *p, const Operand *o, Label *const *labels, Prec least,
                           Text *out) {
-  if (!o->number || o->full) {
-    print_value(p, o->v, labels, least, out);
-    return;
-  }
+  if (!o->number || o->full) return print_value(p, o->v, labels, least, out);
   Text t = text_new(p->arena);
   Prec prec = print_number(p, o->v, o->bare, &t);
   text_fmt(out, prec < least ? "(%s)" : "%s", text_str(&t));
+  return prec < least ? PREC_POSTFIX : prec;
 }
 
 /* ---- operators
@@ -143,7 +134,9 @@ static void print_binary(Printer *p, Op op, const Operand *o, Label *const *labe
   Prec level = prec_of_op(op), left = level, right = level + 1;
   if (level == PREC_COMPARE) left = level + 1; /* comparisons don't chain */
   if (level == PREC_POW) left = PREC_POSTFIX, right = PREC_POW;
-  print_operand(p, &o[0], labels, left, out);
+  Text first = text_new(p->arena);
+  bool reduction = print_operand(p, &o[0], labels, left, &first) == PREC_REDUCE;
+  text_fmt(out, reduction ? "(%s)" : "%s", text_str(&first)); /* shows where it ends */
   text_fmt(out, level == PREC_POW ? "%s" : " %s ", op_info[op].symbol);
   print_operand(p, &o[1], labels, right, out);
 }

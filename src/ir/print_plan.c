@@ -10,17 +10,25 @@
 
 enum { WIDTH = 72, INLINE_WIDTH = 56 };
 
-bool is_free(const Printer *p, Val v) {
+/* Something is broadcast and nothing else is done. */
+static bool is_broadcast(const Printer *p, Val v) {
   const Ins *in = ins_of(p, v);
-  if (in->op == OP_const || in->op == OP_size || in->op == OP_iota) return true;
-  if (in->op != OP_view || !is_spread(in, &arg_of(p, v, 0)->shape)) return false;
-  const View *w = in->u.view; /* something is broadcast */
+  const View *w = in->u.view;
   uint32_t seen = 0;
+  if (!is_spread(in, &arg_of(p, v, 0)->shape)) return false;
   for (int d = 0; d < w->rank; d++)
     if (w->dim[d].n) seen |= 1u << w->dim[d].term[0].label;
   for (int i = 0; i < in->shape.rank; i++)
     if (!(seen >> i & 1) && in->shape.dim[i] != 1) return true;
   return false;
+}
+
+bool is_free(const Printer *p, Val v) {
+  const Ins *in = ins_of(p, v);
+  if (in->op == OP_const || in->op == OP_size || in->op == OP_iota) return true;
+  if (in->op != OP_view) return false;
+  bool read = (in->u.view->exact || in->u.view->claim) && view_form(p, v) == FORM_NONE;
+  return read || is_broadcast(p, v);
 }
 
 void plan_uses(Printer *p) {
@@ -33,13 +41,13 @@ void plan_uses(Printer *p) {
   }
 }
 
+/* Numbers stand as literals in elementwise operations, named or not. */
 uint32_t labels_of(const Printer *p, Val v) {
   const Ins *in = ins_of(p, v);
   uint32_t all = (1u << in->shape.rank) - 1, used = 0;
+  if (is_number(p, v)) return 0;
   if (is_named(p, v)) return all;
   switch (in->op) {
-  case OP_const:
-  case OP_size: return 0;
   case OP_view:
     for (int d = 0; d < in->u.view->rank; d++)
       for (int k = 0; k < in->u.view->dim[d].n; k++) used |= 1u << in->u.view->dim[d].term[k].label;
@@ -103,26 +111,15 @@ static bool is_matmul(const Printer *p, const Ins *in) {
   return true;
 }
 
-/* A factor of a contraction as an element: a name, or a read of one whose dimensions meet the
- * labels in order, which is how the builder arranges it again. */
+/* A factor of a contraction as an element: a name, or a read of one (the builder brings the axes of
+ * a view in a contraction into an order of its own, so the read gives the same view again). */
 static bool factor_index_ok(const Printer *p, Val v) {
   if (is_named(p, v)) return true;
   const Ins *in = ins_of(p, v);
-  if (in->op != OP_view || !is_named(p, in->arg[0]) || !(in->u.view->exact || in->u.view->claim))
-    return false;
-  uint32_t seen = 0;
-  int next = 0;
-  for (int d = 0; d < in->u.view->rank; d++)
-    for (int k = 0; k < in->u.view->dim[d].n; k++) {
-      int label = in->u.view->dim[d].term[k].label;
-      if (seen >> label & 1) continue;
-      if (label != next++) return false;
-      seen |= 1u << label;
-    }
-  return next == in->shape.rank;
+  return in->op == OP_view && is_named(p, in->arg[0]) && (in->u.view->exact || in->u.view->claim);
 }
 
-static void find_caps(Printer *p, Val v) {
+static void find_own_caps(Printer *p, Val v) {
   const Ins *in = ins_of(p, v);
   Node *n = &p->node[v];
   n->array_ok = all_array(p, in);
@@ -145,6 +142,14 @@ static void find_caps(Printer *p, Val v) {
     return;
   case KIND_LOOP: return;
   }
+}
+
+/* A scalar written as an element needs no labels, and so can stand in array notation. */
+static void find_caps(Printer *p, Val v) {
+  Node *n = &p->node[v];
+  find_own_caps(p, v);
+  n->as_element = !n->array_ok && n->index_ok && !ins_of(p, v)->shape.rank;
+  n->array_ok |= n->as_element;
 }
 
 /* ---- giving operands names until it can be written
@@ -251,10 +256,10 @@ void plan_value(Printer *p, Val v) {
     }
     make_writable(p, v);
   }
-  if (is_free(p, v)) return;
   bool output = false;
   for (int i = 0; i < p->f->out.n; i++) output |= p->f->out.at[i].val == v;
   bool sole_output = output && p->f->out.n == 1;
+  if (is_free(p, v) && (!output || sole_output || is_number(p, v))) return;
   bool wants_name = n->uses > 1 || (!sole_output && (output || in->hint));
   if (wants_name || n->width > INLINE_WIDTH + 16 * sole_output) print_let(p, v);
 }
@@ -287,7 +292,7 @@ static void let_elements(Printer *p, Val v, Name name) {
 
 static void let_value(Printer *p, Val v) {
   Node *n = &p->node[v];
-  if (n->let) return;
+  if (n->let || (is_number(p, v) && !ins_of(p, v)->shape.rank)) return; /* literals have no type */
   Text body = text_new(p->arena);
   Name name = fresh_name(p, wish_for(p, v));
   find_caps(p, v);

@@ -216,45 +216,13 @@ static bool check_contract(Check *c) {
 
 /* ---- leaves and instructions with bodies
  * ---------------------------------------------------------------- */
-static const Body *bundle_body(const Ins *i) {
-  return i->op == OP_vjp || i->op == OP_jvp ? i->u.body : NULL;
-}
-
-/* Type and shape of result k of a bundle; NULL where it has no such result. */
-static bool part_of(const Ins *bundle, int64_t k, DType *type, Shape *shape) {
-  const Fn *f = bundle->u.body->fn;
-  const uint64_t *wrt = bundle->u.body->wrt;
-  int64_t n = f->out.n;
-  if (k < n) {
-    const Ins *r = fn_ins(f, f->out.at[k].val);
-    *type = (DType)r->type, *shape = r->shape;
-    return k >= 0;
-  }
-  if (bundle->op == OP_vjp) {
-    for (int i = 0; i < f->in.n; i++)
-      if ((wrt[i / 64] >> (i % 64) & 1) && n++ == k) {
-        *type = f->in.at[i].type, *shape = f->in.at[i].shape;
-        return true;
-      }
-    return false;
-  }
-  for (int i = 0; i < f->out.n; i++) {
-    const Ins *r = fn_ins(f, f->out.at[i].val);
-    if (type_is_float((DType)r->type) && n++ == k) {
-      *type = (DType)r->type, *shape = r->shape;
-      return true;
-    }
-  }
-  return false;
-}
-
 static bool need_operand_like(Check *c, int i, DType t, const Shape *s) {
   if (i >= c->in->nargs) return fail(c, "too few operands");
   if (operand_type(c, i) == t && shape_eq(&operand(c, i)->shape, s)) return true;
   return fail(c, "operand %d is %s instead of %s", i, operand_text(c, i), type_text(c->cx, t, s));
 }
 
-static bool check_body(Check *c) {
+static bool check_derivative(Check *c) {
   const Body *b = c->in->u.body;
   const Fn *f = b->fn;
   int n = f->in.n, nwrt = 0, nfloat = 0;
@@ -277,17 +245,64 @@ static bool check_body(Check *c) {
   if (b->nwrt != nwrt) return fail(c, "%d bits of wrt are set, not %d", nwrt, b->nwrt);
   int nparts = f->out.n + (c->in->op == OP_vjp ? nwrt : nfloat);
   if (b->nparts != nparts) return fail(c, "it has %d parts, not %d", nparts, b->nparts);
-  if (c->in->type != T_BUNDLE || c->in->shape.rank) return fail(c, "its result is no bundle");
   const char *inner = ir_verify(f);
   return inner ? fail(c, "%s", inner) : true;
+}
+
+/* Carried values keep their types; slices are the scanned tensors without their first axis. */
+static bool check_loop(Check *c) {
+  const Loop *l = c->in->u.loop;
+  const Fn *f = l->body;
+  int first = l->counted;
+  if (f->in.n < 1 + l->ncarry + l->nscan || f->out.n != l->ncarry + l->ncollect)
+    return fail(c, "its body has %d inputs and %d outputs", f->in.n, f->out.n);
+  if (!need_operands(c, first + f->in.n - 1)) return false;
+  if (l->counted && !need_operand_like(c, 0, T_I64, &(Shape){0})) return false;
+  for (int i = 1; i < f->in.n; i++) {
+    Shape s = f->in.at[i].shape;
+    if (i > l->ncarry && i <= l->ncarry + l->nscan) {
+      memmove(s.dim + 1, s.dim, (size_t)s.rank * sizeof s.dim[0]);
+      s.dim[0] = l->trip;
+      s.rank++;
+    }
+    if (!need_operand_like(c, first + i - 1, f->in.at[i].type, &s)) return false;
+  }
+  const char *inner = ir_verify(f);
+  if (!inner && l->cond) inner = ir_verify(l->cond);
+  return inner ? fail(c, "%s", inner) : true;
+}
+
+static bool check_branch(Check *c) {
+  const Branch *b = c->in->u.branch;
+  const Fn *bodies[] = {b->then, b->other};
+  if (!need_operand_like(c, 0, T_BOOL, &(Shape){0})) return false;
+  for (int k = 0; k < 2; k++) {
+    const Fn *f = bodies[k];
+    if (!need_operands(c, f->in.n + 1)) return false;
+    for (int i = 0; i < f->in.n; i++)
+      if (!need_operand_like(c, i + 1, f->in.at[i].type, &f->in.at[i].shape)) return false;
+    const char *inner = ir_verify(f);
+    if (inner) return fail(c, "%s", inner);
+  }
+  for (int i = 0; i < b->then->out.n; i++) {
+    const Ins *x = fn_ins(b->then, b->then->out.at[i].val), *y = fn_ins(b->other, b->other->out.at[i].val);
+    if (x->type != y->type || !shape_eq(&x->shape, &y->shape)) return fail(c, "its bodies' results %d differ", i);
+  }
+  return b->then->out.n == b->other->out.n || fail(c, "its bodies have different numbers of results");
+}
+
+static bool check_body(Check *c) {
+  if (c->in->type != T_BUNDLE || c->in->shape.rank) return fail(c, "its result is no bundle");
+  if (c->in->op == OP_loop) return check_loop(c);
+  return c->in->op == OP_branch ? check_branch(c) : check_derivative(c);
 }
 
 static bool check_part(Check *c) {
   DType t = T_BUNDLE;
   Shape s = {0};
   if (!need_operands(c, 1)) return false;
-  if (!bundle_body(operand(c, 0))) return fail(c, "its operand has no parts");
-  if (!part_of(operand(c, 0), c->in->u.i, &t, &s))
+  if (op_kind((Op)operand(c, 0)->op) != KIND_LOOP) return fail(c, "its operand has no parts");
+  if (!ins_part(c->cx, operand(c, 0), c->in->u.i, &t, &s))
     return fail(c, "no part %lld", (long long)c->in->u.i);
   return need_type(c, (DType)c->in->type == t) && need_shape(c, &s);
 }

@@ -61,13 +61,13 @@ static bool forms_eq(const Form *a, const Form *b, int n, int axes) {
   return true;
 }
 
-/* The form's least and greatest value over the domain. */
-static void form_range(const Analysis *an, const Form *f, int64_t *lo, int64_t *hi) {
-  *lo = *hi = f->off;
-  for (int i = 0; i < an->axes; i++) {
-    int64_t reach = f->coef[i] * (an->extent[i] > 0 ? an->extent[i] - 1 : 0);
-    *(reach < 0 ? lo : hi) += reach;
+bool view_dim_inside(const ViewDim *vd, const Shape *result, int64_t extent) {
+  int64_t lo = vd->off, hi = vd->off;
+  for (int k = 0; k < vd->n; k++) {
+    int64_t reach = vd->term[k].coef * MAX(result->dim[vd->term[k].label] - 1, 0);
+    *(reach < 0 ? &lo : &hi) += reach;
   }
+  return vd->den == 1 && lo >= 0 && hi < extent;
 }
 
 static void block_axes(Analysis *an, const Form *f) {
@@ -120,9 +120,7 @@ static void walk_view(Walk *w, const Ins *in, const Form *at, bool masked) {
         continue;
       }
     }
-    int64_t lo, hi;
-    form_range(an, &to[d], &lo, &hi);
-    if (!view->exact && (to[d].opaque || lo < 0 || hi >= s->dim[d])) {
+    if (!view->exact && !view_dim_inside(vd, &in->shape, s->dim[d])) {
       block_axes(an, &to[d]);
       masked = true;
       an->ops += 2;

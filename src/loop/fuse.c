@@ -50,7 +50,7 @@ static void add_root(Low *lw, int32_t nest, Val v) {
 }
 
 static int32_t nest_new(Low *lw, NestKind kind, Val anchor, const Shape *shape) {
-  Nest n = {.kind = kind, .anchor = anchor, .shape = *shape, .group = -1};
+  Nest n = {.kind = kind, .anchor = anchor, .shape = *shape, .group = -1, .copy_from = -1};
   vec_push(lw->arena, &lw->nest, n);
   return lw->nest.n - 1;
 }
@@ -115,9 +115,38 @@ static int32_t nest_to_join(Low *lw, Val v, const Side *s) {
   return last;
 }
 
+/* Both read a stored value of their own shape at their own index. */
+static bool share_reads(const Low *lw, const Nest *n, const Side *s) {
+  bool shared = false;
+  for (int i = 0; i < s->an.access.n; i++) {
+    const Access *a = &s->an.access.at[i];
+    if (!shape_eq(&low_ins(lw, a->leaf)->shape, &n->shape)) continue;
+    if (!access_identity(&s->an, a)) return false;
+    for (int k = 0; k < n->side.n && !shared; k++)
+      for (int j = 0; j < n->side.at[k]->an.access.n && !shared; j++)
+        shared = n->side.at[k]->an.access.at[j].leaf == a->leaf;
+  }
+  return shared;
+}
+
+/* An elementwise nest that doesn't need v, nor v it, but reads the same: one pass over memory. */
+static int32_t nest_beside(Low *lw, Val v, const Side *s) {
+  int32_t last = -1;
+  for (int i = 0; i < s->an.access.n; i++)
+    last = MAX(last, lw->place[s->an.access.at[i].leaf].nest);
+  for (int32_t i = lw->nest.n - 1; i > last; i--) {
+    const Nest *n = &lw->nest.at[i];
+    if (n->kind == NEST_MAP && n->root.n < MAX_ROOTS && n->shape.rank > 0 &&
+        shape_eq(&n->shape, &low_ins(lw, v)->shape) && share_reads(lw, n, s))
+      return i;
+  }
+  return -1;
+}
+
 static void map_nest(Low *lw, Val v) {
   Side *s = side_identity(lw, v, true);
   int32_t n = nest_to_join(lw, v, s);
+  if (n < 0) n = nest_beside(lw, v, s);
   if (n < 0) n = nest_new(lw, NEST_MAP, 0, &low_ins(lw, v)->shape);
   add_root(lw, n, v);
   attach(lw, n, s);
@@ -173,8 +202,13 @@ static void copy_nests(Low *lw) {
     if (!arg && !lw->through_temp[i]) continue;
     int32_t n = nest_new(lw, NEST_COPY, v, &low_ins(lw, v)->shape);
     lw->nest.at[n].copy_to = i;
-    Side *s = side_identity(lw, v, false);
-    attach(lw, n, s);
+    attach(lw, n, side_identity(lw, v, false));
+    if (!lw->stashed[i]) continue;
+    lw->nest.at[n].copy_to = -1; /* this one saves the input; another writes the output */
+    int32_t m = nest_new(lw, NEST_COPY, v, &low_ins(lw, v)->shape);
+    lw->nest.at[m].copy_to = i;
+    lw->nest.at[m].copy_from = n;
+    vec_push(lw->arena, &lw->nest.at[m].dep, n);
   }
 }
 
@@ -216,13 +250,25 @@ static int32_t sort_nests(Low *lw) {
 
 /* Some output stored by nest n in place is copied at the end instead. */
 static bool give_up_in_place(Low *lw, int32_t n) {
-  for (int i = 0; i < lw->f->out.n; i++)
-    if (lw->f->out.at[i].alias >= 0 && !lw->through_temp[i] && writer_of(lw, i) == n)
-      return lw->through_temp[i] = true;
+  for (int i = 0; i < lw->f->out.n; i++) {
+    if (lw->f->out.at[i].alias < 0 || writer_of(lw, i) != n) continue;
+    bool *way = lw->nest.at[n].kind == NEST_COPY ? lw->stashed : lw->through_temp;
+    if (!way[i]) return way[i] = true;
+  }
   return false;
 }
 
+/* A scatter builds its result in one buffer; further outputs of it are copies. */
+static void copy_second_outputs(Low *lw) {
+  for (int i = 0; i < lw->f->out.n; i++) {
+    Val v = low_base(lw, lw->f->out.at[i].val);
+    for (int k = 0; k < i && low_ins(lw, v)->op == OP_scatter; k++)
+      if (low_base(lw, lw->f->out.at[k].val) == v) lw->through_temp[i] = true;
+  }
+}
+
 static void schedule(Low *lw) {
+  copy_second_outputs(lw);
   for (int i = 0; i < lw->f->out.n; i++) {
     int32_t alias = lw->f->out.at[i].alias, w = writer_of(lw, i);
     if (alias < 0 || w < 0) continue;
@@ -347,6 +393,7 @@ static void mark_readers(Low *lw) {
 
 void fuse_nests(Low *lw) {
   lw->through_temp = NEWS(lw->arena, bool, MAX(1, lw->f->out.n));
+  lw->stashed = NEWS(lw->arena, bool, MAX(1, lw->f->out.n));
   make_nests(lw);
   schedule(lw);
   make_groups(lw);

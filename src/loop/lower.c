@@ -58,6 +58,15 @@ static void value_buffers(Low *lw) {
   }
 }
 
+static void stash_buffers(Low *lw) {
+  for (int i = 0; i < lw->nest.n; i++) {
+    Nest *n = &lw->nest.at[i];
+    if (n->kind == NEST_COPY && n->copy_to < 0)
+      n->stash = low_buffer(lw, value_name(lw, n->anchor), BUF_TEMP,
+                            (DType)low_ins(lw, n->anchor)->type, shape_count(lw->cx, &n->shape));
+  }
+}
+
 /* ---- loops ------------------------------------------------------------------------------------------------ */
 KernelMaker low_kernel(Low *lw, Name name, Span span) {
   Kernel *k = NEW(lw->cx->arena, Kernel);
@@ -192,6 +201,7 @@ int nest_axes(const Nest *n, int from, LoopAxis *out) {
 }
 
 int nest_lanes(const Nest *n) {
+  if (n->side.n == 0) return 1; /* the end of a stashed copy: nothing is known, nothing is hurried */
   int lanes = 1 << 14;
   for (int i = 0; i < n->side.n; i++) lanes = MIN(lanes, n->side.at[i]->an.lanes);
   return lanes;
@@ -244,8 +254,11 @@ static void map_body(Low *lw, void *arg, AxisIx ix, Point pt) {
   int64_t lane;
   Ex dyn;
   Ix lin = low_linear(lw, &low_ins(lw, v)->shape, 0, w->at, &lane, &dyn);
-  Ex value = value_reg(lw, v, w->at, pt);
-  st_store(&lw->m, lw->f->in.n + w->n->copy_to, lin, lane, 0, pt.vmask, value, false);
+  int32_t from = w->n->copy_from;
+  Ex value = from < 0 ? value_reg(lw, v, w->at, pt)
+                      : ex_load(&lw->m, lw->nest.at[from].stash, lin, pt.lanes, lane, 0, pt.vmask);
+  Buf to = w->n->copy_to < 0 ? w->n->stash : lw->f->in.n + w->n->copy_to;
+  st_store(&lw->m, to, lin, lane, 0, pt.vmask, value, false);
 }
 
 void lower_map(Low *lw, Nest *n) {
@@ -476,6 +489,7 @@ LoopProgram *loop_lower(const Fn *f, const Target *t) {
   fuse_nests(lw);
   port_buffers(lw);
   value_buffers(lw);
+  stash_buffers(lw);
   for (int i = 0; i < lw->group.n; i++) lower_group(lw, &lw->group.at[i]);
   find_uses(lw);
   plan_memory(lw);

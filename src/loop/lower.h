@@ -75,6 +75,10 @@ bool access_row_identity(const Analysis *an, const Access *a, const int *axis, i
 bool access_identity(const Analysis *an, const Access *a);
 /* Rough cost of a vector of reads along an axis. */
 double access_lane_cost(const Access *a, int axis, int lanes);
+/* The index stays inside an operand of that extent wherever the view is read. */
+bool view_dim_inside(const ViewDim *vd, const Shape *result, int64_t extent);
+/* For every axis d of `from`: the run of axes of `to` whose row-major index is the index of d. False
+ * when some axis of `to` covers several axes of `from`. */
 bool reshape_split(const Shape *from, const Shape *to, int8_t *first, int8_t *count);
 
 typedef enum NestKind { NEST_MAP, NEST_FOLD, NEST_CONTRACT, NEST_SCATTER, NEST_COPY } NestKind;
@@ -86,7 +90,9 @@ typedef struct Side { /* one expression a nest evaluates: an operand of its anch
 typedef struct Nest {
   NestKind kind;
   Val anchor;        /* the fold, contraction or scatter; COPY: the value copied */
-  int32_t copy_to;   /* COPY: number of the output */
+  int32_t copy_to;   /* COPY: number of the output, or -1: to stash */
+  int32_t copy_from; /* COPY: nest whose stash it reads, -1: the value's own place */
+  Buf stash;         /* COPY: a temporary */
   Shape shape;       /* of the roots */
   Vec(Val) root;     /* in the order they are computed, the anchor first */
   Vec(Side *) side;
@@ -129,6 +135,7 @@ struct Low {
   Vec(Group) group;
   Vec(int32_t) order;  /* nests in the order they run */
   bool *through_temp;  /* per output: not made in place, but copied at the end */
+  bool *stashed;       /* per output that is an input: copied to a temporary first */
   /* of the kernel under construction */
   KernelMaker m;
   Vec(Memo) memo;

@@ -71,6 +71,7 @@ typedef struct FoldPlan {
   LoopAxis red[IR_MAX_RANK]; /* axes of the operand, merged; across: the last by vectors */
   int nred;
   int lanes;
+  double ratio; /* estimated cost of across to that of along */
 } FoldPlan;
 
 static double vector_cost(const Analysis *an, int axis, int64_t extent, int lanes) {
@@ -117,20 +118,23 @@ static void plan_fold(Low *lw, const Nest *n, int rows, FoldPlan *p) {
     p->red[p->nred - 1] = t;
     double total = 1;
     for (int i = 0; i < p->nred; i++) total *= (double)p->red[i].extent;
-    across += 12 / MAX(1, total); /* the lanes' tree, once a result */
+    int tree = 2; /* over the lanes, once a result */
+    for (int l = lanes_for(p->lanes, p->red[p->nred - 1].extent); l > 1; l /= 2) tree += 2;
+    across += tree / MAX(1, total);
   }
   if (p->nkept) {
     LoopAxis k = p->kept[p->nkept - 1];
     along = vector_cost(&s->an, s->kept[k.axis], k.extent, p->lanes);
   }
-  p->across = across < along;
+  p->ratio = across / along;
+  p->across = p->ratio < 1 || (p->nred && p->lanes == 1);
 }
 
 bool fold_wants_row_axis(Low *lw, Val fold, int rows) {
   const Nest *n = &lw->nest.at[lw->place[fold].nest];
   FoldPlan all, inner;
   plan_fold(lw, n, 0, &all);
-  if (all.across) return false;
+  if (all.across || all.ratio < 2) return false;
   plan_fold(lw, n, rows, &inner);
   return inner.across || inner.nkept == 0 ||
          inner.kept[inner.nkept - 1].extent * 2 < all.kept[all.nkept - 1].extent;

@@ -279,11 +279,13 @@ static Ex load(Low *lw, Val v, const Shape *s, const AxisIx *at, Point pt) {
 }
 
 /* ---- the kinds --------------------------------------------------------------------------------------------- */
-static bool pure_read(Low *lw, Val v) {
+/* Reading v is a load that heeds the masks of its point. A view below may drop the dimension that a
+ * condition by lane is about: then the load is one for all lanes, and heeds none of them. */
+static bool masked_read(Low *lw, Val v, bool by_lane) {
   for (;;) {
     if (low_stored(lw, v)) return true;
     Op op = low_ins(lw, v)->op;
-    if (op != OP_view && op != OP_reshape) return false;
+    if (op != OP_reshape && (op != OP_view || by_lane)) return false;
     v = low_ins(lw, v)->arg[0];
   }
 }
@@ -296,8 +298,9 @@ static Ex zero_unless(Low *lw, Ex cond, Ex value) {
 }
 
 /* Index of one operand dimension of a view; adds to cond what must hold for it to be inside. */
-static AxisIx view_axis(Low *lw, const View *view, int d, int64_t extent, const AxisIx *at, Point pt,
+static AxisIx view_axis(Low *lw, const Ins *in, int d, int64_t extent, const AxisIx *at, Point pt,
                         Ex *cond) {
+  const View *view = in->u.view;
   const ViewDim *vd = &view->dim[d];
   AxisIx a = {.ix = ix_number(vd->off)};
   for (int k = 0; k < vd->n; k++) a = axis_add(lw, a, &at[vd->term[k].label], vd->term[k].coef);
@@ -321,7 +324,7 @@ static AxisIx view_axis(Low *lw, const View *view, int d, int64_t extent, const 
       a = (AxisIx){.dyn = ex_let(lw, map2(lw, OP_idiv, T_I32, e, den), NULL)};
     }
   }
-  if (view->exact) return a;
+  if (view->exact || view_dim_inside(vd, &in->shape, extent)) return a;
   int64_t lo = INT32_MIN, hi = INT32_MAX;
   if (!a.dyn) axis_range(lw, &a, pt, &lo, &hi);
   if (lo >= 0 && hi < extent) return a;
@@ -337,18 +340,19 @@ static AxisIx view_axis(Low *lw, const View *view, int d, int64_t extent, const 
 static Ex compute_view(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
   const View *view = in->u.view;
   const Shape *s = &low_ins(lw, in->arg[0])->shape;
-  AxisIx to[IR_MAX_RANK] = {0};
+  AxisIx to[IR_MAX_RANK] = {{{0}, 0, 0}};
   Ex cond = 0;
   for (int d = 0; d < view->rank; d++) {
     Ex one = 0;
-    to[d] = view_axis(lw, view, d, s->dim[d], at, pt, &one);
+    to[d] = view_axis(lw, in, d, s->dim[d], at, pt, &one);
     if (one) {
       cond = mask_and(lw, cond, one);
       mask_point(lw, &pt, one);
     }
   }
   Ex value = value_at(lw, in->arg[0], to, pt);
-  return cond && !pure_read(lw, in->arg[0]) ? zero_unless(lw, cond, value) : value;
+  if (!cond || masked_read(lw, in->arg[0], ex_lanes(lw, cond) > 1)) return value;
+  return zero_unless(lw, cond, value);
 }
 
 static Ex compute_reshape(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
@@ -393,7 +397,7 @@ static Ex compute_gather(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
   const Gather *g = in->u.gather;
   const Shape *s = &low_ins(lw, in->arg[0])->shape;
   int nidx = low_ins(lw, in->arg[1])->shape.rank, rest = nidx;
-  AxisIx to[IR_MAX_RANK];
+  AxisIx to[IR_MAX_RANK] = {{{0}, 0, 0}};
   Ex cond = 0;
   bool varies = false;
   for (int i = 0; i < nidx; i++) varies |= axis_varies(lw, &at[i]);

@@ -31,6 +31,23 @@ static bool check_extents(Cx *cx, const Ins *in, const SizeBindings *sizes) {
   return true;
 }
 
+static Fn *bind_body(const Fn *f, void *sizes) {
+  Fn *g = pass_bind_sizes(f, sizes);
+  return g ? g : (Fn *)f; /* the caller sees the diagnostics */
+}
+
+/* Loops and branches: their bodies, and the number of iterations. */
+static Val bind_bundle(Walk *w, const Ins *in, const SizeBindings *sizes) {
+  Ins copy = *in;
+  Loop loop;
+  if (in->op == OP_loop) {
+    loop = *in->u.loop;
+    loop.trip = dim_subst(w->b.cx, loop.trip, sizes);
+    copy.u.loop = &loop;
+  }
+  return walk_copy_bodies(w, &copy, bind_body, (void *)sizes);
+}
+
 Fn *pass_bind_sizes(const Fn *f, const SizeBindings *sizes) {
   Cx *cx = f->cx;
   Walk w = {.b = ir_begin(cx, f->name), .f = f, .to = NEWS(cx->arena, Val, f->ins.n)};
@@ -46,8 +63,10 @@ Fn *pass_bind_sizes(const Fn *f, const SizeBindings *sizes) {
     const Ins *in = fn_ins(f, v);
     if (in->op == OP_arg) continue;
     if (!check_extents(cx, in, sizes)) return NULL;
-    Val *arg = walk_args(&w, in);
-    Val n = w.to[v] = ir_copy_with(&w.b, in, arg, sizes);
+    bool bundle = in->op == OP_loop || in->op == OP_branch;
+    Val n = bundle ? bind_bundle(&w, in, sizes) : ir_copy_with(&w.b, in, walk_args(&w, in), sizes);
+    w.to[v] = n;
+    if (diag_errors(cx) > errors) return NULL; /* bodies that failed don't fit together any more */
     const Ins *now = ir_ins(&w.b, n);
     if (now->op == OP_view && now->u.view->claim && shape_is_numbers(&now->shape))
       report_outside(cx, now, ir_shape(&w.b, now->arg[0]), sizes);

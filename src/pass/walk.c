@@ -20,6 +20,46 @@ Val *walk_args(Walk *w, const Ins *in) {
 
 Val walk_copy(Walk *w, const Ins *in) { return ir_copy(&w->b, in, walk_args(w, in)); }
 
+Val walk_copy_bodies(Walk *w, const Ins *in, Fn *(*pass)(const Fn *body, void *arg), void *arg) {
+  Val *args = walk_args(w, in);
+  if (in->op != OP_loop && in->op != OP_branch) return ir_copy(&w->b, in, args);
+  Ins copy = *in;
+  Loop loop;
+  Branch branch;
+  if (in->op == OP_loop) {
+    loop = *in->u.loop;
+    loop.body = pass(loop.body, arg);
+    if (loop.cond) loop.cond = pass(loop.cond, arg);
+    copy.u.loop = &loop;
+  } else {
+    branch = (Branch){pass(in->u.branch->then, arg), pass(in->u.branch->other, arg)};
+    copy.u.branch = &branch;
+  }
+  return ir_copy(&w->b, &copy, args);
+}
+
+bool fn_uses_input(const Fn *f, int i) {
+  Val v = f->in.at[i].val;
+  for (int k = 0; k < f->out.n; k++)
+    if (f->out.at[k].val == v) return true;
+  for (Val u = v + 1; u < f->ins.n; u++)
+    for (int k = 0; k < fn_ins(f, u)->nargs; k++)
+      if (fn_ins(f, u)->arg[k] == v) return true;
+  return false;
+}
+
+Fn *fn_keep_inputs(const Fn *f, const bool *keep) {
+  Walk w = {.b = ir_begin(f->cx, f->name), .f = f, .to = NEWS(f->cx->arena, Val, f->ins.n)};
+  w.b.fn->span = f->span;
+  for (int i = 0; i < f->in.n; i++) {
+    const Input *in = &f->in.at[i];
+    if (keep[i]) w.to[in->val] = ir_input(&w.b, in->name, in->type, &in->shape, in->role, in->span);
+  }
+  for (Val v = 1; v < f->ins.n; v++)
+    if (fn_ins(f, v)->op != OP_arg) w.to[v] = walk_copy(&w, fn_ins(f, v));
+  return walk_end(&w);
+}
+
 Fn *walk_end(Walk *w) {
   for (int i = 0; i < w->f->out.n; i++) {
     const Output *o = &w->f->out.at[i];
@@ -66,39 +106,36 @@ Val map_partial(Builder *b, const Ins *in, const Val *args, Val y, int i, bool *
   return rule_inline_map(b, rule, operand, n + 1);
 }
 
-/* The operator passes on what its operand k depends on: its partial is not the constant 0. */
-static bool passes_on(const Ins *in, int k) {
-  const char *text = op_kind((Op)in->op) == KIND_MAP ? op_info[in->op].partial[k] : "";
-  return !text || strcmp(text, "0");
+/* Whether the result of `in` depends on operand k in a way that a derivative would have to follow. */
+static bool carries(const Ins *in, int k) {
+  if (op_kind((Op)in->op) == KIND_MAP) {
+    const char *text = op_info[in->op].partial[k];
+    return !text || strcmp(text, "0");
+  }
+  return k == 0 || (in->op != OP_gather && in->op != OP_scatter);
 }
 
-static bool *find_live(Cx *cx, const Fn *f) {
-  bool *live = NEWS(cx->arena, bool, f->ins.n);
-  for (int i = 0; i < f->out.n; i++) live[f->out.at[i].val] = true;
-  for (Val v = f->ins.n; v-- > 1;)
-    for (int k = 0; live[v] && k < fn_ins(f, v)->nargs; k++) live[fn_ins(f, v)->arg[k]] = true;
-  return live;
-}
-
-/* Integers are constants, so the chain would end unseen at an operator such as `bits`. */
-static bool loses_derivative(const Ins *in, int k) {
-  return op_kind((Op)in->op) == KIND_MAP && !type_is_float((DType)in->type) && !op_info[in->op].partial[k];
-}
-
-bool *walk_active(Builder *b, const Fn *f, const bool *wrt) {
-  bool *active = NEWS(b->cx->arena, bool, f->ins.n), *live = find_live(b->cx, f), good = true;
-  for (int i = 0; i < f->in.n; i++) active[f->in.at[i].val] = wrt[i];
+bool derivatives_exist(Builder *b, const Fn *f, const bool *wrt) {
+  bool *alive = NEWS(b->cx->arena, bool, f->ins.n), good = true;
+  Val *lost = NEWS(b->cx->arena, Val, f->ins.n); /* where the dependence left the differentiable part */
+  for (int i = 0; i < f->in.n; i++) alive[f->in.at[i].val] = wrt[i];
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
     for (int k = 0; k < in->nargs; k++) {
-      if (!active[in->arg[k]]) continue;
-      active[v] |= passes_on(in, k) && type_is_float((DType)in->type);
-      if (!live[v] || !loses_derivative(in, k)) continue;
-      report_no_derivative(b, in);
-      good = false;
+      Val a = in->arg[k];
+      if (!carries(in, k)) continue;
+      alive[v] |= alive[a] && type_is_float((DType)in->type);
+      if (alive[a] && op_kind((Op)in->op) == KIND_MAP && !op_info[in->op].partial[k]) lost[v] = v;
+      else if (lost[a]) lost[v] = lost[a];
     }
   }
-  return good ? active : NULL;
+  for (int i = 0; i < f->out.n; i++) {
+    Val v = f->out.at[i].val;
+    if (!lost[v] || !type_is_float((DType)fn_ins(f, v)->type)) continue;
+    report_no_derivative(b, fn_ins(f, lost[v]));
+    good = false;
+  }
+  return good;
 }
 
 void report_no_derivative(Builder *b, const Ins *in) {

@@ -17,6 +17,12 @@ Walk walk_begin(const Fn *f);
 Val *walk_args(Walk *w, const Ins *in);
 /* The instruction copied as it is (the builder may fold it). */
 Val walk_copy(Walk *w, const Ins *in);
+/* The same, with the bodies of a loop or branch replaced by what pass gives for them. */
+Val walk_copy_bodies(Walk *w, const Ins *in, Fn *(*pass)(const Fn *body, void *arg), void *arg);
+/* f with all instructions copied into a new function whose inputs are chosen by keep: inputs that
+ * nothing uses can be left out. Outputs and their order stay. */
+Fn *fn_keep_inputs(const Fn *f, const bool *keep);
+bool fn_uses_input(const Fn *f, int i);
 /* Outputs as in f, then ends it. */
 Fn *walk_end(Walk *w);
 
@@ -32,11 +38,11 @@ bool adjoint_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, con
 bool tangent_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds, Val *values,
                   Val *derived);
 
-/* Per value of f: whether it depends on a wrt input in a differentiable way. NULL after E0401: a result
- * that counts takes an active float through an operator that has no derivative and gives no float. */
-bool *walk_active(Builder *b, const Fn *f, const bool *wrt);
 /* The partial of MAP instruction `in` for operand i: 0 where it is zero. *missing: there is none. */
 Val map_partial(Builder *b, const Ins *in, const Val *args, Val y, int i, bool *missing);
 void report_no_derivative(Builder *b, const Ins *in);
+/* False after a diagnostic where a float output depends on a wrt input through an operator without a
+ * derivative, also by way of integers (from_bits(bits(x))): never a silent zero. */
+bool derivatives_exist(Builder *b, const Fn *f, const bool *wrt);
 
 #endif

@@ -113,7 +113,7 @@ def compare_curve(path, losses, tolerance):
     with open(path) as f:
         for line in f:
             entry = json.loads(line)
-            if "epoch" in entry and "loss" in entry and "step" not in entry:
+            if entry.get("event") == "epoch":
                 theirs.append(entry["loss"])
     if len(theirs) != len(losses):
         print("the log has %d epochs, not %d" % (len(theirs), len(losses)))

@@ -1,0 +1,165 @@
+/* build_loop.c: instructions with bodies: derivatives to be expanded, loops, branches, and the taking
+ * out of their results. */
+#include "ir/build.h"
+#include "ir/build_parts.h"
+
+/* ---- what a bundle holds ------------------------------------------------------------------------------- */
+bool body_wrt(const Body *body, int input) { return body->wrt[input / 64] >> (input % 64) & 1; }
+
+int ins_bodies(const Ins *b, const Fn **body) {
+  switch ((Op)b->op) {
+  case OP_loop:
+    body[0] = b->u.loop->body;
+    body[1] = b->u.loop->cond;
+    return 1 + (body[1] != NULL);
+  case OP_branch:
+    body[0] = b->u.branch->then;
+    body[1] = b->u.branch->other;
+    return 2;
+  case OP_vjp:
+  case OP_jvp: body[0] = b->u.body->fn; return 1;
+  default: return 0;
+  }
+}
+
+static int float_outputs(const Fn *f) {
+  int n = 0;
+  for (int i = 0; i < f->out.n; i++) n += type_is_float((DType)fn_ins(f, f->out.at[i].val)->type);
+  return n;
+}
+
+int ins_part_count(const Ins *b) {
+  switch ((Op)b->op) {
+  case OP_loop: return b->u.loop->ncarry + b->u.loop->ncollect + (b->u.loop->cond != NULL);
+  case OP_branch: return b->u.branch->then->out.n;
+  case OP_vjp:
+  case OP_jvp: return b->u.body->nparts;
+  default: return 0;
+  }
+}
+
+/* The k-th wrt input's (vjp) or float output's (jvp) instruction. */
+static const Ins *derived_like(const Ins *bundle, int64_t k) {
+  const Fn *f = bundle->u.body->fn;
+  if (bundle->op == OP_vjp) {
+    for (int i = 0; i < f->in.n; i++)
+      if (body_wrt(bundle->u.body, i) && k-- == 0) return fn_ins(f, f->in.at[i].val);
+  } else {
+    for (int i = 0; i < f->out.n; i++) {
+      const Ins *y = fn_ins(f, f->out.at[i].val);
+      if (type_is_float((DType)y->type) && k-- == 0) return y;
+    }
+  }
+  return NULL;
+}
+
+static bool loop_part(Cx *cx, const Loop *l, int64_t k, DType *type, Shape *shape) {
+  if (k == l->ncarry + l->ncollect) {
+    *type = T_I64;
+    *shape = (Shape){0};
+    return l->cond != NULL;
+  }
+  const Ins *y = fn_ins(l->body, l->body->out.at[k].val);
+  *type = (DType)y->type;
+  *shape = y->shape;
+  if (k < l->ncarry) return true;
+  if (shape->rank == IR_MAX_RANK) cx_bug(cx, "a loop collects values of rank %d", IR_MAX_RANK);
+  memmove(shape->dim + 1, shape->dim, (size_t)shape->rank * sizeof shape->dim[0]);
+  shape->dim[0] = l->trip;
+  shape->rank++;
+  return true;
+}
+
+bool ins_part(Cx *cx, const Ins *b, int64_t k, DType *type, Shape *shape) {
+  if (k < 0 || k >= ins_part_count(b)) return false;
+  if (b->op == OP_loop) return loop_part(cx, b->u.loop, k, type, shape);
+  const Fn *f = b->op == OP_branch ? b->u.branch->then : b->u.body->fn;
+  const Ins *y = k < f->out.n ? fn_ins(f, f->out.at[k].val) : derived_like(b, k - f->out.n);
+  if (!y) return false;
+  *type = (DType)y->type;
+  *shape = y->shape;
+  return true;
+}
+
+Val ir_part(Builder *b, Val bundle, int k) {
+  Ins i = {.op = OP_part, .nargs = 1, .arg = &bundle, .u.i = k};
+  DType t;
+  if (!ins_part(b->cx, ir_ins(b, bundle), k, &t, &i.shape)) cx_bug(b->cx, "an instruction with a body has no part %d", k);
+  i.type = (uint8_t)t;
+  return build_emit(b, &i);
+}
+
+/* ---- derivatives to be expanded -------------------------------------------------------------------------- */
+static Val with_body(Builder *b, Op op, Fn *fn, const bool *wrt, const Val *args, int nargs) {
+  Body *body = NEW(b->cx->arena, Body);
+  body->fn = fn;
+  body->wrt = NEWS(b->cx->arena, uint64_t, (fn->in.n + 63) / 64 + 1);
+  for (int i = 0; i < fn->in.n; i++)
+    if (wrt[i]) body->wrt[i / 64] |= (uint64_t)1 << (i % 64), body->nwrt++;
+  int nfloat = float_outputs(fn);
+  int want = fn->in.n + (op == OP_vjp ? nfloat : body->nwrt);
+  if (nargs != want) cx_bug(b->cx, "%s of %s takes %d operands, got %d", op_info[op].name, fn->name, want, nargs);
+  body->nparts = fn->out.n + (op == OP_vjp ? body->nwrt : nfloat);
+  Ins i = {.op = (uint8_t)op, .type = T_BUNDLE, .nargs = (uint16_t)nargs, .arg = (Val *)args, .u.body = body};
+  return build_emit(b, &i);
+}
+
+Val ir_vjp(Builder *b, Fn *fn, const bool *wrt, const Val *args, int nargs) {
+  return with_body(b, OP_vjp, fn, wrt, args, nargs);
+}
+
+Val ir_jvp(Builder *b, Fn *fn, const bool *wrt, const Val *args, int nargs) {
+  return with_body(b, OP_jvp, fn, wrt, args, nargs);
+}
+
+/* ---- loops -------------------------------------------------------------------------------------------------- */
+static void need_like(Builder *b, const char *what, int k, DType t, const Shape *s, Val got) {
+  if (ir_type(b, got) != t || !shape_eq(ir_shape(b, got), s))
+    cx_bug(b->cx, "%s %d is %s, not %s", what, k, type_text(b->cx, ir_type(b, got), ir_shape(b, got)), type_text(b->cx, t, s));
+}
+
+static void check_loop(Builder *b, const Loop *l, const Val *args, int nargs) {
+  const Fn *f = l->body;
+  int first = l->counted, ncapture = f->in.n - 1 - l->ncarry - l->nscan;
+  if (ncapture < 0 || nargs != first + f->in.n - 1 || f->out.n != l->ncarry + l->ncollect)
+    cx_bug(b->cx, "a loop's operands or outputs don't fit its body");
+  if (l->counted) need_like(b, "the count", 0, T_I64, &(Shape){0}, args[0]);
+  for (int i = 0; i < f->in.n - 1; i++) {
+    Shape s = f->in.at[i + 1].shape;
+    if (i >= l->ncarry && i < l->ncarry + l->nscan) {
+      memmove(s.dim + 1, s.dim, (size_t)s.rank * sizeof s.dim[0]);
+      s.dim[0] = l->trip;
+      s.rank++;
+    }
+    need_like(b, "a loop's operand", i, f->in.at[i + 1].type, &s, args[first + i]);
+  }
+  for (int k = 0; k < l->ncarry; k++) {
+    const Ins *y = fn_ins(f, f->out.at[k].val);
+    if (y->type != f->in.at[k + 1].type || !shape_eq(&y->shape, &f->in.at[k + 1].shape))
+      cx_bug(b->cx, "carried value %d of a loop changes its type or shape", k);
+  }
+}
+
+Val ir_loop(Builder *b, const Loop *loop, const Val *args, int nargs) {
+  check_loop(b, loop, args, nargs);
+  Ins i = {.op = OP_loop, .type = T_BUNDLE, .nargs = (uint16_t)nargs, .arg = (Val *)args,
+           .u.loop = arena_copy(b->cx->arena, loop, sizeof *loop)};
+  return build_emit(b, &i);
+}
+
+Val ir_branch(Builder *b, Fn *then, Fn *other, Val cond, const Val *captures, int n) {
+  if (then->in.n != n || other->in.n != n || then->out.n != other->out.n || ir_type(b, cond) != T_BOOL ||
+      ir_shape(b, cond)->rank)
+    cx_bug(b->cx, "a branch's operands don't fit its bodies");
+  Val *args = NEWS(b->cx->arena, Val, n + 1);
+  args[0] = cond;
+  for (int i = 0; i < n; i++) {
+    args[i + 1] = captures[i];
+    need_like(b, "a branch's operand", i, then->in.at[i].type, &then->in.at[i].shape, captures[i]);
+    need_like(b, "a branch's operand", i, other->in.at[i].type, &other->in.at[i].shape, captures[i]);
+  }
+  Branch *br = NEW(b->cx->arena, Branch);
+  *br = (Branch){then, other};
+  Ins i = {.op = OP_branch, .type = T_BUNDLE, .nargs = (uint16_t)(n + 1), .arg = args, .u.branch = br};
+  return build_emit(b, &i);
+}

@@ -1,0 +1,220 @@
+/* interp.c: runs a LoopProgram as it stands, one lane after another, and checks every access against
+ * its buffer's size. The oracle of the printers, and the test of the lowering: slow, obvious.
+ * In: a pointer per input and output, a workspace of p->workspace bytes. Out: NULL, or what was
+ * wrong (in the context's arena). */
+#include "ir/arith.h"
+#include "loop/interp.h"
+
+#include <stdio.h>
+
+enum { LANES = 128 };
+
+typedef struct Value {
+  DType type;
+  int lanes;
+  Scalar at[LANES];
+} Value;
+
+typedef struct Run {
+  const LoopProgram *p;
+  const Kernel *k;
+  void *const *in, *const *out;
+  char *workspace;
+  int64_t *var;
+  Value *reg;
+  const char *error;
+} Run;
+
+static void fail(Run *r, const char *what, Buf b, int64_t at) {
+  if (r->error) return;
+  r->error = name_fmt(r->p->cx, "kernel %s: %s %s[%lld] of %lld", r->k->name, what,
+                      r->p->buf.at[b].name, (long long)at, (long long)r->p->buf.at[b].count);
+}
+
+static char *base_of(Run *r, Buf b) {
+  const Buffer *x = &r->p->buf.at[b];
+  switch (x->kind) {
+  case BUF_INPUT: return r->in[x->slot];
+  case BUF_OUTPUT: return r->out[x->slot];
+  default: return r->workspace + x->offset; /* everything runs as worker 0 */
+  }
+}
+
+static Scalar get(const char *p, DType t) {
+  Scalar s = {.i = 0};
+  switch (t) {
+  case T_BOOL:
+  case T_U8: s.i = *(const uint8_t *)p; break;
+  case T_I32: s.i = *(const int32_t *)(const void *)p; break;
+  case T_I64: s.i = *(const int64_t *)(const void *)p; break;
+  case T_F32: s.f = *(const float *)(const void *)p; break;
+  case T_F64: s.f = *(const double *)(const void *)p; break;
+  case T_BUNDLE: break;
+  }
+  if (t == T_BOOL) s.i = s.i != 0;
+  return s;
+}
+
+static void put(char *p, DType t, Scalar s) {
+  switch (t) {
+  case T_BOOL:
+  case T_U8: *(uint8_t *)p = (uint8_t)s.i; break;
+  case T_I32: *(int32_t *)(void *)p = (int32_t)s.i; break;
+  case T_I64: *(int64_t *)(void *)p = s.i; break;
+  case T_F32: *(float *)(void *)p = (float)s.f; break;
+  case T_F64: *(double *)(void *)p = s.f; break;
+  case T_BUNDLE: break;
+  }
+}
+
+static int64_t ix_value(Run *r, const Ix *ix) {
+  int64_t v = ix->off;
+  for (int i = 0; i < ix->n; i++) v += ix->term[i].coef * r->var[ix->term[i].var];
+  return v;
+}
+
+static void eval(Run *r, Ex e, Value *out);
+
+static char *element(Run *r, Buf b, int64_t at, const char *what) {
+  const Buffer *x = &r->p->buf.at[b];
+  if (at < 0 || at >= x->count) {
+    fail(r, what, b, at);
+    return NULL;
+  }
+  return base_of(r, b) + at * type_info[x->type].bytes;
+}
+
+static void eval_load(Run *r, const ExNode *n, Value *out) {
+  Value mask, dyn;
+  if (n->mask) eval(r, n->mask, &mask);
+  if (n->dyn) eval(r, n->dyn, &dyn);
+  int64_t base = ix_value(r, &n->ix);
+  for (int l = 0; l < n->lanes; l++) {
+    out->at[l].i = 0;
+    if (type_is_float((DType)n->type)) out->at[l].f = 0;
+    if (n->mask && !mask.at[l].i) continue;
+    int64_t at = base + (n->lanes > 1 ? l * n->lane_stride : 0);
+    if (n->dyn) at += dyn.at[dyn.lanes > 1 ? l : 0].i;
+    const char *p = element(r, n->buf, at, "load");
+    if (p) out->at[l] = get(p, r->p->buf.at[n->buf].type);
+  }
+}
+
+static void eval_map(Run *r, const ExNode *n, Value *out) {
+  Value arg[3];
+  int count = 0;
+  for (; count < 3 && n->arg[count]; count++) eval(r, n->arg[count], &arg[count]);
+  DType operand = arg[n->op == OP_select ? 1 : 0].type;
+  for (int l = 0; l < n->lanes; l++) {
+    Scalar a[3] = {{0}};
+    for (int i = 0; i < count; i++) a[i] = arg[i].at[l];
+    out->at[l] = ir_map_value(n->op, operand, (DType)n->type, a);
+  }
+}
+
+static void eval_reduce(Run *r, const ExNode *n, Value *out) {
+  Value v;
+  eval(r, n->arg[0], &v);
+  for (int half = v.lanes / 2; half >= 1; half /= 2)
+    for (int l = 0; l < half; l++)
+      v.at[l] = ir_map_value(n->op, v.type, v.type, (Scalar[]){v.at[l], v.at[l + half]});
+  out->at[0] = v.at[0];
+}
+
+static void eval(Run *r, Ex e, Value *out) {
+  const ExNode *n = &r->k->ex.at[e];
+  out->type = (DType)n->type;
+  out->lanes = n->lanes;
+  bool f = type_is_float(out->type);
+  switch ((ExKind)n->kind) {
+  case EX_IMM:
+  case EX_SIZE:
+    for (int l = 0; l < n->lanes; l++) {
+      if (n->kind == EX_SIZE) {
+        if (f) out->at[l].f = (double)n->ix.off;
+        else out->at[l].i = n->ix.off;
+      } else if (f) {
+        out->at[l].f = out->type == T_F32 ? (double)(float)n->u.f : n->u.f;
+      } else {
+        out->at[l].i = ir_wrap(out->type, n->u.i);
+      }
+    }
+    return;
+  case EX_INDEX:
+    for (int l = 0; l < n->lanes; l++) out->at[l].i = ix_value(r, &n->ix) + l * n->lane_stride;
+    return;
+  case EX_REG: *out = r->reg[n->u.reg]; return;
+  case EX_LOAD: eval_load(r, n, out); return;
+  case EX_MAP: eval_map(r, n, out); return;
+  case EX_SPLAT: {
+    Value s;
+    eval(r, n->arg[0], &s);
+    for (int l = 0; l < n->lanes; l++) out->at[l] = s.at[0];
+    return;
+  }
+  case EX_ACTIVE:
+    for (int l = 0; l < n->lanes; l++) out->at[l].i = l < ix_value(r, &n->ix);
+    return;
+  case EX_REDUCE: eval_reduce(r, n, out); return;
+  }
+}
+
+static void run_store(Run *r, const Stmt *s) {
+  Value v, mask, dyn;
+  eval(r, s->u.store.value, &v);
+  if (s->u.store.mask) eval(r, s->u.store.mask, &mask);
+  if (s->u.store.dyn) eval(r, s->u.store.dyn, &dyn);
+  int64_t base = ix_value(r, &s->u.store.ix);
+  DType t = r->p->buf.at[s->u.store.buf].type;
+  for (int l = 0; l < v.lanes; l++) {
+    if (s->u.store.mask && !mask.at[l].i) continue;
+    int64_t at = base + (v.lanes > 1 ? l * s->u.store.lane_stride : 0);
+    if (s->u.store.dyn) at += dyn.at[dyn.lanes > 1 ? l : 0].i;
+    char *p = element(r, s->u.store.buf, at, "store");
+    if (!p) continue;
+    Scalar x = v.at[l];
+    if (s->u.store.add) x = ir_map_value(OP_add, t, t, (Scalar[]){get(p, t), x});
+    put(p, t, x);
+  }
+}
+
+static void run_block(Run *r, const Block *b);
+
+static void run_stmt(Run *r, const Stmt *s) {
+  switch (s->kind) {
+  case ST_FOR: {
+    int64_t lo = ix_value(r, &s->u.loop.lo), hi = ix_value(r, &s->u.loop.hi);
+    for (int64_t i = lo; i < hi && !r->error; i += s->u.loop.step) {
+      r->var[s->u.loop.var] = i;
+      run_block(r, &s->u.loop.body);
+    }
+    return;
+  }
+  case ST_LET:
+  case ST_SET: eval(r, s->u.set.value, &r->reg[s->u.set.reg]); return;
+  case ST_STORE: run_store(r, s); return;
+  case ST_IF: {
+    Value c;
+    eval(r, s->u.cond.cond, &c);
+    run_block(r, c.at[0].i ? &s->u.cond.then : &s->u.cond.other);
+    return;
+  }
+  }
+}
+
+static void run_block(Run *r, const Block *b) {
+  for (int i = 0; i < b->at.n && !r->error; i++) run_stmt(r, b->at.at[i]);
+}
+
+const char *loop_interp(const LoopProgram *p, void *const *in, void *const *out, void *workspace) {
+  Run r = {.p = p, .in = in, .out = out, .workspace = workspace};
+  Arena *arena = arena_new(p->cx);
+  for (int k = 0; k < p->kernel.n && !r.error; k++) {
+    r.k = p->kernel.at[k];
+    r.var = NEWS(arena, int64_t, MAX(1, r.k->var.n));
+    r.reg = NEWS(arena, Value, MAX(1, r.k->reg.n));
+    run_block(&r, &r.k->body);
+  }
+  arena_free(arena);
+  return r.error;
+}
