@@ -277,7 +277,7 @@ static void check_all(Check *c, const GradcheckOptions *o, GradcheckReport *out)
 Status gradcheck(Session *s, Name name, const GradcheckOptions *o, GradcheckReport *out) {
   Cx *cx = s->cx;
   *out = (GradcheckReport){.name = name, .sizes = ""};
-  const Fn *f = front_function(s->program, name);
+  const Fn *f = session_function(s, name);
   if (f) f = pass_expand(f);
   if (!f) return ST_SOURCE;
   Text sizes = text_new(cx->arena);

@@ -86,6 +86,17 @@ static Status check(Session *s, void *arg) {
 
 Status session_check(Session *s) { return session_run(s, check, NULL); }
 
+Fn *session_function(Session *s, Name name) {
+  if (front_fn_find(s->program, name)) return front_function(s->program, name);
+  int n = front_fn_count(s->program);
+  const char **names = NEWS(s->cx->arena, const char *, n + 1);
+  for (int i = 0; i < n; i++) names[i] = front_fn_node(s->program, i)->name;
+  Diag *d = diag(s->cx, E0201, (Span){0}, "the program has no function `%s`", name);
+  const char *near = closest_word(name, names, n);
+  if (near) diag_hint(s->cx, d, "did you mean `%s`?", near);
+  return NULL;
+}
+
 /* ---- values ------------------------------------------------------------------------------------------- */
 static Results evaluate(Session *s, const Fn *f, const Tensor *in) {
   Results r = {.n = f->out.n, .arena = arena_new(s->cx)};

@@ -45,6 +45,8 @@ Status session_line(Session *s, const char *label, const char *text, Results *ou
 void results_free(Results *r);
 
 /* ---- inside session_run ------------------------------------------------------------------------------- */
+/* A declared function by its name as the user gave it. NULL after a diagnostic, also where there is none. */
+Fn *session_function(Session *s, Name name);
 /* The value of a parameter: drawn at first use, then the same until something is declared anew.
  * NULL after a diagnostic. */
 const Tensor *session_param(Session *s, Name name);

@@ -16,8 +16,8 @@ bool labelled_shape(Check *c, const Labels *labels, const Shape *trailing, Span 
   return true;
 }
 
-Val view_of(Check *c, Val x, const Shape *out, const ViewDim *dims) {
-  View v = {.rank = ir_shape(c->b, x)->rank, .dim = dims};
+Val view_of(Check *c, Val x, const Shape *out, const ViewDim *dims, bool claim) {
+  View v = {.rank = ir_shape(c->b, x)->rank, .dim = dims, .claim = claim};
   return ir_view(c->b, x, out, &v);
 }
 
@@ -43,7 +43,7 @@ Val align(Check *c, const Value *v, const Labels *labels, const Shape *trailing)
   int shift = trailing->rank - from.rank;
   for (int i = 0; i < from.rank; i++)
     if (from.dim[i] == trailing->dim[shift + i]) dim[own->n + i] = along(c, labels->n + shift + i);
-  return view_of(c, v->u.t.val, &out, dim);
+  return view_of(c, v->u.t.val, &out, dim, false);
 }
 
 bool broadcast_dims(const Shape *a, const Shape *b, Shape *out) {
@@ -121,7 +121,7 @@ Value rearrange(Check *c, const Value *v, const Shape *out, const int32_t *from)
   for (int i = 0; i < own->n; i++) dim[i] = along(c, i);
   for (int i = 0; i < out->rank; i++)
     if (from[i] >= 0) dim[own->n + from[i]] = along(c, own->n + i);
-  return value_tensor(view_of(c, v->u.t.val, &whole, dim), own);
+  return value_tensor(view_of(c, v->u.t.val, &whole, dim, false), own);
 }
 
 /* ---- reductions ------------------------------------------------------------------------------ */
@@ -201,7 +201,7 @@ static Value integer_product(Check *c, Val x, Val y, const Contract *k, const La
     int rank = ir_shape(c->b, v[side])->rank;
     ViewDim *dim = dims_of(c, rank);
     for (int i = 0; i < rank; i++) dim[i] = along(c, ids[side][i]);
-    v[side] = view_of(c, v[side], &space, dim);
+    v[side] = view_of(c, v[side], &space, dim, false);
   }
   uint32_t axes = 0;
   for (int i = 0; i < k->nout; i++) summed[k->out[i]] = false;

@@ -152,7 +152,8 @@ bool broadcast_dims(const Shape *a, const Shape *b, Shape *out); /* the bare rul
 /* The tensor with exactly these labels in front (a superset of its own) and this trailing shape. */
 Val align(Check *c, const Value *v, const Labels *labels, const Shape *trailing);
 bool labelled_shape(Check *c, const Labels *labels, const Shape *trailing, Span at, Shape *out);
-Val view_of(Check *c, Val x, const Shape *out, const ViewDim *dims);
+/* claim: the source says that the reads stay inside, which is checked again when sizes are numbers. */
+Val view_of(Check *c, Val x, const Shape *out, const ViewDim *dims, bool claim);
 /* Result axis i reads operand axis from[i]; -1: a new axis. */
 Value rearrange(Check *c, const Value *v, const Shape *out, const int32_t *from);
 /* Folds trailing axes (bit set). */

@@ -262,7 +262,7 @@ static Value apply_view(Check *c, Read *r) {
     dim[own->n + i] = affine ? read_dim(c, &p->a, all, -1, 0)
                              : read_dim(c, &a, all, all->n + p->axis, slice ? p->step : 1);
   }
-  return value_tensor(view_of(c, r->base.u.t.val, &whole, dim), all);
+  return value_tensor(view_of(c, r->base.u.t.val, &whole, dim, !r->inside), all);
 }
 
 /* ---- the gather ------------------------------------------------------------------------------ */

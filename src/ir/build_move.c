@@ -149,26 +149,47 @@ static int meeting_order(const Ins *i, uint32_t keep, int32_t *order) {
   return n;
 }
 
-Val restrict_labels(Builder *b, Val v, uint32_t keep, int32_t *order) {
+/* A view under fewer labels, none of those it uses gone: its own indices under new numbers. (Reading
+ * the view itself at 0 along the others would have to prove that they have an element 0.) */
+static Val relabel_view(Builder *b, Val v, const Shape *out, const int32_t *order) {
   Ins i = *ir_ins(b, v);
-  int n = i.op == OP_view ? meeting_order(&i, keep, order) : 0;
-  uint32_t done = 0;
-  for (int k = 0; k < n; k++) done |= 1u << order[k];
-  for (int label = 0; label < i.shape.rank; label++)
-    if (keep >> label & 1 && !(done >> label & 1)) order[n++] = label;
-  /* the result's axis k runs along label order[k]; the other labels stand at 0 */
-  Shape out = {.rank = n};
+  int32_t to[IR_MAX_RANK] = {0};
+  ViewDim dim[IR_MAX_RANK];
+  ViewTerm term[IR_MAX_RANK][IR_MAX_RANK];
+  for (int k = 0; k < out->rank; k++) to[order[k]] = k;
+  for (int d = 0; d < i.u.view->rank; d++) {
+    dim[d] = i.u.view->dim[d];
+    for (int t = 0; t < dim[d].n; t++) term[d][t] = (ViewTerm){to[dim[d].term[t].label], dim[d].term[t].coef};
+    dim[d].term = term[d];
+  }
+  View w = {.rank = i.u.view->rank, .dim = dim, .claim = i.u.view->claim};
+  return ir_view(b, i.arg[0], out, &w);
+}
+
+Val relabel(Builder *b, Val v, const int32_t *order, int n) {
+  Shape in = *ir_shape(b, v), out = {.rank = n};
+  for (int k = 0; k < n; k++) out.dim[k] = in.dim[order[k]];
+  if (ir_ins(b, v)->op == OP_view) return relabel_view(b, v, &out, order);
   ViewDim dim[IR_MAX_RANK];
   ViewTerm term[IR_MAX_RANK];
-  for (int d = 0; d < i.shape.rank; d++) dim[d] = (ViewDim){0, 1, 0, NULL};
+  for (int d = 0; d < in.rank; d++) dim[d] = (ViewDim){0, 1, 0, NULL};
   for (int k = 0; k < n; k++) {
-    out.dim[k] = i.shape.dim[order[k]];
     term[k] = (ViewTerm){k, 1};
     dim[order[k]].n = 1;
     dim[order[k]].term = &term[k];
   }
-  View view = {i.shape.rank, dim, false, false};
-  return ir_view(b, v, &out, &view);
+  View w = {.rank = in.rank, .dim = dim};
+  return ir_view(b, v, &out, &w);
+}
+
+Val restrict_labels(Builder *b, Val v, uint32_t keep, int32_t *order) {
+  const Ins *i = ir_ins(b, v);
+  int n = i->op == OP_view ? meeting_order(i, keep, order) : 0;
+  uint32_t done = 0;
+  for (int k = 0; k < n; k++) done |= 1u << order[k];
+  for (int label = 0; label < i->shape.rank; label++)
+    if (keep >> label & 1 && !(done >> label & 1)) order[n++] = label;
+  return relabel(b, v, order, n);
 }
 
 /* ---- common views ---------------------------------------------------------------------------------------- */

@@ -124,6 +124,16 @@ static void dot_steps(Low *lw, TileWork *w, Tile *t) {
   tile_step(lw, w, t, mask);
 }
 
+/* Elements an operand moves by one step along a summed axis. */
+static int64_t step_of(const ContractPlan *p, int axis) {
+  int64_t sum = 0;
+  for (int k = 0; k < 2; k++) {
+    int64_t s = p->pack[k].on ? p->pack[k].stride[axis] : p->at[axis].stride[k];
+    sum += s < 0 ? -s : s;
+  }
+  return sum;
+}
+
 static void sum_loops(Low *lw, TileWork *w, Tile *t) {
   ContractPlan *p = w->p;
   int order[MAX_AXES], n = 0;
@@ -131,8 +141,7 @@ static void sum_loops(Low *lw, TileWork *w, Tile *t) {
     if (!p->at[i].out && i != p->vec) order[n++] = i;
   for (int i = 1; i < n; i++) /* the axis with the smallest steps innermost */
     for (int j = i; j > 0; j--) {
-      const Label *a = &p->at[order[j - 1]], *b = &p->at[order[j]];
-      if (a->stride[0] + a->stride[1] >= b->stride[0] + b->stride[1]) break;
+      if (step_of(p, order[j - 1]) >= step_of(p, order[j])) break;
       int s = order[j];
       order[j] = order[j - 1];
       order[j - 1] = s;
@@ -278,6 +287,7 @@ void lower_contract(Low *lw, Nest *n) {
   TileWork *w = NEW(lw->arena, TileWork);
   if (shape_count(lw->cx, &n->shape) == 0) return;
   contract_plan(lw, n, p);
+  contract_pack(lw, p);
   w->p = p;
   for (int l = 0; l < MAX_AXES; l++) w->ix[l] = axis_number(0);
   LoopMark mark[MAX_AXES];

@@ -179,7 +179,7 @@ static void try_vec(Low *lw, ContractPlan *p, ContractPlan *best, int vec) {
   int regs = lw->p->target.vector_regs > 0 ? lw->p->target.vector_regs : 16;
   const Label *x = vec >= 0 ? &p->at[vec] : NULL;
   p->vec = vec;
-  p->lanes = x ? lanes_for(best->lanes, x->extent) : 1;
+  p->lanes = x ? lanes_for(p->lanes, x->extent) : 1;
   p->dot = x && !x->out;
   p->row = p->col = -1;
   if (p->dot || !x) {

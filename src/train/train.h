@@ -41,10 +41,15 @@ typedef struct TrainOut {                               /* where progress goes *
   int columns;   /* of the terminal; 0: 80 */
 } TrainOut;
 
+/* How the learning rate goes over a run of T steps; step t counts from 0.
+ *   constant lr     linear lr (1 - t/T)     cosine lr (1 + cos(pi t/T)) / 2 */
+typedef enum TrainDecay { DECAY_CONSTANT, DECAY_LINEAR, DECAY_COSINE } TrainDecay;
+
 typedef struct TrainOptions {
   int64_t epochs, batch;
   int64_t eval_batch; /* 0: as batch */
-  double lr;
+  double lr; /* of the first step */
+  TrainDecay decay;
   uint64_t seed;
   bool in_order;          /* no shuffling */
   const char *save;       /* weights: after each epoch and at the end; NULL: not */
