@@ -8,7 +8,7 @@ static const char *dim_text(Cx *cx, Dim d) {
   return text_str(&t);
 }
 
-/* ---- sizes in types ------------------------------------------------------------------------------------ */
+/* ---- sizes in types -------------------------------------------------------------------------- */
 /* A name in a size: bound names stay names (dim_unify and dim_subst replace them), constants and
  * compile-time integers are their values. */
 static bool named_size(Check *c, const Node *n, TypeUse use, Dim *out) {
@@ -99,7 +99,7 @@ bool resolve_type(Check *c, const Node *type, TypeUse use, DType *t, Shape *s) {
   return check_count(c, s, type->span);
 }
 
-/* ---- arguments ------------------------------------------------------------------------------------------- */
+/* ---- arguments ------------------------------------------------------------------------------- */
 static Value fault_argument(Check *c, const Node *arg, const Value *v, Span at, DType t,
                             const Shape *s, const char *why) {
   const char *is = value_text(c->cx, c->b, v);
@@ -119,8 +119,7 @@ static void bind_globals(Check *c, Dim d) {
   dim_names(c->cx, d, c->cx->arena, &names);
   for (int i = 0; i < names.list.n; i++) {
     Name name = names.list.at[i].name;
-    if (known_size(c, name) &&
-        !size_lookup(&c->frame->sizes, name, &have))
+    if (known_size(c, name) && !size_lookup(&c->frame->sizes, name, &have))
       size_bind(c->cx->arena, &c->frame->sizes, name, dim_named(c->cx, name));
   }
 }
@@ -153,8 +152,7 @@ Value check_argument(Check *c, const Node *arg, Value v, Span at) {
   for (int i = 0; i < s.rank; i++) {
     bind_globals(c, s.dim[i]);
     if (!dim_unify(c->cx, c->cx->arena, s.dim[i], actual.dim[i], &c->frame->sizes))
-      return fault_argument(c, arg, &x, at, t, &s,
-                            why_extent(c, i, s.dim[i], actual.dim[i]));
+      return fault_argument(c, arg, &x, at, t, &s, why_extent(c, i, s.dim[i], actual.dim[i]));
   }
   return x;
 }
@@ -167,7 +165,7 @@ Value check_result(Check *c, const Node *fn, Value v, Span at) {
   const char *is = value_text(c->cx, c->b, &v), *declared = type_text(c->cx, t, &s);
   bool tensor = v.kind < V_TUPLE;
   Value x = tensor && (v.kind != V_TENSOR || ir_type(c->b, v.u.t.val) == t) ? to_type(c, v, t, at)
-                                                                          : value_poison();
+                                                                            : value_poison();
   if (tensor && v.kind != V_TENSOR && x.kind == V_POISON) return x;
   Shape actual = {0};
   bool fits = x.kind == V_TENSOR;
