@@ -18,7 +18,7 @@ files_of() {
     cli_sources) ls src/cli/* | grep -v '/main\.c$' ;;
     runtime_sources) ls runtime/*.[ch] ;;
     *_sources) layer=${1%_sources}; ls src/"$layer"/*.c src/"$layer"/*.h src/"$layer"/*.def | grep -v '_nn\.c$' ;;
-    test_files) ls tests/main.c tests/suites.def tests/*.h tests/test_*.c ;;
+    test_files) ls tests/*.[ch] tests/suites.def | grep -v /embed_sample ;;
     shell_tests) ls tests/*.sh tests/cli/*.sh | grep -Ev '/(driver|lib|style)\.sh$' ;;
     data_files) find docs examples bench tests/lang tests/reference tests/fuzz tests/vmath \
                   tests/golden tests/data tests/*.awk -type f ! -name '*.pyc' ! -name '*.o' ;;

@@ -53,6 +53,47 @@ instead of
 $3"; fi
 }
 
+# golden FILE: runs the cases of a file of golden outputs and compares all that they print.
+#
+#   ==== title           begins a case; the lines after it are the program bad.nn
+#   ---- 3 check bad.nn  runs that command line, which must end in exit code 3 and print
+#   error[...]: ...      these lines: stdout, then stderr
+#
+# Commands are shell words and run in $work, which the caller may have filled with files. A case
+# without a program keeps the last one. With GOLDEN_UPDATE=1 the file is rewritten from what is
+# printed now: read the difference before you commit it.
+golden() {
+  rm -rf "$work/golden"
+  mkdir "$work/golden"
+  awk -v dir="$work/golden" -f "$TOP_SRCDIR/tests/golden_split.awk" "$1" || exit 99
+  [ -z "${GOLDEN_UPDATE-}" ] || : >"$work/golden/new"
+  while IFS='	' read -r kind part line rest; do
+    case $kind in
+      title)
+        title=$rest
+        [ ! -s "$part" ] || cp "$part" "$work/bad.nn"
+        [ -z "${GOLDEN_UPDATE-}" ] || { printf '==== %s\n' "$title"; cat "$part"; } >>"$work/golden/new" ;;
+      note) [ -z "${GOLDEN_UPDATE-}" ] || cat "$part" >>"$work/golden/new" ;;
+      run) golden_run "$1:$line: $title" "$part" "${rest%% *}" "${rest#* }" ;;
+    esac
+  done <"$work/golden/list"
+  if [ -n "${GOLDEN_UPDATE-}" ]; then cp "$work/golden/new" "$1"; fi
+}
+golden_run() {
+  code=0
+  (cd "$work" && eval "\"\$GRADC\" $4") >"$work/out" 2>"$work/err" </dev/null || code=$?
+  cat "$work/out" "$work/err" >"$work/both"
+  if [ -n "${GOLDEN_UPDATE-}" ]; then
+    { printf -- '---- %s %s\n' "$code" "$4"; cat "$work/both"; } >>"$work/golden/new"
+  elif [ "$code" -ne "$3" ]; then
+    not_ok "$1: gradc $4: exit code $code instead of $3" "$(cat "$work/both")"
+  elif cmp -s "$2" "$work/both"; then
+    ok
+  else
+    not_ok "$1: gradc $4" "$(diff "$2" "$work/both")"
+  fi
+}
+
 finish() {
   printf '%d passed, %d failed\n' "$passed" "$failed"
   [ "$failed" -eq 0 ]

@@ -31,7 +31,7 @@ static Status read_wrt(const Cli *cli, const Fn *f, bool *wrt) {
 static Status differentiate(Session *s, void *arg) {
   Grad *g = arg;
   const Cli *cli = g->cli;
-  Fn *f = front_function(s->program, name_of(s->cx, cli->arg[1]));
+  Fn *f = session_function(s, name_of(s->cx, cli->arg[1]));
   if (!f) return ST_SOURCE;
   bool *wrt = NEWS(s->cx->arena, bool, f->in.n);
   Status status = read_wrt(cli, f, wrt);

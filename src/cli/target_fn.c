@@ -15,7 +15,7 @@ Fn *target_function(Session *s, const char *text, Name *bare, bool *gradient) {
   bool with_value = strip(text, "value_and_grad", s->cx, bare);
   *gradient = with_value || strip(text, "grad", s->cx, bare);
   if (!*gradient) *bare = name_of(s->cx, text);
-  Fn *f = front_function(s->program, *bare);
+  Fn *f = session_function(s, *bare);
   if (!f || !*gradient) return f;
   DeriveOptions o = {.order = 1, .value = with_value};
   return derive(f, &o);

@@ -277,7 +277,7 @@ static void check_all(Check *c, const GradcheckOptions *o, GradcheckReport *out)
 Status gradcheck(Session *s, Name name, const GradcheckOptions *o, GradcheckReport *out) {
   Cx *cx = s->cx;
   *out = (GradcheckReport){.name = name, .sizes = ""};
-  const Fn *f = front_function(s->program, name);
+  const Fn *f = session_function(s, name);
   if (f) f = pass_expand(f);
   if (!f) return ST_SOURCE;
   Text sizes = text_new(cx->arena);
@@ -290,6 +290,7 @@ Status gradcheck(Session *s, Name name, const GradcheckOptions *o, GradcheckRepo
   out->skipped = choose_wrt(&c);
   if (out->skipped) return ST_OK;
   if (!derive_both(&c)) return ST_SOURCE;
+  session_sizes(s, arena_copy(cx->arena, &numbers, sizeof numbers));
   if (!make_inputs(&c, &out->skipped)) return out->skipped ? ST_OK : ST_SOURCE;
   make_weights(&c);
   check_all(&c, o, out);

@@ -4,7 +4,7 @@
  * become bodies of a branch, and every variable that one of them assigns is a result of it. */
 #include "front/check.h"
 
-/* ---- variables ------------------------------------------------------------------------------------------- */
+/* ---- variables ------------------------------------------------------------------------------- */
 void eval_var(Check *c, const Node *n) {
   Value v = eval_expr(c, n->kid[0]);
   Var *var = NEW(c->cx->arena, Var);
@@ -26,10 +26,12 @@ void assign_value(Check *c, const Var *var, Value v, Span at) {
   c->scope->span = at;
 }
 
-void fault_changes(Check *c, const Var *var, const char *was, const char *is, Span at, const char *where) {
+void fault_changes(Check *c, const Var *var, const char *was, const char *is, Span at,
+                   const char *where) {
   Diag *d = fault(c, E0320, at, "`%s` changes from %s to %s%s", var->name, was, is, where);
   diag_label(c->cx, d, var->span, "declared here");
-  diag_hint(c->cx, d, "a variable keeps its element type%s; give a value of another kind a name of its own",
+  diag_hint(c->cx, d,
+            "a variable keeps its element type%s; give a value of another kind a name of its own",
             *where ? " and shape" : "");
 }
 
@@ -40,7 +42,8 @@ static Value with_type_of(Check *c, const Var *var, const Value *old, Value v, S
   DType t = old->kind == V_BOOL ? T_BOOL : ir_type(c->b, old->u.t.val);
   bool number = v.kind != V_TENSOR && v.kind != V_BOOL && t != T_BOOL;
   if (number) return to_type(c, v, t, at);
-  if ((v.kind == V_BOOL && t == T_BOOL) || (v.kind == V_TENSOR && ir_type(c->b, v.u.t.val) == t)) return v;
+  if ((v.kind == V_BOOL && t == T_BOOL) || (v.kind == V_TENSOR && ir_type(c->b, v.u.t.val) == t))
+    return v;
   fault_changes(c, var, type_info[t].word, value_text(c->cx, c->b, &v), at, "");
   return value_poison();
 }
@@ -55,7 +58,8 @@ static Value fault_no_variable(Check *c, const Node *n) {
   } else {
     d = fault(c, E0201, n->name_span, "there is no variable `%s` to assign", n->name);
     suggest(c, d, n->name, NULL, 0);
-    diag_hint(c->cx, d, "declare it: `var %s = ...`, before the loop where one changes it", n->name);
+    diag_hint(c->cx, d, "declare it: `var %s = ...`, before the loop where one changes it",
+              n->name);
   }
   return value_poison();
 }
@@ -76,7 +80,7 @@ void eval_assign(Check *c, const Node *n) {
   assign_value(c, s->var, with_type_of(c, s->var, &old, v, n->kid[0]->span), n->span);
 }
 
-/* ---- which variables blocks assign ------------------------------------------------------------------------- */
+/* ---- which variables blocks assign ----------------------------------------------------------- */
 typedef struct Hidden { /* a name that a block declares itself */
   struct Hidden *up;
   Name name;
@@ -142,7 +146,7 @@ Vars assigned_vars(Check *c, const Node *const *blocks, int n) {
   return f.vars;
 }
 
-/* ---- blocks --------------------------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 /* Leaves the names of the block in scope: the caller takes what it needs and drops the rest. */
 void eval_statements(Check *c, const Node *block) {
   if (!block) return;
@@ -172,33 +176,37 @@ bool eval_condition(Check *c, const Node *n, const char *what, Value *out) {
   if (v.kind == V_POISON) return false;
   if (v.kind == V_BOOL) return true;
   if (v.kind != V_TENSOR || ir_type(c->b, v.u.t.val) != T_BOOL) {
-    Diag *d = fault(c, E0310, n->span, "the condition of `%s` is %s, not a truth value (bool)", what,
-                    value_text(c->cx, c->b, &v));
+    Diag *d = fault(c, E0310, n->span, "the condition of `%s` is %s, not a truth value (bool)",
+                    what, value_text(c->cx, c->b, &v));
     diag_hint(c->cx, d, "compare it with something, as in `x > 0`");
     return false;
   }
   int rank = tensor_rank(c->b, &v);
   if (!rank && !value_labels(&v)->n) return true;
-  Diag *d = rank ? fault(c, E0323, n->span, "the condition of `%s` is %s: one truth value is needed", what,
-                         value_text(c->cx, c->b, &v))
-                 : fault(c, E0323, n->span, "the condition of `%s` depends on the label `%s`", what,
-                         value_labels(&v)->at[0]->name);
+  Diag *d = rank
+                ? fault(c, E0323, n->span, "the condition of `%s` is %s: one truth value is needed",
+                        what, value_text(c->cx, c->b, &v))
+                : fault(c, E0323, n->span, "the condition of `%s` depends on the label `%s`", what,
+                        value_labels(&v)->at[0]->name);
   fault_declared(c, d, &v);
-  if (*what == 'i') diag_hint(c->cx, d, "to choose per element write `if c then a else b`");
-  else diag_hint(c->cx, d, "let the loop run and choose per element: `x = if c then next else x`");
+  if (*what == 'i')
+    diag_hint(c->cx, d, "to choose per element write `if c then a else b`");
+  else
+    diag_hint(c->cx, d, "let the loop run and choose per element: `x = if c then next else x`");
   return false;
 }
 
 bool expect_carried(Check *c, const Var *var, const Value *v, Span at) {
   if (v->kind == V_POISON) return false;
   if (v->kind < V_TUPLE) return true;
-  Diag *d = fault(c, E0324, at, "`%s` is %s: a loop or a run-time `if` can change tensors and numbers only",
+  Diag *d = fault(c, E0324, at,
+                  "`%s` is %s: a loop or a run-time `if` can change tensors and numbers only",
                   var->name, value_text(c->cx, c->b, v));
   diag_label(c->cx, d, var->span, "declared here");
   return false;
 }
 
-/* ---- branches -------------------------------------------------------------------------------------------------- */
+/* ---- branches -------------------------------------------------------------------------------- */
 typedef struct Side {
   Unit unit;
   Builder b;
@@ -229,25 +237,31 @@ static bool join_sides(Check *c, Choice *x, const Var *var, Value *v, const Span
   const char *text[2];
   Shape shape[2];
   const Labels *all = &no_labels;
-  int lead = v[0].kind == V_TENSOR || v[0].kind == V_BOOL ? 0 : v[1].kind == V_TENSOR || v[1].kind == V_BOOL;
+  int lead = v[0].kind == V_TENSOR || v[0].kind == V_BOOL
+                 ? 0
+                 : v[1].kind == V_TENSOR || v[1].kind == V_BOOL;
   DType t = T_BOOL;
   for (int k = 0; k < 2; k++) {
     int side = k ? !lead : lead;
     region_resume(c, &x->side[side].unit);
     bool floating = v[!side].kind == V_FLOAT || (v[!side].kind == V_WEAK && v[!side].is_float);
-    if (!k && value_is_untyped(&v[side]) && floating) v[side] = to_type(c, v[side], c->float_type, at[side]);
-    else if (!k || !value_is_untyped(&v[side])) v[side] = to_tensor(c, v[side], at[side]);
-    else v[side] = to_type(c, v[side], t, at[side]);
+    if (!k && value_is_untyped(&v[side]) && floating)
+      v[side] = to_type(c, v[side], c->float_type, at[side]);
+    else if (!k || !value_is_untyped(&v[side]))
+      v[side] = to_tensor(c, v[side], at[side]);
+    else
+      v[side] = to_type(c, v[side], t, at[side]);
     if (v[side].kind == V_POISON) return false;
     if (!k) t = ir_type(c->b, v[side].u.t.val);
     text[side] = value_text(c->cx, c->b, &v[side]);
     shape[side] = tensor_shape(c->b, &v[side]);
     all = labels_union(c->cx, all, value_labels(&v[side]));
   }
-  DType t0 = ir_type(x->side[0].unit.b, v[0].u.t.val), t1 = ir_type(x->side[1].unit.b, v[1].u.t.val);
+  DType t0 = ir_type(x->side[0].unit.b, v[0].u.t.val),
+        t1 = ir_type(x->side[1].unit.b, v[1].u.t.val);
   if (t0 != t1 || !shape_eq(&shape[0], &shape[1])) {
-    Diag *d = fault(c, E0320, x->node->span, "`%s` is %s after one case and %s after the other", var->name, text[0],
-                    text[1]);
+    Diag *d = fault(c, E0320, x->node->span, "`%s` is %s after one case and %s after the other",
+                    var->name, text[0], text[1]);
     for (int k = 0; k < 2; k++) diag_label(c->cx, d, at[k], "%s", text[k]);
     diag_hint(c->cx, d, "both cases must leave one type and shape");
     return false;
@@ -315,9 +329,11 @@ static void eval_branch(Check *c, const Node *n, Value cond) {
   }
   bool failed = c->faults != faults;
   for (int i = 0; i < vars.n; i++) join_variable(c, &x, vars.at[i]);
-  if (!failed && c->faults == faults && x.results.n) emit_branch(c, &x);
+  if (!failed && c->faults == faults && x.results.n)
+    emit_branch(c, &x);
   else
-    for (int i = 0; i < x.results.n; i++) assign_value(c, x.results.at[i].var, value_poison(), n->span);
+    for (int i = 0; i < x.results.n; i++)
+      assign_value(c, x.results.at[i].var, value_poison(), n->span);
 }
 
 void eval_choice(Check *c, const Node *n) {
@@ -330,8 +346,10 @@ void eval_choice(Check *c, const Node *n) {
   Span span = c->b->span;
   if (c->gave_up || !eval_condition(c, n->kid[0], "if", &cond))
     for (int i = 0; i < vars.n; i++) assign_value(c, vars.at[i], value_poison(), n->span);
-  else if (cond.kind == V_BOOL) eval_picked(c, n->kid[cond.u.truth ? 1 : 2]);
-  else eval_branch(c, n, cond);
+  else if (cond.kind == V_BOOL)
+    eval_picked(c, n->kid[cond.u.truth ? 1 : 2]);
+  else
+    eval_branch(c, n, cond);
   c->b->span = span;
   c->depth--;
 }

@@ -4,7 +4,8 @@
  * A carried variable that begins with a bare literal takes the element type of what the body makes
  * of it: the body is checked on trial, silently, with a value that adapts like a literal. In index
  * notation a carried value may come to depend on labels: then it carries them from the start. Both
- * need the body again; a loop whose variables have types and labels from the start is checked once. */
+ * need the body again; a loop whose variables have types and labels from the start is checked once.
+ */
 #include "front/check.h"
 
 typedef struct Carried {
@@ -16,8 +17,8 @@ typedef struct Carried {
   DType type;
   Shape shape;
   const Labels *labels;
-  Val init;    /* start as a tensor */
-  Value now;   /* what the body assigned */
+  Val init;  /* start as a tensor */
+  Value now; /* what the body assigned */
   Span now_at;
   int number; /* among the inputs of the body */
 } Carried;
@@ -32,8 +33,8 @@ struct LoopBody {
   const Node *node, *range, *cond, *limit, *body, *count;
   bool reverse, counted;
   Dim lo, trip;
-  Val steps;    /* counted: how many, i64 */
-  Value from;   /* a start known at run time only; POISON else */
+  Val steps;  /* counted: how many, i64 */
+  Value from; /* a start known at run time only; POISON else */
   Vec(Carried) carry;
   Vec(Collected) collected;
   Scope *outer, *entry; /* before the loop; the loop variable's entry in the body */
@@ -42,13 +43,18 @@ struct LoopBody {
   Fn *cond_fn; /* as built */
 };
 
-/* ---- the range ------------------------------------------------------------------------------------------- */
+/* ---- the range ------------------------------------------------------------------------------- */
 static bool fault_limit(Check *c, const LoopBody *l, Span at) {
   bool is_while = !l->range;
-  Diag *d = fault(c, E0322, at, is_while ? "`while` needs `max N`" : "this range is known at run time only: it needs `max N`");
-  diag_note(c->cx, d, "no more than N steps are done; N bounds the memory that the derivative takes");
-  if (is_while) diag_hint(c->cx, d, "as in `while abs(r) > 1e-9 max 50 { .. }`");
-  else diag_hint(c->cx, d, "as in `for %s in 0..n max 1000 { .. }`", l->node->name);
+  Diag *d = fault(c, E0322, at,
+                  is_while ? "`while` needs `max N`"
+                           : "this range is known at run time only: it needs `max N`");
+  diag_note(c->cx, d,
+            "no more than N steps are done; N bounds the memory that the derivative takes");
+  if (is_while)
+    diag_hint(c->cx, d, "as in `while abs(r) > 1e-9 max 50 { .. }`");
+  else
+    diag_hint(c->cx, d, "as in `for %s in 0..n max 1000 { .. }`", l->node->name);
   return false;
 }
 
@@ -66,16 +72,20 @@ static bool loop_bound(Check *c, const Node *n, Value *v, Dim *d, bool *known) {
   if (v->kind == V_POISON) return false;
   *known = value_dim(v, d);
   if (*known) return true;
-  Value x = v->kind < V_TUPLE && v->kind != V_FLOAT && v->kind != V_BOOL ? to_tensor(c, *v, n->span) : value_poison();
-  bool good = x.kind == V_TENSOR && type_is_int(ir_type(c->b, x.u.t.val)) && !ir_shape(c->b, x.u.t.val)->rank;
+  Value x = v->kind < V_TUPLE && v->kind != V_FLOAT && v->kind != V_BOOL ? to_tensor(c, *v, n->span)
+                                                                         : value_poison();
+  bool good = x.kind == V_TENSOR && type_is_int(ir_type(c->b, x.u.t.val)) &&
+              !ir_shape(c->b, x.u.t.val)->rank;
   if (good) {
     *v = x;
     return true;
   }
-  Diag *e = fault(c, E0321, n->span, "a loop's bound must be an integer, not %s", value_text(c->cx, c->b, v));
+  Diag *e = fault(c, E0321, n->span, "a loop's bound must be an integer, not %s",
+                  value_text(c->cx, c->b, v));
   fault_declared(c, e, v);
   if (x.kind == V_TENSOR && value_labels(&x)->n)
-    diag_note(c->cx, e, "it depends on the label `%s`, and there is one loop for all labels", value_labels(&x)->at[0]->name);
+    diag_note(c->cx, e, "it depends on the label `%s`, and there is one loop for all labels",
+              value_labels(&x)->at[0]->name);
   else if (v->kind == V_FLOAT || (x.kind == V_TENSOR && !type_is_int(ir_type(c->b, x.u.t.val))))
     diag_hint(c->cx, e, "convert it: i32(..)");
   return false;
@@ -88,8 +98,10 @@ static bool constant_range(Check *c, LoopBody *l, Dim from, Dim to) {
     fault(c, E0511, l->range->span, "this range ends before it begins");
     return false;
   }
-  if (l->counted) l->steps = ir_size(c->b, T_I64, NULL, n);
-  else l->trip = n;
+  if (l->counted)
+    l->steps = ir_size(c->b, T_I64, NULL, n);
+  else
+    l->trip = n;
   return true;
 }
 
@@ -110,16 +122,20 @@ static bool for_range(Check *c, LoopBody *l) {
   if (!good) return false;
   if (know_a && know_b) return constant_range(c, l, x, y);
   if (!l->limit) return fault_limit(c, l, l->range->span);
-  if (know_a) l->lo = x;
-  else l->from = a;
+  if (know_a)
+    l->lo = x;
+  else
+    l->from = a;
   Val n = bound_i64(c, &b, y, know_b);
   if (!know_a || x != 0) n = ir_map2(c->b, OP_sub, n, bound_i64(c, &a, x, know_a));
   l->steps = n;
   return true;
 }
 
-/* ---- carried variables ------------------------------------------------------------------------------------- */
-static bool is_floating(const Value *v) { return v->kind == V_FLOAT || (v->kind == V_WEAK && v->is_float); }
+/* ---- carried variables ----------------------------------------------------------------------- */
+static bool is_floating(const Value *v) {
+  return v->kind == V_FLOAT || (v->kind == V_WEAK && v->is_float);
+}
 
 /* Literals and what is computed from them: they take the type that the loop asks for. */
 static bool adapts(const Value *v) { return value_is_untyped(v); }
@@ -151,7 +167,7 @@ static bool find_carried(Check *c, LoopBody *l) {
   return true;
 }
 
-/* ---- the inside of the body ---------------------------------------------------------------------------------- */
+/* ---- the inside of the body ------------------------------------------------------------------ */
 static void declare_index(Check *c, LoopBody *l, Unit *unit, bool scans) {
   Shape scalar = {0};
   Name name = l->range ? l->node->name : name_of(c->cx, "step");
@@ -160,11 +176,21 @@ static void declare_index(Check *c, LoopBody *l, Unit *unit, bool scans) {
   Value v;
   if (l->from.kind == V_TENSOR) {
     Value from = import_value(c, unit->up, l->from);
-    v = value_tensor(ir_map2(c->b, OP_add, ir_cast(c->b, ir_type(c->b, from.u.t.val), index), from.u.t.val), NULL);
+    v = value_tensor(
+        ir_map2(c->b, OP_add, ir_cast(c->b, ir_type(c->b, from.u.t.val), index), from.u.t.val),
+        NULL);
   } else {
     Label *label = NEW(c->cx->arena, Label);
-    *label = (Label){.name = name, .span = l->node->name_span, .order = ++c->labels, .known = true, .given = true,
-                     .lo = l->lo, .extent = l->trip, .why = l->range->span, .loop = unit, .index = index};
+    *label = (Label){.name = name,
+                     .span = l->node->name_span,
+                     .order = ++c->labels,
+                     .known = true,
+                     .given = true,
+                     .lo = l->lo,
+                     .extent = l->trip,
+                     .why = l->range->span,
+                     .loop = unit,
+                     .index = index};
     Affine a = {.den = 1, .n = 1};
     a.term[0] = (AffineTerm){label, 1};
     v = value_affine(c->cx, &a);
@@ -175,7 +201,10 @@ static void declare_index(Check *c, LoopBody *l, Unit *unit, bool scans) {
 
 static Value carried_input(Check *c, Unit *unit, Carried *k) {
   if (!k->typed) {
-    Value v = make_weak(c, &(Weak){.kind = WEAK_VARIABLE, .shape = k->shape, .span = k->at, .unit = unit,
+    Value v = make_weak(c, &(Weak){.kind = WEAK_VARIABLE,
+                                   .shape = k->shape,
+                                   .span = k->at,
+                                   .unit = unit,
                                    .labels = k->labels});
     v.is_float = k->is_float;
     return v;
@@ -213,7 +242,7 @@ static void run_body(Check *c, LoopBody *l) {
   c->scope = l->outer;
 }
 
-/* ---- finding types and labels ---------------------------------------------------------------------------------- */
+/* ---- finding types and labels ---------------------------------------------------------------- */
 static bool untyped_left(const LoopBody *l) {
   for (int i = 0; i < l->carry.n; i++)
     if (!l->carry.at[i].typed) return true;
@@ -228,7 +257,9 @@ static bool adopt_types(Check *c, LoopBody *l) {
   for (int i = 0; i < n; i++) {
     Carried *k = &l->carry.at[i];
     bool tensor = k->now.kind == V_TENSOR || k->now.kind == V_BOOL;
-    shown[i] = tensor && !k->typed ? (k->now.kind == V_BOOL ? T_BOOL : ir_type(c->b, k->now.u.t.val)) : DTYPE_COUNT;
+    shown[i] = tensor && !k->typed
+                   ? (k->now.kind == V_BOOL ? T_BOOL : ir_type(c->b, k->now.u.t.val))
+                   : DTYPE_COUNT;
     k->is_float |= is_floating(&k->now);
     progress |= shown[i] != DTYPE_COUNT;
   }
@@ -236,8 +267,10 @@ static bool adopt_types(Check *c, LoopBody *l) {
   for (int i = 0; i < l->carry.n; i++) {
     Carried *k = &l->carry.at[i];
     if (k->typed) continue;
-    if (!progress) good &= start_as(c, k, k->is_float ? c->float_type : c->int_type);
-    else if (i < n && shown[i] != DTYPE_COUNT) good &= start_as(c, k, shown[i]);
+    if (!progress)
+      good &= start_as(c, k, k->is_float ? c->float_type : c->int_type);
+    else if (i < n && shown[i] != DTYPE_COUNT)
+      good &= start_as(c, k, shown[i]);
   }
   return good;
 }
@@ -272,15 +305,17 @@ static bool settle(Check *c, LoopBody *l) {
   }
 }
 
-/* ---- results ------------------------------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 static bool output_carried(Check *c, Carried *k) {
   if (!k->assigned) return true;
   if (!expect_carried(c, k->var, &k->now, k->now_at)) return false;
-  Value v = adapts(&k->now) ? to_type(c, k->now, k->type, k->now_at) : to_tensor(c, k->now, k->now_at);
+  Value v =
+      adapts(&k->now) ? to_type(c, k->now, k->type, k->now_at) : to_tensor(c, k->now, k->now_at);
   if (v.kind == V_POISON) return false;
   Shape s = tensor_shape(c->b, &v);
   if (ir_type(c->b, v.u.t.val) != k->type || !shape_eq(&s, &k->shape)) {
-    fault_changes(c, k->var, type_text(c->cx, k->type, &k->shape), value_text(c->cx, c->b, &v), k->now_at, " in the loop");
+    fault_changes(c, k->var, type_text(c->cx, k->type, &k->shape), value_text(c->cx, c->b, &v),
+                  k->now_at, " in the loop");
     return false;
   }
   ir_output(c->b, k->var->name, align(c, &v, k->labels, &s));
@@ -308,7 +343,7 @@ static bool build_cond(Check *c, LoopBody *l) {
   return good;
 }
 
-/* ---- the instruction -------------------------------------------------------------------------------------------------- */
+/* ---- the instruction ------------------------------------------------------------------------- */
 /* A variable that turned out to keep its value is captured. */
 static void capture_unchanged(Check *c, LoopBody *l, RegionInputs *in) {
   for (int i = 0; i < l->carry.n; i++) {
@@ -331,8 +366,13 @@ static Val emit_loop(Check *c, LoopBody *l, int *ncarry) {
   capture_unchanged(c, l, &captured);
   for (int i = 0; i < scans.n; i++) vec_push(c->cx->arena, &all, scans.at[i]);
   for (int i = 0; i < captured.n; i++) vec_push(c->cx->arena, &all, captured.at[i]);
-  Loop loop = {.body = region_fn(c, raw, 0, lead, nlead, &all), .trip = l->trip, .ncarry = nlead - 1,
-               .nscan = scans.n, .ncollect = l->collected.n, .counted = l->counted, .reverse = l->reverse};
+  Loop loop = {.body = region_fn(c, raw, 0, lead, nlead, &all),
+               .trip = l->trip,
+               .ncarry = nlead - 1,
+               .nscan = scans.n,
+               .ncollect = l->collected.n,
+               .counted = l->counted,
+               .reverse = l->reverse};
   if (l->cond_fn) loop.cond = region_fn(c, l->cond_fn, 1, lead, nlead, &captured);
   Val *args = NEWS(c->cx->arena, Val, l->carry.n + all.n + 2);
   if (l->counted) args[n++] = l->steps;
@@ -356,7 +396,8 @@ static void bind_results(Check *c, LoopBody *l) {
   Val bundle = emit_loop(c, l, &ncarry);
   for (int i = 0; i < l->carry.n; i++) {
     const Carried *k = &l->carry.at[i];
-    if (k->assigned) assign_value(c, k->var, value_tensor(ir_part(c->b, bundle, part++), k->labels), k->now_at);
+    if (k->assigned)
+      assign_value(c, k->var, value_tensor(ir_part(c->b, bundle, part++), k->labels), k->now_at);
   }
   for (int i = 0; i < l->collected.n; i++) {
     const Collected *y = &l->collected.at[i];
@@ -370,7 +411,7 @@ static void bind_results(Check *c, LoopBody *l) {
   c->scope = scope_add(c, c->scope, l->count->name, v, l->count->span);
 }
 
-/* ---- the statement -------------------------------------------------------------------------------------------------------- */
+/* ---- the statement --------------------------------------------------------------------------- */
 /* After an error: the names exist, and say nothing more. */
 static void bind_poison(Check *c, LoopBody *l) {
   c->scope = l->outer;
@@ -420,8 +461,13 @@ static bool check_loop(Check *c, LoopBody *l) {
 void eval_loop_statement(Check *c, const Node *n) {
   bool is_for = n->kind == NODE_FOR;
   LoopBody *l = NEW(c->cx->arena, LoopBody);
-  *l = (LoopBody){.node = n, .range = is_for ? n->kid[0] : NULL, .cond = is_for ? n->kid[1] : n->kid[0],
-                  .limit = is_for ? NULL : n->kid[1], .count = n->kid[2], .body = n->kid[3], .outer = c->scope};
+  *l = (LoopBody){.node = n,
+                  .range = is_for ? n->kid[0] : NULL,
+                  .cond = is_for ? n->kid[1] : n->kid[0],
+                  .limit = is_for ? NULL : n->kid[1],
+                  .count = n->kid[2],
+                  .body = n->kid[3],
+                  .outer = c->scope};
   if (is_for && l->range->kind == NODE_RANGE && l->range->nkids > 2) l->limit = l->range->kid[2];
   Unit *unit = c->unit;
   Span span = c->b->span;
@@ -437,7 +483,7 @@ void eval_loop_statement(Check *c, const Node *n) {
   c->depth--;
 }
 
-/* ---- collecting -------------------------------------------------------------------------------------------------------------- */
+/* ---- collecting ------------------------------------------------------------------------------ */
 bool is_collected(Check *c, Name name) {
   for (const Unit *u = c->unit; u->region; u = u->up)
     for (int i = 0; u->loop && i < u->loop->collected.n; i++)
@@ -446,15 +492,21 @@ bool is_collected(Check *c, Name name) {
 }
 
 static Diag *fault_collect(Check *c, const Node *n, const char *why) {
-  return fault(c, E0217, n->span, "`%s[..] =` collects the values of a loop's steps: %s", n->name, why);
+  return fault(c, E0217, n->span, "`%s[..] =` collects the values of a loop's steps: %s", n->name,
+               why);
 }
 
 static bool may_collect(Check *c, const Node *n, const LoopBody *l) {
   const Scope *s = scope_find(c->scope, n->name);
   if (!l) {
-    Diag *d = fault_collect(c, n, c->unit->region ? "not under an `if` known at run time" : "outside of a loop there are none");
-    if (c->unit->region) diag_hint(c->cx, d, "collect behind the `if` what it leaves in a variable");
-    else if (s) diag_hint(c->cx, d, "elements of a tensor don't change; make a new one, as in `let y[i] = ..`");
+    Diag *d = fault_collect(c, n,
+                            c->unit->region ? "not under an `if` known at run time"
+                                            : "outside of a loop there are none");
+    if (c->unit->region)
+      diag_hint(c->cx, d, "collect behind the `if` what it leaves in a variable");
+    else if (s)
+      diag_hint(c->cx, d,
+                "elements of a tensor don't change; make a new one, as in `let y[i] = ..`");
     return false;
   }
   if (!l->range) {
@@ -473,7 +525,9 @@ static bool may_collect(Check *c, const Node *n, const LoopBody *l) {
   if (same) return true;
   Diag *d = fault_collect(c, n, "the index must be the loop's variable alone");
   diag_label(c->cx, d, l->node->name_span, "the loop's variable is `%s`", l->node->name);
-  if (n->nkids > 2) diag_hint(c->cx, d, "collect a row in an inner loop, then `%s[%s] = row`", n->name, l->node->name);
+  if (n->nkids > 2)
+    diag_hint(c->cx, d, "collect a row in an inner loop, then `%s[%s] = row`", n->name,
+              l->node->name);
   return false;
 }
 

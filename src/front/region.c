@@ -27,7 +27,7 @@ Unit *unit_home(Check *c) {
   return u;
 }
 
-/* ---- captures ------------------------------------------------------------------------------------------ */
+/* ---- captures -------------------------------------------------------------------------------- */
 static Val capture(Unit *r, Val outer, bool scan) {
   Arena *a = r->b->cx->arena;
   for (int i = 0; i < r->captures.n; i++) {
@@ -74,7 +74,7 @@ Value import_value(Check *c, Unit *home, Value v) {
   return v;
 }
 
-/* ---- slices that a loop scans --------------------------------------------------------------------------- */
+/* ---- slices that a loop scans ---------------------------------------------------------------- */
 /* Names and sums of them: what can be evaluated twice at no cost. */
 static bool is_simple(const Node *n) {
   switch (n->kind) {
@@ -87,7 +87,8 @@ static bool is_simple(const Node *n) {
 }
 
 /* An index that is the variable of the loop r, scaled and shifted, and surely not outside. */
-static bool scanned_index(Check *c, const Unit *r, const Node *n, bool inside, Dim extent, Affine *a) {
+static bool scanned_index(Check *c, const Unit *r, const Node *n, bool inside, Dim extent,
+                          Affine *a) {
   Dim lo, hi;
   if (!r->label || !is_simple(n)) return false;
   c->dividing = inside;
@@ -128,7 +129,8 @@ bool loop_slice(Check *c, const Node *n, bool inside, Value *out, int *used) {
   for (Unit *u = c->unit; u->region; u = u->up) depth += u->label != NULL;
   if (!depth) return false;
   Value base = home_value(c, n->kid[0], &home);
-  if (base.kind != V_TENSOR || home == c->unit || n->nkids - 1 > tensor_rank(home->b, &base)) return false;
+  if (base.kind != V_TENSOR || home == c->unit || n->nkids - 1 > tensor_rank(home->b, &base))
+    return false;
   depth = 0;
   for (Unit *u = c->unit; u != home; u = u->up) {
     if (depth == COUNT_OF(path)) return false;
@@ -150,7 +152,7 @@ bool loop_slice(Check *c, const Node *n, bool inside, Value *out, int *used) {
   return *used > 0;
 }
 
-/* ---- operands --------------------------------------------------------------------------------------------- */
+/* ---- operands -------------------------------------------------------------------------------- */
 static bool is_used(const Fn *f, int input) {
   Val v = f->in.at[input].val;
   for (int i = 0; i < f->out.n; i++)
@@ -172,10 +174,12 @@ void region_add(Check *c, RegionInputs *in, Val outer, bool scan, int which, int
   vec_push(c->cx->arena, in, x);
 }
 
-void region_captures(Check *c, const Unit *r, const Fn *raw, int which, bool scan, RegionInputs *in) {
+void region_captures(Check *c, const Unit *r, const Fn *raw, int which, bool scan,
+                     RegionInputs *in) {
   for (int i = 0; i < r->captures.n; i++) {
     const Capture *x = &r->captures.at[i];
-    if (x->scan == scan && is_used(raw, x->number)) region_add(c, in, x->outer, scan, which, x->number);
+    if (x->scan == scan && is_used(raw, x->number))
+      region_add(c, in, x->outer, scan, which, x->number);
   }
 }
 
@@ -193,17 +197,21 @@ static Val unused_input(Builder *b, const Ins *outer, bool scan) {
   return ir_input(b, outer->hint, (DType)outer->type, &s, ROLE_ARG, outer->span);
 }
 
-Fn *region_fn(Check *c, const Fn *raw, int which, const int *lead, int nlead, const RegionInputs *in) {
+Fn *region_fn(Check *c, const Fn *raw, int which, const int *lead, int nlead,
+              const RegionInputs *in) {
   Builder b = ir_begin(c->cx, raw->name);
-  Val *args = NEWS(c->cx->arena, Val, raw->in.n + 1), *outs = NEWS(c->cx->arena, Val, raw->out.n + 1);
+  Val *args = NEWS(c->cx->arena, Val, raw->in.n + 1),
+      *outs = NEWS(c->cx->arena, Val, raw->out.n + 1);
   b.span = c->b->span;
   b.fn->span = c->b->span;
   for (int i = 0; i < nlead; i++) args[lead[i]] = add_input(&b, &raw->in.at[lead[i]]);
   for (int i = 0; i < in->n; i++) {
     const RegionInput *x = &in->at[i];
     int number = x->number[which];
-    if (number >= 0) args[number] = add_input(&b, &raw->in.at[number]);
-    else unused_input(&b, ir_ins(c->b, x->outer), x->scan);
+    if (number >= 0)
+      args[number] = add_input(&b, &raw->in.at[number]);
+    else
+      unused_input(&b, ir_ins(c->b, x->outer), x->scan);
   }
   /* what nothing uses needs no value, but inlining wants one of the type */
   for (int i = 0; i < raw->in.n; i++)

@@ -17,6 +17,9 @@ Val einsum_of_product(Builder *b, Val mul, uint32_t axes);
 /* Labels (result axes) a value really depends on: all but those of extent 1 and, for a view, those
  * that occur in no index. Bit set. */
 uint32_t labels_used(const Builder *b, Val v);
+/* v under the labels order[0..n) of its own, in this order; those left out have extent 1 or don't
+ * occur in it. */
+Val relabel(Builder *b, Val v, const int32_t *order, int n);
 /* v over only the labels in `keep` (which holds all it uses), in the order that makes it the plainest
  * view of what it reads; the labels in that order go to `order`. */
 Val restrict_labels(Builder *b, Val v, uint32_t keep, int32_t *order);

@@ -10,17 +10,25 @@
 
 enum { WIDTH = 72, INLINE_WIDTH = 56 };
 
-bool is_free(const Printer *p, Val v) {
+/* Something is broadcast and nothing else is done. */
+static bool is_broadcast(const Printer *p, Val v) {
   const Ins *in = ins_of(p, v);
-  if (in->op == OP_const || in->op == OP_size || in->op == OP_iota) return true;
-  if (in->op != OP_view || !is_spread(in, &arg_of(p, v, 0)->shape)) return false;
-  const View *w = in->u.view; /* something is broadcast */
+  const View *w = in->u.view;
   uint32_t seen = 0;
+  if (!is_spread(in, &arg_of(p, v, 0)->shape)) return false;
   for (int d = 0; d < w->rank; d++)
     if (w->dim[d].n) seen |= 1u << w->dim[d].term[0].label;
   for (int i = 0; i < in->shape.rank; i++)
     if (!(seen >> i & 1) && in->shape.dim[i] != 1) return true;
   return false;
+}
+
+bool is_free(const Printer *p, Val v) {
+  const Ins *in = ins_of(p, v);
+  if (in->op == OP_const || in->op == OP_size || in->op == OP_iota) return true;
+  if (in->op != OP_view) return false;
+  bool read = (in->u.view->exact || in->u.view->claim) && view_form(p, v) == FORM_NONE;
+  return read || is_broadcast(p, v);
 }
 
 void plan_uses(Printer *p) {
@@ -159,6 +167,8 @@ static void prepare_elements(Printer *p, const Ins *in) {
     if (ins_of(p, in->arg[i])->op == OP_view) print_let(p, in->arg[i]);
 }
 
+static void let_value(Printer *p, Val v);
+
 static void name_operands(Printer *p, const Ins *in, bool all) {
   for (int i = 0; i < in->nargs; i++)
     if ((all && !is_number(p, in->arg[i])) || !array_cap(p, in->arg[i])) print_let(p, in->arg[i]);
@@ -183,7 +193,7 @@ static void make_writable(Printer *p, Val v) {
       if (!factor_index_ok(p, in->arg[i])) print_let(p, in->arg[i]);
     }
   } else if (in->op == OP_view) {
-    print_let(p, in->arg[0]);
+    let_value(p, in->arg[0]);
   }
   find_caps(p, v);
   if (n->array_ok || n->index_ok) return;
@@ -246,10 +256,10 @@ void plan_value(Printer *p, Val v) {
     }
     make_writable(p, v);
   }
-  if (is_free(p, v)) return;
   bool output = false;
   for (int i = 0; i < p->f->out.n; i++) output |= p->f->out.at[i].val == v;
   bool sole_output = output && p->f->out.n == 1;
+  if (is_free(p, v) && (!output || sole_output || is_number(p, v))) return;
   bool wants_name = n->uses > 1 || (!sole_output && (output || in->hint));
   if (wants_name || n->width > INLINE_WIDTH + 16 * sole_output) print_let(p, v);
 }
@@ -280,7 +290,7 @@ static void let_elements(Printer *p, Val v, Name name) {
   p->labels.list.n = 0;
 }
 
-void print_let(Printer *p, Val v) {
+static void let_value(Printer *p, Val v) {
   Node *n = &p->node[v];
   if (n->let || (is_number(p, v) && !ins_of(p, v)->shape.rank)) return; /* literals have no type */
   Text body = text_new(p->arena);
@@ -296,4 +306,9 @@ void print_let(Printer *p, Val v) {
   }
   n->name = name;
   n->let = true;
+}
+
+/* A number is written where it is used; only a read needs a name for it, `inside(one[i])`. */
+void print_let(Printer *p, Val v) {
+  if (!is_number(p, v)) let_value(p, v);
 }

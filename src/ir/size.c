@@ -303,21 +303,31 @@ bool dim_unify(Cx *cx, Arena *a, Dim declared, Dim actual, SizeBindings *b) {
 }
 
 /* ---- printing ---------------------------------------------------------------------------------------------- */
-static void print_mono(Cx *cx, const Mono *m, int64_t coef, Text *out) {
-  bool first = true;
+static bool is_one_word(Cx *cx, Dim d) {
+  Text t = text_new(cx->arena);
+  dim_print(cx, d, &t);
+  return !strpbrk(text_str(&t), " */-");
+}
+
+/* A quotient is bracketed where an operator stands before it that binds as tightly: -(N//2) is not -N//2. */
+static void print_quotient(Cx *cx, const Atom *q, bool alone, Text *out) {
+  bool word = is_one_word(cx, q->over);
+  text_fmt(out, "%s%s", alone ? "" : "(", word ? "" : "(");
+  dim_print(cx, q->over, out);
+  text_fmt(out, "%s//%lld%s", word ? "" : ")", (long long)q->by, alone ? "" : ")");
+}
+
+static void print_mono(Cx *cx, const Mono *m, int64_t coef, bool signed_before, Text *out) {
+  bool first = true, alone = m->n == 1 && coef == 1 && !signed_before;
   if (coef != 1 || !m->n) text_fmt(out, "%lld", (long long)coef), first = false;
   for (int k = 0; k < m->n; k++) {
     Atom at = cx->sizes->atoms.at[m->atom[k]];
     if (!first) text_add(out, "*");
     first = false;
-    if (at.name) {
+    if (at.name)
       text_add(out, at.name);
-      continue;
-    }
-    bool alone = m->n == 1 && coef == 1;
-    text_add(out, alone ? "(" : "((");
-    dim_print(cx, at.over, out);
-    text_fmt(out, alone ? ")//%lld" : ")//%lld)", (long long)at.by);
+    else
+      print_quotient(cx, &at, alone, out);
   }
 }
 
@@ -334,6 +344,6 @@ void dim_print(Cx *cx, Dim d, Text *out) {
     } else {
       text_add(out, c < 0 ? " - " : " + ");
     }
-    print_mono(cx, &p.mono[i], c < 0 ? -c : c, out);
+    print_mono(cx, &p.mono[i], c < 0 ? -c : c, c < 0 && i == p.n - 1, out);
   }
 }

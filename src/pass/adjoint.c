@@ -4,24 +4,16 @@
  *   FOLD   y = fold(a)            da   += broadcast(dy) * p
  *   MOVE   y = move(a)            da   += its transpose of dy
  *   DOT    y = contract(a, b)     da   += contract(dy, b),  db += contract(dy, a)
+ *   LOOP   ys = loop(body, ..)    the reversed loop of the body's adjoint (adjoint_loop.c)
  *
  * The rules build instructions, not numbers, so the result can be differentiated again.
  * needs: no vjp/jvp inside (pass_expand)   keeps: the values   breaks: nothing */
 #include "ir/rules.h"
-#include "pass/walk.h"
-
-typedef struct Adjoint {
-  Builder *b;
-  const Fn *f;
-  Val *to;      /* value of f -> its copy */
-  Val *bar;     /* value of f -> its adjoint so far, 0: none */
-  bool *active; /* depends on a wrt input in a differentiable way */
-  bool failed;
-} Adjoint;
+#include "pass/adjoint.h"
 
 static Name adjoint_name(Cx *cx, Name hint) { return hint ? name_fmt(cx, "d_%s", hint) : NULL; }
 
-static void give(Adjoint *g, Val v, Val cotangent) {
+void adjoint_give(Adjoint *g, Val v, Val cotangent) {
   if (!cotangent || ins_is_splat(ir_ins(g->b, cotangent), 0)) return;
   g->bar[v] = g->bar[v] ? ir_map2(g->b, OP_add, g->bar[v], cotangent) : cotangent;
 }
@@ -31,7 +23,7 @@ static void find_active(Adjoint *g, const bool *wrt) {
   for (Val v = 1; v < g->f->ins.n; v++) {
     const Ins *in = fn_ins(g->f, v);
     for (int k = 0; k < in->nargs; k++) g->active[v] |= g->active[in->arg[k]];
-    g->active[v] = g->active[v] && type_is_float((DType)in->type);
+    g->active[v] = g->active[v] && (in->type == T_BUNDLE || type_is_float((DType)in->type));
   }
 }
 
@@ -45,7 +37,7 @@ static Val broadcast_over_folded(Builder *b, Val dy, const Shape *wide, uint32_t
 
 static void adjoint_map(Adjoint *g, const Ins *in, const Val *args, Val y, Val dy, int i) {
   if (in->op == OP_cast) { /* between floats: the cast back */
-    give(g, in->arg[0], ir_cast(g->b, ir_type(g->b, args[0]), dy));
+    adjoint_give(g, in->arg[0], ir_cast(g->b, ir_type(g->b, args[0]), dy));
     return;
   }
   bool missing;
@@ -54,7 +46,7 @@ static void adjoint_map(Adjoint *g, const Ins *in, const Val *args, Val y, Val d
     report_no_derivative(g->b, in);
     g->failed = true;
   } else if (p) {
-    give(g, in->arg[i], scale_cotangent(g->b, dy, p));
+    adjoint_give(g, in->arg[i], scale_cotangent(g->b, dy, p));
   }
 }
 
@@ -66,14 +58,26 @@ static void adjoint_fold(Adjoint *g, const Ins *in, Val a, Val y, Val dy) {
     if (!rule) cx_bug(g->b->cx, "the partial of %s can't be read", op_info[in->op].name);
     spread = scale_cotangent(g->b, spread, rule_inline_fold(g->b, rule, a, y, in->u.axes));
   }
-  give(g, in->arg[0], spread);
+  adjoint_give(g, in->arg[0], spread);
+}
+
+/* The adjoint of a part waits with the instruction it is a part of. */
+static void adjoint_part(Adjoint *g, const Ins *in, Val dy) {
+  Val whole = in->arg[0];
+  if (!g->part_bar[whole])
+    g->part_bar[whole] = NEWS(g->b->cx->arena, Val, ins_part_count(fn_ins(g->f, whole)) + 1);
+  g->part_bar[whole][in->u.i] = dy;
 }
 
 static void adjoint_of(Adjoint *g, Val v) {
   const Ins *in = fn_ins(g->f, v);
   Val dy = g->bar[v], args[IR_MAX_RANK + 1];
-  ir_map_args(in, g->to, args);
   g->b->span = in->span;
+  if (in->op == OP_part) {
+    adjoint_part(g, in, dy);
+    return;
+  }
+  ir_map_args(in, g->to, args);
   ir_name(g->b, dy, adjoint_name(g->b->cx, in->hint));
   for (int i = 0; i < in->nargs; i++) {
     if (!g->active[in->arg[i]]) continue;
@@ -81,40 +85,62 @@ static void adjoint_of(Adjoint *g, Val v) {
     case KIND_MAP: adjoint_map(g, in, args, g->to[v], dy, i); break;
     case KIND_FOLD: adjoint_fold(g, in, args[0], g->to[v], dy); break;
     case KIND_MOVE:
-    case KIND_DOT: give(g, in->arg[i], transpose_ins(g->b, in, args, i, dy)); break;
+    case KIND_DOT: adjoint_give(g, in->arg[i], transpose_ins(g->b, in, args, i, dy)); break;
     case KIND_LOOP:
     case KIND_LEAF: cx_bug(g->b->cx, "adjoint of %s", op_info[in->op].name);
     }
   }
 }
 
-static void copy_values(Adjoint *g, const Val *args) {
+static Val copy_value(Adjoint *g, Val v) {
+  const Ins *in = fn_ins(g->f, v);
+  Val *arg = NEWS(g->b->cx->arena, Val, in->nargs + 1);
+  ir_map_args(in, g->to, arg);
+  if (in->op == OP_loop && g->active[v]) return adjoint_copy_loop(g, v, arg);
+  if (in->op == OP_part && fn_ins(g->f, in->arg[0])->op == OP_loop)
+    return ir_part(g->b, arg[0], adjoint_loop_part(g, in->arg[0], (int)in->u.i));
+  return ir_copy(g->b, in, arg);
+}
+
+static void copy_values(Adjoint *g, const Val *args, const Val *given) {
   for (int i = 0; i < g->f->in.n; i++) g->to[g->f->in.at[i].val] = args[i];
   for (Val v = 1; v < g->f->ins.n; v++) {
-    const Ins *in = fn_ins(g->f, v);
-    if (in->op == OP_arg) continue;
-    Val *arg = NEWS(g->b->cx->arena, Val, in->nargs + 1);
-    ir_map_args(in, g->to, arg);
-    g->to[v] = ir_copy(g->b, in, arg);
+    if (given && given[v]) g->to[v] = given[v];
+    else if (fn_ins(g->f, v)->op != OP_arg) g->to[v] = copy_value(g, v);
+  }
+}
+
+static void sweep_back(Adjoint *g) {
+  for (Val v = g->f->ins.n; v-- > 1;) {
+    Op op = (Op)fn_ins(g->f, v)->op;
+    if (g->part_bar[v] && op == OP_loop) adjoint_loop(g, v);
+    else if (g->part_bar[v] && op == OP_branch) adjoint_branch(g, v);
+    else if (g->bar[v] && op != OP_arg) adjoint_of(g, v);
   }
 }
 
 bool adjoint_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds, Val *values,
                   Val *derived) {
+  return adjoint_with(b, f, wrt, args, NULL, seeds, values, derived);
+}
+
+bool adjoint_with(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *given, const Val *seeds,
+                  Val *values, Val *derived) {
   Arena *a = b->cx->arena;
   if (!derivatives_exist(b, f, wrt)) return false;
-  Adjoint g = {b, f, NEWS(a, Val, f->ins.n), NEWS(a, Val, f->ins.n), NEWS(a, bool, f->ins.n), false};
+  Adjoint g = {.b = b, .f = f, .to = NEWS(a, Val, f->ins.n), .bar = NEWS(a, Val, f->ins.n),
+               .part_bar = NEWS(a, Val *, f->ins.n), .plan = NEWS(a, LoopPlan *, f->ins.n),
+               .active = NEWS(a, bool, f->ins.n)};
   find_active(&g, wrt);
-  copy_values(&g, args);
+  copy_values(&g, args, given);
   for (int i = 0, k = 0; i < f->out.n; i++) {
     Val v = f->out.at[i].val;
     values[i] = g.to[v];
     if (!type_is_float((DType)fn_ins(f, v)->type)) continue;
-    if (g.active[v]) give(&g, v, seeds[k]);
+    if (g.active[v]) adjoint_give(&g, v, seeds[k]);
     k++;
   }
-  for (Val v = f->ins.n; v-- > 1;)
-    if (g.bar[v] && fn_ins(f, v)->op != OP_arg) adjoint_of(&g, v);
+  sweep_back(&g);
   for (int i = 0, k = 0; i < f->in.n; i++) {
     if (!wrt[i]) continue;
     Val bar = g.bar[f->in.at[i].val];

@@ -9,10 +9,24 @@ typedef struct Expander {
   bool failed;
 } Expander;
 
-static bool has_bodies(const Fn *f) {
-  for (Val v = 1; v < f->ins.n; v++)
-    if (op_kind((Op)fn_ins(f, v)->op) == KIND_LOOP) return true;
+static bool is_derivative(const Ins *in) { return in->op == OP_vjp || in->op == OP_jvp; }
+
+/* Also inside of loops and branches. */
+static bool has_derivatives(const Fn *f) {
+  const Fn *body[2];
+  for (Val v = 1; v < f->ins.n; v++) {
+    const Ins *in = fn_ins(f, v);
+    if (is_derivative(in)) return true;
+    for (int i = 0, n = ins_bodies(in, body); i < n; i++)
+      if (has_derivatives(body[i])) return true;
+  }
   return false;
+}
+
+static Fn *expand_body(const Fn *f, void *failed) {
+  Fn *g = pass_expand(f);
+  if (!g) *(bool *)failed = true;
+  return g ? g : (Fn *)f;
 }
 
 static void expand_ins(Expander *x, Val v) {
@@ -34,14 +48,14 @@ static void expand_ins(Expander *x, Val v) {
 }
 
 Fn *pass_expand(const Fn *f) {
-  if (!has_bodies(f)) return (Fn *)f;
+  if (!has_derivatives(f)) return (Fn *)f;
   Expander x = {walk_begin(f), NEWS(f->cx->arena, Val *, f->ins.n), false};
   for (Val v = 1; v < f->ins.n && !x.failed; v++) {
     const Ins *in = fn_ins(f, v);
     if (in->op == OP_arg) continue;
-    if (op_kind((Op)in->op) == KIND_LOOP) expand_ins(&x, v);
-    else if (in->op == OP_part) x.w.to[v] = x.parts[in->arg[0]][in->u.i];
-    else x.w.to[v] = walk_copy(&x.w, in);
+    if (is_derivative(in)) expand_ins(&x, v);
+    else if (in->op == OP_part && x.parts[in->arg[0]]) x.w.to[v] = x.parts[in->arg[0]][in->u.i];
+    else x.w.to[v] = walk_copy_bodies(&x.w, in, expand_body, &x.failed);
   }
   return x.failed ? NULL : walk_end(&x.w);
 }

@@ -5,6 +5,11 @@
 
 static DType wider(DType t) { return t == T_F32 ? T_F64 : t; }
 
+static Fn *body_to_f64(const Fn *f, void *arg) {
+  (void)arg;
+  return pass_to_f64(f);
+}
+
 static Val retype_ins(Walk *w, const Ins *in) {
   Builder *b = &w->b;
   Val *arg = walk_args(w, in);
@@ -17,6 +22,8 @@ static Val retype_ins(Walk *w, const Ins *in) {
   case OP_cast: return ir_cast(b, t, arg[0]);
   case OP_bits: return ir_map1(b, OP_bits, in->type == T_I32 ? ir_cast(b, T_F32, arg[0]) : arg[0]);
   case OP_from_bits: return ir_cast(b, t, ir_map1(b, OP_from_bits, arg[0]));
+  case OP_loop:
+  case OP_branch: return walk_copy_bodies(w, in, body_to_f64, NULL);
   default: return ir_copy(b, in, arg);
   }
 }

@@ -107,6 +107,11 @@ static Val improve(Builder *b, Val v) {
   return v;
 }
 
+static Fn *simplify_body(const Fn *f, void *arg) {
+  (void)arg;
+  return pass_simplify(f);
+}
+
 Fn *pass_simplify(const Fn *f) {
   for (int round = 0; round < MAX_ROUNDS; round++) {
     Walk w = walk_begin(f);
@@ -114,7 +119,7 @@ Fn *pass_simplify(const Fn *f) {
     for (Val v = 1; v < f->ins.n; v++) {
       const Ins *in = fn_ins(f, v);
       if (in->op == OP_arg) continue;
-      Val copy = walk_copy(&w, in);
+      Val copy = walk_copy_bodies(&w, in, simplify_body, NULL);
       w.to[v] = improve(&w.b, copy);
       changed |= w.to[v] != copy;
     }

@@ -2,11 +2,50 @@
  * needs: nothing   keeps: everything else   breaks: nothing */
 #include "pass/walk.h"
 
+static const char *sizes_text(Cx *cx, const SizeBindings *sizes) {
+  Text t = text_new(cx->arena);
+  for (int i = 0; i < sizes->list.n; i++) {
+    text_fmt(&t, "%s%s = ", i ? ", " : "", sizes->list.at[i].name);
+    dim_print(cx, sizes->list.at[i].value, &t);
+  }
+  return text_str(&t);
+}
+
 /* The first read of a view that leaves its operand although the source claims that none does. */
-static void report_outside(Cx *cx, const Ins *view, const Shape *operand) {
+static void report_outside(Cx *cx, const Ins *view, const Shape *operand, const SizeBindings *sizes) {
   Diag *d = diag(cx, E0510, view->span, "this reads outside of a tensor of shape %s",
                  type_text(cx, (DType)view->type, operand) + strlen(type_info[view->type].word));
-  diag_note(cx, d, "seen only now that the sizes are numbers");
+  if (sizes->list.n) diag_note(cx, d, "for %s", sizes_text(cx, sizes));
+  diag_hint(cx, d, "pad the tensor with zeros, or read inside(..), which is 0 outside");
+}
+
+/* False after a diagnostic: a window that finds no room in its axis leaves a label less than nothing. */
+static bool check_extents(Cx *cx, const Ins *in, const SizeBindings *sizes) {
+  for (int d = 0; d < in->shape.rank; d++) {
+    Dim n = dim_subst(cx, in->shape.dim[d], sizes);
+    if (!dim_is_number(n) || n >= 0) continue;
+    Diag *e = diag(cx, E0511, in->span, "axis %d of this has the extent %lld", d, (long long)n);
+    if (sizes->list.n) diag_note(cx, e, "for %s", sizes_text(cx, sizes));
+    return false;
+  }
+  return true;
+}
+
+static Fn *bind_body(const Fn *f, void *sizes) {
+  Fn *g = pass_bind_sizes(f, sizes);
+  return g ? g : (Fn *)f; /* the caller sees the diagnostics */
+}
+
+/* Loops and branches: their bodies, and the number of iterations. */
+static Val bind_bundle(Walk *w, const Ins *in, const SizeBindings *sizes) {
+  Ins copy = *in;
+  Loop loop;
+  if (in->op == OP_loop) {
+    loop = *in->u.loop;
+    loop.trip = dim_subst(w->b.cx, loop.trip, sizes);
+    copy.u.loop = &loop;
+  }
+  return walk_copy_bodies(w, &copy, bind_body, (void *)sizes);
 }
 
 Fn *pass_bind_sizes(const Fn *f, const SizeBindings *sizes) {
@@ -23,11 +62,14 @@ Fn *pass_bind_sizes(const Fn *f, const SizeBindings *sizes) {
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
     if (in->op == OP_arg) continue;
-    Val *arg = walk_args(&w, in);
-    Val n = w.to[v] = ir_copy_with(&w.b, in, arg, sizes);
+    if (!check_extents(cx, in, sizes)) return NULL;
+    bool bundle = in->op == OP_loop || in->op == OP_branch;
+    Val n = bundle ? bind_bundle(&w, in, sizes) : ir_copy_with(&w.b, in, walk_args(&w, in), sizes);
+    w.to[v] = n;
+    if (diag_errors(cx) > errors) return NULL; /* bodies that failed don't fit together any more */
     const Ins *now = ir_ins(&w.b, n);
     if (now->op == OP_view && now->u.view->claim && shape_is_numbers(&now->shape))
-      report_outside(cx, now, ir_shape(&w.b, now->arg[0]));
+      report_outside(cx, now, ir_shape(&w.b, now->arg[0]), sizes);
   }
   return diag_errors(cx) > errors ? NULL : walk_end(&w);
 }

@@ -2,17 +2,11 @@
  *
  *   MAP    dy = sum of da_i * p_i            FOLD   dy = fold sum of da * p
  *   MOVE   dy = the same movement of da      DOT    dy = contract(da, b) + contract(a, db)
+ *   LOOP   the same loop over pairs of value and tangent (tangent_loop.c)
  *
  * needs: no vjp/jvp inside (pass_expand)   keeps: the values   breaks: nothing */
 #include "ir/rules.h"
-#include "pass/walk.h"
-
-typedef struct Tangent {
-  Builder *b;
-  Val *to;  /* value of f -> its copy */
-  Val *dot; /* value of f -> its tangent, 0: zero */
-  bool failed;
-} Tangent;
+#include "pass/tangent.h"
 
 static Val plus(Builder *b, Val x, Val y) { return !x ? y : !y ? x : ir_map2(b, OP_add, x, y); }
 
@@ -76,26 +70,42 @@ static bool has_tangent(const Tangent *g, const Ins *in) {
   return false;
 }
 
+/* A part of a loop or branch that carries tangents: its value and its tangent are two parts of the copy. */
+static void tangent_part(Tangent *g, Val v, const Ins *in) {
+  const BundleParts *p = g->parts[in->arg[0]];
+  Val bundle = g->to[in->arg[0]];
+  g->to[v] = ir_part(g->b, bundle, p->value[in->u.i]);
+  if (p->tangent[in->u.i] >= 0) g->dot[v] = ir_part(g->b, bundle, p->tangent[in->u.i]);
+}
+
+static void tangent_step(Tangent *g, Val v, const Ins *in) {
+  Val *arg = NEWS(g->b->cx->arena, Val, in->nargs + 1);
+  ir_map_args(in, g->to, arg);
+  bool carries = false;
+  for (int k = 0; k < in->nargs; k++) carries |= g->dot[in->arg[k]] != 0;
+  if (in->op == OP_part && g->parts[in->arg[0]]) {
+    tangent_part(g, v, in);
+  } else if (carries && (in->op == OP_loop || in->op == OP_branch)) {
+    g->to[v] = in->op == OP_loop ? tangent_loop(g, v, arg) : tangent_branch(g, v, arg);
+  } else {
+    g->to[v] = ir_copy(g->b, in, arg);
+    if (has_tangent(g, in)) g->dot[v] = tangent_of(g, in, arg, g->to[v]);
+  }
+  if (g->dot[v] && in->hint) ir_name(g->b, g->dot[v], name_fmt(g->b->cx, "t_%s", in->hint));
+}
+
 bool tangent_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds, Val *values,
                   Val *derived) {
   Arena *a = b->cx->arena;
   if (!derivatives_exist(b, f, wrt)) return false;
-  Tangent g = {b, NEWS(a, Val, f->ins.n), NEWS(a, Val, f->ins.n), false};
+  Tangent g = {b, f, NEWS(a, Val, f->ins.n), NEWS(a, Val, f->ins.n), NEWS(a, BundleParts *, f->ins.n), false};
   for (int i = 0, k = 0; i < f->in.n; i++) {
     g.to[f->in.at[i].val] = args[i];
     if (wrt[i]) g.dot[f->in.at[i].val] = seeds[k++];
   }
-  for (Val v = 1; v < f->ins.n; v++) {
-    const Ins *in = fn_ins(f, v);
-    if (in->op == OP_arg) continue;
-    Val *arg = NEWS(a, Val, in->nargs + 1);
-    ir_map_args(in, g.to, arg);
-    g.to[v] = ir_copy(b, in, arg);
-    if (!has_tangent(&g, in)) continue;
-    g.dot[v] = tangent_of(&g, in, arg, g.to[v]);
-    if (g.dot[v] && in->hint) ir_name(b, g.dot[v], name_fmt(b->cx, "t_%s", in->hint));
-  }
-  for (int i = 0, k = 0; i < f->out.n; i++) {
+  for (Val v = 1; v < f->ins.n && !g.failed; v++)
+    if (fn_ins(f, v)->op != OP_arg) tangent_step(&g, v, fn_ins(f, v));
+  for (int i = 0, k = 0; i < f->out.n && !g.failed; i++) {
     Val v = f->out.at[i].val;
     values[i] = g.to[v];
     if (!type_is_float((DType)fn_ins(f, v)->type)) continue;

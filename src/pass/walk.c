@@ -20,6 +20,46 @@ Val *walk_args(Walk *w, const Ins *in) {
 
 Val walk_copy(Walk *w, const Ins *in) { return ir_copy(&w->b, in, walk_args(w, in)); }
 
+Val walk_copy_bodies(Walk *w, const Ins *in, Fn *(*pass)(const Fn *body, void *arg), void *arg) {
+  Val *args = walk_args(w, in);
+  if (in->op != OP_loop && in->op != OP_branch) return ir_copy(&w->b, in, args);
+  Ins copy = *in;
+  Loop loop;
+  Branch branch;
+  if (in->op == OP_loop) {
+    loop = *in->u.loop;
+    loop.body = pass(loop.body, arg);
+    if (loop.cond) loop.cond = pass(loop.cond, arg);
+    copy.u.loop = &loop;
+  } else {
+    branch = (Branch){pass(in->u.branch->then, arg), pass(in->u.branch->other, arg)};
+    copy.u.branch = &branch;
+  }
+  return ir_copy(&w->b, &copy, args);
+}
+
+bool fn_uses_input(const Fn *f, int i) {
+  Val v = f->in.at[i].val;
+  for (int k = 0; k < f->out.n; k++)
+    if (f->out.at[k].val == v) return true;
+  for (Val u = v + 1; u < f->ins.n; u++)
+    for (int k = 0; k < fn_ins(f, u)->nargs; k++)
+      if (fn_ins(f, u)->arg[k] == v) return true;
+  return false;
+}
+
+Fn *fn_keep_inputs(const Fn *f, const bool *keep) {
+  Walk w = {.b = ir_begin(f->cx, f->name), .f = f, .to = NEWS(f->cx->arena, Val, f->ins.n)};
+  w.b.fn->span = f->span;
+  for (int i = 0; i < f->in.n; i++) {
+    const Input *in = &f->in.at[i];
+    if (keep[i]) w.to[in->val] = ir_input(&w.b, in->name, in->type, &in->shape, in->role, in->span);
+  }
+  for (Val v = 1; v < f->ins.n; v++)
+    if (fn_ins(f, v)->op != OP_arg) w.to[v] = walk_copy(&w, fn_ins(f, v));
+  return walk_end(&w);
+}
+
 Fn *walk_end(Walk *w) {
   for (int i = 0; i < w->f->out.n; i++) {
     const Output *o = &w->f->out.at[i];

@@ -17,6 +17,12 @@ Walk walk_begin(const Fn *f);
 Val *walk_args(Walk *w, const Ins *in);
 /* The instruction copied as it is (the builder may fold it). */
 Val walk_copy(Walk *w, const Ins *in);
+/* The same, with the bodies of a loop or branch replaced by what pass gives for them. */
+Val walk_copy_bodies(Walk *w, const Ins *in, Fn *(*pass)(const Fn *body, void *arg), void *arg);
+/* f with all instructions copied into a new function whose inputs are chosen by keep: inputs that
+ * nothing uses can be left out. Outputs and their order stay. */
+Fn *fn_keep_inputs(const Fn *f, const bool *keep);
+bool fn_uses_input(const Fn *f, int i);
 /* Outputs as in f, then ends it. */
 Fn *walk_end(Walk *w);
 

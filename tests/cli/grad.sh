@@ -18,24 +18,24 @@ run check "$work/d.nn"
 is 0
 name=$(sed -n 's/^fn \([a-z_0-9A-Z]*\)(.*/\1/p' "$work/d.nn")
 run eval "$work/d.nn" "$name(2.0)"
-is 0 "12.0"
+is 0 "12"
 run grad "$work/m.nn" cube --order 2 -o "$work/d2.nn"
 is 0 ""
 name=$(sed -n 's/^fn \([a-z_0-9A-Z]*\)(.*/\1/p' "$work/d2.nn")
 run eval "$work/d2.nn" "$name(2.0)"
-is 0 "12.0"
+is 0 "12"
 run grad "$work/m.nn" cube --value
 is 0
 printf '%s\n' "$out" >"$work/v.nn"
 name=$(sed -n 's/^fn \([a-z_0-9A-Z]*\)(.*/\1/p' "$work/v.nn")
 run eval "$work/v.nn" "$name(2.0)"
-is 0 "(8.0, 12.0)"
+is 0 "(8, 12)"
 run grad "$work/m.nn" cube --forward
 is 0
 printf '%s\n' "$out" >"$work/t.nn"
 name=$(sed -n 's/^fn \([a-z_0-9A-Z]*\)(.*/\1/p' "$work/t.nn")
 run eval "$work/t.nn" "$name(2.0, 1.0)"
-is 0 "(8.0, 12.0)"
+is 0 "(8, 12)"
 
 run grad "$work/m.nn" loss
 is 0

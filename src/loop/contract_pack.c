@@ -1,0 +1,130 @@
+/* contract_pack.c: copies an operand of a contraction into the order its tiles read it: for every
+ * tile, for every step of the sum, the tile's elements side by side. In: the plan. Out: a kernel per
+ * copied operand, placed before the contraction's. The copy reads through value.c, so transposes,
+ * windows and padding become plain memory here. The end of the last tile is left as it is: nobody
+ * looks at the lanes computed from it. */
+#include "loop/contract.h"
+
+typedef struct PackWork {
+  ContractPlan *p;
+  int k;
+  AxisIx ix[MAX_AXES]; /* by label of the contraction */
+  Ix to;               /* where in the copy the tile's elements begin */
+  Ix first;            /* index along the tile axis of its first element */
+} PackWork;
+
+static void lay_out(Low *lw, ContractPlan *p, int k) {
+  Pack *pack = &p->pack[k];
+  bool vector = p->vec >= 0 && !p->dot && p->at[p->vec].in[k];
+  pack->tile_axis = vector ? p->vec : p->row;
+  pack->tile = vector ? (int64_t)p->nv * p->lanes : p->mr;
+  int64_t stride = pack->tile;
+  for (int pass = 0; pass < 2; pass++) { /* axes of the sum inside, of the result outside the tile */
+    for (int a = p->count - 1; a >= 0; a--) {
+      if (!p->at[a].in[k] || a == pack->tile_axis || p->at[a].out != pass) continue;
+      pack->stride[a] = stride;
+      stride *= p->at[a].extent;
+    }
+    if (pass == 0) {
+      pack->stride[pack->tile_axis] = stride;
+      stride *= (p->at[pack->tile_axis].extent + pack->tile - 1) / pack->tile;
+    }
+  }
+  const Ins *x = low_ins(lw, p->in->arg[k]);
+  Name name = name_fmt(lw->cx, "%s_tiles", x->hint ? x->hint : k ? "b" : "a");
+  pack->buf = low_buffer(lw, name, BUF_TEMP, (DType)x->type, stride);
+}
+
+static Ex source(Low *lw, PackWork *w, AxisIx i, Point pt) {
+  ContractPlan *p = w->p;
+  const Contract *c = p->in->u.contract;
+  Val v = p->in->arg[w->k];
+  AxisIx at[IR_MAX_RANK];
+  i.ix = ix_plus(&lw->m, i.ix, w->first);
+  w->ix[p->at[p->pack[w->k].tile_axis].label] = i;
+  for (int d = 0; d < low_ins(lw, v)->shape.rank; d++) at[d] = w->ix[(w->k ? c->b : c->a)[d]];
+  return value_reg(lw, v, at, pt);
+}
+
+static void pack_body(Low *lw, void *arg, AxisIx i, Point pt) {
+  PackWork *w = arg;
+  Ex x = source(lw, w, i, pt);
+  st_store(&lw->m, w->p->pack[w->k].buf, ix_plus(&lw->m, w->to, i.ix), 1, 0, pt.vmask, x, false);
+}
+
+/* The elements of one tile, of which there are `count`. */
+static void pack_tile(Low *lw, PackWork *w, int64_t count) {
+  const Label *t = &w->p->at[w->p->pack[w->k].tile_axis];
+  bool side_by_side = t->stride[w->k] == 1;
+  int lanes = side_by_side ? lanes_for(w->p->lanes, count) : 1;
+  low_vectors(lw, count, lanes, 16, pack_body, w);
+}
+
+/* Loops over the other axes, result axes outside; then the tile. */
+static void pack_axes(Low *lw, PackWork *w, const int *axis, int n, int64_t count) {
+  if (n == 0) {
+    pack_tile(lw, w, count);
+    return;
+  }
+  ContractPlan *p = w->p;
+  LoopMark mark;
+  Ix to = w->to;
+  Var v = low_for(lw, FOR_SERIAL, "k", 0, p->at[*axis].extent, 1, &mark);
+  w->ix[p->at[*axis].label] = axis_var(lw, v);
+  w->to = ix_add_term(&lw->m, to, v, p->pack[w->k].stride[*axis]);
+  pack_axes(lw, w, axis + 1, n - 1, count);
+  low_end(lw, mark);
+  w->to = to;
+}
+
+static void pack_operand(Low *lw, ContractPlan *p, int k) {
+  PackWork *w = NEW(lw->arena, PackWork);
+  Pack *pack = &p->pack[k];
+  const Label *t = &p->at[pack->tile_axis];
+  *w = (PackWork){.p = p, .k = k};
+  int axis[MAX_AXES], n = 0;
+  for (int pass = 1; pass >= 0; pass--)
+    for (int a = 0; a < p->count; a++)
+      if (p->at[a].in[k] && a != pack->tile_axis && p->at[a].out == pass) axis[n++] = a;
+  for (int l = 0; l < MAX_AXES; l++) w->ix[l] = axis_number(0);
+  int64_t whole = t->extent / pack->tile, rest = t->extent % pack->tile;
+  LoopMark mark;
+  Var v = low_for(lw, low_outermost(lw), "t", 0, whole + (rest > 0), 1, &mark);
+  w->to = ix_add_term(&lw->m, ix_number(0), v, pack->stride[pack->tile_axis]);
+  w->first = ix_add_term(&lw->m, ix_number(0), v, pack->tile);
+  if (rest == 0 || whole == 0) {
+    pack_axes(lw, w, axis, n, rest ? rest : pack->tile);
+  } else {
+    Ex full[2] = {ex_index(&lw->m, T_I64, 1, axis_var(lw, v).ix, 0),
+                  ex_imm_i(&lw->m, T_I64, 1, whole)};
+    Stmt *s = st_if(&lw->m, ex_map(&lw->m, OP_lt, T_BOOL, full, 2));
+    for (int part = 0; part < 2; part++) {
+      int32_t memo;
+      Block *outer = low_enter(lw, part ? &s->u.cond.other : &s->u.cond.then, &memo);
+      pack_axes(lw, w, axis, n, part ? rest : pack->tile);
+      low_leave(lw, outer, memo);
+    }
+  }
+  low_end(lw, mark);
+}
+
+void contract_pack(Low *lw, ContractPlan *p) {
+  for (int k = 0; k < 2; k++) {
+    if (!p->pack[k].on) continue;
+    lay_out(lw, p, k);
+    /* a kernel of its own before the contraction's, which is empty so far */
+    KernelMaker later = lw->m;
+    bool share = lw->may_parallel;
+    lw->p->kernel.n--;
+    lw->m = low_kernel(lw, lw->p->buf.at[p->pack[k].buf].name, p->in->span);
+    lw->m.k->bytes = 2.0 * (double)lw->p->buf.at[p->pack[k].buf].count * type_info[p->in->type].bytes;
+    lw->may_parallel = share && lw->m.k->bytes > 500e3;
+    pack_operand(lw, p, k);
+    lw->m = later;
+    vec_push(lw->cx->arena, &lw->p->kernel, later.k);
+    lw->memo.n = 0;
+    lw->range.n = 0;
+    for (Val v = 0; v < lw->f->ins.n; v++) lw->memo_head[v] = -1;
+    lw->may_parallel = share;
+  }
+}

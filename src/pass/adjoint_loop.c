@@ -1,0 +1,303 @@
+/* adjoint_loop.c: reverse mode of loops and branches.
+ *
+ * The adjoint of a loop is a loop that runs the other way. Its body is the adjoint of the loop's body,
+ * for which it needs the values of the iteration it undoes. Of those, the carried values at the
+ * iteration's start and what was costly to compute (contractions, reductions, inner loops) are
+ * collected by the forward loop and handed back slice by slice; the rest is computed again.
+ *
+ *   carried:   the adjoints of the carried values; a running sum per captured value
+ *   scanned:   collected values, the scanned tensors, the adjoints of what the loop collected
+ *   captured:  what the loop captured
+ *   collected: the adjoints of the scanned tensors
+ *
+ * A branch's adjoint is the branch of its bodies' adjoints; the other one is not run, so it
+ * contributes exactly nothing. */
+#include "pass/adjoint.h"
+
+struct LoopPlan {
+  const Loop *l;
+  Val *saved; /* values of the body that are collected for the way back */
+  int nsaved;
+  Val copy;   /* the loop in the new function */
+  Fn *back;   /* the reversed loop's body, with only the inputs it uses */
+  bool *keep; /* of the inputs build_back made: which it uses */
+  bool *carry, *scan, *capture; /* per carried, scanned, captured value: has it an adjoint? */
+};
+
+static int captures(const Loop *l) { return l->body->in.n - 1 - l->ncarry - l->nscan; }
+static const Input *carry_in(const Loop *l, int i) { return &l->body->in.at[1 + i]; }
+static const Input *scan_in(const Loop *l, int i) { return &l->body->in.at[1 + l->ncarry + i]; }
+static const Input *capture_in(const Loop *l, int i) { return &l->body->in.at[1 + l->ncarry + l->nscan + i]; }
+
+/* ---- what is collected ------------------------------------------------------------------------------------ */
+static bool costly(const Ins *in) {
+  return op_kind((Op)in->op) == KIND_DOT || op_kind((Op)in->op) == KIND_FOLD || in->op == OP_part;
+}
+
+static void choose_saved(Arena *a, LoopPlan *p) {
+  const Fn *f = p->l->body;
+  p->saved = NEWS(a, Val, f->ins.n + 1);
+  for (int i = 0; i < p->l->ncarry; i++) p->saved[p->nsaved++] = carry_in(p->l, i)->val;
+  for (Val v = 1; v < f->ins.n; v++)
+    if (costly(fn_ins(f, v)) && fn_ins(f, v)->shape.rank < IR_MAX_RANK) p->saved[p->nsaved++] = v;
+}
+
+/* ---- the body of the way back -------------------------------------------------------------------------------- */
+typedef struct Back {
+  Builder b;
+  const LoopPlan *p;
+  Val *args, *given, *seeds; /* for adjoint_with */
+  Val index, *dcarry, *sum;  /* inputs: adjoints of carried values, running sums */
+} Back;
+
+static Val like(Back *k, const char *prefix, const char *name, const Ins *of) {
+  Name n = name_fmt(k->b.cx, "%s%s", prefix, name ? name : "v");
+  return ir_input(&k->b, n, (DType)of->type, &of->shape, ROLE_ARG, of->span);
+}
+
+static const Ins *body_ins(const Loop *l, Val v) { return fn_ins(l->body, v); }
+
+/* Inputs in the order the loop wants them: index, carried, scanned, captured. */
+static void make_inputs(Back *k) {
+  const Loop *l = k->p->l;
+  const Fn *f = l->body;
+  k->index = like(k, "", f->in.at[0].name, body_ins(l, f->in.at[0].val));
+  k->args[0] = k->index;
+  for (int i = 0; i < l->ncarry; i++)
+    if (k->p->carry[i]) k->dcarry[i] = like(k, "d_", carry_in(l, i)->name, body_ins(l, carry_in(l, i)->val));
+  for (int i = 0; i < captures(l); i++)
+    if (k->p->capture[i]) k->sum[i] = like(k, "d_", capture_in(l, i)->name, body_ins(l, capture_in(l, i)->val));
+  for (int i = 0; i < k->p->nsaved; i++) {
+    Val v = k->p->saved[i];
+    const Ins *in = body_ins(l, v);
+    k->given[v] = like(k, "", in->hint, in);
+  }
+  for (int i = 0; i < l->nscan; i++) k->args[1 + l->ncarry + i] = like(k, "", scan_in(l, i)->name, body_ins(l, scan_in(l, i)->val));
+  for (int i = 0; i < l->ncollect; i++) {
+    const Ins *y = body_ins(l, f->out.at[l->ncarry + i].val);
+    if (type_is_float((DType)y->type)) k->seeds[l->ncarry + i] = like(k, "d_", y->hint, y);
+  }
+  for (int i = 0; i < captures(l); i++)
+    k->args[1 + l->ncarry + l->nscan + i] = like(k, "", capture_in(l, i)->name, body_ins(l, capture_in(l, i)->val));
+  for (int i = 0; i < l->ncarry; i++) k->args[1 + i] = k->given[carry_in(l, i)->val];
+}
+
+/* Cotangents of the body's float outputs, in order. */
+static void gather_seeds(Back *k, Val *seed) {
+  const Loop *l = k->p->l;
+  for (int i = 0, n = 0; i < l->body->out.n; i++) {
+    const Ins *y = body_ins(l, l->body->out.at[i].val);
+    if (!type_is_float((DType)y->type)) continue;
+    Val s = i < l->ncarry ? k->dcarry[i] : k->seeds[i];
+    seed[n++] = s ? s : ir_const_f(&k->b, (DType)y->type, &y->shape, 0);
+  }
+}
+
+static Fn *build_back(Cx *cx, const LoopPlan *p) {
+  const Loop *l = p->l;
+  const Fn *f = l->body;
+  Arena *a = cx->arena;
+  Back k = {.b = ir_begin(cx, f->name), .p = p, .args = NEWS(a, Val, f->in.n + 1), .given = NEWS(a, Val, f->ins.n + 1),
+            .seeds = NEWS(a, Val, f->out.n + 1), .dcarry = NEWS(a, Val, l->ncarry + 1), .sum = NEWS(a, Val, captures(l) + 1)};
+  make_inputs(&k);
+  bool *wrt = NEWS(a, bool, f->in.n + 1);
+  for (int i = 0; i < l->ncarry; i++) wrt[1 + i] = p->carry[i];
+  for (int i = 0; i < l->nscan; i++) wrt[1 + l->ncarry + i] = p->scan[i];
+  for (int i = 0; i < captures(l); i++) wrt[1 + l->ncarry + l->nscan + i] = p->capture[i];
+  Val *seed = NEWS(a, Val, f->out.n + 1), *value = NEWS(a, Val, f->out.n + 1), *derived = NEWS(a, Val, f->in.n + 1);
+  gather_seeds(&k, seed);
+  if (!adjoint_with(&k.b, f, wrt, k.args, k.given, seed, value, derived)) return NULL;
+  int n = 0, first_scan, first_capture;
+  for (int i = 0; i < l->ncarry; i++)
+    if (p->carry[i]) ir_output(&k.b, NULL, derived[n++]);
+  first_scan = n;
+  for (int i = 0; i < l->nscan; i++) n += p->scan[i];
+  first_capture = n;
+  for (int i = 0; i < captures(l); i++)
+    if (p->capture[i]) ir_output(&k.b, NULL, ir_map2(&k.b, OP_add, k.sum[i], derived[first_capture++]));
+  for (int i = 0; i < l->nscan; i++)
+    if (p->scan[i]) ir_output(&k.b, NULL, derived[first_scan++]);
+  return ir_finish(&k.b);
+}
+
+/* ---- the way there, collecting ---------------------------------------------------------------------------------- */
+static Fn *collecting_body(const LoopPlan *p) {
+  Walk w = walk_begin(p->l->body);
+  const Fn *f = p->l->body;
+  for (Val v = 1; v < f->ins.n; v++)
+    if (fn_ins(f, v)->op != OP_arg) w.to[v] = walk_copy(&w, fn_ins(f, v));
+  for (int i = 0; i < f->out.n; i++) ir_output(&w.b, f->out.at[i].name, w.to[f->out.at[i].val]);
+  for (int i = 0; i < p->nsaved; i++) ir_output(&w.b, NULL, w.to[p->saved[i]]);
+  return ir_finish(&w.b);
+}
+
+/* Which inputs of `back` are adjoints that always stay (index, carried ones), and which of the others
+ * are used at all: what isn't need not be collected. */
+static void drop_unused(Cx *cx, LoopPlan *p, Fn *back) {
+  const Loop *l = p->l;
+  int fixed = 1, at, n = 0;
+  for (int i = 0; i < l->ncarry; i++) fixed += p->carry[i];
+  for (int i = 0; i < captures(l); i++) fixed += p->capture[i];
+  p->keep = NEWS(cx->arena, bool, back->in.n + 1);
+  for (int i = 0; i < back->in.n; i++) p->keep[i] = i < fixed || fn_uses_input(back, i);
+  at = fixed;
+  for (int i = 0; i < p->nsaved; i++)
+    if (p->keep[at + i]) p->saved[n++] = p->saved[i];
+  /* the flags of what is no longer saved go; the others move up */
+  bool *keep = NEWS(cx->arena, bool, back->in.n + 1);
+  memcpy(keep, p->keep, (size_t)back->in.n * sizeof *keep);
+  p->back = fn_keep_inputs(back, keep);
+  memmove(p->keep + at + n, p->keep + at + p->nsaved, (size_t)(back->in.n - at - p->nsaved) * sizeof *keep);
+  for (int i = 0; i < n; i++) p->keep[at + i] = true;
+  p->nsaved = n;
+}
+
+static LoopPlan *new_plan(Adjoint *g, Val v) {
+  Arena *a = g->b->cx->arena;
+  const Ins *in = fn_ins(g->f, v);
+  const Loop *l = in->u.loop;
+  LoopPlan *p = NEW(a, LoopPlan);
+  *p = (LoopPlan){.l = l, .carry = NEWS(a, bool, l->ncarry + 1), .scan = NEWS(a, bool, l->nscan + 1),
+                  .capture = NEWS(a, bool, captures(l) + 1)};
+  const Val *arg = in->arg + l->counted;
+  for (int i = 0; i < l->ncarry; i++) p->carry[i] = type_is_float(carry_in(l, i)->type);
+  for (int i = 0; i < l->nscan; i++) p->scan[i] = g->active[arg[l->ncarry + i]];
+  for (int i = 0; i < captures(l); i++) p->capture[i] = g->active[arg[l->ncarry + l->nscan + i]];
+  choose_saved(a, p);
+  return p;
+}
+
+Val adjoint_copy_loop(Adjoint *g, Val v, const Val *args) {
+  const Ins *in = fn_ins(g->f, v);
+  LoopPlan *p = g->plan[v] = new_plan(g, v);
+  Fn *back = build_back(g->b->cx, p);
+  if (!back) {
+    g->failed = true;
+    return ir_copy(g->b, in, args);
+  }
+  drop_unused(g->b->cx, p, back);
+  Loop l = *p->l;
+  l.body = collecting_body(p);
+  l.ncollect += p->nsaved;
+  g->b->span = in->span;
+  return p->copy = ir_loop(g->b, &l, args, in->nargs);
+}
+
+int adjoint_loop_part(const Adjoint *g, Val v, int k) {
+  const Loop *l = fn_ins(g->f, v)->u.loop;
+  bool count = k == l->ncarry + l->ncollect;
+  return count && g->plan[v] ? k + g->plan[v]->nsaved : k;
+}
+
+/* ---- the way back ------------------------------------------------------------------------------------------------- */
+static Val part_or_zero(Adjoint *g, Val v, int k) {
+  Val bar = g->part_bar[v][k];
+  DType t;
+  Shape s;
+  if (bar) return bar;
+  ins_part(g->b->cx, fn_ins(g->f, v), k, &t, &s);
+  return ir_const_f(g->b, t, &s, 0);
+}
+
+/* The operands of the reversed loop, as build_back laid out its inputs; those not kept are left out. */
+static int back_operands(Adjoint *g, Val v, const Val *args, Val *out) {
+  const LoopPlan *p = g->plan[v];
+  const Loop *l = p->l;
+  Arena *a = g->b->cx->arena;
+  int n = 0, total = 0, kept = 0;
+  Val *all = NEWS(a, Val, 2 * l->body->in.n + l->body->out.n + p->nsaved + 4);
+  if (l->counted) out[kept++] = args[0];
+  else if (l->cond) out[kept++] = ir_part(g->b, p->copy, l->ncarry + l->ncollect + p->nsaved);
+  const Val *arg = args + l->counted;
+  for (int i = 0; i < l->ncarry; i++)
+    if (p->carry[i]) all[total++] = part_or_zero(g, v, i);
+  for (int i = 0; i < captures(l); i++)
+    if (p->capture[i]) all[total++] = ir_zeros_like(g->b, arg[l->ncarry + l->nscan + i]);
+  for (int i = 0; i < p->nsaved; i++) all[total++] = ir_part(g->b, p->copy, l->ncarry + l->ncollect + i);
+  for (int i = 0; i < l->nscan; i++) all[total++] = arg[l->ncarry + i];
+  for (int i = 0; i < l->ncollect; i++)
+    if (type_is_float((DType)body_ins(l, l->body->out.at[l->ncarry + i].val)->type))
+      all[total++] = part_or_zero(g, v, l->ncarry + i);
+  for (int i = 0; i < captures(l); i++) all[total++] = arg[l->ncarry + l->nscan + i];
+  for (n = 0; n < total; n++)
+    if (p->keep[n + 1]) out[kept++] = all[n];
+  return kept;
+}
+
+static int kept_between(const LoopPlan *p, int from, int n) {
+  int kept = 0;
+  for (int i = from; i < from + n; i++) kept += p->keep[i];
+  return kept;
+}
+
+void adjoint_loop(Adjoint *g, Val v) {
+  const LoopPlan *p = g->plan[v];
+  const Ins *in = fn_ins(g->f, v);
+  if (g->failed || !p || !p->back) return;
+  const Loop *l = p->l;
+  Arena *a = g->b->cx->arena;
+  Val *args = NEWS(a, Val, in->nargs + 1), *operand = NEWS(a, Val, 2 * l->body->in.n + l->body->out.n + p->nsaved + 4);
+  ir_map_args(in, g->to, args);
+  g->b->span = in->span;
+  int nargs = back_operands(g, v, args, operand), ncarry = 0, nscan = 0, nfloat = 0;
+  for (int i = 0; i < l->ncarry; i++) ncarry += p->carry[i];
+  for (int i = 0; i < captures(l); i++) ncarry += p->capture[i];
+  for (int i = 0; i < l->nscan; i++) nscan += p->scan[i];
+  for (int i = 0; i < l->ncollect; i++) nfloat += type_is_float((DType)body_ins(l, l->body->out.at[l->ncarry + i].val)->type);
+  Loop back = {.body = p->back, .trip = l->trip, .ncarry = ncarry, .ncollect = nscan, .reverse = !l->reverse,
+               .counted = l->counted || l->cond,
+               .nscan = kept_between(p, 1 + ncarry, p->nsaved + l->nscan + nfloat)};
+  Val loop = ir_loop(g->b, &back, operand, nargs);
+  const Val *outer = in->arg + l->counted;
+  int part = 0;
+  for (int i = 0; i < l->ncarry; i++)
+    if (p->carry[i]) {
+      Val d = ir_part(g->b, loop, part++);
+      if (g->active[outer[i]]) adjoint_give(g, outer[i], d);
+    }
+  for (int i = 0; i < captures(l); i++)
+    if (p->capture[i]) adjoint_give(g, outer[l->ncarry + l->nscan + i], ir_part(g->b, loop, part++));
+  for (int i = 0; i < l->nscan; i++)
+    if (p->scan[i]) adjoint_give(g, outer[l->ncarry + i], ir_part(g->b, loop, part++));
+}
+
+/* ---- branches ---------------------------------------------------------------------------------------------------- */
+/* The adjoint of one body: inputs as it, then the cotangents of its float outputs. */
+static Fn *back_body(Adjoint *g, const Fn *f, const bool *wrt) {
+  Walk w = walk_begin(f);
+  Arena *a = f->cx->arena;
+  Val *args = NEWS(a, Val, f->in.n + 1), *seed = NEWS(a, Val, f->out.n + 1), *value = NEWS(a, Val, f->out.n + 1);
+  Val *derived = NEWS(a, Val, f->in.n + 1);
+  for (int i = 0; i < f->in.n; i++) args[i] = w.to[f->in.at[i].val];
+  for (int i = 0, n = 0; i < f->out.n; i++) {
+    const Ins *y = fn_ins(f, f->out.at[i].val);
+    if (type_is_float((DType)y->type))
+      seed[n++] = ir_input(&w.b, name_fmt(f->cx, "d_%s", y->hint ? y->hint : "y"), (DType)y->type, &y->shape, ROLE_ARG, y->span);
+  }
+  if (!adjoint_into(&w.b, f, wrt, args, seed, value, derived)) {
+    g->failed = true;
+    return NULL;
+  }
+  for (int i = 0, n = 0; i < f->in.n; i++)
+    if (wrt[i]) ir_output(&w.b, NULL, derived[n++]);
+  return ir_finish(&w.b);
+}
+
+void adjoint_branch(Adjoint *g, Val v) {
+  const Ins *in = fn_ins(g->f, v);
+  const Branch *br = in->u.branch;
+  Arena *a = g->b->cx->arena;
+  int n = in->nargs - 1, total = n;
+  bool *wrt = NEWS(a, bool, n + 1);
+  for (int i = 0; i < n; i++) wrt[i] = g->active[in->arg[i + 1]];
+  Fn *then = back_body(g, br->then, wrt), *other = back_body(g, br->other, wrt);
+  if (!then || !other) return;
+  Val *args = NEWS(a, Val, in->nargs + br->then->out.n + 1);
+  ir_map_args(in, g->to, args);
+  for (int i = 0; i < br->then->out.n; i++)
+    if (type_is_float((DType)fn_ins(br->then, br->then->out.at[i].val)->type)) args[1 + total++] = part_or_zero(g, v, i);
+  g->b->span = in->span;
+  Val back = ir_branch(g->b, then, other, args[0], args + 1, total);
+  for (int i = 0, k = 0; i < n; i++)
+    if (wrt[i]) adjoint_give(g, in->arg[i + 1], ir_part(g->b, back, k++));
+}

@@ -1,0 +1,34 @@
+/* gen_program.h: random well-typed programs, as SSA through the builder and as .nn source. */
+#ifndef GRADC_TEST_GEN_PROGRAM_H
+#define GRADC_TEST_GEN_PROGRAM_H
+
+#include "prove.h"
+
+typedef struct GenOptions {
+  bool smooth;   /* only operators without kinks and jumps, kept inside their domains; all in f64 */
+  bool bodies;   /* derivative instructions among the others */
+  bool symbolic; /* named sizes among the extents */
+  int size;      /* instructions asked for, about */
+} GenOptions;
+
+/* A function of one to four inputs; about o->size instructions; one to three outputs. */
+Fn *gen_function(Cx *cx, Rng *r, const GenOptions *o);
+
+/* A view of x at the shape `out`, its index expressions drawn at random: permutations, broadcasts,
+ * strides 1..3 forwards and backwards, windows, diagonals, fills, denominators. */
+Val gen_view(Builder *b, Rng *r, Val x, const Shape *out);
+/* rank 0..4, sometimes 5; extents 0, 1 and odd ones among them; at most `most` elements. */
+Shape gen_shape(Cx *cx, Rng *r, int most, bool symbolic);
+/* A contraction of x and y (or of views of them) with random labels. */
+Val gen_contract(Builder *b, Rng *r, Val x, Val y);
+/* Index tensors of shape s for the axes of `full`; mostly inside. */
+int gen_indices(Builder *b, Rng *r, const Shape *full, const Shape *s, Val *index, int32_t *axis);
+
+/* The text of a file that declares `fn f` with typed arguments. */
+const char *gen_source(Cx *cx, Rng *r);
+
+/* f without what doesn't matter: outputs dropped and instructions cut (replaced by inputs, operands
+ * or zeros) one by one as long as still_fails says so. */
+const Fn *shrink_function(const Fn *f, bool (*still_fails)(const Fn *f, void *arg), void *arg);
+
+#endif

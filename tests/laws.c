@@ -1,0 +1,435 @@
+/* laws.c: the laws of laws.h, on one function. Every step names itself in c->where, so that a failure
+ * says which derivative of which form broke. */
+#include "laws.h"
+
+#include "driver/compile.h"
+#include "front/front.h"
+#include "gen_program.h"
+#include "pass/pass.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+const char *const law_text[LAW_COUNT] = {
+#define _(name, text) text,
+    LAW_TABLE(_)
+#undef _
+};
+
+static bool broken(LawCheck *c, Law law, const char *where, const char *detail) {
+  c->broken = law;
+  c->where = where;
+  c->detail = detail;
+  return false;
+}
+
+/* A pass gave NULL: a diagnostic. An operator without derivative is a proper answer. */
+static bool declined(Cx *cx, LawCheck *c, const char *where) {
+  bool fine = cx->diags->list.n > 0;
+  for (int i = 0; i < cx->diags->list.n; i++) fine = fine && cx->diags->list.at[i]->code == E0401;
+  const char *text = diag_text(cx);
+  diag_clear(cx);
+  return fine || broken(c, LAW_ERROR, where, text);
+}
+
+/* ---- printing -------------------------------------------------------------------------------------- */
+static bool law_print(const Fn *f, LawCheck *c, const char *where) {
+  Cx *cx = f->cx;
+  const char *text = nn_text(f);
+  RuleBook *rules = cx->rules;
+  Program *p = front_new(cx);
+  cx->rules = rules; /* the functions read so far belong to the first book */
+  int32_t source = cx_add_source(cx, "printed", text, strlen(text), false);
+  front_declare(p, ast_parse(cx, source));
+  Fn *g = diag_errors(cx) ? NULL : front_function(p, f->name);
+  if (!g) {
+    const char *why = text_printf(cx, "%s\n%s", text, diag_text(cx));
+    diag_clear(cx);
+    return broken(c, LAW_PRINT, where, why);
+  }
+  if (ir_equal(f, g)) return true;
+  const Fn *sf = pass_expand(f), *sg = pass_expand(g);
+  if (sf && sg && ir_equal(pass_simplify(sf), pass_simplify(sg))) return true;
+  diag_clear(cx);
+  return broken(c, LAW_PRINT, where, text_printf(cx, "%s\n%s\nis read back as\n%s", text, dump_text(f), dump_text(g)));
+}
+
+static bool law_verify(const Fn *f, LawCheck *c, const char *where) {
+  const char *wrong = ir_verify(f);
+  return !wrong || broken(c, LAW_VERIFY, where, text_printf(f->cx, "%s\n%s", wrong, dump_text(f)));
+}
+
+/* ---- machine code -------------------------------------------------------------------------------------- */
+enum { GUARD_BYTES = 64 };
+
+static void *guarded(Cx *cx, int64_t bytes) {
+  char *p = arena_alloc(cx->arena, (size_t)bytes + 2 * GUARD_BYTES);
+  memset(p, 0xA5, (size_t)bytes + 2 * GUARD_BYTES);
+  return p + GUARD_BYTES;
+}
+static bool guards_stand(const void *data, int64_t bytes) {
+  const uint8_t *p = data;
+  for (int i = 1; i <= GUARD_BYTES; i++)
+    if (p[-i] != 0xA5 || p[bytes + i - 1] != 0xA5) return false;
+  return true;
+}
+
+static GradcRt *runtime(int threads) {
+  static GradcRt *rt[3]; /* threads outlive single programs */
+  if (!rt[threads]) rt[threads] = gradc_rt_new(threads);
+  return rt[threads];
+}
+
+/* Runs on copies of the inputs; false when something besides the outputs was written. */
+static bool run_native(const Compiled *n, const Tensor *in, Tensor *out, GradcRt *rt) {
+  const Fn *f = n->fn;
+  Cx *cx = f->cx;
+  void **ip = NEWS(cx->arena, void *, f->in.n + 1), **op = NEWS(cx->arena, void *, f->out.n + 1);
+  int64_t *ib = NEWS(cx->arena, int64_t, f->in.n + 1), *ob = NEWS(cx->arena, int64_t, f->out.n + 1);
+  for (int i = 0; i < f->in.n; i++) {
+    ib[i] = tensor_count(&in[i]) * type_info[in[i].type].bytes;
+    ip[i] = guarded(cx, ib[i]);
+    memcpy(ip[i], in[i].data, (size_t)ib[i]);
+  }
+  for (int i = 0; i < f->out.n; i++) {
+    const Ins *y = fn_ins(f, f->out.at[i].val);
+    out[i] = (Tensor){(DType)y->type, y->shape, NULL};
+    ob[i] = tensor_count(&out[i]) * type_info[y->type].bytes;
+    op[i] = out[i].data = guarded(cx, ob[i]);
+  }
+  memset(n->workspace, 0xFF, n->workspace_bytes);
+  n->run(ip, op, n->workspace, rt);
+  bool ok = true;
+  for (int i = 0; i < f->in.n; i++)
+    ok = ok && guards_stand(ip[i], ib[i]) && !memcmp(ip[i], in[i].data, (size_t)ib[i]);
+  for (int i = 0; i < f->out.n; i++) ok = ok && guards_stand(op[i], ob[i]);
+  return ok;
+}
+
+static bool law_jit_at(const Fn *f, LawCheck *c, const char *where, const Tensor *in, const Bounded *want, int bytes,
+                       bool threads) {
+  Cx *cx = f->cx;
+  Target t = compile_target(2);
+  t.vector_bytes = bytes;
+  where = text_printf(cx, "%s, vectors of %d bytes", where, bytes);
+  Compiled *two = compile_native(f, &t);
+  if (!two) return declined(cx, c, where);
+  c->checks++;
+  Tensor *a = NEWS(cx->arena, Tensor, f->out.n + 1), *b = NEWS(cx->arena, Tensor, f->out.n + 1);
+  if (!run_native(two, in, a, runtime(1))) return broken(c, LAW_GUARD, where, dump_text(f));
+  for (int i = 0; i < f->out.n; i++) {
+    const char *wrong = differs(cx, &want[i], &a[i]);
+    if (wrong) return broken(c, LAW_JIT, where, text_printf(cx, "output %d, %s\n%s", i, wrong, dump_text(f)));
+  }
+  if (!threads) return true;
+  if (!run_native(two, in, b, runtime(2))) return broken(c, LAW_GUARD, where, dump_text(f));
+  for (int i = 0; i < f->out.n; i++)
+    if (!same_bits(&a[i], &b[i]))
+      return broken(c, LAW_THREADS, where, text_printf(cx, "output %d, run by 2 threads\n%s", i, dump_text(f)));
+  t.threads = 1;
+  Compiled *one = compile_native(f, &t);
+  if (!one) return declined(cx, c, where);
+  run_native(one, in, b, runtime(1));
+  for (int i = 0; i < f->out.n; i++)
+    if (!same_bits(&a[i], &b[i]))
+      return broken(c, LAW_THREADS, where, text_printf(cx, "output %d, compiled for 1 thread\n%s", i, dump_text(f)));
+  return true;
+}
+
+static bool law_jit(const Fn *f, LawCheck *c, const char *where, const Tensor *in, const Bounded *want) {
+  static const int widths[] = {64, 32, 16, 0};
+  int host = target_host().vector_bytes;
+  Rng r = rng_at(c->seed ^ 0x717);
+  int one = rng_below(&r, COUNT_OF(widths));
+  bool threads = rng_chance(&r, 40);
+  for (int i = 0; i < COUNT_OF(widths); i++) {
+    if (!(c->what & CHECK_ALL_WIDTHS) && i != one) continue;
+    if (!law_jit_at(f, c, where, in, want, MIN(widths[i], host), threads)) return false;
+  }
+  return true;
+}
+
+/* ---- one form of a program ---------------------------------------------------------------------------------- */
+enum { MOST_INSTRUCTIONS = 500 };
+
+static bool is_tractable(const Fn *f) { return f->ins.n < MOST_INSTRUCTIONS; }
+
+/* Everything that must hold of f taken alone; all sizes numbers. */
+static bool laws_of_one(const Fn *f, LawCheck *c, const char *where) {
+  Cx *cx = f->cx;
+  c->form = f;
+  if (!law_verify(f, c, where)) return false;
+  if (c->what & CHECK_PRINT && !law_print(f, c, where)) return false;
+  const Fn *plain = pass_expand(f);
+  if (!plain) return declined(cx, c, where);
+  if (!is_tractable(plain)) return true;
+  const Fn *g = compile_prepare(f, &(SizeBindings){0});
+  if (!g) return declined(cx, c, where);
+  const char *prepared = text_printf(cx, "%s, simplified", where);
+  if (!law_verify(g, c, prepared)) return false;
+  if (c->what & CHECK_PRINT && g != f && !law_print(g, c, prepared)) return false;
+  Tensor *in = random_inputs(f, c->seed, c->spice);
+  Bounded *x = NEWS(cx->arena, Bounded, f->out.n + 1), *y = NEWS(cx->arena, Bounded, f->out.n + 1);
+  eval_bounded(plain, in, c->seed, x);
+  eval_bounded(g, in, c->seed, y);
+  for (int i = 0; i < f->out.n; i++) {
+    const char *wrong = differ_both(cx, &x[i], &y[i]);
+    if (wrong)
+      return broken(c, LAW_PREPARE, where, text_printf(cx, "output %d, %s\n%s\nbecomes\n%s", i, wrong, dump_text(plain), dump_text(g)));
+  }
+  return !(c->what & CHECK_JIT) || law_jit(g, c, where, in, y);
+}
+
+/* ---- derivatives ---------------------------------------------------------------------------------------------- */
+static bool *all_floats(const Fn *f, int *n) {
+  bool *wrt = NEWS(f->cx->arena, bool, f->in.n + 1);
+  *n = 0;
+  for (int i = 0; i < f->in.n; i++) *n += wrt[i] = type_is_float(f->in.at[i].type);
+  return wrt;
+}
+static int float_outputs(const Fn *f) {
+  int n = 0;
+  for (int i = 0; i < f->out.n; i++) n += type_is_float((DType)fn_ins(f, f->out.at[i].val)->type);
+  return n;
+}
+
+static Val inner_product(Builder *b, Val sum, Val x, Val y) {
+  Val xy = ir_map2(b, OP_mul, ir_cast(b, T_F64, x), ir_cast(b, T_F64, y));
+  Val s = ir_fold(b, OP_sum, xy, (1u << ir_shape(b, xy)->rank) - 1);
+  return sum ? ir_map2(b, OP_add, sum, s) : s;
+}
+
+static Val copy_of_input(Builder *b, const char *prefix, const Input *in) {
+  return ir_input(b, name_fmt(b->cx, "%s%s", prefix, in->name), in->type, &in->shape, in->role, in->span);
+}
+
+Fn *modes_function(const Fn *f) {
+  Cx *cx = f->cx;
+  int nwrt;
+  bool *wrt = all_floats(f, &nwrt);
+  if (!nwrt || !float_outputs(f)) return NULL;
+  Fn *r = pass_adjoint(f, wrt), *t = r ? pass_tangent(f, wrt) : NULL;
+  if (!t) return NULL;
+  Builder b = ir_begin(cx, name_of(cx, "modes"));
+  int n = f->in.n, nf = float_outputs(f);
+  Val *args = NEWS(cx->arena, Val, n + nf + 1), *targs = NEWS(cx->arena, Val, n + nwrt + 1);
+  Val *outs = NEWS(cx->arena, Val, f->out.n + nwrt + 1), *touts = NEWS(cx->arena, Val, f->out.n + nf + 1);
+  for (int i = 0; i < n; i++) args[i] = targs[i] = copy_of_input(&b, "", &f->in.at[i]);
+  for (int i = 0; i < nwrt; i++) targs[n + i] = copy_of_input(&b, "", &t->in.at[n + i]);
+  for (int i = 0; i < nf; i++) args[n + i] = copy_of_input(&b, "", &r->in.at[n + i]);
+  ir_inline(&b, r, args, outs);
+  ir_inline(&b, t, targs, touts);
+  Val left = 0, right = 0;
+  for (int i = 0; i < nwrt; i++) left = inner_product(&b, left, outs[f->out.n + i], targs[n + i]);
+  for (int i = 0; i < nf; i++) right = inner_product(&b, right, args[n + i], touts[f->out.n + i]);
+  ir_output(&b, name_of(cx, "reverse"), left);
+  ir_output(&b, name_of(cx, "forward"), right);
+  return ir_finish(&b);
+}
+
+/* f in f64: no f32, no rounding casts. */
+static bool law_modes(const Fn *f, LawCheck *c, Law law, const char *where) {
+  Cx *cx = f->cx;
+  Fn *m = modes_function(f);
+  if (!m) return diag_errors(cx) ? declined(cx, c, where) : true;
+  if (!law_verify(m, c, where)) return false;
+  if (!is_tractable(m)) return true;
+  Bounded y[2];
+  eval_bounded(m, random_inputs(m, c->seed, c->spice), c->seed, y);
+  double x = tensor_get(&y[0].value, 0), z = tensor_get(&y[1].value, 0);
+  if (!isfinite(x) || !isfinite(z)) return true;
+  const char *wrong = differ_both(cx, &y[0], &y[1]);
+  return !wrong || broken(c, law, where, text_printf(cx, "%s\n%s", wrong, dump_text(f)));
+}
+
+/* (f(x + h v) - f(x - h v)) / 2h at two steps: their difference says how far to trust them. */
+static bool law_differences(const Fn *f, LawCheck *c, const char *where) {
+  Cx *cx = f->cx;
+  int nwrt;
+  bool *wrt = all_floats(f, &nwrt);
+  if (!nwrt || !float_outputs(f)) return true;
+  Fn *t = pass_tangent(f, wrt);
+  if (!t) return declined(cx, c, where);
+  if (!is_tractable(t)) return true;
+  Tensor *in = random_inputs(t, c->seed, SPICE_SMOOTH);
+  Bounded *d = NEWS(cx->arena, Bounded, t->out.n + 1), *y[4];
+  static const double step[] = {1e-4, -1e-4, 3e-4, -3e-4};
+  eval_bounded(t, in, c->seed, d);
+  for (int k = 0; k < 4; k++) {
+    Tensor *at = NEWS(cx->arena, Tensor, f->in.n + 1);
+    for (int i = 0, j = f->in.n; i < f->in.n; i++) {
+      at[i] = in[i];
+      if (!wrt[i]) continue;
+      at[i] = tensor_new(cx, cx->arena, in[i].type, &in[i].shape);
+      for (int64_t e = 0; e < tensor_count(&at[i]); e++)
+        tensor_set(&at[i], e, tensor_get(&in[i], e) + step[k] * tensor_get(&in[j], e));
+      j++;
+    }
+    y[k] = NEWS(cx->arena, Bounded, f->out.n + 1);
+    eval_bounded(f, at, c->seed, y[k]);
+  }
+  for (int i = 0, j = f->out.n; i < f->out.n; i++) {
+    if (!type_is_float(y[0][i].value.type)) continue;
+    for (int64_t e = 0; e < tensor_count(&y[0][i].value); e++) {
+      double v[4], noise = 0;
+      for (int k = 0; k < 4; k++) v[k] = tensor_get(&y[k][i].value, e), noise += y[k][i].slack[e];
+      double d1 = (v[0] - v[1]) / 2e-4, d2 = (v[2] - v[3]) / 6e-4;
+      double best = d1 + (d1 - d2) / 8, got = tensor_get(&d[j].value, e); /* Richardson */
+      double allowed = fabs(d1 - d2) + noise / 1e-4 + d[j].slack[e] + 1e-9 * (1 + fabs(got));
+      if (!isfinite(best) || !isfinite(got) || fabs(best - got) <= allowed) continue;
+      return broken(c, LAW_DIFFERENCES, where,
+                    text_printf(cx, "output %d, element %lld: tangent %.17g, differences %.17g (slack %.3g)\n%s", i,
+                                (long long)e, got, best, allowed, dump_text(f)));
+    }
+    j++;
+  }
+  return true;
+}
+
+/* Only the outputs from `first` on. */
+static Fn *outputs_from(const Fn *f, int first) {
+  Builder b = ir_begin(f->cx, f->name);
+  Val *args = NEWS(f->cx->arena, Val, f->in.n + 1), *outs = NEWS(f->cx->arena, Val, f->out.n + 1);
+  for (int i = 0; i < f->in.n; i++) args[i] = copy_of_input(&b, "", &f->in.at[i]);
+  ir_inline(&b, f, args, outs);
+  for (int i = first; i < f->out.n; i++) ir_output(&b, f->out.at[i].name, outs[i]);
+  return ir_finish(&b);
+}
+
+/* <v1, H v2> == <v2, H v1> with H the Hessian of <w, f>: the tangent of the adjoint, twice. */
+static bool law_symmetry(const Fn *f, const Fn *gradient, LawCheck *c) {
+  Cx *cx = f->cx;
+  int n = f->in.n, nf = float_outputs(f), nwrt;
+  all_floats(f, &nwrt);
+  bool *wrt = NEWS(cx->arena, bool, gradient->in.n + 1);
+  for (int i = 0; i < n; i++) wrt[i] = type_is_float(f->in.at[i].type);
+  Fn *h = pass_tangent(gradient, wrt); /* inputs: x, w, v; outputs: gradient, H v */
+  if (!h) return declined(cx, c, "symmetry");
+  Builder b = ir_begin(cx, name_of(cx, "symmetry"));
+  Val *args[2], *outs[2], result[2] = {0, 0};
+  for (int k = 0; k < 2; k++) {
+    args[k] = NEWS(cx->arena, Val, h->in.n + 1);
+    outs[k] = NEWS(cx->arena, Val, h->out.n + 1);
+    for (int i = 0; i < h->in.n; i++)
+      args[k][i] = k && i < n + nf ? args[0][i] : copy_of_input(&b, k ? "second_" : "", &h->in.at[i]);
+    ir_inline(&b, h, args[k], outs[k]);
+  }
+  for (int i = 0; i < nwrt; i++)
+    for (int k = 0; k < 2; k++)
+      result[k] = inner_product(&b, result[k], args[!k][n + nf + i], outs[k][nwrt + i]);
+  ir_output(&b, NULL, result[0]);
+  ir_output(&b, NULL, result[1]);
+  Fn *s = ir_finish(&b);
+  if (!is_tractable(s)) return true;
+  Bounded y[2];
+  eval_bounded(s, random_inputs(s, c->seed, c->spice), c->seed, y);
+  if (!isfinite(tensor_get(&y[0].value, 0)) || !isfinite(tensor_get(&y[1].value, 0))) return true;
+  const char *wrong = differ_both(cx, &y[0], &y[1]);
+  return !wrong || broken(c, LAW_SYMMETRY, "symmetry", text_printf(cx, "%s\n%s", wrong, dump_text(f)));
+}
+
+static bool derivative_laws(const Fn *f, LawCheck *c) {
+  Cx *cx = f->cx;
+  int nwrt;
+  bool *wrt = all_floats(f, &nwrt);
+  if (!nwrt || !float_outputs(f) || !is_tractable(f)) return true;
+  Fn *adjoint = pass_adjoint(f, wrt), *tangent = adjoint ? pass_tangent(f, wrt) : NULL;
+  if (!tangent) return declined(cx, c, "derivatives");
+  Rng r = rng_at(c->seed ^ 0x5EED);
+  int what = c->what;
+  if (!laws_of_one(adjoint, c, "adjoint")) return false;
+  if (rng_chance(&r, 50)) c->what &= ~CHECK_JIT;
+  if (!laws_of_one(tangent, c, "tangent")) return false;
+  c->what = what;
+  c->form = NULL;
+  /* the rest by the evaluator, in double precision */
+  Fn *wide = pass_to_f64(f);
+  if (!law_verify(wide, c, "in f64") || !law_modes(wide, c, LAW_MODES, "first derivative")) return false;
+  if (c->smooth && !law_differences(wide, c, "first derivative")) return false;
+  Fn *gradient = pass_adjoint(wide, all_floats(wide, &nwrt));
+  if (!gradient) return declined(cx, c, "adjoint in f64");
+  gradient = outputs_from(gradient, f->out.n);
+  if (!is_tractable(gradient)) return true;
+  if (!law_modes(gradient, c, LAW_SECOND, "second derivative")) return false;
+  if (c->smooth && !law_differences(gradient, c, "second derivative")) return false;
+  if (c->smooth && !law_symmetry(wide, gradient, c)) return false;
+  if (!rng_chance(&r, 30)) return true;
+  Fn *second = pass_adjoint(outputs_from(adjoint, f->out.n), all_floats(adjoint, &nwrt));
+  if (!second) return declined(cx, c, "second adjoint");
+  return !is_tractable(second) || laws_of_one(second, c, "second adjoint");
+}
+
+/* ---- all of them ------------------------------------------------------------------------------------------------ */
+static bool has_named_sizes(const Fn *f) {
+  for (int i = 0; i < f->in.n; i++)
+    if (!shape_is_numbers(&f->in.at[i].shape)) return true;
+  return false;
+}
+
+static bool all_laws(const Fn *f, LawCheck *c) {
+  Cx *cx = f->cx;
+  if (!law_verify(f, c, "as built")) return false;
+  if (has_named_sizes(f)) {
+    if (c->what & CHECK_PRINT && !law_print(f, c, "named sizes")) return false;
+    static const int numbers[] = {1, 2, 3, 5, 6};
+    Rng r = rng_at(c->seed ^ 0x517E);
+    SizeBindings sizes = {0};
+    size_bind(cx->arena, &sizes, name_of(cx, "N"), numbers[rng_below(&r, COUNT_OF(numbers))]);
+    size_bind(cx->arena, &sizes, name_of(cx, "M"), numbers[rng_below(&r, COUNT_OF(numbers))]);
+    const Fn *plain = pass_expand(f);
+    f = plain ? pass_bind_sizes(plain, &sizes) : NULL;
+    if (!f) return declined(cx, c, "sizes bound");
+  }
+  if (!laws_of_one(f, c, "the program")) return false;
+  if (!(c->what & CHECK_DERIVATIVES)) return true;
+  const Fn *plain = pass_expand(f);
+  return plain ? derivative_laws(plain, c) : declined(cx, c, "expanded");
+}
+
+typedef struct Job {
+  const Fn *f;
+  LawCheck *c;
+} Job;
+static Status do_check(void *arg) {
+  Job *j = arg;
+  return all_laws(j->f, j->c) ? ST_OK : ST_FINDINGS;
+}
+
+bool check_laws(const Fn *f, LawCheck *c) {
+  Cx *cx = f->cx;
+  int what = c->what;
+  c->broken = LAW_NONE;
+  Status s = cx_guard(cx, do_check, &(Job){f, c});
+  c->what = what;
+  diag_clear(cx);
+  if (s == ST_OK || s == ST_FINDINGS) return s == ST_OK;
+  if (strstr(cx->trap_text, "rank above")) return true; /* a limit of the language */
+  return broken(c, LAW_INTERNAL, "", text_printf(cx, "%s\n%s", cx->trap_text, dump_text(f)));
+}
+
+/* ---- reports -------------------------------------------------------------------------------------------------------- */
+typedef struct Same {
+  LawCheck *c; /* as it failed */
+} Same;
+
+static bool fails_alike(const Fn *f, void *arg) {
+  const LawCheck *failed = arg;
+  LawCheck c = *failed;
+  return !check_laws(f, &c) && c.broken == failed->broken;
+}
+
+const char *law_report(const Fn *f, LawCheck *c) {
+  if (c->form && c->form != f) { /* a derivative may be taken for a program of its own */
+    LawCheck alone = *c;
+    alone.what &= ~CHECK_DERIVATIVES;
+    const Fn *form = c->form;
+    if (!check_laws(form, &alone) && alone.broken == c->broken) f = form, *c = alone;
+  }
+  const Fn *small = shrink_function(f, fails_alike, c);
+  LawCheck again = *c;
+  if (check_laws(small, &again)) again = *c, small = f;
+  const char *text = "";
+  if (again.broken != LAW_VERIFY) text = dump_text(small);
+  return text_printf(f->cx, "seed %llu: broken: %s (%s)\n%s\nshrunk to\n%s", (unsigned long long)c->seed,
+                     law_text[c->broken], again.where, again.detail, text);
+}
