@@ -29,6 +29,8 @@ LLVMTypeRef gen_type(Gen *g, DType t, int lanes);     /* as a value: bool is i1 
 LLVMTypeRef gen_memory_type(Gen *g, DType t, int lanes); /* as stored: bool is i8 */
 LLVMValueRef gen_ix(Gen *g, const Ix *ix);            /* i64 */
 LLVMValueRef gen_ex(Gen *g, Ex e);
+/* Whether the lanes of an access lie apart, so that gen_address gives an address each. */
+bool gen_is_spread(LLVMValueRef dyn, int lanes, Dim lane_stride);
 LLVMValueRef gen_address(Gen *g, Buf b, const Ix *ix, LLVMValueRef dyn, int lanes, Dim lane_stride);
 LLVMValueRef gen_splat(Gen *g, LLVMValueRef scalar, int lanes);
 LLVMValueRef gen_call(Gen *g, const char *intrinsic, LLVMTypeRef overload, LLVMTypeRef result, LLVMValueRef *args,

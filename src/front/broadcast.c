@@ -13,7 +13,7 @@ bool labelled_shape(Check *c, const Labels *labels, const Shape *trailing, Span 
   *out = (Shape){.rank = rank};
   for (int i = 0; i < labels->n; i++) out->dim[i] = labels->at[i]->extent;
   for (int i = 0; i < trailing->rank; i++) out->dim[labels->n + i] = trailing->dim[i];
-  return true;
+  return check_count(c, out, at);
 }
 
 Val view_of(Check *c, Val x, const Shape *out, const ViewDim *dims, bool claim) {

@@ -151,6 +151,7 @@ bool broadcast_shapes(Check *c, const Value *v, const Span *spans, int n, const 
 bool broadcast_dims(const Shape *a, const Shape *b, Shape *out); /* the bare rule, no message */
 /* The tensor with exactly these labels in front (a superset of its own) and this trailing shape. */
 Val align(Check *c, const Value *v, const Labels *labels, const Shape *trailing);
+bool check_count(Check *c, const Shape *s, Span at); /* false after E0814: more elements than any machine holds */
 bool labelled_shape(Check *c, const Labels *labels, const Shape *trailing, Span at, Shape *out);
 /* claim: the source says that the reads stay inside, which is checked again when sizes are numbers. */
 Val view_of(Check *c, Val x, const Shape *out, const ViewDim *dims, bool claim);

@@ -115,6 +115,7 @@ bool dims_of_value(Check *c, const Value *v, Span at, const char *what, Shape *o
     if (!expect_dim(c, &item[i], at, what, &out->dim[i])) return false;
     out->rank++;
   }
+  if (!check_count(c, out, at)) return false;
   return true;
 }
 

@@ -60,6 +60,18 @@ static bool size_expr(Check *c, const Node *n, TypeUse use, Dim *out) {
   return false;
 }
 
+bool check_count(Check *c, const Shape *s, Span at) {
+  double n = 1;
+  for (int i = 0; i < s->rank; i++)
+    if (dim_is_number(s->dim[i])) n *= (double)s->dim[i];
+  if (n <= (double)DIM_MAX_NUMBER) return true;
+  Text text = text_new(c->cx->arena);
+  shape_print(c->cx, s, &text);
+  Diag *d = fault(c, E0814, at, "a tensor of the shape %s is too large", text_str(&text));
+  diag_note(c->cx, d, "it would have %.3g elements", n);
+  return false;
+}
+
 bool resolve_type(Check *c, const Node *type, TypeUse use, DType *t, Shape *s) {
   *s = (Shape){0};
   if (!type || type->kind != NODE_TYPE) return false;
@@ -84,7 +96,7 @@ bool resolve_type(Check *c, const Node *type, TypeUse use, DType *t, Shape *s) {
     }
     s->dim[s->rank++] = d;
   }
-  return true;
+  return check_count(c, s, type->span);
 }
 
 /* ---- arguments ------------------------------------------------------------------------------- */

@@ -70,6 +70,13 @@ static void add_found(Opening *o, Name name, const char *file, const Array *a) {
   vec_push(o->arena, &o->found, ((Found){name, file, a}));
 }
 
+static const char *argument_list(Opening *o) {
+  Text t = text_new(o->arena);
+  text_add(&t, o->nin ? "the arguments are " : "there is no argument");
+  for (int i = 0; i < o->nin; i++) text_fmt(&t, "%s`%s`", i ? ", " : "", o->in[i].name);
+  return text_str(&t);
+}
+
 /* NAME=FILE: the array of that name, or the only one there is. */
 static void load_named(Opening *o, const DataSource *src) {
   Name name = name_of(o->cx, src->name);
@@ -81,7 +88,10 @@ static void load_named(Opening *o, const DataSource *src) {
     Diag *d = diag(o->cx, E0618, (Span){0},
                    "data are given for `%s`, but no argument has that name", src->name);
     const char *near = closest_word(src->name, names, o->nin);
-    if (near) diag_hint(o->cx, d, "did you mean `%s`?", near);
+    if (near)
+      diag_hint(o->cx, d, "did you mean `%s`?", near);
+    else
+      diag_note(o->cx, d, "%s", argument_list(o));
     return;
   }
   ArraySet *set = load(o, src->path, true, o->in[k].span);
