@@ -287,6 +287,7 @@ static const Fault faults[] = {
     {"fn f(x: f32[3]) = x[3]", "E0503", "extent is 3"},
     {"fn f(x: f32[N]) {\n let d[i] = x[i + 1] - x[i]\n d\n}", "E0503", "`i: 0..N - 1`"},
     {"fn f(x: f32[N]) = x[0, 0]", "E0504", "2 indices"},
+    {"fn f(x: f32[N]) {\n let y[i] = x[i, 0]\n y\n}", "E0504", "which has 1 axis"},
     {"fn f(x: f32[N], m: bool[N]) = x[m]", "E0505", "where"},
     {"fn f(x: f32[N]): f32[M] = x", "E0506", "`M`"},
     {"fn f(x: f32[N]) = x[::0]", "E0507", "step"},

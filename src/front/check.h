@@ -278,6 +278,8 @@ Value move_scatter(Check *c, const Arg *x, const Arg *index, const Arg *axes, co
 
 /* ---- check_index.c, check_range.c ------------------------------------------------------------ */
 Value eval_index(Check *c, const Node *n, bool inside);
+/* Not more indices than axes, `...` once at most; *count is the number of indices. */
+bool index_count_fits(Check *c, const Node *n, const Value *base, int *count);
 Value eval_reduce(Check *c, const Node *n);
 bool eval_define(Check *c, const Node *n, Value *out);
 /* Labels of a define or reduction, their ranges solved; NULL after an error. *end is to be given to

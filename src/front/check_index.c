@@ -169,22 +169,26 @@ static void whole_axis(const Read *r, int axis, Span at, Pos *p) {
   *p = (Pos){.kind = POS_SLICE, .span = at, .whole = true, .count = r->shape.dim[axis], .step = 1};
 }
 
-static bool read_all(Check *c, const Node *n, Read *r) {
-  int explicit = 0, dots = 0;
+bool index_count_fits(Check *c, const Node *n, const Value *base, int *count) {
+  int explicit = 0, dots = 0, rank = tensor_rank(c->b, base);
   for (int i = 1; i < n->nkids; i++) {
     bool dot = n->kid[i]->kind == NODE_ELLIPSIS;
     explicit += !dot;
     dots += dot;
   }
-  if (explicit > r->shape.rank || dots > 1) {
-    const char *is = value_text(c->cx, c->b, &r->base);
-    Diag *d = dots > 1 ? fault(c, E0504, n->span, "`...` stands here twice")
-                       : fault(c, E0504, n->span, "%d ind%s for %s, which has %d ax%s", explicit,
-                               explicit == 1 ? "ex" : "ices", is, r->shape.rank,
-                               r->shape.rank == 1 ? "is" : "es");
-    fault_declared(c, d, &r->base);
-    return false;
-  }
+  *count = explicit;
+  if (explicit <= rank && dots <= 1) return true;
+  const char *is = value_text(c->cx, c->b, base);
+  Diag *d = dots > 1 ? fault(c, E0504, n->span, "`...` stands here twice")
+                     : fault(c, E0504, n->span, "%d ind%s for %s, which has %d ax%s", explicit,
+                             explicit == 1 ? "ex" : "ices", is, rank, rank == 1 ? "is" : "es");
+  fault_declared(c, d, base);
+  return false;
+}
+
+static bool read_all(Check *c, const Node *n, Read *r) {
+  int explicit;
+  if (!index_count_fits(c, n, &r->base, &explicit)) return false;
   bool good = true;
   for (int i = 1; i < n->nkids; i++) {
     const Node *k = n->kid[i];

@@ -146,7 +146,8 @@ Value check_argument(Check *c, const Node *arg, Value v, Span at) {
   if (x.kind == V_POISON) return x;
   Shape actual = tensor_shape(c->b, &x);
   if (actual.rank != s.rank) {
-    const char *why = name_fmt(c->cx, "%d axes instead of %d", actual.rank, s.rank);
+    const char *why = name_fmt(c->cx, "%d ax%s instead of %d", actual.rank,
+                               actual.rank == 1 ? "is" : "es", s.rank);
     return fault_argument(c, arg, &x, at, t, &s, why);
   }
   for (int i = 0; i < s.rank; i++) {
