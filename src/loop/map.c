@@ -57,7 +57,7 @@ static int across_axis(const Nest *n, const LoopAxis *axis, int count) {
   return -1;
 }
 
-enum { ACROSS = 16 };
+enum { ACROSS = 8 };
 
 static void map_vectors(Low *lw, MapWork *w, LoopAxis vec) {
   int lanes = nest_lanes(w->n);
@@ -69,7 +69,7 @@ static void map_vectors(Low *lw, MapWork *w, LoopAxis vec) {
 
 static void map_across(Low *lw, MapWork *w, LoopAxis across, LoopAxis vec) {
   int64_t n = ACROSS;
-  for (int64_t d = 2 * ACROSS; d >= ACROSS / 2; d--) /* no rest, if possible */
+  for (int64_t d = ACROSS; d >= ACROSS / 2; d--) /* no rest, if possible */
     if (across.extent % d == 0) {
       n = d;
       break;
