@@ -30,6 +30,6 @@ compare() {
 }
 
 "$python" "$reference" --make "$work" || exit 99
-compare --epochs 2 --batch 64 --lr 0.05
+compare --epochs 2 --batch 64 --lr 0.02
 compare --epochs 1 --batch 100 --lr 0.01 # 640 is no multiple of 100: the last batch is dropped
 finish

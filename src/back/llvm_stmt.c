@@ -56,7 +56,7 @@ static void gen_store(Gen *g, const Stmt *s) {
   LLVMValueRef dyn = s->u.store.dyn ? gen_ex(g, s->u.store.dyn) : NULL;
   LLVMValueRef mask = s->u.store.mask ? gen_ex(g, s->u.store.mask) : NULL;
   LLVMValueRef at = gen_address(g, s->u.store.buf, &s->u.store.ix, dyn, lanes, s->u.store.lane_stride);
-  bool spread = lanes > 1 && (s->u.store.lane_stride != 1 || dyn);
+  bool spread = gen_is_spread(dyn, lanes, s->u.store.lane_stride);
   if (lanes == 1) {
     LLVMBasicBlockRef after = NULL;
     if (mask) open_if(g, mask, &after);

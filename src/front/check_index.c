@@ -33,8 +33,9 @@ static const char *dim_text(Cx *cx, Dim d) {
 
 static const char *base_name(const Read *r) { return r->base.name ? r->base.name : "the tensor"; }
 
-/* ---- slices ---------------------------------------------------------------------------------------------- */
-/* A bound of a slice as NumPy takes it: from the end where negative, clipped where both are known. */
+/* ---- slices ---------------------------------------------------------------------------------- */
+/* A bound of a slice as NumPy takes it: from the end where negative, clipped where both are known.
+ */
 static Dim clip_bound(Cx *cx, Dim d, Dim extent, Dim low, Dim high) {
   if (dim_is_number(d) && d < 0) d = dim_add(cx, d, extent);
   if (dim_le(cx, d, low) == 1) return low;
@@ -70,7 +71,7 @@ static bool read_slice(Check *c, const Node *n, Dim extent, Pos *p) {
   return true;
 }
 
-/* ---- affine positions --------------------------------------------------------------------------------------- */
+/* ---- affine positions ------------------------------------------------------------------------ */
 /* A range that would do, for a label whose range was only inferred. */
 static bool hint_range(Check *c, Diag *d, const Read *r, const Pos *p, int axis, bool below) {
   for (int i = 0; i < p->a.n; i++) {
@@ -143,8 +144,10 @@ static bool read_index(Check *c, Read *r, const Node *n, int axis, Pos *p) {
     Diag *d = fault(c, E0505, n->span, "an index must be an integer, not %s",
                     value_text(c->cx, c->b, &v));
     fault_declared(c, d, &v);
-    if (t == T_BOOL) diag_hint(c->cx, d, "to choose by a condition write where(c, a, b)");
-    else diag_hint(c->cx, d, "convert it: i32(..)");
+    if (t == T_BOOL)
+      diag_hint(c->cx, d, "to choose by a condition write where(c, a, b)");
+    else
+      diag_hint(c->cx, d, "convert it: i32(..)");
     return false;
   }
   if (r->inside) {
@@ -155,7 +158,7 @@ static bool read_index(Check *c, Read *r, const Node *n, int axis, Pos *p) {
   return true;
 }
 
-/* ---- all positions ----------------------------------------------------------------------------------------------- */
+/* ---- all positions --------------------------------------------------------------------------- */
 static void whole_axis(const Read *r, int axis, Span at, Pos *p) {
   *p = (Pos){.kind = POS_SLICE, .span = at, .whole = true, .count = r->shape.dim[axis], .step = 1};
 }
@@ -180,7 +183,8 @@ static bool read_all(Check *c, const Node *n, Read *r) {
   for (int i = 1; i < n->nkids; i++) {
     const Node *k = n->kid[i];
     if (k->kind == NODE_ELLIPSIS) {
-      for (int j = explicit; j < r->shape.rank; j++, r->n++) whole_axis(r, r->n, k->span, &r->pos[r->n]);
+      for (int j = explicit; j < r->shape.rank; j++, r->n++)
+        whole_axis(r, r->n, k->span, &r->pos[r->n]);
       continue;
     }
     Pos *p = &r->pos[r->n];
@@ -221,8 +225,9 @@ static void find_gathered(Check *c, Read *r) {
   }
 }
 
-/* ---- the view: slices and affine indices ----------------------------------------------------------------------------- */
-static ViewDim read_dim(Check *c, const Affine *a, const Labels *all, int slice_axis, int64_t step) {
+/* ---- the view: slices and affine indices ----------------------------------------------------- */
+static ViewDim read_dim(Check *c, const Affine *a, const Labels *all, int slice_axis,
+                        int64_t step) {
   ViewTerm *t = NEWS(c->cx->arena, ViewTerm, IR_MAX_RANK + 1);
   ViewDim d = {.off = a->off, .den = a->den, .term = t};
   for (int i = 0; i < a->n; i++) {
@@ -260,13 +265,13 @@ static Value apply_view(Check *c, Read *r) {
   return value_tensor(view_of(c, r->base.u.t.val, &whole, dim, !r->inside), all);
 }
 
-/* ---- the gather ------------------------------------------------------------------------------------------------------- */
+/* ---- the gather ------------------------------------------------------------------------------ */
 typedef struct GatherPlan {
   int n; /* index operands */
   Value index[2 * IR_MAX_RANK];
   Span span[2 * IR_MAX_RANK];
   int32_t axis[2 * IR_MAX_RANK];
-  Shape shape; /* trailing, of the indices together */
+  Shape shape;                /* trailing, of the indices together */
   bool trailing[IR_MAX_RANK]; /* which trailing axes of the base are gathered */
 } GatherPlan;
 
@@ -297,15 +302,14 @@ static bool plan_gather(Check *c, const Read *r, const Value *base, GatherPlan *
   return broadcast_shapes(c, g->index, g->span, g->n, "the indices", r->span, &g->shape);
 }
 
-/* Where the axes of the indices go among the trailing axes that stay (NumPy's rule): in place of the
- * first index tensor when these stand side by side, else in front. */
+/* Where the axes of the indices go among the trailing axes that stay (NumPy's rule): in place of
+ * the first index tensor when these stand side by side, else in front. */
 static int gather_place(const Read *r) {
-  int place = 0, first = -1, last = -1, tensors = 0;
+  int place = 0, first = -1, last = -1;
   for (int i = 0; i < r->n; i++) {
     if (r->pos[i].kind != POS_TENSOR) continue;
     if (first < 0) first = i;
     last = i;
-    tensors++;
   }
   for (int i = first; i <= last; i++)
     if (r->pos[i].kind == POS_SLICE) return 0;
@@ -344,11 +348,12 @@ static Value apply_gather(Check *c, const Read *r, const Value *base) {
   return value_tensor(ir_permute(c->b, x, perm), all);
 }
 
-/* ---- reads ---------------------------------------------------------------------------------------------------------------- */
+/* ---- reads ----------------------------------------------------------------------------------- */
 static Value index_tuple(Check *c, const Node *n, const Value *base) {
   Dim d;
   Value v = n->nkids == 2 ? eval_expr(c, n->kid[1]) : value_poison();
-  if (n->nkids != 2) fault(c, E0504, n->span, "a tuple has one index");
+  if (n->nkids != 2)
+    fault(c, E0504, n->span, "a tuple has one index");
   else if (expect_dim(c, &v, n->kid[1]->span, "the index of a tuple", &d)) {
     int count = base->u.tuple.n;
     if (dim_is_number(d) && d >= -count && d < count)
@@ -370,7 +375,8 @@ Value eval_index(Check *c, const Node *n, bool inside) {
   Value tensor = to_tensor(c, base, n->kid[0]->span);
   if (tensor.kind == V_POISON) return tensor;
   tensor.name = base.name, tensor.decl = base.decl;
-  Read r = {.base = tensor, .shape = tensor_shape(c->b, &tensor), .span = n->span, .inside = inside};
+  Read r = {
+      .base = tensor, .shape = tensor_shape(c->b, &tensor), .span = n->span, .inside = inside};
   if (!read_all(c, n, &r)) return value_poison();
   find_gathered(c, &r);
   Value v = apply_view(c, &r);
@@ -380,7 +386,7 @@ Value eval_index(Check *c, const Node *n, bool inside) {
   return v;
 }
 
-/* ---- definitions and reductions --------------------------------------------------------------------------------------------- */
+/* ---- definitions and reductions -------------------------------------------------------------- */
 static Value labelled_body(Check *c, const Node *n, const Labels *labels) {
   Scope *outer = c->scope;
   c->scope = scope_labels(c, outer, labels);
@@ -437,8 +443,10 @@ Value eval_reduce(Check *c, const Node *n) {
   uint32_t axes = 0;
   Labels *left = NEW(c->cx->arena, Labels);
   for (int i = 0; i < all->n; i++) {
-    if (labels_find(labels, all->at[i]) >= 0) axes |= 1u << i;
-    else left->at[left->n++] = all->at[i];
+    if (labels_find(labels, all->at[i]) >= 0)
+      axes |= 1u << i;
+    else
+      left->at[left->n++] = all->at[i];
   }
   return value_tensor(ir_fold(c->b, op, x, axes), left);
 }

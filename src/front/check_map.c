@@ -2,7 +2,7 @@
  * elementwise operators are applied with broadcasting over labels and trailing axes. */
 #include "front/check.h"
 
-/* ---- untyped values as tensors ------------------------------------------------------------------------- */
+/* ---- untyped values as tensors --------------------------------------------------------------- */
 Value make_weak(Check *c, const Weak *w) {
   Weak *copy = arena_copy(c->cx->arena, w, sizeof *w);
   copy->arg = arena_copy(c->cx->arena, w->arg, (size_t)w->n * sizeof *w->arg);
@@ -23,7 +23,8 @@ static Value weak_tensor(Check *c, const Weak *w, DType t) {
   }
   switch (w->kind) {
   case WEAK_MAP: return apply_map(c, w->op, v, spans, w->n, w->span);
-  case WEAK_BROADCAST: return value_tensor(align(c, v, value_labels(v), &w->shape), value_labels(v));
+  case WEAK_BROADCAST:
+    return value_tensor(align(c, v, value_labels(v), &w->shape), value_labels(v));
   case WEAK_STACK: return move_stack(c, v, spans, w->n, w->span);
   }
   return value_poison();
@@ -51,10 +52,8 @@ static Value fault_type(Check *c, const Value *v, DType t, Span at) {
 static Value fault_not_number(Check *c, const Value *v, Span at) {
   Diag *d = fault(c, E0311, at, "%s stands where a tensor or number is needed",
                   value_text(c->cx, c->b, v));
-  if (v->kind == V_FN && v->u.fn->name)
-    diag_hint(c->cx, d, "call it: %s(..)", v->u.fn->name);
-  if (v->kind == V_TUPLE)
-    diag_hint(c->cx, d, "take the parts by `let (a, b) = ..` or by an index");
+  if (v->kind == V_FN && v->u.fn->name) diag_hint(c->cx, d, "call it: %s(..)", v->u.fn->name);
+  if (v->kind == V_TUPLE) diag_hint(c->cx, d, "take the parts by `let (a, b) = ..` or by an index");
   return value_poison();
 }
 
@@ -113,8 +112,6 @@ static DType own_type(Check *c, const Value *v) {
   case V_FLOAT: return c->float_type;
   case V_WEAK: return v->is_float ? c->float_type : c->int_type;
   case V_AFFINE: return T_I32;
-  case V_INT: /* one that only i64 holds is i64 */
-    return c->int_type == T_I32 && v->u.i != (int32_t)v->u.i ? T_I64 : c->int_type;
   default: return c->int_type;
   }
 }
@@ -137,7 +134,7 @@ Value cast_value(Check *c, Value v, DType t, Span at) {
   return r;
 }
 
-/* ---- one type for several operands --------------------------------------------------------------------------- */
+/* ---- one type for several operands ----------------------------------------------------------- */
 static void fault_mixed(Check *c, const Value *a, const Value *b, Span sa, Span sb,
                         const char *what, Span at) {
   const char *ta = value_text(c->cx, c->b, a), *tb = value_text(c->cx, c->b, b);
@@ -178,8 +175,8 @@ bool unify_types(Check *c, Value *v, const Span *spans, int n, const char *what,
   int lead = deciding(v, n);
   DType t = own_type(c, &v[lead]);
   for (int i = 0; i < n; i++) {
-    bool typed = v[i].kind == V_TENSOR || v[i].kind == V_BOOL ||
-                 (v[i].kind == V_AFFINE && !type_is_int(t));
+    bool typed =
+        v[i].kind == V_TENSOR || v[i].kind == V_BOOL || (v[i].kind == V_AFFINE && !type_is_int(t));
     if (typed && own_type(c, &v[i]) != t) {
       int first = MIN(i, lead), second = MAX(i, lead);
       fault_mixed(c, &v[first], &v[second], spans[first], spans[second], what, at);
@@ -193,7 +190,7 @@ bool unify_types(Check *c, Value *v, const Span *spans, int n, const char *what,
   return true;
 }
 
-/* ---- elementwise operators -------------------------------------------------------------------------------------- */
+/* ---- elementwise operators ------------------------------------------------------------------- */
 static bool typing_fits(Typing typing, DType t) {
   switch (typing) {
   case TY_NUM: return t != T_BOOL;
@@ -220,9 +217,10 @@ static Value fault_operand(Check *c, Op op, const Value *v, const Span *spans, i
     diag_hint(c->cx, d, "write `//` to round down, or convert first: f32(..) / f32(..)");
     return value_poison();
   }
-  const char *needs = typing == TY_FLOAT || typing == TY_BITS ? "floats"
+  const char *needs = typing == TY_FLOAT || typing == TY_BITS      ? "floats"
                       : typing == TY_INT || typing == TY_FROM_BITS ? "integers"
-                      : typing == TY_LOGIC ? "truth values (bool)" : "numbers";
+                      : typing == TY_LOGIC                         ? "truth values (bool)"
+                                                                   : "numbers";
   Diag *d = fault(c, E0303, at, "`%s` works on %s, not on %s", op_word(op), needs,
                   value_text(c->cx, c->b, &v[0]));
   for (int i = 0; i < n; i++) {
@@ -311,8 +309,8 @@ Value apply_map(Check *c, Op op, const Value *operand, const Span *spans, int n,
   }
   if (affine_map(c, op, v, n, &out)) return out;
   if (!typed && number_map(c, op, v, n, at, &out)) return out;
-  bool integer_base = v[0].kind == V_AFFINE ||
-                      (v[0].kind == V_TENSOR && type_is_int(ir_type(c->b, v[0].u.t.val)));
+  bool integer_base =
+      v[0].kind == V_AFFINE || (v[0].kind == V_TENSOR && type_is_int(ir_type(c->b, v[0].u.t.val)));
   if (op == OP_pow && integer_base && v[1].kind == V_INT && v[1].u.i >= 0) {
     Value x = to_tensor(c, v[0], spans[0]);
     return x.kind == V_POISON ? x : int_tensor_power(c, &x, v[1].u.i);

@@ -15,7 +15,7 @@ const Scope *scope_find(const Scope *s, Name name) {
   return s;
 }
 
-/* ---- diagnostics ------------------------------------------------------------------------------------ */
+/* ---- diagnostics ----------------------------------------------------------------------------- */
 static bool in_prelude(Check *c, Span at) {
   return at.source > 0 && at.source < c->cx->sources.n && c->cx->sources.at[at.source].prelude;
 }
@@ -71,7 +71,7 @@ void suggest(Check *c, Diag *d, const char *word, const char *const *more, int n
   if (close) diag_hint(c->cx, d, "did you mean `%s`?", close);
 }
 
-/* ---- parameters of the model ---------------------------------------------------------------------------- */
+/* ---- parameters of the model ----------------------------------------------------------------- */
 static UnitParam new_param(Check *c, Decl *d, const ParamInfo *info) {
   Unit *unit = c->unit;
   UnitParam p = {.decl = d, .value = value_poison(), .outer = value_poison()};
@@ -89,7 +89,8 @@ static UnitParam new_param(Check *c, Decl *d, const ParamInfo *info) {
   if (have >= 0 && c->b->fn->in.at[have].role == ROLE_PARAM)
     p.value = value_tensor(c->b->fn->in.at[have].val, NULL);
   else if (labelled_shape(c, labels, &info->shape, info->span, &s))
-    p.value = value_tensor(ir_input(c->b, info->name, info->type, &s, ROLE_PARAM, info->span), labels);
+    p.value =
+        value_tensor(ir_input(c->b, info->name, info->type, &s, ROLE_PARAM, info->span), labels);
   p.value.name = info->name, p.value.decl = info->span;
   return p;
 }
@@ -104,7 +105,7 @@ Value unit_param(Check *c, Decl *d) {
   return p.value;
 }
 
-/* ---- names --------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 static Decl *find_decl(Check *c, Name name) {
   bool prelude = c->frame && c->frame->prelude;
   Decl *d = prelude ? NULL : program_find(c->p, name, false);
@@ -157,7 +158,6 @@ bool name_value_quiet(Check *c, Name name, Value *out) {
   if (size_value(c, name, out)) return true;
   Decl *d = find_decl(c, name);
   if (d && d->node->kind == NODE_CONST) return *out = const_value(c, d, d->node->span), true;
-  if (!d && known_size(c, name))
-    return *out = value_size(dim_named(c->cx, name)), true;
+  if (!d && known_size(c, name)) return *out = value_size(dim_named(c->cx, name)), true;
   return false;
 }

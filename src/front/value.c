@@ -1,7 +1,7 @@
 /* value.c: making and describing values, sets of labels, affine arithmetic. */
 #include "front/value.h"
 
-/* ---- labels --------------------------------------------------------------------------------------- */
+/* ---- labels ---------------------------------------------------------------------------------- */
 const Labels no_labels = {0};
 
 int labels_find(const Labels *l, const Label *label) {
@@ -32,7 +32,7 @@ const Labels *labels_union(Cx *cx, const Labels *a, const Labels *b) {
   return u->n == a->n ? a : u->n == b->n ? b : u;
 }
 
-/* ---- making ----------------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 Value value_tuple(Cx *cx, const Value *items, int n) {
   Value v = {.kind = V_TUPLE};
   v.u.tuple.n = n;
@@ -45,7 +45,7 @@ Value value_affine(Cx *cx, const Affine *a) {
   return (Value){.kind = V_AFFINE, .u.affine = arena_copy(cx->arena, a, sizeof *a)};
 }
 
-/* ---- asking ------------------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 bool value_dim(const Value *v, Dim *out) {
   if (v->kind == V_INT && v->u.i <= DIM_MAX_NUMBER && v->u.i >= -DIM_MAX_NUMBER)
     return *out = v->u.i, true;
@@ -137,7 +137,7 @@ const char *value_text(Cx *cx, const Builder *b, const Value *v) {
   return text_str(&t);
 }
 
-/* ---- affine arithmetic ------------------------------------------------------------------------------------ */
+/* ---- affine arithmetic ----------------------------------------------------------------------- */
 bool affine_of_value(const Value *v, Affine *out) {
   if (v->kind == V_AFFINE) return *out = *v->u.affine, true;
   *out = (Affine){.den = 1};
@@ -153,7 +153,8 @@ static bool add_scaled(Cx *cx, const Affine *a, const Affine *b, bool subtract, 
     bool use_b = j < b->n && (i == a->n || b->term[j].label->order <= a->term[i].label->order);
     AffineTerm t = use_a ? a->term[i] : (AffineTerm){b->term[j].label, 0};
     if (use_b)
-      t.coef = subtract ? dim_sub(cx, t.coef, b->term[j].coef) : dim_add(cx, t.coef, b->term[j].coef);
+      t.coef =
+          subtract ? dim_sub(cx, t.coef, b->term[j].coef) : dim_add(cx, t.coef, b->term[j].coef);
     i += use_a, j += use_b;
     if (t.coef == 0) continue;
     if (out->n == IR_MAX_RANK) return false;
@@ -178,7 +179,8 @@ bool affine_binary(Cx *cx, Op op, const Affine *a, const Affine *b, Affine *out)
   switch (op) {
   case OP_add: return add_scaled(cx, a, b, false, out);
   case OP_sub: return add_scaled(cx, a, b, true, out);
-  case OP_mul: return b->n == 0 ? scale(cx, a, b->off, out) : a->n == 0 && scale(cx, b, a->off, out);
+  case OP_mul:
+    return b->n == 0 ? scale(cx, a, b->off, out) : a->n == 0 && scale(cx, b, a->off, out);
   case OP_div:
     if (b->n || !dim_is_number(b->off) || b->off < 1) return false;
     *out = *a;

@@ -31,7 +31,7 @@ typedef enum ValueKind {
 typedef struct Label {
   Name name;
   Span span;
-  int32_t order; /* outer labels have smaller numbers */
+  int32_t order;     /* outer labels have smaller numbers */
   bool known, given; /* given: the range was written down */
   Dim lo, extent;    /* values lo .. lo + extent - 1 */
   Span why;          /* the use that fixed the range */
@@ -120,7 +120,7 @@ struct Scope {
   Span span;
 };
 
-/* ---- making values ------------------------------------------------------------------------------ */
+/* ---- making values --------------------------------------------------------------------------- */
 static inline Value value_poison(void) { return (Value){.kind = V_POISON}; }
 static inline Value value_int(int64_t i) { return (Value){.kind = V_INT, .u.i = i}; }
 static inline Value value_float(double f) { return (Value){.kind = V_FLOAT, .u.f = f}; }
@@ -135,9 +135,11 @@ static inline Value value_tensor(Val v, const Labels *labels) {
 }
 Value value_affine(Cx *cx, const Affine *a); /* a plain number or size where there is no label */
 
-/* ---- asking ------------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 static inline bool value_is_tensor(const Value *v) { return v->kind == V_TENSOR; }
-static inline bool value_is_integer(const Value *v) { return v->kind == V_INT || v->kind == V_SIZE; }
+static inline bool value_is_integer(const Value *v) {
+  return v->kind == V_INT || v->kind == V_SIZE;
+}
 /* A number that takes the element type its surroundings ask for. */
 static inline bool value_is_untyped(const Value *v) {
   return value_is_integer(v) || v->kind == V_FLOAT || v->kind == V_WEAK;
@@ -145,7 +147,7 @@ static inline bool value_is_untyped(const Value *v) {
 /* Integers and sizes that can be an extent, index or offset. */
 bool value_dim(const Value *v, Dim *out);
 bool value_has_tensor(const Value *v); /* anything of the function under construction inside? */
-const Labels *value_labels(const Value *v); /* of a tensor; never NULL */
+const Labels *value_labels(const Value *v);          /* of a tensor; never NULL */
 const Labels *labels_within(Cx *cx, const Value *v); /* of any value, whatever depends on them */
 /* The shape after the labels. */
 Shape tensor_shape(const Builder *b, const Value *v);
@@ -153,13 +155,13 @@ int tensor_rank(const Builder *b, const Value *v);
 /* In words, for messages: "f32[N, 3]", "the integer 3", "a function". */
 const char *value_text(Cx *cx, const Builder *b, const Value *v);
 
-/* ---- labels --------------------------------------------------------------------------------------- */
+/* ---- labels ---------------------------------------------------------------------------------- */
 extern const Labels no_labels;
 const Labels *labels_union(Cx *cx, const Labels *a, const Labels *b);
 int labels_find(const Labels *l, const Label *label); /* position or -1 */
 bool labels_overlap(const Labels *a, const Labels *b);
 
-/* ---- affine arithmetic: false where the result isn't affine ----------------------------------------- */
+/* ---- affine arithmetic: false where the result isn't affine ---------------------------------- */
 bool affine_of_value(const Value *v, Affine *out); /* V_AFFINE, V_INT, V_SIZE */
 bool affine_binary(Cx *cx, Op op, const Affine *a, const Affine *b, Affine *out);
 

@@ -93,6 +93,7 @@ typedef struct Shape {
 bool shape_eq(const Shape *a, const Shape *b);
 Dim shape_count(Cx *cx, const Shape *s); /* product of the extents */
 bool shape_is_numbers(const Shape *s);
+bool shape_is_empty(const Shape *s); /* some extent is the number 0: there are no elements */
 void shape_print(Cx *cx, const Shape *s, Text *out);            /* "[N, 64]" */
 void type_print(Cx *cx, DType t, const Shape *s, Text *out);    /* "f32[N, 64]", "f32" */
 const char *type_text(Cx *cx, DType t, const Shape *s);         /* the same, in the context's arena */
@@ -233,6 +234,8 @@ void ir_dump(const Fn *f, Text *out);
 void ir_attr_print(const Fn *f, const Ins *in, Text *out);
 /* equal.c: the same program up to numbering; names and hints don't count. */
 bool ir_equal(const Fn *f, const Fn *g);
+/* The functions nested in an instruction (a loop's body, then its condition); returns how many. */
+int ir_bodies(const Ins *in, const Fn *body[2]);
 /* print.c: the function as .nn source that parses back to the same function. */
 void ir_print_nn(const Fn *f, Text *out);
 

@@ -410,6 +410,7 @@ static void lower_nest(Low *lw, Nest *n) {
   case NEST_FOLD: lower_fold(lw, n); return;
   case NEST_CONTRACT: lower_contract(lw, n); return;
   case NEST_SCATTER: lower_scatter(lw, n); return;
+  case NEST_CALL: lower_call(lw, n); return;
   }
 }
 
@@ -422,7 +423,7 @@ static bool worth_sharing(const Low *lw, const Kernel *k) {
 
 static Val group_value(const Low *lw, const Group *g) {
   const Nest *n = &lw->nest.at[g->nest.at[g->nest.n - 1]];
-  return n->kind == NEST_COPY ? n->anchor : n->root.at[n->root.n - 1];
+  return n->kind == NEST_COPY || n->kind == NEST_CALL ? n->anchor : n->root.at[n->root.n - 1];
 }
 
 static void lower_group(Low *lw, Group *g) {
@@ -444,6 +445,7 @@ static void lower_group(Low *lw, Group *g) {
   if (g->rows) lw->may_parallel = false;
   for (int i = 0; i < g->nest.n; i++) lower_nest(lw, &lw->nest.at[g->nest.at[i]]);
   while (loops > 0) low_end(lw, mark[--loops]);
+  if (lw->m.k->call) return; /* has counted its bodies */
   lw->m.k->flops = count.flops;
   lw->m.k->bytes = count.bytes;
 }
@@ -452,6 +454,15 @@ static void use(Low *lw, Kernel *k, Buf b) {
   for (int i = 0; i < k->uses.n; i++)
     if (k->uses.at[i] == b) return;
   vec_push(lw->cx->arena, &k->uses, b);
+}
+
+typedef struct UseBy {
+  Low *lw;
+  Kernel *k;
+} UseBy;
+static void use_by_call(void *arg, Buf b) {
+  const UseBy *u = arg;
+  use(u->lw, u->k, b);
 }
 
 static void uses_of_block(Low *lw, Kernel *k, const Block *b) {
@@ -469,6 +480,7 @@ static void uses_of_block(Low *lw, Kernel *k, const Block *b) {
 static void find_uses(Low *lw) {
   for (int i = 0; i < lw->p->kernel.n; i++) {
     Kernel *k = lw->p->kernel.at[i];
+    if (k->call) call_uses(k->call, use_by_call, &(UseBy){lw, k});
     for (int e = 1; e < k->ex.n; e++)
       if (k->ex.at[e].kind == EX_LOAD) use(lw, k, k->ex.at[e].buf);
     uses_of_block(lw, k, &k->body);
