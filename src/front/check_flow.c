@@ -243,6 +243,7 @@ static bool join_sides(Check *c, Choice *x, const Var *var, Value *v, const Span
   DType t = T_BOOL;
   for (int k = 0; k < 2; k++) {
     int side = k ? !lead : lead;
+    bool adapts = value_is_untyped(&v[side]);
     region_resume(c, &x->side[side].unit);
     bool floating = v[!side].kind == V_FLOAT || (v[!side].kind == V_WEAK && v[!side].is_float);
     if (!k && value_is_untyped(&v[side]) && floating)
@@ -255,6 +256,7 @@ static bool join_sides(Check *c, Choice *x, const Var *var, Value *v, const Span
     if (!k) t = ir_type(c->b, v[side].u.t.val);
     text[side] = value_text(c->cx, c->b, &v[side]);
     shape[side] = tensor_shape(c->b, &v[side]);
+    if (k && adapts && !shape[side].rank) shape[side] = shape[!side];
     all = labels_union(c->cx, all, value_labels(&v[side]));
   }
   DType t0 = ir_type(x->side[0].unit.b, v[0].u.t.val),

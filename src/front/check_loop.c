@@ -249,28 +249,40 @@ static bool untyped_left(const LoopBody *l) {
   return false;
 }
 
-/* After a trial: the types that it showed; none shown: those of literals that stand alone. */
+/* What a trial showed of an untyped variable. */
+typedef struct Shown {
+  bool any;
+  DType type;
+  Shape shape;
+} Shown;
+
+static Shown shown_type(Check *c, Carried *k) {
+  Shown s = {.any = !k->typed && (k->now.kind == V_TENSOR || k->now.kind == V_BOOL), .type = T_BOOL};
+  if (s.any && k->now.kind == V_TENSOR) {
+    s.type = ir_type(c->b, k->now.u.t.val);
+    s.shape = tensor_shape(c->b, &k->now);
+  }
+  k->is_float |= is_floating(&k->now);
+  return s;
+}
+
+/* After a trial: the types that it showed; none shown: those of literals that stand alone. A single
+ * number takes the shape as well. */
 static bool adopt_types(Check *c, LoopBody *l) {
   bool progress = false, good = true;
-  DType shown[64];
-  int n = MIN(l->carry.n, COUNT_OF(shown));
-  for (int i = 0; i < n; i++) {
-    Carried *k = &l->carry.at[i];
-    bool tensor = k->now.kind == V_TENSOR || k->now.kind == V_BOOL;
-    shown[i] = tensor && !k->typed
-                   ? (k->now.kind == V_BOOL ? T_BOOL : ir_type(c->b, k->now.u.t.val))
-                   : DTYPE_COUNT;
-    k->is_float |= is_floating(&k->now);
-    progress |= shown[i] != DTYPE_COUNT;
+  Shown *shown = NEWS(c->cx->arena, Shown, l->carry.n + 1);
+  for (int i = 0; i < l->carry.n; i++) {
+    shown[i] = shown_type(c, &l->carry.at[i]);
+    progress |= shown[i].any;
   }
   region_leave(c);
   for (int i = 0; i < l->carry.n; i++) {
     Carried *k = &l->carry.at[i];
     if (k->typed) continue;
-    if (!progress)
-      good &= start_as(c, k, k->is_float ? c->float_type : c->int_type);
-    else if (i < n && shown[i] != DTYPE_COUNT)
-      good &= start_as(c, k, shown[i]);
+    if (!progress) good &= start_as(c, k, k->is_float ? c->float_type : c->int_type);
+    if (!progress || !shown[i].any) continue;
+    if (!k->shape.rank) k->shape = shown[i].shape;
+    good &= start_as(c, k, shown[i].type);
   }
   return good;
 }
