@@ -60,6 +60,7 @@ static TrainerOptions options_of(const Cli *cli) {
                           .batch = opt_int(cli, O_train_batch, 64),
                           .eval_batch = opt_int(cli, O_train_eval_batch, 0),
                           .lr = opt_real(cli, O_train_lr, strcmp(o.optimizer, "adam") ? 0.05 : 0.001),
+                          .decay = (TrainDecay)cli->opt[O_train_decay].choice,
                           .seed = (uint64_t)opt_int(cli, O_train_seed, 0),
                           .in_order = cli->opt[O_train_no_shuffle].n > 0,
                           .save = text_or(cli, O_train_save, NULL),

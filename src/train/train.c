@@ -114,10 +114,23 @@ static void fill_step(Run *r, const Position *at) {
   batches_fill(&r->train, r->order + at->step * r->opt->batch, 0, r->opt->batch);
 }
 
+/* The learning rate of the step after position at. */
+static double learning_rate(const Run *r, const Position *at) {
+  const TrainOptions *o = r->opt;
+  double total = (double)o->epochs * (double)(r->job->data->examples / o->batch);
+  double done = total > 0 ? (double)at->t / total : 0;
+  switch (o->decay) {
+  case DECAY_LINEAR: return o->lr * fmax(0, 1 - done);
+  case DECAY_COSINE: return o->lr * 0.5 * (1 + cos(3.14159265358979323846 * fmin(done, 1)));
+  case DECAY_CONSTANT: break;
+  }
+  return o->lr;
+}
+
 static Status step(Run *r, double *loss) {
   const Stepper *s = &r->job->stepper;
   fill_step(r, &r->at);
-  Status st = s->step(s->self, r->train.in, r->opt->batch, r->opt->lr, r->at.t + 1, loss);
+  Status st = s->step(s->self, r->train.in, r->opt->batch, learning_rate(r, &r->at), r->at.t + 1, loss);
   if (st != ST_OK) return st;
   r->at.step++;
   r->at.t++;
@@ -144,7 +157,7 @@ static void report(Run *r, const Position *at, double loss, int param) {
              "the parameter `%s` became NaN or infinite in epoch %lld, step %lld",
              param >= 0 ? r->job->param[param].name : "?", epoch, n);
   const Stepper *s = &r->job->stepper;
-  if (s->explain) s->explain(s->self, d, r->train.in, r->opt->batch, r->opt->lr, at->t + 1);
+  if (s->explain) s->explain(s->self, d, r->train.in, r->opt->batch, learning_rate(r, at), at->t + 1);
   diag_note(r->cx, d, "the weights kept are those before this step");
 }
 
@@ -236,6 +249,11 @@ static Status epochs(Run *r) {
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */
+Status train_can_write(Cx *cx, const TrainOptions *opt) {
+  if (opt->save && !weights_can_save(cx, opt->save)) return ST_DATA;
+  return opt->resume && !checkpoint_can_save(cx, opt->resume) ? ST_DATA : ST_OK;
+}
+
 static Status check_options(const TrainJob *job, const TrainOptions *opt) {
   Cx *cx = job->cx;
   int before = diag_errors(cx);
@@ -247,9 +265,7 @@ static Status check_options(const TrainJob *job, const TrainOptions *opt) {
   if (!isfinite(opt->lr)) diag(cx, E0628, (Span){0}, "--lr: not a finite number");
   if (opt->eval_batch < 0 || opt->snapshot_every < 0 || opt->log_every < 0)
     diag(cx, E0628, (Span){0}, "an interval or a batch size can't be negative");
-  if (diag_errors(cx) > before) return ST_USAGE;
-  if (opt->save && !weights_can_save(cx, opt->save)) return ST_DATA;
-  return opt->resume && !checkpoint_can_save(cx, opt->resume) ? ST_DATA : ST_OK;
+  return diag_errors(cx) > before ? ST_USAGE : train_can_write(cx, opt);
 }
 
 static bool set_up(Run *r) {

@@ -41,10 +41,15 @@ typedef struct TrainOut {                               /* where progress goes *
   int columns;   /* of the terminal; 0: 80 */
 } TrainOut;
 
+/* How the learning rate goes over a run of T steps; step t counts from 0.
+ *   constant lr     linear lr (1 - t/T)     cosine lr (1 + cos(pi t/T)) / 2 */
+typedef enum TrainDecay { DECAY_CONSTANT, DECAY_LINEAR, DECAY_COSINE } TrainDecay;
+
 typedef struct TrainOptions {
   int64_t epochs, batch;
   int64_t eval_batch; /* 0: as batch */
-  double lr;
+  double lr; /* of the first step */
+  TrainDecay decay;
   uint64_t seed;
   bool in_order;          /* no shuffling */
   const char *save;       /* weights: after each epoch and at the end; NULL: not */
@@ -79,6 +84,9 @@ typedef struct TrainResult {
   double metric[TRAIN_MAX_METRICS];
   double seconds; /* of this run */
 } TrainResult;
+
+/* Whether the files the options name can be written, before hours are spent; ST_DATA after a diagnostic. */
+Status train_can_write(Cx *cx, const TrainOptions *opt);
 
 /* ST_OK; ST_INTERRUPTED; ST_FINDINGS when the loss became NaN; ST_DATA when a file can't be used;
  * ST_USAGE for options out of range; or what a step returned. Everything but OK and INTERRUPTED has
