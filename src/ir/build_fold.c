@@ -54,6 +54,7 @@ static Val fold_unused(Builder *b, Op op, Val x, uint32_t axes) {
   if (!unused) return 0;
   int rank = i->shape.rank;
   Dim n = extent_of_axes(b->cx, &i->shape, unused);
+  if (n == 0) return 0; /* times nothing: 0 even of infinities */
   if (op != OP_sum && dim_le(b->cx, 1, n) != 1) return 0; /* the maximum of nothing */
   Val small = drop_axes(b, x, unused);
   uint32_t rest = 0;
@@ -76,6 +77,7 @@ static Val fold_constant(Builder *b, Op op, Val x, uint32_t axes) {
   if (!ins_is_const(i)) return 0;
   double c = ins_const_value(i);
   DType t = (DType)i->type;
+  if (op == OP_sum && n == 0) return ir_const_i(b, t, &out, 0); /* even of infinities */
   if (op == OP_sum) {
     Val k = type_is_float(t) ? ir_const_f(b, t, &out, c) : ir_const_i(b, t, &out, i->u.i);
     return ir_map2(b, OP_mul, k, ir_size(b, t, &out, n));

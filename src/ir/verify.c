@@ -113,12 +113,6 @@ static int dim_exact(Check *c, int d) {
   return low >= 0 && high < extent;
 }
 
-static bool is_empty(const Shape *s) {
-  for (int i = 0; i < s->rank; i++)
-    if (s->dim[i] == 0) return true;
-  return false;
-}
-
 static bool check_view(Check *c) {
   if (!need_operands(c, 1) || !need_type(c, typing_ok(c))) return false;
   const View *v = c->in->u.view;
@@ -133,7 +127,7 @@ static bool check_view(Check *c) {
         return fail(c, "dimension %d names axis %d out of place", d, label);
       if (!dim->term[k].coef) return fail(c, "dimension %d has a coefficient 0", d);
     }
-    if (v->exact && dim_exact(c, d) == 0 && !is_empty(&c->in->shape))
+    if (v->exact && dim_exact(c, d) == 0 && !shape_is_empty(&c->in->shape))
       return fail(c, "it claims to stay inside, but dimension %d doesn't", d);
   }
   return true;

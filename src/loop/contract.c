@@ -6,10 +6,14 @@
  * elementwise roots are computed on the accumulators before anything is stored. */
 #include "loop/contract.h"
 
+enum { BLOCKS = -2 };
 typedef struct TileWork {
   ContractPlan *p;
   AxisIx ix[MAX_AXES]; /* index of every label of the contraction */
-  int level[3], nlevels; /* tile axes from the outermost loop in */
+  int level[4], nlevels; /* tile axes from the outermost loop in; BLOCKS: blocks of row tiles */
+  AxisIx row_first;      /* the row tiles of the block: the first, */
+  int64_t row_tiles;     /* how many, */
+  bool row_rest;         /* and whether the incomplete one belongs to it */
   AxisIx base[MAX_AXES]; /* by merged axis: where the tile begins */
   AxisIx tile_no[MAX_AXES]; /* its number */
   int64_t size[MAX_AXES]; /* and how many indices it has */
@@ -234,48 +238,90 @@ static int64_t tile_size(const ContractPlan *p, int axis) {
   return (int64_t)p->nv * p->lanes;
 }
 
+static void tile_loops(Low *lw, TileWork *w, int level);
+
+/* What is left over after a loop of `count` iterations of v: after it, or where the loop is parallel
+ * in its last iteration. */
+typedef struct Rest {
+  Block *outer;
+  int32_t memo;
+} Rest;
+
+static Rest rest_enter(Low *lw, ForKind kind, Var v, int64_t count, LoopMark mark, bool looped) {
+  Rest r = {NULL, 0};
+  if (kind != FOR_PARALLEL) {
+    if (looped) low_end(lw, mark);
+    return r;
+  }
+  Ex last[2] = {ex_index(&lw->m, T_I64, 1, axis_var(lw, v).ix, 0),
+                ex_imm_i(&lw->m, T_I64, 1, count - 1)};
+  Stmt *s = st_if(&lw->m, ex_map(&lw->m, OP_eq, T_BOOL, last, 2));
+  r.outer = low_enter(lw, &s->u.cond.then, &r.memo);
+  return r;
+}
+
+static void rest_leave(Low *lw, Rest r, ForKind kind, LoopMark mark) {
+  if (kind != FOR_PARALLEL) return;
+  low_leave(lw, r.outer, r.memo);
+  low_end(lw, mark);
+}
+
+static void block_loops(Low *lw, TileWork *w, int level) {
+  ContractPlan *p = w->p;
+  int64_t all = w->row_tiles, blocks = all / p->block;
+  ForKind kind = low_outermost(lw);
+  LoopMark mark;
+  bool rest = w->row_rest;
+  Var v = low_for(lw, kind, "mb", 0, blocks, 1, &mark);
+  w->row_first.ix = ix_add_term(&lw->m, ix_number(0), v, p->block);
+  w->row_tiles = p->block;
+  w->row_rest = false;
+  tile_loops(lw, w, level + 1);
+  w->row_first = axis_number(blocks * p->block);
+  w->row_tiles = all - blocks * p->block;
+  w->row_rest = rest;
+  Rest r = rest_enter(lw, kind, v, blocks, mark, true);
+  if (w->row_tiles || rest) tile_loops(lw, w, level + 1);
+  rest_leave(lw, r, kind, mark);
+}
+
 static void tile_loops(Low *lw, TileWork *w, int level) {
   if (level == w->nlevels) {
-    LoopMark none;
-    none.outer = lw->m.at;
-    none.memo = lw->memo.n;
+    Block *here = lw->m.at;
+    int32_t memo = lw->memo.n;
     emit_tile(lw, w);
-    low_leave(lw, none.outer, none.memo);
+    low_leave(lw, here, memo);
     return;
   }
   int axis = w->level[level];
+  if (axis == BLOCKS) {
+    block_loops(lw, w, level);
+    return;
+  }
+  bool row = axis == w->p->row;
   int64_t size = tile_size(w->p, axis), extent = w->p->at[axis].extent;
-  int64_t whole = extent / size, rest = extent % size;
-  ForKind kind = whole > 1 ? low_outermost(lw) : FOR_SERIAL;
+  int64_t count = row ? w->row_tiles : extent / size, rest = row && !w->row_rest ? 0 : extent % size;
+  ForKind kind = count > 1 ? low_outermost(lw) : FOR_SERIAL;
   LoopMark mark;
   Var v = -1;
-  if (whole > 0) {
-    w->base[axis] = w->tile_no[axis] = axis_number(0);
-    if (whole > 1) {
-      v = low_for(lw, kind, axis == w->p->row ? "m" : "n", 0, whole, 1, &mark);
-      w->tile_no[axis] = axis_var(lw, v);
-      w->base[axis].ix = ix_scale(&lw->m, axis_var(lw, v).ix, size);
+  if (count > 0) {
+    w->tile_no[axis] = row ? w->row_first : axis_number(0);
+    if (count > 1) {
+      v = low_for(lw, kind, row ? "m" : "n", 0, count, 1, &mark);
+      w->tile_no[axis].ix = ix_add_term(&lw->m, w->tile_no[axis].ix, v, 1);
     }
+    w->base[axis].ix = ix_scale(&lw->m, w->tile_no[axis].ix, size);
     w->size[axis] = size;
     tile_loops(lw, w, level + 1);
-    if (whole > 1 && kind != FOR_PARALLEL) low_end(lw, mark);
   }
+  Rest r = rest_enter(lw, kind, v, count, mark, count > 1);
   if (rest) {
-    int32_t memo;
-    Block *outer = NULL;
-    if (kind == FOR_PARALLEL) { /* the worker of the last tile has the rest */
-      Ex last[2] = {ex_index(&lw->m, T_I64, 1, axis_var(lw, v).ix, 0),
-                    ex_imm_i(&lw->m, T_I64, 1, whole - 1)};
-      Stmt *s = st_if(&lw->m, ex_map(&lw->m, OP_eq, T_BOOL, last, 2));
-      outer = low_enter(lw, &s->u.cond.then, &memo);
-    }
-    w->base[axis] = axis_number(whole * size);
-    w->tile_no[axis] = axis_number(whole);
+    w->tile_no[axis] = axis_number(extent / size);
+    w->base[axis] = axis_number(extent / size * size);
     w->size[axis] = rest;
     tile_loops(lw, w, level + 1);
-    if (outer) low_leave(lw, outer, memo);
   }
-  if (kind == FOR_PARALLEL) low_end(lw, mark);
+  rest_leave(lw, r, kind, mark);
 }
 
 static int64_t tiles(const ContractPlan *p, int axis) {
@@ -300,7 +346,12 @@ void lower_contract(Low *lw, Nest *n) {
   /* vectors outside, rows inside: the vector operand's stripe stays in the cache. Workers share the
    * axis with more tiles. */
   int vec = p->dot ? -1 : p->vec;
-  bool rows_first = lw->may_parallel && tiles(p, p->row) > tiles(p, vec);
+  if (p->row >= 0) {
+    w->row_tiles = tiles(p, p->row);
+    w->row_rest = p->at[p->row].extent % p->mr > 0;
+  }
+  if (p->block) w->level[w->nlevels++] = BLOCKS;
+  bool rows_first = !p->block && lw->may_parallel && tiles(p, p->row) > tiles(p, vec);
   if (rows_first) w->level[w->nlevels++] = p->row;
   if (vec >= 0) w->level[w->nlevels++] = vec;
   if (p->col >= 0) w->level[w->nlevels++] = p->col;

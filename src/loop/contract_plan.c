@@ -123,7 +123,7 @@ static double tile_cost(const ContractPlan *p, int m, int c, int v) {
                (depends(p, k, p->vec) && !p->dot ? v : 1);
     loads += n * read_cost(p, k);
   }
-  double step = MAX(MAX(fma, loads), 5) + 0.5;
+  double step = MAX(MAX(fma, loads), 5) + 0.5 + 0.05 * loads;
   double out = p->dot ? fma * 12
                       : fma * (p->vec >= 0 && p->at[p->vec].out_stride != 1 ? p->lanes : 1);
   return step * steps(p, p->lanes) + out + 8;
@@ -212,24 +212,48 @@ static double reuse(const ContractPlan *p, int k) { /* how often each element is
   return n;
 }
 
-/* Rows that lie a large power of two apart fall into few sets of the caches. */
-static void pack_hostile(Low *lw, ContractPlan *p) {
+/* Copies that pay though the tile could read the operand as it lies: rows a large power of two apart
+ * fall into few sets of the caches, and operands much larger than the second cache are walked
+ * through too many pages. */
+static void pack_for_caches(Low *lw, ContractPlan *p) {
   int bytes = type_info[p->in->type].bytes;
   if (p->dot || p->vec < 0) return;
   for (int k = 0; k < 2; k++) {
     if (p->pack[k].on || !p->side[k]->an.access.n) continue;
-    bool vector = depends(p, k, p->vec);
-    int64_t far = 0, sum = 1;
+    bool vector = depends(p, k, p->vec), hostile = false;
+    if (!vector && !depends(p, k, p->row)) continue;
+    int64_t sum = 1;
     for (int i = 0; i < p->count; i++) {
       const Label *x = &p->at[i];
       bool walks = vector ? !x->out : i == p->row;
-      if (walks && x->in[k] && x->stride[k] * bytes % 2048 == 0) far = MAX(far, x->stride[k]);
+      if (walks && x->in[k] && x->stride[k] && x->stride[k] * bytes % 2048 == 0) hostile = true;
       if (!x->out) sum *= x->extent;
     }
     int64_t stripe = sum * (vector ? (int64_t)p->nv * p->lanes : p->mr) * bytes;
-    bool tight = stripe > lw->p->target.l1 / 2;
-    if (far && tight && reuse(p, k) >= 48) p->pack[k].on = true;
+    bool tight = stripe > lw->p->target.l1 * (vector ? 2 : 1);
+    bool large = operand_count(p, k) * bytes > 3 * (double)lw->p->target.l2;
+    if ((hostile && tight && reuse(p, k) >= 64) || (large && reuse(p, k) >= 192))
+      p->pack[k].on = true;
   }
+}
+
+/* The rows' operand is read once for every tile of vectors. Where it doesn't fit half the second
+ * cache, rows are taken in blocks that do. */
+static void choose_block(Low *lw, ContractPlan *p) {
+  if (p->row < 0 || p->vec < 0 || p->dot) return;
+  int64_t sum = 1, size = type_info[p->in->type].bytes;
+  for (int i = 0; i < p->count; i++)
+    if (!p->at[i].out) sum *= p->at[i].extent;
+  int64_t tile = sum * p->mr * size, all = p->at[p->row].extent / p->mr;
+  int64_t most = MAX(1, lw->p->target.l2 / 2 / MAX(1, tile));
+  if (lw->may_parallel) most = MIN(most, MAX(1, all / (2 * lw->p->target.threads)));
+  if (all <= most || p->at[p->vec].extent <= (int64_t)p->nv * p->lanes) return;
+  p->block = most;
+  for (int64_t b = most; b > most / 2; b--) /* whole blocks only, if that is cheap to have */
+    if (all % b == 0) {
+      p->block = b;
+      return;
+    }
 }
 
 void contract_plan(Low *lw, Nest *n, ContractPlan *p) {
@@ -256,5 +280,6 @@ void contract_plan(Low *lw, Nest *n, ContractPlan *p) {
     try_vec(lw, &work, &best, v);
   }
   *p = best;
-  pack_hostile(lw, p);
+  pack_for_caches(lw, p);
+  choose_block(lw, p);
 }

@@ -8,7 +8,7 @@
  *   fuse.c    roots -> nests -> kernels, in an order that also respects updates in place
  *   access.c  how the value at a point of a domain reads stored values, without emitting anything
  *   value.c   emits the value at a point
- *   lower.c   drives; reduce.c, contract*.c, scatter.c: the anchors
+ *   lower.c   drives; reduce.c, contract*.c, scatter.c: the anchors; call.c: loops and branches
  */
 #ifndef GRADC_LOWER_H
 #define GRADC_LOWER_H
@@ -81,7 +81,7 @@ bool view_dim_inside(const ViewDim *vd, const Shape *result, int64_t extent);
  * when some axis of `to` covers several axes of `from`. */
 bool reshape_split(const Shape *from, const Shape *to, int8_t *first, int8_t *count);
 
-typedef enum NestKind { NEST_MAP, NEST_FOLD, NEST_CONTRACT, NEST_SCATTER, NEST_COPY } NestKind;
+typedef enum NestKind { NEST_MAP, NEST_FOLD, NEST_CONTRACT, NEST_SCATTER, NEST_COPY, NEST_CALL } NestKind;
 typedef struct Side { /* one expression a nest evaluates: an operand of its anchor, or a root */
   Val v;
   Analysis an;
@@ -206,6 +206,8 @@ void lower_map(Low *lw, Nest *n);
 void lower_fold(Low *lw, Nest *n);
 void lower_contract(Low *lw, Nest *n);
 void lower_scatter(Low *lw, Nest *n);
+void lower_call(Low *lw, Nest *n); /* a loop or branch: the kernel becomes a call of its bodies */
+void call_uses(const Call *c, void (*use)(void *arg, Buf b), void *arg);
 /* reduce.c: true when the fold is best vectorised along a kept axis among the first rows. */
 bool fold_wants_row_axis(Low *lw, Val fold, int rows);
 double fold_identity(const Ins *fold);
