@@ -344,6 +344,8 @@ static DType index_type(const Builder *b, const Val *index, int n) {
 static Val indexed(Builder *b, Op op, Val x, const Val *index, const int32_t *axis, int n, const Shape *full,
                    const Shape *result) {
   Val arg[IR_MAX_RANK + 1] = {x};
+  bool wide = false; /* the indices of one gather have one type */
+  for (int i = 0; i < n; i++) wide |= ir_type(b, index[i]) == T_I64;
   Gather *g = NEW(b->cx->arena, Gather);
   g->naxes = n;
   g->full = *full;
