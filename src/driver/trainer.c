@@ -156,6 +156,18 @@ static Status do_step(void *self, void *const *inputs, int64_t batch, double lr,
   return ST_OK;
 }
 
+static void note_origin(Diag *d, const Fn *f, const EvalTrap *trap) {
+  const Ins *at = fn_ins(f, trap->val);
+  const char *is = isnan(trap->value) ? "NaN" : trap->value > 0 ? "infinite" : "-infinite";
+  if (at->op == OP_arg) {
+    diag_note(f->cx, d, "it comes from the data: `%s` has an element that is %s", f->in.at[at->u.i].name, is);
+    return;
+  }
+  diag_note(f->cx, d, "the first is the result of `%s`%s%s%s, of type %s: element %lld is %s", op_info[at->op].name,
+            at->hint ? " (`" : "", at->hint ? at->hint : "", at->hint ? "`)" : "",
+            type_text(f->cx, (DType)at->type, &at->shape), (long long)trap->element, is);
+}
+
 /* The step again by the reference evaluator, which stops at the first value that isn't finite. */
 static void explain(void *self, Diag *d, void *const *inputs, int64_t batch, double lr, int64_t number) {
   Trainer *t = self;
@@ -168,12 +180,8 @@ static void explain(void *self, Diag *d, void *const *inputs, int64_t batch, dou
   EvalTrap trap = {0};
   ir_eval(f, a, in, out, &trap);
   if (trap.val) {
-    const Ins *at = fn_ins(f, trap.val);
-    d->span = at->span;
-    diag_note(t->cx, d, "the first is the result of `%s`%s%s%s, of type %s: element %lld is %s", op_info[at->op].name,
-              at->hint ? " (`" : "", at->hint ? at->hint : "", at->hint ? "`)" : "",
-              type_text(t->cx, (DType)at->type, &at->shape), (long long)trap.element,
-              isnan(trap.value) ? "NaN" : trap.value > 0 ? "infinite" : "-infinite");
+    d->span = fn_ins(f, trap.val)->span;
+    note_origin(d, f, &trap);
   }
   arena_free(a);
 }

@@ -164,7 +164,7 @@ static Value lift(Check *c, Deriv *d, Name name, Value v, Span at, bool direct) 
     v = to_tensor(c, v, at);
   else if (wanted && named && value_is_untyped(&v))
     v = to_type(c, v, c->float_type, at);
-  else if (v.kind == V_WEAK && value_has_tensor(&v))
+  else if (v.kind != V_TENSOR && value_has_tensor(&v))
     v = to_tensor(c, v, at);
   return v.kind == V_TENSOR ? lift_tensor(c, d, name, &v, at, direct) : v;
 }

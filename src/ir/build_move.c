@@ -326,7 +326,10 @@ static Val indexed(Builder *b, Op op, Val x, const Val *index, const int32_t *ax
   Gather *g = NEW(b->cx->arena, Gather);
   g->naxes = n;
   g->full = *full;
-  for (int i = 0; i < n; i++) arg[i + 1] = index[i], g->axis[i] = axis[i];
+  for (int i = 0; i < n; i++) { /* indices are i32 or i64 */
+    arg[i + 1] = ir_type(b, index[i]) == T_U8 ? ir_cast(b, T_I32, index[i]) : index[i];
+    g->axis[i] = axis[i];
+  }
   Ins ins = {.op = (uint8_t)op, .type = ir_ins(b, x)->type, .nargs = (uint16_t)(n + 1), .arg = arg,
              .shape = *result, .u.gather = g};
   return build_emit(b, &ins);

@@ -162,7 +162,7 @@ static bool check_gather(Check *c) {
   }
   if (k != g->naxes) return fail(c, "its axes don't ascend within the rank");
   for (int i = 1; i < c->in->nargs; i++)
-    if (!type_is_int(operand_type(c, i)) || !shape_eq(&operand(c, i)->shape, idx))
+    if ((operand_type(c, i) != T_I32 && operand_type(c, i) != T_I64) || !shape_eq(&operand(c, i)->shape, idx))
       return fail(c, "index %d is %s", i - 1, operand_text(c, i));
   if (!need_type(c, operand_type(c, 0) == (DType)c->in->type && c->in->type < DTYPE_COUNT))
     return false;

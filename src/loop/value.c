@@ -283,7 +283,7 @@ static Ex load(Low *lw, Val v, const Shape *s, const AxisIx *at, Point pt) {
  * condition by lane is about: then the load is one for all lanes, and heeds none of them. */
 static bool masked_read(Low *lw, Val v, bool by_lane) {
   for (;;) {
-    if (low_stored(lw, v)) return true;
+    if (low_stored(lw, v)) return lw->place[v].reg < 0 && lw->place[v].buf >= 0; /* in memory */
     Op op = low_ins(lw, v)->op;
     if (op != OP_reshape && (op != OP_view || by_lane)) return false;
     v = low_ins(lw, v)->arg[0];

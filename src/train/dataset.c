@@ -56,7 +56,14 @@ static ArraySet *load(Opening *o, const char *path, bool named, Span at) {
   arena_defer(o->arena, free_set, set);
   if (array_load(path, set, &err)) return set;
   if (err.memory) cx_out_of_memory(o->cx);
-  diag(o->cx, E0611, at, "%s", err.text);
+  struct stat st;
+  Diag *d = diag(o->cx, E0611, at, "%s", err.text);
+  if (stat(path, &st))
+    diag_hint(o->cx, d, "is the path right as seen from the current folder?");
+  else if (S_ISDIR(st.st_mode))
+    diag_hint(o->cx, d, "name the file in it, or give the folder without NAME= if its files bear the arguments' names");
+  else
+    diag_hint(o->cx, d, "`gradc explain E0611` lists the formats");
   return NULL;
 }
 
