@@ -15,10 +15,10 @@ static Name value_name(Low *lw, Val v) {
   return in->hint ? in->hint : name_fmt(lw->cx, "%s%d", op_info[in->op].name, (int)v);
 }
 
-static void check_numbers(Low *lw) {
-  for (Val v = 1; v < lw->f->ins.n; v++)
-    if (!shape_is_numbers(&low_ins(lw, v)->shape))
-      cx_bug(lw->cx, "lowering needs a number for every size");
+static void check_numbers(const Fn *f) {
+  for (Val v = 1; v < f->ins.n; v++)
+    if (!shape_is_numbers(&fn_ins(f, v)->shape))
+      cx_bug(f->cx, "lowering needs a number for every size");
 }
 
 static void port_buffers(Low *lw) {
@@ -349,8 +349,10 @@ static void find_uses(Low *lw) {
   }
 }
 
-LoopProgram *loop_lower(const Fn *f, const Target *t) {
-  Cx *cx = f->cx;
+LoopProgram *loop_lower(const Fn *given, const Target *t) {
+  Cx *cx = given->cx;
+  check_numbers(given);
+  const Fn *f = loop_prepare(given);
   LoopProgram *p = NEW(cx->arena, LoopProgram);
   *p = (LoopProgram){.cx = cx, .name = f->name, .fn = f, .target = *t};
   Low *lw = NEW(cx->arena, Low);
@@ -358,7 +360,6 @@ LoopProgram *loop_lower(const Fn *f, const Target *t) {
   lw->place = NEWS(lw->arena, Place, f->ins.n);
   lw->memo_head = NEWS(lw->arena, int32_t, f->ins.n);
   for (Val v = 0; v < f->ins.n; v++) lw->place[v].nest = lw->place[v].buf = lw->place[v].reg = -1;
-  check_numbers(lw);
   group_values(lw);
   fuse_nests(lw);
   port_buffers(lw);
