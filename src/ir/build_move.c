@@ -129,7 +129,7 @@ Val ir_view(Builder *b, Val x, const Shape *out, const View *given) {
     return type_is_float((DType)i->type) ? ir_const_f(b, (DType)i->type, out, i->u.f)
                                          : ir_const_i(b, (DType)i->type, out, i->u.i);
   if (i->op == OP_size && v->exact) return ir_size(b, (DType)i->type, out, i->u.size);
-  if (reads_nothing(v, &i->shape, out)) return ir_const_i(b, (DType)i->type, out, 0);
+  if (shape_is_empty(out)) return ir_const_i(b, (DType)i->type, out, 0);
   if (i->op == OP_view && v->exact) return view_of_view(b, x, out, v);
   Ins ins = {.op = OP_view, .type = i->type, .nargs = 1, .arg = &x, .shape = *out, .u.view = v};
   return build_emit(b, &ins);
