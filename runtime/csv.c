@@ -147,7 +147,7 @@ static bool row(Table *t, char *p, char *end, int line) {
   char what[80];
   int n = count_fields(t, p, end);
   if (n != t->columns) {
-    snprintf(what, sizeof what, "%d fields, the lines before have %d", n, t->columns);
+    snprintf(what, sizeof what, "%d field%s, the lines before have %d", n, n == 1 ? "" : "s", t->columns);
     return fail(t, p, line, what);
   }
   if (!room_for_row(t)) return false;

@@ -260,7 +260,8 @@ static Val random_fold(Gen *g) {
   do {
     op = ops[rng_below(g->r, COUNT_OF(ops))];
     t = random_type(g);
-  } while (!type_fits(op_info[op].typing, t) || (g->o->smooth && has_kink(op)));
+  } while (!type_fits(op_info[op].typing, t) || (g->o->smooth && has_kink(op)) ||
+           (t == T_U8 && op_info[op].typing == TY_NUM)); /* the language sums u8 in i32 */
   Val x = value_of_type(g, t);
   int rank = ir_shape(g->b, x)->rank;
   if (op == OP_sum && type_is_float(t) && rng_chance(g->r, 50)) { /* of a product: perhaps a contraction */
@@ -296,13 +297,12 @@ static Val random_reshape(Gen *g) {
 
 /* ir_iota_along, a constant, or what `fill` gives; brought inside the extent nearly always. */
 static Val random_index_tensor(Builder *b, Rng *r, Dim extent, const Shape *s, Val fill) {
-  static const DType types[] = {T_I32, T_I32, T_I64, T_U8};
-  DType t = types[rng_below(r, COUNT_OF(types))];
+  DType t = rng_chance(r, 75) ? T_I32 : T_I64;
   int choice = rng_below(r, 10);
   if (choice < 3 && s->rank) return ir_iota_along(b, t, s, rng_below(r, s->rank));
   Val v = fill && choice < 8 ? ir_cast(b, t, gen_view(b, r, fill, s))
                              : ir_const_i(b, t, s, rng_below(r, (int)about(extent)));
-  if (rng_chance(r, 12) || t == T_U8) return v;
+  if (rng_chance(r, 12)) return v;
   return ir_map2(b, OP_mod, v, ir_size(b, t, s, extent));
 }
 
@@ -428,6 +428,8 @@ static Fn *function_of(Cx *cx, Rng *r, const GenOptions *o, Name name, int depth
     DType t = random_type(&g);
     if (i == 0 && !type_is_float(t)) t = o->smooth ? T_F64 : T_F32;
     Shape s = gen_shape(cx, r, 200, o->symbolic);
+    if (o->symbolic && i == 0) /* binds the names */
+      s = SHAPE(dim_named(cx, name_of(cx, "N")), dim_named(cx, name_of(cx, "M")));
     keep(&g, ir_input(&b, name_of(cx, names[i]), t, &s, ROLE_ARG, (Span){0}));
   }
   int size = 1 + rng_below(r, o->size);
@@ -503,6 +505,8 @@ static Fn *with_cut(const Fn *f, Val v, Cut how, uint32_t outs) {
       for (int k = 0; k < in->nargs; k++) live[in->arg[k]] = true;
     }
   }
+  for (int i = 0; i < f->in.n; i++) /* it may be what binds a name */
+    if (!shape_is_numbers(&f->in.at[i].shape)) live[f->in.at[i].val] = true;
   if (v && (!live[v] || fn_ins(f, v)->type == T_BUNDLE)) return NULL;
   for (Val u = 1; u < f->ins.n; u++) {
     const Ins *in = fn_ins(f, u);

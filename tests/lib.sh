@@ -59,7 +59,7 @@ $3"; fi
 #   ---- 3 check bad.nn  runs that command line, which must end in exit code 3 and print
 #   error[...]: ...      these lines: stdout, then stderr
 #
-# Commands are shell words and run in $work, which the caller may have filled with files. A case
+# Times are replaced by #. Commands are shell words and run in $work, which the caller may have filled with files. A case
 # without a program keeps the last one. With GOLDEN_UPDATE=1 the file is rewritten from what is
 # printed now: read the difference before you commit it.
 golden() {
@@ -82,7 +82,8 @@ golden() {
 golden_run() {
   code=0
   (cd "$work" && eval "\"\$GRADC\" $4") >"$work/out" 2>"$work/err" </dev/null || code=$?
-  cat "$work/out" "$work/err" >"$work/both"
+  cat "$work/out" "$work/err" | sed -e 's/compiled in [0-9.]* ms/compiled in # ms/' \
+    -e 's/  [0-9.]* s$/  # s/' >"$work/both"
   if [ -n "${GOLDEN_UPDATE-}" ]; then
     { printf -- '---- %s %s\n' "$code" "$4"; cat "$work/both"; } >>"$work/golden/new"
   elif [ "$code" -ne "$3" ]; then

@@ -1,7 +1,9 @@
 /* test_loops.c: loops and branches of the SSA: what they compute, and their derivatives in both modes,
  * to second order, against differences and against each other. The bodies are made with the builder. */
+#include "driver/compile.h"
 #include "front/front.h"
 #include "ir/eval.h"
+#include "loop/interp.h"
 #include "pass/pass.h"
 
 #include <check.h>
@@ -67,6 +69,34 @@ static bool *floats(const Fn *f) {
   return wrt;
 }
 
+/* The loop form (by its interpreter) and the machine code compute what the evaluator does. */
+static void check_compiled(const Fn *f, const Tensor *inputs) {
+  Target t = compile_target(1);
+  Fn *simple = pass_simplify(f);
+  Compiled *c = compile_native(simple, &t);
+  ck_assert_ptr_nonnull(c);
+  Tensor want[2 * MAX_IN];
+  void *in_data[2 * MAX_IN], *out_data[2 * MAX_IN];
+  ir_eval(f, cx->arena, inputs, want, NULL);
+  for (int i = 0; i < f->in.n; i++) in_data[i] = inputs[i].data;
+  for (int way = 0; way < 2; way++) {
+    for (int i = 0; i < f->out.n; i++) out_data[i] = tensor_new(cx, cx->arena, want[i].type, &want[i].shape).data;
+    if (way) {
+      compiled_run(c, in_data, out_data, NULL);
+    } else {
+      const char *wrong = loop_interp(c->loops, in_data, out_data, c->workspace);
+      ck_assert_msg(!wrong, "%s", wrong);
+    }
+    for (int i = 0; i < f->out.n; i++)
+      for (int64_t k = 0; k < tensor_count(&want[i]); k++) {
+        Tensor got = {want[i].type, want[i].shape, out_data[i]};
+        double a = tensor_get(&got, k), b = tensor_get(&want[i], k);
+        ck_assert_msg(fabs(a - b) <= 1e-12 * fmax(1, fabs(b)), "%s: output %d[%d] is %.15g, not %.15g",
+                      way ? "machine code" : "loop form", i, (int)k, a, b);
+      }
+  }
+}
+
 static void check_gradient(const Fn *f, double tolerance) {
   Point p = point_for(f);
   const bool *wrt = floats(f);
@@ -96,6 +126,9 @@ static void check_gradient(const Fn *f, double tolerance) {
     }
     extra++, k++;
   }
+  check_compiled(f, p.t);
+  check_compiled(g, p.t);
+  check_compiled(t, in_t);
   ir_eval(t, cx->arena, in_t, out_t, NULL);
   ck_assert_double_eq_tol(tensor_get(&out_t[1], 0), dot, 1e-11 * fmax(1, fabs(dot)));
 }

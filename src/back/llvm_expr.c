@@ -68,16 +68,24 @@ static LLVMValueRef lane_numbers(Gen *g, LLVMTypeRef t, int lanes, int64_t step)
 }
 
 /* ---- memory ------------------------------------------------------------------------------------------ */
+static bool is_vector(LLVMValueRef v) { return LLVMGetTypeKind(LLVMTypeOf(v)) == LLVMVectorTypeKind; }
+
+bool gen_is_spread(LLVMValueRef dyn, int lanes, Dim lane_stride) {
+  return lanes > 1 && (lane_stride != 1 || (dyn && is_vector(dyn)));
+}
+
 /* The address of the element, or one per lane where the lanes are not side by side. */
 LLVMValueRef gen_address(Gen *g, Buf b, const Ix *ix, LLVMValueRef dyn, int lanes, Dim lane_stride) {
   LLVMTypeRef elem = gen_memory_type(g, g->p->buf.at[b].type, 1);
   LLVMValueRef at = gen_ix(g, ix);
-  bool spread = lanes > 1 && (lane_stride != 1 || dyn);
+  bool spread = gen_is_spread(dyn, lanes, lane_stride), one_dyn = dyn && !is_vector(dyn);
+  if (one_dyn) at = LLVMBuildAdd(g->b, at, LLVMBuildSExt(g->b, dyn, g->i64, ""), ""); /* moves all lanes alike */
   if (spread) {
     at = gen_splat(g, at, lanes);
     if (lane_stride) at = LLVMBuildAdd(g->b, at, lane_numbers(g, g->i64, lanes, number(g, lane_stride)), "");
   }
-  if (dyn) at = LLVMBuildAdd(g->b, at, LLVMBuildSExt(g->b, dyn, spread ? LLVMVectorType(g->i64, (unsigned)lanes) : g->i64, ""), "");
+  if (dyn && !one_dyn)
+    at = LLVMBuildAdd(g->b, at, LLVMBuildSExt(g->b, dyn, LLVMVectorType(g->i64, (unsigned)lanes), ""), "");
   return LLVMBuildInBoundsGEP2(g->b, elem, g->buf[b], &at, 1, "");
 }
 
@@ -147,7 +155,7 @@ static LLVMValueRef gen_load(Gen *g, const ExNode *x) {
   LLVMValueRef dyn = x->dyn ? gen_ex(g, x->dyn) : NULL;
   LLVMValueRef mask = x->mask ? gen_ex(g, x->mask) : NULL;
   LLVMValueRef at = gen_address(g, x->buf, &x->ix, dyn, lanes, x->lane_stride);
-  bool spread = lanes > 1 && (x->lane_stride != 1 || dyn);
+  bool spread = gen_is_spread(dyn, lanes, x->lane_stride);
   LLVMValueRef v;
   if (lanes == 1) v = mask ? guarded_load(g, t, at, mask) : plain_load(g, t, 1, at);
   else if (!spread && !mask) v = plain_load(g, t, lanes, at);

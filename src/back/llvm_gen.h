@@ -29,6 +29,8 @@ LLVMTypeRef gen_type(Gen *g, DType t, int lanes);     /* as a value: bool is i1 
 LLVMTypeRef gen_memory_type(Gen *g, DType t, int lanes); /* as stored: bool is i8 */
 LLVMValueRef gen_ix(Gen *g, const Ix *ix);            /* i64 */
 LLVMValueRef gen_ex(Gen *g, Ex e);
+/* Whether the lanes of an access lie apart, so that gen_address gives an address each. */
+bool gen_is_spread(LLVMValueRef dyn, int lanes, Dim lane_stride);
 LLVMValueRef gen_address(Gen *g, Buf b, const Ix *ix, LLVMValueRef dyn, int lanes, Dim lane_stride);
 LLVMValueRef gen_splat(Gen *g, LLVMValueRef scalar, int lanes);
 LLVMValueRef gen_call(Gen *g, const char *intrinsic, LLVMTypeRef overload, LLVMTypeRef result, LLVMValueRef *args,
@@ -38,6 +40,8 @@ void gen_masked_store(Gen *g, DType t, LLVMValueRef v, LLVMValueRef at, LLVMValu
 LLVMValueRef gen_map(Gen *g, Op op, DType from, DType to, int lanes, LLVMValueRef *arg);
 /* llvm_stmt.c */
 void gen_kernel(Gen *g, const Kernel *k, int number, LLVMValueRef task);
+/* llvm_call.c: a loop or branch in the entry function of its program. */
+void gen_call_site(Gen *g, const Call *c, LLVMValueRef entry, LLVMValueRef table, LLVMValueRef body, LLVMValueRef other);
 /* llvm_module.c: the whole program; its entry is the function "gradc_entry". */
 LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p);
 

@@ -75,21 +75,54 @@ static void call_parallel(Gen *g, const Kernel *k, LLVMValueRef entry, LLVMValue
   LLVMPositionBuilderAtEnd(g->b, after);
 }
 
-static void gen_entry(Gen *g, LLVMValueRef *task) {
-  LLVMTypeRef params[] = {g->ptr, g->ptr, g->ptr, g->ptr};
-  LLVMValueRef entry = LLVMAddFunction(g->m, "gradc_entry", LLVMFunctionType(g->i32, params, 4, 0));
+/* What a step of a program is in the module: a task, or the entries of a call's bodies. */
+typedef struct StepCode {
+  LLVMValueRef task, body, other;
+} StepCode;
+
+static LLVMValueRef gen_program(Gen *g, const LoopProgram *p, const char *name);
+
+static StepCode gen_step(Gen *g, const Kernel *k, int number) {
+  StepCode s = {0};
+  if (k->call) {
+    s.body = gen_program(g, k->call->body, "body");
+    if (k->call->other) s.other = gen_program(g, k->call->other, "other");
+  } else {
+    s.task = declare_task(g, number);
+    gen_kernel(g, k, number, s.task);
+  }
+  return s;
+}
+
+static void gen_entry(Gen *g, LLVMValueRef entry, const StepCode *step) {
   LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->c, entry, "entry"));
   LLVMValueRef table = buffer_table(g, entry), zero = LLVMConstInt(g->i64, 0, 0);
   for (int i = 0; i < g->p->kernel.n; i++) {
     const Kernel *k = g->p->kernel.at[i];
-    if (k->parallel) {
-      call_parallel(g, k, entry, task[i], table);
+    if (k->call) {
+      gen_call_site(g, k->call, entry, table, step[i].body, step[i].other);
+    } else if (k->parallel) {
+      call_parallel(g, k, entry, step[i].task, table);
     } else {
       LLVMValueRef whole[] = {table, zero, zero, zero};
-      LLVMBuildCall2(g->b, task_type(g), task[i], whole, 4, "");
+      LLVMBuildCall2(g->b, task_type(g), step[i].task, whole, 4, "");
     }
   }
   LLVMBuildRet(g->b, LLVMConstInt(g->i32, 0, 0));
+}
+
+/* The programs of loops' bodies come before the one that calls them. */
+static LLVMValueRef gen_program(Gen *g, const LoopProgram *p, const char *name) {
+  const LoopProgram *outer = g->p;
+  g->p = p;
+  StepCode *step = NEWS(g->cx->arena, StepCode, p->kernel.n + 1);
+  for (int i = 0; i < p->kernel.n; i++) step[i] = gen_step(g, p->kernel.at[i], i);
+  LLVMTypeRef params[] = {g->ptr, g->ptr, g->ptr, g->ptr};
+  LLVMValueRef entry = LLVMAddFunction(g->m, name, LLVMFunctionType(g->i32, params, 4, 0));
+  if (outer != p) LLVMSetLinkage(entry, LLVMInternalLinkage);
+  gen_entry(g, entry, step);
+  g->p = outer;
+  return entry;
 }
 
 LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p) {
@@ -102,12 +135,7 @@ LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p) {
   g.i64 = LLVMInt64TypeInContext(c);
   g.ptr = LLVMPointerTypeInContext(c, 0);
   g.nothing = LLVMVoidTypeInContext(c);
-  LLVMValueRef *task = NEWS(cx->arena, LLVMValueRef, p->kernel.n + 1);
-  for (int i = 0; i < p->kernel.n; i++) {
-    task[i] = declare_task(&g, i);
-    gen_kernel(&g, p->kernel.at[i], i, task[i]);
-  }
-  gen_entry(&g, task);
+  gen_program(&g, p, "gradc_entry");
   LLVMDisposeBuilder(g.b);
   return g.m;
 }

@@ -32,6 +32,7 @@ static void plain_store(Gen *g, DType t, LLVMValueRef v, LLVMValueRef at) {
 static LLVMValueRef added_to(Gen *g, DType t, LLVMValueRef v, LLVMValueRef at) {
   LLVMValueRef old = LLVMBuildLoad2(g->b, LLVMTypeOf(v), at, ""), arg[] = {old, v};
   LLVMSetAlignment(old, (unsigned)type_info[t].bytes);
+  if (t == T_BOOL) return LLVMBuildOr(g->b, old, v, ""); /* of truth values the sum is: either */
   return gen_map(g, OP_add, t, t, 1, arg);
 }
 
@@ -56,7 +57,7 @@ static void gen_store(Gen *g, const Stmt *s) {
   LLVMValueRef dyn = s->u.store.dyn ? gen_ex(g, s->u.store.dyn) : NULL;
   LLVMValueRef mask = s->u.store.mask ? gen_ex(g, s->u.store.mask) : NULL;
   LLVMValueRef at = gen_address(g, s->u.store.buf, &s->u.store.ix, dyn, lanes, s->u.store.lane_stride);
-  bool spread = lanes > 1 && (s->u.store.lane_stride != 1 || dyn);
+  bool spread = gen_is_spread(dyn, lanes, s->u.store.lane_stride);
   if (lanes == 1) {
     LLVMBasicBlockRef after = NULL;
     if (mask) open_if(g, mask, &after);

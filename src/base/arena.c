@@ -2,6 +2,7 @@
 #include "base/base.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 typedef struct Block {
   struct Block *prev;
@@ -24,9 +25,17 @@ struct Arena {
 
 enum { FIRST_BLOCK = 16 << 10, LARGEST_BLOCK = 4 << 20 };
 
-static void *fail(Arena *a) {
+static void *fail(Arena *a, size_t bytes) {
+  if (a && a->cx && bytes >= LARGEST_BLOCK) cx_no_room(a->cx, (double)bytes);
   if (a && a->cx) cx_out_of_memory(a->cx);
   return NULL;
+}
+
+/* A request for more than the whole machine has would be granted all the same where the system
+ * overcommits, and the process killed when it fills the memory. */
+static bool beyond_machine(size_t bytes) {
+  long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+  return pages > 0 && size > 0 && bytes / (size_t)size > (size_t)pages;
 }
 
 Arena *arena_new(Cx *cx) {
@@ -55,7 +64,7 @@ void arena_free(Arena *a) {
 static Block *add_block(Arena *a, size_t bytes) {
   size_t next = a->block ? MIN(2 * a->block->cap, (size_t)LARGEST_BLOCK) : (size_t)FIRST_BLOCK;
   size_t cap = MAX(next, bytes);
-  Block *b = calloc(1, sizeof *b + cap);
+  Block *b = cap > LARGEST_BLOCK && beyond_machine(cap) ? NULL : calloc(1, sizeof *b + cap);
   if (!b) return NULL;
   b->cap = cap;
   a->bytes += cap;
@@ -70,11 +79,11 @@ static Block *add_block(Arena *a, size_t bytes) {
 }
 
 void *arena_alloc(Arena *a, size_t bytes) {
-  if (bytes > (SIZE_MAX >> 1)) return fail(a);
+  if (bytes > (SIZE_MAX >> 1)) return fail(a, bytes);
   bytes = (bytes + 15) & ~(size_t)15;
   Block *b = a->block;
   if (!b || b->cap - b->used < bytes) b = add_block(a, bytes);
-  if (!b) return fail(a);
+  if (!b) return fail(a, bytes);
   void *p = b->at + b->used;
   b->used += bytes;
   return p;
@@ -82,7 +91,7 @@ void *arena_alloc(Arena *a, size_t bytes) {
 
 void *arena_alloc_n(Arena *a, size_t size, int64_t n) {
   size_t bytes;
-  if (n < 0 || __builtin_mul_overflow(size, (size_t)n, &bytes)) return fail(a);
+  if (n < 0 || __builtin_mul_overflow(size, (size_t)n, &bytes)) return fail(a, SIZE_MAX);
   return arena_alloc(a, bytes);
 }
 
@@ -102,7 +111,7 @@ void arena_defer(Arena *a, void (*done)(void *), void *arg) {
 size_t arena_bytes(const Arena *a) { return a->bytes; }
 
 void *vec_grow_(Arena *a, void *at, int32_t n, int32_t *cap, size_t size) {
-  if (*cap > INT32_MAX / 2) return fail(a);
+  if (*cap > INT32_MAX / 2) return fail(a, 0);
   int32_t more = *cap ? *cap * 2 : 8;
   void *p = arena_alloc_n(a, size, more);
   if (p && n) memcpy(p, at, (size_t)n * size);

@@ -126,6 +126,8 @@ void cx_free(Cx *cx);
 Status cx_guard(Cx *cx, Status (*work)(void *arg), void *arg);
 GC_NORETURN void cx_bug(Cx *cx, const char *fmt, ...) GC_PRINTF(2, 3);
 GC_NORETURN void cx_out_of_memory(Cx *cx);
+GC_NORETURN void cx_unwind_again(Cx *cx); /* goes on with the unwinding that a cx_guard inside stopped */
+GC_NORETURN void cx_no_room(Cx *cx, double bytes); /* out of memory; the text says how much was asked for */
 /* Registers a source text (copied). Returns its number. */
 int32_t cx_add_source(Cx *cx, const char *path, const char *text, size_t len, bool prelude);
 /* 1-based line and column (column in bytes) of a span's start. */

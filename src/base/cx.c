@@ -35,6 +35,16 @@ void cx_out_of_memory(Cx *cx) {
   unwind(cx, ST_MEMORY);
 }
 
+void cx_unwind_again(Cx *cx) { unwind(cx, cx->trap_why); }
+
+void cx_no_room(Cx *cx, double bytes) {
+  static const char *const unit[] = {"MiB", "GiB", "TiB", "PiB", "EiB"};
+  int u = 0;
+  for (bytes /= 1 << 20; bytes >= 1024 && u + 1 < COUNT_OF(unit); u++) bytes /= 1024;
+  snprintf(cx->trap_text, sizeof cx->trap_text, "out of memory: %.4g %s were needed at once", bytes, unit[u]);
+  unwind(cx, ST_MEMORY);
+}
+
 Status cx_guard(Cx *cx, Status (*work)(void *arg), void *arg) {
   jmp_buf env;
   jmp_buf *outer = cx->trap;

@@ -5,7 +5,7 @@
 
 #include <ctype.h>
 
-enum { ERROR_CAP = 20, WORD_MAX = 64 };
+enum { ERROR_CAP = 20, WORD_MAX = 64, TEXT_HEAD = 600, TEXT_TAIL = 200 };
 
 /* ---- the table of codes ---------------------------------------------------------------------- */
 static const struct {
@@ -39,10 +39,19 @@ Diags *diags_new(Cx *cx) {
   return ds;
 }
 
+static bool inside_char(char c) { return ((unsigned char)c & 0xC0) == 0x80; }
+
+/* A message that quotes a name or a type of megabytes keeps its beginning and its end. */
 static const char *vtext(Cx *cx, const char *fmt, va_list ap) {
-  Text t = text_new(cx->arena);
+  Text t = text_new(cx->arena), cut = text_new(cx->arena);
   text_vfmt(&t, fmt, ap);
-  return text_str(&t);
+  if (t.n <= TEXT_HEAD + TEXT_TAIL + 8) return text_str(&t);
+  size_t head = TEXT_HEAD, tail = t.n - TEXT_TAIL;
+  while (head && inside_char(t.at[head])) head--;
+  while (tail < t.n && inside_char(t.at[tail])) tail++;
+  text_add_n(&cut, t.at, head);
+  text_fmt(&cut, " ... %s", t.at + tail);
+  return text_str(&cut);
 }
 
 static bool said_already(const Diags *ds, DiagCode code, Span at) {

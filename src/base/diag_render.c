@@ -34,12 +34,6 @@ typedef struct Render {
 #define C_BLUE  "\033[1;34m"
 #define C_GREEN "\033[1;32m"
 
-static void paint(Render *r, const char *colour, const char *text) {
-  if (r->colour) text_add(r->out, colour);
-  text_add(r->out, text);
-  if (r->colour) text_add(r->out, "\033[0m");
-}
-
 /* ---- characters ------------------------------------------------------------------------------ */
 static int continuation_bytes(unsigned char c) {
   return c >= 0xC2 && c <= 0xDF ? 1 : c >= 0xE0 && c <= 0xEF ? 2 : c >= 0xF0 && c <= 0xF4 ? 3 : 0;
@@ -112,6 +106,13 @@ static int show_text(Text *out, const char *s, int n, int col) {
     i += bytes;
   }
   return col;
+}
+
+/* Messages quote names of files and pieces of sources: what a terminal would obey is replaced there, too. */
+static void paint(Render *r, const char *colour, const char *text) {
+  if (r->colour) text_add(r->out, colour);
+  show_text(r->out, text, (int)strlen(text), 0);
+  if (r->colour) text_add(r->out, "\033[0m");
 }
 
 /* ---- a source line and what is under it ------------------------------------------------------ */
@@ -236,7 +237,8 @@ static void show_marks(Render *r, const Diag *d) {
       Text t = text_new(r->cx->arena);
       text_fmt(&t, "%*s ::: ", r->gutter - 1, "");
       paint(r, C_BLUE, text_str(&t));
-      text_fmt(r->out, "%s:%d\n", shown_path(src), m->line);
+      show_text(r->out, shown_path(src), (int)strlen(shown_path(src)), 0);
+      text_fmt(r->out, ":%d\n", m->line);
     } else if (prev && m->line > prev->line + 1) {
       paint(r, C_BLUE, "...");
       text_add(r->out, "\n");
@@ -257,10 +259,8 @@ static void show_note(Render *r, const char *word, const char *text) {
   head = text_new(r->cx->arena);
   text_fmt(&head, "%s: ", word);
   paint(r, C_GREEN, text_str(&head));
-  for (; *text; text++) {
-    text_add_n(r->out, text, 1);
-    if (*text == '\n') text_fmt(r->out, "%*s", r->gutter + 3 + (int)strlen(word) + 2, "");
-  }
+  for (int n; n = (int)strcspn(text, "\n"), show_text(r->out, text, n, 0), text[n]; text += n + 1)
+    text_fmt(r->out, "\n%*s", r->gutter + 3 + (int)strlen(word) + 2, "");
   text_add(r->out, "\n");
 }
 

@@ -25,7 +25,7 @@ Status cli_report(const Cli *cli, Session *session, Status s) {
   if (s == ST_INTERNAL)
     return cli_error(cli, s, "internal error: %s\nThis is a bug of gradc: please report it "
                      "with the program that shows it.", cx->trap_text);
-  if (s == ST_MEMORY) return cli_error(cli, s, "%s", status_text(s));
+  if (s == ST_MEMORY) return cli_error(cli, s, "%s", cx->trap_text[0] ? cx->trap_text : status_text(s));
   Rendering r = {.cx = cx, .colour = cli->colour};
   Status printed = cx_guard(cx, render, &r);
   if (printed != ST_OK) return cli_error(cli, printed, "%s", cx->trap_text);

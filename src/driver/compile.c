@@ -72,7 +72,7 @@ Compiled *compile_native(const Fn *prepared, const Target *t) {
   arena_defer(cx->arena, let_go, hold);
   c->workspace_bytes = (size_t)c->loops->workspace;
   hold->workspace = aligned_alloc(64, ((c->workspace_bytes + 63) & ~(size_t)63) + 64);
-  if (!hold->workspace) cx_out_of_memory(cx);
+  if (!hold->workspace) cx_no_room(cx, (double)c->workspace_bytes);
   c->workspace = hold->workspace;
   c->run = llvm->entry(hold->native);
   c->seconds = now() - start;

@@ -42,12 +42,13 @@ static bool may_derive(const Fn *f, const DeriveOptions *o, const bool *wrt) {
   const Ins *y = fn_ins(f, f->out.at[0].val);
   bool scalar = f->out.n == 1 && y->shape.rank == 0, floating = type_is_float((DType)y->type);
   if (!any) {
-    diag(cx, E0405, f->span, "there is nothing to differentiate `%s` by", f->name);
+    Diag *d = diag(cx, E0405, f->span, "there is nothing to differentiate `%s` by", f->name);
+    diag_note(cx, d, "it uses no parameters, and none of its arguments is a float");
   } else if (o->forward || (scalar && floating)) {
     return true;
   } else if (!scalar) {
     Diag *d = diag(cx, E0402, f->span, "the gradient of `%s`, whose result is not a scalar", f->name);
-    diag_hint(cx, d, "--forward gives the derivative along a direction");
+    diag_hint(cx, d, "take its mean or sum; --forward gives the derivative along a direction of any function");
   } else {
     diag(cx, E0403, f->span, "the gradient of `%s`, whose result is %s and not a float", f->name,
          type_text(cx, (DType)y->type, &y->shape));

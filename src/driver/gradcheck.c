@@ -290,6 +290,7 @@ Status gradcheck(Session *s, Name name, const GradcheckOptions *o, GradcheckRepo
   out->skipped = choose_wrt(&c);
   if (out->skipped) return ST_OK;
   if (!derive_both(&c)) return ST_SOURCE;
+  session_sizes(s, arena_copy(cx->arena, &numbers, sizeof numbers));
   if (!make_inputs(&c, &out->skipped)) return out->skipped ? ST_OK : ST_SOURCE;
   make_weights(&c);
   check_all(&c, o, out);

@@ -116,11 +116,34 @@ static int param_number(Session *s, Name name) {
   cx_bug(s->cx, "a function uses the parameter %s, which the program lacks", name);
 }
 
+/* The initial value as a function of nothing, with numbers for all sizes. */
+static const Fn *param_init(Session *s, Name name) {
+  int number = param_number(s, name);
+  const Fn *init = front_param_init(s->program, number, s->seed);
+  const ParamInfo *p = front_param(s->program, number);
+  if (init) init = pass_expand(init);
+  if (init && s->sizes && !shape_is_numbers(&p->shape)) init = pass_bind_sizes(init, s->sizes);
+  if (!init || shape_is_numbers(&fn_ins(init, init->out.at[0].val)->shape)) return init;
+  Diag *d = diag(s->cx, E0506, p->span, "the shape of `%s` has a size that isn't known here", name);
+  diag_note(s->cx, d, "it is %s", type_text(s->cx, p->type, &p->shape));
+  diag_hint(s->cx, d, "training takes such sizes from the data; elsewhere declare them: `const N = ...`");
+  return NULL;
+}
+
+void session_sizes(Session *s, const SizeBindings *sizes) {
+  int kept = 0;
+  for (int i = 0; i < s->list.n; i++) {
+    const ParamInfo *p = front_param(s->program, param_number(s, s->list.at[i].name));
+    if (shape_is_numbers(&p->shape)) s->list.at[kept++] = s->list.at[i];
+  }
+  s->list.n = kept;
+  s->sizes = sizes;
+}
+
 const Tensor *session_param(Session *s, Name name) {
   for (int i = 0; i < s->list.n; i++)
     if (s->list.at[i].name == name) return &s->list.at[i].value;
-  const Fn *init = front_param_init(s->program, param_number(s, name), s->seed);
-  if (init) init = pass_expand(init);
+  const Fn *init = param_init(s, name);
   if (!init) return NULL;
   Results r = evaluate(s, init, NULL);
   if (!s->params) s->params = arena_new(s->cx);

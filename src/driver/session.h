@@ -15,6 +15,7 @@ typedef struct ParamValue {
 typedef struct Session {
   Cx *cx;
   Program *program;
+  const SizeBindings *sizes; /* numbers for named sizes in the types of parameters; NULL: none are known */
   int64_t seed;         /* of the parameters' initial values; set before the first evaluation */
   Arena *params;        /* what the values lie in; NULL: none yet */
   Vec(ParamValue) list; /* drawn so far */
@@ -50,6 +51,8 @@ Fn *session_function(Session *s, Name name);
 /* The value of a parameter: drawn at first use, then the same until something is declared anew.
  * NULL after a diagnostic. */
 const Tensor *session_param(Session *s, Name name);
+/* Numbers for the named sizes of parameters, from data or chosen for a check. They must outlive their use. */
+void session_sizes(Session *s, const SizeBindings *sizes);
 /* Evaluates f, whose inputs are all parameters, with the reference evaluator. */
 Status session_evaluate(Session *s, const Fn *f, Results *out);
 

@@ -49,7 +49,7 @@ static bool update(Stepping *s, const Node *fn, Val p, Val g, const Val *state, 
     names[n] = name_of(cx, word[k]);
     args[n++] = ir_cast(&s->b, type, scalar[k]);
   }
-  int got = front_call(s->program, &s->b, s->optimizer, args, names, n, out, s->nslots + 1, fn->span);
+  int got = front_call(s->program, &s->b, s->optimizer, args, names, n, out, s->nslots + 2, fn->span);
   if (got == s->nslots + 1) {
     for (int k = 0; k < got; k++)
       if (!shape_eq(ir_shape(&s->b, out[k]), ir_shape(&s->b, p)) || ir_type(&s->b, out[k]) != type) got = -1;
@@ -100,11 +100,21 @@ static void replace(Stepping *s, Val old, Val now) {
   s->b.fn->out.at[s->b.fn->out.n - 1].alias = number;
 }
 
+static const char *close_optimizer(Program *p, Cx *cx, Name name) {
+  int n = front_fn_count(p);
+  const char **names = NEWS(cx->arena, const char *, n + 2);
+  for (int i = 0; i < n; i++) names[i] = front_fn_node(p, i)->name;
+  names[n] = "sgd", names[n + 1] = "adam";
+  return closest_word(name, names, n + 2);
+}
+
 static const Node *find_optimizer(Program *p, const Fn *loss, Name name) {
   const Node *fn = front_fn_find(p, name);
-  if (fn && fn->nkids >= ast_fixed(NODE_FN) + 2) return fn;
-  Diag *d = diag(loss->cx, E0702, (Span){0}, "there is no optimiser `%s`", name);
-  diag_hint(loss->cx, d, "sgd and adam are in the prelude; any function (p, g, states..., lr: ...) of the program will do");
+  if (fn && fn->nkids >= ast_fixed(NODE_FN) + 2 && takes(fn, name_of(loss->cx, "lr"))) return fn;
+  Diag *d = diag(loss->cx, E0702, (Span){0}, fn ? "`%s` is no optimiser" : "there is no optimiser `%s`", name);
+  const char *near = fn ? NULL : close_optimizer(p, loss->cx, name);
+  if (near) diag_hint(loss->cx, d, "did you mean `%s`?", near);
+  else diag_hint(loss->cx, d, "sgd and adam are in the prelude; any function (p, g, states..., lr: ...) of the program will do");
   return NULL;
 }
 

@@ -2,6 +2,7 @@
 #include "driver/trainer.h"
 #include "driver/compile.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 typedef struct Metric {
@@ -155,6 +156,18 @@ static Status do_step(void *self, void *const *inputs, int64_t batch, double lr,
   return ST_OK;
 }
 
+static void note_origin(Diag *d, const Fn *f, const EvalTrap *trap) {
+  const Ins *at = fn_ins(f, trap->val);
+  const char *is = isnan(trap->value) ? "NaN" : trap->value > 0 ? "infinite" : "-infinite";
+  if (at->op == OP_arg) {
+    diag_note(f->cx, d, "it comes from the data: `%s` has an element that is %s", f->in.at[at->u.i].name, is);
+    return;
+  }
+  diag_note(f->cx, d, "the first is the result of `%s`%s%s%s, of type %s: element %lld is %s", op_info[at->op].name,
+            at->hint ? " (`" : "", at->hint ? at->hint : "", at->hint ? "`)" : "",
+            type_text(f->cx, (DType)at->type, &at->shape), (long long)trap->element, is);
+}
+
 /* The step again by the reference evaluator, which stops at the first value that isn't finite. */
 static void explain(void *self, Diag *d, void *const *inputs, int64_t batch, double lr, int64_t number) {
   Trainer *t = self;
@@ -167,11 +180,8 @@ static void explain(void *self, Diag *d, void *const *inputs, int64_t batch, dou
   EvalTrap trap = {0};
   ir_eval(f, a, in, out, &trap);
   if (trap.val) {
-    const Ins *at = fn_ins(f, trap.val);
-    d->span = at->span;
-    diag_note(t->cx, d, "the first is the result of `%s`%s%s%s, of type %s: element %lld is %g", op_info[at->op].name,
-              at->hint ? " (`" : "", at->hint ? at->hint : "", at->hint ? "`)" : "",
-              type_text(t->cx, (DType)at->type, &at->shape), (long long)trap.element, trap.value);
+    d->span = fn_ins(f, trap.val)->span;
+    note_origin(d, f, &trap);
   }
   arena_free(a);
 }
@@ -246,10 +256,10 @@ static void tell(Trainer *t) {
   Text s = text_new(t->cx->arena);
   int64_t n = 0;
   for (int i = 0; i < t->nparams; i++) n += weight_count(&t->param[i]);
-  text_fmt(&s, "%lld examples", (long long)t->ds->examples);
+  text_fmt(&s, "%lld example%s", (long long)t->ds->examples, t->ds->examples == 1 ? "" : "s");
   if (t->val) text_fmt(&s, ", %lld for validation", (long long)t->val->examples);
-  text_fmt(&s, "; %lld parameters; %s, batches of %lld; step compiled in %.0f ms, %.1f KiB of workspace\n", (long long)n,
-           t->o->optimizer, (long long)t->o->loop.batch, 1e3 * t->step->seconds,
+  text_fmt(&s, "; %lld parameter%s; %s, batches of %lld; step compiled in %.0f ms, %.1f KiB of workspace\n", (long long)n,
+           n == 1 ? "" : "s", t->o->optimizer, (long long)t->o->loop.batch, 1e3 * t->step->seconds,
            (double)t->step->workspace_bytes / 1024);
   if (t->o->about) t->o->about(t->o->about_arg, text_str(&s));
 }
@@ -259,9 +269,12 @@ static void free_runtime(void *rt) { gradc_rt_free(rt); }
 static Status set_up(Trainer *t, Fn **loss) {
   *loss = find_loss(t);
   if (!*loss) return ST_SOURCE;
+  Status can = train_can_write(t->cx, &t->o->loop);
+  if (can != ST_OK) return can;
   t->ds = open_data(t, t->o->data, t->o->ndata, *loss, NULL);
   if (t->ds && t->o->nval) t->val = open_data(t, t->o->val, t->o->nval, *loss, &t->ds->sizes);
   if (!t->ds || (t->o->nval && !t->val)) return ST_DATA;
+  session_sizes(t->s, &t->ds->sizes);
   if (!make_params(t)) return ST_SOURCE;
   if (t->o->load) {
     Status s = weights_load(t->cx, t->o->load, t->param, t->nparams);

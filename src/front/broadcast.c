@@ -5,14 +5,15 @@
 bool labelled_shape(Check *c, const Labels *labels, const Shape *trailing, Span at, Shape *out) {
   int rank = labels->n + trailing->rank;
   if (rank > IR_MAX_RANK) {
-    Diag *d = fault(c, E0812, at, "this value would have %d axes; the limit is %d", rank, IR_MAX_RANK);
+    Diag *d =
+        fault(c, E0812, at, "this value would have %d axes; the limit is %d", rank, IR_MAX_RANK);
     if (labels->n) diag_note(c->cx, d, "each label it depends on (%d here) is an axis", labels->n);
     return false;
   }
   *out = (Shape){.rank = rank};
   for (int i = 0; i < labels->n; i++) out->dim[i] = labels->at[i]->extent;
   for (int i = 0; i < trailing->rank; i++) out->dim[labels->n + i] = trailing->dim[i];
-  return true;
+  return check_count(c, out, at);
 }
 
 Val view_of(Check *c, Val x, const Shape *out, const ViewDim *dims, bool claim) {
@@ -82,10 +83,11 @@ static void fault_shapes(Check *c, const Value *a, const Value *b, Span sa, Span
   diag_label(c->cx, d, sb, "%s", tb);
   fault_declared(c, d, a);
   fault_declared(c, d, b);
-  diag_note(c->cx, d, "counted from the right, axis %d is %s in one and %s in the other", from_right,
-            dim_text(c->cx, x), dim_text(c->cx, y));
+  diag_note(c->cx, d, "counted from the right, axis %d is %s in one and %s in the other",
+            from_right, dim_text(c->cx, x), dim_text(c->cx, y));
   if (!dim_is_number(x) || !dim_is_number(y))
-    diag_hint(c->cx, d, "named sizes must be equal as expressions; give both arguments the same name");
+    diag_hint(c->cx, d,
+              "named sizes must be equal as expressions; give both arguments the same name");
   else if (s.rank == 2 && t.rank == 1 && s.dim[0] == t.dim[0])
     diag_hint(c->cx, d, "to use one element per row, give it a last axis: expand_dims(.., -1)");
   else
@@ -122,8 +124,8 @@ Value rearrange(Check *c, const Value *v, const Shape *out, const int32_t *from)
   return value_tensor(view_of(c, v->u.t.val, &whole, dim, false), own);
 }
 
-/* ---- reductions ------------------------------------------------------------------------------------------ */
-Value fold_axes(Check *c, Op op, const Value *v, uint32_t axes, bool keepdims, Span at) {
+/* ---- reductions ------------------------------------------------------------------------------ */
+Value fold_axes(Check *c, Op op, const Value *v, uint32_t axes, bool keepdims) {
   Val x = v->u.t.val;
   DType t = ir_type(c->b, x);
   if ((op == OP_sum || op == OP_prod) && (t == T_BOOL || t == T_U8)) x = ir_cast(c->b, T_I32, x);
@@ -138,11 +140,10 @@ Value fold_axes(Check *c, Op op, const Value *v, uint32_t axes, bool keepdims, S
     from[i] = folded ? -1 : kept++;
     if (folded) s.dim[i] = 1;
   }
-  (void)at;
   return rearrange(c, &r, &s, from);
 }
 
-/* ---- matrix products --------------------------------------------------------------------------------------- */
+/* ---- matrix products ------------------------------------------------------------------------- */
 typedef struct MatSide { /* one operand: which of its trailing axes stay, and their labels */
   Value v;
   Shape s;
@@ -182,7 +183,8 @@ static Value fault_matmul(Check *c, const Value *v, const Span *spans, Span at, 
 }
 
 /* Integers have no contraction: spread to all labels, multiply, sum over k. */
-static Value integer_product(Check *c, Val x, Val y, const Contract *k, const Labels *all, Span at) {
+static Value integer_product(Check *c, Val x, Val y, const Contract *k, const Labels *all,
+                             Span at) {
   Shape space = {.rank = k->nlabels};
   bool summed[IR_MAX_RANK + 1];
   if (k->nlabels > IR_MAX_RANK) {
@@ -256,23 +258,31 @@ Value matmul(Check *c, const Value *operand, const Span *spans, Span at) {
   return value_tensor(ir_contract(c->b, x, y, &k), all);
 }
 
-/* ---- labels as numbers ---------------------------------------------------------------------------------------- */
+/* ---- labels as numbers ----------------------------------------------------------------------- */
+/* The value of a loop variable, without the start of its range. */
+static Val loop_index(Check *c, const Label *l, DType t, const Shape *s) {
+  Value v = import_value(c, l->loop, value_tensor(l->index, NULL));
+  return ir_broadcast(c->b, ir_cast(c->b, t, v.u.t.val), s);
+}
+
 Value affine_tensor(Check *c, const Affine *a, DType t) {
-  Labels *l = NEW(c->cx->arena, Labels);
+  const Labels *l = affine_labels(c->cx, a);
   Shape s, scalar = {0};
-  for (int i = 0; i < a->n; i++) l->at[l->n++] = a->term[i].label;
   if (!labelled_shape(c, l, &scalar, c->b->span, &s)) return value_poison();
   Val sum = 0;
   Dim off = a->off;
   for (int i = 0; i < a->n; i++) {
-    Val x = ir_iota_along(c->b, t, &s, i);
-    if (a->term[i].coef != 1)
-      x = ir_map2(c->b, OP_mul, x, ir_size(c->b, t, &s, a->term[i].coef));
+    const AffineTerm *term = &a->term[i];
+    Val x = term->label->loop ? loop_index(c, term->label, t, &s)
+                              : ir_iota_along(c->b, t, &s, labels_find(l, term->label));
+    if (term->coef != 1) x = ir_map2(c->b, OP_mul, x, ir_size(c->b, t, &s, term->coef));
     sum = sum ? ir_map2(c->b, OP_add, sum, x) : x;
-    off = dim_add(c->cx, off, dim_mul(c->cx, a->term[i].coef, a->term[i].label->lo));
+    off = dim_add(c->cx, off, dim_mul(c->cx, term->coef, term->label->lo));
   }
   Val constant = ir_size(c->b, t, &s, off);
-  if (!sum) sum = constant;
-  else if (off != 0) sum = ir_map2(c->b, OP_add, sum, constant);
+  if (!sum)
+    sum = constant;
+  else if (off != 0)
+    sum = ir_map2(c->b, OP_add, sum, constant);
   return value_tensor(sum, l);
 }

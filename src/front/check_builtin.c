@@ -1,5 +1,5 @@
-/* check_builtin.c: the functions that are part of the checker: reductions and what is known of shapes;
- * those that move data are in check_move.c. */
+/* check_builtin.c: the functions that are part of the checker: reductions and what is known of
+ * shapes; those that move data are in check_move.c. */
 #include "front/check.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@ const Builtin builtins[BUILTIN_COUNT] = {
 #undef BUILTIN
 };
 
-/* ---- finding ------------------------------------------------------------------------------------------ */
+/* ---- finding --------------------------------------------------------------------------------- */
 static bool is_rule_word(BuiltinId id) { return id == BI_total || id == BI_product; }
 
 static FnValue *new_fn(Check *c, FnKind kind, Name name) {
@@ -64,16 +64,20 @@ int builtin_params(Check *c, const Builtin *b, Name *names, bool *optional) {
   return n;
 }
 
-/* ---- reading arguments ------------------------------------------------------------------------------------ */
+/* ---- reading arguments ----------------------------------------------------------------------- */
 bool axis_number(Check *c, const Value *v, int rank, Span at, int *out) {
   Dim d;
   if (!expect_dim(c, v, at, "an axis", &d)) return false;
   if (!dim_is_number(d) || d < -rank || d >= rank) {
     Diag *e;
-    if (!dim_is_number(d)) e = fault(c, E0308, at, "an axis must be a plain number");
-    else if (!rank) e = fault(c, E0308, at, "a scalar has no axis %lld", (long long)d);
-    else e = fault(c, E0308, at, "there is no axis %lld: the tensor has %d", (long long)d, rank);
-    if (rank) diag_note(c->cx, e, "axes are 0 .. %d, or -%d .. -1 counted from the end", rank - 1, rank);
+    if (!dim_is_number(d))
+      e = fault(c, E0308, at, "an axis must be a plain number");
+    else if (!rank)
+      e = fault(c, E0308, at, "a scalar has no axis %lld", (long long)d);
+    else
+      e = fault(c, E0308, at, "there is no axis %lld: the tensor has %d", (long long)d, rank);
+    if (rank)
+      diag_note(c->cx, e, "axes are 0 .. %d, or -%d .. -1 counted from the end", rank - 1, rank);
     return false;
   }
   *out = (int)(d < 0 ? d + rank : d);
@@ -111,6 +115,7 @@ bool dims_of_value(Check *c, const Value *v, Span at, const char *what, Shape *o
     if (!expect_dim(c, &item[i], at, what, &out->dim[i])) return false;
     out->rank++;
   }
+  if (!check_count(c, out, at)) return false;
   return true;
 }
 
@@ -125,30 +130,31 @@ static bool truth(Check *c, const Arg *a, bool *out) {
   return true;
 }
 
-/* ---- reductions ------------------------------------------------------------------------------------------------ */
-static Value reduce(Check *c, Op op, const Arg *x, const Arg *axis, const Arg *keepdims, Span at) {
+/* ---- reductions ------------------------------------------------------------------------------ */
+static Value reduce(Check *c, Op op, const Arg *x, const Arg *axis, const Arg *keepdims) {
   uint32_t axes;
   bool kept;
   Value v = to_tensor(c, x->value, x->span);
   if (v.kind == V_POISON) return v;
   if (!axis_set(c, axis, tensor_rank(c->b, &v), &axes) || !truth(c, keepdims, &kept))
     return value_poison();
-  return fold_axes(c, op, &v, axes, kept, at);
+  return fold_axes(c, op, &v, axes, kept);
 }
 
 static Value extremum(Check *c, Op fold, Op map, const Arg **a, Span at) {
-  if (!a[1]) return reduce(c, fold, a[0], a[2], a[3], at);
+  if (!a[1]) return reduce(c, fold, a[0], a[2], a[3]);
   Value v[2] = {a[0]->value, a[1]->value};
   Span spans[2] = {a[0]->span, a[1]->span};
   if (a[2] || a[3]) {
-    Diag *d = fault(c, E0204, at, "the elementwise `%s` of two arguments has no axis", op_info[map].name);
+    Diag *d =
+        fault(c, E0204, at, "the elementwise `%s` of two arguments has no axis", op_info[map].name);
     diag_hint(c->cx, d, "name the axis: %s(x, axis: 0)", op_info[map].name);
     return value_poison();
   }
   return apply_map(c, map, v, spans, 2, at);
 }
 
-/* ---- what is known of shapes -------------------------------------------------------------------------------------- */
+/* ---- what is known of shapes ----------------------------------------------------------------- */
 static Value shape_tuple(Check *c, const Shape *s) {
   Value v[IR_MAX_RANK];
   for (int i = 0; i < s->rank; i++) v[i] = value_size(s->dim[i]);
@@ -181,7 +187,7 @@ static Value inquire(Check *c, BuiltinId id, const Arg *x, const Arg *axis) {
   }
 }
 
-/* ---- making tensors ------------------------------------------------------------------------------------------------ */
+/* ---- making tensors -------------------------------------------------------------------------- */
 static Value make_iota(Check *c, const Arg *n) {
   Dim d;
   if (!expect_dim(c, &n->value, n->span, "the length", &d)) return value_poison();
@@ -219,13 +225,13 @@ static Value expand(Check *c, const Arg *x, const Arg *axis) {
   return rearrange(c, &v, &out, from);
 }
 
-/* ---- the dispatch --------------------------------------------------------------------------------------------------- */
+/* ---- the dispatch ---------------------------------------------------------------------------- */
 static Value run(Check *c, BuiltinId id, const Arg **a, Span at) {
   switch (id) {
-  case BI_sum: return reduce(c, OP_sum, a[0], a[1], a[2], at);
-  case BI_prod: return reduce(c, OP_prod, a[0], a[1], a[2], at);
-  case BI_total: return reduce(c, OP_sum, a[0], NULL, NULL, at);
-  case BI_product: return reduce(c, OP_prod, a[0], NULL, NULL, at);
+  case BI_sum: return reduce(c, OP_sum, a[0], a[1], a[2]);
+  case BI_prod: return reduce(c, OP_prod, a[0], a[1], a[2]);
+  case BI_total: return reduce(c, OP_sum, a[0], NULL, NULL);
+  case BI_product: return reduce(c, OP_prod, a[0], NULL, NULL);
   case BI_max: return extremum(c, OP_amax, OP_max, a, at);
   case BI_min: return extremum(c, OP_amin, OP_min, a, at);
   case BI_rank:
@@ -235,7 +241,7 @@ static Value run(Check *c, BuiltinId id, const Arg **a, Span at) {
   case BI_dtype: return inquire(c, id, a[0], NULL);
   case BI_size: return inquire(c, id, a[0], a[1]);
   case BI_reshape: return move_reshape(c, a[0], a[1], at);
-  case BI_transpose: return move_transpose(c, a[0], a[1], at);
+  case BI_transpose: return move_transpose(c, a[0], a[1]);
   case BI_broadcast_to: return move_broadcast(c, a[0], a[1], at);
   case BI_expand_dims: return expand(c, a[0], a[1]);
   case BI_pad: return move_pad(c, a[0], a[1], a[2], a[3], at);

@@ -1,7 +1,8 @@
-/* check_call.c: calls: arguments find their parameters, and the callee's body is checked in place. */
+/* check_call.c: calls: arguments find their parameters, and the callee's body is checked in place.
+ */
 #include "front/check.h"
 
-/* ---- arguments to slots ------------------------------------------------------------------------------- */
+/* ---- arguments to slots ---------------------------------------------------------------------- */
 static void fault_count(Check *c, const char *what, const Name *names, int n, const Call *call) {
   int given = 0;
   for (int i = 0; i < call->n; i++) given += !call->arg[i].name;
@@ -19,7 +20,8 @@ bool bind_slots(Check *c, const char *what, const Name *names, int n, const Call
     const Arg *a = &call->arg[i];
     int k = positional;
     if (a->name) {
-      for (k = 0; k < n && names[k] != a->name; k++) {}
+      for (k = 0; k < n && names[k] != a->name; k++) {
+      }
       if (k == n) {
         Diag *d = fault(c, E0205, a->span, "`%s` has no argument called `%s`", what, a->name);
         suggest(c, d, a->name, names, n);
@@ -49,7 +51,7 @@ static void fault_missing(Check *c, const char *what, Name missing, const Call *
     diag_label(c->cx, d, decl, "declared here");
 }
 
-/* ---- declared functions ---------------------------------------------------------------------------------- */
+/* ---- declared functions ---------------------------------------------------------------------- */
 static bool is_higher(const Call *call) {
   for (int i = 0; i < call->n; i++)
     if (call->arg[i].value.kind == V_FN) return true;
@@ -85,8 +87,10 @@ static bool bind_arguments(Check *c, const FnValue *f, const Call *call, const i
     const Node *arg = f->node->kid[2 + i];
     Value v;
     Span at = arg->span;
-    if (slot[i] >= 0) v = call->arg[slot[i]].value, at = call->arg[slot[i]].span;
-    else v = eval_expr(c, arg->kid[1]);
+    if (slot[i] >= 0)
+      v = call->arg[slot[i]].value, at = call->arg[slot[i]].span;
+    else
+      v = eval_expr(c, arg->kid[1]);
     Frame *callee = c->frame;
     Value checked = check_argument(c, arg, v, at);
     c->frame = callee;
@@ -114,8 +118,8 @@ static Value call_decl(Check *c, const FnValue *f, const Call *call) {
   if (!may_enter(c, f, call, higher)) return value_poison();
   Scope *scope = c->scope;
   Frame *outer = c->frame;
-  Frame frame = {outer, f->node, f->name, call->span, f->prelude, higher,
-                 outer ? outer->depth + 1 : 1, {{0}}};
+  Frame frame = {
+      outer, f->node, f->name, call->span, f->prelude, higher, outer ? outer->depth + 1 : 1, {{0}}};
   if (!outer && c->preset) frame.sizes = *c->preset;
   c->frame = &frame;
   c->scope = NULL;
@@ -132,7 +136,7 @@ static Value call_decl(Check *c, const FnValue *f, const Call *call) {
   return v;
 }
 
-/* ---- elementwise operators and casts by name ---------------------------------------------------------------- */
+/* ---- elementwise operators and casts by name ------------------------------------------------- */
 static Value call_map(Check *c, const FnValue *f, const Call *call) {
   static const char *const letters[] = {"a", "b", "c"};
   Name names[3] = {0};
@@ -161,7 +165,7 @@ static Value call_cast(Check *c, const FnValue *f, const Call *call) {
   return cast_value(c, call->arg[0].value, f->type, call->arg[0].span);
 }
 
-/* ---- the call -------------------------------------------------------------------------------------------------- */
+/* ---- the call -------------------------------------------------------------------------------- */
 Value call_fn(Check *c, const FnValue *f, const Call *call) {
   for (int i = 0; i < call->n; i++)
     if (call->arg[i].value.kind == V_POISON) return value_poison();
@@ -177,8 +181,8 @@ Value call_fn(Check *c, const FnValue *f, const Call *call) {
 
 static Value fault_callee(Check *c, const Node *n, const Value *f) {
   if (f->kind == V_POISON) return *f;
-  Diag *d = fault(c, E0203, n->kid[0]->span, "this is %s, not a function",
-                  value_text(c->cx, c->b, f));
+  Diag *d =
+      fault(c, E0203, n->kid[0]->span, "this is %s, not a function", value_text(c->cx, c->b, f));
   fault_declared(c, d, f);
   if (f->kind == V_TENSOR) diag_hint(c->cx, d, "an index is written in brackets: x[i]");
   return value_poison();

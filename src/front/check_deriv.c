@@ -1,11 +1,12 @@
 /* check_deriv.c: grad, value_and_grad, jvp and vjp. The differentiated function becomes an SSA
- * function of its own, the body of a vjp or jvp instruction; pass/expand.c puts the derivative there.
+ * function of its own, the body of a vjp or jvp instruction; pass/expand.c puts the derivative
+ * there.
  *
- * Where arguments depend on labels, every operand that is differentiated carries all of them, and so
- * does the result: the derivative then is one per label. */
+ * Where arguments depend on labels, every operand that is differentiated carries all of them, and
+ * so does the result: the derivative then is one per label. */
 #include "front/check.h"
 
-/* ---- the derivative as a function ------------------------------------------------------------------------ */
+/* ---- the derivative as a function ------------------------------------------------------------ */
 /* Names of the arguments; -1 where they aren't known (a jvp or vjp). */
 static int signature(Check *c, const FnValue *f, Name *names, bool *optional) {
   static const char *const letters[] = {"a", "b", "c"};
@@ -83,7 +84,8 @@ Value eval_deriv(Check *c, const Node *n, DerivMode mode) {
       Diag *d = fault(c, E0406, a->span, "`%s` takes a function, not %s", mode_word[mode],
                       value_text(c->cx, c->b, &v));
       if (a->kind == NODE_CALL && a->kid[0]->kind == NODE_NAME)
-        diag_hint(c->cx, d, "write %s(%s)(..): the derivative is a function, called with the arguments",
+        diag_hint(c->cx, d,
+                  "write %s(%s)(..): the derivative is a function, called with the arguments",
                   mode_word[mode], a->kid[0]->name);
       return value_poison();
     }
@@ -107,7 +109,7 @@ bool deriv_wants(const FnValue *f, Name name) {
   return f->wrt.n == 0;
 }
 
-/* ---- the body --------------------------------------------------------------------------------------------- */
+/* ---- the body -------------------------------------------------------------------------------- */
 typedef struct Lifted { /* an input of the body that is an argument */
   Name name;
   Val outer;
@@ -122,9 +124,9 @@ typedef struct Deriv {
   Unit unit;
   Builder body;
   Vec(Lifted) in;
-  Vec(Value) out;    /* the results, one per output of the body */
+  Vec(Value) out; /* the results, one per output of the body */
   Fn *fn;
-  bool *wrt;         /* per input */
+  bool *wrt;          /* per input */
   Vec(int32_t) order; /* inputs in the order the user sees */
   Vec(Val) args;
 } Deriv;
@@ -147,7 +149,8 @@ static Value lift_tensor(Check *c, Deriv *d, Name name, const Value *v, Span at,
   return r;
 }
 
-/* An argument as a value of the body: tensors become inputs, what is known at compile time stays. */
+/* An argument as a value of the body: tensors become inputs, what is known at compile time stays.
+ */
 static Value lift(Check *c, Deriv *d, Name name, Value v, Span at, bool direct) {
   bool wanted = direct && deriv_wants(d->f, name), named = d->f->wrt.n > 0;
   if (v.kind == V_TUPLE) {
@@ -157,9 +160,12 @@ static Value lift(Check *c, Deriv *d, Name name, Value v, Span at, bool direct) 
     return value_tuple(c->cx, items, v.u.tuple.n);
   }
   bool floating = v.kind == V_FLOAT || (v.kind == V_WEAK && v.is_float);
-  if (wanted && floating) v = to_tensor(c, v, at);
-  else if (wanted && named && value_is_untyped(&v)) v = to_type(c, v, c->float_type, at);
-  else if (v.kind == V_WEAK && value_has_tensor(&v)) v = to_tensor(c, v, at);
+  if (wanted && floating)
+    v = to_tensor(c, v, at);
+  else if (wanted && named && value_is_untyped(&v))
+    v = to_type(c, v, c->float_type, at);
+  else if (v.kind != V_TENSOR && value_has_tensor(&v))
+    v = to_tensor(c, v, at);
   return v.kind == V_TENSOR ? lift_tensor(c, d, name, &v, at, direct) : v;
 }
 
@@ -193,7 +199,7 @@ static bool lift_call(Check *c, Deriv *d, const Call *call, Call *inner) {
   return true;
 }
 
-/* ---- the results ---------------------------------------------------------------------------------------------- */
+/* ---- the results ----------------------------------------------------------------------------- */
 static bool flatten(Check *c, Deriv *d, const Value *v, Span at) {
   if (v->kind == V_TUPLE) {
     for (int i = 0; i < v->u.tuple.n; i++)
@@ -218,12 +224,14 @@ static bool check_scalar(Check *c, Deriv *d, const Value *r) {
   if (tensor_rank(c->b, r) > 0) {
     Diag *e = fault(c, E0402, d->span, "`%s` of `%s`, whose result is %s and not a scalar", word,
                     d->f->of->name, is);
-    if (d->f->of->node) diag_label(c->cx, e, d->f->of->node->name_span, "`%s` is declared here", d->f->of->name);
+    if (d->f->of->node)
+      diag_label(c->cx, e, d->f->of->node->name_span, "`%s` is declared here", d->f->of->name);
     diag_hint(c->cx, e, "take its mean or sum, or use vjp(%s)(.., dy)", d->f->of->name);
     return false;
   }
   if (type_is_float(ir_type(c->b, r->u.t.val))) return true;
-  fault(c, E0403, d->span, "`%s` of `%s`, whose result is %s and not a float", word, d->f->of->name, is);
+  fault(c, E0403, d->span, "`%s` of `%s`, whose result is %s and not a float", word, d->f->of->name,
+        is);
   return false;
 }
 
@@ -243,7 +251,7 @@ static bool make_outputs(Check *c, Deriv *d, Value *r) {
   return true;
 }
 
-/* ---- with respect to what ------------------------------------------------------------------------------------------ */
+/* ---- with respect to what -------------------------------------------------------------------- */
 static int decl_number(const Program *p, Name name) {
   for (int i = 0; i < p->decls.n; i++)
     if (p->decls.at[i]->name == name && !p->decls.at[i]->prelude) return i;
@@ -271,6 +279,9 @@ static void default_wrt(Check *c, Deriv *d, const Fn *fn) {
 static int named_input(Check *c, Deriv *d, Name name) {
   for (int i = 0; i < d->in.n; i++)
     if (d->in.at[i].direct && d->in.at[i].name == name) return i;
+  /* a parameter the function doesn't use has the derivative 0: it becomes an input all the same */
+  if (!is_param(c, name) || unit_param(c, program_find(c->p, name, false)).kind == V_POISON)
+    return -1;
   for (int i = d->in.n; i < c->b->fn->in.n; i++)
     if (c->b->fn->in.at[i].role == ROLE_PARAM && c->b->fn->in.at[i].name == name) return i;
   return -1;
@@ -281,11 +292,6 @@ static bool choose_wrt(Check *c, Deriv *d) {
   for (int i = 0; i < d->f->wrt.n; i++) {
     Name name = d->f->wrt.at[i];
     int k = named_input(c, d, name);
-    if (k < 0 && is_param(c, name)) {
-      Diag *e = fault(c, E0405, d->span, "`%s` doesn't use the parameter `%s`", d->f->of->name, name);
-      diag_label(c->cx, e, d->f->span, "the derivative with respect to it");
-      return false;
-    }
     if (k < 0) {
       Diag *e = fault(c, E0403, d->span, "`%s` isn't given as a tensor of floats here", name);
       diag_note(c->cx, e, "`%s` is with respect to it", d->f->name);
@@ -332,14 +338,10 @@ static bool build_body(Check *c, Deriv *d, const Call *call, Value *result) {
   return true;
 }
 
-/* ---- the instruction ------------------------------------------------------------------------------------------------ */
-static const Labels *input_labels(Check *c, Deriv *d, int k) {
-  Shape s = d->fn->in.at[k].shape;
+/* ---- the instruction ------------------------------------------------------------------------- */
+static const Labels *input_labels(const Deriv *d, Name name) {
   for (int i = 0; i < d->unit.params.n; i++)
-    if (d->unit.params.at[i].value.kind == V_TENSOR &&
-        d->unit.params.at[i].decl->name == d->fn->in.at[k].name)
-      return value_labels(&d->unit.params.at[i].value);
-  (void)c, (void)s;
+    if (d->unit.params.at[i].decl->name == name) return value_labels(&d->unit.params.at[i].value);
   return &no_labels;
 }
 
@@ -352,7 +354,7 @@ static bool operands(Check *c, Deriv *d) {
       Value p = unit_param(c, program_find(c->p, d->fn->in.at[i].name, false));
       if (p.kind == V_POISON) return false;
       Shape s = tensor_shape(c->b, &p);
-      v = align(c, &p, input_labels(c, d, i), &s);
+      v = align(c, &p, input_labels(d, d->fn->in.at[i].name), &s);
     }
     vec_push(c->cx->arena, &d->args, v);
   }
@@ -407,8 +409,10 @@ static bool cotangents(Check *c, Deriv *d, const Call *extra) {
     Shape s = out->shape;
     DType t = (DType)out->type;
     if (!type_is_float(t)) continue;
-    if (ones) vec_push(c->cx->arena, &d->args, ir_const_f(c->b, t, &s, 1));
-    else if (!extra_operand(c, d, &a[k++], t, &s, "cotangent")) return false;
+    if (ones)
+      vec_push(c->cx->arena, &d->args, ir_const_f(c->b, t, &s, 1));
+    else if (!extra_operand(c, d, &a[k++], t, &s, "cotangent"))
+      return false;
   }
   return true;
 }
@@ -465,7 +469,7 @@ static Value results(Check *c, Deriv *d, Val bundle, const Value *result) {
   return n == 1 ? all[0] : value_tuple(c->cx, all, n);
 }
 
-/* ---- the call ------------------------------------------------------------------------------------------------------- */
+/* ---- the call -------------------------------------------------------------------------------- */
 /* Arguments of the function itself, and behind them the tangents or the cotangent. */
 static void split(Check *c, const FnValue *f, const Call *call, Call *primal, Call *extra) {
   Name names[MAX_ARGS];

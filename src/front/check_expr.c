@@ -6,11 +6,12 @@ bool expect_dim(Check *c, const Value *v, Span at, const char *what, Dim *out) {
   if (value_dim(v, out)) return true;
   Diag *d = fault(c, E0313, at, "%s must be an integer known at compile time, not %s", what,
                   value_text(c->cx, c->b, v));
-  diag_note(c->cx, d, "literals, sizes, integer constants and what is computed from them are known");
+  diag_note(c->cx, d,
+            "literals, sizes, integer constants and what is computed from them are known");
   return false;
 }
 
-/* ---- operators ------------------------------------------------------------------------------------------ */
+/* ---- operators ------------------------------------------------------------------------------- */
 static Value binary_step(Check *c, const Node *n, Value left) {
   Value v[2] = {left, eval_expr(c, n->kid[1])};
   Span spans[2] = {n->kid[0]->span, n->kid[1]->span};
@@ -71,8 +72,8 @@ static Value eval_items(Check *c, const Node *n, bool list) {
   return poison ? value_poison() : move_stack(c, v, spans, n->nkids, n->span);
 }
 
-/* ---- statements -------------------------------------------------------------------------------------------- */
-static void name_tensor(Check *c, const Value *v, Name name) {
+/* ---- statements ------------------------------------------------------------------------------ */
+void name_tensor(Check *c, const Value *v, Name name) {
   if (v->kind == V_TENSOR) ir_name(c->b, v->u.t.val, name);
 }
 
@@ -82,8 +83,10 @@ static void eval_lets(Check *c, const Node *n) {
   if (v.kind != V_POISON && (v.kind != V_TUPLE || v.u.tuple.n != targets)) {
     Diag *d = fault(c, E0312, n->kid[0]->span, "this is %s, but %d names take it apart",
                     value_text(c->cx, c->b, &v), targets);
-    if (v.kind == V_TUPLE) diag_note(c->cx, d, "it has %d parts", v.u.tuple.n);
-    else diag_hint(c->cx, d, "give it one name: let %s = ..", n->kid[1]->name);
+    if (v.kind == V_TUPLE)
+      diag_note(c->cx, d, "it has %d parts", v.u.tuple.n);
+    else
+      diag_hint(c->cx, d, "give it one name: let %s = ..", n->kid[1]->name);
     v = value_poison();
   }
   for (int i = 0; i < targets; i++) {
@@ -94,8 +97,21 @@ static void eval_lets(Check *c, const Node *n) {
   }
 }
 
-static void eval_statement(Check *c, const Node *n) {
+static bool eval_flow(Check *c, const Node *n) {
+  switch (n->kind) {
+  case NODE_VAR: eval_var(c, n); return true;
+  case NODE_ASSIGN: eval_assign(c, n); return true;
+  case NODE_COLLECT: eval_collect(c, n); return true;
+  case NODE_CHOICE: eval_choice(c, n); return true;
+  case NODE_FOR:
+  case NODE_WHILE: eval_loop_statement(c, n); return true;
+  default: return false;
+  }
+}
+
+void eval_statement(Check *c, const Node *n) {
   Value v = value_poison();
+  if (eval_flow(c, n)) return;
   switch (n->kind) {
   case NODE_LET: v = eval_expr(c, n->kid[0]); break;
   case NODE_DEFINE:
@@ -120,9 +136,11 @@ Value eval_block(Check *c, const Node *n) {
   Value v = value_poison();
   for (int i = 0; i < n->nkids; i++) {
     const Node *s = n->kid[i];
-    bool binds = s->kind == NODE_LET || s->kind == NODE_LETS || s->kind == NODE_DEFINE;
-    if (i + 1 < n->nkids || binds) eval_statement(c, s);
-    else v = eval_expr(c, s);
+    bool binds = s->kind >= NODE_LET && s->kind <= NODE_CHOICE;
+    if (i + 1 < n->nkids || binds)
+      eval_statement(c, s);
+    else
+      v = eval_expr(c, s);
     if (i + 1 == n->nkids && binds) {
       Diag *d = fault(c, E0109, s->span, "the block ends without a value");
       diag_hint(c->cx, d, "write the value as its last line");
@@ -133,7 +151,7 @@ Value eval_block(Check *c, const Node *n) {
   return v;
 }
 
-/* ---- the dispatch ------------------------------------------------------------------------------------------- */
+/* ---- the dispatch ---------------------------------------------------------------------------- */
 static Value misplaced(Check *c, const Node *n, const char *text) {
   fault(c, E0214, n->span, "%s", text);
   return value_poison();
@@ -167,7 +185,8 @@ Value eval_expr(Check *c, const Node *n) {
   if (!n || c->gave_up) return value_poison();
   if (++c->depth > MAX_EVAL_DEPTH) {
     Diag *d = fault(c, E0811, n->span, "expressions and calls are nested too deeply here");
-    diag_note(c->cx, d, "the limit is %d levels, those of called functions included", MAX_EVAL_DEPTH);
+    diag_note(c->cx, d, "the limit is %d levels, those of called functions included",
+              MAX_EVAL_DEPTH);
     c->gave_up = true;
   }
   Span outer = c->b->span;

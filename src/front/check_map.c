@@ -2,7 +2,7 @@
  * elementwise operators are applied with broadcasting over labels and trailing axes. */
 #include "front/check.h"
 
-/* ---- untyped values as tensors ------------------------------------------------------------------------- */
+/* ---- untyped values as tensors --------------------------------------------------------------- */
 Value make_weak(Check *c, const Weak *w) {
   Weak *copy = arena_copy(c->cx->arena, w, sizeof *w);
   copy->arg = arena_copy(c->cx->arena, w->arg, (size_t)w->n * sizeof *w->arg);
@@ -23,8 +23,15 @@ static Value weak_tensor(Check *c, const Weak *w, DType t) {
   }
   switch (w->kind) {
   case WEAK_MAP: return apply_map(c, w->op, v, spans, w->n, w->span);
-  case WEAK_BROADCAST: return value_tensor(align(c, v, value_labels(v), &w->shape), value_labels(v));
+  case WEAK_BROADCAST:
+    return value_tensor(align(c, v, value_labels(v), &w->shape), value_labels(v));
   case WEAK_STACK: return move_stack(c, v, spans, w->n, w->span);
+  case WEAK_VARIABLE: {
+    Shape whole;
+    if (!labelled_shape(c, w->labels, &w->shape, w->span, &whole)) return value_poison();
+    Val in = ir_input(w->unit->b, NULL, t, &whole, ROLE_ARG, w->span);
+    return import_value(c, w->unit, value_tensor(in, w->labels));
+  }
   }
   return value_poison();
 }
@@ -51,10 +58,8 @@ static Value fault_type(Check *c, const Value *v, DType t, Span at) {
 static Value fault_not_number(Check *c, const Value *v, Span at) {
   Diag *d = fault(c, E0311, at, "%s stands where a tensor or number is needed",
                   value_text(c->cx, c->b, v));
-  if (v->kind == V_FN && v->u.fn->name)
-    diag_hint(c->cx, d, "call it: %s(..)", v->u.fn->name);
-  if (v->kind == V_TUPLE)
-    diag_hint(c->cx, d, "take the parts by `let (a, b) = ..` or by an index");
+  if (v->kind == V_FN && v->u.fn->name) diag_hint(c->cx, d, "call it: %s(..)", v->u.fn->name);
+  if (v->kind == V_TUPLE) diag_hint(c->cx, d, "take the parts by `let (a, b) = ..` or by an index");
   return value_poison();
 }
 
@@ -95,8 +100,10 @@ Value to_type(Check *c, Value v, DType t, Span at) {
     r = weak_tensor(c, v.u.weak, t);
     break;
   case V_AFFINE:
-    if (!type_is_int(t)) return fault_type(c, &v, t, at);
-    r = affine_tensor(c, v.u.affine, t);
+    if (t == T_BOOL || (!type_is_int(t) && !value_is_loop_number(&v)))
+      return fault_type(c, &v, t, at);
+    r = affine_tensor(c, v.u.affine, type_is_int(t) ? t : T_I64);
+    if (type_is_float(t) && r.kind == V_TENSOR) r.u.t.val = ir_cast(c->b, t, r.u.t.val);
     break;
   case V_TENSOR: return ir_type(c->b, v.u.t.val) == t ? v : fault_type(c, &v, t, at);
   default: return fault_not_number(c, &v, at);
@@ -113,8 +120,6 @@ static DType own_type(Check *c, const Value *v) {
   case V_FLOAT: return c->float_type;
   case V_WEAK: return v->is_float ? c->float_type : c->int_type;
   case V_AFFINE: return T_I32;
-  case V_INT: /* one that only i64 holds is i64 */
-    return c->int_type == T_I32 && v->u.i != (int32_t)v->u.i ? T_I64 : c->int_type;
   default: return c->int_type;
   }
 }
@@ -123,12 +128,13 @@ Value to_tensor(Check *c, Value v, Span at) { return to_type(c, v, own_type(c, &
 
 Value cast_value(Check *c, Value v, DType t, Span at) {
   if (v.kind == V_POISON) return v;
-  bool direct = (value_is_integer(&v) && t != T_BOOL) ||
-                ((v.kind == V_FLOAT || (v.kind == V_WEAK && t != T_BOOL && !v.is_float)) &&
-                 type_is_float(t)) ||
-                (v.kind == V_WEAK && v.is_float && type_is_float(t)) ||
-                (v.kind == V_WEAK && !v.is_float && t == T_I64) ||
-                (v.kind == V_AFFINE && type_is_int(t));
+  bool direct =
+      (value_is_integer(&v) && t != T_BOOL) ||
+      ((v.kind == V_FLOAT || (v.kind == V_WEAK && t != T_BOOL && !v.is_float)) &&
+       type_is_float(t)) ||
+      (v.kind == V_WEAK && v.is_float && type_is_float(t)) ||
+      (v.kind == V_WEAK && !v.is_float && t == T_I64) ||
+      (v.kind == V_AFFINE && (type_is_int(t) || (value_is_loop_number(&v) && t != T_BOOL)));
   if (direct) return to_type(c, v, t, at);
   Value x = to_tensor(c, v, at);
   if (x.kind == V_POISON) return x;
@@ -137,7 +143,7 @@ Value cast_value(Check *c, Value v, DType t, Span at) {
   return r;
 }
 
-/* ---- one type for several operands --------------------------------------------------------------------------- */
+/* ---- one type for several operands ----------------------------------------------------------- */
 static void fault_mixed(Check *c, const Value *a, const Value *b, Span sa, Span sb,
                         const char *what, Span at) {
   const char *ta = value_text(c->cx, c->b, a), *tb = value_text(c->cx, c->b, b);
@@ -162,7 +168,7 @@ static int deciding(const Value *v, int n) {
   for (int i = 0; i < n; i++)
     if (v[i].kind == V_TENSOR || v[i].kind == V_BOOL) return i;
   for (int i = 0; i < n; i++)
-    if (v[i].kind == V_AFFINE) return i;
+    if (v[i].kind == V_AFFINE && !value_is_loop_number(&v[i])) return i;
   for (int i = 0; i < n; i++)
     if (v[i].kind == V_FLOAT || (v[i].kind == V_WEAK && v[i].is_float)) return i;
   return 0;
@@ -179,7 +185,7 @@ bool unify_types(Check *c, Value *v, const Span *spans, int n, const char *what,
   DType t = own_type(c, &v[lead]);
   for (int i = 0; i < n; i++) {
     bool typed = v[i].kind == V_TENSOR || v[i].kind == V_BOOL ||
-                 (v[i].kind == V_AFFINE && !type_is_int(t));
+                 (v[i].kind == V_AFFINE && !type_is_int(t) && !value_is_loop_number(&v[i]));
     if (typed && own_type(c, &v[i]) != t) {
       int first = MIN(i, lead), second = MAX(i, lead);
       fault_mixed(c, &v[first], &v[second], spans[first], spans[second], what, at);
@@ -193,7 +199,7 @@ bool unify_types(Check *c, Value *v, const Span *spans, int n, const char *what,
   return true;
 }
 
-/* ---- elementwise operators -------------------------------------------------------------------------------------- */
+/* ---- elementwise operators ------------------------------------------------------------------- */
 static bool typing_fits(Typing typing, DType t) {
   switch (typing) {
   case TY_NUM: return t != T_BOOL;
@@ -220,9 +226,10 @@ static Value fault_operand(Check *c, Op op, const Value *v, const Span *spans, i
     diag_hint(c->cx, d, "write `//` to round down, or convert first: f32(..) / f32(..)");
     return value_poison();
   }
-  const char *needs = typing == TY_FLOAT || typing == TY_BITS ? "floats"
+  const char *needs = typing == TY_FLOAT || typing == TY_BITS      ? "floats"
                       : typing == TY_INT || typing == TY_FROM_BITS ? "integers"
-                      : typing == TY_LOGIC ? "truth values (bool)" : "numbers";
+                      : typing == TY_LOGIC                         ? "truth values (bool)"
+                                                                   : "numbers";
   Diag *d = fault(c, E0303, at, "`%s` works on %s, not on %s", op_word(op), needs,
                   value_text(c->cx, c->b, &v[0]));
   for (int i = 0; i < n; i++) {
@@ -295,7 +302,7 @@ Value apply_select(Check *c, const Value *operand, const Span *spans, Span at) {
     return value_tuple(c->cx, items, n);
   }
   if (value_is_untyped(&v[1]) && value_is_untyped(&v[2]))
-    return make_weak(c, &(Weak){WEAK_MAP, OP_select, 3, v, {0}, at});
+    return make_weak(c, &(Weak){.kind = WEAK_MAP, .op = OP_select, .n = 3, .arg = v, .span = at});
   if (!unify_types(c, v + 1, spans + 1, 2, "`if` with branches", at)) return value_poison();
   return map_tensors(c, OP_select, v, spans, 3, at);
 }
@@ -307,12 +314,13 @@ Value apply_map(Check *c, Op op, const Value *operand, const Span *spans, int n,
   for (int i = 0; i < n; i++) {
     if (operand[i].kind == V_POISON) return operand[i];
     v[i] = operand[i];
-    typed = typed || v[i].kind == V_TENSOR || v[i].kind == V_AFFINE || v[i].kind >= V_TUPLE;
+    typed = typed || v[i].kind == V_TENSOR || v[i].kind >= V_TUPLE ||
+            (v[i].kind == V_AFFINE && !value_is_loop_number(&v[i]));
   }
   if (affine_map(c, op, v, n, &out)) return out;
   if (!typed && number_map(c, op, v, n, at, &out)) return out;
-  bool integer_base = v[0].kind == V_AFFINE ||
-                      (v[0].kind == V_TENSOR && type_is_int(ir_type(c->b, v[0].u.t.val)));
+  bool integer_base =
+      v[0].kind == V_AFFINE || (v[0].kind == V_TENSOR && type_is_int(ir_type(c->b, v[0].u.t.val)));
   if (op == OP_pow && integer_base && v[1].kind == V_INT && v[1].u.i >= 0) {
     Value x = to_tensor(c, v[0], spans[0]);
     return x.kind == V_POISON ? x : int_tensor_power(c, &x, v[1].u.i);

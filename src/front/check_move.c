@@ -8,7 +8,7 @@ static const char *shape_text(Cx *cx, const Shape *s) {
   return s->rank ? text_str(&t) : "[]";
 }
 
-/* ---- reshape ---------------------------------------------------------------------------------------------- */
+/* ---- reshape --------------------------------------------------------------------------------- */
 static Value fault_reshape(Check *c, const Value *v, const Shape *want, Span at) {
   Shape s = tensor_shape(c->b, v);
   Text have = text_new(c->cx->arena), asked = text_new(c->cx->arena);
@@ -18,8 +18,10 @@ static Value fault_reshape(Check *c, const Value *v, const Shape *want, Span at)
   bool open = false;
   for (int i = 0; i < want->rank; i++) open = open || want->dim[i] == -1;
   if (!open) dim_print(c->cx, shape_count(c->cx, want), &asked);
-  if (open) diag_note(c->cx, d, "no extent in place of -1 gives its %s elements", text_str(&have));
-  else diag_note(c->cx, d, "it has %s elements, that shape %s", text_str(&have), text_str(&asked));
+  if (open)
+    diag_note(c->cx, d, "no extent in place of -1 gives its %s elements", text_str(&have));
+  else
+    diag_note(c->cx, d, "it has %s elements, that shape %s", text_str(&have), text_str(&asked));
   fault_declared(c, d, v);
   return value_poison();
 }
@@ -35,8 +37,10 @@ Value move_reshape(Check *c, const Arg *x, const Arg *shape, Span at) {
   for (int i = 0; i < want.rank; i++) {
     bool negative = dim_is_number(want.dim[i]) && want.dim[i] < 0;
     if (negative && (open >= 0 || want.dim[i] != -1)) return fault_reshape(c, &v, &want, at);
-    if (negative) open = i;
-    else rest = dim_mul(c->cx, rest, want.dim[i]);
+    if (negative)
+      open = i;
+    else
+      rest = dim_mul(c->cx, rest, want.dim[i]);
   }
   if (open >= 0) {
     if (rest == 0 || !dim_divides(c->cx, count, rest, &q)) return fault_reshape(c, &v, &want, at);
@@ -49,8 +53,8 @@ Value move_reshape(Check *c, const Arg *x, const Arg *shape, Span at) {
   return value_tensor(ir_reshape(c->b, v.u.t.val, &whole), own);
 }
 
-/* ---- transpose, broadcast, pad -------------------------------------------------------------------------------- */
-Value move_transpose(Check *c, const Arg *x, const Arg *perm, Span at) {
+/* ---- transpose, broadcast, pad --------------------------------------------------------------- */
+Value move_transpose(Check *c, const Arg *x, const Arg *perm) {
   Value v = to_tensor(c, x->value, x->span);
   if (v.kind == V_POISON) return v;
   Shape s = tensor_shape(c->b, &v), out = {.rank = s.rank};
@@ -74,14 +78,14 @@ Value move_transpose(Check *c, const Arg *x, const Arg *perm, Span at) {
       return value_poison();
     }
   }
-  (void)at;
   for (int i = 0; i < s.rank; i++) out.dim[i] = s.dim[from[i]];
   return rearrange(c, &v, &out, from);
 }
 
 Value move_broadcast(Check *c, const Arg *x, const Arg *shape, Span at) {
   Shape want, got, whole;
-  if (x->value.kind == V_POISON || !dims_of_value(c, &shape->value, shape->span, "an extent", &want))
+  if (x->value.kind == V_POISON ||
+      !dims_of_value(c, &shape->value, shape->span, "an extent", &want))
     return value_poison();
   for (int i = 0; i < want.rank; i++)
     if (dim_is_number(want.dim[i]) && want.dim[i] < 0) {
@@ -92,7 +96,7 @@ Value move_broadcast(Check *c, const Arg *x, const Arg *shape, Span at) {
     Shape scalar = {0};
     bool is_scalar = x->value.kind != V_WEAK;
     if (is_scalar && broadcast_dims(&scalar, &want, &got))
-      return make_weak(c, &(Weak){WEAK_BROADCAST, OP_none, 1, &x->value, want, at});
+      return make_weak(c, &(Weak){.kind = WEAK_BROADCAST, .op = OP_none, .n = 1, .arg = &x->value, .shape = want, .span = at});
   }
   Value v = to_tensor(c, x->value, x->span);
   if (v.kind == V_POISON) return v;
@@ -108,13 +112,15 @@ Value move_broadcast(Check *c, const Arg *x, const Arg *shape, Span at) {
   return value_tensor(align(c, &v, own, &want), own);
 }
 
-Value move_pad(Check *c, const Arg *x, const Arg *axis, const Arg *before, const Arg *after, Span at) {
+Value move_pad(Check *c, const Arg *x, const Arg *axis, const Arg *before, const Arg *after,
+               Span at) {
   int k;
   Dim n = 0, m = 0;
   Value v = to_tensor(c, x->value, x->span);
   if (v.kind == V_POISON || !axis_number(c, &axis->value, tensor_rank(c->b, &v), axis->span, &k))
     return value_poison();
-  if (before && !expect_dim(c, &before->value, before->span, "the padding", &n)) return value_poison();
+  if (before && !expect_dim(c, &before->value, before->span, "the padding", &n))
+    return value_poison();
   if (after && !expect_dim(c, &after->value, after->span, "the padding", &m)) return value_poison();
   if ((dim_is_number(n) && n < 0) || (dim_is_number(m) && m < 0)) {
     Diag *d = fault(c, E0511, at, "the padding is negative");
@@ -125,7 +131,7 @@ Value move_pad(Check *c, const Arg *x, const Arg *axis, const Arg *before, const
   return value_tensor(ir_pad(c->b, v.u.t.val, own->n + k, n, m), own);
 }
 
-/* ---- stack and concat ----------------------------------------------------------------------------------------------- */
+/* ---- stack and concat ------------------------------------------------------------------------ */
 /* Parts laid out along `axis`, part i from place[i] on: chosen by the index, so that every value,
  * NaN and -0 included, comes through unchanged. */
 static Val lay_out(Check *c, const Val *part, const Dim *place, int n, int axis, const Shape *out) {
@@ -149,8 +155,8 @@ static Value join(Check *c, Value *v, const Span *spans, int n, int axis, Span a
     Shape s = tensor_shape(c->b, &v[i]), same = s;
     if (s.rank == first.rank && axis < s.rank) same.dim[axis] = first.dim[axis];
     if (!shape_eq(&same, &first)) {
-      Diag *d = fault(c, E0316, at, "the parts have the shapes %s and %s", shape_text(c->cx, &first),
-                      shape_text(c->cx, &s));
+      Diag *d = fault(c, E0316, at, "the parts have the shapes %s and %s",
+                      shape_text(c->cx, &first), shape_text(c->cx, &s));
       diag_label(c->cx, d, spans[0], "%s", value_text(c->cx, c->b, &v[0]));
       diag_label(c->cx, d, spans[i], "%s", value_text(c->cx, c->b, &v[i]));
       return value_poison();
@@ -176,7 +182,7 @@ Value move_stack(Check *c, const Value *items, const Span *spans, int n, Span at
     return value_poison();
   }
   for (int i = 0; i < n; i++) untyped = untyped && value_is_untyped(&items[i]);
-  if (untyped) return make_weak(c, &(Weak){WEAK_STACK, OP_none, n, items, {0}, at});
+  if (untyped) return make_weak(c, &(Weak){.kind = WEAK_STACK, .op = OP_none, .n = n, .arg = items, .span = at});
   Value *v = arena_copy(c->cx->arena, items, (size_t)n * sizeof *items);
   if (!unify_types(c, v, spans, n, "a list", at)) return value_poison();
   Val same = v[0].u.t.val;
@@ -222,7 +228,7 @@ Value move_concat(Check *c, const Arg *parts, const Arg *axis, Span at) {
   return join(c, v, spans, n, k, at);
 }
 
-/* ---- gather and scatter in their general form ------------------------------------------------------------------------- */
+/* ---- gather and scatter in their general form ------------------------------------------------ */
 typedef struct Indices {
   int n;
   Value v[IR_MAX_RANK];
@@ -303,8 +309,10 @@ Value move_scatter(Check *c, const Arg *x, const Arg *index, const Arg *axes, co
   }
   want = ix.shape;
   for (int i = 0, k = 0; i < full.rank; i++) {
-    if (k < ix.n && ix.axis[k] == i) k++;
-    else if (want.rank < IR_MAX_RANK) want.dim[want.rank++] = full.dim[i];
+    if (k < ix.n && ix.axis[k] == i)
+      k++;
+    else if (want.rank < IR_MAX_RANK)
+      want.dim[want.rank++] = full.dim[i];
   }
   Shape s = tensor_shape(c->b, &v);
   if (!shape_eq(&s, &want)) {

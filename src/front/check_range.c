@@ -1,6 +1,7 @@
 /* check_range.c: the ranges of labels. Before a definition or reduction is checked, every read
  * `base[.. label ..]` in its body is collected; the extents read give the ranges: plain uses first,
- * then windows such as x[2*i + r], whose one unknown label gets the largest range that stays inside. */
+ * then windows such as x[2*i + r], whose one unknown label gets the largest range that stays
+ * inside. */
 #include "front/check.h"
 
 typedef struct Use { /* one read, still to be looked at */
@@ -32,7 +33,7 @@ Scope *scope_labels(Check *c, Scope *up, const Labels *labels) {
   return up;
 }
 
-/* ---- intervals ------------------------------------------------------------------------------------------- */
+/* ---- intervals ------------------------------------------------------------------------------- */
 bool affine_interval(Cx *cx, const Affine *a, const Label *skip, Dim *lo, Dim *hi) {
   *lo = *hi = a->off;
   for (int i = 0; i < a->n; i++) {
@@ -49,7 +50,7 @@ bool affine_interval(Cx *cx, const Affine *a, const Label *skip, Dim *lo, Dim *h
   return true;
 }
 
-/* ---- collecting ------------------------------------------------------------------------------------------- */
+/* ---- collecting ------------------------------------------------------------------------------ */
 static void given_range(Solver *s, const Node *range, Label *l) {
   Check *c = s->c;
   Dim from, to;
@@ -128,7 +129,7 @@ static void collect(Solver *s, const Node *n, Scope *scope, bool inside) {
   for (int i = 0; i < n->nkids; i++) collect(s, n->kid[i], scope, into && i == 1);
 }
 
-/* ---- reading the uses ---------------------------------------------------------------------------------------- */
+/* ---- reading the uses ------------------------------------------------------------------------ */
 /* Whether every label that n mentions has its range, so that n can be evaluated. */
 static bool ready(Check *c, const Node *n, const Scope *scope) {
   if (!n) return true;
@@ -183,9 +184,11 @@ static void read_positions(Solver *s, const Use *u, const Value *base) {
   Check *c = s->c;
   Shape shape = tensor_shape(c->b, base);
   const Node *n = u->node;
-  int count = n->nkids - 1, axis = 0, explicit = 0;
-  for (int i = 1; i < n->nkids; i++) explicit += n->kid[i]->kind != NODE_ELLIPSIS;
-  if (explicit > shape.rank) return; /* reported when it is evaluated */
+  int count = n->nkids - 1, axis = 0, explicit;
+  if (!index_count_fits(c, n, base, &explicit)) {
+    s->failed = true;
+    return;
+  }
   for (int i = 1; i <= count; i++) {
     const Node *k = n->kid[i];
     Bound bound = {.at = k->span, .inside = u->inside, .base = base->name};
@@ -221,7 +224,7 @@ static bool read_uses(Solver *s) {
   return progress;
 }
 
-/* ---- solving --------------------------------------------------------------------------------------------------- */
+/* ---- solving --------------------------------------------------------------------------------- */
 static const char *dim_text(Cx *cx, Dim d) {
   Text t = text_new(cx->arena);
   dim_print(cx, d, &t);
@@ -234,7 +237,8 @@ static void fault_ranges(Solver *s, const Label *l, const Bound *b) {
                   dim_text(c->cx, b->extent), dim_text(c->cx, l->extent));
   diag_label(c->cx, d, l->why, "this use%s%s%s makes its range 0..%s", l->why_name ? " in `" : "",
              l->why_name ? l->why_name : "", l->why_name ? "`" : "", dim_text(c->cx, l->extent));
-  diag_hint(c->cx, d, "all plain uses of a label must agree; to read a part, give the range: `%s: 0..n`",
+  diag_hint(c->cx, d,
+            "all plain uses of a label must agree; to read a part, give the range: `%s: 0..n`",
             l->name);
   s->failed = true;
 }
@@ -264,8 +268,10 @@ bool affine_room(Cx *cx, const Affine *a, Dim extent, const Label *l, Dim *out) 
   Dim coef = 0, lo, hi;
   if (a->den != 1) return false;
   for (int i = 0; i < a->n; i++) {
-    if (a->term[i].label == l) coef = a->term[i].coef;
-    else if (!a->term[i].label->known) return false;
+    if (a->term[i].label == l)
+      coef = a->term[i].coef;
+    else if (!a->term[i].label->known)
+      return false;
   }
   if (!coef || !dim_is_number(coef) || !affine_interval(cx, a, l, &lo, &hi)) return false;
   Dim room = coef > 0 ? dim_sub(cx, dim_sub(cx, extent, 1), hi) : lo;

@@ -8,7 +8,7 @@ static const char *dim_text(Cx *cx, Dim d) {
   return text_str(&t);
 }
 
-/* ---- sizes in types ------------------------------------------------------------------------------------ */
+/* ---- sizes in types -------------------------------------------------------------------------- */
 /* A name in a size: bound names stay names (dim_unify and dim_subst replace them), constants and
  * compile-time integers are their values. */
 static bool named_size(Check *c, const Node *n, TypeUse use, Dim *out) {
@@ -60,6 +60,18 @@ static bool size_expr(Check *c, const Node *n, TypeUse use, Dim *out) {
   return false;
 }
 
+bool check_count(Check *c, const Shape *s, Span at) {
+  double n = 1;
+  for (int i = 0; i < s->rank; i++)
+    if (dim_is_number(s->dim[i])) n *= (double)s->dim[i];
+  if (n <= (double)DIM_MAX_NUMBER) return true;
+  Text text = text_new(c->cx->arena);
+  shape_print(c->cx, s, &text);
+  Diag *d = fault(c, E0814, at, "a tensor of the shape %s is too large", text_str(&text));
+  diag_note(c->cx, d, "it would have %.3g elements", n);
+  return false;
+}
+
 bool resolve_type(Check *c, const Node *type, TypeUse use, DType *t, Shape *s) {
   *s = (Shape){0};
   if (!type || type->kind != NODE_TYPE) return false;
@@ -84,14 +96,14 @@ bool resolve_type(Check *c, const Node *type, TypeUse use, DType *t, Shape *s) {
     }
     s->dim[s->rank++] = d;
   }
-  return true;
+  return check_count(c, s, type->span);
 }
 
-/* ---- arguments ------------------------------------------------------------------------------------------- */
-static Value fault_argument(Check *c, DiagCode code, const Node *arg, const Value *v, Span at,
-                            DType t, const Shape *s, const char *why) {
+/* ---- arguments ------------------------------------------------------------------------------- */
+static Value fault_argument(Check *c, const Node *arg, const Value *v, Span at, DType t,
+                            const Shape *s, const char *why) {
   const char *is = value_text(c->cx, c->b, v);
-  Diag *d = fault(c, code, at, "argument `%s` is %s, declared as %s: %s", arg->name, is,
+  Diag *d = fault(c, E0306, at, "argument `%s` is %s, declared as %s: %s", arg->name, is,
                   type_text(c->cx, t, s), why);
   diag_label(c->cx, d, arg->span, "declared here");
   fault_declared(c, d, v);
@@ -107,8 +119,7 @@ static void bind_globals(Check *c, Dim d) {
   dim_names(c->cx, d, c->cx->arena, &names);
   for (int i = 0; i < names.list.n; i++) {
     Name name = names.list.at[i].name;
-    if (known_size(c, name) &&
-        !size_lookup(&c->frame->sizes, name, &have))
+    if (known_size(c, name) && !size_lookup(&c->frame->sizes, name, &have))
       size_bind(c->cx->arena, &c->frame->sizes, name, dim_named(c->cx, name));
   }
 }
@@ -128,21 +139,21 @@ Value check_argument(Check *c, const Node *arg, Value v, Span at) {
   if (v.kind == V_POISON || !arg->kid[0]) return v;
   if (!resolve_type(c, arg->kid[0], TYPE_ARG, &t, &s)) return value_poison();
   if (v.kind == V_TUPLE || v.kind == V_FN || v.kind == V_STRING)
-    return fault_argument(c, E0306, arg, &v, at, t, &s, "a tensor is needed");
+    return fault_argument(c, arg, &v, at, t, &s, "a tensor is needed");
   bool same = v.kind != V_TENSOR || ir_type(c->b, v.u.t.val) == t;
-  if (!same) return fault_argument(c, E0306, arg, &v, at, t, &s, "the element types differ");
+  if (!same) return fault_argument(c, arg, &v, at, t, &s, "the element types differ");
   Value x = to_type(c, v, t, at);
   if (x.kind == V_POISON) return x;
   Shape actual = tensor_shape(c->b, &x);
   if (actual.rank != s.rank) {
-    const char *why = name_fmt(c->cx, "%d axes instead of %d", actual.rank, s.rank);
-    return fault_argument(c, E0306, arg, &x, at, t, &s, why);
+    const char *why = name_fmt(c->cx, "%d ax%s instead of %d", actual.rank,
+                               actual.rank == 1 ? "is" : "es", s.rank);
+    return fault_argument(c, arg, &x, at, t, &s, why);
   }
   for (int i = 0; i < s.rank; i++) {
     bind_globals(c, s.dim[i]);
     if (!dim_unify(c->cx, c->cx->arena, s.dim[i], actual.dim[i], &c->frame->sizes))
-      return fault_argument(c, E0512, arg, &x, at, t, &s,
-                            why_extent(c, i, s.dim[i], actual.dim[i]));
+      return fault_argument(c, arg, &x, at, t, &s, why_extent(c, i, s.dim[i], actual.dim[i]));
   }
   return x;
 }
@@ -155,7 +166,7 @@ Value check_result(Check *c, const Node *fn, Value v, Span at) {
   const char *is = value_text(c->cx, c->b, &v), *declared = type_text(c->cx, t, &s);
   bool tensor = v.kind < V_TUPLE;
   Value x = tensor && (v.kind != V_TENSOR || ir_type(c->b, v.u.t.val) == t) ? to_type(c, v, t, at)
-                                                                          : value_poison();
+                                                                            : value_poison();
   if (tensor && v.kind != V_TENSOR && x.kind == V_POISON) return x;
   Shape actual = {0};
   bool fits = x.kind == V_TENSOR;

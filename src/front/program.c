@@ -4,7 +4,7 @@
 #include "base/embedded.h"
 #include "front/rulebook.h"
 
-/* ---- declarations by name ----------------------------------------------------------------------------- */
+/* ---- declarations by name -------------------------------------------------------------------- */
 static uint32_t hash_name(Name name) {
   uint64_t h = (uint64_t)(uintptr_t)name * 0x9E3779B97F4A7C15u;
   return (uint32_t)(h >> 32);
@@ -36,7 +36,7 @@ Decl *program_find(const Program *p, Name name, bool prelude) {
   return d && d->node ? d : NULL;
 }
 
-/* ---- sizes that parameters fix ---------------------------------------------------------------------------- */
+/* ---- sizes that parameters fix --------------------------------------------------------------- */
 static bool mentions(const Node *n, Name name) {
   if (!n) return false;
   if (n->kind == NODE_NAME && n->name == name) return true;
@@ -55,15 +55,16 @@ bool program_has_size(Program *p, Name name) {
   return false;
 }
 
-/* ---- declaring ---------------------------------------------------------------------------------------------- */
+/* ---- declaring ------------------------------------------------------------------------------- */
 static bool arguments_are_good(Program *p, const Node *fn) {
   bool good = fn->nkids - 2 <= MAX_ARGS;
-  if (!good) diag(p->cx, E0812, fn->name_span, "`%s` has more than %d arguments", fn->name, MAX_ARGS);
+  if (!good)
+    diag(p->cx, E0812, fn->name_span, "`%s` has more than %d arguments", fn->name, MAX_ARGS);
   for (int i = 2; i < fn->nkids; i++)
     for (int k = 2; k < i; k++)
       if (fn->kid[i]->name == fn->kid[k]->name) {
-        Diag *d = diag(p->cx, E0202, fn->kid[i]->span, "`%s` has two arguments called `%s`", fn->name,
-                       fn->kid[i]->name);
+        Diag *d = diag(p->cx, E0202, fn->kid[i]->span, "`%s` has two arguments called `%s`",
+                       fn->name, fn->kid[i]->name);
         diag_label(p->cx, d, fn->kid[k]->span, "the first one");
         good = false;
       }
@@ -128,7 +129,7 @@ Program *front_new(Cx *cx) {
   return p;
 }
 
-/* ---- constants and parameters ----------------------------------------------------------------------------------- */
+/* ---- constants and parameters ---------------------------------------------------------------- */
 Check check_begin(Program *p, Unit *unit, Builder *b) {
   unit->b = b;
   return (Check){.p = p, .cx = p->cx, .unit = unit, .b = b, .int_type = T_I32, .float_type = T_F64};
@@ -154,14 +155,19 @@ Value const_value(Check *c, Decl *d, Span at) {
   if (d->state == DECL_DONE) return d->value;
   if (d->state == DECL_FAILED) return value_poison();
   if (d->state == DECL_BUSY) {
-    Diag *e = fault(c, E0208, d->node->name_span, "the constant `%s` is defined by itself", d->name);
+    Diag *e =
+        fault(c, E0208, d->node->name_span, "the constant `%s` is defined by itself", d->name);
     diag_label(c->cx, e, at, "used here");
     d->state = DECL_FAILED;
     return value_poison();
   }
   for (int i = 0; i < c->unit->consts.n; i++)
     if (c->unit->consts.at[i].decl == d) return c->unit->consts.at[i].value;
-  Frame *outer = c->frame, frame = {.up = outer, .name = d->name, .prelude = d->prelude,
+  int mute = c->mute;
+  c->mute = 0; /* it is checked once: a trial must not hide its faults */
+  Frame *outer = c->frame, frame = {.up = outer,
+                                    .name = d->name,
+                                    .prelude = d->prelude,
                                     .depth = outer ? outer->depth + 1 : 1};
   Scope *scope = c->scope;
   c->frame = &frame;
@@ -170,6 +176,7 @@ Value const_value(Check *c, Decl *d, Span at) {
   Value v = const_typed(c, d->node, eval_expr(c, d->node->kid[1]));
   c->frame = outer;
   c->scope = scope;
+  c->mute = mute;
   bool failed = v.kind == V_POISON || d->state == DECL_FAILED;
   v.name = d->name, v.decl = d->node->name_span;
   d->value = v;
@@ -227,7 +234,7 @@ const Node *front_fn_find(const Program *p, Name name) {
   return d ? d->node : NULL;
 }
 
-/* ---- functions ------------------------------------------------------------------------------------------------------ */
+/* ---- functions ------------------------------------------------------------------------------- */
 static bool add_outputs(Check *c, const Value *v, Span at) {
   if (v->kind == V_TUPLE) {
     for (int i = 0; i < v->u.tuple.n; i++)
@@ -246,8 +253,10 @@ static Fn *finish(Check *c, const Value *v, Span at) {
   return f;
 }
 
-/* The types of fn's arguments as declared, sizes standing for themselves. false: not all have one. */
-static bool declared_types(Check *c, const FnValue *f, DType *types, Shape *shapes, SizeBindings *sizes) {
+/* The types of fn's arguments as declared, sizes standing for themselves. false: not all have one.
+ */
+static bool declared_types(Check *c, const FnValue *f, DType *types, Shape *shapes,
+                           SizeBindings *sizes) {
   Frame frame = {.fn = f->node, .name = f->name, .prelude = f->prelude, .depth = 1};
   bool good = true;
   c->frame = &frame;
@@ -310,7 +319,8 @@ Fn *front_function(Program *p, Name name) {
     if (diag_errors(p->cx) == errors) {
       Diag *e = diag(p->cx, E0209, d->node->name_span,
                      "`%s` has arguments without types: it is a template", name);
-      diag_hint(p->cx, e, "call it with values, or write types such as f32[N, 3] to all its arguments");
+      diag_hint(p->cx, e,
+                "call it with values, or write types such as f32[N, 3] to all its arguments");
     }
     return NULL;
   }
@@ -347,8 +357,8 @@ static int collect_results(Check *c, const Value *v, Val *out, int n, int max, S
   return n;
 }
 
-int front_call(Program *p, Builder *b, Name name, const Val *args, const Name *names, int n, Val *out,
-               int max, Span at) {
+int front_call(Program *p, Builder *b, Name name, const Val *args, const Name *names, int n,
+               Val *out, int max, Span at) {
   Decl *d = find_fn(p, name);
   if (!d) return 0;
   Unit unit = {0};
@@ -360,8 +370,9 @@ int front_call(Program *p, Builder *b, Name name, const Val *args, const Name *n
   return collect_results(&c, &v, out, 0, max, at);
 }
 
-/* ---- initial values -------------------------------------------------------------------------------------------------- */
-/* A key per parameter: the finaliser of splitmix64 (Steele, Lea, Flood 2014) over seed and position. */
+/* ---- initial values -------------------------------------------------------------------------- */
+/* A key per parameter: the finaliser of splitmix64 (Steele, Lea, Flood 2014) over seed and
+ * position. */
 static int64_t init_key(int64_t seed, int position) {
   uint64_t z = (uint64_t)seed + 0x9E3779B97F4A7C15u * (uint64_t)(position + 1);
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
@@ -412,8 +423,9 @@ Fn *front_param_init(Program *p, int i, int64_t seed) {
   if (v.kind == V_POISON) return NULL;
   Shape is = tensor_shape(&b, &v), all;
   if (!broadcast_dims(&is, &info->shape, &all) || !shape_eq(&all, &info->shape)) {
-    Diag *d = fault(&c, E0307, at, "the initial value is %s, and `%s` is %s",
-                    value_text(c.cx, &b, &v), info->name, type_text(c.cx, info->type, &info->shape));
+    Diag *d =
+        fault(&c, E0307, at, "the initial value is %s, and `%s` is %s", value_text(c.cx, &b, &v),
+              info->name, type_text(c.cx, info->type, &info->shape));
     diag_label(c.cx, d, info->span, "declared here");
     return NULL;
   }
@@ -421,7 +433,7 @@ Fn *front_param_init(Program *p, int i, int64_t seed) {
   return finish(&c, &v, at);
 }
 
-/* ---- checking a whole program ------------------------------------------------------------------------------------------ */
+/* ---- checking a whole program ---------------------------------------------------------------- */
 static void check_const(Program *p, Decl *d) {
   Unit unit = {0};
   Builder b = ir_begin(p->cx, d->name);

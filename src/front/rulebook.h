@@ -1,4 +1,5 @@
-/* rulebook.h: the front end's side of ir/rules.h: parses the texts of ops.def and vmath.nn on demand. */
+/* rulebook.h: the front end's side of ir/rules.h: parses the texts of ops.def and vmath.nn on
+ * demand. */
 #ifndef GRADC_RULEBOOK_H
 #define GRADC_RULEBOOK_H
 

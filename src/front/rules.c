@@ -34,7 +34,7 @@ static bool find_rule(RuleState *s, Op op, int operand, DType t, const Fn **out)
   return false;
 }
 
-/* ---- partial derivatives ------------------------------------------------------------------------------- */
+/* ---- partial derivatives --------------------------------------------------------------------- */
 /* The types of operand k and of the result for operands of type t. */
 static DType operand_type(Op op, int k, DType t) {
   return op_info[op].typing == TY_SELECT && k == 0 ? T_BOOL : t;
@@ -101,7 +101,7 @@ static const Fn *partial(Cx *cx, Op op, int i, DType t) {
   return fn;
 }
 
-/* ---- expansions ---------------------------------------------------------------------------------------------- */
+/* ---- expansions ------------------------------------------------------------------------------ */
 static const Fn *expansion(Cx *cx, Op op, DType t) {
   RuleState *s = (RuleState *)cx->rules;
   const Fn *fn = NULL;
@@ -120,12 +120,13 @@ static const Fn *expansion(Cx *cx, Op op, DType t) {
   return fn;
 }
 
-/* ---- patterns ------------------------------------------------------------------------------------------------- */
+/* ---- patterns -------------------------------------------------------------------------------- */
 /* A pattern may have no meaning for a type (a quotient of integers): then there is none, and no
  * diagnostic either. */
 static const Fn *pattern(Cx *cx, const char *text, DType t) {
   RuleState *s = (RuleState *)cx->rules;
-  uint64_t hash = (uint64_t)(uintptr_t)text * 0x9E3779B97F4A7C15u + (uint64_t)t * 0x632BE59BD9B4E019u;
+  uint64_t hash =
+      (uint64_t)(uintptr_t)text * 0x9E3779B97F4A7C15u + (uint64_t)t * 0x632BE59BD9B4E019u;
   int32_t *head = &s->bucket[hash >> 56];
   for (int32_t i = *head; i; i = s->patterns.at[i - 1].next)
     if (s->patterns.at[i - 1].type == t && s->patterns.at[i - 1].text == text)

@@ -6,7 +6,7 @@
 Scope *scope_add(Check *c, Scope *up, Name name, Value v, Span at) {
   Scope *s = NEW(c->cx->arena, Scope);
   if (v.kind != V_POISON && v.kind != V_FN) v.name = name, v.decl = at;
-  *s = (Scope){up, name, v, at};
+  *s = (Scope){.up = up, .name = name, .value = v, .span = at, .unit = c->unit};
   return s;
 }
 
@@ -15,7 +15,7 @@ const Scope *scope_find(const Scope *s, Name name) {
   return s;
 }
 
-/* ---- diagnostics ------------------------------------------------------------------------------------ */
+/* ---- diagnostics ----------------------------------------------------------------------------- */
 static bool in_prelude(Check *c, Span at) {
   return at.source > 0 && at.source < c->cx->sources.n && c->cx->sources.at[at.source].prelude;
 }
@@ -35,6 +35,8 @@ Diag *fault(Check *c, DiagCode code, Span at, const char *fmt, ...) {
     place = f->call, callee = f->name;
     if (!in_prelude(c, f->call)) break;
   }
+  c->faults++;
+  if (c->mute) return NEW(c->cx->arena, Diag); /* nobody sees it */
   Diag *d = callee ? diag(c->cx, code, place, "in `%s`: %s", callee, text_str(&t))
                    : diag(c->cx, code, place, "%s", text_str(&t));
   if (callee) diag_label(c->cx, d, at, "here in the prelude");
@@ -71,7 +73,7 @@ void suggest(Check *c, Diag *d, const char *word, const char *const *more, int n
   if (close) diag_hint(c->cx, d, "did you mean `%s`?", close);
 }
 
-/* ---- parameters of the model ---------------------------------------------------------------------------- */
+/* ---- parameters of the model ----------------------------------------------------------------- */
 static UnitParam new_param(Check *c, Decl *d, const ParamInfo *info) {
   Unit *unit = c->unit;
   UnitParam p = {.decl = d, .value = value_poison(), .outer = value_poison()};
@@ -89,12 +91,13 @@ static UnitParam new_param(Check *c, Decl *d, const ParamInfo *info) {
   if (have >= 0 && c->b->fn->in.at[have].role == ROLE_PARAM)
     p.value = value_tensor(c->b->fn->in.at[have].val, NULL);
   else if (labelled_shape(c, labels, &info->shape, info->span, &s))
-    p.value = value_tensor(ir_input(c->b, info->name, info->type, &s, ROLE_PARAM, info->span), labels);
+    p.value =
+        value_tensor(ir_input(c->b, info->name, info->type, &s, ROLE_PARAM, info->span), labels);
   p.value.name = info->name, p.value.decl = info->span;
   return p;
 }
 
-Value unit_param(Check *c, Decl *d) {
+static Value unit_own_param(Check *c, Decl *d) {
   for (int i = 0; i < c->unit->params.n; i++)
     if (c->unit->params.at[i].decl == d) return c->unit->params.at[i].value;
   const ParamInfo *info = param_info(c->p, d);
@@ -104,17 +107,33 @@ Value unit_param(Check *c, Decl *d) {
   return p.value;
 }
 
-/* ---- names --------------------------------------------------------------------------------------------------- */
+/* A value computed in the function around all loops and branches, for use here. */
+static Value at_home(Check *c, Value (*get)(Check *c, Decl *d), Decl *d, Unit *home) {
+  Unit *unit = c->unit;
+  c->unit = home, c->b = home->b;
+  Value v = get(c, d);
+  c->unit = unit, c->b = unit->b;
+  return v;
+}
+
+Value unit_param(Check *c, Decl *d) {
+  Unit *home = unit_home(c);
+  return import_value(c, home, at_home(c, unit_own_param, d, home));
+}
+
+/* ---- names ----------------------------------------------------------------------------------- */
 static Decl *find_decl(Check *c, Name name) {
   bool prelude = c->frame && c->frame->prelude;
   Decl *d = prelude ? NULL : program_find(c->p, name, false);
   return d ? d : program_find(c->p, name, true);
 }
 
-static Value decl_value(Check *c, Decl *d, Span at) {
+static Value own_const(Check *c, Decl *d) { return const_value(c, d, c->b->span); }
+
+static Value decl_value(Check *c, Decl *d, Unit *home) {
   switch (d->node->kind) {
-  case NODE_PARAM: return unit_param(c, d);
-  case NODE_CONST: return const_value(c, d, at);
+  case NODE_PARAM: return at_home(c, unit_own_param, d, home);
+  case NODE_CONST: return at_home(c, own_const, d, home);
   default: return value_fn(d->fn);
   }
 }
@@ -135,20 +154,37 @@ bool known_size(Check *c, Name name) {
   return !(c->frame && c->frame->prelude) && program_has_size(c->p, name);
 }
 
+static Value unknown_name(Check *c, const Node *n) {
+  if (is_collected(c, n->name)) {
+    Diag *d = fault(c, E0217, n->span, "`%s` is being collected: it has its values after the loop",
+                    n->name);
+    diag_hint(c->cx, d, "to use the step before, carry it: a `var` that the loop assigns");
+    return value_poison();
+  }
+  Diag *e = fault(c, E0201, n->span, "nothing here is called `%s`", n->name);
+  suggest(c, e, n->name, NULL, 0);
+  return value_poison();
+}
+
 Value name_value(Check *c, const Node *n) {
+  Unit *home;
+  Value v = home_value(c, n, &home);
+  return import_value(c, home, v);
+}
+
+Value home_value(Check *c, const Node *n, Unit **home) {
   Value v;
   const Scope *s = scope_find(c->scope, n->name);
+  *home = s ? s->unit : unit_home(c);
   if (s) return s->value;
   if (size_value(c, n->name, &v)) return v;
   Decl *d = find_decl(c, n->name);
-  if (d) return decl_value(c, d, n->span);
+  if (d) return decl_value(c, d, *home);
   const FnValue *f = builtin_find(c, n->name);
   if (f) return value_fn(f);
   if (builtin_constant(n->name, &v)) return v;
   if (known_size(c, n->name)) return value_size(dim_named(c->cx, n->name));
-  Diag *e = fault(c, E0201, n->span, "nothing here is called `%s`", n->name);
-  suggest(c, e, n->name, NULL, 0);
-  return value_poison();
+  return unknown_name(c, n);
 }
 
 bool name_value_quiet(Check *c, Name name, Value *out) {
@@ -157,7 +193,6 @@ bool name_value_quiet(Check *c, Name name, Value *out) {
   if (size_value(c, name, out)) return true;
   Decl *d = find_decl(c, name);
   if (d && d->node->kind == NODE_CONST) return *out = const_value(c, d, d->node->span), true;
-  if (!d && known_size(c, name))
-    return *out = value_size(dim_named(c->cx, name)), true;
+  if (!d && known_size(c, name)) return *out = value_size(dim_named(c->cx, name)), true;
   return false;
 }

@@ -1,7 +1,7 @@
 /* value.c: making and describing values, sets of labels, affine arithmetic. */
 #include "front/value.h"
 
-/* ---- labels --------------------------------------------------------------------------------------- */
+/* ---- labels ---------------------------------------------------------------------------------- */
 const Labels no_labels = {0};
 
 int labels_find(const Labels *l, const Label *label) {
@@ -32,7 +32,7 @@ const Labels *labels_union(Cx *cx, const Labels *a, const Labels *b) {
   return u->n == a->n ? a : u->n == b->n ? b : u;
 }
 
-/* ---- making ----------------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 Value value_tuple(Cx *cx, const Value *items, int n) {
   Value v = {.kind = V_TUPLE};
   v.u.tuple.n = n;
@@ -45,7 +45,7 @@ Value value_affine(Cx *cx, const Affine *a) {
   return (Value){.kind = V_AFFINE, .u.affine = arena_copy(cx->arena, a, sizeof *a)};
 }
 
-/* ---- asking ------------------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 bool value_dim(const Value *v, Dim *out) {
   if (v->kind == V_INT && v->u.i <= DIM_MAX_NUMBER && v->u.i >= -DIM_MAX_NUMBER)
     return *out = v->u.i, true;
@@ -53,8 +53,14 @@ bool value_dim(const Value *v, Dim *out) {
   return false;
 }
 
+bool affine_is_loop(const Affine *a) {
+  for (int i = 0; i < a->n; i++)
+    if (!a->term[i].label->loop) return false;
+  return a->n > 0;
+}
+
 bool value_has_tensor(const Value *v) {
-  if (v->kind == V_TENSOR) return true;
+  if (v->kind == V_TENSOR || value_is_loop_number(v)) return true;
   if (v->kind == V_TUPLE)
     for (int i = 0; i < v->u.tuple.n; i++)
       if (value_has_tensor(&v->u.tuple.item[i])) return true;
@@ -70,12 +76,8 @@ const Labels *value_labels(const Value *v) {
 
 const Labels *labels_within(Cx *cx, const Value *v) {
   const Labels *all = value_labels(v);
-  Labels *l;
   switch (v->kind) {
-  case V_AFFINE:
-    l = NEW(cx->arena, Labels);
-    for (int i = 0; i < v->u.affine->n; i++) l->at[l->n++] = v->u.affine->term[i].label;
-    return l;
+  case V_AFFINE: return affine_labels(cx, v->u.affine);
   case V_TUPLE:
     for (int i = 0; i < v->u.tuple.n; i++)
       all = labels_union(cx, all, labels_within(cx, &v->u.tuple.item[i]));
@@ -137,7 +139,14 @@ const char *value_text(Cx *cx, const Builder *b, const Value *v) {
   return text_str(&t);
 }
 
-/* ---- affine arithmetic ------------------------------------------------------------------------------------ */
+/* ---- affine arithmetic ----------------------------------------------------------------------- */
+const Labels *affine_labels(Cx *cx, const Affine *a) {
+  Labels *l = NEW(cx->arena, Labels);
+  for (int i = 0; i < a->n; i++)
+    if (!a->term[i].label->loop) l->at[l->n++] = a->term[i].label;
+  return l;
+}
+
 bool affine_of_value(const Value *v, Affine *out) {
   if (v->kind == V_AFFINE) return *out = *v->u.affine, true;
   *out = (Affine){.den = 1};
@@ -153,7 +162,8 @@ static bool add_scaled(Cx *cx, const Affine *a, const Affine *b, bool subtract, 
     bool use_b = j < b->n && (i == a->n || b->term[j].label->order <= a->term[i].label->order);
     AffineTerm t = use_a ? a->term[i] : (AffineTerm){b->term[j].label, 0};
     if (use_b)
-      t.coef = subtract ? dim_sub(cx, t.coef, b->term[j].coef) : dim_add(cx, t.coef, b->term[j].coef);
+      t.coef =
+          subtract ? dim_sub(cx, t.coef, b->term[j].coef) : dim_add(cx, t.coef, b->term[j].coef);
     i += use_a, j += use_b;
     if (t.coef == 0) continue;
     if (out->n == IR_MAX_RANK) return false;
@@ -178,7 +188,8 @@ bool affine_binary(Cx *cx, Op op, const Affine *a, const Affine *b, Affine *out)
   switch (op) {
   case OP_add: return add_scaled(cx, a, b, false, out);
   case OP_sub: return add_scaled(cx, a, b, true, out);
-  case OP_mul: return b->n == 0 ? scale(cx, a, b->off, out) : a->n == 0 && scale(cx, b, a->off, out);
+  case OP_mul:
+    return b->n == 0 ? scale(cx, a, b->off, out) : a->n == 0 && scale(cx, b, a->off, out);
   case OP_div:
     if (b->n || !dim_is_number(b->off) || b->off < 1) return false;
     *out = *a;

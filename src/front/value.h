@@ -13,6 +13,7 @@
 #include "ir/build.h"
 
 typedef struct Value Value;
+typedef struct Unit Unit; /* an SSA function under construction (check.h) */
 
 typedef enum ValueKind {
   V_POISON, /* an error was reported; silent from here on */
@@ -31,11 +32,13 @@ typedef enum ValueKind {
 typedef struct Label {
   Name name;
   Span span;
-  int32_t order; /* outer labels have smaller numbers */
+  int32_t order;     /* outer labels have smaller numbers */
   bool known, given; /* given: the range was written down */
   Dim lo, extent;    /* values lo .. lo + extent - 1 */
   Span why;          /* the use that fixed the range */
   Name why_name;     /* the tensor used there */
+  Unit *loop;        /* the variable of a loop: the body, whose input `index` is the value - lo */
+  Val index;
 } Label;
 
 typedef struct Labels { /* ascending order */
@@ -102,6 +105,7 @@ typedef enum WeakKind {
   WEAK_MAP,       /* op of untyped values; a select's condition is a tensor or known */
   WEAK_BROADCAST, /* arg[0] at a shape */
   WEAK_STACK,     /* [a, b, c] of untyped values */
+  WEAK_VARIABLE,  /* carried by a loop that is checked to find its type (check_loop.c) */
 } WeakKind;
 struct Weak {
   WeakKind kind;
@@ -110,17 +114,28 @@ struct Weak {
   const Value *arg;
   Shape shape;
   Span span;
+  Unit *unit; /* WEAK_VARIABLE: the body, and the labels it depends on */
+  const Labels *labels;
 };
 
-typedef struct Scope Scope; /* immutable chain of local names, innermost first */
+typedef struct Var { /* what a `var` declares: one for all its values */
+  Name name;
+  Span span;
+  int32_t order; /* of declaration */
+} Var;
+
+typedef struct Scope
+    Scope; /* immutable chain of local names, innermost first; an assignment adds */
 struct Scope {
   Scope *up;
   Name name;
   Value value;
   Span span;
+  Unit *unit;     /* the function that the value is of */
+  const Var *var; /* NULL: the name keeps its value */
 };
 
-/* ---- making values ------------------------------------------------------------------------------ */
+/* ---- making values --------------------------------------------------------------------------- */
 static inline Value value_poison(void) { return (Value){.kind = V_POISON}; }
 static inline Value value_int(int64_t i) { return (Value){.kind = V_INT, .u.i = i}; }
 static inline Value value_float(double f) { return (Value){.kind = V_FLOAT, .u.f = f}; }
@@ -135,17 +150,24 @@ static inline Value value_tensor(Val v, const Labels *labels) {
 }
 Value value_affine(Cx *cx, const Affine *a); /* a plain number or size where there is no label */
 
-/* ---- asking ------------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 static inline bool value_is_tensor(const Value *v) { return v->kind == V_TENSOR; }
-static inline bool value_is_integer(const Value *v) { return v->kind == V_INT || v->kind == V_SIZE; }
+bool affine_is_loop(const Affine *a); /* of loop variables only: no axis comes with it */
+/* A loop variable, or a sum of them: an integer that is known at run time, and adapts like one. */
+static inline bool value_is_loop_number(const Value *v) {
+  return v->kind == V_AFFINE && affine_is_loop(v->u.affine);
+}
+static inline bool value_is_integer(const Value *v) {
+  return v->kind == V_INT || v->kind == V_SIZE;
+}
 /* A number that takes the element type its surroundings ask for. */
 static inline bool value_is_untyped(const Value *v) {
-  return value_is_integer(v) || v->kind == V_FLOAT || v->kind == V_WEAK;
+  return value_is_integer(v) || v->kind == V_FLOAT || v->kind == V_WEAK || value_is_loop_number(v);
 }
 /* Integers and sizes that can be an extent, index or offset. */
 bool value_dim(const Value *v, Dim *out);
 bool value_has_tensor(const Value *v); /* anything of the function under construction inside? */
-const Labels *value_labels(const Value *v); /* of a tensor; never NULL */
+const Labels *value_labels(const Value *v);          /* of a tensor; never NULL */
 const Labels *labels_within(Cx *cx, const Value *v); /* of any value, whatever depends on them */
 /* The shape after the labels. */
 Shape tensor_shape(const Builder *b, const Value *v);
@@ -153,14 +175,16 @@ int tensor_rank(const Builder *b, const Value *v);
 /* In words, for messages: "f32[N, 3]", "the integer 3", "a function". */
 const char *value_text(Cx *cx, const Builder *b, const Value *v);
 
-/* ---- labels --------------------------------------------------------------------------------------- */
+/* ---- labels ---------------------------------------------------------------------------------- */
 extern const Labels no_labels;
 const Labels *labels_union(Cx *cx, const Labels *a, const Labels *b);
 int labels_find(const Labels *l, const Label *label); /* position or -1 */
 bool labels_overlap(const Labels *a, const Labels *b);
 
-/* ---- affine arithmetic: false where the result isn't affine ----------------------------------------- */
+/* ---- affine arithmetic: false where the result isn't affine ---------------------------------- */
 bool affine_of_value(const Value *v, Affine *out); /* V_AFFINE, V_INT, V_SIZE */
+/* The terms that are labels of index notation, as labels: loop variables are none. */
+const Labels *affine_labels(Cx *cx, const Affine *a);
 bool affine_binary(Cx *cx, Op op, const Affine *a, const Affine *b, Affine *out);
 
 #endif

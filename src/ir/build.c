@@ -100,7 +100,22 @@ Val build_find(Builder *b, const Ins *i) {
   return 0;
 }
 
+/* A tensor without elements is computed from nothing: one form, whatever it comes from, so that no
+ * later layer meets reads of what isn't there. */
+static bool is_vacant(const Ins *i) {
+  switch (op_kind((Op)i->op)) {
+  case KIND_MAP:
+  case KIND_FOLD:
+  case KIND_MOVE:
+  case KIND_DOT: return shape_is_empty(&i->shape);
+  case KIND_LOOP: return false;
+  case KIND_LEAF: return (i->op == OP_iota || i->op == OP_size) && shape_is_empty(&i->shape);
+  }
+  return false;
+}
+
 Val build_emit(Builder *b, const Ins *proto) {
+  if (is_vacant(proto)) return b->hint = NULL, ir_const_i(b, (DType)proto->type, &proto->shape, 0);
   Val v = build_find(b, proto);
   Name hint = b->hint;
   b->hint = NULL;
@@ -178,14 +193,14 @@ static Shape shape_or_scalar(const Shape *s) { return s ? *s : (Shape){0}; }
 Val ir_const_i(Builder *b, DType t, const Shape *s, int64_t v) {
   if (type_is_float(t)) return ir_const_f(b, t, s, (double)v);
   Ins i = {.op = OP_const, .type = t, .shape = shape_or_scalar(s)};
-  Scalar in = {.i = v};
+  Scalar in = {.i = shape_is_empty(&i.shape) ? 0 : v};
   i.u.i = ir_map_value(OP_cast, T_I64, t, &in).i;
   return build_emit(b, &i);
 }
 
 Val ir_const_f(Builder *b, DType t, const Shape *s, double v) {
   Ins i = {.op = OP_const, .type = t, .shape = shape_or_scalar(s)};
-  Scalar in = {.f = v}, out = ir_map_value(OP_cast, T_F64, t, &in);
+  Scalar in = {.f = shape_is_empty(&i.shape) ? 0 : v}, out = ir_map_value(OP_cast, T_F64, t, &in);
   if (type_is_float(t)) i.u.f = out.f;
   else i.u.i = out.i;
   return build_emit(b, &i);

@@ -23,6 +23,9 @@ static Val drop_axes(Builder *b, Val x, uint32_t drop) {
   int n = 0, rank = ir_shape(b, x)->rank;
   for (int i = 0; i < rank; i++)
     if (!(drop >> i & 1)) order[n++] = i;
+  Ins i = *ir_ins(b, x);
+  if (i.op == OP_mul) /* stays a product, in which a sum may find a contraction */
+    return ir_map2(b, OP_mul, relabel(b, i.arg[0], order, n), relabel(b, i.arg[1], order, n));
   return relabel(b, x, order, n);
 }
 
@@ -51,6 +54,7 @@ static Val fold_unused(Builder *b, Op op, Val x, uint32_t axes) {
   if (!unused) return 0;
   int rank = i->shape.rank;
   Dim n = extent_of_axes(b->cx, &i->shape, unused);
+  if (n == 0) return 0; /* times nothing: 0 even of infinities */
   if (op != OP_sum && dim_le(b->cx, 1, n) != 1) return 0; /* the maximum of nothing */
   Val small = drop_axes(b, x, unused);
   uint32_t rest = 0;
@@ -73,6 +77,7 @@ static Val fold_constant(Builder *b, Op op, Val x, uint32_t axes) {
   if (!ins_is_const(i)) return 0;
   double c = ins_const_value(i);
   DType t = (DType)i->type;
+  if (op == OP_sum && n == 0) return ir_const_i(b, t, &out, 0); /* even of infinities */
   if (op == OP_sum) {
     Val k = type_is_float(t) ? ir_const_f(b, t, &out, c) : ir_const_i(b, t, &out, i->u.i);
     return ir_map2(b, OP_mul, k, ir_size(b, t, &out, n));
@@ -101,6 +106,8 @@ Val ir_fold(Builder *b, Op op, Val x, uint32_t axes) {
   if (axes >> i->shape.rank) cx_bug(b->cx, "%s over an axis its operand lacks", op_info[op].name);
   if (op_info[op].typing == TY_NUM && i->type == T_BOOL) cx_bug(b->cx, "%s of bool", op_info[op].name);
   if (!axes) return x;
+  if (op_info[op].typing == TY_NUM && i->type == T_U8) /* equal modulo 256 */
+    return ir_cast(b, T_U8, ir_fold(b, op, ir_cast(b, T_I32, x), axes));
   uint32_t ones = axes_of_extent_1(&i->shape, axes);
   if (ones) {
     uint32_t rest = 0;

@@ -69,9 +69,10 @@ static Val constant_like(Builder *b, Val x, double v) {
 }
 
 /* ---- identities ------------------------------------------------------------------------------------ */
-static bool is_power_of_two(double v) {
-  int e;
-  return v != 0 && fabs(frexp(v, &e)) == 0.5 && e > -1000 && e < 1000;
+/* ... whose reciprocal is a normal number of the type as well */
+static bool is_power_of_two(double v, DType t) {
+  int e, most = t == T_F32 ? 120 : 1000;
+  return v != 0 && fabs(frexp(v, &e)) == 0.5 && e > -most && e < most;
 }
 
 static Val identity_pow(Builder *b, Val x, Val y) {
@@ -87,7 +88,7 @@ static Val identity_div(Builder *b, Val x, Val y) {
   if (is(b, y, 1)) return x;            /* x/1 => x */
   if (is(b, y, -1)) return ir_map1(b, OP_neg, x);
   const Ins *c = ir_ins(b, y);
-  if (ins_is_const(c) && !ins_is_const(ir_ins(b, x)) && is_power_of_two(c->u.f))
+  if (ins_is_const(c) && !ins_is_const(ir_ins(b, x)) && is_power_of_two(c->u.f, (DType)c->type))
     return ir_map2(b, OP_mul, x, constant_like(b, x, 1 / c->u.f)); /* x/2^k => x * 2^-k, exact */
   return 0;
 }
@@ -203,6 +204,8 @@ Val ir_cast(Builder *b, DType t, Val x) {
   if (v) return v;
   if (is_op(b, x, OP_cast) && widens(ir_type(b, operand(b, x, 0)), ir_type(b, x)))
     return ir_cast(b, t, operand(b, x, 0));
+  if (is_op(b, x, OP_iota) && ir_type(b, x) == T_I32) /* numbers below 2^31, rounded or wrapped once */
+    return ir_iota(b, t, ir_shape(b, x)->dim[0]);
   if (is_op(b, x, OP_size)) {
     Shape s = *ir_shape(b, x);
     return ir_size(b, t, &s, ir_ins(b, x)->u.size);

@@ -22,10 +22,12 @@ static bool dim_is_exact(Cx *cx, const ViewDim *d, Dim extent, const Shape *out)
          dim_le(cx, hi, dim_sub(cx, extent, 1)) == 1;
 }
 
-static bool has_no_elements(const Shape *s) {
-  for (int i = 0; i < s->rank; i++)
-    if (s->dim[i] == 0) return true;
-  return false;
+/* No index of the dimension is inside, whatever the labels. */
+static bool dim_is_outside(Cx *cx, const ViewDim *d, Dim extent, const Shape *out) {
+  Dim lo, hi;
+  if (d->n == 0 && dim_is_number(d->off) && d->off % d->den) return true;
+  if (!index_interval(cx, d, out, &lo, &hi)) return false;
+  return dim_le(cx, hi, -1) == 1 || dim_le(cx, dim_add(cx, dim_mul(cx, dim_sub(cx, extent, 1), d->den), 1), lo) == 1;
 }
 
 /* Terms sorted by label, equal labels joined, labels of extent 1 and zero coefficients gone, a
@@ -62,7 +64,7 @@ static const View *normal_view(Builder *b, const Shape *in, const Shape *out, co
     exact = exact && inside;
   }
   View *r = NEW(cx->arena, View);
-  exact = exact || has_no_elements(out);
+  exact = exact || shape_is_empty(out);
   *r = (View){in->rank, dim, exact, v->claim && !exact};
   return r;
 }
@@ -104,8 +106,11 @@ static Val view_of_view(Builder *b, Val x, const Shape *out, const View *outer) 
 Val ir_view(Builder *b, Val x, const Shape *out, const View *given) {
   const Ins *i = ir_ins(b, x);
   if (given->rank != i->shape.rank) cx_bug(b->cx, "a view of rank %d on rank %d", given->rank, i->shape.rank);
+  if (shape_is_empty(&i->shape)) return ir_const_i(b, (DType)i->type, out, 0); /* nothing but fills */
   const View *v = normal_view(b, &i->shape, out, given);
   i = ir_ins(b, x);
+  for (int d = 0; d < v->rank && !v->claim; d++) /* a claim that proves wrong is reported, not folded */
+    if (dim_is_outside(b->cx, &v->dim[d], i->shape.dim[d], out)) return ir_const_i(b, (DType)i->type, out, 0);
   if (is_identity(&i->shape, out, v)) return x;
   if (ins_is_const(i) && (v->exact || ins_is_splat(i, 0)))
     return type_is_float((DType)i->type) ? ir_const_f(b, (DType)i->type, out, i->u.f)
@@ -292,7 +297,8 @@ Val ir_reshape(Builder *b, Val x, const Shape *out) {
 /* ---- gather and scatter ------------------------------------------------------------------------------------- */
 static void check_indices(Builder *b, const Val *index, const int32_t *axis, int n, int rank) {
   for (int i = 0; i < n; i++) {
-    bool ok = type_is_int(ir_type(b, index[i])) && shape_eq(ir_shape(b, index[i]), ir_shape(b, index[0])) &&
+    DType t = ir_type(b, index[i]);
+    bool ok = (t == T_I32 || t == T_I64) && shape_eq(ir_shape(b, index[i]), ir_shape(b, index[0])) &&
               axis[i] >= 0 && axis[i] < rank && (i == 0 || axis[i] > axis[i - 1]);
     if (!ok) cx_bug(b->cx, "index %d of a gather or scatter is wrong", i);
   }
@@ -320,7 +326,10 @@ static Val indexed(Builder *b, Op op, Val x, const Val *index, const int32_t *ax
   Gather *g = NEW(b->cx->arena, Gather);
   g->naxes = n;
   g->full = *full;
-  for (int i = 0; i < n; i++) arg[i + 1] = index[i], g->axis[i] = axis[i];
+  for (int i = 0; i < n; i++) { /* indices are i32 or i64 */
+    arg[i + 1] = ir_type(b, index[i]) == T_U8 ? ir_cast(b, T_I32, index[i]) : index[i];
+    g->axis[i] = axis[i];
+  }
   Ins ins = {.op = (uint8_t)op, .type = ir_ins(b, x)->type, .nargs = (uint16_t)(n + 1), .arg = arg,
              .shape = *result, .u.gather = g};
   return build_emit(b, &ins);
@@ -339,6 +348,6 @@ Val ir_scatter(Builder *b, Val upd, const Val *index, const int32_t *axis, int n
   check_indices(b, index, axis, n, full->rank);
   Shape rest = rest_of(full, axis, n), want = concat_shapes(b->cx, ir_shape(b, index[0]), &rest);
   if (!shape_eq(&want, ir_shape(b, upd))) cx_bug(b->cx, "a scatter's update has the wrong shape");
-  if (ins_is_splat(ir_ins(b, upd), 0)) return ir_const_f(b, ir_type(b, upd), full, 0);
+  if (ins_is_splat(ir_ins(b, upd), 0) || shape_is_empty(&want)) return ir_const_f(b, ir_type(b, upd), full, 0);
   return indexed(b, OP_scatter, upd, index, axis, n, full, full);
 }

@@ -113,8 +113,8 @@ void ir_attr_print(const Fn *f, const Ins *in, Text *out) {
     const Loop *l = in->u.loop;
     text_add(out, l->reverse ? "reverse trip " : "trip ");
     dim_print(cx, l->trip, out);
-    text_fmt(out, " carry %d scan %d collect %d%s%s", l->ncarry, l->nscan, l->ncollect, l->counted ? " counted" : "",
-             l->cond ? " while" : "");
+    text_fmt(out, " carry %d scan %d collect %d%s%s", l->ncarry, l->nscan, l->ncollect,
+             l->counted ? " counted" : "", l->cond ? " while" : "");
     return;
   }
   case OP_contract: {

@@ -75,7 +75,8 @@ static Name ins_key(const Fn *f, const Ins *in, bool by_name, const Name *key, T
   else
     ir_attr_print(f, in, t);
   const Fn *body[2];
-  for (int i = ins_bodies(in, body); i-- > 0;) text_fmt(t, " %p", (const void *)fn_key(body[i], false));
+  for (int i = ins_bodies(in, body); i-- > 0;)
+    text_fmt(t, " %p", (const void *)fn_key(body[i], false));
   const Name *first = NULL;
   Name swapped[2];
   if (is_commutative((Op)in->op)) {

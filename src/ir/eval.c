@@ -212,10 +212,5 @@ void ir_eval(const Fn *f, Arena *a, const Tensor *in, Tensor *out, EvalTrap *tra
   for (int i = 0; i < f->out.n; i++) out[i] = (Tensor){0};
   Status s = cx_guard(f->cx, run, &e); /* the temporaries go, whatever happens */
   if (e.tmp) arena_free(e.tmp);
-  if (s == ST_MEMORY) cx_out_of_memory(f->cx);
-  if (s != ST_OK) {
-    char why[sizeof f->cx->trap_text];
-    memcpy(why, f->cx->trap_text, sizeof why);
-    cx_bug(f->cx, "%s", why);
-  }
+  if (s != ST_OK) cx_unwind_again(f->cx);
 }

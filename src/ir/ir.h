@@ -93,6 +93,7 @@ typedef struct Shape {
 bool shape_eq(const Shape *a, const Shape *b);
 Dim shape_count(Cx *cx, const Shape *s); /* product of the extents */
 bool shape_is_numbers(const Shape *s);
+bool shape_is_empty(const Shape *s); /* some extent is the number 0: there are no elements */
 void shape_print(Cx *cx, const Shape *s, Text *out);            /* "[N, 64]" */
 void type_print(Cx *cx, DType t, const Shape *s, Text *out);    /* "f32[N, 64]", "f32" */
 const char *type_text(Cx *cx, DType t, const Shape *s);         /* the same, in the context's arena */

@@ -109,6 +109,7 @@ static void print_wrt(const Body *body, const Name *inputs, Text *out) {
 
 static void print_derivative(Printer *p, Val v) {
   const Ins *in = ins_of(p, v);
+  if (in->op != OP_vjp && in->op != OP_jvp) cx_bug(p->cx, "`%s` has no source form", op_info[in->op].name);
   const Body *body = in->u.body;
   const bool *as_param = body_params(p, in);
   BodyName printed = print_body(p, in, as_param);

@@ -86,7 +86,8 @@ void plan_value(Printer *p, Val v);
 Name wish_for(const Printer *p, Val v);
 /* Gives v a name and writes its `let` unless it has one. */
 void print_let(Printer *p, Val v);
-/* Always written anew where it is used: constants, sizes, counters, broadcasts, reads under labels. */
+/* Always written anew where it is used: constants, sizes, counters, broadcasts, reads under labels.
+ */
 bool is_free(const Printer *p, Val v);
 /* Elements of the result that its text as an element depends on; bit set over the axes. */
 uint32_t labels_of(const Printer *p, Val v);

@@ -14,6 +14,12 @@ Dim shape_count(Cx *cx, const Shape *s) {
   return n;
 }
 
+bool shape_is_empty(const Shape *s) {
+  for (int i = 0; i < s->rank; i++)
+    if (s->dim[i] == 0) return true;
+  return false;
+}
+
 bool shape_is_numbers(const Shape *s) {
   for (int i = 0; i < s->rank; i++)
     if (!dim_is_number(s->dim[i])) return false;

@@ -115,12 +115,6 @@ static int dim_exact(Check *c, int d) {
   return low >= 0 && high < extent;
 }
 
-static bool is_empty(const Shape *s) {
-  for (int i = 0; i < s->rank; i++)
-    if (s->dim[i] == 0) return true;
-  return false;
-}
-
 static bool check_view(Check *c) {
   if (!need_operands(c, 1) || !need_type(c, typing_ok(c))) return false;
   const View *v = c->in->u.view;
@@ -135,7 +129,7 @@ static bool check_view(Check *c) {
         return fail(c, "dimension %d names axis %d out of place", d, label);
       if (!dim->term[k].coef) return fail(c, "dimension %d has a coefficient 0", d);
     }
-    if (v->exact && dim_exact(c, d) == 0 && !is_empty(&c->in->shape))
+    if (v->exact && dim_exact(c, d) == 0 && !shape_is_empty(&c->in->shape))
       return fail(c, "it claims to stay inside, but dimension %d doesn't", d);
   }
   return true;
@@ -168,8 +162,7 @@ static bool check_gather(Check *c) {
   }
   if (k != g->naxes) return fail(c, "its axes don't ascend within the rank");
   for (int i = 1; i < c->in->nargs; i++)
-    if (!type_is_int(operand_type(c, i)) ||
-        !shape_eq(&operand(c, i)->shape, idx))
+    if ((operand_type(c, i) != T_I32 && operand_type(c, i) != T_I64) || !shape_eq(&operand(c, i)->shape, idx))
       return fail(c, "index %d is %s", i - 1, operand_text(c, i));
   if (!need_type(c, operand_type(c, 0) == (DType)c->in->type && c->in->type < DTYPE_COUNT))
     return false;
@@ -285,10 +278,13 @@ static bool check_branch(Check *c) {
     if (inner) return fail(c, "%s", inner);
   }
   for (int i = 0; i < b->then->out.n; i++) {
-    const Ins *x = fn_ins(b->then, b->then->out.at[i].val), *y = fn_ins(b->other, b->other->out.at[i].val);
-    if (x->type != y->type || !shape_eq(&x->shape, &y->shape)) return fail(c, "its bodies' results %d differ", i);
+    const Ins *x = fn_ins(b->then, b->then->out.at[i].val),
+              *y = fn_ins(b->other, b->other->out.at[i].val);
+    if (x->type != y->type || !shape_eq(&x->shape, &y->shape))
+      return fail(c, "its bodies' results %d differ", i);
   }
-  return b->then->out.n == b->other->out.n || fail(c, "its bodies have different numbers of results");
+  return b->then->out.n == b->other->out.n ||
+         fail(c, "its bodies have different numbers of results");
 }
 
 static bool check_body(Check *c) {

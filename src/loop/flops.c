@@ -8,6 +8,17 @@ static double count(const Shape *s) {
   return n;
 }
 
+/* A loop's body as often as it may run; of a branch the dearer body. */
+static double bodies_flops(const Ins *in) {
+  if (in->op == OP_loop) {
+    double one = fn_flops(in->u.loop->body) + (in->u.loop->cond ? fn_flops(in->u.loop->cond) : 0);
+    return one * (dim_is_number(in->u.loop->trip) ? (double)in->u.loop->trip : 1);
+  }
+  if (in->op != OP_branch) return 0;
+  double a = fn_flops(in->u.branch->then), b = fn_flops(in->u.branch->other);
+  return MAX(a, b);
+}
+
 double fn_flops(const Fn *f) {
   double flops = 0;
   for (Val v = 1; v < f->ins.n; v++) {
@@ -32,6 +43,7 @@ double fn_flops(const Fn *f) {
     case KIND_MOVE:
       if (in->op == OP_scatter) flops += count(&f->ins.at[in->arg[0]].shape);
       break;
+    case KIND_LOOP: flops += bodies_flops(in); break;
     default: break;
     }
   }

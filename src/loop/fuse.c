@@ -10,7 +10,7 @@
 
 enum { MAX_ROOTS = 16, MAX_NESTS = 24 };
 
-/* ---- nests ------------------------------------------------------------------------------------------ */
+/* ---- nests ---------------------------------------------------------------------------------- */
 static void add_dep(Low *lw, Nest *n, int32_t self, Val leaf) {
   int32_t d = lw->place[leaf].nest;
   if (d < 0 || d == self) return;
@@ -99,6 +99,18 @@ static void scatter_nest(Low *lw, Val v) {
   add_root(lw, n, v);
 }
 
+/* A loop or branch makes all its parts at once. */
+static void call_nest(Low *lw, Val v) {
+  const Ins *in = low_ins(lw, v);
+  int32_t n = nest_new(lw, NEST_CALL, v, &in->shape);
+  for (int k = 0; k < in->nargs; k++) attach(lw, n, side_identity(lw, in->arg[k], false));
+  lw->place[v].nest = n;
+  for (Val u = v + 1; u < lw->f->ins.n; u++) {
+    const Ins *part = low_ins(lw, u);
+    if (part->op == OP_part && part->arg[0] == v && lw->place[u].live) add_root(lw, n, u);
+  }
+}
+
 /* The nest v can be computed in, or -1. */
 static int32_t nest_to_join(Low *lw, Val v, const Side *s) {
   int32_t last = -1;
@@ -106,7 +118,7 @@ static int32_t nest_to_join(Low *lw, Val v, const Side *s) {
     last = MAX(last, lw->place[s->an.access.at[i].leaf].nest);
   if (last < 0) return -1;
   const Nest *n = &lw->nest.at[last];
-  if (n->kind == NEST_SCATTER || n->root.n >= MAX_ROOTS) return -1;
+  if (n->kind == NEST_SCATTER || n->kind == NEST_CALL || n->root.n >= MAX_ROOTS) return -1;
   if (!shape_eq(&n->shape, &low_ins(lw, v)->shape)) return -1;
   for (int i = 0; i < s->an.access.n; i++)
     if (lw->place[s->an.access.at[i].leaf].nest == last &&
@@ -160,11 +172,12 @@ static void make_nests(Low *lw) {
     if (op_kind(op) == KIND_FOLD) fold_nest(lw, v);
     else if (op == OP_contract) contract_nest(lw, v);
     else if (op == OP_scatter) scatter_nest(lw, v);
-    else map_nest(lw, v);
+    else if (op == OP_loop || op == OP_branch) call_nest(lw, v);
+    else if (op != OP_part) map_nest(lw, v);
   }
 }
 
-/* ---- updates in place, and the order ----------------------------------------------------------------------- */
+/* ---- updates in place, and the order -------------------------------------------------------- */
 static bool nest_reads(const Nest *n, Val input) {
   for (int i = 0; i < n->side.n; i++)
     for (int k = 0; k < n->side.at[i]->an.access.n; k++)
@@ -177,7 +190,7 @@ static bool reads_in_place(const Nest *n, Val input) {
   for (int i = 0; i < n->side.n; i++) {
     const Side *s = n->side.at[i];
     bool operand = i < (n->kind == NEST_CONTRACT ? 2 : n->kind == NEST_FOLD ? 1 : 0) ||
-                   n->kind == NEST_SCATTER;
+                   n->kind == NEST_SCATTER || n->kind == NEST_CALL;
     for (int k = 0; k < s->an.access.n; k++)
       if (s->an.access.at[k].leaf == input &&
           (operand || !access_identity(&s->an, &s->an.access.at[k])))
@@ -258,11 +271,12 @@ static bool give_up_in_place(Low *lw, int32_t n) {
   return false;
 }
 
-/* A scatter builds its result in one buffer; further outputs of it are copies. */
+/* Scatters and calls build a result in one buffer; further outputs of it are copies. */
 static void copy_second_outputs(Low *lw) {
   for (int i = 0; i < lw->f->out.n; i++) {
     Val v = low_base(lw, lw->f->out.at[i].val);
-    for (int k = 0; k < i && low_ins(lw, v)->op == OP_scatter; k++)
+    Op op = (Op)low_ins(lw, v)->op;
+    for (int k = 0; k < i && (op == OP_scatter || op == OP_part); k++)
       if (low_base(lw, lw->f->out.at[k].val) == v) lw->through_temp[i] = true;
   }
 }
@@ -283,7 +297,7 @@ static void schedule(Low *lw) {
   }
 }
 
-/* ---- kernels ---------------------------------------------------------------------------------------------- */
+/* ---- kernels -------------------------------------------------------------------------------- */
 static int64_t inner_count(const Shape *s, int rows) {
   int64_t n = 1;
   for (int d = rows; d < s->rank; d++) n *= s->dim[d];
@@ -372,7 +386,7 @@ static void make_groups(Low *lw) {
     if (lw->group.at[i].nest.n == 1) lw->group.at[i].rows = 0;
 }
 
-/* ---- who reads what from where ------------------------------------------------------------------------------- */
+/* ---- who reads what from where -------------------------------------------------------------- */
 static void mark_readers(Low *lw) {
   for (int i = 0; i < lw->nest.n; i++) {
     const Nest *n = &lw->nest.at[i];

@@ -14,7 +14,11 @@ Val low_base(const Low *lw, Val v) {
   return v;
 }
 
-bool low_stored(const Low *lw, Val v) { return low_ins(lw, v)->op == OP_arg || lw->place[v].root; }
+/* A literal that is an output as well is never read back: its store may come later in the nest. */
+bool low_stored(const Low *lw, Val v) {
+  Op op = (Op)low_ins(lw, v)->op;
+  return op == OP_arg || (lw->place[v].root && op != OP_const);
+}
 
 static void make_root(Low *lw, Val v) {
   v = low_base(lw, v);
@@ -70,9 +74,14 @@ static void roots_by_kind(Low *lw) {
         make_root(lw, in->arg[0]);
       break;
     }
+    case OP_loop:
+    case OP_branch: /* the bodies are called with whole tensors */
+      lw->place[v].root = true;
+      for (int k = 0; k < in->nargs; k++) make_root(lw, in->arg[k]);
+      break;
+    case OP_part: make_root(lw, v); break;
     case OP_vjp:
-    case OP_jvp:
-    case OP_part: cx_bug(lw->cx, "lowering a derivative that was not expanded");
+    case OP_jvp: cx_bug(lw->cx, "lowering a derivative that was not expanded");
     default:
       if (op_kind(in->op) == KIND_FOLD) make_root(lw, v);
     }

@@ -206,11 +206,75 @@ static void run_block(Run *r, const Block *b) {
   for (int i = 0; i < b->at.n && !r->error; i++) run_stmt(r, b->at.at[i]);
 }
 
+/* ---- calls ---------------------------------------------------------------------------------- */
+static size_t size_of(const LoopProgram *p, BufKind kind, int slot) {
+  for (int i = 0; i < p->buf.n; i++) {
+    const Buffer *b = &p->buf.at[i];
+    if (b->kind == kind && b->slot == slot) return (size_t)b->count * (size_t)type_info[b->type].bytes;
+  }
+  return 0;
+}
+
+static void call_branch(Run *r, const Call *c, void **in, void **out) {
+  for (int i = 0; i < c->in.n; i++) in[i] = base_of(r, c->in.at[i]);
+  for (int i = 0; i < c->out.n; i++) out[i] = base_of(r, c->out.at[i]);
+  const LoopProgram *p = *(uint8_t *)base_of(r, c->flag) ? c->body : c->other;
+  r->error = loop_interp(p, in, out, base_of(r, c->workspace));
+}
+
+static bool goes_on(Run *r, const Call *c, void **in, int ncarry, int ncapture) {
+  void *more = base_of(r, c->more), **few;
+  if (!c->other) return true;
+  Arena *a = arena_new(r->p->cx);
+  few = NEWS(a, void *, 1 + ncarry + ncapture);
+  for (int i = 0; i <= ncarry; i++) few[i] = in[i];
+  for (int i = 0; i < ncapture; i++) few[1 + ncarry + i] = in[1 + ncarry + c->loop->nscan + i];
+  r->error = loop_interp(c->other, few, &more, base_of(r, c->workspace));
+  arena_free(a);
+  return *(uint8_t *)more != 0 && !r->error;
+}
+
+static void call_loop(Run *r, const Call *c, void **in, void **out) {
+  const Loop *l = c->loop;
+  int nc = l->ncarry, ncapture = c->in.n - nc - l->nscan;
+  int64_t n = l->trip, done = 0, *index = (void *)base_of(r, c->index);
+  if (c->flag >= 0) n = MAX(0, MIN(n, *(int64_t *)(void *)base_of(r, c->flag)));
+  for (int i = 0; i < c->in.n; i++) in[1 + i] = base_of(r, c->in.at[i]);
+  in[0] = index;
+  for (int i = nc; i < nc + l->ncollect; i++)
+    memset(base_of(r, c->out.at[i]), 0, size_of(c->body, BUF_OUTPUT, i) * (size_t)l->trip);
+  for (; done < n; done++) {
+    *index = l->reverse ? n - 1 - done : done;
+    if (!goes_on(r, c, in, nc, ncapture)) break;
+    for (int i = 0; i < l->nscan; i++)
+      in[1 + nc + i] = base_of(r, c->in.at[nc + i]) + size_of(c->body, BUF_INPUT, 1 + nc + i) * (size_t)*index;
+    for (int i = 0; i < nc; i++) out[i] = base_of(r, done & 1 ? c->pong.at[i] : c->ping.at[i]);
+    for (int i = nc; i < nc + l->ncollect; i++)
+      out[i] = base_of(r, c->out.at[i]) + size_of(c->body, BUF_OUTPUT, i) * (size_t)*index;
+    r->error = loop_interp(c->body, in, out, base_of(r, c->workspace));
+    if (r->error) return;
+    for (int i = 0; i < nc; i++) in[1 + i] = out[i];
+  }
+  for (int i = 0; i < nc; i++) memcpy(base_of(r, c->out.at[i]), in[1 + i], size_of(c->body, BUF_OUTPUT, i));
+  if (c->other) memcpy(base_of(r, c->out.at[nc + l->ncollect]), &done, sizeof done);
+}
+
+static void run_call(Run *r, const Call *c) {
+  Arena *a = arena_new(r->p->cx);
+  int n = c->in.n + c->out.n + 2;
+  (c->loop ? call_loop : call_branch)(r, c, NEWS(a, void *, n), NEWS(a, void *, n));
+  arena_free(a);
+}
+
 const char *loop_interp(const LoopProgram *p, void *const *in, void *const *out, void *workspace) {
   Run r = {.p = p, .in = in, .out = out, .workspace = workspace};
   Arena *arena = arena_new(p->cx);
   for (int k = 0; k < p->kernel.n && !r.error; k++) {
     r.k = p->kernel.at[k];
+    if (r.k->call) {
+      run_call(&r, r.k->call);
+      continue;
+    }
     r.var = NEWS(arena, int64_t, MAX(1, r.k->var.n));
     r.reg = NEWS(arena, Value, MAX(1, r.k->reg.n));
     run_block(&r, &r.k->body);

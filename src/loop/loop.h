@@ -127,7 +127,7 @@ struct Stmt {
       Ix ix;
       Dim lane_stride;
       Ex dyn, mask, value;
-      bool add; /* element += value, scalars only (scatter) */
+      bool add; /* element += value (bool: or), scalars only (scatter) */
     } store;
     struct {
       Ex cond; /* scalar bool */
@@ -142,6 +142,23 @@ typedef struct RegInfo {
   Name name; /* hint, may be NULL */
 } RegInfo;
 
+/* A loop or branch of the SSA: its bodies are programs of their own, called with pointers. Carried
+ * values alternate between two places; slices and collected values are rows of whole tensors; nothing
+ * is copied but the last carried values to where they are wanted. The semantics are those of struct
+ * Loop and struct Branch in ir.h. */
+typedef struct LoopProgram LoopProgram;
+typedef struct Call {
+  const Loop *loop;      /* NULL: a branch */
+  LoopProgram *body;     /* of a branch: the one taken where the flag holds */
+  LoopProgram *other;    /* the condition (may be NULL); of a branch: the other body */
+  Buf flag;              /* the count (i64), or the branch's condition; -1: none */
+  Vec(Buf) in;           /* carried starts, scanned, captured; of a branch: captured */
+  Vec(Buf) out;          /* per part; -1: wanted nowhere */
+  Vec(Buf) ping, pong;   /* per carried value */
+  Buf index, more;       /* i64 and bool: what the bodies are told, and what the condition says */
+  Buf workspace;         /* of the bodies, used one at a time */
+} Call;
+
 typedef struct Kernel {
   Name name;       /* after the value it makes */
   Span span;       /* of the source it stems from */
@@ -151,11 +168,12 @@ typedef struct Kernel {
   Vec(Buf) uses;   /* buffers it reads or writes, each once */
   Block body;
   bool parallel;   /* body is one FOR_PARALLEL whose iterations may run in any order, on any worker */
+  const Call *call; /* NULL: a kernel of its own; else the body is empty */
   double flops;    /* arithmetic of one run, for scheduling and bench */
   double bytes;    /* memory touched */
 } Kernel;
 
-typedef struct LoopProgram {
+struct LoopProgram {
   Cx *cx;
   Name name;
   const Fn *fn;
@@ -163,7 +181,7 @@ typedef struct LoopProgram {
   Vec(Buffer) buf;
   Vec(Kernel *) kernel; /* run in this order */
   Dim workspace;        /* bytes, for target.threads workers; alignment 64 */
-} LoopProgram;
+};
 
 /* needs: no vjp/jvp (pass_expand) and, for the LLVM printer, numbers for all sizes */
 LoopProgram *loop_lower(const Fn *f, const Target *t);

@@ -221,6 +221,29 @@ static void dump_buffer(Dump *d, Buf b) {
   text_add(d->out, "\n");
 }
 
+static void dump_bufs(const Dump *d, const char *what, const Buf *b, int n) {
+  if (n) text_fmt(d->out, "  %s", what);
+  for (int i = 0; i < n; i++) text_fmt(d->out, " %s", b[i] < 0 ? "-" : d->p->buf.at[b[i]].name);
+  if (n) text_add(d->out, "\n");
+}
+
+/* A call: what it is given and makes, then the programs it calls. */
+static void dump_call(const Dump *d, const Call *c, Text *out) {
+  if (c->loop) {
+    text_fmt(out, "\n%s %s ", c->loop->reverse ? "loop backwards" : "loop", d->k->name);
+    dim_print(d->p->cx, c->loop->trip, out);
+    text_fmt(out, " times%s {  # %.0f flops\n", c->other ? " at most, while the condition holds" : "", d->k->flops);
+  } else {
+    text_fmt(out, "\nbranch %s {\n", d->k->name);
+  }
+  dump_bufs(d, c->loop ? "count" : "condition", &c->flag, c->flag >= 0);
+  dump_bufs(d, "takes", c->in.at, c->in.n);
+  dump_bufs(d, "makes", c->out.at, c->out.n);
+  text_add(out, "}\n");
+  loop_dump(c->body, out);
+  if (c->other) loop_dump(c->other, out);
+}
+
 void loop_dump(LoopProgram *p, Text *out) {
   Dump d = {.p = p, .out = out};
   text_fmt(out, "program %s: %d kernels, workspace ", p->name ? p->name : "", p->kernel.n);
@@ -230,6 +253,10 @@ void loop_dump(LoopProgram *p, Text *out) {
     if (p->buf.at[b].kind < BUF_TEMP || p->buf.at[b].first >= 0) dump_buffer(&d, b);
   for (int k = 0; k < p->kernel.n; k++) {
     d.k = p->kernel.at[k];
+    if (d.k->call) {
+      dump_call(&d, d.k->call, out);
+      continue;
+    }
     text_fmt(out, "\nkernel %s {  # %.0f flops, %.0f bytes\n", d.k->name, d.k->flops, d.k->bytes);
     dump_block(&d, &d.k->body, 1);
     text_add(out, "}\n");

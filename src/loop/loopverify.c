@@ -150,6 +150,10 @@ static void check_block(Check *c, const Block *b, bool top) {
 
 const char *loop_verify(const LoopProgram *p) {
   for (int i = 0; i < p->kernel.n; i++) {
+    const Call *call = p->kernel.at[i]->call;
+    const char *inner = call ? loop_verify(call->body) : NULL;
+    if (call && call->other && !inner) inner = loop_verify(call->other);
+    if (inner) return inner;
     Check c = {.p = p, .k = p->kernel.at[i]};
     c.var = NEWS(p->cx->arena, bool, MAX(1, c.k->var.n));
     c.reg = NEWS(p->cx->arena, bool, MAX(1, c.k->reg.n));

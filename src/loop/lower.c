@@ -3,7 +3,7 @@
  * buffers are made, the loops around rows are opened, and each nest is lowered by its kind. */
 #include "loop/lower.h"
 
-/* ---- buffers ------------------------------------------------------------------------------------------ */
+/* ---- buffers -------------------------------------------------------------------------------- */
 Buf low_buffer(Low *lw, Name name, BufKind kind, DType type, int64_t count) {
   Buffer b = {.name = name, .kind = kind, .type = type, .count = count, .slot = -1, .same_as = -1};
   vec_push(lw->cx->arena, &lw->p->buf, b);
@@ -67,7 +67,7 @@ static void stash_buffers(Low *lw) {
   }
 }
 
-/* ---- loops ------------------------------------------------------------------------------------------------ */
+/* ---- loops ---------------------------------------------------------------------------------- */
 KernelMaker low_kernel(Low *lw, Name name, Span span) {
   Kernel *k = NEW(lw->cx->arena, Kernel);
   k->name = name;
@@ -169,7 +169,7 @@ void low_vectors(Low *lw, int64_t extent, int lanes, double ops, VectorBody body
   low_end(lw, mark);
 }
 
-/* ---- nests -------------------------------------------------------------------------------------------------- */
+/* ---- nests ---------------------------------------------------------------------------------- */
 static bool nest_merge(const Nest *n, int i, int j) {
   for (int k = 0; k < n->side.n; k++) {
     const Side *s = n->side.at[k];
@@ -237,7 +237,7 @@ void low_store_roots(Low *lw, Nest *n, const AxisIx *at, Point pt) {
   for (int i = 0; i < n->root.n; i++) store_root(lw, n->root.at[i], at, pt, value[i]);
 }
 
-/* ---- kernels ----------------------------------------------------------------------------------------------------- */
+/* ---- kernels -------------------------------------------------------------------------------- */
 static void count_work(Low *lw, const Group *g, Kernel *k) {
   for (int i = 0; i < g->nest.n; i++) {
     const Nest *n = &lw->nest.at[g->nest.at[i]];
@@ -272,6 +272,7 @@ static void lower_nest(Low *lw, Nest *n) {
   case NEST_FOLD: lower_fold(lw, n); return;
   case NEST_CONTRACT: lower_contract(lw, n); return;
   case NEST_SCATTER: lower_scatter(lw, n); return;
+  case NEST_CALL: lower_call(lw, n); return;
   }
 }
 
@@ -284,7 +285,7 @@ static bool worth_sharing(const Low *lw, const Kernel *k) {
 
 static Val group_value(const Low *lw, const Group *g) {
   const Nest *n = &lw->nest.at[g->nest.at[g->nest.n - 1]];
-  return n->kind == NEST_COPY ? n->anchor : n->root.at[n->root.n - 1];
+  return n->kind == NEST_COPY || n->kind == NEST_CALL ? n->anchor : n->root.at[n->root.n - 1];
 }
 
 static void lower_group(Low *lw, Group *g) {
@@ -306,6 +307,7 @@ static void lower_group(Low *lw, Group *g) {
   if (g->rows) lw->may_parallel = false;
   for (int i = 0; i < g->nest.n; i++) lower_nest(lw, &lw->nest.at[g->nest.at[i]]);
   while (loops > 0) low_end(lw, mark[--loops]);
+  if (lw->m.k->call) return; /* has counted its bodies */
   lw->m.k->flops = count.flops;
   lw->m.k->bytes = count.bytes;
 }
@@ -314,6 +316,15 @@ static void use(Low *lw, Kernel *k, Buf b) {
   for (int i = 0; i < k->uses.n; i++)
     if (k->uses.at[i] == b) return;
   vec_push(lw->cx->arena, &k->uses, b);
+}
+
+typedef struct UseBy {
+  Low *lw;
+  Kernel *k;
+} UseBy;
+static void use_by_call(void *arg, Buf b) {
+  const UseBy *u = arg;
+  use(u->lw, u->k, b);
 }
 
 static void uses_of_block(Low *lw, Kernel *k, const Block *b) {
@@ -331,6 +342,7 @@ static void uses_of_block(Low *lw, Kernel *k, const Block *b) {
 static void find_uses(Low *lw) {
   for (int i = 0; i < lw->p->kernel.n; i++) {
     Kernel *k = lw->p->kernel.at[i];
+    if (k->call) call_uses(k->call, use_by_call, &(UseBy){lw, k});
     for (int e = 1; e < k->ex.n; e++)
       if (k->ex.at[e].kind == EX_LOAD) use(lw, k, k->ex.at[e].buf);
     uses_of_block(lw, k, &k->body);

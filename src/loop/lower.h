@@ -8,7 +8,7 @@
  *   fuse.c    roots -> nests -> kernels, in an order that also respects updates in place
  *   access.c  how the value at a point of a domain reads stored values, without emitting anything
  *   value.c   emits the value at a point
- *   lower.c   drives; reduce.c, contract*.c, scatter.c: the anchors
+ *   lower.c   drives; reduce.c, contract*.c, scatter.c: the anchors; call.c: loops and branches
  */
 #ifndef GRADC_LOWER_H
 #define GRADC_LOWER_H
@@ -36,7 +36,7 @@ typedef struct Place { /* what is decided about one value */
   bool beyond;    /* wanted outside its kernel */
 } Place;
 
-/* ---- access.c: symbolic reads -------------------------------------------------------------------- */
+/* ---- access.c: symbolic reads --------------------------------------------------------------- */
 typedef struct Form { /* off + sum coef[i] * (index of axis i of the domain) */
   int64_t off;
   bool opaque; /* not affine (data-dependent, divided): the coefficients say which axes matter */
@@ -81,7 +81,7 @@ bool view_dim_inside(const ViewDim *vd, const Shape *result, int64_t extent);
  * when some axis of `to` covers several axes of `from`. */
 bool reshape_split(const Shape *from, const Shape *to, int8_t *first, int8_t *count);
 
-typedef enum NestKind { NEST_MAP, NEST_FOLD, NEST_CONTRACT, NEST_SCATTER, NEST_COPY } NestKind;
+typedef enum NestKind { NEST_MAP, NEST_FOLD, NEST_CONTRACT, NEST_SCATTER, NEST_COPY, NEST_CALL } NestKind;
 typedef struct Side { /* one expression a nest evaluates: an operand of its anchor, or a root */
   Val v;
   Analysis an;
@@ -101,7 +101,7 @@ typedef struct Nest {
   int32_t group;     /* number of its kernel */
 } Nest;
 
-/* ---- value.c: emission ------------------------------------------------------------------------------ */
+/* ---- value.c: emission ---------------------------------------------------------------------- */
 typedef struct AxisIx { /* index along one axis: ix + lane * l (+ dyn) */
   Ix ix;
   int64_t lane;
@@ -176,7 +176,7 @@ static inline AxisIx axis_number(int64_t i) { return (AxisIx){.ix = {.off = i}};
 AxisIx axis_var(Low *lw, Var v);
 AxisIx axis_plus(Low *lw, AxisIx a, int64_t by);
 
-/* ---- lower.c -------------------------------------------------------------------------------------------- */
+/* ---- lower.c -------------------------------------------------------------------------------- */
 /* Walks the indices 0..extent of an axis by vectors; body is called with the axis' index and point
  * for whole vectors (in a loop) and for the masked tail. */
 typedef void (*VectorBody)(Low *lw, void *arg, AxisIx ix, Point pt);
@@ -206,6 +206,8 @@ void lower_map(Low *lw, Nest *n);
 void lower_fold(Low *lw, Nest *n);
 void lower_contract(Low *lw, Nest *n);
 void lower_scatter(Low *lw, Nest *n);
+void lower_call(Low *lw, Nest *n); /* a loop or branch: the kernel becomes a call of its bodies */
+void call_uses(const Call *c, void (*use)(void *arg, Buf b), void *arg);
 /* reduce.c: true when the fold is best vectorised along a kept axis among the first rows. */
 bool fold_wants_row_axis(Low *lw, Val fold, int rows);
 double fold_identity(const Ins *fold);

@@ -60,7 +60,7 @@ static const struct {
     {"gradc.seed", offsetof(Facts, seed), "seed"},
     {"gradc.batch", offsetof(Facts, batch), "batch size"},
     {"gradc.examples", offsetof(Facts, examples), "number of examples"},
-    {"gradc.in_order", offsetof(Facts, in_order), "order of examples"},
+    {"gradc.in_order", offsetof(Facts, in_order), "setting of --no-shuffle (1: given)"},
 };
 
 static int64_t *fact(Facts *f, int i) { return (int64_t *)(void *)((char *)f + facts[i].at); }
@@ -87,6 +87,12 @@ static bool read_double(const ArraySet *set, const char *key, double *out) {
   return !*end;
 }
 
+static void another_run(Cx *cx, const char *path, const char *what, int64_t its, int64_t mine) {
+  Diag *d = diag(cx, E0626, (Span){0}, "%s is the checkpoint of another run: its %s is %lld, here it is %lld",
+                 path, what, (long long)its, (long long)mine);
+  diag_hint(cx, d, "give the options of that run, or begin a new one with its weights: --load %s", path);
+}
+
 /* Reads the metadata and compares it with this run's. */
 static bool same_run(const TrainJob *job, const TrainOptions *opt, const ArraySet *set,
                      Position *at) {
@@ -100,9 +106,7 @@ static bool same_run(const TrainJob *job, const TrainOptions *opt, const ArraySe
     }
   for (int i = 0; i < COUNT_OF(facts); i++)
     if (facts[i].option && *fact(&its, i) != *fact(&mine, i)) {
-      diag(job->cx, E0626, (Span){0},
-           "%s is the checkpoint of another run: its %s is %lld, here it is %lld", path,
-           facts[i].option, (long long)*fact(&its, i), (long long)*fact(&mine, i));
+      another_run(job->cx, path, facts[i].option, *fact(&its, i), *fact(&mine, i));
       return false;
     }
   *at = (Position){.epoch = its.epoch, .step = its.step, .t = its.t};
@@ -127,15 +131,14 @@ Status checkpoint_load(const TrainJob *job, const TrainOptions *opt, Position *a
     diag(job->cx, E0621, (Span){0}, "%s", err.text);
     return ST_DATA;
   }
-  bool ok = same_run(job, opt, &set, &p) &&
-            weights_match(job->cx, &set, opt->resume, job->param, job->nparams, "") &&
-            weights_match(job->cx, &set, opt->resume, job->state, job->nstate, CHECKPOINT_STATE);
-  if (ok && set.n != job->nparams + job->nstate) {
-    diag(job->cx, E0626, (Span){0},
-         "%s is the checkpoint of another run: it has %d tensors, here are %d", opt->resume, set.n,
-         job->nparams + job->nstate);
+  int tensors = job->nparams + job->nstate;
+  bool ok = same_run(job, opt, &set, &p);
+  if (ok && set.n != tensors) {
+    another_run(job->cx, opt->resume, "number of parameters and optimiser states", set.n, tensors);
     ok = false;
   }
+  ok = ok && weights_match(job->cx, &set, opt->resume, job->param, job->nparams, "") &&
+       weights_match(job->cx, &set, opt->resume, job->state, job->nstate, CHECKPOINT_STATE);
   if (ok) {
     weights_take(job->cx, &set, job->param, job->nparams, "");
     weights_take(job->cx, &set, job->state, job->nstate, CHECKPOINT_STATE);

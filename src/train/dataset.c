@@ -56,7 +56,14 @@ static ArraySet *load(Opening *o, const char *path, bool named, Span at) {
   arena_defer(o->arena, free_set, set);
   if (array_load(path, set, &err)) return set;
   if (err.memory) cx_out_of_memory(o->cx);
-  diag(o->cx, E0611, at, "%s", err.text);
+  struct stat st;
+  Diag *d = diag(o->cx, E0611, at, "%s", err.text);
+  if (stat(path, &st))
+    diag_hint(o->cx, d, "is the path right as seen from the current folder?");
+  else if (S_ISDIR(st.st_mode))
+    diag_hint(o->cx, d, "name the file in it, or give the folder without NAME= if its files bear the arguments' names");
+  else
+    diag_hint(o->cx, d, "`gradc explain E0611` lists the formats");
   return NULL;
 }
 
@@ -70,6 +77,13 @@ static void add_found(Opening *o, Name name, const char *file, const Array *a) {
   vec_push(o->arena, &o->found, ((Found){name, file, a}));
 }
 
+static const char *argument_list(Opening *o) {
+  Text t = text_new(o->arena);
+  text_add(&t, o->nin ? "the arguments are " : "there is no argument");
+  for (int i = 0; i < o->nin; i++) text_fmt(&t, "%s`%s`", i ? ", " : "", o->in[i].name);
+  return text_str(&t);
+}
+
 /* NAME=FILE: the array of that name, or the only one there is. */
 static void load_named(Opening *o, const DataSource *src) {
   Name name = name_of(o->cx, src->name);
@@ -81,7 +95,10 @@ static void load_named(Opening *o, const DataSource *src) {
     Diag *d = diag(o->cx, E0618, (Span){0},
                    "data are given for `%s`, but no argument has that name", src->name);
     const char *near = closest_word(src->name, names, o->nin);
-    if (near) diag_hint(o->cx, d, "did you mean `%s`?", near);
+    if (near)
+      diag_hint(o->cx, d, "did you mean `%s`?", near);
+    else
+      diag_note(o->cx, d, "%s", argument_list(o));
     return;
   }
   ArraySet *set = load(o, src->path, true, o->in[k].span);

@@ -86,8 +86,8 @@ Status train_inspect(Cx *cx, const char *path, Text *out) {
   int64_t count = 0, bytes = 0;
   for (int i = 0; i < set.n; i++) count += set.at[i].count, bytes += set.at[i].bytes;
   table(cx, &set, out);
-  text_fmt(out, "%d array%s, %lld elements, %lld bytes\n", set.n, set.n == 1 ? "" : "s",
-           (long long)count, (long long)bytes);
+  text_fmt(out, "%d array%s, %lld element%s, %lld bytes\n", set.n, set.n == 1 ? "" : "s",
+           (long long)count, count == 1 ? "" : "s", (long long)bytes);
   for (int i = 0; i < set.nmeta; i++)
     text_fmt(out, "%s: %s\n", printable(cx, set.meta[i].key), printable(cx, set.meta[i].value));
   array_set_free(&set);

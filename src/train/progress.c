@@ -61,6 +61,12 @@ void progress_say(Progress *p, const char *fmt, ...) {
   print_line(p, &l);
 }
 
+/* Losses of any size: four decimals where that says something, else four digits and an exponent. */
+static void add_value(Line *l, double v) {
+  double size = fabs(v);
+  add(l, size == 0 || (size >= 1e-3 && size < 1e6) ? "%.4f" : "%.3e", v);
+}
+
 static void add_time(Line *l, double s) {
   int64_t t = (int64_t)(s + 0.5);
   if (t >= 3600)
@@ -146,7 +152,9 @@ void progress_step(Progress *p, int64_t epoch, int64_t step_in_epoch, int64_t t,
   Line l = {.n = 0};
   add_count(&l, "epoch", epoch, p->opt->epochs);
   add_count(&l, "  step", step_in_epoch, p->steps_per_epoch);
-  add(&l, "  loss %.4f  ", mean_loss);
+  add(&l, "  loss ");
+  add_value(&l, mean_loss);
+  add(&l, "  ");
   add_rate(&l, (double)p->opt->batch / per_step);
   add(&l, " examples/s  ETA ");
   add_time(&l, per_step * (double)(p->last_step - t));
@@ -167,10 +175,13 @@ void progress_epoch(Progress *p, int64_t epoch, int64_t t, double loss, const do
   if (p->log) log_epoch(p, epoch, t, loss, value, on_val);
   Line l = {.n = 0};
   add_count(&l, "epoch", epoch, p->opt->epochs);
-  add(&l, "  loss %.4f", loss);
-  for (int i = 0; i < p->job->nmetrics; i++)
-    if (!isnan(value[i]))
-      add(&l, "  %s %s %.4f", on_val ? "val" : "train", p->job->metric[i], value[i]);
+  add(&l, "  loss ");
+  add_value(&l, loss);
+  for (int i = 0; i < p->job->nmetrics; i++) {
+    if (isnan(value[i])) continue;
+    add(&l, "  %s %s ", on_val ? "val" : "train", p->job->metric[i]);
+    add_value(&l, value[i]);
+  }
   add(&l, "  %.1f s", seconds);
   print_line(p, &l);
 }

@@ -249,6 +249,11 @@ static Status epochs(Run *r) {
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */
+Status train_can_write(Cx *cx, const TrainOptions *opt) {
+  if (opt->save && !weights_can_save(cx, opt->save)) return ST_DATA;
+  return opt->resume && !checkpoint_can_save(cx, opt->resume) ? ST_DATA : ST_OK;
+}
+
 static Status check_options(const TrainJob *job, const TrainOptions *opt) {
   Cx *cx = job->cx;
   int before = diag_errors(cx);
@@ -260,9 +265,7 @@ static Status check_options(const TrainJob *job, const TrainOptions *opt) {
   if (!isfinite(opt->lr)) diag(cx, E0628, (Span){0}, "--lr: not a finite number");
   if (opt->eval_batch < 0 || opt->snapshot_every < 0 || opt->log_every < 0)
     diag(cx, E0628, (Span){0}, "an interval or a batch size can't be negative");
-  if (diag_errors(cx) > before) return ST_USAGE;
-  if (opt->save && !weights_can_save(cx, opt->save)) return ST_DATA;
-  return opt->resume && !checkpoint_can_save(cx, opt->resume) ? ST_DATA : ST_OK;
+  return diag_errors(cx) > before ? ST_USAGE : train_can_write(cx, opt);
 }
 
 static bool set_up(Run *r) {

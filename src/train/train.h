@@ -85,6 +85,9 @@ typedef struct TrainResult {
   double seconds; /* of this run */
 } TrainResult;
 
+/* Whether the files the options name can be written, before hours are spent; ST_DATA after a diagnostic. */
+Status train_can_write(Cx *cx, const TrainOptions *opt);
+
 /* ST_OK; ST_INTERRUPTED; ST_FINDINGS when the loss became NaN; ST_DATA when a file can't be used;
  * ST_USAGE for options out of range; or what a step returned. Everything but OK and INTERRUPTED has
  * left a diagnostic, except what the stepper's functions returned themselves. */

@@ -1,5 +1,6 @@
-/* fuzz_front.c: libFuzzer target: any text through the whole front end: parsed, declared, checked, and
- * every function that comes out verified. No text may end in anything but a function or diagnostics.
+/* fuzz_front.c: libFuzzer target: any text through the whole front end: parsed, declared, checked,
+ * and every function that comes out verified. No text may end in anything but a function or
+ * diagnostics.
  *
  *   clang -fsanitize=fuzzer,address,undefined ... ; first byte: odd for a line, even for a file */
 #include "front/front.h"
@@ -33,7 +34,8 @@ static Status work(void *arg) {
   } else {
     front_declare(p, n);
     front_check(p);
-    for (int i = 0; i < front_fn_count(p); i++) verify(j->cx, front_function(p, front_fn_node(p, i)->name));
+    for (int i = 0; i < front_fn_count(p); i++)
+      verify(j->cx, front_function(p, front_fn_node(p, i)->name));
     for (int i = 0; i < front_param_count(p); i++) verify(j->cx, front_param_init(p, i, 1));
   }
   Text out = text_new(j->cx->arena);

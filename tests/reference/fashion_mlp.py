@@ -11,9 +11,9 @@ Batches are consecutive and unshuffled unless --order names a file of example nu
 epoch after the other); a last batch that isn't full is dropped.
 
   gradc train examples/fashion_mlp.nn $DATA --load init.npz --no-shuffle --epochs 2 \\
-    --batch 128 --lr 0.05 --optimizer sgd --save final.safetensors --log run.jsonl
+    --batch 128 --lr 0.02 --optimizer sgd --save final.safetensors --log run.jsonl
   tests/reference/fashion_mlp.py --images I --labels L --load init.npz --epochs 2 \\
-    --batch 128 --lr 0.05 --compare final.safetensors --curve run.jsonl
+    --batch 128 --lr 0.02 --compare final.safetensors --curve run.jsonl
 """
 import argparse
 import gzip
@@ -103,7 +103,7 @@ def loss_and_gradient(p, x, label):
 def accuracy(p, x, label):
     hits = 0
     for i in range(0, len(label), 1000):
-        hits += np.sum(forward(p, x[i : i + 1000] / 255.0)[2].argmax(1) == label[i : i + 1000])
+        hits += np.sum(forward(p, (x[i : i + 1000] - 73.0) / 90.0)[2].argmax(1) == label[i : i + 1000])
     return hits / len(label)
 
 
@@ -134,7 +134,7 @@ def main():
     a.add_argument("--order", help="text file of example numbers instead of 0, 1, 2, ...")
     a.add_argument("--epochs", type=int, default=1)
     a.add_argument("--batch", type=int, default=128)
-    a.add_argument("--lr", type=float, default=0.05)
+    a.add_argument("--lr", type=float, default=0.02)
     a.add_argument("--momentum", type=float, default=0.9)
     a.add_argument("--save", help="final weights, .npz")
     a.add_argument("--compare", help="final weights of gradc to compare with")
@@ -157,7 +157,7 @@ def main():
         step_losses = []
         for i in range(0, len(ids) - o.batch + 1, o.batch):
             rows = ids[i : i + o.batch]
-            value, g = loss_and_gradient(p, x[rows] / 255.0, label[rows])
+            value, g = loss_and_gradient(p, (x[rows] - 73.0) / 90.0, label[rows])
             for k in NAMES:
                 m[k] = o.momentum * m[k] + g[k]
                 p[k] = p[k] - o.lr * m[k]

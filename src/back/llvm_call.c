@@ -1,0 +1,170 @@
+/* llvm_call.c: loops and branches: calls of the entries of their bodies, with tables of pointers. */
+#include "back/llvm_gen.h"
+
+typedef struct CallGen {
+  Gen *g;
+  const Call *c;
+  LLVMValueRef entry;           /* the function under construction */
+  LLVMValueRef table, rt;       /* its buffers, and the runtime */
+  LLVMValueRef body, other;     /* entries of the bodies */
+  LLVMValueRef in, out, few;    /* tables for the calls */
+} CallGen;
+
+static LLVMTypeRef entry_type(Gen *g) {
+  LLVMTypeRef params[] = {g->ptr, g->ptr, g->ptr, g->ptr};
+  return LLVMFunctionType(g->i32, params, 4, 0);
+}
+
+/* Slots live in the first block of the function: a call in a loop must not eat the stack. */
+static LLVMValueRef table_of(CallGen *x, int n) {
+  LLVMBuilderRef at = LLVMCreateBuilderInContext(x->g->c);
+  LLVMBasicBlockRef first = LLVMGetEntryBasicBlock(x->entry);
+  LLVMValueRef begin = LLVMGetFirstInstruction(first);
+  LLVMPositionBuilder(at, first, begin);
+  LLVMValueRef t = LLVMBuildAlloca(at, LLVMArrayType(x->g->ptr, (unsigned)MAX(n, 1)), "");
+  LLVMDisposeBuilder(at);
+  return t;
+}
+
+static LLVMValueRef number(CallGen *x, int64_t n) { return LLVMConstInt(x->g->i64, (uint64_t)n, 1); }
+
+static LLVMValueRef slot(CallGen *x, LLVMValueRef table, int i) {
+  LLVMValueRef at = number(x, i);
+  return LLVMBuildInBoundsGEP2(x->g->b, x->g->ptr, table, &at, 1, "");
+}
+static LLVMValueRef get(CallGen *x, LLVMValueRef table, int i) {
+  return LLVMBuildLoad2(x->g->b, x->g->ptr, slot(x, table, i), "");
+}
+static void set(CallGen *x, LLVMValueRef table, int i, LLVMValueRef p) { LLVMBuildStore(x->g->b, p, slot(x, table, i)); }
+static LLVMValueRef base(CallGen *x, Buf b) { return get(x, x->table, b); }
+
+static int64_t port_bytes(const LoopProgram *p, BufKind kind, int port) {
+  for (int i = 0; i < p->buf.n; i++) {
+    const Buffer *b = &p->buf.at[i];
+    if (b->kind == kind && b->slot == port) return b->count * type_info[b->type].bytes;
+  }
+  return 0;
+}
+
+static LLVMValueRef row(CallGen *x, Buf b, int64_t bytes, LLVMValueRef i) {
+  LLVMValueRef off = LLVMBuildNSWMul(x->g->b, i, number(x, bytes), "");
+  return LLVMBuildInBoundsGEP2(x->g->b, x->g->i8, base(x, b), &off, 1, "");
+}
+
+static void call(CallGen *x, LLVMValueRef f, LLVMValueRef in, LLVMValueRef out) {
+  LLVMValueRef args[] = {in, out, base(x, x->c->workspace), x->rt};
+  LLVMBuildCall2(x->g->b, entry_type(x->g), f, args, 4, "");
+}
+
+static LLVMBasicBlockRef block(CallGen *x, const char *name) { return LLVMAppendBasicBlockInContext(x->g->c, x->entry, name); }
+
+/* ---- branches --------------------------------------------------------------------------------------- */
+static void gen_branch(CallGen *x) {
+  LLVMBuilderRef b = x->g->b;
+  for (int i = 0; i < x->c->in.n; i++) set(x, x->in, i, base(x, x->c->in.at[i]));
+  for (int i = 0; i < x->c->out.n; i++) set(x, x->out, i, base(x, x->c->out.at[i]));
+  LLVMValueRef flag = LLVMBuildLoad2(b, x->g->i8, base(x, x->c->flag), "");
+  LLVMBasicBlockRef then = block(x, "then"), other = block(x, "else"), after = block(x, "after");
+  LLVMBuildCondBr(b, LLVMBuildIsNotNull(b, flag, ""), then, other);
+  LLVMPositionBuilderAtEnd(b, then);
+  call(x, x->body, x->in, x->out);
+  LLVMBuildBr(b, after);
+  LLVMPositionBuilderAtEnd(b, other);
+  call(x, x->other, x->in, x->out);
+  LLVMBuildBr(b, after);
+  LLVMPositionBuilderAtEnd(b, after);
+}
+
+/* ---- loops -------------------------------------------------------------------------------------------- */
+static LLVMValueRef trip_count(CallGen *x) {
+  LLVMValueRef trip = number(x, x->c->loop->trip);
+  if (x->c->flag < 0) return trip;
+  LLVMValueRef given = LLVMBuildLoad2(x->g->b, x->g->i64, base(x, x->c->flag), "");
+  LLVMValueRef low[] = {given, trip}, high[2] = {NULL, number(x, 0)};
+  high[0] = gen_call(x->g, "llvm.smin", NULL, x->g->i64, low, 2);
+  return gen_call(x->g, "llvm.smax", NULL, x->g->i64, high, 2);
+}
+
+/* Everything that stands still: the starts of the carried values, the captured ones, the index. */
+static void before_loop(CallGen *x) {
+  const Loop *l = x->c->loop;
+  set(x, x->in, 0, base(x, x->c->index));
+  for (int i = 0; i < x->c->in.n; i++) set(x, x->in, 1 + i, base(x, x->c->in.at[i]));
+  for (int i = l->ncarry; i < l->ncarry + l->ncollect; i++) {
+    if (!l->counted && !l->cond) break; /* every row will be written */
+    int64_t bytes = port_bytes(x->c->body, BUF_OUTPUT, i) * l->trip;
+    LLVMBuildMemSet(x->g->b, base(x, x->c->out.at[i]), LLVMConstInt(x->g->i8, 0, 0), number(x, bytes), 1);
+  }
+}
+
+/* Leaves to `done` where the condition doesn't hold. */
+static void check_condition(CallGen *x, LLVMBasicBlockRef done) {
+  const Loop *l = x->c->loop;
+  if (!x->other) return;
+  int ncapture = x->c->in.n - l->ncarry - l->nscan;
+  for (int i = 0; i <= l->ncarry; i++) set(x, x->few, i, get(x, x->in, i));
+  for (int i = 0; i < ncapture; i++) set(x, x->few, 1 + l->ncarry + i, get(x, x->in, 1 + l->ncarry + l->nscan + i));
+  LLVMValueRef more = base(x, x->c->more);
+  set(x, x->out, 0, more);
+  call(x, x->other, x->few, x->out);
+  LLVMBasicBlockRef go = block(x, "go");
+  LLVMValueRef yes = LLVMBuildIsNotNull(x->g->b, LLVMBuildLoad2(x->g->b, x->g->i8, more, ""), "");
+  LLVMBuildCondBr(x->g->b, yes, go, done);
+  LLVMPositionBuilderAtEnd(x->g->b, go);
+}
+
+static void one_iteration(CallGen *x, LLVMValueRef it, LLVMValueRef i) {
+  const Loop *l = x->c->loop;
+  LLVMBuilderRef b = x->g->b;
+  for (int k = 0; k < l->nscan; k++) {
+    int port = 1 + l->ncarry + k;
+    set(x, x->in, port, row(x, x->c->in.at[l->ncarry + k], port_bytes(x->c->body, BUF_INPUT, port), i));
+  }
+  LLVMValueRef odd = LLVMBuildTrunc(b, it, x->g->i1, "");
+  for (int k = 0; k < l->ncarry; k++)
+    set(x, x->out, k, LLVMBuildSelect(b, odd, base(x, x->c->pong.at[k]), base(x, x->c->ping.at[k]), ""));
+  for (int k = l->ncarry; k < l->ncarry + l->ncollect; k++)
+    set(x, x->out, k, row(x, x->c->out.at[k], port_bytes(x->c->body, BUF_OUTPUT, k), i));
+  call(x, x->body, x->in, x->out);
+  for (int k = 0; k < l->ncarry; k++) set(x, x->in, 1 + k, get(x, x->out, k));
+}
+
+static void after_loop(CallGen *x, LLVMValueRef count) {
+  const Loop *l = x->c->loop;
+  for (int k = 0; k < l->ncarry; k++)
+    LLVMBuildMemCpy(x->g->b, base(x, x->c->out.at[k]), 1, get(x, x->in, 1 + k), 1,
+                    number(x, port_bytes(x->c->body, BUF_OUTPUT, k)));
+  if (x->other) LLVMBuildStore(x->g->b, count, base(x, x->c->out.at[l->ncarry + l->ncollect]));
+}
+
+static void gen_loop(CallGen *x) {
+  LLVMBuilderRef b = x->g->b;
+  LLVMValueRef n = trip_count(x);
+  before_loop(x);
+  LLVMBasicBlockRef from = LLVMGetInsertBlock(b), head = block(x, "iterate"), body = block(x, "body"), done = block(x, "done");
+  LLVMBuildBr(b, head);
+  LLVMPositionBuilderAtEnd(b, head);
+  LLVMValueRef it = LLVMBuildPhi(b, x->g->i64, "it");
+  LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, it, n, ""), body, done);
+  LLVMPositionBuilderAtEnd(b, body);
+  LLVMValueRef i = it;
+  if (x->c->loop->reverse) i = LLVMBuildSub(b, LLVMBuildSub(b, n, it, ""), number(x, 1), "");
+  LLVMBuildStore(b, i, base(x, x->c->index));
+  check_condition(x, done);
+  one_iteration(x, it, i);
+  LLVMValueRef next = LLVMBuildNSWAdd(b, it, number(x, 1), "");
+  LLVMValueRef values[] = {number(x, 0), next};
+  LLVMBasicBlockRef blocks[] = {from, LLVMGetInsertBlock(b)};
+  LLVMAddIncoming(it, values, blocks, 2);
+  LLVMBuildBr(b, head);
+  LLVMPositionBuilderAtEnd(b, done);
+  after_loop(x, it);
+}
+
+void gen_call_site(Gen *g, const Call *c, LLVMValueRef entry, LLVMValueRef table, LLVMValueRef body, LLVMValueRef other) {
+  CallGen x = {.g = g, .c = c, .entry = entry, .table = table, .rt = LLVMGetParam(entry, 3), .body = body, .other = other};
+  x.in = table_of(&x, c->in.n + 1);
+  x.out = table_of(&x, MAX(c->out.n, 1));
+  x.few = table_of(&x, c->in.n + 1);
+  (c->loop ? gen_loop : gen_branch)(&x);
+}
