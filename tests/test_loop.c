@@ -496,7 +496,7 @@ static Val random_spread(Val x) {
 }
 
 static Val random_map(Pool *p) {
-  static const Op one[] = {OP_neg, OP_tanh, OP_exp, OP_abs, OP_sqrt, OP_sign, OP_floor};
+  static const Op one[] = {OP_neg, OP_tanh, OP_exp, OP_abs, OP_sqrt, OP_sigmoid, OP_cos};
   static const Op two[] = {OP_add, OP_mul, OP_sub, OP_max, OP_min, OP_add, OP_div};
   Val x = any_float(p);
   Val same[64];
