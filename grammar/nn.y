@@ -78,12 +78,12 @@ static Node *truth(Parser *p, Span at, bool value) {
 }
 
 %token END 0
-%token SEP THEN ELSE IF AND OR NOT TRUE FALSE LET
+%token SEP THEN ELSE IF AND OR NOT TRUE FALSE LET VAR FOR WHILE IN MAX COUNT REVERSED
 %token <doc> FN PARAM CONST
 %token <name> NAME REDUCE STRING
 %token <i> INT
 %token <f> FLOAT
-%token LPAREN RPAREN LBRACKET RBRACKET LBRACE RBRACE COMMA COLON ASSIGN TILDE DOTDOT ELLIPSIS
+%token LPAREN RPAREN LBRACKET RBRACKET LBRACE RBRACE COMMA COLON ASSIGN ADDTO SUBFROM MULBY DIVBY TILDE DOTDOT ELLIPSIS
 %token PLUS MINUS STAR SLASH IDIV PERCENT AT POW EQ NE LT LE GT GE
 /* What the source is, pushed first. */
 %token AS_FILE AS_LINE
@@ -102,7 +102,8 @@ static Node *truth(Parser *p, Span at, bool value) {
 %right POW
 
 %type <node> decl init value type result body param size stmt expr primary arg at slice bound label
-%type <node> const_type arg_type arg_default name
+%type <node> const_type arg_type arg_default name range whole_range limit going count block choice
+%type <i> assign
 %type <list> params param_list sizes size_list stmts args arg_list ats at_list labels label_list
 %type <list> items names name_list tuple_start
 
@@ -216,8 +217,49 @@ stmt:
   | LET NAME error                      { $$ = with_name_at(MAKE(LET, @$, $2, error_node(p, @3)), @2); }
   | LET LPAREN names RPAREN ASSIGN value
                                         { $$ = LIST(LETS, @$, NULL, $6, NULL, $3); }
+  | VAR NAME ASSIGN value               { $$ = with_name_at(MAKE(VAR, @$, $2, $4), @2); }
+  | VAR NAME error                      { $$ = with_name_at(MAKE(VAR, @$, $2, error_node(p, @3)), @2); }
+  | primary assign value                { $$ = parse_assign(p, @$, $1, (Op)$2, $3); }
+  | FOR NAME IN range going count block { $$ = parse_for(p, @$, $2, $4, (Node *[]){$5, $6, $7}); $$->name_span = @2; }
+  | WHILE expr limit count block        { $$ = MAKE(WHILE, @$, NULL, $2, $3, $4, $5); }
+  | choice
   | expr
   | error                               { $$ = error_node(p, @$); }
+  ;
+assign:
+    ASSIGN                              { $$ = OP_none; }
+  | ADDTO                               { $$ = OP_add; }
+  | SUBFROM                             { $$ = OP_sub; }
+  | MULBY                               { $$ = OP_mul; }
+  | DIVBY                               { $$ = OP_div; }
+  ;
+range:
+    whole_range
+  | REVERSED LPAREN whole_range RPAREN  { $$ = $3; $$->u.i = 1; }
+  ;
+whole_range:
+    expr DOTDOT expr limit              { $$ = MAKE(RANGE, @$, NULL, $1, $3, $4); }
+  ;
+limit:
+    %empty                              { $$ = NULL; }
+  | MAX expr                            { $$ = $2; }
+  ;
+going:
+    %empty                              { $$ = NULL; }
+  | WHILE expr                          { $$ = $2; }
+  ;
+count:
+    %empty                              { $$ = NULL; }
+  | COUNT name                          { $$ = $2; }
+  ;
+block:
+    LBRACE stmts RBRACE                 { $$ = parse_statements(p, @$, $2); }
+  | LBRACE RBRACE                       { $$ = parse_statements(p, @$, NOTHING); }
+  ;
+choice:
+    IF expr block                       { $$ = MAKE(CHOICE, @$, NULL, $2, $3, NULL); }
+  | IF expr block ELSE block            { $$ = MAKE(CHOICE, @$, NULL, $2, $3, $5); }
+  | IF expr block ELSE choice           { $$ = MAKE(CHOICE, @$, NULL, $2, $3, $5); }
   ;
 names:
     name_list

@@ -21,7 +21,8 @@ static const struct {
 } kinds[] = {
     {"plain", {false, false, false, 14}, SPICE_PLAIN, 8},
     {"smooth", {true, false, false, 10}, SPICE_SMOOTH, 4},
-    {"nasty", {false, false, false, 6}, SPICE_NASTY, 3},
+    {"nasty", {false, false, false, 6}, SPICE_NASTY, 2},
+    {"extreme", {false, false, false, 4}, SPICE_EXTREME, 1},
     {"bodies", {false, true, false, 8}, SPICE_PLAIN, 3},
     {"sizes", {false, false, true, 8}, SPICE_PLAIN, 2},
 };

@@ -32,6 +32,7 @@ static void plain_store(Gen *g, DType t, LLVMValueRef v, LLVMValueRef at) {
 static LLVMValueRef added_to(Gen *g, DType t, LLVMValueRef v, LLVMValueRef at) {
   LLVMValueRef old = LLVMBuildLoad2(g->b, LLVMTypeOf(v), at, ""), arg[] = {old, v};
   LLVMSetAlignment(old, (unsigned)type_info[t].bytes);
+  if (t == T_BOOL) return LLVMBuildOr(g->b, old, v, ""); /* of truth values the sum is: either */
   return gen_map(g, OP_add, t, t, 1, arg);
 }
 

@@ -259,18 +259,25 @@ Value matmul(Check *c, const Value *operand, const Span *spans, Span at) {
 }
 
 /* ---- labels as numbers ----------------------------------------------------------------------- */
+/* The value of a loop variable, without the start of its range. */
+static Val loop_index(Check *c, const Label *l, DType t, const Shape *s) {
+  Value v = import_value(c, l->loop, value_tensor(l->index, NULL));
+  return ir_broadcast(c->b, ir_cast(c->b, t, v.u.t.val), s);
+}
+
 Value affine_tensor(Check *c, const Affine *a, DType t) {
-  Labels *l = NEW(c->cx->arena, Labels);
+  const Labels *l = affine_labels(c->cx, a);
   Shape s, scalar = {0};
-  for (int i = 0; i < a->n; i++) l->at[l->n++] = a->term[i].label;
   if (!labelled_shape(c, l, &scalar, c->b->span, &s)) return value_poison();
   Val sum = 0;
   Dim off = a->off;
   for (int i = 0; i < a->n; i++) {
-    Val x = ir_iota_along(c->b, t, &s, i);
-    if (a->term[i].coef != 1) x = ir_map2(c->b, OP_mul, x, ir_size(c->b, t, &s, a->term[i].coef));
+    const AffineTerm *term = &a->term[i];
+    Val x = term->label->loop ? loop_index(c, term->label, t, &s)
+                              : ir_iota_along(c->b, t, &s, labels_find(l, term->label));
+    if (term->coef != 1) x = ir_map2(c->b, OP_mul, x, ir_size(c->b, t, &s, term->coef));
     sum = sum ? ir_map2(c->b, OP_add, sum, x) : x;
-    off = dim_add(c->cx, off, dim_mul(c->cx, a->term[i].coef, a->term[i].label->lo));
+    off = dim_add(c->cx, off, dim_mul(c->cx, term->coef, term->label->lo));
   }
   Val constant = ir_size(c->b, t, &s, off);
   if (!sum)

@@ -44,14 +44,25 @@ typedef struct UnitConst {
   const Decl *decl;
   Value value;
 } UnitConst;
-typedef struct Unit { /* one SSA function under construction */
-  struct Unit *up;
+typedef struct Capture { /* a value of the function around, as an input of a loop's or branch's body
+                          */
+  Val outer, inner;
+  int32_t number; /* of the input */
+  bool scan;      /* inner is the slice of outer at the loop's index */
+} Capture;
+typedef struct LoopBody LoopBody; /* check_loop.c */
+struct Unit {                     /* one SSA function under construction */
+  Unit *up;
   Builder *b;
   Vec(UnitParam) params;
   Vec(UnitConst) consts;
   const Labels *batch;  /* labels that parameters differentiated here must carry */
   const FnValue *deriv; /* the derivative whose body this is, or NULL */
-} Unit;
+  bool region;          /* the body of a loop or branch: it sees the names around it */
+  Label *label; /* the variable of the loop whose body this is, where its slices may be scanned */
+  LoopBody *loop;
+  Vec(Capture) captures;
+};
 
 typedef struct Frame { /* one call being inlined, or the value of a constant */
   struct Frame *up;
@@ -83,6 +94,9 @@ typedef struct Check {
   int32_t labels;             /* number of labels made so far */
   bool dividing;              /* below inside(): an index may be divided */
   bool gave_up;               /* a limit was reported */
+  int mute;                   /* > 0: a trial, whose faults are not reported */
+  int faults;                 /* all of them, reported or not */
+  int32_t vars;               /* number of variables declared so far */
   const SizeBindings *preset; /* sizes of the outermost call that stand for themselves */
   DType int_type, float_type; /* of untyped numbers that stand alone: i32, f64 */
 } Check;
@@ -112,6 +126,8 @@ Scope *scope_add(Check *c, Scope *up, Name name, Value v, Span at);
 const Scope *scope_find(const Scope *s, Name name);
 /* The value of a name; an unknown one is reported. */
 Value name_value(Check *c, const Node *n);
+/* The same as a value of *home, the function under construction that it is of. */
+Value home_value(Check *c, const Node *n, Unit **home);
 /* The same without a report; false where it is unknown, a parameter or a function. */
 bool name_value_quiet(Check *c, Name name, Value *out);
 /* Whether a size of that name is fixed for the whole program, seen from here. */
@@ -127,6 +143,8 @@ void suggest(Check *c, Diag *d, const char *word, const char *const *more, int n
 /* ---- check_expr.c ---------------------------------------------------------------------------- */
 Value eval_expr(Check *c, const Node *n);
 Value eval_block(Check *c, const Node *n);
+void eval_statement(Check *c, const Node *n);
+void name_tensor(Check *c, const Value *v, Name name);
 /* As a tensor of type t (untyped numbers, labels), with an error where it can't be. */
 Value to_type(Check *c, Value v, DType t, Span at);
 /* As a tensor, untyped numbers with their own types. */
@@ -140,6 +158,53 @@ Value apply_map(Check *c, Op op, const Value *v, const Span *spans, int n, Span 
 Value apply_select(Check *c, const Value *v, const Span *spans, Span at);
 bool expect_dim(Check *c, const Value *v, Span at, const char *what, Dim *out);
 
+/* ---- region.c: bodies of loops and branches -------------------------------------------------- */
+void region_enter(Check *c, Unit *r, Builder *b, Name name);
+void region_resume(Check *c, Unit *r);
+void region_leave(Check *c);
+Unit *unit_home(Check *c); /* the function around all bodies */
+/* Values of a function around as values of the one under construction. */
+Value import_value(Check *c, Unit *home, Value v);
+/* x[t, ..]: as many leading indices as are loop variables taken as slices that the loops scan.
+ * false: none. *used of the indices are consumed. */
+bool loop_slice(Check *c, const Node *n, bool inside, Value *out, int *used);
+typedef struct RegionInput { /* an operand, as input of one body or of two: a loop's and its
+                                condition's, or a branch's */
+  Val outer;
+  bool scan;
+  int number[2]; /* of the input in each as it was built; -1: not used there */
+} RegionInput;
+typedef Vec(RegionInput) RegionInputs;
+void region_add(Check *c, RegionInputs *in, Val outer, bool scan, int which, int number);
+/* Adds what the body captured (scan: slices, else whole values) and uses. */
+void region_captures(Check *c, const Unit *r, const Fn *raw, int which, bool scan,
+                     RegionInputs *in);
+/* The body with its inputs in order: those numbered in lead, then the captures. */
+Fn *region_fn(Check *c, const Fn *raw, int which, const int *lead, int nlead,
+              const RegionInputs *in);
+
+/* ---- check_flow.c: statements that change variables ------------------------------------------ */
+void eval_var(Check *c, const Node *n);
+void eval_assign(Check *c, const Node *n);
+void eval_choice(Check *c, const Node *n);
+void eval_statements(Check *c, const Node *block);
+void assign_value(Check *c, const Var *var, Value v, Span at);
+const Scope *var_entry(const Scope *s, const Var *var); /* its latest value */
+typedef Vec(const Var *) Vars;
+/* The variables in scope that the blocks assign, in order of declaration. */
+Vars assigned_vars(Check *c, const Node *const *blocks, int n);
+/* Error where a value can't be the result of a loop or branch; true when it can. */
+bool expect_carried(Check *c, const Var *var, const Value *v, Span at);
+/* A truth value that is one for all: not labelled, rank 0. *known: at compile time. */
+bool eval_condition(Check *c, const Node *n, const char *what, Value *out);
+void fault_changes(Check *c, const Var *var, const char *was, const char *is, Span at,
+                   const char *where);
+
+/* ---- check_loop.c ---------------------------------------------------------------------------- */
+void eval_loop_statement(Check *c, const Node *n); /* FOR, WHILE */
+void eval_collect(Check *c, const Node *n);
+bool is_collected(Check *c, Name name); /* by a loop around: not yet to be used */
+
 /* ---- check_number.c: arithmetic at compile time ---------------------------------------------- */
 /* True when it could be done (or was reported); *out is the result. */
 bool number_map(Check *c, Op op, const Value *v, int n, Span at, Value *out);
@@ -151,9 +216,11 @@ bool broadcast_shapes(Check *c, const Value *v, const Span *spans, int n, const 
 bool broadcast_dims(const Shape *a, const Shape *b, Shape *out); /* the bare rule, no message */
 /* The tensor with exactly these labels in front (a superset of its own) and this trailing shape. */
 Val align(Check *c, const Value *v, const Labels *labels, const Shape *trailing);
-bool check_count(Check *c, const Shape *s, Span at); /* false after E0814: more elements than any machine holds */
+bool check_count(Check *c, const Shape *s,
+                 Span at); /* false after E0814: more elements than any machine holds */
 bool labelled_shape(Check *c, const Labels *labels, const Shape *trailing, Span at, Shape *out);
-/* claim: the source says that the reads stay inside, which is checked again when sizes are numbers. */
+/* claim: the source says that the reads stay inside, which is checked again when sizes are numbers.
+ */
 Val view_of(Check *c, Val x, const Shape *out, const ViewDim *dims, bool claim);
 /* Result axis i reads operand axis from[i]; -1: a new axis. */
 Value rearrange(Check *c, const Value *v, const Shape *out, const int32_t *from);
@@ -211,7 +278,8 @@ Value move_scatter(Check *c, const Arg *x, const Arg *index, const Arg *axes, co
 
 /* ---- check_index.c, check_range.c ------------------------------------------------------------ */
 Value eval_index(Check *c, const Node *n, bool inside);
-Value index_tensor(Check *c, const Node *n, const Value *base, bool inside);
+/* Not more indices than axes, `...` once at most; *count is the number of indices. */
+bool index_count_fits(Check *c, const Node *n, const Value *base, int *count);
 Value eval_reduce(Check *c, const Node *n);
 bool eval_define(Check *c, const Node *n, Value *out);
 /* Labels of a define or reduction, their ranges solved; NULL after an error. *end is to be given to

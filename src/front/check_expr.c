@@ -73,7 +73,7 @@ static Value eval_items(Check *c, const Node *n, bool list) {
 }
 
 /* ---- statements ------------------------------------------------------------------------------ */
-static void name_tensor(Check *c, const Value *v, Name name) {
+void name_tensor(Check *c, const Value *v, Name name) {
   if (v->kind == V_TENSOR) ir_name(c->b, v->u.t.val, name);
 }
 
@@ -97,8 +97,21 @@ static void eval_lets(Check *c, const Node *n) {
   }
 }
 
-static void eval_statement(Check *c, const Node *n) {
+static bool eval_flow(Check *c, const Node *n) {
+  switch (n->kind) {
+  case NODE_VAR: eval_var(c, n); return true;
+  case NODE_ASSIGN: eval_assign(c, n); return true;
+  case NODE_COLLECT: eval_collect(c, n); return true;
+  case NODE_CHOICE: eval_choice(c, n); return true;
+  case NODE_FOR:
+  case NODE_WHILE: eval_loop_statement(c, n); return true;
+  default: return false;
+  }
+}
+
+void eval_statement(Check *c, const Node *n) {
   Value v = value_poison();
+  if (eval_flow(c, n)) return;
   switch (n->kind) {
   case NODE_LET: v = eval_expr(c, n->kid[0]); break;
   case NODE_DEFINE:
@@ -123,7 +136,7 @@ Value eval_block(Check *c, const Node *n) {
   Value v = value_poison();
   for (int i = 0; i < n->nkids; i++) {
     const Node *s = n->kid[i];
-    bool binds = s->kind == NODE_LET || s->kind == NODE_LETS || s->kind == NODE_DEFINE;
+    bool binds = s->kind >= NODE_LET && s->kind <= NODE_CHOICE;
     if (i + 1 < n->nkids || binds)
       eval_statement(c, s);
     else

@@ -22,6 +22,7 @@ typedef struct Read {
   bool inside;
   int n;
   Pos pos[IR_MAX_RANK];
+  int first;              /* axes before these that a loop's slice took */
   const Labels *gathered; /* labels of the index tensors */
 } Read;
 
@@ -90,7 +91,8 @@ static bool hint_range(Check *c, Diag *d, const Read *r, const Pos *p, int axis,
 
 static void fault_outside(Check *c, const Read *r, const Pos *p, int axis, bool below, Dim value) {
   Diag *d = fault(c, E0503, p->span, "this reads `%s` at index %s of axis %d, whose extent is %s",
-                  base_name(r), dim_text(c->cx, value), axis, dim_text(c->cx, r->shape.dim[axis]));
+                  base_name(r), dim_text(c->cx, value), axis + r->first,
+                  dim_text(c->cx, r->shape.dim[axis]));
   Text at = text_new(c->cx->arena);
   for (int i = 0; i < p->a.n; i++) {
     const Label *l = p->a.term[i].label;
@@ -135,7 +137,10 @@ static bool read_index(Check *c, Read *r, const Node *n, int axis, Pos *p) {
   c->dividing = false;
   if (v.kind == V_POISON) return false;
   p->kind = POS_AFFINE;
-  if (affine_of_value(&v, &p->a)) return check_bounds(c, r, p, axis);
+  bool affine = affine_of_value(&v, &p->a), runs = false;
+  for (int i = 0; affine && i < p->a.n; i++) runs |= p->a.term[i].label->loop != NULL;
+  if (affine && !check_bounds(c, r, p, axis)) return false;
+  if (affine && !runs) return true;
   p->kind = POS_TENSOR;
   p->t = to_tensor(c, v, n->span);
   if (p->t.kind == V_POISON) return false;
@@ -151,7 +156,8 @@ static bool read_index(Check *c, Read *r, const Node *n, int axis, Pos *p) {
     return false;
   }
   if (r->inside) {
-    fault(c, E0509, n->span, "inside(..) takes indices made of labels and integers only");
+    Diag *d = fault(c, E0509, n->span, "inside(..) takes indices made of labels and integers only");
+    if (runs) diag_hint(c->cx, d, "a loop variable can stand in the first index, without labels");
     return false;
   }
   if (t == T_U8) p->t = cast_value(c, p->t, T_I32, n->span);
@@ -163,22 +169,26 @@ static void whole_axis(const Read *r, int axis, Span at, Pos *p) {
   *p = (Pos){.kind = POS_SLICE, .span = at, .whole = true, .count = r->shape.dim[axis], .step = 1};
 }
 
-static bool read_all(Check *c, const Node *n, Read *r) {
-  int explicit = 0, dots = 0;
+bool index_count_fits(Check *c, const Node *n, const Value *base, int *count) {
+  int explicit = 0, dots = 0, rank = tensor_rank(c->b, base);
   for (int i = 1; i < n->nkids; i++) {
     bool dot = n->kid[i]->kind == NODE_ELLIPSIS;
     explicit += !dot;
     dots += dot;
   }
-  if (explicit > r->shape.rank || dots > 1) {
-    const char *is = value_text(c->cx, c->b, &r->base);
-    Diag *d = dots > 1 ? fault(c, E0504, n->span, "`...` stands here twice")
-                       : fault(c, E0504, n->span, "%d ind%s for %s, which has %d ax%s", explicit,
-                               explicit == 1 ? "ex" : "ices", is, r->shape.rank,
-                               r->shape.rank == 1 ? "is" : "es");
-    fault_declared(c, d, &r->base);
-    return false;
-  }
+  *count = explicit;
+  if (explicit <= rank && dots <= 1) return true;
+  const char *is = value_text(c->cx, c->b, base);
+  Diag *d = dots > 1 ? fault(c, E0504, n->span, "`...` stands here twice")
+                     : fault(c, E0504, n->span, "%d ind%s for %s, which has %d ax%s", explicit,
+                             explicit == 1 ? "ex" : "ices", is, rank, rank == 1 ? "is" : "es");
+  fault_declared(c, d, base);
+  return false;
+}
+
+static bool read_all(Check *c, const Node *n, Read *r) {
+  int explicit;
+  if (!index_count_fits(c, n, &r->base, &explicit)) return false;
   bool good = true;
   for (int i = 1; i < n->nkids; i++) {
     const Node *k = n->kid[i];
@@ -197,12 +207,6 @@ static bool read_all(Check *c, const Node *n, Read *r) {
   return good;
 }
 
-static const Labels *affine_labels(Check *c, const Affine *a) {
-  Labels *l = NEW(c->cx->arena, Labels);
-  for (int i = 0; i < a->n; i++) l->at[l->n++] = a->term[i].label;
-  return l;
-}
-
 /* The labels of the index tensors; an affine index that shares one is read by the gather, too. */
 static void find_gathered(Check *c, Read *r) {
   r->gathered = &no_labels;
@@ -217,7 +221,7 @@ static void find_gathered(Check *c, Read *r) {
     for (int i = 0; i < r->n; i++) {
       Pos *p = &r->pos[i];
       if (p->kind != POS_AFFINE || p->deferred || !p->a.n) continue;
-      const Labels *own = affine_labels(c, &p->a);
+      const Labels *own = affine_labels(c->cx, &p->a);
       if (!labels_overlap(own, r->gathered)) continue;
       p->deferred = more = true;
       r->gathered = labels_union(c->cx, r->gathered, own);
@@ -244,7 +248,7 @@ static Value apply_view(Check *c, Read *r) {
   for (int i = 0; i < r->n; i++) {
     Pos *p = &r->pos[i];
     if (p->kind == POS_AFFINE && !p->deferred)
-      all = labels_union(c->cx, all, affine_labels(c, &p->a));
+      all = labels_union(c->cx, all, affine_labels(c->cx, &p->a));
     else
       p->axis = out.rank, out.dim[out.rank++] = p->kind == POS_SLICE ? p->count : r->shape.dim[i];
   }
@@ -363,8 +367,22 @@ static Value index_tuple(Check *c, const Node *n, const Value *base) {
   return value_poison();
 }
 
+/* The same read without the first indices. */
+static const Node *rest_of(Check *c, const Node *n, int used) {
+  Node *r = arena_copy(c->cx->arena, n, sizeof *n);
+  r->nkids = n->nkids - used;
+  r->kid = NEWS(c->cx->arena, Node *, r->nkids);
+  r->kid[0] = n->kid[0];
+  for (int i = 1; i < r->nkids; i++) r->kid[i] = n->kid[i + used];
+  return r;
+}
+
 Value eval_index(Check *c, const Node *n, bool inside) {
-  Value base = eval_expr(c, n->kid[0]);
+  int used = 0;
+  Value base;
+  if (!loop_slice(c, n, inside, &base, &used)) base = eval_expr(c, n->kid[0]);
+  if (used == n->nkids - 1) return base;
+  if (used) n = rest_of(c, n, used);
   if (base.kind == V_TUPLE) return index_tuple(c, n, &base);
   if (base.kind == V_FN) {
     Diag *d = fault(c, E0311, n->kid[0]->span, "this is %s, which has no elements",
@@ -375,8 +393,11 @@ Value eval_index(Check *c, const Node *n, bool inside) {
   Value tensor = to_tensor(c, base, n->kid[0]->span);
   if (tensor.kind == V_POISON) return tensor;
   tensor.name = base.name, tensor.decl = base.decl;
-  Read r = {
-      .base = tensor, .shape = tensor_shape(c->b, &tensor), .span = n->span, .inside = inside};
+  Read r = {.base = tensor,
+            .shape = tensor_shape(c->b, &tensor),
+            .span = n->span,
+            .inside = inside,
+            .first = used};
   if (!read_all(c, n, &r)) return value_poison();
   find_gathered(c, &r);
   Value v = apply_view(c, &r);

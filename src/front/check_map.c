@@ -26,6 +26,12 @@ static Value weak_tensor(Check *c, const Weak *w, DType t) {
   case WEAK_BROADCAST:
     return value_tensor(align(c, v, value_labels(v), &w->shape), value_labels(v));
   case WEAK_STACK: return move_stack(c, v, spans, w->n, w->span);
+  case WEAK_VARIABLE: {
+    Shape whole;
+    if (!labelled_shape(c, w->labels, &w->shape, w->span, &whole)) return value_poison();
+    Val in = ir_input(w->unit->b, NULL, t, &whole, ROLE_ARG, w->span);
+    return import_value(c, w->unit, value_tensor(in, w->labels));
+  }
   }
   return value_poison();
 }
@@ -94,8 +100,10 @@ Value to_type(Check *c, Value v, DType t, Span at) {
     r = weak_tensor(c, v.u.weak, t);
     break;
   case V_AFFINE:
-    if (!type_is_int(t)) return fault_type(c, &v, t, at);
-    r = affine_tensor(c, v.u.affine, t);
+    if (t == T_BOOL || (!type_is_int(t) && !value_is_loop_number(&v)))
+      return fault_type(c, &v, t, at);
+    r = affine_tensor(c, v.u.affine, type_is_int(t) ? t : T_I64);
+    if (type_is_float(t) && r.kind == V_TENSOR) r.u.t.val = ir_cast(c->b, t, r.u.t.val);
     break;
   case V_TENSOR: return ir_type(c->b, v.u.t.val) == t ? v : fault_type(c, &v, t, at);
   default: return fault_not_number(c, &v, at);
@@ -112,6 +120,8 @@ static DType own_type(Check *c, const Value *v) {
   case V_FLOAT: return c->float_type;
   case V_WEAK: return v->is_float ? c->float_type : c->int_type;
   case V_AFFINE: return T_I32;
+  case V_INT: /* one that only i64 holds is i64 */
+    return c->int_type == T_I32 && v->u.i != (int32_t)v->u.i ? T_I64 : c->int_type;
   default: return c->int_type;
   }
 }
@@ -120,12 +130,13 @@ Value to_tensor(Check *c, Value v, Span at) { return to_type(c, v, own_type(c, &
 
 Value cast_value(Check *c, Value v, DType t, Span at) {
   if (v.kind == V_POISON) return v;
-  bool direct = (value_is_integer(&v) && t != T_BOOL) ||
-                ((v.kind == V_FLOAT || (v.kind == V_WEAK && t != T_BOOL && !v.is_float)) &&
-                 type_is_float(t)) ||
-                (v.kind == V_WEAK && v.is_float && type_is_float(t)) ||
-                (v.kind == V_WEAK && !v.is_float && t == T_I64) ||
-                (v.kind == V_AFFINE && type_is_int(t));
+  bool direct =
+      (value_is_integer(&v) && t != T_BOOL) ||
+      ((v.kind == V_FLOAT || (v.kind == V_WEAK && t != T_BOOL && !v.is_float)) &&
+       type_is_float(t)) ||
+      (v.kind == V_WEAK && v.is_float && type_is_float(t)) ||
+      (v.kind == V_WEAK && !v.is_float && t == T_I64) ||
+      (v.kind == V_AFFINE && (type_is_int(t) || (value_is_loop_number(&v) && t != T_BOOL)));
   if (direct) return to_type(c, v, t, at);
   Value x = to_tensor(c, v, at);
   if (x.kind == V_POISON) return x;
@@ -159,7 +170,7 @@ static int deciding(const Value *v, int n) {
   for (int i = 0; i < n; i++)
     if (v[i].kind == V_TENSOR || v[i].kind == V_BOOL) return i;
   for (int i = 0; i < n; i++)
-    if (v[i].kind == V_AFFINE) return i;
+    if (v[i].kind == V_AFFINE && !value_is_loop_number(&v[i])) return i;
   for (int i = 0; i < n; i++)
     if (v[i].kind == V_FLOAT || (v[i].kind == V_WEAK && v[i].is_float)) return i;
   return 0;
@@ -175,8 +186,8 @@ bool unify_types(Check *c, Value *v, const Span *spans, int n, const char *what,
   int lead = deciding(v, n);
   DType t = own_type(c, &v[lead]);
   for (int i = 0; i < n; i++) {
-    bool typed =
-        v[i].kind == V_TENSOR || v[i].kind == V_BOOL || (v[i].kind == V_AFFINE && !type_is_int(t));
+    bool typed = v[i].kind == V_TENSOR || v[i].kind == V_BOOL ||
+                 (v[i].kind == V_AFFINE && !type_is_int(t) && !value_is_loop_number(&v[i]));
     if (typed && own_type(c, &v[i]) != t) {
       int first = MIN(i, lead), second = MAX(i, lead);
       fault_mixed(c, &v[first], &v[second], spans[first], spans[second], what, at);
@@ -293,7 +304,7 @@ Value apply_select(Check *c, const Value *operand, const Span *spans, Span at) {
     return value_tuple(c->cx, items, n);
   }
   if (value_is_untyped(&v[1]) && value_is_untyped(&v[2]))
-    return make_weak(c, &(Weak){WEAK_MAP, OP_select, 3, v, {0}, at});
+    return make_weak(c, &(Weak){.kind = WEAK_MAP, .op = OP_select, .n = 3, .arg = v, .span = at});
   if (!unify_types(c, v + 1, spans + 1, 2, "`if` with branches", at)) return value_poison();
   return map_tensors(c, OP_select, v, spans, 3, at);
 }
@@ -305,7 +316,8 @@ Value apply_map(Check *c, Op op, const Value *operand, const Span *spans, int n,
   for (int i = 0; i < n; i++) {
     if (operand[i].kind == V_POISON) return operand[i];
     v[i] = operand[i];
-    typed = typed || v[i].kind == V_TENSOR || v[i].kind == V_AFFINE || v[i].kind >= V_TUPLE;
+    typed = typed || v[i].kind == V_TENSOR || v[i].kind >= V_TUPLE ||
+            (v[i].kind == V_AFFINE && !value_is_loop_number(&v[i]));
   }
   if (affine_map(c, op, v, n, &out)) return out;
   if (!typed && number_map(c, op, v, n, at, &out)) return out;

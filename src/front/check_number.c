@@ -167,7 +167,7 @@ bool number_map(Check *c, Op op, const Value *v, int n, Span at, Value *out) {
   for (int i = 0; i < n; i++) numbers = numbers && (v[i].kind == V_INT || v[i].kind == V_FLOAT);
   if (numbers) return *out = float_map(op, v, n), true;
   if (is_compare(op)) return false; /* decided when the sizes are known: a tensor */
-  Value result = make_weak(c, &(Weak){WEAK_MAP, op, n, v, {0}, at});
+  Value result = make_weak(c, &(Weak){.kind = WEAK_MAP, .op = op, .n = n, .arg = v, .span = at});
   result.is_float = floats || typing == TY_FLOAT;
   *out = result;
   return true;

@@ -184,9 +184,11 @@ static void read_positions(Solver *s, const Use *u, const Value *base) {
   Check *c = s->c;
   Shape shape = tensor_shape(c->b, base);
   const Node *n = u->node;
-  int count = n->nkids - 1, axis = 0, explicit = 0;
-  for (int i = 1; i < n->nkids; i++) explicit += n->kid[i]->kind != NODE_ELLIPSIS;
-  if (explicit > shape.rank) return; /* reported when it is evaluated */
+  int count = n->nkids - 1, axis = 0, explicit;
+  if (!index_count_fits(c, n, base, &explicit)) {
+    s->failed = true;
+    return;
+  }
   for (int i = 1; i <= count; i++) {
     const Node *k = n->kid[i];
     Bound bound = {.at = k->span, .inside = u->inside, .base = base->name};

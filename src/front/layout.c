@@ -5,7 +5,7 @@
  *
  * A bracket without a partner is found here, over the whole text, so that the error can be given
  * where it was opened: `fn`, `param` and `const` at the start of a line are never inside ( or [,
- * and `let` only inside the innermost {. */
+ * and the words that begin a statement (`let`, `for`) only inside the innermost {. */
 #include "front/parse.h"
 #include "grammar/nn_parse.h"
 
@@ -80,6 +80,13 @@ static bool is_declaration(int kind) {
   return kind == TOK_FN || kind == TOK_PARAM || kind == TOK_CONST;
 }
 
+/* `var` is a statement before a name only. `while` stands in the head of a `for` as well. */
+static bool is_statement_word(const TokenList *toks, int32_t i) {
+  int kind = toks->at[i].kind;
+  if (kind == TOK_VAR) return i + 1 < toks->n && toks->at[i + 1].kind == TOK_NAME;
+  return kind == TOK_LET || kind == TOK_FOR || kind == TOK_WHILE;
+}
+
 static int closer_of(int kind) {
   return kind == TOK_LPAREN     ? TOK_RPAREN
          : kind == TOK_LBRACKET ? TOK_RBRACKET
@@ -115,7 +122,7 @@ static bool match_brackets(Cx *cx, TokenList *toks) {
   Stack open = {0};
   for (int32_t i = 0; i < toks->n; i++) {
     Token *t = &toks->at[i];
-    if (t->newline && (is_declaration(t->kind) || t->kind == TOK_LET))
+    if (t->newline && (is_declaration(t->kind) || is_statement_word(toks, i)))
       while (open.n && toks->at[open.at[open.n - 1]].kind != TOK_LBRACE) open.n--;
     if (closer_of(t->kind))
       vec_push(cx->arena, &open, i);
@@ -164,11 +171,43 @@ static bool is_reduction(const TokenList *toks, int32_t i) {
   return (token_flags(next->kind) & F_BODY) && !(next->newline && lines_count);
 }
 
+static bool is_word(const Token *t, const char *word) {
+  return t->kind == TOK_NAME && !strcmp(t->u.name, word);
+}
+
+static bool ends_operand(int kind) {
+  return kind == TOK_NAME || kind == TOK_INT || kind == TOK_FLOAT || kind == TOK_TRUE ||
+         kind == TOK_FALSE || kind == TOK_RPAREN || kind == TOK_RBRACKET;
+}
+
+/* The head of the loop that begins at token i, up to its `{`: `reversed` after `in`; the last `max`
+ * behind an operand, which can't be the function (that one follows an operator, or the labels of an
+ * outer reduction, and then another `max` follows); `count name` at the end. */
+static void settle_loop_head(TokenList *toks, int32_t i) {
+  int32_t depth = toks->at[i].depth, end = i + 1, limit = -1;
+  for (; end < toks->n && toks->at[end].depth >= depth; end++) {
+    Token *t = &toks->at[end];
+    if (t->kind == TOK_LBRACE && t->depth == depth) break;
+    bool reversal = t->kind == TOK_IN && is_word(t + 1, "reversed") && t[2].kind == TOK_LPAREN;
+    if (reversal) t[1].kind = TOK_REVERSED;
+    bool in_reversal = t->within >= 1 && toks->at[t->within - 1].kind == TOK_REVERSED;
+    if (is_word(t, "max") && ends_operand(t[-1].kind) &&
+        t->depth == depth + in_reversal)
+      limit = end;
+  }
+  if (end >= toks->n) return;
+  if (limit > 0) toks->at[limit].kind = TOK_MAX;
+  if (end - i > 2 && toks->at[end - 1].kind == TOK_NAME && is_word(&toks->at[end - 2], "count") &&
+      ends_operand(toks->at[end - 3].kind))
+    toks->at[end - 2].kind = TOK_COUNT;
+}
+
 static void settle_words(TokenList *toks) {
+  for (int32_t i = 0; i + 2 < toks->n; i++)
+    if (toks->at[i].kind == TOK_FOR || toks->at[i].kind == TOK_WHILE) settle_loop_head(toks, i);
   for (int32_t i = 0; i + 1 < toks->n; i++) {
     Token *t = &toks->at[i];
-    if (t->kind == TOK_RESERVED && !strcmp(t->u.name, "var") && toks->at[i + 1].kind != TOK_NAME)
-      t->kind = TOK_NAME;
+    if (t->kind == TOK_VAR && toks->at[i + 1].kind != TOK_NAME) t->kind = TOK_NAME;
     if (t->kind == TOK_NAME && is_fold_name(t->u.name) && is_reduction(toks, i))
       t->kind = TOK_REDUCE;
   }

@@ -44,16 +44,12 @@ int lex_trouble(Lexer *lx, int kind, DiagCode code, const char *hint, const char
 static const struct {
   const char *word, *what;
 } reserved[] = {
-    {"for", "loops"},
-    {"while", "loops"},
-    {"in", "loops"},
     {"layer", "layers"},
     {"import", "importing files"},
     {"test", "test blocks"},
     {"adjoint", "derivative rules"},
     {"tangent", "derivative rules"},
     {"checkpoint", "recomputing in the backward pass"},
-    {"var", "variables that change"},
 };
 
 const char *reserved_for(const char *text, size_t n) {

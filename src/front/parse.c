@@ -58,8 +58,7 @@ Node *parse_negative(Parser *p, Span span, Node *operand) {
 }
 
 static bool is_statement(const Node *n) {
-  return n->kind == NODE_LET || n->kind == NODE_LETS || n->kind == NODE_DEFINE ||
-         n->kind == NODE_ERROR;
+  return n->kind == NODE_ERROR || (n->kind >= NODE_LET && n->kind <= NODE_CHOICE);
 }
 
 static void value_unused(Parser *p, const Node *n) {
@@ -73,6 +72,41 @@ static void value_unused(Parser *p, const Node *n) {
     diag_hint(p->cx, d, "give it a name with `let`; a block's value is its last expression");
 }
 
+Node *parse_assign(Parser *p, Span span, Node *target, Op op, Node *value) {
+  Node *n = NULL;
+  bool indexed = target->kind == NODE_INDEX && target->kid[0]->kind == NODE_NAME;
+  if (target->kind == NODE_NAME) {
+    n = parse_node(p, NODE_ASSIGN, span, target->name, 1, (Node *[]){value});
+  } else if (indexed && op == OP_none) {
+    NodeList at = {0};
+    for (int i = 1; i < target->nkids; i++) at = parse_list(p, at, target->kid[i]);
+    n = parse_list_node(p, NODE_COLLECT, span, target->kid[0]->name, value, NULL, at);
+  } else if (target->kind != NODE_ERROR && value->kind != NODE_ERROR && !p->broken) {
+    Diag *d = parse_complain(p, E0111, target->span, "this can't be assigned to");
+    if (d && indexed)
+      diag_hint(p->cx, d, "an element of a tensor doesn't change; assign a whole new tensor");
+    else if (d)
+      diag_hint(p->cx, d, "variables change (`x = e`), and loops collect (`ys[t] = e`)");
+    p->skipping = false; /* the statement is complete */
+  }
+  if (!n) return ast_new(p->cx, NODE_ERROR, span, NULL, 0, NULL);
+  n->u.op = op;
+  n->name_span = indexed ? target->kid[0]->span : target->span;
+  return n;
+}
+
+Node *parse_for(Parser *p, Span span, Name name, Node *range, Node *const *rest) {
+  return parse_node(p, NODE_FOR, span, name, 4, (Node *[]){range, rest[0], rest[1], rest[2]});
+}
+
+Node *parse_statements(Parser *p, Span span, NodeList statements) {
+  bool skipping = p->skipping;
+  for (int i = 0; i < statements.n; i++)
+    if (!is_statement(statements.at[i])) value_unused(p, statements.at[i]);
+  p->skipping = skipping;
+  return parse_list_node(p, NODE_BLOCK, span, NULL, NULL, NULL, statements);
+}
+
 Node *parse_block(Parser *p, Span span, NodeList statements) {
   bool skipping =
       p->skipping; /* these errors are of finished statements: nothing is to be dropped */
@@ -84,8 +118,10 @@ Node *parse_block(Parser *p, Span span, NodeList statements) {
     Diag *d = parse_complain(p, E0109, last ? last->span : at, "this block has no value");
     if (d)
       diag_hint(p->cx, d, "%s",
-                last ? "a block ends in an expression, its value"
-                     : "write the expression that is its value");
+                !last                       ? "write the expression that is its value"
+                : last->kind == NODE_CHOICE ? "`if` with blocks is a statement; as a value it is "
+                                              "written `if c then a else b`"
+                                            : "a block ends in an expression, its value");
     statements = parse_list(p, statements, ast_new(p->cx, NODE_ERROR, at, NULL, 0, NULL));
   }
   p->skipping = skipping;
@@ -206,7 +242,8 @@ static void feed(Parser *p, Token t) {
 
 /* ---- line ends ------------------------------------------------------------------------------- */
 static bool starts_declaration(const Token *t) {
-  return t->kind == TOK_FN || t->kind == TOK_PARAM || t->kind == TOK_CONST || t->kind == TOK_LET;
+  return t->kind == TOK_FN || t->kind == TOK_PARAM || t->kind == TOK_CONST || t->kind == TOK_LET ||
+         t->kind == TOK_VAR || t->kind == TOK_FOR || t->kind == TOK_WHILE;
 }
 
 /* Whether the end of the line before t ends a statement. */

@@ -115,6 +115,10 @@ Node *parse_node(Parser *p, NodeKind kind, Span span, Name name, int nkids, Node
 /* a and b are the fixed children, as many as the kind has; rest are the repeated ones. */
 Node *parse_list_node(Parser *p, NodeKind kind, Span span, Name name, Node *a, Node *b, NodeList rest);
 Node *parse_negative(Parser *p, Span span, Node *operand);
+/* name = value, name += value, name[t] = value */
+Node *parse_assign(Parser *p, Span span, Node *target, Op op, Node *value);
+Node *parse_for(Parser *p, Span span, Name name, Node *range, Node *const *rest);
+Node *parse_statements(Parser *p, Span span, NodeList statements); /* a block without a value */
 Node *parse_block(Parser *p, Span span, NodeList statements);
 NodeList parse_list(Parser *p, NodeList before, Node *item);
 

@@ -163,6 +163,8 @@ Value const_value(Check *c, Decl *d, Span at) {
   }
   for (int i = 0; i < c->unit->consts.n; i++)
     if (c->unit->consts.at[i].decl == d) return c->unit->consts.at[i].value;
+  int mute = c->mute;
+  c->mute = 0; /* it is checked once: a trial must not hide its faults */
   Frame *outer = c->frame, frame = {.up = outer,
                                     .name = d->name,
                                     .prelude = d->prelude,
@@ -174,6 +176,7 @@ Value const_value(Check *c, Decl *d, Span at) {
   Value v = const_typed(c, d->node, eval_expr(c, d->node->kid[1]));
   c->frame = outer;
   c->scope = scope;
+  c->mute = mute;
   bool failed = v.kind == V_POISON || d->state == DECL_FAILED;
   v.name = d->name, v.decl = d->node->name_span;
   d->value = v;

@@ -6,7 +6,7 @@
 Scope *scope_add(Check *c, Scope *up, Name name, Value v, Span at) {
   Scope *s = NEW(c->cx->arena, Scope);
   if (v.kind != V_POISON && v.kind != V_FN) v.name = name, v.decl = at;
-  *s = (Scope){up, name, v, at};
+  *s = (Scope){.up = up, .name = name, .value = v, .span = at, .unit = c->unit};
   return s;
 }
 
@@ -35,6 +35,8 @@ Diag *fault(Check *c, DiagCode code, Span at, const char *fmt, ...) {
     place = f->call, callee = f->name;
     if (!in_prelude(c, f->call)) break;
   }
+  c->faults++;
+  if (c->mute) return NEW(c->cx->arena, Diag); /* nobody sees it */
   Diag *d = callee ? diag(c->cx, code, place, "in `%s`: %s", callee, text_str(&t))
                    : diag(c->cx, code, place, "%s", text_str(&t));
   if (callee) diag_label(c->cx, d, at, "here in the prelude");
@@ -95,7 +97,7 @@ static UnitParam new_param(Check *c, Decl *d, const ParamInfo *info) {
   return p;
 }
 
-Value unit_param(Check *c, Decl *d) {
+static Value unit_own_param(Check *c, Decl *d) {
   for (int i = 0; i < c->unit->params.n; i++)
     if (c->unit->params.at[i].decl == d) return c->unit->params.at[i].value;
   const ParamInfo *info = param_info(c->p, d);
@@ -105,6 +107,20 @@ Value unit_param(Check *c, Decl *d) {
   return p.value;
 }
 
+/* A value computed in the function around all loops and branches, for use here. */
+static Value at_home(Check *c, Value (*get)(Check *c, Decl *d), Decl *d, Unit *home) {
+  Unit *unit = c->unit;
+  c->unit = home, c->b = home->b;
+  Value v = get(c, d);
+  c->unit = unit, c->b = unit->b;
+  return v;
+}
+
+Value unit_param(Check *c, Decl *d) {
+  Unit *home = unit_home(c);
+  return import_value(c, home, at_home(c, unit_own_param, d, home));
+}
+
 /* ---- names ----------------------------------------------------------------------------------- */
 static Decl *find_decl(Check *c, Name name) {
   bool prelude = c->frame && c->frame->prelude;
@@ -112,10 +128,12 @@ static Decl *find_decl(Check *c, Name name) {
   return d ? d : program_find(c->p, name, true);
 }
 
-static Value decl_value(Check *c, Decl *d, Span at) {
+static Value own_const(Check *c, Decl *d) { return const_value(c, d, c->b->span); }
+
+static Value decl_value(Check *c, Decl *d, Unit *home) {
   switch (d->node->kind) {
-  case NODE_PARAM: return unit_param(c, d);
-  case NODE_CONST: return const_value(c, d, at);
+  case NODE_PARAM: return at_home(c, unit_own_param, d, home);
+  case NODE_CONST: return at_home(c, own_const, d, home);
   default: return value_fn(d->fn);
   }
 }
@@ -136,20 +154,37 @@ bool known_size(Check *c, Name name) {
   return !(c->frame && c->frame->prelude) && program_has_size(c->p, name);
 }
 
+static Value unknown_name(Check *c, const Node *n) {
+  if (is_collected(c, n->name)) {
+    Diag *d = fault(c, E0217, n->span, "`%s` is being collected: it has its values after the loop",
+                    n->name);
+    diag_hint(c->cx, d, "to use the step before, carry it: a `var` that the loop assigns");
+    return value_poison();
+  }
+  Diag *e = fault(c, E0201, n->span, "nothing here is called `%s`", n->name);
+  suggest(c, e, n->name, NULL, 0);
+  return value_poison();
+}
+
 Value name_value(Check *c, const Node *n) {
+  Unit *home;
+  Value v = home_value(c, n, &home);
+  return import_value(c, home, v);
+}
+
+Value home_value(Check *c, const Node *n, Unit **home) {
   Value v;
   const Scope *s = scope_find(c->scope, n->name);
+  *home = s ? s->unit : unit_home(c);
   if (s) return s->value;
   if (size_value(c, n->name, &v)) return v;
   Decl *d = find_decl(c, n->name);
-  if (d) return decl_value(c, d, n->span);
+  if (d) return decl_value(c, d, *home);
   const FnValue *f = builtin_find(c, n->name);
   if (f) return value_fn(f);
   if (builtin_constant(n->name, &v)) return v;
   if (known_size(c, n->name)) return value_size(dim_named(c->cx, n->name));
-  Diag *e = fault(c, E0201, n->span, "nothing here is called `%s`", n->name);
-  suggest(c, e, n->name, NULL, 0);
-  return value_poison();
+  return unknown_name(c, n);
 }
 
 bool name_value_quiet(Check *c, Name name, Value *out) {

@@ -53,8 +53,14 @@ bool value_dim(const Value *v, Dim *out) {
   return false;
 }
 
+bool affine_is_loop(const Affine *a) {
+  for (int i = 0; i < a->n; i++)
+    if (!a->term[i].label->loop) return false;
+  return a->n > 0;
+}
+
 bool value_has_tensor(const Value *v) {
-  if (v->kind == V_TENSOR) return true;
+  if (v->kind == V_TENSOR || value_is_loop_number(v)) return true;
   if (v->kind == V_TUPLE)
     for (int i = 0; i < v->u.tuple.n; i++)
       if (value_has_tensor(&v->u.tuple.item[i])) return true;
@@ -70,12 +76,8 @@ const Labels *value_labels(const Value *v) {
 
 const Labels *labels_within(Cx *cx, const Value *v) {
   const Labels *all = value_labels(v);
-  Labels *l;
   switch (v->kind) {
-  case V_AFFINE:
-    l = NEW(cx->arena, Labels);
-    for (int i = 0; i < v->u.affine->n; i++) l->at[l->n++] = v->u.affine->term[i].label;
-    return l;
+  case V_AFFINE: return affine_labels(cx, v->u.affine);
   case V_TUPLE:
     for (int i = 0; i < v->u.tuple.n; i++)
       all = labels_union(cx, all, labels_within(cx, &v->u.tuple.item[i]));
@@ -138,6 +140,13 @@ const char *value_text(Cx *cx, const Builder *b, const Value *v) {
 }
 
 /* ---- affine arithmetic ----------------------------------------------------------------------- */
+const Labels *affine_labels(Cx *cx, const Affine *a) {
+  Labels *l = NEW(cx->arena, Labels);
+  for (int i = 0; i < a->n; i++)
+    if (!a->term[i].label->loop) l->at[l->n++] = a->term[i].label;
+  return l;
+}
+
 bool affine_of_value(const Value *v, Affine *out) {
   if (v->kind == V_AFFINE) return *out = *v->u.affine, true;
   *out = (Affine){.den = 1};

@@ -13,6 +13,7 @@
 #include "ir/build.h"
 
 typedef struct Value Value;
+typedef struct Unit Unit; /* an SSA function under construction (check.h) */
 
 typedef enum ValueKind {
   V_POISON, /* an error was reported; silent from here on */
@@ -36,6 +37,8 @@ typedef struct Label {
   Dim lo, extent;    /* values lo .. lo + extent - 1 */
   Span why;          /* the use that fixed the range */
   Name why_name;     /* the tensor used there */
+  Unit *loop;        /* the variable of a loop: the body, whose input `index` is the value - lo */
+  Val index;
 } Label;
 
 typedef struct Labels { /* ascending order */
@@ -102,6 +105,7 @@ typedef enum WeakKind {
   WEAK_MAP,       /* op of untyped values; a select's condition is a tensor or known */
   WEAK_BROADCAST, /* arg[0] at a shape */
   WEAK_STACK,     /* [a, b, c] of untyped values */
+  WEAK_VARIABLE,  /* carried by a loop that is checked to find its type (check_loop.c) */
 } WeakKind;
 struct Weak {
   WeakKind kind;
@@ -110,14 +114,25 @@ struct Weak {
   const Value *arg;
   Shape shape;
   Span span;
+  Unit *unit; /* WEAK_VARIABLE: the body, and the labels it depends on */
+  const Labels *labels;
 };
 
-typedef struct Scope Scope; /* immutable chain of local names, innermost first */
+typedef struct Var { /* what a `var` declares: one for all its values */
+  Name name;
+  Span span;
+  int32_t order; /* of declaration */
+} Var;
+
+typedef struct Scope
+    Scope; /* immutable chain of local names, innermost first; an assignment adds */
 struct Scope {
   Scope *up;
   Name name;
   Value value;
   Span span;
+  Unit *unit;     /* the function that the value is of */
+  const Var *var; /* NULL: the name keeps its value */
 };
 
 /* ---- making values --------------------------------------------------------------------------- */
@@ -137,12 +152,17 @@ Value value_affine(Cx *cx, const Affine *a); /* a plain number or size where the
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 static inline bool value_is_tensor(const Value *v) { return v->kind == V_TENSOR; }
+bool affine_is_loop(const Affine *a); /* of loop variables only: no axis comes with it */
+/* A loop variable, or a sum of them: an integer that is known at run time, and adapts like one. */
+static inline bool value_is_loop_number(const Value *v) {
+  return v->kind == V_AFFINE && affine_is_loop(v->u.affine);
+}
 static inline bool value_is_integer(const Value *v) {
   return v->kind == V_INT || v->kind == V_SIZE;
 }
 /* A number that takes the element type its surroundings ask for. */
 static inline bool value_is_untyped(const Value *v) {
-  return value_is_integer(v) || v->kind == V_FLOAT || v->kind == V_WEAK;
+  return value_is_integer(v) || v->kind == V_FLOAT || v->kind == V_WEAK || value_is_loop_number(v);
 }
 /* Integers and sizes that can be an extent, index or offset. */
 bool value_dim(const Value *v, Dim *out);
@@ -163,6 +183,8 @@ bool labels_overlap(const Labels *a, const Labels *b);
 
 /* ---- affine arithmetic: false where the result isn't affine ---------------------------------- */
 bool affine_of_value(const Value *v, Affine *out); /* V_AFFINE, V_INT, V_SIZE */
+/* The terms that are labels of index notation, as labels: loop variables are none. */
+const Labels *affine_labels(Cx *cx, const Affine *a);
 bool affine_binary(Cx *cx, Op op, const Affine *a, const Affine *b, Affine *out);
 
 #endif

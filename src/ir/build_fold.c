@@ -106,6 +106,8 @@ Val ir_fold(Builder *b, Op op, Val x, uint32_t axes) {
   if (axes >> i->shape.rank) cx_bug(b->cx, "%s over an axis its operand lacks", op_info[op].name);
   if (op_info[op].typing == TY_NUM && i->type == T_BOOL) cx_bug(b->cx, "%s of bool", op_info[op].name);
   if (!axes) return x;
+  if (op_info[op].typing == TY_NUM && i->type == T_U8) /* equal modulo 256 */
+    return ir_cast(b, T_U8, ir_fold(b, op, ir_cast(b, T_I32, x), axes));
   uint32_t ones = axes_of_extent_1(&i->shape, axes);
   if (ones) {
     uint32_t rest = 0;

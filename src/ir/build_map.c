@@ -204,8 +204,8 @@ Val ir_cast(Builder *b, DType t, Val x) {
   if (v) return v;
   if (is_op(b, x, OP_cast) && widens(ir_type(b, operand(b, x, 0)), ir_type(b, x)))
     return ir_cast(b, t, operand(b, x, 0));
-  if (is_op(b, x, OP_iota) && (ir_type(b, x) == T_I32 || ir_type(b, x) == T_I64))
-    return ir_iota(b, t, ir_shape(b, x)->dim[0]); /* as the language writes it: f32(iota(n)) */
+  if (is_op(b, x, OP_iota) && ir_type(b, x) == T_I32) /* numbers below 2^31, rounded or wrapped once */
+    return ir_iota(b, t, ir_shape(b, x)->dim[0]);
   if (is_op(b, x, OP_size)) {
     Shape s = *ir_shape(b, x);
     return ir_size(b, t, &s, ir_ins(b, x)->u.size);

@@ -234,8 +234,6 @@ void ir_dump(const Fn *f, Text *out);
 void ir_attr_print(const Fn *f, const Ins *in, Text *out);
 /* equal.c: the same program up to numbering; names and hints don't count. */
 bool ir_equal(const Fn *f, const Fn *g);
-/* The functions nested in an instruction (a loop's body, then its condition); returns how many. */
-int ir_bodies(const Ins *in, const Fn *body[2]);
 /* print.c: the function as .nn source that parses back to the same function. */
 void ir_print_nn(const Fn *f, Text *out);
 

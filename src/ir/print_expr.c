@@ -2,8 +2,7 @@
  * (print_view.c): names, reductions, contractions, gathers, counters. */
 #include "ir/print.h"
 
-/* ---- names and labels
- * --------------------------------------------------------------------------------- */
+/* ---- names and labels ----------------------------------------------------------------------- */
 Label *new_label(Printer *p, Dim extent) {
   Label *l = NEW(p->arena, Label);
   l->extent = extent;
@@ -46,8 +45,7 @@ void print_set(uint64_t bits, Text *out) {
   if (!one) text_add(out, ")");
 }
 
-/* ---- reductions and contractions
- * ---------------------------------------------------------------------------- */
+/* ---- reductions and contractions ------------------------------------------------------------ */
 static const char *fold_word(Op op) {
   switch (op) {
   case OP_amax: return "max";
@@ -117,8 +115,7 @@ static Prec print_contract(Printer *p, const Ins *in, Label *const *labels, Text
   return PREC_REDUCE;
 }
 
-/* ---- gather and scatter
- * ------------------------------------------------------------------------------------- */
+/* ---- gather and scatter --------------------------------------------------------------------- */
 static void print_indices(Printer *p, const Ins *in, Text *out) {
   for (int i = 1; i < in->nargs; i++) {
     if (i > 1) text_add(out, ", ");

@@ -302,8 +302,8 @@ static void tile_loops(Low *lw, TileWork *w, int level) {
   int64_t size = tile_size(w->p, axis), extent = w->p->at[axis].extent;
   int64_t count = row ? w->row_tiles : extent / size, rest = row && !w->row_rest ? 0 : extent % size;
   ForKind kind = count > 1 ? low_outermost(lw) : FOR_SERIAL;
-  LoopMark mark;
-  Var v = -1;
+  LoopMark mark = {0};
+  Var v = -1; /* both of the loop, where one is opened */
   if (count > 0) {
     w->tile_no[axis] = row ? w->row_first : axis_number(0);
     if (count > 1) {

@@ -14,7 +14,11 @@ Val low_base(const Low *lw, Val v) {
   return v;
 }
 
-bool low_stored(const Low *lw, Val v) { return low_ins(lw, v)->op == OP_arg || lw->place[v].root; }
+/* A literal that is an output as well is never read back: its store may come later in the nest. */
+bool low_stored(const Low *lw, Val v) {
+  Op op = (Op)low_ins(lw, v)->op;
+  return op == OP_arg || (lw->place[v].root && op != OP_const);
+}
 
 static void make_root(Low *lw, Val v) {
   v = low_base(lw, v);

@@ -127,7 +127,7 @@ struct Stmt {
       Ix ix;
       Dim lane_stride;
       Ex dyn, mask, value;
-      bool add; /* element += value, scalars only (scatter) */
+      bool add; /* element += value (bool: or), scalars only (scatter) */
     } store;
     struct {
       Ex cond; /* scalar bool */

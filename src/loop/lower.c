@@ -1,4 +1,4 @@
-/* lower.c: the lowering's driver and the elementwise nests. In: a function whose sizes are numbers.
+/* lower.c: the lowering's driver and the loops all nests are made of. In: a function whose sizes are numbers.
  * Out: a LoopProgram. group.c and fuse.c have decided what is stored and what shares a kernel; here
  * buffers are made, the loops around rows are opened, and each nest is lowered by its kind. */
 #include "loop/lower.h"
@@ -15,10 +15,10 @@ static Name value_name(Low *lw, Val v) {
   return in->hint ? in->hint : name_fmt(lw->cx, "%s%d", op_info[in->op].name, (int)v);
 }
 
-static void check_numbers(Low *lw) {
-  for (Val v = 1; v < lw->f->ins.n; v++)
-    if (!shape_is_numbers(&low_ins(lw, v)->shape))
-      cx_bug(lw->cx, "lowering needs a number for every size");
+static void check_numbers(const Fn *f) {
+  for (Val v = 1; v < f->ins.n; v++)
+    if (!shape_is_numbers(&fn_ins(f, v)->shape))
+      cx_bug(f->cx, "lowering needs a number for every size");
 }
 
 static void port_buffers(Low *lw) {
@@ -237,144 +237,6 @@ void low_store_roots(Low *lw, Nest *n, const AxisIx *at, Point pt) {
   for (int i = 0; i < n->root.n; i++) store_root(lw, n->root.at[i], at, pt, value[i]);
 }
 
-typedef struct MapWork {
-  Nest *n;
-  AxisIx at[IR_MAX_RANK];
-  int axis;
-} MapWork;
-
-static void map_body(Low *lw, void *arg, AxisIx ix, Point pt) {
-  MapWork *w = arg;
-  if (w->axis >= 0) w->at[w->axis] = ix;
-  if (w->n->kind != NEST_COPY) {
-    low_store_roots(lw, w->n, w->at, pt);
-    return;
-  }
-  Val v = w->n->anchor;
-  int64_t lane;
-  Ex dyn;
-  Ix lin = low_linear(lw, &low_ins(lw, v)->shape, 0, w->at, &lane, &dyn);
-  int32_t from = w->n->copy_from;
-  Ex value = from < 0 ? value_reg(lw, v, w->at, pt)
-                      : ex_load(&lw->m, lw->nest.at[from].stash, lin, pt.lanes, lane, 0, pt.vmask);
-  Buf to = w->n->copy_to < 0 ? w->n->stash : lw->f->in.n + w->n->copy_to;
-  st_store(&lw->m, to, lin, lane, 0, pt.vmask, value, false);
-}
-
-void lower_map(Low *lw, Nest *n) {
-  MapWork w = {.n = n, .axis = -1};
-  LoopAxis axis[IR_MAX_RANK];
-  int count = nest_axes(n, lw->rows, axis);
-  for (int d = 0; d < n->shape.rank; d++) w.at[d] = d < lw->rows ? lw->row[d] : axis_number(0);
-  for (int i = 0; i + 1 < count && lw->may_parallel; i++)
-    if (axis[i].extent > axis[0].extent) { /* workers share the longest of the outer axes */
-      LoopAxis t = axis[0];
-      axis[0] = axis[i];
-      axis[i] = t;
-    }
-  LoopMark mark[IR_MAX_RANK];
-  for (int i = 0; i + 1 < count; i++) {
-    Var v = low_for(lw, low_outermost(lw), "i", 0, axis[i].extent, 1, &mark[i]);
-    w.at[axis[i].axis] = axis_var(lw, v);
-  }
-  if (count == 0) {
-    map_body(lw, &w, axis_number(0), point_scalar());
-    return;
-  }
-  w.axis = axis[count - 1].axis;
-  int64_t extent = axis[count - 1].extent;
-  low_vectors(lw, extent, lanes_for(nest_lanes(n), extent), nest_ops(n), map_body, &w);
-  for (int i = count - 2; i >= 0; i--) low_end(lw, mark[i]);
-}
-
-/* ---- scatter ------------------------------------------------------------------------------------------------- */
-typedef struct ScatterWork {
-  Val upd, out;
-  Buf buf;
-  AxisIx at[IR_MAX_RANK], to[IR_MAX_RANK];
-  int axis, to_axis;
-} ScatterWork;
-
-static void zero_body(Low *lw, void *arg, AxisIx ix, Point pt) {
-  ScatterWork *w = arg;
-  DType t = (DType)low_ins(lw, w->out)->type;
-  st_store(&lw->m, w->buf, ix.ix, ix.lane, 0, pt.vmask, ex_imm_i(&lw->m, t, pt.lanes, 0), false);
-}
-
-static void scatter_body(Low *lw, void *arg, AxisIx ix, Point pt) {
-  ScatterWork *w = arg;
-  if (w->axis >= 0) w->at[w->axis] = w->to[w->to_axis] = ix;
-  Ex value = value_reg(lw, w->upd, w->at, pt);
-  int64_t lane;
-  Ex dyn;
-  Ix lin = low_linear(lw, &low_ins(lw, w->out)->shape, 0, w->to, &lane, &dyn);
-  if (dyn) dyn = ex_let(lw, dyn, NULL);
-  if (pt.lanes == 1) {
-    st_store(&lw->m, w->buf, lin, 1, dyn, 0, value, true);
-    return;
-  }
-  Ex old = ex_load(&lw->m, w->buf, lin, pt.lanes, lane, dyn, pt.vmask);
-  Ex sum = low_map(lw, OP_add, ex_type(lw, value), (Ex[]){old, value}, 2);
-  st_store(&lw->m, w->buf, lin, lane, dyn, pt.vmask, sum, false);
-}
-
-/* Zeros, then the updates in the order of their index: the same sum every time. The last axis that
- * isn't scattered is walked by vectors; its elements are distinct. */
-void lower_scatter(Low *lw, Nest *n) {
-  const Ins *in = low_ins(lw, n->anchor);
-  const Gather *g = in->u.gather;
-  const Shape *us = &low_ins(lw, in->arg[0])->shape, *os = &in->shape;
-  ScatterWork w = {.upd = in->arg[0], .out = n->anchor, .buf = lw->place[n->anchor].buf};
-  w.axis = w.to_axis = -1;
-  int lanes = nest_lanes(n);
-  lw->may_parallel = false;
-  if (w.buf < 0) return; /* nobody reads it */
-  int64_t count = shape_count(lw->cx, os);
-  low_vectors(lw, count, lanes_for(target_lanes(&lw->p->target, (DType)in->type), count), 1,
-              zero_body, &w);
-  int nidx = low_ins(lw, in->arg[1])->shape.rank, loops = 0, rest = nidx;
-  int to_axis[IR_MAX_RANK];
-  for (int d = 0, k = 0; d < os->rank; d++) {
-    if (k < g->naxes && g->axis[k] == d) k++;
-    else to_axis[rest++] = d;
-  }
-  LoopMark mark[IR_MAX_RANK];
-  for (int d = 0; d < us->rank; d++) w.at[d] = axis_number(0);
-  for (int d = 0; d < nidx; d++)
-    if (us->dim[d] != 1)
-      w.at[d] = axis_var(lw, low_for(lw, FOR_SERIAL, "s", 0, us->dim[d], 1, &mark[loops++]));
-  Ex cond = 0;
-  for (int k = 0; k < g->naxes; k++) {
-    Ex i = value_reg(lw, in->arg[k + 1], w.at, point_scalar());
-    DType t = ex_type(lw, i);
-    Ex lo = low_map(lw, OP_ge, T_BOOL, (Ex[]){i, ex_imm_i(&lw->m, t, 1, 0)}, 2);
-    Ex hi = low_map(lw, OP_lt, T_BOOL, (Ex[]){i, ex_imm_i(&lw->m, t, 1, os->dim[g->axis[k]])}, 2);
-    cond = mask_and(lw, cond, mask_and(lw, lo, hi));
-    w.to[g->axis[k]] = (AxisIx){
-        .dyn = ex_let(lw, low_map(lw, OP_cast, T_I32, &i, 1), NULL)};
-  }
-  int32_t memo;
-  Stmt *inside = cond ? st_if(&lw->m, cond) : NULL;
-  Block *outer = inside ? low_enter(lw, &inside->u.cond.then, &memo) : NULL;
-  int inner = 0;
-  LoopMark inner_mark[IR_MAX_RANK];
-  for (int d = nidx; d < us->rank; d++) {
-    w.to[to_axis[d]] = axis_number(0);
-    if (us->dim[d] == 1) continue;
-    bool last = true;
-    for (int e = d + 1; e < us->rank; e++) last &= us->dim[e] == 1;
-    if (last) w.axis = d, w.to_axis = to_axis[d];
-    else
-      w.at[d] = w.to[to_axis[d]] =
-          axis_var(lw, low_for(lw, FOR_SERIAL, "i", 0, us->dim[d], 1, &inner_mark[inner++]));
-  }
-  if (w.axis < 0) scatter_body(lw, &w, axis_number(0), point_scalar());
-  else low_vectors(lw, us->dim[w.axis], lanes_for(lanes, us->dim[w.axis]), 8, scatter_body, &w);
-  while (inner > 0) low_end(lw, inner_mark[--inner]);
-  if (inside) low_leave(lw, outer, memo);
-  while (loops > 0) low_end(lw, mark[--loops]);
-}
-
 /* ---- kernels ----------------------------------------------------------------------------------------------------- */
 static void count_work(Low *lw, const Group *g, Kernel *k) {
   for (int i = 0; i < g->nest.n; i++) {
@@ -487,8 +349,10 @@ static void find_uses(Low *lw) {
   }
 }
 
-LoopProgram *loop_lower(const Fn *f, const Target *t) {
-  Cx *cx = f->cx;
+LoopProgram *loop_lower(const Fn *given, const Target *t) {
+  Cx *cx = given->cx;
+  check_numbers(given);
+  const Fn *f = loop_prepare(given);
   LoopProgram *p = NEW(cx->arena, LoopProgram);
   *p = (LoopProgram){.cx = cx, .name = f->name, .fn = f, .target = *t};
   Low *lw = NEW(cx->arena, Low);
@@ -496,7 +360,6 @@ LoopProgram *loop_lower(const Fn *f, const Target *t) {
   lw->place = NEWS(lw->arena, Place, f->ins.n);
   lw->memo_head = NEWS(lw->arena, int32_t, f->ins.n);
   for (Val v = 0; v < f->ins.n; v++) lw->place[v].nest = lw->place[v].buf = lw->place[v].reg = -1;
-  check_numbers(lw);
   group_values(lw);
   fuse_nests(lw);
   port_buffers(lw);

@@ -213,6 +213,7 @@ bool fold_wants_row_axis(Low *lw, Val fold, int rows);
 double fold_identity(const Ins *fold);
 Ex fold_step(Low *lw, Op fold, Ex acc, Ex x);
 
+Fn *loop_prepare(const Fn *f); /* prepare.c */
 void group_values(Low *lw);
 void fuse_nests(Low *lw);
 void plan_memory(Low *lw);

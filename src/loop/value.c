@@ -283,7 +283,7 @@ static Ex load(Low *lw, Val v, const Shape *s, const AxisIx *at, Point pt) {
  * condition by lane is about: then the load is one for all lanes, and heeds none of them. */
 static bool masked_read(Low *lw, Val v, bool by_lane) {
   for (;;) {
-    if (low_stored(lw, v)) return true;
+    if (low_stored(lw, v)) return lw->place[v].reg < 0 && lw->place[v].buf >= 0; /* in memory */
     Op op = low_ins(lw, v)->op;
     if (op != OP_reshape && (op != OP_view || by_lane)) return false;
     v = low_ins(lw, v)->arg[0];
@@ -316,12 +316,18 @@ static AxisIx view_axis(Low *lw, const Ins *in, int d, int64_t extent, const Axi
       Ex e = ex_let(lw, axis_value(lw, &a, pt.lanes), NULL);
       int lanes = ex_lanes(lw, e);
       Ex den = ex_imm_i(&lw->m, T_I32, lanes, vd->den);
+      int bits = 0;
+      while (bits < 30 && (int64_t)1 << bits < vd->den) bits++;
+      bool power = (int64_t)1 << bits == vd->den; /* then shifting and masking round the same way */
       if (!view->exact) {
-        Ex rest = map2(lw, OP_mod, T_I32, e, den);
+        Ex mask = ex_imm_i(&lw->m, T_I32, lanes, vd->den - 1);
+        Ex rest = power ? map2(lw, OP_bitand, T_I32, e, mask) : map2(lw, OP_mod, T_I32, e, den);
         *cond = mask_and(lw, *cond,
                          map2(lw, OP_eq, T_BOOL, rest, ex_imm_i(&lw->m, T_I32, lanes, 0)));
       }
-      a = (AxisIx){.dyn = ex_let(lw, map2(lw, OP_idiv, T_I32, e, den), NULL)};
+      Ex shift = ex_imm_i(&lw->m, T_I32, lanes, bits);
+      e = power ? map2(lw, OP_shr, T_I32, e, shift) : map2(lw, OP_idiv, T_I32, e, den);
+      a = (AxisIx){.dyn = ex_let(lw, e, NULL)};
     }
   }
   if (view->exact || view_dim_inside(vd, &in->shape, extent)) return a;

@@ -1,0 +1,359 @@
+/* check_flow.c: variables and the statements that change them: `var`, assignments, and `if` with
+ * blocks. A variable is a name with one value after the other; an assignment puts a new one into
+ * the scope. An `if` whose condition is known at compile time picks its block; else both blocks
+ * become bodies of a branch, and every variable that one of them assigns is a result of it. */
+#include "front/check.h"
+
+/* ---- variables ------------------------------------------------------------------------------- */
+void eval_var(Check *c, const Node *n) {
+  Value v = eval_expr(c, n->kid[0]);
+  Var *var = NEW(c->cx->arena, Var);
+  *var = (Var){n->name, n->name_span, ++c->vars};
+  name_tensor(c, &v, n->name);
+  c->scope = scope_add(c, c->scope, n->name, v, n->name_span);
+  c->scope->var = var;
+}
+
+const Scope *var_entry(const Scope *s, const Var *var) {
+  while (s && s->var != var) s = s->up;
+  return s;
+}
+
+void assign_value(Check *c, const Var *var, Value v, Span at) {
+  name_tensor(c, &v, var->name);
+  c->scope = scope_add(c, c->scope, var->name, v, var->span);
+  c->scope->var = var;
+  c->scope->span = at;
+}
+
+void fault_changes(Check *c, const Var *var, const char *was, const char *is, Span at,
+                   const char *where) {
+  Diag *d = fault(c, E0320, at, "`%s` changes from %s to %s%s", var->name, was, is, where);
+  diag_label(c->cx, d, var->span, "declared here");
+  diag_hint(c->cx, d,
+            "a variable keeps its element type%s; give a value of another kind a name of its own",
+            *where ? " and shape" : "");
+}
+
+/* A literal takes the element type that the variable has by now. */
+static Value with_type_of(Check *c, const Var *var, const Value *old, Value v, Span at) {
+  bool typed = old->kind == V_TENSOR || old->kind == V_BOOL;
+  if (!typed || v.kind == V_POISON || v.kind >= V_TUPLE) return v;
+  DType t = old->kind == V_BOOL ? T_BOOL : ir_type(c->b, old->u.t.val);
+  bool number = v.kind != V_TENSOR && v.kind != V_BOOL && t != T_BOOL;
+  if (number) return to_type(c, v, t, at);
+  if ((v.kind == V_BOOL && t == T_BOOL) || (v.kind == V_TENSOR && ir_type(c->b, v.u.t.val) == t))
+    return v;
+  fault_changes(c, var, type_info[t].word, value_text(c->cx, c->b, &v), at, "");
+  return value_poison();
+}
+
+static Value fault_no_variable(Check *c, const Node *n) {
+  const Scope *s = scope_find(c->scope, n->name);
+  Diag *d;
+  if (s || program_find(c->p, n->name, false)) {
+    d = fault(c, E0216, n->name_span, "`%s` is no variable: it keeps its value", n->name);
+    if (s) diag_label(c->cx, d, s->span, "declared here");
+    diag_hint(c->cx, d, "a variable is declared by `var`: `var %s2 = %s`", n->name, n->name);
+  } else {
+    d = fault(c, E0201, n->name_span, "there is no variable `%s` to assign", n->name);
+    suggest(c, d, n->name, NULL, 0);
+    diag_hint(c->cx, d,
+              "`let %s = ..` names a value; `var %s = ..` declares a variable, before the loop "
+              "where one changes it",
+              n->name, n->name);
+  }
+  return value_poison();
+}
+
+void eval_assign(Check *c, const Node *n) {
+  const Scope *s = scope_find(c->scope, n->name);
+  Value v = eval_expr(c, n->kid[0]);
+  if (!s || !s->var) {
+    fault_no_variable(c, n);
+    return;
+  }
+  Value old = import_value(c, s->unit, s->value);
+  if (n->u.op != OP_none) {
+    Value pair[2] = {old, v};
+    Span spans[2] = {n->name_span, n->kid[0]->span};
+    v = apply_map(c, n->u.op, pair, spans, 2, n->span);
+  }
+  assign_value(c, s->var, with_type_of(c, s->var, &old, v, n->kid[0]->span), n->span);
+}
+
+/* ---- which variables blocks assign ----------------------------------------------------------- */
+typedef struct Hidden { /* a name that a block declares itself */
+  struct Hidden *up;
+  Name name;
+} Hidden;
+
+typedef struct Finder {
+  Check *c;
+  Vars vars;
+} Finder;
+
+static void found(Finder *f, Name name, const Hidden *hidden) {
+  for (; hidden; hidden = hidden->up)
+    if (hidden->name == name) return;
+  const Scope *s = scope_find(f->c->scope, name);
+  if (!s || !s->var) return;
+  int at = 0;
+  for (; at < f->vars.n && f->vars.at[at]->order <= s->var->order; at++)
+    if (f->vars.at[at] == s->var) return;
+  vec_push(f->c->cx->arena, &f->vars, s->var);
+  for (int i = f->vars.n - 1; i > at; i--) f->vars.at[i] = f->vars.at[i - 1];
+  f->vars.at[at] = s->var;
+}
+
+static Hidden *hide(Finder *f, Hidden *up, Name name) {
+  Hidden *h = NEW(f->c->cx->arena, Hidden);
+  *h = (Hidden){up, name};
+  return h;
+}
+
+/* Returns what is hidden after the statement. */
+static Hidden *find_assigned(Finder *f, const Node *n, Hidden *hidden) {
+  Hidden *inside = hidden;
+  if (!n) return hidden;
+  switch (n->kind) {
+  case NODE_BLOCK:
+    for (int i = 0; i < n->nkids; i++) inside = find_assigned(f, n->kid[i], inside);
+    return hidden;
+  case NODE_ASSIGN: found(f, n->name, hidden); return hidden;
+  case NODE_LETS:
+    for (int i = 1; i < n->nkids; i++) hidden = hide(f, hidden, n->kid[i]->name);
+    return hidden;
+  case NODE_LET:
+  case NODE_DEFINE:
+  case NODE_VAR:
+  case NODE_COLLECT: return hide(f, hidden, n->name);
+  case NODE_CHOICE:
+    find_assigned(f, n->kid[1], hidden);
+    find_assigned(f, n->kid[2], hidden);
+    return hidden;
+  case NODE_FOR:
+    find_assigned(f, n->kid[3], hide(f, hidden, n->name));
+    return n->kid[2] ? hide(f, hidden, n->kid[2]->name) : hidden;
+  case NODE_WHILE:
+    find_assigned(f, n->kid[3], hidden);
+    return n->kid[2] ? hide(f, hidden, n->kid[2]->name) : hidden;
+  default: return hidden;
+  }
+}
+
+Vars assigned_vars(Check *c, const Node *const *blocks, int n) {
+  Finder f = {.c = c};
+  for (int i = 0; i < n; i++) find_assigned(&f, blocks[i], NULL);
+  return f.vars;
+}
+
+/* ---- blocks ---------------------------------------------------------------------------------- */
+/* Leaves the names of the block in scope: the caller takes what it needs and drops the rest. */
+void eval_statements(Check *c, const Node *block) {
+  if (!block) return;
+  if (block->kind != NODE_BLOCK) {
+    eval_statement(c, block); /* else if */
+    return;
+  }
+  for (int i = 0; i < block->nkids && !c->gave_up; i++) eval_statement(c, block->kid[i]);
+}
+
+/* The block that a condition known at compile time picks: its assignments hold behind it. */
+static void eval_picked(Check *c, const Node *block) {
+  Scope *outer = c->scope;
+  Vars vars = assigned_vars(c, &block, 1);
+  eval_statements(c, block);
+  const Scope *inner = c->scope;
+  c->scope = outer;
+  for (int i = 0; i < vars.n; i++) {
+    const Scope *now = var_entry(inner, vars.at[i]);
+    if (now != var_entry(outer, vars.at[i])) assign_value(c, vars.at[i], now->value, now->span);
+  }
+}
+
+bool eval_condition(Check *c, const Node *n, const char *what, Value *out) {
+  Value v = eval_expr(c, n);
+  *out = v;
+  if (v.kind == V_POISON) return false;
+  if (v.kind == V_BOOL) return true;
+  if (v.kind != V_TENSOR || ir_type(c->b, v.u.t.val) != T_BOOL) {
+    Diag *d = fault(c, E0310, n->span, "the condition of `%s` is %s, not a truth value (bool)",
+                    what, value_text(c->cx, c->b, &v));
+    diag_hint(c->cx, d, "compare it with something, as in `x > 0`");
+    return false;
+  }
+  int rank = tensor_rank(c->b, &v);
+  if (!rank && !value_labels(&v)->n) return true;
+  Diag *d = rank
+                ? fault(c, E0323, n->span, "the condition of `%s` is %s: one truth value is needed",
+                        what, value_text(c->cx, c->b, &v))
+                : fault(c, E0323, n->span, "the condition of `%s` depends on the label `%s`", what,
+                        value_labels(&v)->at[0]->name);
+  fault_declared(c, d, &v);
+  if (*what == 'i')
+    diag_hint(c->cx, d, "to choose per element write `if c then a else b`");
+  else
+    diag_hint(c->cx, d, "let the loop run and choose per element: `x = if c then next else x`");
+  return false;
+}
+
+bool expect_carried(Check *c, const Var *var, const Value *v, Span at) {
+  if (v->kind == V_POISON) return false;
+  if (v->kind < V_TUPLE) return true;
+  Diag *d = fault(c, E0324, at,
+                  "`%s` is %s: a loop or a run-time `if` can change tensors and numbers only",
+                  var->name, value_text(c->cx, c->b, v));
+  diag_label(c->cx, d, var->span, "declared here");
+  return false;
+}
+
+/* ---- branches -------------------------------------------------------------------------------- */
+typedef struct Side {
+  Unit unit;
+  Builder b;
+  const Scope *end;
+  Fn *raw;
+} Side;
+typedef struct BranchResult {
+  const Var *var;
+  const Labels *labels;
+  Span at;
+} BranchResult;
+typedef struct Choice {
+  const Node *node;
+  Value cond;
+  Scope *outer;
+  Side side[2];
+  Vec(BranchResult) results;
+} Choice;
+
+static Value side_value(Check *c, const Choice *x, int k, const Var *var, Span *at) {
+  const Scope *s = var_entry(x->side[k].end, var);
+  *at = s == var_entry(x->outer, var) ? x->node->span : s->span;
+  return import_value(c, s->unit, s->value);
+}
+
+/* The values of both sides as tensors of one type and shape, outputs of the bodies. */
+static bool join_sides(Check *c, Choice *x, const Var *var, Value *v, const Span *at) {
+  const char *text[2];
+  Shape shape[2];
+  const Labels *all = &no_labels;
+  int lead = v[0].kind == V_TENSOR || v[0].kind == V_BOOL
+                 ? 0
+                 : v[1].kind == V_TENSOR || v[1].kind == V_BOOL;
+  DType t = T_BOOL;
+  for (int k = 0; k < 2; k++) {
+    int side = k ? !lead : lead;
+    bool adapts = value_is_untyped(&v[side]);
+    region_resume(c, &x->side[side].unit);
+    bool floating = v[!side].kind == V_FLOAT || (v[!side].kind == V_WEAK && v[!side].is_float);
+    if (!k && value_is_untyped(&v[side]) && floating)
+      v[side] = to_type(c, v[side], c->float_type, at[side]);
+    else if (!k || !value_is_untyped(&v[side]))
+      v[side] = to_tensor(c, v[side], at[side]);
+    else
+      v[side] = to_type(c, v[side], t, at[side]);
+    if (v[side].kind == V_POISON) return false;
+    if (!k) t = ir_type(c->b, v[side].u.t.val);
+    text[side] = value_text(c->cx, c->b, &v[side]);
+    shape[side] = tensor_shape(c->b, &v[side]);
+    if (k && adapts && !shape[side].rank) shape[side] = shape[!side];
+    all = labels_union(c->cx, all, value_labels(&v[side]));
+  }
+  DType t0 = ir_type(x->side[0].unit.b, v[0].u.t.val),
+        t1 = ir_type(x->side[1].unit.b, v[1].u.t.val);
+  if (t0 != t1 || !shape_eq(&shape[0], &shape[1])) {
+    Diag *d = fault(c, E0320, x->node->span, "`%s` is %s after one case and %s after the other",
+                    var->name, text[0], text[1]);
+    for (int k = 0; k < 2; k++) diag_label(c->cx, d, at[k], "%s", text[k]);
+    diag_hint(c->cx, d, "both cases must leave one type and shape");
+    return false;
+  }
+  for (int k = 0; k < 2; k++) {
+    region_resume(c, &x->side[k].unit);
+    ir_output(c->b, var->name, align(c, &v[k], all, &shape[k]));
+  }
+  vec_push(c->cx->arena, &x->results, ((BranchResult){var, all, at[0]}));
+  return true;
+}
+
+/* The variable after the `if`; where it is a result of the branch, that comes later. */
+static void join_variable(Check *c, Choice *x, const Var *var) {
+  Unit *unit = c->unit;
+  Value v[2];
+  Span at[2];
+  const Scope *before = var_entry(x->outer, var);
+  if (var_entry(x->side[0].end, var) == before && var_entry(x->side[1].end, var) == before) return;
+  for (int k = 0; k < 2; k++) {
+    region_resume(c, &x->side[k].unit);
+    v[k] = side_value(c, x, k, var, &at[k]);
+  }
+  bool good = expect_carried(c, var, &v[0], at[0]) && expect_carried(c, var, &v[1], at[1]);
+  region_resume(c, unit);
+  bool known = !value_has_tensor(&v[0]) && !value_has_tensor(&v[1]);
+  if (good && known && value_is_untyped(&v[0]) && value_is_untyped(&v[1])) {
+    Value all[3] = {x->cond, v[0], v[1]};
+    Span spans[3] = {x->node->span, at[0], at[1]};
+    assign_value(c, var, apply_select(c, all, spans, x->node->span), x->node->span);
+    return;
+  }
+  good = good && join_sides(c, x, var, v, at);
+  region_resume(c, unit);
+  if (!good) assign_value(c, var, value_poison(), x->node->span);
+}
+
+static void emit_branch(Check *c, Choice *x) {
+  RegionInputs in = {0};
+  Fn *fn[2];
+  for (int k = 0; k < 2; k++) {
+    x->side[k].raw = ir_finish(&x->side[k].b);
+    region_captures(c, &x->side[k].unit, x->side[k].raw, k, false, &in);
+  }
+  for (int k = 0; k < 2; k++) fn[k] = region_fn(c, x->side[k].raw, k, NULL, 0, &in);
+  Val *captures = NEWS(c->cx->arena, Val, in.n + 1);
+  for (int i = 0; i < in.n; i++) captures[i] = in.at[i].outer;
+  Val bundle = ir_branch(c->b, fn[0], fn[1], x->cond.u.t.val, captures, in.n);
+  for (int i = 0; i < x->results.n; i++) {
+    const BranchResult *r = &x->results.at[i];
+    assign_value(c, r->var, value_tensor(ir_part(c->b, bundle, i), r->labels), r->at);
+  }
+}
+
+static void eval_branch(Check *c, const Node *n, Value cond) {
+  Choice x = {.node = n, .cond = cond, .outer = c->scope};
+  Vars vars = assigned_vars(c, (const Node *const[]){n->kid[1], n->kid[2]}, 2);
+  int faults = c->faults;
+  for (int k = 0; k < 2; k++) {
+    region_enter(c, &x.side[k].unit, &x.side[k].b, name_of(c->cx, k ? "otherwise" : "then"));
+    eval_statements(c, n->kid[1 + k]);
+    x.side[k].end = c->scope;
+    c->scope = x.outer;
+    region_leave(c);
+  }
+  bool failed = c->faults != faults;
+  for (int i = 0; i < vars.n; i++) join_variable(c, &x, vars.at[i]);
+  if (!failed && c->faults == faults && x.results.n)
+    emit_branch(c, &x);
+  else
+    for (int i = 0; i < x.results.n; i++)
+      assign_value(c, x.results.at[i].var, value_poison(), n->span);
+}
+
+void eval_choice(Check *c, const Node *n) {
+  Value cond;
+  if (++c->depth > MAX_EVAL_DEPTH) {
+    fault(c, E0811, n->span, "statements are nested too deeply here");
+    c->gave_up = true;
+  }
+  Vars vars = assigned_vars(c, (const Node *const[]){n->kid[1], n->kid[2]}, 2);
+  Span span = c->b->span;
+  if (c->gave_up || !eval_condition(c, n->kid[0], "if", &cond))
+    for (int i = 0; i < vars.n; i++) assign_value(c, vars.at[i], value_poison(), n->span);
+  else if (cond.kind == V_BOOL)
+    eval_picked(c, n->kid[cond.u.truth ? 1 : 2]);
+  else
+    eval_branch(c, n, cond);
+  c->b->span = span;
+  c->depth--;
+}

@@ -1,0 +1,120 @@
+/* map.c: lowers elementwise nests and copies. In: a nest without an anchor. Out: loops over the axes of
+ * its shape, merged where all reads allow, the last one by vectors. */
+#include "loop/lower.h"
+
+typedef struct MapWork {
+  Nest *n;
+  AxisIx at[IR_MAX_RANK];
+  int axis;
+  int across;      /* axis walked inside the vectors, a few indices at a time, or -1 */
+  Ix across_from;
+  int64_t across_n;
+} MapWork;
+
+static void map_point(Low *lw, MapWork *w, Point pt) {
+  if (w->n->kind != NEST_COPY) {
+    low_store_roots(lw, w->n, w->at, pt);
+    return;
+  }
+  Val v = w->n->anchor;
+  int64_t lane;
+  Ex dyn;
+  Ix lin = low_linear(lw, &low_ins(lw, v)->shape, 0, w->at, &lane, &dyn);
+  int32_t from = w->n->copy_from;
+  Ex value = from < 0 ? value_reg(lw, v, w->at, pt)
+                      : ex_load(&lw->m, lw->nest.at[from].stash, lin, pt.lanes, lane, 0, pt.vmask);
+  Buf to = w->n->copy_to < 0 ? w->n->stash : lw->f->in.n + w->n->copy_to;
+  st_store(&lw->m, to, lin, lane, 0, pt.vmask, value, false);
+}
+
+static void map_body(Low *lw, void *arg, AxisIx ix, Point pt) {
+  MapWork *w = arg;
+  if (w->axis >= 0) w->at[w->axis] = ix;
+  if (w->across < 0) {
+    map_point(lw, w, pt);
+    return;
+  }
+  LoopMark mark;
+  Var v = low_for(lw, FOR_SERIAL, "j", 0, w->across_n, 1, &mark);
+  w->at[w->across].ix = ix_add_term(&lw->m, w->across_from, v, 1);
+  map_point(lw, w, pt);
+  low_end(lw, mark);
+}
+
+/* An outer axis along which something is read side by side that the vector axis reads far apart: a
+ * transpose. Walking a few indices of it inside the vectors uses the cache lines while they are
+ * there. */
+static int across_axis(const Nest *n, const LoopAxis *axis, int count) {
+  for (int i = 0; i + 1 < count; i++)
+    for (int k = 0; k < n->side.n; k++) {
+      const Side *s = n->side.at[k];
+      for (int a = 0; a < s->an.access.n; a++) {
+        int64_t inner = s->an.access.at[a].stride[s->kept[axis[count - 1].axis]];
+        if (s->an.access.at[a].stride[s->kept[axis[i].axis]] == 1 && (inner > 4 || inner < -4))
+          return i;
+      }
+    }
+  return -1;
+}
+
+enum { ACROSS = 8 };
+
+static void map_vectors(Low *lw, MapWork *w, LoopAxis vec) {
+  int lanes = nest_lanes(w->n);
+  w->axis = vec.axis;
+  /* a plain transpose moves one element as fast as a gather moves each of its own */
+  if (w->across >= 0 && nest_ops(w->n) == 0) lanes = 1;
+  low_vectors(lw, vec.extent, lanes_for(lanes, vec.extent), nest_ops(w->n), map_body, w);
+}
+
+static void map_across(Low *lw, MapWork *w, LoopAxis across, LoopAxis vec) {
+  int64_t n = ACROSS;
+  for (int64_t d = ACROSS; d >= ACROSS / 2; d--) /* no rest, if possible */
+    if (across.extent % d == 0) {
+      n = d;
+      break;
+    }
+  int64_t blocks = across.extent / n, rest = across.extent % n;
+  w->across = across.axis;
+  if (blocks > 0) {
+    LoopMark mark;
+    Var v = low_for(lw, rest ? FOR_SERIAL : low_outermost(lw), "i", 0, blocks, 1, &mark);
+    w->across_from = ix_add_term(&lw->m, ix_number(0), v, n);
+    w->across_n = n;
+    lw->may_parallel = false;
+    map_vectors(lw, w, vec);
+    low_end(lw, mark);
+  }
+  if (!rest) return;
+  w->across_from = ix_number(blocks * n);
+  w->across_n = rest;
+  lw->may_parallel = false;
+  map_vectors(lw, w, vec);
+}
+
+void lower_map(Low *lw, Nest *n) {
+  MapWork w = {.n = n, .axis = -1, .across = -1};
+  LoopAxis axis[IR_MAX_RANK];
+  int count = nest_axes(n, lw->rows, axis);
+  for (int d = 0; d < n->shape.rank; d++) w.at[d] = d < lw->rows ? lw->row[d] : axis_number(0);
+  for (int i = 0; i + 1 < count && lw->may_parallel; i++)
+    if (axis[i].extent > axis[0].extent) { /* workers share the longest of the outer axes */
+      LoopAxis t = axis[0];
+      axis[0] = axis[i];
+      axis[i] = t;
+    }
+  if (count == 0) {
+    map_point(lw, &w, point_scalar());
+    return;
+  }
+  LoopMark mark[IR_MAX_RANK];
+  int loops = 0, across = across_axis(n, axis, count);
+  for (int i = 0; i + 1 < count; i++) {
+    if (i == across) continue;
+    Var v = low_for(lw, low_outermost(lw), "i", 0, axis[i].extent, 1, &mark[loops++]);
+    w.at[axis[i].axis] = axis_var(lw, v);
+  }
+  if (across >= 0) map_across(lw, &w, axis[across], axis[count - 1]);
+  else map_vectors(lw, &w, axis[count - 1]);
+  while (loops > 0) low_end(lw, mark[--loops]);
+}

@@ -1,0 +1,104 @@
+/* scatter.c: lowers scatters: zeros, then the updates added in the order of their index, so that it is
+ * the same sum every time. The last axis that isn't scattered is walked by vectors: its elements are
+ * distinct. What falls outside is dropped. */
+#include "loop/lower.h"
+
+typedef struct ScatterWork {
+  Val upd, out;
+  Buf buf;
+  AxisIx at[IR_MAX_RANK], to[IR_MAX_RANK];
+  int axis, to_axis;
+} ScatterWork;
+
+static void zero_body(Low *lw, void *arg, AxisIx ix, Point pt) {
+  ScatterWork *w = arg;
+  DType t = (DType)low_ins(lw, w->out)->type;
+  st_store(&lw->m, w->buf, ix.ix, ix.lane, 0, pt.vmask, ex_imm_i(&lw->m, t, pt.lanes, 0), false);
+}
+
+static void scatter_body(Low *lw, void *arg, AxisIx ix, Point pt) {
+  ScatterWork *w = arg;
+  if (w->axis >= 0) w->at[w->axis] = w->to[w->to_axis] = ix;
+  Ex value = value_reg(lw, w->upd, w->at, pt);
+  int64_t lane;
+  Ex dyn;
+  Ix lin = low_linear(lw, &low_ins(lw, w->out)->shape, 0, w->to, &lane, &dyn);
+  if (dyn) dyn = ex_let(lw, dyn, NULL);
+  if (pt.lanes == 1) {
+    st_store(&lw->m, w->buf, lin, 1, dyn, 0, value, true);
+    return;
+  }
+  Ex old = ex_load(&lw->m, w->buf, lin, pt.lanes, lane, dyn, pt.vmask);
+  Ex sum = low_map(lw, OP_add, ex_type(lw, value), (Ex[]){old, value}, 2);
+  st_store(&lw->m, w->buf, lin, lane, dyn, pt.vmask, sum, false);
+}
+
+/* The index of every scattered axis of the result, and whether all are inside (0: no axis). */
+static Ex scattered(Low *lw, ScatterWork *w, const Ins *in) {
+  const Gather *g = in->u.gather;
+  Ex inside = 0;
+  for (int k = 0; k < g->naxes; k++) {
+    Ex i = value_reg(lw, in->arg[k + 1], w->at, point_scalar());
+    DType t = ex_type(lw, i);
+    int64_t extent = in->shape.dim[g->axis[k]];
+    Ex lo = low_map(lw, OP_ge, T_BOOL, (Ex[]){i, ex_imm_i(&lw->m, t, 1, 0)}, 2);
+    Ex hi = low_map(lw, OP_lt, T_BOOL, (Ex[]){i, ex_imm_i(&lw->m, t, 1, extent)}, 2);
+    inside = mask_and(lw, inside, mask_and(lw, lo, hi));
+    w->to[g->axis[k]] = (AxisIx){.dyn = ex_let(lw, low_map(lw, OP_cast, T_I32, &i, 1), NULL)};
+  }
+  return inside;
+}
+
+/* The axes that aren't scattered: axis first + k of the updates is axis to_axis[k] of the result. */
+static void rest_axes(Low *lw, ScatterWork *w, int first, const int *to_axis, int lanes) {
+  const Shape *us = &low_ins(lw, w->upd)->shape;
+  int loops = 0;
+  LoopMark mark[IR_MAX_RANK];
+  for (int d = first; d < us->rank; d++) {
+    w->to[to_axis[d - first]] = axis_number(0);
+    if (us->dim[d] == 1) continue;
+    bool last = true;
+    for (int e = d + 1; e < us->rank; e++) last &= us->dim[e] == 1;
+    if (last) {
+      w->axis = d;
+      w->to_axis = to_axis[d - first];
+    } else {
+      Var v = low_for(lw, FOR_SERIAL, "i", 0, us->dim[d], 1, &mark[loops++]);
+      w->at[d] = w->to[to_axis[d - first]] = axis_var(lw, v);
+    }
+  }
+  if (w->axis < 0) scatter_body(lw, w, axis_number(0), point_scalar());
+  else low_vectors(lw, us->dim[w->axis], lanes_for(lanes, us->dim[w->axis]), 8, scatter_body, w);
+  while (loops > 0) low_end(lw, mark[--loops]);
+}
+
+void lower_scatter(Low *lw, Nest *n) {
+  const Ins *in = low_ins(lw, n->anchor);
+  const Gather *g = in->u.gather;
+  const Shape *us = &low_ins(lw, in->arg[0])->shape;
+  ScatterWork w = {.upd = in->arg[0], .out = n->anchor, .buf = lw->place[n->anchor].buf};
+  w.axis = w.to_axis = -1;
+  lw->may_parallel = false;
+  if (w.buf < 0) return; /* nobody reads it */
+  int64_t count = shape_count(lw->cx, &in->shape);
+  low_vectors(lw, count, lanes_for(target_lanes(&lw->p->target, (DType)in->type), count), 1,
+              zero_body, &w);
+  int nidx = low_ins(lw, in->arg[1])->shape.rank, loops = 0, rest = 0;
+  int to_axis[IR_MAX_RANK];
+  for (int d = 0, k = 0; d < in->shape.rank; d++) {
+    if (k < g->naxes && g->axis[k] == d) k++;
+    else to_axis[rest++] = d;
+  }
+  LoopMark mark[IR_MAX_RANK];
+  for (int d = 0; d < us->rank; d++) w.at[d] = axis_number(0);
+  for (int d = 0; d < nidx; d++)
+    if (us->dim[d] != 1)
+      w.at[d] = axis_var(lw, low_for(lw, FOR_SERIAL, "s", 0, us->dim[d], 1, &mark[loops++]));
+  Ex inside = scattered(lw, &w, in);
+  int32_t memo = 0;
+  Stmt *guard = inside ? st_if(&lw->m, inside) : NULL;
+  Block *outer = guard ? low_enter(lw, &guard->u.cond.then, &memo) : NULL;
+  rest_axes(lw, &w, nidx, to_axis, nest_lanes(n));
+  if (guard) low_leave(lw, outer, memo);
+  while (loops > 0) low_end(lw, mark[--loops]);
+}
