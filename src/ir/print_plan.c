@@ -256,7 +256,7 @@ void plan_value(Printer *p, Val v) {
   }
   bool output = false;
   for (int i = 0; i < p->f->out.n; i++) output |= p->f->out.at[i].val == v;
-  bool sole_output = output && p->f->out.n == 1;
+  bool sole_output = output && (p->f->out.n == 1 || p->region);
   if (is_free(p, v) && (!output || sole_output || is_number(p, v))) return;
   bool wants_name = n->uses > 1 || (!sole_output && (output || in->hint));
   if (wants_name || n->width > INLINE_WIDTH + 16 * sole_output) print_let(p, v);
