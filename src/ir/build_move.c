@@ -106,7 +106,7 @@ static Val view_of_view(Builder *b, Val x, const Shape *out, const View *outer) 
 /* No element of x is ever read: some index is one number, and that outside or no whole one; or there
  * is nothing to read for. */
 static bool reads_nothing(const View *v, const Shape *in, const Shape *out) {
-  if (has_no_elements(out)) return true;
+  if (shape_is_empty(out)) return true;
   for (int d = 0; d < v->rank; d++) {
     const ViewDim *x = &v->dim[d];
     if (x->n || !dim_is_number(x->off)) continue;
