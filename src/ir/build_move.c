@@ -105,6 +105,19 @@ static Val view_of_view(Builder *b, Val x, const Shape *out, const View *outer) 
   return ir_view(b, in.arg[0], out, &v);
 }
 
+/* No element of x is ever read: some index is one number, and that outside or no whole one; or there
+ * is nothing to read for. */
+static bool reads_nothing(const View *v, const Shape *in, const Shape *out) {
+  if (shape_is_empty(out)) return true;
+  for (int d = 0; d < v->rank; d++) {
+    const ViewDim *x = &v->dim[d];
+    if (x->n || !dim_is_number(x->off)) continue;
+    if (x->off < 0 || x->off % x->den) return true;
+    if (dim_is_number(in->dim[d]) && x->off / x->den >= in->dim[d]) return true;
+  }
+  return false;
+}
+
 Val ir_view(Builder *b, Val x, const Shape *out, const View *given) {
   const Ins *i = ir_ins(b, x);
   if (given->rank != i->shape.rank) cx_bug(b->cx, "a view of rank %d on rank %d", given->rank, i->shape.rank);
@@ -118,6 +131,7 @@ Val ir_view(Builder *b, Val x, const Shape *out, const View *given) {
     return type_is_float((DType)i->type) ? ir_const_f(b, (DType)i->type, out, i->u.f)
                                          : ir_const_i(b, (DType)i->type, out, i->u.i);
   if (i->op == OP_size && v->exact) return ir_size(b, (DType)i->type, out, i->u.size);
+  if (shape_is_empty(out)) return ir_const_i(b, (DType)i->type, out, 0);
   if (i->op == OP_view && v->exact) return view_of_view(b, x, out, v);
   Ins ins = {.op = OP_view, .type = i->type, .nargs = 1, .arg = &x, .shape = *out, .u.view = v};
   return build_emit(b, &ins);
@@ -321,18 +335,21 @@ static Shape concat_shapes(Cx *cx, const Shape *a, const Shape *b) {
   return r;
 }
 
+/* Indices are all i32, or all i64 where one of them is. */
+static DType index_type(const Builder *b, const Val *index, int n) {
+  for (int i = 0; i < n; i++)
+    if (ir_type(b, index[i]) == T_I64) return T_I64;
+  return T_I32;
+}
+
 static Val indexed(Builder *b, Op op, Val x, const Val *index, const int32_t *axis, int n, const Shape *full,
                    const Shape *result) {
   Val arg[IR_MAX_RANK + 1] = {x};
-  bool wide = false; /* all indices are i32, or all i64 */
-  for (int i = 0; i < n; i++) wide |= ir_type(b, index[i]) == T_I64;
   Gather *g = NEW(b->cx->arena, Gather);
   g->naxes = n;
   g->full = *full;
-  for (int i = 0; i < n; i++) {
-    arg[i + 1] = ir_cast(b, wide ? T_I64 : T_I32, index[i]);
-    g->axis[i] = axis[i];
-  }
+  DType t = index_type(b, index, n);
+  for (int i = 0; i < n; i++) arg[i + 1] = ir_cast(b, t, index[i]), g->axis[i] = axis[i];
   Ins ins = {.op = (uint8_t)op, .type = ir_ins(b, x)->type, .nargs = (uint16_t)(n + 1), .arg = arg,
              .shape = *result, .u.gather = g};
   return build_emit(b, &ins);
