@@ -105,19 +105,6 @@ static Val view_of_view(Builder *b, Val x, const Shape *out, const View *outer) 
   return ir_view(b, in.arg[0], out, &v);
 }
 
-/* No element of x is ever read: some index is one number, and that outside or no whole one; or there
- * is nothing to read for. */
-static bool reads_nothing(const View *v, const Shape *in, const Shape *out) {
-  if (shape_is_empty(out)) return true;
-  for (int d = 0; d < v->rank; d++) {
-    const ViewDim *x = &v->dim[d];
-    if (x->n || !dim_is_number(x->off)) continue;
-    if (x->off < 0 || x->off % x->den) return true;
-    if (dim_is_number(in->dim[d]) && x->off / x->den >= in->dim[d]) return true;
-  }
-  return false;
-}
-
 Val ir_view(Builder *b, Val x, const Shape *out, const View *given) {
   const Ins *i = ir_ins(b, x);
   if (given->rank != i->shape.rank) cx_bug(b->cx, "a view of rank %d on rank %d", given->rank, i->shape.rank);
