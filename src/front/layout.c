@@ -162,11 +162,20 @@ static bool is_fold_name(Name name) {
   return false;
 }
 
-/* sum(k) is a reduction when an expression follows: a call is followed by an operator or an end. */
+/* A range stands directly between the brackets: only labels have ranges. */
+static bool has_range(const TokenList *toks, int32_t open) {
+  for (int32_t i = open + 1; i < toks->at[open].match; i++)
+    if (toks->at[i].kind == TOK_DOTDOT && toks->at[i].within == open) return true;
+  return false;
+}
+
+/* sum(k) is a reduction when an expression follows, and always when a label has a range: a call is
+ * followed by an operator or an end. */
 static bool is_reduction(const TokenList *toks, int32_t i) {
   const Token *open = &toks->at[i + 1];
   if (open->kind != TOK_LPAREN || open->match < 0 || toks->at[open->match].mismatch) return false;
   const Token *next = &toks->at[open->match + 1], *t = &toks->at[i];
+  if (has_range(toks, i + 1)) return true;
   bool lines_count = t->within < 0 || toks->at[t->within].kind == TOK_LBRACE;
   return (token_flags(next->kind) & F_BODY) && !(next->newline && lines_count);
 }
