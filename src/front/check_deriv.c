@@ -279,6 +279,9 @@ static void default_wrt(Check *c, Deriv *d, const Fn *fn) {
 static int named_input(Check *c, Deriv *d, Name name) {
   for (int i = 0; i < d->in.n; i++)
     if (d->in.at[i].direct && d->in.at[i].name == name) return i;
+  /* a parameter the function doesn't use has the derivative 0: it becomes an input all the same */
+  if (!is_param(c, name) || unit_param(c, program_find(c->p, name, false)).kind == V_POISON)
+    return -1;
   for (int i = d->in.n; i < c->b->fn->in.n; i++)
     if (c->b->fn->in.at[i].role == ROLE_PARAM && c->b->fn->in.at[i].name == name) return i;
   return -1;
@@ -289,12 +292,6 @@ static bool choose_wrt(Check *c, Deriv *d) {
   for (int i = 0; i < d->f->wrt.n; i++) {
     Name name = d->f->wrt.at[i];
     int k = named_input(c, d, name);
-    if (k < 0 && is_param(c, name)) {
-      Diag *e =
-          fault(c, E0405, d->span, "`%s` doesn't use the parameter `%s`", d->f->of->name, name);
-      diag_label(c->cx, e, d->f->span, "the derivative with respect to it");
-      return false;
-    }
     if (k < 0) {
       Diag *e = fault(c, E0403, d->span, "`%s` isn't given as a tensor of floats here", name);
       diag_note(c->cx, e, "`%s` is with respect to it", d->f->name);
