@@ -154,8 +154,9 @@ static void name_inputs(LoopText *t, Printer *r, bool slices) {
     if (!slices || !uses_input(r->f, input + i)) continue;
     print_named_let(t->p, t->in->arg[operand]);
     Node *n = input_node(r, input + i);
-    n->name = t->p->node[t->in->arg[operand]].name;
-    n->row = t->index;
+    const Node *o = &t->p->node[t->in->arg[operand]];
+    n->name = o->name;
+    n->row = o->row ? name_fmt(r->cx, "%s, %s", o->row, t->index) : t->index;
   }
   input += slices ? l->nscan : 0;
   for (; input < r->f->in.n; input++, operand++)
