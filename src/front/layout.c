@@ -186,7 +186,7 @@ static bool is_word(const Token *t, const char *word) {
 
 static bool ends_operand(int kind) {
   return kind == TOK_NAME || kind == TOK_INT || kind == TOK_FLOAT || kind == TOK_TRUE ||
-         kind == TOK_FALSE || kind == TOK_RPAREN || kind == TOK_RBRACKET;
+         kind == TOK_FALSE || kind == TOK_RPAREN || kind == TOK_RBRACKET || kind == TOK_RBRACE;
 }
 
 /* The head of the loop that begins at token i, up to its `{`: `reversed` after `in`; the last `max`
@@ -196,7 +196,7 @@ static void settle_loop_head(TokenList *toks, int32_t i) {
   int32_t depth = toks->at[i].depth, end = i + 1, limit = -1;
   for (; end < toks->n && toks->at[end].depth >= depth; end++) {
     Token *t = &toks->at[end];
-    if (t->kind == TOK_LBRACE && t->depth == depth) break;
+    if (t->kind == TOK_LBRACE && t->depth == depth && ends_operand(t[-1].kind)) break;
     bool reversal = t->kind == TOK_IN && is_word(t + 1, "reversed") && t[2].kind == TOK_LPAREN;
     if (reversal) t[1].kind = TOK_REVERSED;
     bool in_reversal = t->within >= 1 && toks->at[t->within - 1].kind == TOK_REVERSED;
