@@ -112,7 +112,11 @@ static bool eval_flow(Check *c, const Node *n) {
 void eval_statement(Check *c, const Node *n) {
   Value v = value_poison();
   if (eval_flow(c, n)) return;
+  if (layer_statement(c, n)) return;
   switch (n->kind) {
+  case NODE_PARAM:
+    fault(c, E0218, n->span, "a `param` stands at the top level, or directly in a layer's body");
+    return;
   case NODE_LET: v = eval_expr(c, n->kid[0]); break;
   case NODE_DEFINE:
     if (!eval_define(c, n, &v)) v = value_poison();
@@ -169,6 +173,9 @@ static Value eval_kind(Check *c, const Node *n) {
   case NODE_IF: return eval_if(c, n);
   case NODE_CALL: return eval_call(c, n);
   case NODE_INDEX: return eval_index(c, n, false);
+  case NODE_MEMBER: return eval_member(c, n);
+  case NODE_REPEAT:
+    return misplaced(c, n, "`[layer; n]` makes an array of layers, and belongs behind `let x =`");
   case NODE_REDUCE: return eval_reduce(c, n);
   case NODE_TUPLE: return eval_items(c, n, false);
   case NODE_LIST: return eval_items(c, n, true);
