@@ -174,7 +174,7 @@ static bool laws_of_one(const Fn *f, LawCheck *c, const char *where) {
   eval_bounded(g, in, c->seed, y);
   for (int i = 0; i < f->out.n; i++) {
     const char *wrong = differ_both(cx, &x[i], &y[i]);
-    if (wrong)
+    if (wrong && c->spice != SPICE_EXTREME) /* simplify.def lets an overflow on the way disappear */
       return broken(c, LAW_PREPARE, where, text_printf(cx, "output %d, %s\n%s\nbecomes\n%s", i, wrong, dump_text(plain), dump_text(g)));
   }
   return !(c->what & CHECK_JIT) || law_jit(g, c, where, in, y);

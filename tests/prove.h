@@ -20,7 +20,8 @@ double rng_between(Rng *r, double lo, double hi);
 typedef enum Spice {
   SPICE_PLAIN,  /* many multiples of 1/8 within +-2, so that ties and zeros occur; small integers */
   SPICE_SMOOTH, /* uniform within +-1.5: no two alike */
-  SPICE_NASTY   /* NaN, infinities, zeros of both signs, huge and tiny among the plain ones */
+  SPICE_NASTY,  /* NaN, infinities, zeros of both signs, large and small ones among the plain ones */
+  SPICE_EXTREME /* ... and such that single products overflow and underflow */
 } Spice;
 Tensor tensor_random(Cx *cx, Rng *r, DType t, const Shape *s, Spice spice);
 

@@ -93,8 +93,7 @@ static double scalar(Op op, DType t, double x, double y, double z) {
 
 static bool same(double a, double b) { return a == b || (a != a && b != b); }
 
-/* ---- elementwise
- * ---------------------------------------------------------------------------------- */
+/* ---- elementwise ---------------------------------------------------------------------------- */
 static const struct {
   Op op;
   DType t;
@@ -225,8 +224,7 @@ START_TEST(test_map_arrays) {
 }
 END_TEST
 
-/* ---- reductions
- * ------------------------------------------------------------------------------------- */
+/* ---- reductions ----------------------------------------------------------------------------- */
 static Tensor fold(Op op, DType t, Shape s, uint32_t axes, const double *v) {
   Builder b = ir_begin(cx, name_of(cx, "f"));
   Val x = input(&b, "x", t, s);
@@ -288,8 +286,7 @@ START_TEST(test_fold_axes) {
 }
 END_TEST
 
-/* ---- movement
- * ------------------------------------------------------------------------------------------ */
+/* ---- movement ------------------------------------------------------------------------------- */
 START_TEST(test_views) {
   const double six[] = {1, 2, 3, 4, 5, 6};
   Tensor in = tensor(T_F64, SHAPE(2, 3), six);
@@ -366,8 +363,7 @@ START_TEST(test_leaves) {
 }
 END_TEST
 
-/* ---- contractions
- * ---------------------------------------------------------------------------------------- */
+/* ---- contractions --------------------------------------------------------------------------- */
 static void contract_case(DType t, const char *spec, const Dim *extent) {
   /* spec "ik,kj->ij"; extent by letter from 'i' */
   Contract c = {0};
@@ -417,8 +413,7 @@ START_TEST(test_contract) {
 }
 END_TEST
 
-/* ---- traps and bugs
- * ----------------------------------------------------------------------------------------- */
+/* ---- traps and bugs ------------------------------------------------------------------------- */
 START_TEST(test_trap) {
   Builder b = ir_begin(cx, name_of(cx, "f"));
   Val x = input(&b, "x", T_F64, SHAPE(3));
@@ -464,8 +459,7 @@ START_TEST(test_tensor_print) {
 }
 END_TEST
 
-/* ---- verifier, dump, equality
- * ---------------------------------------------------------------------------------- */
+/* ---- verifier, dump, equality --------------------------------------------------------------- */
 /* logits = x @ w; y = relu-like; two outputs. */
 static Fn *sample(const char *hidden, bool swap) {
   Builder b = ir_begin(cx, name_of(cx, "f"));

@@ -149,6 +149,19 @@ END_TEST
 
 /* ---- files ----------------------------------------------------------------------------------- */
 static const Case files[] = {
+    {"fn f(x) {\n  var y = x; y = 2; y += x\n  z[t] = y\n  var(x)\n}\n",
+     "(file (fn f () (block (var y (name x)) (assign y (int 2)) (assign + y (name x)) "
+     "(collect z (name y) (name t)) (call (name var) (name x))) (arg x)))"},
+    {"fn f(x) {\n  for t in 0..N { y = x }\n  for t in reversed(0..n max 2*N) while max(x) > 1 { y = x }\n  1\n}\n",
+     "(file (fn f () (block (for t (range (int 0) (name N)) () () (block (assign y (name x)))) "
+     "(for t (range reversed (int 0) (name n) (binary * (int 2) (name N))) "
+     "(binary > (call (name max) (name x)) (int 1)) () (block (assign y (name x)))) (int 1)) (arg x)))"},
+    {"fn f(x) {\n  while sum(k) max(x[k], 3) < max(x) max 10 count n {\n  }\n  n\n}\n",
+     "(file (fn f () (block (while (binary < (reduce sum (call (name max) (index (name x) (name k)) (int 3)) "
+     "(label k)) (call (name max) (name x))) (int 10) (name n) (block)) (name n)) (arg x)))"},
+    {"fn f(x) {\n  if x { y = 1 }\n  else if z\n  { }\n  else { y = 2 }\n  x\n}\n",
+     "(file (fn f () (block (choice (name x) (block (assign y (int 1))) (choice (name z) (block) "
+     "(block (assign y (int 2))))) (name x)) (arg x)))"},
     {"", "(file)"},
     {"# nothing\n\n", "(file)"},
     {"\xEF\xBB\xBF" "const a = 1", "(file (const a () (int 1)))"},
@@ -253,7 +266,7 @@ START_TEST(many_errors_no_cascade) {
                  "fn b(x) = x +* 2\n"
                  "fn c(x) {\n"
                  "  let y = (x + 1\n"      /* never closed: the next line counts again */
-                 "  for t in 0..3 {\n"     /* a whole block to skip */
+                 "  for t in 0..3 {\n"
                  "    let z = $\n"
                  "  }\n"
                  "  let in = $ $ $\n"      /* one message a statement */
@@ -266,7 +279,7 @@ START_TEST(many_errors_no_cascade) {
                  "fn f(x) = x\n");
   ck_assert_int_eq(diag_errors(cx), 7);
   ck_assert_str_eq(dump(n), "(file (fn a () (error)) (fn b () (error) (arg x)) (fn c () (block (let y (error)) "
-                            "(error) (error) (name y)) (arg x)) (const d () (error)) (fn e () (error)) "
+                            "(for t (range (int 0) (int 3)) () () (block (let z (error)))) (error) (name y)) (arg x)) (const d () (error)) (fn e () (error)) "
                             "(fn f () (name x) (arg x)))");
 }
 END_TEST

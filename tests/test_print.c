@@ -55,8 +55,7 @@ static const char *print1(Builder *b, Val v) {
   return text_of(ir_finish(b));
 }
 
-/* ---- elementwise
- * ---------------------------------------------------------------------------------- */
+/* ---- elementwise ---------------------------------------------------------------------------- */
 START_TEST(test_brackets) {
   Builder b = begin();
   Val x = input(&b, "x", T_F64, SCALAR), y = input(&b, "y", T_F64, SCALAR);
@@ -106,7 +105,7 @@ START_TEST(test_literals) {
                    "fn f(x: f32[3], k: i64) {\n"
                    "  let t1 = if 2 - x * 0.1 > -1 then f32(-inf) else 1e+30\n"
                    "  let t2 = -9223372036854775808 - k\n"
-                   "  (t1, t2, broadcast_to(f32(0), 3), 0.5, u8(3), broadcast_to(true, 3))\n"
+                   "  (t1, t2, broadcast_to(f32(0), 3), f64(0.5), u8(3), broadcast_to(true, 3))\n"
                    "}\n");
 }
 END_TEST
@@ -149,8 +148,7 @@ START_TEST(test_sizes) {
 }
 END_TEST
 
-/* ---- a network
- * ------------------------------------------------------------------------------------------ */
+/* ---- a network ------------------------------------------------------------------------------ */
 START_TEST(test_network) {
   Builder b = ir_begin(cx, name_of(cx, "loss"));
   Dim n = size("N");
@@ -179,8 +177,7 @@ START_TEST(test_network) {
 }
 END_TEST
 
-/* ---- movement
- * ---------------------------------------------------------------------------------------------- */
+/* ---- movement ------------------------------------------------------------------------------- */
 static Val view(Builder *b, Val x, Shape out, int rank, const ViewDim *dim) {
   View v = {.rank = rank, .dim = dim};
   return ir_view(b, x, &out, &v);
@@ -300,8 +297,7 @@ START_TEST(test_mask) {
 }
 END_TEST
 
-/* ---- reductions
- * ---------------------------------------------------------------------------------------------- */
+/* ---- reductions ----------------------------------------------------------------------------- */
 START_TEST(test_reductions) {
   Builder b = begin();
   Val x = input(&b, "x", T_F32, SHAPE(4, 5, 6)), r = input(&b, "r", T_F32, SHAPE(4));
@@ -366,8 +362,7 @@ START_TEST(test_long_expressions) {
 }
 END_TEST
 
-/* ---- derivative instructions
- * ---------------------------------------------------------------------------------- */
+/* ---- derivative instructions ---------------------------------------------------------------- */
 static Fn *square_sum(void) {
   Builder b = ir_begin(cx, name_of(cx, "loss"));
   Val x = input(&b, "x", T_F32, SHAPE(3)), w = param(&b, "w", T_F32, SHAPE(3));

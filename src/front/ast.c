@@ -64,6 +64,13 @@ static void dump_head(const Node *n, Text *out) {
   case NODE_BINARY:
     text_fmt(out, " %s", n->u.op == OP_contract ? "@" : op_info[n->u.op].symbol);
     break;
+  case NODE_ASSIGN:
+    if (n->u.op != OP_none) text_fmt(out, " %s", op_info[n->u.op].symbol);
+    text_fmt(out, " %s", n->name);
+    break;
+  case NODE_RANGE:
+    if (n->u.i) text_add(out, " reversed");
+    break;
   default:
     if (n->name) text_fmt(out, " %s", n->name);
   }

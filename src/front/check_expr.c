@@ -156,11 +156,6 @@ Value eval_block(Check *c, const Node *n) {
 }
 
 /* ---- the dispatch ---------------------------------------------------------------------------- */
-static Value misplaced(Check *c, const Node *n, const char *text) {
-  fault(c, E0214, n->span, "%s", text);
-  return value_poison();
-}
-
 static Value eval_kind(Check *c, const Node *n) {
   switch (n->kind) {
   case NODE_NAME: return name_value(c, n);
@@ -180,10 +175,10 @@ static Value eval_kind(Check *c, const Node *n) {
   case NODE_TUPLE: return eval_items(c, n, false);
   case NODE_LIST: return eval_items(c, n, true);
   case NODE_BLOCK: return eval_block(c, n);
-  case NODE_NAMED: return misplaced(c, n, "an argument by name belongs into a call");
-  case NODE_SLICE: return misplaced(c, n, "a slice belongs into an index");
-  case NODE_ELLIPSIS: return misplaced(c, n, "`...` belongs into an index");
-  case NODE_RANGE: return misplaced(c, n, "a range belongs to a label, as in `sum(i: 0..n)`");
+  case NODE_NAMED:
+  case NODE_SLICE:
+  case NODE_ELLIPSIS:
+  case NODE_RANGE: cx_bug(c->cx, "a part of a call, an index or a label stands alone");
   default: return value_poison(); /* NODE_ERROR: was reported */
   }
 }

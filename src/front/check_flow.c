@@ -58,8 +58,10 @@ static Value fault_no_variable(Check *c, const Node *n) {
   } else {
     d = fault(c, E0201, n->name_span, "there is no variable `%s` to assign", n->name);
     suggest(c, d, n->name, NULL, 0);
-    diag_hint(c->cx, d, "declare it: `var %s = ...`, before the loop where one changes it",
-              n->name);
+    diag_hint(c->cx, d,
+              "`let %s = ..` names a value; `var %s = ..` declares a variable, before the loop "
+              "where one changes it",
+              n->name, n->name);
   }
   return value_poison();
 }

@@ -448,10 +448,7 @@ Value eval_reduce(Check *c, const Node *n) {
   Ranges *mark;
   Op op;
   Shape whole;
-  if (!reduce_op(n, &op)) {
-    fault(c, E0214, n->span, "`%s` is no reduction; these are sum, prod, max and min", n->name);
-    return value_poison();
-  }
+  if (!reduce_op(n, &op)) cx_bug(c->cx, "a reduction called `%s`", n->name);
   const Labels *labels = ranges_begin(c, n, &mark);
   Value v = labels ? labelled_body(c, n, labels) : value_poison();
   ranges_end(c, mark);

@@ -65,6 +65,12 @@ static void add_groups(const Parser *p, const bool *exp, Words *w) {
     add_word(w, "a name");
 }
 
+/* Where one of them can stand, an operator is the better guess. */
+static bool is_assignment(int row) {
+  return row == ROW_ASSIGN || row == ROW_ADDTO || row == ROW_SUBFROM || row == ROW_MULBY ||
+         row == ROW_DIVBY;
+}
+
 static const char *expected_words(Parser *p, const bool *exp) {
   Words w = {.n = 0};
   bool operand_before = exp[ROW_PLUS], expression = exp[ROW_IF];
@@ -74,6 +80,8 @@ static const char *expected_words(Parser *p, const bool *exp) {
     if (!exp[row] || row == ROW_END || row == ROW_SEP || row == ROW_NAME || row == ROW_INT)
       continue;
     if (exp[ROW_FN] && (row == ROW_FN || row == ROW_PARAM || row == ROW_CONST)) continue;
+    if (exp[ROW_LET] && (row == ROW_VAR || row == ROW_FOR || row == ROW_WHILE)) continue;
+    if (exp[ROW_ADDTO] && is_assignment(row)) continue;
     if (row == ROW_LET || (expression && (flags & F_START))) continue;
     if (!expression && exp[ROW_INT] && row == ROW_LPAREN) continue; /* of a size */
     if (operand_before && (flags & F_OPER)) continue;
@@ -142,6 +150,8 @@ static const char *index_hint(const Parser *p, const bool *exp) {
   const Token *in = p->tok.within >= 0 ? &p->toks.at[p->tok.within] : NULL;
   if (exp[ROW_NAME] && exp[ROW_INT] && !exp[ROW_IF] && p->tok.kind == TOK_RBRACKET)
     return "the type of a scalar has no brackets";
+  if (exp[ROW_DOTDOT] && p->toks.at[p->stmt_first].kind == TOK_FOR)
+    return "a loop runs over `a..b`, b excluded";
   if (exp[ROW_DOTDOT]) return "the range of a label is written `k: 0..n`, n excluded";
   if (in && in > p->toks.at && in[-1].kind == TOK_REDUCE && !exp[ROW_IF])
     return "before an expression the brackets hold labels, as in `sum(k) x[k]`; to multiply, write "

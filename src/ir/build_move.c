@@ -2,6 +2,8 @@
 #include "ir/build.h"
 #include "ir/build_parts.h"
 
+#include <math.h>
+
 /* ---- views ---------------------------------------------------------------------------------------- */
 /* Smallest and largest value of off + sum coef*i over the result's labels; false where a
  * coefficient's sign isn't known. */
@@ -116,6 +118,7 @@ Val ir_view(Builder *b, Val x, const Shape *out, const View *given) {
     return type_is_float((DType)i->type) ? ir_const_f(b, (DType)i->type, out, i->u.f)
                                          : ir_const_i(b, (DType)i->type, out, i->u.i);
   if (i->op == OP_size && v->exact) return ir_size(b, (DType)i->type, out, i->u.size);
+  if (shape_is_empty(out)) return ir_const_i(b, (DType)i->type, out, 0);
   if (i->op == OP_view && v->exact) return view_of_view(b, x, out, v);
   Ins ins = {.op = OP_view, .type = i->type, .nargs = 1, .arg = &x, .shape = *out, .u.view = v};
   return build_emit(b, &ins);
@@ -297,8 +300,7 @@ Val ir_reshape(Builder *b, Val x, const Shape *out) {
 /* ---- gather and scatter ------------------------------------------------------------------------------------- */
 static void check_indices(Builder *b, const Val *index, const int32_t *axis, int n, int rank) {
   for (int i = 0; i < n; i++) {
-    DType t = ir_type(b, index[i]);
-    bool ok = (t == T_I32 || t == T_I64) && shape_eq(ir_shape(b, index[i]), ir_shape(b, index[0])) &&
+    bool ok = type_is_int(ir_type(b, index[i])) && shape_eq(ir_shape(b, index[i]), ir_shape(b, index[0])) &&
               axis[i] >= 0 && axis[i] < rank && (i == 0 || axis[i] > axis[i - 1]);
     if (!ok) cx_bug(b->cx, "index %d of a gather or scatter is wrong", i);
   }
@@ -320,16 +322,21 @@ static Shape concat_shapes(Cx *cx, const Shape *a, const Shape *b) {
   return r;
 }
 
+/* Indices are all i32, or all i64 where one of them is. */
+static DType index_type(const Builder *b, const Val *index, int n) {
+  for (int i = 0; i < n; i++)
+    if (ir_type(b, index[i]) == T_I64) return T_I64;
+  return T_I32;
+}
+
 static Val indexed(Builder *b, Op op, Val x, const Val *index, const int32_t *axis, int n, const Shape *full,
                    const Shape *result) {
   Val arg[IR_MAX_RANK + 1] = {x};
   Gather *g = NEW(b->cx->arena, Gather);
   g->naxes = n;
   g->full = *full;
-  for (int i = 0; i < n; i++) { /* indices are i32 or i64 */
-    arg[i + 1] = ir_type(b, index[i]) == T_U8 ? ir_cast(b, T_I32, index[i]) : index[i];
-    g->axis[i] = axis[i];
-  }
+  DType t = index_type(b, index, n);
+  for (int i = 0; i < n; i++) arg[i + 1] = ir_cast(b, t, index[i]), g->axis[i] = axis[i];
   Ins ins = {.op = (uint8_t)op, .type = ir_ins(b, x)->type, .nargs = (uint16_t)(n + 1), .arg = arg,
              .shape = *result, .u.gather = g};
   return build_emit(b, &ins);
@@ -340,6 +347,8 @@ Val ir_gather(Builder *b, Val x, const Val *index, const int32_t *axis, int n) {
   Shape full = *ir_shape(b, x), rest = rest_of(&full, axis, n);
   check_indices(b, index, axis, n, full.rank);
   Shape out = concat_shapes(b->cx, ir_shape(b, index[0]), &rest);
+  if (shape_is_empty(&full)) /* every index is outside */
+    return ir_const_f(b, ir_type(b, x), &out, type_is_float(ir_type(b, x)) ? (double)NAN : 0);
   return indexed(b, OP_gather, x, index, axis, n, &full, &out);
 }
 

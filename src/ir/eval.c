@@ -24,8 +24,7 @@ typedef struct Eval {
   Vec(Spare) spare;
 } Eval;
 
-/* ---- storage
- * ------------------------------------------------------------------------------------- */
+/* ---- storage -------------------------------------------------------------------------------- */
 static int64_t bytes_of(const Tensor *t) {
   return MAX(tensor_count(t), 1) * type_info[t->type].bytes;
 }
@@ -59,8 +58,7 @@ static void release_operands(Eval *e, Val v) {
   }
 }
 
-/* ---- instructions
- * -------------------------------------------------------------------------------- */
+/* ---- instructions --------------------------------------------------------------------------- */
 static void take_input(Eval *e, const Ins *in, Val v) {
   const Input *decl = &e->f->in.at[in->u.i];
   const Tensor *given = &e->in[in->u.i];
@@ -157,8 +155,7 @@ static void eval_ins(Eval *e, Val v) {
   }
 }
 
-/* ---- trapping
- * ------------------------------------------------------------------------------------ */
+/* ---- trapping ------------------------------------------------------------------------------- */
 enum { BAD_NAN = 1, BAD_INF = 2 };
 
 /* Notes which kinds of non-finite elements v has. A kind that no operand has was made here; that
@@ -182,8 +179,7 @@ static bool trapped(Eval *e, Val v) {
   return false;
 }
 
-/* ---- the driver
- * ---------------------------------------------------------------------------------- */
+/* ---- the driver ----------------------------------------------------------------------------- */
 static Status run(void *arg) {
   Eval *e = arg;
   const Fn *f = e->f;

@@ -153,8 +153,7 @@ static void cast_array(DType from, DType to, int64_t n, const void *x, void *out
   }
 }
 
-/* ---- entry points
- * --------------------------------------------------------------------------------- */
+/* ---- entry points --------------------------------------------------------------------------- */
 void ir_map_array(Op op, DType operand, DType result, int64_t n, const void *const *arg,
                   void *out) {
   const void *none[3] = {NULL, NULL, NULL};

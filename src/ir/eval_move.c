@@ -12,8 +12,7 @@ static inline void copy_element(void *out, int64_t to, const void *x, int64_t fr
   }
 }
 
-/* ---- view
- * ---------------------------------------------------------------------------------------- */
+/* ---- view ----------------------------------------------------------------------------------- */
 typedef struct Walk { /* numerators of the operand's indices at the current element of the result */
   const Ins *in;
   const Tensor *x;
@@ -80,8 +79,7 @@ void eval_view(Cx *cx, const Ins *in, const Tensor *x, Tensor *out) {
   }
 }
 
-/* ---- gather and scatter
- * ------------------------------------------------------------------------------ */
+/* ---- gather and scatter --------------------------------------------------------------------- */
 typedef struct Indexed { /* which elements of the indexed tensor each index tuple selects */
   int64_t nindex, nrest;
   int64_t *base; /* per index tuple: offset of its first element, -1 where it is outside */

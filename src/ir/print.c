@@ -9,8 +9,7 @@ enum { LINE = 100 };
 /* Returns the names its inputs got. */
 static const Name *print_fn(Globals *g, const Fn *f, Name name, const bool *as_param, bool declare);
 
-/* ---- header
- * -------------------------------------------------------------------------------------------- */
+/* ---- header --------------------------------------------------------------------------------- */
 /* Those of a body are declared already: by the function around it. */
 static void name_params(Printer *p, const bool *as_param, bool declare) {
   Globals *g = p->globals;
@@ -41,8 +40,7 @@ static void print_header(Printer *p, Name name, const bool *as_param, Text *out)
   text_add(out, ")");
 }
 
-/* ---- derivative instructions
- * ------------------------------------------------------------------------------ */
+/* ---- derivative instructions ---------------------------------------------------------------- */
 /* Inputs of the body that are the parameter of the same name outside. */
 static bool *body_params(Printer *p, const Ins *in) {
   const Fn *body = in->u.body->fn;
@@ -85,17 +83,38 @@ static void name_parts(Printer *p, Val bundle, int from, int n, Text *out) {
   }
 }
 
-/* One group of results: the values, the tangents. Several of them are a tuple of their own, which
- * a second `let` takes apart. */
-static void name_group(Printer *p, Val bundle, int from, int n, Text *targets, Text *later) {
-  if (n == 1) {
-    name_parts(p, bundle, from, 1, targets);
+/* The tangents: of several results one each, which of an integer is the number 0. */
+static void name_tangents(Printer *p, Val bundle, Text *targets, Text *later) {
+  const Fn *f = ins_of(p, bundle)->u.body->fn;
+  int part = f->out.n;
+  if (part == 1) {
+    name_parts(p, bundle, part, 1, targets);
     return;
   }
   Name group = fresh_name(p, NULL);
   text_add(targets, group);
   text_add(later, "  let (");
-  name_parts(p, bundle, from, n, later);
+  for (int i = 0; i < f->out.n; i++) {
+    if (i) text_add(later, ", ");
+    if (type_is_float((DType)fn_ins(f, f->out.at[i].val)->type))
+      name_parts(p, bundle, part++, 1, later);
+    else
+      text_add(later, fresh_name(p, NULL));
+  }
+  text_fmt(later, ") = %s\n", group);
+}
+
+/* The values: several are a tuple of their own, which a second `let` takes apart. */
+static void name_values(Printer *p, Val bundle, Text *targets, Text *later) {
+  int n = ins_of(p, bundle)->u.body->fn->out.n;
+  if (n == 1) {
+    name_parts(p, bundle, 0, 1, targets);
+    return;
+  }
+  Name group = fresh_name(p, NULL);
+  text_add(targets, group);
+  text_add(later, "  let (");
+  name_parts(p, bundle, 0, n, later);
   text_fmt(later, ") = %s\n", group);
 }
 
@@ -109,7 +128,8 @@ static void print_wrt(const Body *body, const Name *inputs, Text *out) {
 
 static void print_derivative(Printer *p, Val v) {
   const Ins *in = ins_of(p, v);
-  if (in->op != OP_vjp && in->op != OP_jvp) cx_bug(p->cx, "`%s` has no source form", op_info[in->op].name);
+  if (in->op != OP_vjp && in->op != OP_jvp)
+    cx_bug(p->cx, "`%s` has no source form", op_info[in->op].name);
   const Body *body = in->u.body;
   const bool *as_param = body_params(p, in);
   BodyName printed = print_body(p, in, as_param);
@@ -127,12 +147,12 @@ static void print_derivative(Printer *p, Val v) {
     first = false;
     print_value(p, in->arg[i], NULL, PREC_IF, &call);
   }
-  name_group(p, v, 0, nout, &targets, &later);
+  name_values(p, v, &targets, &later);
   text_add(&targets, ", ");
   if (in->op == OP_vjp)
     name_parts(p, v, nout, body->nwrt, &targets);
   else
-    name_group(p, v, nout, body->nparts - nout, &targets, &later);
+    name_tangents(p, v, &targets, &later);
   text_fmt(&p->lets, "  let (%s) = %s)\n%s", text_str(&targets), text_str(&call), text_str(&later));
 }
 
@@ -163,11 +183,29 @@ static void collect_sizes(Printer *p, Dim d) {
 }
 
 /* Names of sizes are taken before anything else gets one: they can't be changed. */
-static void take_size_names(Printer *p) {
-  for (Val v = 1; v < p->f->ins.n; v++) {
-    const Ins *in = ins_of(p, v);
+static void take_size_names(Printer *p, const Fn *f) {
+  const Fn *body[2];
+  for (Val v = 1; v < f->ins.n; v++) {
+    const Ins *in = fn_ins(f, v);
     for (int i = 0; i < in->shape.rank; i++) collect_sizes(p, in->shape.dim[i]);
     if (in->op == OP_size) collect_sizes(p, in->u.size);
+    if (in->op == OP_loop) collect_sizes(p, in->u.loop->trip);
+    if (in->op != OP_loop && in->op != OP_branch) continue;
+    for (int i = ins_bodies(in, body); i-- > 0;) take_size_names(p, body[i]);
+  }
+}
+
+void plan_all(Printer *p) {
+  plan_uses(p);
+  for (Val v = 1; v < p->f->ins.n; v++) {
+    if (!p->node[v].uses || p->node[v].let) continue;
+    switch ((Op)ins_of(p, v)->op) {
+    case OP_vjp:
+    case OP_jvp: print_derivative(p, v); break;
+    case OP_loop: print_loop(p, v); break;
+    case OP_branch: print_branch(p, v); break;
+    default: plan_value(p, v);
+    }
   }
 }
 
@@ -181,17 +219,10 @@ static const Name *print_fn(Globals *g, const Fn *f, Name name, const bool *as_p
                .node = NEWS(a, Node, f->ins.n),
                .lets = text_new(a)};
   Text header = text_new(a), result = text_new(a);
-  take_size_names(&p);
+  take_size_names(&p, f);
   name_params(&p, as_param, declare);
   print_header(&p, name, as_param, &header);
-  plan_uses(&p);
-  for (Val v = 1; v < f->ins.n; v++) {
-    if (!p.node[v].uses || p.node[v].let) continue;
-    if (op_kind((Op)ins_of(&p, v)->op) == KIND_LOOP)
-      print_derivative(&p, v);
-    else
-      plan_value(&p, v);
-  }
+  plan_all(&p);
   print_results(&p, &result);
   bool short_form = !p.lets.n && header.n + result.n + 3 <= LINE;
   text_add(g->out, text_str(&header));

@@ -33,6 +33,8 @@ typedef struct Node { /* of an instruction */
   bool as_element; /* a scalar whose array notation is that of an element, without labels */
   int32_t width;   /* of its text, about */
   Name name;
+  Name row;      /* a slice that a loop scans: name[row] is its text */
+  bool index;    /* the index of a loop: it adapts to its neighbours unless a cast is written */
 } Node;
 
 typedef struct Names { /* taken in the scope */
@@ -62,6 +64,7 @@ typedef struct Printer {
   Names labels; /* in scope now */
   Text lets;    /* the statements so far */
   int unnamed;
+  bool region; /* the body of a loop or branch: outputs are assigned, and need no name */
 } Printer;
 
 typedef struct Label { /* of index notation */
@@ -76,6 +79,14 @@ static inline const Ins *arg_of(const Printer *p, Val v, int i) {
   return ins_of(p, ins_of(p, v)->arg[i]);
 }
 static inline bool is_named(const Printer *p, Val v) { return p->node[v].let; }
+
+/* print.c */
+/* Plans all values; what has bodies is written. */
+void plan_all(Printer *p);
+
+/* print_loop.c */
+void print_loop(Printer *p, Val v);
+void print_branch(Printer *p, Val v);
 
 /* print_plan.c */
 void plan_uses(Printer *p);
@@ -103,6 +114,8 @@ bool name_taken(const Printer *p, Name name);
  * it binds less than asked; returns how tightly what was written does. */
 Prec print_value(Printer *p, Val v, Label *const *labels, Prec least, Text *out);
 void print_set(uint64_t bits, Text *out); /* "2" or "(0, 2)" */
+/* Its name, and for a row of a scanned tensor its index, the bracket still open: true then. */
+bool open_name(const Printer *p, Val v, Text *out);
 /* Its name, with indices under labels. */
 void print_name(Printer *p, Val v, Label *const *labels, Text *out);
 /* A label of the given extent; it leaves the scope when p->labels is cut back. */

@@ -2,8 +2,7 @@
  * (print_view.c): names, reductions, contractions, gathers, counters. */
 #include "ir/print.h"
 
-/* ---- names and labels
- * --------------------------------------------------------------------------------- */
+/* ---- names and labels ----------------------------------------------------------------------- */
 Label *new_label(Printer *p, Dim extent) {
   Label *l = NEW(p->arena, Label);
   l->extent = extent;
@@ -20,18 +19,25 @@ void print_labels(Printer *p, Label *const *labels, int n, Text *out) {
   }
 }
 
+bool open_name(const Printer *p, Val v, Text *out) {
+  const Node *n = &p->node[v];
+  text_add(out, n->name);
+  if (n->row) text_fmt(out, "[%s", n->row);
+  return n->row != NULL;
+}
+
 void print_name(Printer *p, Val v, Label *const *labels, Text *out) {
   const Shape *s = &ins_of(p, v)->shape;
-  text_add(out, p->node[v].name);
-  if (!labels || !s->rank) return;
-  for (int i = 0; i < s->rank; i++) {
-    text_fmt(out, "%s%s", i ? ", " : "[", labels[i]->name);
+  bool open = open_name(p, v, out);
+  for (int i = 0; labels && i < s->rank; i++) {
+    text_fmt(out, "%s%s", open ? ", " : "[", labels[i]->name);
+    open = true;
     if (labels[i]->extent == s->dim[i])
       labels[i]->plain = true;
     else
       labels[i]->unclear = true;
   }
-  text_add(out, "]");
+  if (open) text_add(out, "]");
 }
 
 /* "2" or "(0, 2)" */
@@ -46,8 +52,7 @@ void print_set(uint64_t bits, Text *out) {
   if (!one) text_add(out, ")");
 }
 
-/* ---- reductions and contractions
- * ---------------------------------------------------------------------------- */
+/* ---- reductions and contractions ------------------------------------------------------------ */
 static const char *fold_word(Op op) {
   switch (op) {
   case OP_amax: return "max";
@@ -117,8 +122,7 @@ static Prec print_contract(Printer *p, const Ins *in, Label *const *labels, Text
   return PREC_REDUCE;
 }
 
-/* ---- gather and scatter
- * ------------------------------------------------------------------------------------- */
+/* ---- gather and scatter --------------------------------------------------------------------- */
 static void print_indices(Printer *p, const Ins *in, Text *out) {
   for (int i = 1; i < in->nargs; i++) {
     if (i > 1) text_add(out, ", ");
@@ -227,7 +231,8 @@ static Prec print_unnamed(Printer *p, Val v, Label *const *labels, Text *out) {
 
 Prec print_value(Printer *p, Val v, Label *const *labels, Prec least, Text *out) {
   if (is_named(p, v)) {
-    print_name(p, v, labels, out);
+    if (p->node[v].index) text_fmt(out, "%s(%s)", type_info[T_I64].word, p->node[v].name);
+    else print_name(p, v, labels, out);
     return PREC_POSTFIX;
   }
   Text t = text_new(p->arena);

@@ -6,16 +6,15 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* ---- numbers
- * ------------------------------------------------------------------------------------------ */
+/* ---- numbers -------------------------------------------------------------------------------- */
 bool is_number(const Printer *p, Val v) {
   return ins_of(p, v)->op == OP_const || ins_of(p, v)->op == OP_size;
 }
 
 /* Digits that give v when they are read as a double and rounded to the type. */
-static void float_text(DType t, double v, bool bare, Text *out) {
+static void float_text(DType t, double v, Text *out) {
   size_t from = out->n;
-  if (bare && v == floor(v) && fabs(v) < 1e6 && !(v == 0 && signbit(v))) {
+  if (v == floor(v) && fabs(v) < 1e6 && !(v == 0 && signbit(v))) {
     text_fmt(out, "%.0f", v);
     return;
   }
@@ -39,12 +38,11 @@ Prec print_number(Printer *p, Val v, bool bare, Text *out) {
   const Ins *in = ins_of(p, v);
   DType t = (DType)in->type;
   Text digits = text_new(p->arena);
-  bool alone = in->op == OP_const &&
-               (t == T_F64 || t == T_I32 || t == T_BOOL); /* what a literal is by itself */
+  bool alone = t == T_BOOL; /* other literals adapt to what they meet */
   if (in->op == OP_size)
     dim_print(p->cx, in->u.size, &digits);
   else if (type_is_float(t))
-    float_text(t, in->u.f, bare || !alone, &digits);
+    float_text(t, in->u.f, &digits);
   else if (t == T_BOOL)
     text_add(&digits, in->u.i ? "true" : "false");
   else
@@ -57,8 +55,7 @@ Prec print_number(Printer *p, Val v, bool bare, Text *out) {
   return prec_of_text(text_str(&digits));
 }
 
-/* ---- operands
- * --------------------------------------------------------------------------------------------- */
+/* ---- operands ------------------------------------------------------------------------------- */
 typedef struct Operand {
   Val v;       /* what is printed: the operand, or what it is a broadcast of */
   bool number; /* a literal or size */
@@ -112,8 +109,7 @@ static Prec print_operand(Printer *p, const Operand *o, Label *const *labels, Pr
   return prec < least ? PREC_POSTFIX : prec;
 }
 
-/* ---- operators
- * ---------------------------------------------------------------------------------------------- */
+/* ---- operators ------------------------------------------------------------------------------ */
 static Prec prec_of_op(Op op) {
   switch (op) {
   case OP_or: return PREC_OR;
@@ -163,6 +159,9 @@ Prec print_map(Printer *p, Val v, Label *const *labels, Text *out) {
     print_operand(p, &o[1], labels, PREC_OR, out);
     text_add(out, " else ");
     print_operand(p, &o[2], labels, PREC_IF, out);
+  } else if (op == OP_cast && p->node[in->arg[0]].index && in->type != T_BOOL) {
+    text_fmt(out, "%s(%s)", type_info[in->type].word, p->node[in->arg[0]].name);
+    return PREC_POSTFIX;
   } else if (op == OP_cast) {
     print_call(p, type_info[in->type].word, o, 1, labels, out);
     return PREC_POSTFIX;

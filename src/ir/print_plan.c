@@ -56,8 +56,7 @@ uint32_t labels_of(const Printer *p, Val v) {
   }
 }
 
-/* ---- what can be written how
- * --------------------------------------------------------------------------- */
+/* ---- what can be written how ---------------------------------------------------------------- */
 static bool array_cap(const Printer *p, Val v) { return is_named(p, v) || p->node[v].array_ok; }
 static bool index_cap(const Printer *p, Val v) { return is_named(p, v) || p->node[v].index_ok; }
 
@@ -152,8 +151,7 @@ static void find_caps(Printer *p, Val v) {
   n->array_ok |= n->as_element;
 }
 
-/* ---- giving operands names until it can be written
- * ------------------------------------------------------- */
+/* ---- giving operands names until it can be written ------------------------------------------ */
 /* An elementwise operation with an operand that only element notation can say. */
 static void prepare_elements(Printer *p, const Ins *in) {
   for (int i = 0; i < in->nargs; i++) {
@@ -258,7 +256,7 @@ void plan_value(Printer *p, Val v) {
   }
   bool output = false;
   for (int i = 0; i < p->f->out.n; i++) output |= p->f->out.at[i].val == v;
-  bool sole_output = output && p->f->out.n == 1;
+  bool sole_output = output && (p->f->out.n == 1 || p->region);
   if (is_free(p, v) && (!output || sole_output || is_number(p, v))) return;
   bool wants_name = n->uses > 1 || (!sole_output && (output || in->hint));
   if (wants_name || n->width > INLINE_WIDTH + 16 * sole_output) print_let(p, v);

@@ -3,8 +3,7 @@
  * elements may lie outside of x. */
 #include "ir/print.h"
 
-/* ---- sizes
- * ----------------------------------------------------------------------------------------- */
+/* ---- sizes ---------------------------------------------------------------------------------- */
 void print_factor(Cx *cx, Dim d, Text *out) {
   Text t = text_new(cx->arena);
   dim_print(cx, d, &t);
@@ -21,8 +20,7 @@ void print_extents(Printer *p, const Shape *s, Text *out) {
   if (s->rank != 1) text_add(out, ")");
 }
 
-/* ---- which form
- * ------------------------------------------------------------------------------------- */
+/* ---- which form ----------------------------------------------------------------------------- */
 static bool is_whole(const ViewDim *d) {
   return d->den == 1 && d->off == 0 && d->n == 1 && d->term[0].coef == 1;
 }
@@ -112,8 +110,7 @@ static bool is_pad(Cx *cx, const Ins *in, const Shape *x) {
   return dim_le(cx, 0, before) == 1 && dim_le(cx, 0, after) == 1;
 }
 
-/* ---- slices
- * ------------------------------------------------------------------------------------------ */
+/* ---- slices --------------------------------------------------------------------------------- */
 /* One operand dimension read along result axis `label` (count elements), as a slice; false where no
  * slice says it. */
 static bool slice_text(Cx *cx, const ViewDim *d, Dim extent, Dim count, Text *out) {
@@ -172,8 +169,7 @@ static bool slices_text(Cx *cx, const Ins *in, const Shape *x, Text *out) {
   return true;
 }
 
-/* ---- array notation
- * ------------------------------------------------------------------------------------ */
+/* ---- array notation ------------------------------------------------------------------------- */
 ViewForm view_form(const Printer *p, Val v) {
   const Ins *in = ins_of(p, v);
   const Shape *x = &arg_of(p, v, 0)->shape;
@@ -235,8 +231,7 @@ Prec print_view_array(Printer *p, Val v, Text *out) {
   return PREC_POSTFIX;
 }
 
-/* ---- element notation
- * ------------------------------------------------------------------------------------ */
+/* ---- element notation ----------------------------------------------------------------------- */
 static void print_term(Printer *p, const ViewTerm *t, Name label, bool first, Text *out) {
   bool minus = dim_is_number(t->coef) && t->coef < 0;
   Dim coef = minus ? -t->coef : t->coef;
@@ -277,8 +272,8 @@ Prec print_view_element(Printer *p, Val v, Label *const *labels, Text *out) {
   const Shape *x = &arg_of(p, v, 0)->shape;
   bool inside = !stays_inside(w);
   if (inside) text_add(out, "inside(");
-  text_add(out, p->node[in->arg[0]].name);
-  if (w->rank) text_add(out, "[");
+  bool row = open_name(p, in->arg[0], out);
+  if (w->rank) text_add(out, row ? ", " : "[");
   for (int d = 0; d < w->rank; d++) {
     const ViewDim *dim = &w->dim[d];
     if (d) text_add(out, ", ");
@@ -288,7 +283,7 @@ Prec print_view_element(Printer *p, Val v, Label *const *labels, Text *out) {
     if (dim->den != 1) text_fmt(out, several ? ")/%lld" : "/%lld", (long long)dim->den);
     note_use(dim, x->dim[d], !inside, labels);
   }
-  if (w->rank) text_add(out, "]");
+  if (w->rank || row) text_add(out, "]");
   if (inside) text_add(out, ")");
   return PREC_POSTFIX;
 }

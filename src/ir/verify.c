@@ -52,8 +52,7 @@ static bool need_type(Check *c, bool ok) {
   return fail(c, "(%s) -> %s is no typing of it", text_str(&t), result_text(c));
 }
 
-/* ---- elementwise and reductions
- * -------------------------------------------------------------------- */
+/* ---- elementwise and reductions ------------------------------------------------------------- */
 static bool is_number(DType t) { return type_is_int(t) || type_is_float(t); }
 
 static bool typing_ok(const Check *c) {
@@ -98,8 +97,7 @@ static bool check_fold(Check *c) {
   return need_shape(c, &kept);
 }
 
-/* ---- movement
- * ------------------------------------------------------------------------------------------ */
+/* ---- movement ------------------------------------------------------------------------------- */
 /* 1: every index of dimension d is inside and divisible, 0: not every one, -1: not known. */
 static int dim_exact(Check *c, int d) {
   const ViewDim *v = &c->in->u.view->dim[d];
@@ -180,8 +178,7 @@ static bool check_move(Check *c) {
   }
 }
 
-/* ---- contractions
- * ------------------------------------------------------------------------------------- */
+/* ---- contractions --------------------------------------------------------------------------- */
 static bool check_contract(Check *c) {
   if (!need_operands(c, 2) || !need_type(c, typing_ok(c))) return false;
   const Contract *k = c->in->u.contract;
@@ -207,8 +204,7 @@ static bool check_contract(Check *c) {
   return true;
 }
 
-/* ---- leaves and instructions with bodies
- * ---------------------------------------------------------------- */
+/* ---- leaves and instructions with bodies ---------------------------------------------------- */
 static bool need_operand_like(Check *c, int i, DType t, const Shape *s) {
   if (i >= c->in->nargs) return fail(c, "too few operands");
   if (operand_type(c, i) == t && shape_eq(&operand(c, i)->shape, s)) return true;
@@ -337,8 +333,7 @@ static bool check_leaf(Check *c) {
   }
 }
 
-/* ---- functions
- * ------------------------------------------------------------------------------------------ */
+/* ---- functions ------------------------------------------------------------------------------ */
 static bool check_ins(Check *c) {
   const Ins *in = c->in;
   if (in->op >= OP_COUNT) return fail(c, "no operator");

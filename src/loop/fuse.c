@@ -10,7 +10,7 @@
 
 enum { MAX_ROOTS = 16, MAX_NESTS = 24 };
 
-/* ---- nests ------------------------------------------------------------------------------------------ */
+/* ---- nests ---------------------------------------------------------------------------------- */
 static void add_dep(Low *lw, Nest *n, int32_t self, Val leaf) {
   int32_t d = lw->place[leaf].nest;
   if (d < 0 || d == self) return;
@@ -103,7 +103,10 @@ static void scatter_nest(Low *lw, Val v) {
 static void call_nest(Low *lw, Val v) {
   const Ins *in = low_ins(lw, v);
   int32_t n = nest_new(lw, NEST_CALL, v, &in->shape);
-  for (int k = 0; k < in->nargs; k++) attach(lw, n, side_identity(lw, in->arg[k], false));
+  for (int k = 0; k < in->nargs; k++) {
+    attach(lw, n, side_identity(lw, in->arg[k], false));
+    add_dep(lw, &lw->nest.at[n], n, low_base(lw, in->arg[k])); /* literals too are stored for it */
+  }
   lw->place[v].nest = n;
   for (Val u = v + 1; u < lw->f->ins.n; u++) {
     const Ins *part = low_ins(lw, u);
@@ -177,7 +180,7 @@ static void make_nests(Low *lw) {
   }
 }
 
-/* ---- updates in place, and the order ----------------------------------------------------------------------- */
+/* ---- updates in place, and the order -------------------------------------------------------- */
 static bool nest_reads(const Nest *n, Val input) {
   for (int i = 0; i < n->side.n; i++)
     for (int k = 0; k < n->side.at[i]->an.access.n; k++)
@@ -297,7 +300,7 @@ static void schedule(Low *lw) {
   }
 }
 
-/* ---- kernels ---------------------------------------------------------------------------------------------- */
+/* ---- kernels -------------------------------------------------------------------------------- */
 static int64_t inner_count(const Shape *s, int rows) {
   int64_t n = 1;
   for (int d = rows; d < s->rank; d++) n *= s->dim[d];
@@ -386,10 +389,15 @@ static void make_groups(Low *lw) {
     if (lw->group.at[i].nest.n == 1) lw->group.at[i].rows = 0;
 }
 
-/* ---- who reads what from where ------------------------------------------------------------------------------- */
+/* ---- who reads what from where -------------------------------------------------------------- */
 static void mark_readers(Low *lw) {
   for (int i = 0; i < lw->nest.n; i++) {
     const Nest *n = &lw->nest.at[i];
+    const Ins *call = low_ins(lw, n->kind == NEST_CALL ? n->anchor : 0);
+    for (int k = 0; k < call->nargs; k++) { /* bodies are called with whole tensors in memory */
+      Place *p = &lw->place[low_base(lw, call->arg[k])];
+      p->outside = p->beyond = true;
+    }
     for (int s = 0; s < n->side.n; s++)
       for (int k = 0; k < n->side.at[s]->an.access.n; k++) {
         Val leaf = n->side.at[s]->an.access.at[k].leaf;

@@ -3,7 +3,7 @@
  * buffers are made, the loops around rows are opened, and each nest is lowered by its kind. */
 #include "loop/lower.h"
 
-/* ---- buffers ------------------------------------------------------------------------------------------ */
+/* ---- buffers -------------------------------------------------------------------------------- */
 Buf low_buffer(Low *lw, Name name, BufKind kind, DType type, int64_t count) {
   Buffer b = {.name = name, .kind = kind, .type = type, .count = count, .slot = -1, .same_as = -1};
   vec_push(lw->cx->arena, &lw->p->buf, b);
@@ -15,10 +15,10 @@ static Name value_name(Low *lw, Val v) {
   return in->hint ? in->hint : name_fmt(lw->cx, "%s%d", op_info[in->op].name, (int)v);
 }
 
-static void check_numbers(Low *lw) {
-  for (Val v = 1; v < lw->f->ins.n; v++)
-    if (!shape_is_numbers(&low_ins(lw, v)->shape))
-      cx_bug(lw->cx, "lowering needs a number for every size");
+static void check_numbers(const Fn *f) {
+  for (Val v = 1; v < f->ins.n; v++)
+    if (!shape_is_numbers(&fn_ins(f, v)->shape))
+      cx_bug(f->cx, "lowering needs a number for every size");
 }
 
 static void port_buffers(Low *lw) {
@@ -67,7 +67,7 @@ static void stash_buffers(Low *lw) {
   }
 }
 
-/* ---- loops ------------------------------------------------------------------------------------------------ */
+/* ---- loops ---------------------------------------------------------------------------------- */
 KernelMaker low_kernel(Low *lw, Name name, Span span) {
   Kernel *k = NEW(lw->cx->arena, Kernel);
   k->name = name;
@@ -169,7 +169,7 @@ void low_vectors(Low *lw, int64_t extent, int lanes, double ops, VectorBody body
   low_end(lw, mark);
 }
 
-/* ---- nests -------------------------------------------------------------------------------------------------- */
+/* ---- nests ---------------------------------------------------------------------------------- */
 static bool nest_merge(const Nest *n, int i, int j) {
   for (int k = 0; k < n->side.n; k++) {
     const Side *s = n->side.at[k];
@@ -237,7 +237,7 @@ void low_store_roots(Low *lw, Nest *n, const AxisIx *at, Point pt) {
   for (int i = 0; i < n->root.n; i++) store_root(lw, n->root.at[i], at, pt, value[i]);
 }
 
-/* ---- kernels ----------------------------------------------------------------------------------------------------- */
+/* ---- kernels -------------------------------------------------------------------------------- */
 static void count_work(Low *lw, const Group *g, Kernel *k) {
   for (int i = 0; i < g->nest.n; i++) {
     const Nest *n = &lw->nest.at[g->nest.at[i]];
@@ -349,8 +349,10 @@ static void find_uses(Low *lw) {
   }
 }
 
-LoopProgram *loop_lower(const Fn *f, const Target *t) {
-  Cx *cx = f->cx;
+LoopProgram *loop_lower(const Fn *given, const Target *t) {
+  Cx *cx = given->cx;
+  check_numbers(given);
+  const Fn *f = loop_prepare(given);
   LoopProgram *p = NEW(cx->arena, LoopProgram);
   *p = (LoopProgram){.cx = cx, .name = f->name, .fn = f, .target = *t};
   Low *lw = NEW(cx->arena, Low);
@@ -358,7 +360,6 @@ LoopProgram *loop_lower(const Fn *f, const Target *t) {
   lw->place = NEWS(lw->arena, Place, f->ins.n);
   lw->memo_head = NEWS(lw->arena, int32_t, f->ins.n);
   for (Val v = 0; v < f->ins.n; v++) lw->place[v].nest = lw->place[v].buf = lw->place[v].reg = -1;
-  check_numbers(lw);
   group_values(lw);
   fuse_nests(lw);
   port_buffers(lw);
