@@ -19,6 +19,7 @@ typedef struct Decl { /* one declaration of a file or of the prelude */
   const Node *node; /* PARAM, CONST, FN, LAYER, LET or TEST; NULL when replaced by one of another kind */
   const FnValue *owner; /* PARAM: the layer's instance it belongs to, or NULL */
   bool prelude;
+  int round; /* which call of front_declare made it: one file and what it imports */
   DeclState state;
   Value value;     /* CONST, when known at compile time; LET */
   ParamInfo param; /* PARAM, when DECL_DONE */
@@ -50,6 +51,7 @@ struct Program {
   Cx *cx;
   Vec(Decl *) decls;
   DeclMap user, prelude;
+  int round;
   int instances; /* of layers, made so far */
   bool rules; /* texts of the op table: total and product are known */
 };

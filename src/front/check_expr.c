@@ -117,6 +117,10 @@ void eval_statement(Check *c, const Node *n) {
   case NODE_PARAM:
     fault(c, E0218, n->span, "a `param` stands at the top level, or directly in a layer's body");
     return;
+  case NODE_CLOSE:
+  case NODE_CHECK:
+    fault(c, E0219, n->span, "this belongs into a `test`");
+    return;
   case NODE_LET: v = eval_expr(c, n->kid[0]); break;
   case NODE_DEFINE:
     if (!eval_define(c, n, &v)) v = value_poison();
@@ -170,7 +174,8 @@ static Value eval_kind(Check *c, const Node *n) {
   case NODE_INDEX: return eval_index(c, n, false);
   case NODE_MEMBER: return eval_member(c, n);
   case NODE_REPEAT:
-    return misplaced(c, n, "`[layer; n]` makes an array of layers, and belongs behind `let x =`");
+    fault(c, E0218, n->span, "`[layer(..); n]` makes an array of layers, and stands behind `let x =`");
+    return value_poison();
   case NODE_REDUCE: return eval_reduce(c, n);
   case NODE_TUPLE: return eval_items(c, n, false);
   case NODE_LIST: return eval_items(c, n, true);

@@ -87,7 +87,7 @@ static void set_node(Program *p, Decl *d, const Node *n) {
 
 static Decl *add_decl(Program *p, Name name, const Node *n, bool prelude) {
   Decl *d = NEW(p->cx->arena, Decl);
-  *d = (Decl){.name = name, .prelude = prelude};
+  *d = (Decl){.name = name, .prelude = prelude, .round = p->round};
   vec_push(p->cx->arena, &p->decls, d);
   set_node(p, d, n);
   map_put(p, prelude ? &p->prelude : &p->user, p->decls.n - 1);
@@ -96,15 +96,16 @@ static Decl *add_decl(Program *p, Name name, const Node *n, bool prelude) {
 
 Decl *program_add(Program *p, Name name, const Node *n) { return add_decl(p, name, n, false); }
 
-static void declare(Program *p, const Node *n, bool prelude, int first_new) {
+static void declare(Program *p, const Node *n, bool prelude) {
   Decl *old = program_find(p, n->name, prelude);
-  if (old && old->node->span.source == n->span.source && first_new >= 0) {
+  if (old && old->round == p->round) {
     Diag *d = diag(p->cx, E0202, n->name_span, "`%s` is declared twice", n->name);
     diag_label(p->cx, d, old->node->name_span, "first here");
     return;
   }
   if (old && old->node->kind == n->kind) {
     set_node(p, old, n);
+    old->round = p->round;
     return;
   }
   if (old) old->node = NULL;
@@ -112,12 +113,13 @@ static void declare(Program *p, const Node *n, bool prelude, int first_new) {
 }
 
 static void declare_all(Program *p, const Node *file, bool prelude) {
+  p->round++;
   for (int i = 0; i < p->decls.n; i++) /* made anew, with what is declared now */
     if (p->decls.at[i]->owner) p->decls.at[i]->node = NULL;
   for (int i = 0; i < file->nkids; i++) {
     NodeKind k = file->kid[i]->kind;
     bool declares = k == NODE_PARAM || k == NODE_CONST || k == NODE_FN || k == NODE_LAYER || k == NODE_LET;
-    if (declares) declare(p, file->kid[i], prelude, i);
+    if (declares) declare(p, file->kid[i], prelude);
   }
   for (int i = 0; i < p->decls.n; i++) { /* what was computed may depend on what was replaced */
     Decl *d = p->decls.at[i];
