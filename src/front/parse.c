@@ -63,7 +63,7 @@ Node *parse_negative(Parser *p, Span span, Node *operand) {
 }
 
 static bool is_statement(const Node *n) {
-  return n->kind == NODE_ERROR || (n->kind >= NODE_LET && n->kind <= NODE_CHOICE);
+  return n->kind == NODE_ERROR || n->kind == NODE_PARAM || (n->kind >= NODE_LET && n->kind <= NODE_CHOICE);
 }
 
 static void value_unused(Parser *p, const Node *n) {
@@ -98,6 +98,11 @@ Node *parse_assign(Parser *p, Span span, Node *target, Op op, Node *value) {
   n->u.op = op;
   n->name_span = indexed ? target->kid[0]->span : target->span;
   return n;
+}
+
+Node *parse_layer(Parser *p, Span span, Name name, NodeList sizes, Node *fn) {
+  fn->name_span = span;
+  return parse_list_node(p, NODE_LAYER, span, name, fn, NULL, sizes);
 }
 
 Node *parse_for(Parser *p, Span span, Name name, Node *range, Node *const *rest) {
@@ -260,6 +265,7 @@ static void feed(Parser *p, Token t) {
 /* ---- line ends ------------------------------------------------------------------------------- */
 static bool starts_declaration(const Token *t) {
   return t->kind == TOK_FN || t->kind == TOK_PARAM || t->kind == TOK_CONST || t->kind == TOK_LET ||
+         t->kind == TOK_LAYER || t->kind == TOK_IMPORT || t->kind == TOK_TEST ||
          t->kind == TOK_VAR || t->kind == TOK_FOR || t->kind == TOK_WHILE;
 }
 

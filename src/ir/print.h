@@ -107,6 +107,7 @@ uint32_t labels_of(const Printer *p, Val v);
 /* print_names.c */
 Name fresh_name(Printer *p, Name wish); /* for a value; NULL: t1, t2, ... */
 Name fresh_label(Printer *p);           /* in scope from now on */
+Name param_name(Globals *g, Cx *cx, Name wish);
 Name global_name(Globals *g, Cx *cx, Name wish, const char *otherwise);
 bool name_taken(const Printer *p, Name name);
 
