@@ -321,7 +321,7 @@ START_TEST(tables) {
   ck_assert(array_load_memory(t, strlen(t), "t.csv", &set, &err));
   ck_assert_int_eq(set.at[0].dim[1], 2);
   ck_assert_double_eq(((double *)set.at[0].data)[3], 4.5);
-  expect("1,2\n3\n", 6, "t.csv", "line 2: 1 fields");
+  expect("1,2\n3\n", 6, "t.csv", "line 2: 1 field");
   expect("1,2\n3,x\n", 8, "t.csv", "field 2 is not a number");
   expect("1,2\n3,0x10\n", 11, "t.csv", "field 2");
   expect("1,2\n3,\n", 7, "t.csv", "field 2");

@@ -25,6 +25,7 @@ static const struct {
     {"extreme", {false, false, false, 4}, SPICE_EXTREME, 1},
     {"bodies", {false, true, false, 8}, SPICE_PLAIN, 3},
     {"sizes", {false, false, true, 8}, SPICE_PLAIN, 2},
+    {"source", {.size = 0}, SPICE_SMOOTH, 4}, /* as text: gen_source.c */
 };
 
 /* A crash in compiled code says nothing of itself. */
@@ -54,11 +55,19 @@ typedef struct Made {
   uint64_t seed;
   const GenOptions *gen;
   Fn *f;
+  const char *source;
 } Made;
 static Status make_program(void *arg) {
   Made *m = arg;
   Rng r = rng_at(m->seed);
-  front_new(m->cx); /* the rules of the op table */
+  Program *p = front_new(m->cx); /* knows the rules of the op table, too */
+  if (!m->gen->size) {
+    const char *text = gen_source(m->cx, &r);
+    front_declare(p, ast_parse(m->cx, cx_add_source(m->cx, "random.nn", text, strlen(text), false)));
+    m->f = diag_errors(m->cx) ? NULL : front_function(p, name_of(m->cx, "f"));
+    m->source = text;
+    return m->f ? ST_OK : ST_SOURCE;
+  }
   m->f = gen_function(m->cx, &r, m->gen);
   return ST_OK;
 }
@@ -66,17 +75,21 @@ static Status make_program(void *arg) {
 /* False after a failure, which was printed. */
 static bool one_program(int kind, uint64_t seed, bool all_widths) {
   Cx *cx = cx_new();
-  Made m = {cx, seed, &kinds[kind].gen, NULL};
+  Made m = {cx, seed, &kinds[kind].gen, NULL, NULL};
   now_kind = kinds[kind].name, now_seed = seed;
   bool ok = true;
   LawCheck c = {.seed = seed, .smooth = m.gen->smooth, .spice = kinds[kind].spice, .what = CHECK_ALL};
   if (all_widths) c.what |= CHECK_ALL_WIDTHS;
-  if (cx_guard(cx, make_program, &m) != ST_OK) {
+  Status made = cx_guard(cx, make_program, &m);
+  if (made == ST_SOURCE) {
+    ok = false;
+    fprintf(stderr, "---- %s, seed %llu: refused\n%s\n%s\n", kinds[kind].name, now_seed, m.source, diag_text(cx));
+  } else if (made != ST_OK) {
     ok = strstr(cx->trap_text, "rank above");
     if (!ok) fprintf(stderr, "---- %s, seed %llu: made: %s\n", kinds[kind].name, now_seed, cx->trap_text);
   } else if (!check_laws(m.f, &c)) {
     ok = false;
-    fprintf(stderr, "---- %s, %s\n", kinds[kind].name, law_report(m.f, &c));
+    fprintf(stderr, "---- %s, %s\n%s\n", kinds[kind].name, law_report(m.f, &c), m.source ? m.source : "");
   }
   cx_free(cx);
   return ok;

@@ -16,7 +16,7 @@
 static Cx *cx;
 static Builder bld;
 
-/* ---- harness ------------------------------------------------------------------------------------------- */
+/* ---- harness -------------------------------------------------------------------------------- */
 static uint64_t seed = 1;
 static uint32_t rnd(void) {
   seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
@@ -155,7 +155,7 @@ static Val matmul(Val x, Val y) {
   return ir_contract(&bld, x, y, &c);
 }
 
-/* ---- single things ---------------------------------------------------------------------------------------- */
+/* ---- single things -------------------------------------------------------------------------- */
 START_TEST(elementwise) {
   static const int extents[] = {0, 1, 3, 15, 16, 17, 31, 33, 64, 100, 257};
   for (int i = 0; i < COUNT_OF(extents); i++) {
@@ -260,7 +260,7 @@ START_TEST(layer_norm_rows) {
 }
 END_TEST
 
-/* ---- contractions --------------------------------------------------------------------------------------------- */
+/* ---- contractions --------------------------------------------------------------------------- */
 START_TEST(matmuls) {
   static const int e[][3] = {{1, 1, 1},   {2, 3, 4},    {5, 17, 33},  {14, 32, 8}, {29, 70, 41},
                              {1, 40, 30}, {40, 1, 30},  {1, 1, 77},   {33, 31, 1}, {3, 4, 0},
@@ -359,7 +359,7 @@ START_TEST(convolutions) {
 }
 END_TEST
 
-/* ---- random programs ---------------------------------------------------------------------------------------------- */
+/* ---- random programs ------------------------------------------------------------------------ */
 typedef struct Pool {
   Val v[64];
   int n;
@@ -496,7 +496,7 @@ static Val random_spread(Val x) {
 }
 
 static Val random_map(Pool *p) {
-  static const Op one[] = {OP_neg, OP_tanh, OP_exp, OP_abs, OP_sqrt, OP_sign, OP_floor};
+  static const Op one[] = {OP_neg, OP_tanh, OP_exp, OP_abs, OP_sqrt, OP_sigmoid, OP_cos};
   static const Op two[] = {OP_add, OP_mul, OP_sub, OP_max, OP_min, OP_add, OP_div};
   Val x = any_float(p);
   Val same[64];

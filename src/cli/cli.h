@@ -89,6 +89,7 @@ int cli_threads(const Cli *cli, OptId id);
 /* output.c */
 /* Prints to stdout at once, so that it stands before any later diagnostic. */
 void out_text(const char *text);
+void out_bytes(const char *text, size_t n);
 /* Writes a whole file, or stdout for NULL and "-". A regular file's old contents stay until the new
  * ones are complete. */
 Status output_write(const Cli *cli, const char *path, const char *text);

@@ -19,8 +19,7 @@ static void on_interrupt(int sig) {
 
 static void write_out(void *arg, const char *text, size_t n) {
   (void)arg;
-  fwrite(text, 1, n, stdout);
-  fflush(stdout);
+  out_bytes(text, n);
 }
 
 static void about(void *arg, const char *text) { write_out(arg, text, strlen(text)); }

@@ -6,10 +6,15 @@
 
 #include <errno.h>
 
-void out_text(const char *text) {
-  fputs(text, stdout);
-  fflush(stdout);
+/* What the first failed write said; the stream itself only remembers that there was one. */
+static int write_error;
+
+void out_bytes(const char *text, size_t n) {
+  errno = 0;
+  if ((fwrite(text, 1, n, stdout) < n || fflush(stdout)) && !write_error) write_error = errno;
 }
+
+void out_text(const char *text) { out_bytes(text, strlen(text)); }
 
 Status output_write(const Cli *cli, const char *path, const char *text) {
   if (!path || !strcmp(path, "-")) {
@@ -27,8 +32,10 @@ Status output_write(const Cli *cli, const char *path, const char *text) {
 Status output_finish(Status s) {
   bool bad = ferror(stdout) != 0;
   errno = 0;
-  if ((fclose(stdout) || bad) && errno != EBADF) {
-    fprintf(stderr, "gradc: can't write the output: %s\n", errno ? strerror(errno) : "write error");
+  bool closed = !fclose(stdout);
+  int why = write_error ? write_error : errno;
+  if ((!closed || bad) && why != EBADF) {
+    fprintf(stderr, "gradc: can't write the output: %s\n", why ? strerror(why) : "write error");
     return s == ST_OK ? ST_DATA : s;
   }
   return s;

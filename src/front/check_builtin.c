@@ -250,11 +250,8 @@ static Value run(Check *c, BuiltinId id, const Arg **a, Span at) {
   case BI_scatter: return move_scatter(c, a[0], a[1], a[2], a[3], at);
   case BI_iota: return make_iota(c, a[0]);
   case BI_index_along: return make_index(c, a[0], a[1]);
-  default: { /* derivatives and inside have a form of their own (check_call.c) */
-    Diag *d = fault(c, E0215, at, "`%s` must be called directly", builtins[id].name);
-    diag_hint(c->cx, d, "it can't be passed on as a function");
-    return value_poison();
-  }
+  default: /* derivatives and inside have a form of their own (check_call.c) */
+    cx_bug(c->cx, "`%s` is called like a plain function", builtins[id].name);
   }
 }
 

@@ -25,6 +25,8 @@ static int signature(Check *c, const FnValue *f, Name *names, bool *optional) {
     n = f->kind == FN_CAST ? 1 : op_info[f->op].arity;
     for (int i = 0; i < n; i++) names[i] = name_of(c->cx, letters[i]), optional[i] = false;
     return n;
+  case FN_LAYER:
+  case FN_LAYERS: return 0;
   case FN_DERIV:
     if (f->mode == DERIV_JVP || f->mode == DERIV_VJP) return -1;
     return signature(c, f->of, names, optional);
@@ -46,24 +48,25 @@ static void add_wrt(Check *c, FnValue *f, const Node *n) {
     for (int i = 0; i < n->nkids; i++) add_wrt(c, f, n->kid[i]);
     return;
   }
-  if (n->kind != NODE_NAME) {
+  Name name = dotted_name(c, n);
+  if (!name) {
     fault(c, E0404, n->span, "`wrt:` takes names of arguments or parameters");
     return;
   }
   int count = signature(c, f->of, names, optional);
-  bool found = count < 0 || is_param(c, n->name);
-  for (int i = 0; i < count; i++) found = found || names[i] == n->name;
+  bool found = count < 0 || is_param(c, name);
+  for (int i = 0; i < count; i++) found = found || names[i] == name;
   if (!found) {
     for (int i = 0; i < c->p->decls.n && count < MAX_ARGS; i++) {
       const Decl *d = c->p->decls.at[i];
       if (d->node && d->node->kind == NODE_PARAM) names[count++] = d->name;
     }
     Diag *d = fault(c, E0404, n->span, "`%s` has no argument `%s`, and no parameter has that name",
-                    f->of->name, n->name);
-    suggest(c, d, n->name, names, count);
+                    f->of->name, name);
+    suggest(c, d, name, names, count);
     return;
   }
-  vec_push(c->cx->arena, &f->wrt, n->name);
+  vec_push(c->cx->arena, &f->wrt, name);
 }
 
 Value eval_deriv(Check *c, const Node *n, DerivMode mode) {
@@ -279,6 +282,9 @@ static void default_wrt(Check *c, Deriv *d, const Fn *fn) {
 static int named_input(Check *c, Deriv *d, Name name) {
   for (int i = 0; i < d->in.n; i++)
     if (d->in.at[i].direct && d->in.at[i].name == name) return i;
+  /* a parameter the function doesn't use has the derivative 0: it becomes an input all the same */
+  if (!is_param(c, name) || unit_param(c, program_find(c->p, name, false)).kind == V_POISON)
+    return -1;
   for (int i = d->in.n; i < c->b->fn->in.n; i++)
     if (c->b->fn->in.at[i].role == ROLE_PARAM && c->b->fn->in.at[i].name == name) return i;
   return -1;
@@ -289,12 +295,6 @@ static bool choose_wrt(Check *c, Deriv *d) {
   for (int i = 0; i < d->f->wrt.n; i++) {
     Name name = d->f->wrt.at[i];
     int k = named_input(c, d, name);
-    if (k < 0 && is_param(c, name)) {
-      Diag *e =
-          fault(c, E0405, d->span, "`%s` doesn't use the parameter `%s`", d->f->of->name, name);
-      diag_label(c->cx, e, d->f->span, "the derivative with respect to it");
-      return false;
-    }
     if (k < 0) {
       Diag *e = fault(c, E0403, d->span, "`%s` isn't given as a tensor of floats here", name);
       diag_note(c->cx, e, "`%s` is with respect to it", d->f->name);

@@ -120,8 +120,6 @@ static DType own_type(Check *c, const Value *v) {
   case V_FLOAT: return c->float_type;
   case V_WEAK: return v->is_float ? c->float_type : c->int_type;
   case V_AFFINE: return T_I32;
-  case V_INT: /* one that only i64 holds is i64 */
-    return c->int_type == T_I32 && v->u.i != (int32_t)v->u.i ? T_I64 : c->int_type;
   default: return c->int_type;
   }
 }

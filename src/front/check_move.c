@@ -96,7 +96,12 @@ Value move_broadcast(Check *c, const Arg *x, const Arg *shape, Span at) {
     Shape scalar = {0};
     bool is_scalar = x->value.kind != V_WEAK;
     if (is_scalar && broadcast_dims(&scalar, &want, &got))
-      return make_weak(c, &(Weak){.kind = WEAK_BROADCAST, .op = OP_none, .n = 1, .arg = &x->value, .shape = want, .span = at});
+      return make_weak(c, &(Weak){.kind = WEAK_BROADCAST,
+                                  .op = OP_none,
+                                  .n = 1,
+                                  .arg = &x->value,
+                                  .shape = want,
+                                  .span = at});
   }
   Value v = to_tensor(c, x->value, x->span);
   if (v.kind == V_POISON) return v;
@@ -182,7 +187,9 @@ Value move_stack(Check *c, const Value *items, const Span *spans, int n, Span at
     return value_poison();
   }
   for (int i = 0; i < n; i++) untyped = untyped && value_is_untyped(&items[i]);
-  if (untyped) return make_weak(c, &(Weak){.kind = WEAK_STACK, .op = OP_none, .n = n, .arg = items, .span = at});
+  if (untyped)
+    return make_weak(c,
+                     &(Weak){.kind = WEAK_STACK, .op = OP_none, .n = n, .arg = items, .span = at});
   Value *v = arena_copy(c->cx->arena, items, (size_t)n * sizeof *items);
   if (!unify_types(c, v, spans, n, "a list", at)) return value_poison();
   Val same = v[0].u.t.val;

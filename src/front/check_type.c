@@ -19,7 +19,8 @@ static bool named_size(Check *c, const Node *n, TypeUse use, Dim *out) {
     if (v.kind == V_POISON) return false;
     return expect_dim(c, &v, n->span, "a size", out);
   }
-  if (!bound && use == TYPE_RESULT && !known_size(c, n->name)) {
+  bool closed = use == TYPE_RESULT || (use == TYPE_PARAM && c->frame && c->frame->self);
+  if (!bound && closed && !known_size(c, n->name)) {
     Diag *e = fault(c, E0506, n->span, "the size `%s` is bound by no argument", n->name);
     suggest(c, e, n->name, NULL, 0);
     return false;
@@ -100,10 +101,10 @@ bool resolve_type(Check *c, const Node *type, TypeUse use, DType *t, Shape *s) {
 }
 
 /* ---- arguments ------------------------------------------------------------------------------- */
-static Value fault_argument(Check *c, DiagCode code, const Node *arg, const Value *v, Span at,
-                            DType t, const Shape *s, const char *why) {
+static Value fault_argument(Check *c, const Node *arg, const Value *v, Span at, DType t,
+                            const Shape *s, const char *why) {
   const char *is = value_text(c->cx, c->b, v);
-  Diag *d = fault(c, code, at, "argument `%s` is %s, declared as %s: %s", arg->name, is,
+  Diag *d = fault(c, E0306, at, "argument `%s` is %s, declared as %s: %s", arg->name, is,
                   type_text(c->cx, t, s), why);
   diag_label(c->cx, d, arg->span, "declared here");
   fault_declared(c, d, v);
@@ -139,22 +140,21 @@ Value check_argument(Check *c, const Node *arg, Value v, Span at) {
   if (v.kind == V_POISON || !arg->kid[0]) return v;
   if (!resolve_type(c, arg->kid[0], TYPE_ARG, &t, &s)) return value_poison();
   if (v.kind == V_TUPLE || v.kind == V_FN || v.kind == V_STRING)
-    return fault_argument(c, E0306, arg, &v, at, t, &s, "a tensor is needed");
+    return fault_argument(c, arg, &v, at, t, &s, "a tensor is needed");
   bool same = v.kind != V_TENSOR || ir_type(c->b, v.u.t.val) == t;
-  if (!same) return fault_argument(c, E0306, arg, &v, at, t, &s, "the element types differ");
+  if (!same) return fault_argument(c, arg, &v, at, t, &s, "the element types differ");
   Value x = to_type(c, v, t, at);
   if (x.kind == V_POISON) return x;
   Shape actual = tensor_shape(c->b, &x);
   if (actual.rank != s.rank) {
     const char *why = name_fmt(c->cx, "%d ax%s instead of %d", actual.rank,
                                actual.rank == 1 ? "is" : "es", s.rank);
-    return fault_argument(c, E0306, arg, &x, at, t, &s, why);
+    return fault_argument(c, arg, &x, at, t, &s, why);
   }
   for (int i = 0; i < s.rank; i++) {
     bind_globals(c, s.dim[i]);
     if (!dim_unify(c->cx, c->cx->arena, s.dim[i], actual.dim[i], &c->frame->sizes))
-      return fault_argument(c, E0512, arg, &x, at, t, &s,
-                            why_extent(c, i, s.dim[i], actual.dim[i]));
+      return fault_argument(c, arg, &x, at, t, &s, why_extent(c, i, s.dim[i], actual.dim[i]));
   }
   return x;
 }

@@ -2,6 +2,8 @@
 #include "ir/build.h"
 #include "ir/build_parts.h"
 
+#include <math.h>
+
 /* ---- views ---------------------------------------------------------------------------------------- */
 /* Smallest and largest value of off + sum coef*i over the result's labels; false where a
  * coefficient's sign isn't known. */
@@ -298,8 +300,7 @@ Val ir_reshape(Builder *b, Val x, const Shape *out) {
 /* ---- gather and scatter ------------------------------------------------------------------------------------- */
 static void check_indices(Builder *b, const Val *index, const int32_t *axis, int n, int rank) {
   for (int i = 0; i < n; i++) {
-    DType t = ir_type(b, index[i]);
-    bool ok = (t == T_I32 || t == T_I64) && shape_eq(ir_shape(b, index[i]), ir_shape(b, index[0])) &&
+    bool ok = type_is_int(ir_type(b, index[i])) && shape_eq(ir_shape(b, index[i]), ir_shape(b, index[0])) &&
               axis[i] >= 0 && axis[i] < rank && (i == 0 || axis[i] > axis[i - 1]);
     if (!ok) cx_bug(b->cx, "index %d of a gather or scatter is wrong", i);
   }
@@ -331,8 +332,6 @@ static DType index_type(const Builder *b, const Val *index, int n) {
 static Val indexed(Builder *b, Op op, Val x, const Val *index, const int32_t *axis, int n, const Shape *full,
                    const Shape *result) {
   Val arg[IR_MAX_RANK + 1] = {x};
-  bool wide = false; /* the indices of one gather have one type */
-  for (int i = 0; i < n; i++) wide |= ir_type(b, index[i]) == T_I64;
   Gather *g = NEW(b->cx->arena, Gather);
   g->naxes = n;
   g->full = *full;
@@ -348,6 +347,8 @@ Val ir_gather(Builder *b, Val x, const Val *index, const int32_t *axis, int n) {
   Shape full = *ir_shape(b, x), rest = rest_of(&full, axis, n);
   check_indices(b, index, axis, n, full.rank);
   Shape out = concat_shapes(b->cx, ir_shape(b, index[0]), &rest);
+  if (shape_is_empty(&full)) /* every index is outside */
+    return ir_const_f(b, ir_type(b, x), &out, type_is_float(ir_type(b, x)) ? (double)NAN : 0);
   return indexed(b, OP_gather, x, index, axis, n, &full, &out);
 }
 

@@ -42,7 +42,15 @@ static void contract_key(const Fn *f, const Ins *in, bool swap, const Name *key,
   text_fmt(t, " %p %p", (const void *)key[in->arg[swap]], (const void *)key[in->arg[!swap]]);
 }
 
-static Name fn_key(const Fn *f, bool by_name);
+/* How the inputs of a function are told: by name, by position, or, in the body of a loop or branch,
+ * by the keys given for them. depth: of the body, so that inputs of nested bodies differ. */
+typedef struct Inputs {
+  bool by_name;
+  const Name *key;
+  int depth;
+} Inputs;
+
+static Name fn_key(const Fn *f, const Inputs *inputs);
 
 static void const_key(const Ins *in, Text *t) {
   uint64_t bits;
@@ -52,7 +60,44 @@ static void const_key(const Ins *in, Text *t) {
   text_fmt(t, " %llx", (unsigned long long)bits);
 }
 
-static Name ins_key(const Fn *f, const Ins *in, bool by_name, const Name *key, Text *t) {
+/* What a loop's or branch's bodies capture is told by what it is outside: the order of the
+ * operands, and operands that no body uses, don't count. */
+static void loop_key(const Fn *f, const Ins *in, const Inputs *up, const Name *key, Text *t) {
+  const Loop *l = in->u.loop;
+  int n = l->body->in.n, first = l->counted, k = 0;
+  Inputs inputs = {.depth = up->depth + 1};
+  Name *body = NEWS(f->cx->arena, Name, n + 1), *cond = NEWS(f->cx->arena, Name, n + 1);
+  text_fmt(t, "%d.%d.%d.%d ", l->ncarry, l->ncollect, l->counted, l->reverse);
+  dim_print(f->cx, l->trip, t);
+  for (int i = 0; i < first + l->ncarry; i++) text_fmt(t, " %p", (const void *)key[in->arg[i]]);
+  for (int i = 0; i < n; i++) {
+    bool scan = i > l->ncarry && i <= l->ncarry + l->nscan;
+    if (i <= l->ncarry)
+      body[i] = name_fmt(f->cx, "loop %d.%d", inputs.depth, i);
+    else
+      body[i] = key[in->arg[first + i - 1]];
+    if (scan)
+      body[i] = name_fmt(f->cx, "scan %d %p", inputs.depth, (const void *)body[i]);
+    else
+      cond[k++] = body[i];
+  }
+  inputs.key = body;
+  text_fmt(t, " %p", (const void *)fn_key(l->body, &inputs));
+  inputs.key = cond;
+  if (l->cond) text_fmt(t, " %p", (const void *)fn_key(l->cond, &inputs));
+}
+
+static void branch_key(const Fn *f, const Ins *in, const Inputs *up, const Name *key, Text *t) {
+  Name *captured = NEWS(f->cx->arena, Name, in->nargs + 1);
+  for (int i = 1; i < in->nargs; i++) captured[i - 1] = key[in->arg[i]];
+  Inputs inputs = {.key = captured, .depth = up->depth};
+  text_fmt(t, " %p", (const void *)key[in->arg[0]]);
+  text_fmt(t, " %p", (const void *)fn_key(in->u.branch->then, &inputs));
+  text_fmt(t, " %p", (const void *)fn_key(in->u.branch->other, &inputs));
+}
+
+static Name ins_key(const Fn *f, const Ins *in, const Inputs *inputs, const Name *key, Text *t) {
+  if (in->op == OP_arg && inputs->key) return inputs->key[in->u.i];
   t->n = 0;
   text_fmt(t, "%s ", op_info[in->op].name);
   type_print(f->cx, (DType)in->type, &in->shape, t);
@@ -68,15 +113,19 @@ static Name ins_key(const Fn *f, const Ins *in, bool by_name, const Name *key, T
     }
     return name_of(f->cx, text_str(t));
   }
+  if (in->op == OP_loop || in->op == OP_branch) {
+    (in->op == OP_loop ? loop_key : branch_key)(f, in, inputs, key, t);
+    return name_of(f->cx, text_str(t));
+  }
   if (in->op == OP_const)
     const_key(in, t);
-  else if (in->op == OP_arg && by_name)
+  else if (in->op == OP_arg && inputs->by_name)
     text_add(t, f->in.at[in->u.i].name);
   else
     ir_attr_print(f, in, t);
   const Fn *body[2];
   for (int i = ins_bodies(in, body); i-- > 0;)
-    text_fmt(t, " %p", (const void *)fn_key(body[i], false));
+    text_fmt(t, " %p", (const void *)fn_key(body[i], &(Inputs){.by_name = false}));
   const Name *first = NULL;
   Name swapped[2];
   if (is_commutative((Op)in->op)) {
@@ -90,14 +139,15 @@ static Name ins_key(const Fn *f, const Ins *in, bool by_name, const Name *key, T
 }
 
 /* The key of the whole function: its inputs' types and its outputs' keys. */
-static Name fn_key(const Fn *f, bool by_name) {
+static Name fn_key(const Fn *f, const Inputs *inputs) {
   Cx *cx = f->cx;
   Text t = text_new(cx->arena);
   Name *key = NEWS(cx->arena, Name, MAX(f->ins.n, 1));
-  for (Val v = 1; v < f->ins.n; v++) key[v] = ins_key(f, fn_ins(f, v), by_name, key, &t);
+  bool by_position = !inputs->by_name && !inputs->key;
+  for (Val v = 1; v < f->ins.n; v++) key[v] = ins_key(f, fn_ins(f, v), inputs, key, &t);
   t.n = 0;
-  text_fmt(&t, "fn %d", f->in.n);
-  for (int i = 0; i < f->in.n && !by_name; i++) {
+  text_fmt(&t, "fn %d", inputs->key ? 0 : f->in.n);
+  for (int i = 0; i < f->in.n && by_position; i++) {
     text_add(&t, " ");
     type_print(cx, f->in.at[i].type, &f->in.at[i].shape, &t);
   }
@@ -122,5 +172,6 @@ static bool same_input_names(const Fn *f, const Fn *g) {
 bool ir_equal(const Fn *f, const Fn *g) {
   if (f->cx != g->cx || f->in.n != g->in.n || f->out.n != g->out.n) return false;
   bool by_name = same_input_names(f, g);
-  return fn_key(f, by_name) == fn_key(g, by_name);
+  Inputs inputs = {.by_name = by_name};
+  return fn_key(f, &inputs) == fn_key(g, &inputs);
 }

@@ -18,7 +18,7 @@ static void name_params(Printer *p, const bool *as_param, bool declare) {
     Node *n = &p->node[in->val];
     n->let = true;
     if (!as_param[i]) continue;
-    n->name = declare ? global_name(g, p->cx, in->name, "p") : in->name;
+    n->name = declare ? param_name(g, p->cx, in->name) : in->name;
     if (!declare) continue;
     text_fmt(g->out, "param %s: ", n->name);
     type_print(p->cx, in->type, &in->shape, g->out);
@@ -183,11 +183,29 @@ static void collect_sizes(Printer *p, Dim d) {
 }
 
 /* Names of sizes are taken before anything else gets one: they can't be changed. */
-static void take_size_names(Printer *p) {
-  for (Val v = 1; v < p->f->ins.n; v++) {
-    const Ins *in = ins_of(p, v);
+static void take_size_names(Printer *p, const Fn *f) {
+  const Fn *body[2];
+  for (Val v = 1; v < f->ins.n; v++) {
+    const Ins *in = fn_ins(f, v);
     for (int i = 0; i < in->shape.rank; i++) collect_sizes(p, in->shape.dim[i]);
     if (in->op == OP_size) collect_sizes(p, in->u.size);
+    if (in->op == OP_loop) collect_sizes(p, in->u.loop->trip);
+    if (in->op != OP_loop && in->op != OP_branch) continue;
+    for (int i = ins_bodies(in, body); i-- > 0;) take_size_names(p, body[i]);
+  }
+}
+
+void plan_all(Printer *p) {
+  plan_uses(p);
+  for (Val v = 1; v < p->f->ins.n; v++) {
+    if (!p->node[v].uses || p->node[v].let) continue;
+    switch ((Op)ins_of(p, v)->op) {
+    case OP_vjp:
+    case OP_jvp: print_derivative(p, v); break;
+    case OP_loop: print_loop(p, v); break;
+    case OP_branch: print_branch(p, v); break;
+    default: plan_value(p, v);
+    }
   }
 }
 
@@ -201,17 +219,10 @@ static const Name *print_fn(Globals *g, const Fn *f, Name name, const bool *as_p
                .node = NEWS(a, Node, f->ins.n),
                .lets = text_new(a)};
   Text header = text_new(a), result = text_new(a);
-  take_size_names(&p);
+  take_size_names(&p, f);
   name_params(&p, as_param, declare);
   print_header(&p, name, as_param, &header);
-  plan_uses(&p);
-  for (Val v = 1; v < f->ins.n; v++) {
-    if (!p.node[v].uses || p.node[v].let) continue;
-    if (op_kind((Op)ins_of(&p, v)->op) == KIND_LOOP)
-      print_derivative(&p, v);
-    else
-      plan_value(&p, v);
-  }
+  plan_all(&p);
   print_results(&p, &result);
   bool short_form = !p.lets.n && header.n + result.n + 3 <= LINE;
   text_add(g->out, text_str(&header));

@@ -33,6 +33,8 @@ typedef struct Node { /* of an instruction */
   bool as_element; /* a scalar whose array notation is that of an element, without labels */
   int32_t width;   /* of its text, about */
   Name name;
+  Name row;      /* a slice that a loop scans: name[row] is its text */
+  bool index;    /* the index of a loop: it adapts to its neighbours unless a cast is written */
 } Node;
 
 typedef struct Names { /* taken in the scope */
@@ -62,6 +64,7 @@ typedef struct Printer {
   Names labels; /* in scope now */
   Text lets;    /* the statements so far */
   int unnamed;
+  bool region; /* the body of a loop or branch: outputs are assigned, and need no name */
 } Printer;
 
 typedef struct Label { /* of index notation */
@@ -77,6 +80,14 @@ static inline const Ins *arg_of(const Printer *p, Val v, int i) {
 }
 static inline bool is_named(const Printer *p, Val v) { return p->node[v].let; }
 
+/* print.c */
+/* Plans all values; what has bodies is written. */
+void plan_all(Printer *p);
+
+/* print_loop.c */
+void print_loop(Printer *p, Val v);
+void print_branch(Printer *p, Val v);
+
 /* print_plan.c */
 void plan_uses(Printer *p);
 /* Settles how v is written, giving operands a `let` where that is needed. */
@@ -86,6 +97,7 @@ void plan_value(Printer *p, Val v);
 Name wish_for(const Printer *p, Val v);
 /* Gives v a name and writes its `let` unless it has one. */
 void print_let(Printer *p, Val v);
+void print_named_let(Printer *p, Val v); /* numbers with a shape as well */
 /* Always written anew where it is used: constants, sizes, counters, broadcasts, reads under labels.
  */
 bool is_free(const Printer *p, Val v);
@@ -95,6 +107,7 @@ uint32_t labels_of(const Printer *p, Val v);
 /* print_names.c */
 Name fresh_name(Printer *p, Name wish); /* for a value; NULL: t1, t2, ... */
 Name fresh_label(Printer *p);           /* in scope from now on */
+Name param_name(Globals *g, Cx *cx, Name wish);
 Name global_name(Globals *g, Cx *cx, Name wish, const char *otherwise);
 bool name_taken(const Printer *p, Name name);
 
@@ -102,6 +115,8 @@ bool name_taken(const Printer *p, Name name);
  * it binds less than asked; returns how tightly what was written does. */
 Prec print_value(Printer *p, Val v, Label *const *labels, Prec least, Text *out);
 void print_set(uint64_t bits, Text *out); /* "2" or "(0, 2)" */
+/* Its name, and for a row of a scanned tensor its index, the bracket still open: true then. */
+bool open_name(const Printer *p, Val v, Text *out);
 /* Its name, with indices under labels. */
 void print_name(Printer *p, Val v, Label *const *labels, Text *out);
 /* A label of the given extent; it leaves the scope when p->labels is cut back. */

@@ -19,18 +19,25 @@ void print_labels(Printer *p, Label *const *labels, int n, Text *out) {
   }
 }
 
+bool open_name(const Printer *p, Val v, Text *out) {
+  const Node *n = &p->node[v];
+  text_add(out, n->name);
+  if (n->row) text_fmt(out, "[%s", n->row);
+  return n->row != NULL;
+}
+
 void print_name(Printer *p, Val v, Label *const *labels, Text *out) {
   const Shape *s = &ins_of(p, v)->shape;
-  text_add(out, p->node[v].name);
-  if (!labels || !s->rank) return;
-  for (int i = 0; i < s->rank; i++) {
-    text_fmt(out, "%s%s", i ? ", " : "[", labels[i]->name);
+  bool open = open_name(p, v, out);
+  for (int i = 0; labels && i < s->rank; i++) {
+    text_fmt(out, "%s%s", open ? ", " : "[", labels[i]->name);
+    open = true;
     if (labels[i]->extent == s->dim[i])
       labels[i]->plain = true;
     else
       labels[i]->unclear = true;
   }
-  text_add(out, "]");
+  if (open) text_add(out, "]");
 }
 
 /* "2" or "(0, 2)" */
@@ -224,7 +231,8 @@ static Prec print_unnamed(Printer *p, Val v, Label *const *labels, Text *out) {
 
 Prec print_value(Printer *p, Val v, Label *const *labels, Prec least, Text *out) {
   if (is_named(p, v)) {
-    print_name(p, v, labels, out);
+    if (p->node[v].index) text_fmt(out, "%s(%s)", type_info[T_I64].word, p->node[v].name);
+    else print_name(p, v, labels, out);
     return PREC_POSTFIX;
   }
   Text t = text_new(p->arena);

@@ -159,6 +159,9 @@ Prec print_map(Printer *p, Val v, Label *const *labels, Text *out) {
     print_operand(p, &o[1], labels, PREC_OR, out);
     text_add(out, " else ");
     print_operand(p, &o[2], labels, PREC_IF, out);
+  } else if (op == OP_cast && p->node[in->arg[0]].index && in->type != T_BOOL) {
+    text_fmt(out, "%s(%s)", type_info[in->type].word, p->node[in->arg[0]].name);
+    return PREC_POSTFIX;
   } else if (op == OP_cast) {
     print_call(p, type_info[in->type].word, o, 1, labels, out);
     return PREC_POSTFIX;

@@ -272,8 +272,8 @@ Prec print_view_element(Printer *p, Val v, Label *const *labels, Text *out) {
   const Shape *x = &arg_of(p, v, 0)->shape;
   bool inside = !stays_inside(w);
   if (inside) text_add(out, "inside(");
-  text_add(out, p->node[in->arg[0]].name);
-  if (w->rank) text_add(out, "[");
+  bool row = open_name(p, in->arg[0], out);
+  if (w->rank) text_add(out, row ? ", " : "[");
   for (int d = 0; d < w->rank; d++) {
     const ViewDim *dim = &w->dim[d];
     if (d) text_add(out, ", ");
@@ -283,7 +283,7 @@ Prec print_view_element(Printer *p, Val v, Label *const *labels, Text *out) {
     if (dim->den != 1) text_fmt(out, several ? ")/%lld" : "/%lld", (long long)dim->den);
     note_use(dim, x->dim[d], !inside, labels);
   }
-  if (w->rank) text_add(out, "]");
+  if (w->rank || row) text_add(out, "]");
   if (inside) text_add(out, ")");
   return PREC_POSTFIX;
 }

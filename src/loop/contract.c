@@ -21,7 +21,7 @@ typedef struct TileWork {
 
 static AxisIx *label_ix(TileWork *w, int axis) { return &w->ix[w->p->at[axis].label]; }
 
-/* ---- reading an operand ------------------------------------------------------------------------------- */
+/* ---- reading an operand --------------------------------------------------------------------- */
 static Ex read_packed(Low *lw, TileWork *w, int k, int i, Point pt) {
   ContractPlan *p = w->p;
   const Pack *pack = &p->pack[k];
@@ -60,7 +60,7 @@ static Ex multiply_add(Low *lw, Ex a, Ex b, Ex acc) {
   return low_map(lw, OP_add, t, (Ex[]){acc, low_map(lw, OP_mul, t, (Ex[]){a, b}, 2)}, 2);
 }
 
-/* ---- one tile ------------------------------------------------------------------------------------------- */
+/* ---- one tile ------------------------------------------------------------------------------- */
 typedef struct Tile {
   int m, c, v; /* rows, columns, vectors */
   Reg acc[TILE_MAX];
@@ -231,7 +231,7 @@ static void emit_tile(Low *lw, TileWork *w) {
       }
 }
 
-/* ---- the loops over tiles ------------------------------------------------------------------------------------ */
+/* ---- the loops over tiles ------------------------------------------------------------------- */
 static int64_t tile_size(const ContractPlan *p, int axis) {
   if (axis == p->row) return p->mr;
   if (axis == p->col) return p->nc;

@@ -8,7 +8,7 @@
  * independent accumulators to hide the latency of an addition. */
 #include "loop/contract.h"
 
-/* ---- axes -------------------------------------------------------------------------------------------- */
+/* ---- axes ----------------------------------------------------------------------------------- */
 static int out_dim(const ContractPlan *p, int label) {
   const Contract *c = p->in->u.contract;
   for (int d = 0; d < p->in->shape.rank; d++)
@@ -90,7 +90,7 @@ static void measure_labels(Low *lw, ContractPlan *p) {
   (void)c;
 }
 
-/* ---- the model ------------------------------------------------------------------------------------------ */
+/* ---- the model ------------------------------------------------------------------------------ */
 static double steps(const ContractPlan *p, int lanes) { /* of the sum, for one tile */
   double n = 1;
   for (int i = 0; i < p->count; i++) {
@@ -204,7 +204,7 @@ static void try_vec(Low *lw, ContractPlan *p, ContractPlan *best, int vec) {
   }
 }
 
-/* ---- copies for the caches' sake ---------------------------------------------------------------------------- */
+/* ---- copies for the caches' sake ------------------------------------------------------------ */
 static double reuse(const ContractPlan *p, int k) { /* how often each element is read again */
   double n = 1;
   for (int i = 0; i < p->count; i++)

@@ -10,7 +10,7 @@
 
 enum { MAX_ROOTS = 16, MAX_NESTS = 24 };
 
-/* ---- nests ------------------------------------------------------------------------------------------ */
+/* ---- nests ---------------------------------------------------------------------------------- */
 static void add_dep(Low *lw, Nest *n, int32_t self, Val leaf) {
   int32_t d = lw->place[leaf].nest;
   if (d < 0 || d == self) return;
@@ -180,7 +180,7 @@ static void make_nests(Low *lw) {
   }
 }
 
-/* ---- updates in place, and the order ----------------------------------------------------------------------- */
+/* ---- updates in place, and the order -------------------------------------------------------- */
 static bool nest_reads(const Nest *n, Val input) {
   for (int i = 0; i < n->side.n; i++)
     for (int k = 0; k < n->side.at[i]->an.access.n; k++)
@@ -300,7 +300,7 @@ static void schedule(Low *lw) {
   }
 }
 
-/* ---- kernels ---------------------------------------------------------------------------------------------- */
+/* ---- kernels -------------------------------------------------------------------------------- */
 static int64_t inner_count(const Shape *s, int rows) {
   int64_t n = 1;
   for (int d = rows; d < s->rank; d++) n *= s->dim[d];
@@ -389,7 +389,7 @@ static void make_groups(Low *lw) {
     if (lw->group.at[i].nest.n == 1) lw->group.at[i].rows = 0;
 }
 
-/* ---- who reads what from where ------------------------------------------------------------------------------- */
+/* ---- who reads what from where -------------------------------------------------------------- */
 static void mark_readers(Low *lw) {
   for (int i = 0; i < lw->nest.n; i++) {
     const Nest *n = &lw->nest.at[i];

@@ -206,7 +206,7 @@ static void run_block(Run *r, const Block *b) {
   for (int i = 0; i < b->at.n && !r->error; i++) run_stmt(r, b->at.at[i]);
 }
 
-/* ---- calls -------------------------------------------------------------------------------------------- */
+/* ---- calls ---------------------------------------------------------------------------------- */
 static size_t size_of(const LoopProgram *p, BufKind kind, int slot) {
   for (int i = 0; i < p->buf.n; i++) {
     const Buffer *b = &p->buf.at[i];

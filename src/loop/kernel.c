@@ -12,7 +12,7 @@ static Ex node(KernelMaker *m, ExNode n) {
 }
 static const ExNode *at(KernelMaker *m, Ex e) { return &m->k->ex.at[e]; }
 
-/* ---- affine indices --------------------------------------------------------------------------- */
+/* ---- affine indices ------------------------------------------------------------------------- */
 Ix ix_number(Dim d) { return (Ix){.off = d}; }
 
 Ix ix_plus(KernelMaker *m, Ix a, Ix b) {
@@ -61,7 +61,7 @@ Ix ix_scale(KernelMaker *m, Ix a, Dim by) {
   return r;
 }
 
-/* ---- expressions --------------------------------------------------------------------------------- */
+/* ---- expressions ---------------------------------------------------------------------------- */
 Ex ex_imm_f(KernelMaker *m, DType t, int lanes, double v) {
   return node(m, (ExNode){.kind = EX_IMM, .type = (uint8_t)t, .lanes = (uint16_t)lanes, .u.f = v});
 }
@@ -127,7 +127,7 @@ Ex ex_reduce(KernelMaker *m, Op op, Ex vector) {
   return node(m, e);
 }
 
-/* ---- variables, registers, statements --------------------------------------------------------------- */
+/* ---- variables, registers, statements ------------------------------------------------------- */
 Var var_new(KernelMaker *m, const char *name) {
   vec_push(arena_of(m), &m->k->var, name_of(m->p->cx, name));
   return m->k->var.n - 1;
@@ -190,7 +190,7 @@ Block *st_enter(KernelMaker *m, Block *inner) {
 }
 void st_leave(KernelMaker *m, Block *outer) { m->at = outer; }
 
-/* ---- what printers know ---------------------------------------------------------------------------- */
+/* ---- what printers know --------------------------------------------------------------------- */
 bool loop_machine_op(Op op, DType operand) {
   bool f = type_is_float(operand), i = type_is_int(operand), b = operand == T_BOOL;
   switch (op) {

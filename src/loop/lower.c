@@ -3,7 +3,7 @@
  * buffers are made, the loops around rows are opened, and each nest is lowered by its kind. */
 #include "loop/lower.h"
 
-/* ---- buffers ------------------------------------------------------------------------------------------ */
+/* ---- buffers -------------------------------------------------------------------------------- */
 Buf low_buffer(Low *lw, Name name, BufKind kind, DType type, int64_t count) {
   Buffer b = {.name = name, .kind = kind, .type = type, .count = count, .slot = -1, .same_as = -1};
   vec_push(lw->cx->arena, &lw->p->buf, b);
@@ -67,7 +67,7 @@ static void stash_buffers(Low *lw) {
   }
 }
 
-/* ---- loops ------------------------------------------------------------------------------------------------ */
+/* ---- loops ---------------------------------------------------------------------------------- */
 KernelMaker low_kernel(Low *lw, Name name, Span span) {
   Kernel *k = NEW(lw->cx->arena, Kernel);
   k->name = name;
@@ -169,7 +169,7 @@ void low_vectors(Low *lw, int64_t extent, int lanes, double ops, VectorBody body
   low_end(lw, mark);
 }
 
-/* ---- nests -------------------------------------------------------------------------------------------------- */
+/* ---- nests ---------------------------------------------------------------------------------- */
 static bool nest_merge(const Nest *n, int i, int j) {
   for (int k = 0; k < n->side.n; k++) {
     const Side *s = n->side.at[k];
@@ -237,7 +237,7 @@ void low_store_roots(Low *lw, Nest *n, const AxisIx *at, Point pt) {
   for (int i = 0; i < n->root.n; i++) store_root(lw, n->root.at[i], at, pt, value[i]);
 }
 
-/* ---- kernels ----------------------------------------------------------------------------------------------------- */
+/* ---- kernels -------------------------------------------------------------------------------- */
 static void count_work(Low *lw, const Group *g, Kernel *k) {
   for (int i = 0; i < g->nest.n; i++) {
     const Nest *n = &lw->nest.at[g->nest.at[i]];

@@ -36,7 +36,7 @@ typedef struct Place { /* what is decided about one value */
   bool beyond;    /* wanted outside its kernel */
 } Place;
 
-/* ---- access.c: symbolic reads -------------------------------------------------------------------- */
+/* ---- access.c: symbolic reads --------------------------------------------------------------- */
 typedef struct Form { /* off + sum coef[i] * (index of axis i of the domain) */
   int64_t off;
   bool opaque; /* not affine (data-dependent, divided): the coefficients say which axes matter */
@@ -101,7 +101,7 @@ typedef struct Nest {
   int32_t group;     /* number of its kernel */
 } Nest;
 
-/* ---- value.c: emission ------------------------------------------------------------------------------ */
+/* ---- value.c: emission ---------------------------------------------------------------------- */
 typedef struct AxisIx { /* index along one axis: ix + lane * l (+ dyn) */
   Ix ix;
   int64_t lane;
@@ -176,7 +176,7 @@ static inline AxisIx axis_number(int64_t i) { return (AxisIx){.ix = {.off = i}};
 AxisIx axis_var(Low *lw, Var v);
 AxisIx axis_plus(Low *lw, AxisIx a, int64_t by);
 
-/* ---- lower.c -------------------------------------------------------------------------------------------- */
+/* ---- lower.c -------------------------------------------------------------------------------- */
 /* Walks the indices 0..extent of an axis by vectors; body is called with the axis' index and point
  * for whole vectors (in a loop) and for the masked tail. */
 typedef void (*VectorBody)(Low *lw, void *arg, AxisIx ix, Point pt);

@@ -63,7 +63,7 @@ Ex fold_step(Low *lw, Op fold, Ex acc, Ex x) {
   return low_map(lw, step_op(fold), ex_type(lw, acc), (Ex[]){x, acc}, 2);
 }
 
-/* ---- which form ------------------------------------------------------------------------------------------- */
+/* ---- which form ----------------------------------------------------------------------------- */
 typedef struct FoldPlan {
   bool across;
   LoopAxis kept[IR_MAX_RANK]; /* axes of the result, merged; along: the last is walked by vectors */
@@ -140,7 +140,7 @@ bool fold_wants_row_axis(Low *lw, Val fold, int rows) {
          inner.kept[inner.nkept - 1].extent * 2 < all.kept[all.nkept - 1].extent;
 }
 
-/* ---- shared pieces -------------------------------------------------------------------------------------------- */
+/* ---- shared pieces -------------------------------------------------------------------------- */
 typedef struct FoldWork {
   Nest *n;
   const Ins *fold;
@@ -194,7 +194,7 @@ static void finish(Low *lw, FoldWork *w, Ex value, Point pt) {
   low_store_roots(lw, w->n, w->out, pt);
 }
 
-/* ---- across ---------------------------------------------------------------------------------------------------- */
+/* ---- across --------------------------------------------------------------------------------- */
 static void across_vectors(Low *lw, FoldWork *w, LoopAxis red, int lanes, int unroll) {
   int64_t vectors = red.extent / lanes, tail = red.extent % lanes;
   int64_t groups = vectors / unroll, step = (int64_t)unroll * lanes;
@@ -252,7 +252,7 @@ static void fold_across(Low *lw, FoldWork *w) {
   while (loops > 0) low_end(lw, mark[--loops]);
 }
 
-/* ---- along ------------------------------------------------------------------------------------------------------- */
+/* ---- along ---------------------------------------------------------------------------------- */
 /* Columns base .. base + nvec * lanes, of which the last vector may have only `tail` lanes. */
 static void along_block(Low *lw, FoldWork *w, Ix base, int nvec, int lanes, int64_t tail) {
   FoldPlan *p = &w->plan;

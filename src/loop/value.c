@@ -19,7 +19,7 @@ Ex ex_let(Low *lw, Ex value, Name hint) {
   return ex_reg(&lw->m, st_let(&lw->m, value, hint));
 }
 
-/* ---- the memo -------------------------------------------------------------------------------------- */
+/* ---- the memo ------------------------------------------------------------------------------- */
 static bool ix_eq(const Ix *a, const Ix *b) {
   if (a->n != b->n || a->off != b->off) return false;
   for (int i = 0; i < a->n; i++)
@@ -68,7 +68,7 @@ void low_leave(Low *lw, Block *outer, int32_t mark) {
   st_leave(&lw->m, outer);
 }
 
-/* ---- operators --------------------------------------------------------------------------------------- */
+/* ---- operators ------------------------------------------------------------------------------ */
 static Ex map1(Low *lw, Op op, DType t, Ex a) { return low_map(lw, op, t, &a, 1); }
 static Ex map2(Low *lw, Op op, DType t, Ex a, Ex b) { return low_map(lw, op, t, (Ex[]){a, b}, 2); }
 static Ex map3(Low *lw, Op op, DType t, Ex a, Ex b, Ex c) {
@@ -186,7 +186,7 @@ Ex low_map(Low *lw, Op op, DType result, const Ex *arg, int n) {
   return inline_rule(lw, rule, a);
 }
 
-/* ---- indices -------------------------------------------------------------------------------------------- */
+/* ---- indices -------------------------------------------------------------------------------- */
 AxisIx axis_var(Low *lw, Var v) {
   return (AxisIx){.ix = ix_add_term(&lw->m, ix_number(0), v, 1)};
 }
@@ -243,7 +243,7 @@ static void mask_point(Low *lw, Point *pt, Ex cond) {
   else pt->smask = mask_and(lw, pt->smask, cond);
 }
 
-/* ---- loads ----------------------------------------------------------------------------------------------- */
+/* ---- loads ---------------------------------------------------------------------------------- */
 Ix low_linear(Low *lw, const Shape *s, int skip, const AxisIx *at, int64_t *lane, Ex *dyn) {
   AxisIx sum = {{0}, 0, 0};
   int64_t stride = 1;
@@ -278,7 +278,7 @@ static Ex load(Low *lw, Val v, const Shape *s, const AxisIx *at, Point pt) {
   return ex_load(&lw->m, p->buf, ix, pt.lanes, lane, dyn, full_mask(lw, pt));
 }
 
-/* ---- the kinds --------------------------------------------------------------------------------------------- */
+/* ---- the kinds ------------------------------------------------------------------------------ */
 /* Reading v is a load that heeds the masks of its point. A view below may drop the dimension that a
  * condition by lane is about: then the load is one for all lanes, and heeds none of them. */
 static bool masked_read(Low *lw, Val v, bool by_lane) {

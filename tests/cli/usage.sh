@@ -40,6 +40,33 @@ for command in $commands; do
   same "$what: long lines" "$(printf '%s\n' "$out" | grep -E '.{81}| $')" ""
 done
 
+# Every option of the table is listed, refuses nonsense, and is what a slip of its name suggests.
+sed -n 's/^OPTION(\([a-z]*\), *[a-z_]*, *"\([a-z-]*\)", *\([^,]*\), *\("[^"]*"\), *\([A-Z]*\),.*/\1 \2 \3 \4 \5/p' \
+  "$TOP_SRCDIR/src/cli/options.def" >"$work/options"
+same "options read of options.def" "$(wc -l <"$work/options")" "$(grep -c '^OPTION(' "$TOP_SRCDIR/src/cli/options.def")"
+while read -r command long letter arg type; do
+  of=$command
+  [ "$command" != all ] || of=check
+  run help "$of"
+  arg=${arg#\"} arg=${arg%\"}
+  out_has "--$long${arg:+=$arg}"
+  case $letter in 0) ;; *) out_has "-$(printf %s "$letter" | tr -d "'"), --$long" ;; esac
+  run "$of" "--${long}q"
+  is 2 ""
+  err_has "did you mean --$long?"
+  case $type in
+    FLAG) run "$of" "--$long=yes" && err_has "takes no argument" ;;
+    INT | REAL | CHOICE)
+      for bad in nonsense '' 1x 1e999 nan -inf; do
+        run "$of" "--$long=$bad" x
+        is 2 ""
+        err_has "--$long takes "
+      done ;;
+  esac
+  [ "$type" = FLAG ] || { run "$of" "--$long"; err_has "needs an argument"; }
+  is 2 ""
+done <"$work/options"
+
 run explian
 is 2 ""
 err_has 'did you mean "explain"?'

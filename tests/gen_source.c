@@ -1,0 +1,328 @@
+/* gen_source.c: random programs as .nn text, in the language's own constructs: lets, calls, index
+ * notation, reductions, slices, gathers, `if`, functions differentiated. Types are known while
+ * writing, so what is written must be accepted. See gen_program.h. */
+#include "gen_program.h"
+
+#include <stdlib.h>
+
+enum { MAX_RANK = 3, MAX_VARS = 24 };
+
+typedef struct Type {
+  DType t;
+  int rank;
+  const char *dim[MAX_RANK + 1]; /* as written: "N" or a number */
+} Type;
+
+typedef struct Writer {
+  Cx *cx;
+  Rng *r;
+  Text body; /* statements so far */
+  struct {
+    const char *name;
+    Type type;
+  } var[MAX_VARS];
+  int nvars, next;
+} Writer;
+
+static const char *expr(Writer *s, Type t, int depth);
+static const char *elements(Writer *s, Type t, const char *const *label, int depth);
+
+#define F(...) text_printf(s->cx, __VA_ARGS__)
+
+static const char *random_dim(Writer *s) {
+  static const char *const dims[] = {"1", "2", "3", "4", "5", "N", "N"};
+  return dims[rng_below(s->r, COUNT_OF(dims))];
+}
+static bool is_named(const char *dim) { return dim[0] == 'N'; }
+
+static bool same_type(const Type *a, const Type *b) {
+  if (a->t != b->t || a->rank != b->rank) return false;
+  for (int i = 0; i < a->rank; i++)
+    if (strcmp(a->dim[i], b->dim[i])) return false;
+  return true;
+}
+
+static const char *shape_text(Writer *s, const Type *t) { /* "(2, N)" */
+  Text x = text_new(s->cx->arena);
+  text_add(&x, "(");
+  for (int i = 0; i < t->rank; i++) text_fmt(&x, "%s%s", t->dim[i], i + 1 < t->rank ? ", " : t->rank == 1 ? "," : "");
+  text_add(&x, ")");
+  return text_str(&x);
+}
+static const char *type_words(Writer *s, const Type *t) { /* "f64[2, N]" */
+  Text x = text_new(s->cx->arena);
+  text_add(&x, type_info[t->t].word);
+  for (int i = 0; i < t->rank; i++) text_fmt(&x, "%s%s", i ? ", " : "[", t->dim[i]);
+  if (t->rank) text_add(&x, "]");
+  return text_str(&x);
+}
+
+static Type with_axis(Type t, int at, const char *dim) {
+  for (int i = t.rank; i > at; i--) t.dim[i] = t.dim[i - 1];
+  t.dim[at] = dim;
+  t.rank++;
+  return t;
+}
+static Type without_axis(Type t, int at) {
+  t.rank--;
+  for (int i = at; i < t.rank; i++) t.dim[i] = t.dim[i + 1];
+  return t;
+}
+static Type of_type(Type t, DType d) { return t.t = d, t; }
+
+static const char *declare(Writer *s, Type t, const char *text) {
+  const char *name = F("v%d", s->next++);
+  text_fmt(&s->body, "  let %s = %s\n", name, text);
+  if (s->nvars < MAX_VARS) s->var[s->nvars].name = name, s->var[s->nvars++].type = t;
+  return name;
+}
+
+static const char *variable(Writer *s, const Type *t) {
+  const char *found = NULL;
+  for (int i = 0; i < s->nvars; i++)
+    if (same_type(&s->var[i].type, t) && (!found || rng_chance(s->r, 50))) found = s->var[i].name;
+  return found;
+}
+
+static const char *full(Writer *s, const Type *t) {
+  const char *v = t->t == T_BOOL ? "true" : t->t == T_I32 ? F("i32(%d)", rng_below(s->r, 5)) : F("%s(%g)", type_info[t->t].word, (rng_below(s->r, 17) - 8) / 8.0);
+  return t->rank ? F("broadcast_to(%s, %s)", v, shape_text(s, t)) : v;
+}
+
+/* ---- index notation -------------------------------------------------------------------------------- */
+/* A statement "let t[i, j] = ..", whose name is the value. */
+static const char *notation(Writer *s, Type t, int depth) {
+  static const char *const names[] = {"i", "j", "l"};
+  const char *name = F("t%d", s->next++);
+  Text head = text_new(s->cx->arena);
+  for (int k = 0; k < t.rank; k++) text_fmt(&head, "%s%s: 0..%s", k ? ", " : "", names[k], t.dim[k]);
+  const char *body = elements(s, t, names, depth);
+  text_fmt(&s->body, "  let %s[%s] = %s\n", name, text_str(&head), body);
+  return name;
+}
+
+static const char *at_labels(Writer *s, const char *x, const Type *t, const char *const *label) {
+  Text out = text_new(s->cx->arena);
+  text_add(&out, x);
+  for (int k = 0; k < t->rank; k++) text_fmt(&out, "%s%s", k ? ", " : "[", label[k]);
+  if (t->rank) text_add(&out, "]");
+  return text_str(&out);
+}
+static const char *named(Writer *s, Type t, int depth) { return declare(s, t, expr(s, t, depth)); }
+
+/* A scalar under labels, of type t.t, for each label k < t.rank. */
+static const char *elements(Writer *s, Type t, const char *const *label, int depth) {
+  const char *l[MAX_RANK + 2];
+  for (int k = 0; k < t.rank; k++) l[k] = label[k];
+  int axis = rng_below(s->r, t.rank);
+  switch (rng_below(s->r, 8)) {
+  case 0: /* a contraction */
+    if (t.rank == 2) {
+      const char *k = random_dim(s);
+      Type x = t, y = t;
+      x.dim[1] = y.dim[0] = k;
+      const char *a = named(s, x, depth - 1), *b = named(s, y, depth - 1);
+      return F("sum(k) %s[%s, k] * %s[k, %s]", a, label[0], b, label[1]);
+    } /* fall through */
+  case 1: { /* a window */
+    Type x = t;
+    x.dim[axis] = F("%s + 2", t.dim[axis]);
+    if (!is_named(t.dim[axis])) x.dim[axis] = F("%d", (int)strtol(t.dim[axis], NULL, 10) + 2);
+    const char *a = named(s, of_type(x, t.t), 0);
+    l[axis] = F("%s + r", label[axis]);
+    return F("%s(r: 0..3) (%s)", rng_chance(s->r, 70) ? "sum" : "max", at_labels(s, a, &x, l));
+  }
+  case 2: { /* a reduction of something with one more axis */
+    Type x = with_axis(t, t.rank, random_dim(s));
+    const char *a = named(s, x, depth - 1);
+    l[t.rank] = "k";
+    return F("%s(k) tanh(%s)", rng_chance(s->r, 60) ? "sum" : "prod", at_labels(s, a, &x, l));
+  }
+  case 3: { /* a gather */
+    Type ids = {T_I32, 1, {t.dim[axis]}};
+    const char *i = named(s, ids, depth - 1), *n = random_dim(s);
+    Type x = t;
+    x.dim[axis] = n;
+    const char *a = named(s, x, depth - 1);
+    l[axis] = F("%s[%s] %% %s", i, label[axis], n);
+    return at_labels(s, a, &x, l);
+  }
+  case 4: { /* guarded by the labels */
+    const char *a = named(s, t, depth - 1);
+    return F("if %s <= %s then %s else %s(0)", label[0], label[t.rank - 1], at_labels(s, a, &t, l), type_info[t.t].word);
+  }
+  case 5: { /* the label as a number */
+    const char *a = named(s, t, depth - 1);
+    return F("%s * %s(%s + 1)", at_labels(s, a, &t, l), type_info[t.t].word, label[axis]);
+  }
+  case 6: { /* another order of axes */
+    Type x = t;
+    for (int k = 0; k < t.rank; k++) x.dim[k] = t.dim[t.rank - 1 - k], l[k] = label[t.rank - 1 - k];
+    return at_labels(s, named(s, x, depth - 1), &x, l);
+  }
+  default: {
+    const char *a = named(s, t, depth - 1), *b = named(s, t, depth - 1);
+    return F("%s * sin(%s)", at_labels(s, a, &t, l), at_labels(s, b, &t, l));
+  }
+  }
+}
+
+/* ---- array expressions -------------------------------------------------------------------------------- */
+static const char *unary(Writer *s, Type t, int depth) {
+  static const char *const forms[] = {"sin(%s)",     "tanh(%s)",      "exp(-abs(%s))", "relu(%s)",  "sigmoid(%s)",
+                                      "softplus(%s)", "sqrt(abs(%s) + 0.5)", "-(%s)",    "gelu(%s)",  "square(%s)",
+                                      "(%s) ** 3",    "log1p(abs(%s))", "erf(%s)",      "stop(%s)",  "floor(%s)",
+                                      "clip(%s, -0.5, 1)", "atan(%s)", "silu(%s)",      "abs(%s)",   "1 / (2 + cos(%s))"};
+  Text out = text_new(s->cx->arena);
+  const char *form = forms[rng_below(s->r, COUNT_OF(forms))], *hole = strstr(form, "%s");
+  text_add_n(&out, form, (size_t)(hole - form));
+  text_add(&out, expr(s, t, depth - 1));
+  text_add(&out, hole + 2);
+  return text_str(&out);
+}
+
+static const char *binary(Writer *s, Type t, int depth) {
+  Type u = t; /* perhaps stretched by broadcasting */
+  if (t.rank && rng_chance(s->r, 40)) {
+    if (rng_chance(s->r, 50)) u.dim[rng_below(s->r, u.rank)] = "1";
+    else u = without_axis(u, 0);
+  }
+  const char *x = expr(s, t, depth - 1), *y = expr(s, u, depth - 1);
+  switch (rng_below(s->r, 9)) {
+  case 0: return F("(%s) - (%s)", y, x);
+  case 1:
+  case 2: return F("(%s) * (%s)", x, y);
+  case 3: return F("(%s) / (1 + square(%s))", x, y);
+  case 4: return F("max(%s, %s)", x, y);
+  case 5: return F("min(%s, %s)", y, x);
+  case 6: return F("%g * (%s) + (%s)", (rng_below(s->r, 9) - 4) / 4.0, x, y);
+  case 7: return F("where((%s) > (%s), %s, %g)", x, y, x, rng_below(s->r, 5) - 2.0);
+  default: return F("(%s) + (%s)", x, y);
+  }
+}
+
+static const char *reduced(Writer *s, Type t, int depth) {
+  static const char *const folds[] = {"sum", "mean", "max", "min", "sum", "var", "logsumexp"};
+  int axis = rng_below(s->r, t.rank + 1);
+  const char *x = expr(s, with_axis(t, axis, random_dim(s)), depth - 1);
+  return F("%s(%s, axis: %d)", folds[rng_below(s->r, COUNT_OF(folds))], x, axis);
+}
+
+static const char *moved(Writer *s, Type t, int depth) {
+  Type u = t;
+  if (!t.rank) return F("%s[%d]", named(s, with_axis(t, 0, "3"), depth - 1), rng_below(s->r, 6) - 3);
+  int n = is_named(t.dim[0]) ? 0 : (int)strtol(t.dim[0], NULL, 10);
+  switch (rng_below(s->r, 7)) {
+  case 0:
+    for (int k = 0; k < t.rank; k++) u.dim[k] = t.dim[t.rank - 1 - k];
+    return F("transpose(%s)", expr(s, u, depth - 1));
+  case 1:
+    if (n < 1) break;
+    u.dim[0] = F("%d", n + 3);
+    return F(rng_chance(s->r, 50) ? "%s[1:-2]" : "%s[2:%d]", named(s, u, depth - 1), n + 2);
+  case 2:
+    if (n < 1) break;
+    u.dim[0] = F("%d", 2 * n);
+    return F("%s[%s]", named(s, u, depth - 1), rng_chance(s->r, 50) ? "::2" : "::-2");
+  case 3: return F("%s[::-1]", named(s, t, depth - 1));
+  case 4:
+    if (n < 3) break;
+    u.dim[0] = F("%d", n - 2);
+    return F("pad(%s, axis: 0, before: 1, after: 1)", expr(s, u, depth - 1));
+  case 5:
+    if (n != 2) break;
+    u = without_axis(t, 0);
+    return F("[%s, %s]", expr(s, u, depth - 1), expr(s, u, depth - 1));
+  default: break;
+  }
+  return F("reshape(reshape(%s, -1), %s)", expr(s, t, depth - 1), shape_text(s, &t));
+}
+
+static const char *gathered(Writer *s, Type t, int depth) {
+  Type ids = {T_I32, 1, {t.dim[0]}}, x = t;
+  x.dim[0] = random_dim(s);
+  return F("%s[(%s) %% %s]", named(s, x, depth - 1), expr(s, ids, depth - 1), x.dim[0]);
+}
+
+static const char *product(Writer *s, Type t, int depth) {
+  Type x = t, y = t;
+  const char *k = random_dim(s);
+  if (t.rank == 1) x = with_axis(t, 1, k), y.dim[0] = k;
+  else x.dim[t.rank - 1] = k, y.dim[t.rank - 2] = k;
+  return F("(%s) @ (%s)", expr(s, x, depth - 1), expr(s, y, depth - 1));
+}
+
+/* A derivative of a function of one variable, taken where it stands: g is declared before f. */
+static const char *derived(Writer *s, Type t, int depth) {
+  const char *x = expr(s, t, depth - 1);
+  switch (rng_below(s->r, 4)) {
+  case 0: return F("grad(g_sum)(%s)", x);
+  case 1: return F("grad(g_norm)(%s)", x);
+  case 2: return F("softmax(%s)", x);
+  default: return F("layer_norm(%s)", x);
+  }
+}
+
+static const char *integers(Writer *s, Type t, int depth) {
+  const char *v = variable(s, &t);
+  if (v && (depth < 1 || rng_chance(s->r, 40))) return v;
+  if (depth < 1) return full(s, &t);
+  const char *x = expr(s, t, depth - 1), *y = expr(s, t, depth - 1);
+  switch (rng_below(s->r, 5)) {
+  case 0: return F("(%s) + (%s)", x, y);
+  case 1: return F("(%s) * (%s) %% 7", x, y);
+  case 2: return F("(%s) // (1 + abs(%s))", x, y);
+  case 3: return F("i32(%s)", expr(s, of_type(t, T_F64), depth - 1));
+  default: return t.rank == 1 ? F("(%s) + iota(%s)", x, t.dim[0]) : F("max(%s, %s)", x, y);
+  }
+}
+
+static const char *expr(Writer *s, Type t, int depth) {
+  if (t.t == T_I32) return integers(s, t, depth);
+  const char *v = variable(s, &t);
+  if (depth < 1 || s->body.n > 3000) return v ? v : full(s, &t);
+  if (v && rng_chance(s->r, 15)) return v;
+  int choice = rng_below(s->r, 100);
+  if (choice < 24) return unary(s, t, depth);
+  if (choice < 48) return binary(s, t, depth);
+  if (choice < 58 && t.rank < MAX_RANK) return reduced(s, t, depth);
+  if (choice < 68) return moved(s, t, depth);
+  if (choice < 73 && t.rank) return gathered(s, t, depth);
+  if (choice < 79 && t.rank) return product(s, t, depth);
+  if (choice < 83 && t.rank) return derived(s, t, depth);
+  if (choice < 86) return F("%s(%s)", type_info[t.t].word, expr(s, of_type(t, t.t == T_F32 ? T_F64 : T_F32), depth - 1));
+  if (choice < 88) return F("%s(%s)", type_info[t.t].word, expr(s, of_type(t, T_I32), depth - 1));
+  if (choice < 92) return F("if (%s) < (%s) then %s else %s", expr(s, t, 0), expr(s, t, depth - 1), expr(s, t, 0), expr(s, t, 0));
+  if (t.rank && t.rank < MAX_RANK) return notation(s, t, depth);
+  return unary(s, t, depth);
+}
+
+const char *gen_source(Cx *cx, Rng *r) {
+  Writer gen = {.cx = cx, .r = r, .body = text_new(cx->arena)}, *s = &gen;
+  Text args = text_new(cx->arena), all = text_new(cx->arena);
+  int n = rng_below(r, 3) + 2;
+  DType main_type = rng_chance(r, 60) ? T_F64 : T_F32;
+  for (int i = 0; i < n; i++) {
+    Type t = {i == 1 && rng_chance(r, 60) ? T_I32 : main_type, 0, {NULL}};
+    int rank = i == 0 ? 2 : rng_below(r, 4);
+    for (int k = 0; k < rank; k++) t.dim[t.rank++] = random_dim(s);
+    if (i == 0) t.dim[0] = "N"; /* binds it */
+    const char *name = F("x%d", i);
+    s->var[s->nvars].name = name, s->var[s->nvars++].type = t;
+    text_fmt(&args, "%s%s: %s", i ? ", " : "", name, type_words(s, &t));
+  }
+  Type result = {main_type, 0, {NULL}};
+  int rank = rng_below(r, 3);
+  for (int k = 0; k < rank; k++) result.dim[result.rank++] = random_dim(s);
+  int lets = rng_below(r, 3);
+  for (int i = 0; i < lets; i++) {
+    Type t = {main_type, 0, {NULL}};
+    int k = rng_below(r, 3);
+    while (t.rank < k) t.dim[t.rank++] = random_dim(s);
+    declare(s, t, expr(s, t, 2));
+  }
+  const char *value = expr(s, result, 3);
+  text_add(&all, "fn g_sum(x) = sum(sin(x) * x)\nfn g_norm(x) = norm(x) + mean(x * x * x)\n");
+  text_fmt(&all, "fn f(%s) {\n%s  %s\n}\n", text_str(&args), text_str(&s->body), value);
+  return text_str(&all);
+}
