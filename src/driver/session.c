@@ -55,11 +55,10 @@ Status session_run(Session *s, Status (*work)(Session *s, void *arg), void *arg)
 
 /* ---- files ------------------------------------------------------------------------------------------ */
 static Status load(Session *s, void *path) {
-  int32_t source = session_read_source(s->cx, path);
+  int32_t source = session_read_source(s->cx, path, (Span){0});
   if (!source) return ST_DATA;
   forget_params(s);
-  front_declare(s->program, ast_parse(s->cx, source));
-  return ST_OK;
+  return session_declare(s, ast_parse(s->cx, source));
 }
 
 Status session_load(Session *s, const char *path) { return session_run(s, load, (void *)path); }
@@ -204,9 +203,8 @@ static Status take_line(Session *s, void *arg) {
   if (diag_errors(s->cx) > before) return ST_SOURCE;
   if (!is_expr) {
     forget_params(s);
-    front_declare(s->program, node);
     l->out->declaration = true;
-    return ST_OK;
+    return session_declare(s, node);
   }
   const Fn *f = front_expr(s->program, node);
   return f ? session_evaluate(s, f, l->out) : ST_SOURCE;

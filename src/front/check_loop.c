@@ -32,6 +32,7 @@ typedef struct Collected {
 struct LoopBody {
   const Node *node, *range, *cond, *limit, *body, *count;
   bool reverse, counted;
+  const FnValue *layers; /* the array whose elements the variable is */
   Dim lo, trip;
   Val steps;  /* counted: how many, i64 */
   Value from; /* a start known at run time only; POISON else */
@@ -109,7 +110,17 @@ static Val bound_i64(Check *c, const Value *v, Dim d, bool known) {
   return known ? ir_size(c->b, T_I64, NULL, d) : ir_cast(c->b, T_I64, v->u.t.val);
 }
 
+static bool layers_range(Check *c, LoopBody *l) {
+  if (!expect_layers(c, l->range, &l->layers)) return false;
+  l->trip = l->layers->instance->lead[l->layers->nat];
+  if (!l->cond) return true;
+  Diag *d = fault(c, E0218, l->cond->span, "a loop over layers goes through all of them");
+  diag_hint(c->cx, d, "to end early count: `for i in 0..n while ..`, and `layers[i]`");
+  return false;
+}
+
 static bool for_range(Check *c, LoopBody *l) {
+  if (l->range->kind != NODE_RANGE) return layers_range(c, l);
   const Node *from = l->range->kid[0], *to = l->range->kid[1];
   Value a, b;
   Dim x = 0, y = 0;
@@ -194,6 +205,7 @@ static void declare_index(Check *c, LoopBody *l, Unit *unit, bool scans) {
     Affine a = {.den = 1, .n = 1};
     a.term[0] = (AffineTerm){label, 1};
     v = value_affine(c->cx, &a);
+    if (l->layers) v = layer_pick(c, l->layers, v);
     if (scans) unit->label = label;
   }
   c->scope = scope_add(c, c->scope, name, v, l->node->name_span);
@@ -488,7 +500,7 @@ void eval_loop_statement(Check *c, const Node *n) {
     c->gave_up = true;
   }
   if (!c->cx->sources.at[n->span.source].prelude) c->b->span = n->span;
-  bool good = !c->gave_up && (!is_for || l->range->kind == NODE_RANGE) && check_loop(c, l);
+  bool good = !c->gave_up && (!is_for || l->range->kind != NODE_ERROR) && check_loop(c, l);
   region_resume(c, unit);
   if (!good) bind_poison(c, l);
   c->b->span = span;

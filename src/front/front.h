@@ -27,6 +27,8 @@ typedef struct ParamInfo {
   Name name;
   DType type;
   Shape shape;      /* of numbers or named sizes */
+  int32_t lead;     /* how many axes in front count elements of arrays of layers */
+  Name pattern;     /* the name in files of one element: blocks.*.up.W, a number for each star */
   const Node *init; /* NULL: zeros */
   Span span;
 } ParamInfo;

@@ -164,8 +164,6 @@ static const char *index_hint(const Parser *p, const bool *exp) {
 static const char *shape_of_statement_hint(const Parser *p, const bool *exp) {
   int kind = p->tok.kind, before = token_before(p, 1)->kind;
   if (exp[ROW_ASSIGN] && exp[ROW_LBRACE]) return "a function's value follows `=`: `fn f(x) = ...`";
-  if (kind == TOK_LBRACE && before == TOK_ASSIGN)
-    return "a function with a block has no `=`: `fn f(x) { ... }`";
   if (exp[ROW_THEN] && (kind == TOK_LBRACE || kind == TOK_COLON || !is_end(&p->tok)) &&
       statement_has(p, "if"))
     return "a choice is written `if c then a else b`";

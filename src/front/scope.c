@@ -116,6 +116,8 @@ static Value at_home(Check *c, Value (*get)(Check *c, Decl *d), Decl *d, Unit *h
   return v;
 }
 
+Value home_param(Check *c, Decl *d) { return at_home(c, unit_own_param, d, unit_home(c)); }
+
 Value unit_param(Check *c, Decl *d) {
   Unit *home = unit_home(c);
   return import_value(c, home, at_home(c, unit_own_param, d, home));
@@ -134,6 +136,7 @@ static Value decl_value(Check *c, Decl *d, Unit *home) {
   switch (d->node->kind) {
   case NODE_PARAM: return at_home(c, unit_own_param, d, home);
   case NODE_CONST: return at_home(c, own_const, d, home);
+  case NODE_LET: return instance_value(c, d, c->b->span);
   default: return value_fn(d->fn);
   }
 }
@@ -177,6 +180,7 @@ Value home_value(Check *c, const Node *n, Unit **home) {
   const Scope *s = scope_find(c->scope, n->name);
   *home = s ? s->unit : unit_home(c);
   if (s) return s->value;
+  if (c->frame && c->frame->self && layer_member(c, c->frame->self, n->name, home, &v)) return v;
   if (size_value(c, n->name, &v)) return v;
   Decl *d = find_decl(c, n->name);
   if (d) return decl_value(c, d, *home);
