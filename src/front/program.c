@@ -284,7 +284,7 @@ static bool add_outputs(Check *c, const Value *v, Span at) {
 }
 
 static Fn *finish(Check *c, const Value *v, Span at) {
-  if (v->kind == V_POISON || !add_outputs(c, v, at)) return NULL;
+  if (v->kind == V_POISON || !add_outputs(c, v, at) || c->reported) return NULL;
   Fn *f = ir_finish(c->b);
   f->span = at;
   return f;
