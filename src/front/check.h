@@ -51,6 +51,7 @@ struct Program {
   Cx *cx;
   Vec(Decl *) decls;
   DeclMap user, prelude;
+  SizeBindings defines; /* numbers from outside, for constants and sizes */
   int round;
   int instances; /* of layers, made so far */
   bool rules; /* texts of the op table: total and product are known */
@@ -142,6 +143,7 @@ Check check_begin(Program *p, Unit *unit, Builder *b);
 Value const_value(Check *c, Decl *d, Span at);
 const ParamInfo *param_info(Program *p, Decl *d);
 /* Whether a parameter's type mentions the size: it then is one number in the whole program. */
+Dim program_size(const Program *p, Name name); /* the size as a value: a name, or its number */
 bool program_has_size(Program *p, Name name);
 
 /* ---- layer.c: layers and their instances ----------------------------------------------------- */

@@ -16,6 +16,10 @@ typedef struct Program Program;
 
 /* A program that knows the prelude and nothing else. Also fills cx->rules. */
 Program *front_new(Cx *cx);
+/* Fixes a constant or a named size: wherever the program says `name`, it is n. Before front_declare. */
+void front_define(Program *p, Name name, int64_t n);
+/* Whether the program has a constant or a size of that name. */
+bool front_has_size(Program *p, Name name);
 /* Parses and declares all of a source (a file, or a line with declarations); a redeclaration
  * replaces. Problems become diagnostics. */
 void front_declare(Program *p, const Node *file);

@@ -52,7 +52,7 @@ static void add_groups(const Parser *p, const bool *exp, Words *w) {
   if (exp[ROW_FN] && exp[ROW_IF])
     add_word(w, "a declaration or an expression");
   else if (exp[ROW_FN])
-    add_word(w, "a declaration (`fn`, `param` or `const`)");
+    add_word(w, "a declaration (`fn`, `param`, `const`, `layer`, `let`, `import` or `test`)");
   else if (exp[ROW_LET] && exp[ROW_IF])
     add_word(w, "a statement");
   else if (exp[ROW_IF])
@@ -77,7 +77,8 @@ static const char *expected_words(Parser *p, const bool *exp) {
   add_groups(p, exp, &w);
   for (int row = 0; row < TOKEN_ROWS; row++) {
     int flags = token_info[row].flags;
-    if (!exp[row] || row == ROW_END || row == ROW_SEP || row == ROW_NAME || row == ROW_INT)
+    if (exp[row] && row == ROW_STRING && !expression) add_word(&w, "a string");
+    if (!exp[row] || row == ROW_STRING || row == ROW_END || row == ROW_SEP || row == ROW_NAME || row == ROW_INT)
       continue;
     if (exp[ROW_FN] && (row == ROW_FN || row == ROW_PARAM || row == ROW_CONST)) continue;
     if (exp[ROW_LET] && (row == ROW_VAR || row == ROW_FOR || row == ROW_WHILE)) continue;

@@ -55,6 +55,30 @@ bool program_has_size(Program *p, Name name) {
   return false;
 }
 
+Dim program_size(const Program *p, Name name) {
+  Dim d;
+  return size_lookup(&p->defines, name, &d) ? d : dim_named(p->cx, name);
+}
+
+void front_define(Program *p, Name name, int64_t n) { size_bind(p->cx->arena, &p->defines, name, n); }
+
+static bool in_types(const Node *n, Name name) {
+  if (!n) return false;
+  if (n->kind == NODE_TYPE) return mentions(n, name);
+  for (int i = 0; i < n->nkids; i++)
+    if (in_types(n->kid[i], name)) return true;
+  return false;
+}
+
+bool front_has_size(Program *p, Name name) {
+  for (int i = 0; i < p->decls.n; i++) {
+    const Decl *d = p->decls.at[i];
+    if (!d->node || d->prelude) continue;
+    if (d->node->kind == NODE_CONST ? d->name == name : in_types(d->node, name)) return true;
+  }
+  return false;
+}
+
 /* ---- declaring ------------------------------------------------------------------------------- */
 static bool arguments_are_good(Program *p, const Node *fn, int first) {
   bool good = fn->nkids - first <= MAX_ARGS;
@@ -191,7 +215,9 @@ Value const_value(Check *c, Decl *d, Span at) {
   c->frame = &frame;
   c->scope = NULL;
   d->state = DECL_BUSY;
-  Value v = const_typed(c, d->node, eval_expr(c, d->node->kid[1]));
+  Dim given;
+  bool defined = !d->prelude && size_lookup(&c->p->defines, d->name, &given);
+  Value v = const_typed(c, d->node, defined ? value_int(given) : eval_expr(c, d->node->kid[1]));
   c->frame = outer;
   c->scope = scope;
   c->mute = mute;
@@ -312,8 +338,11 @@ static bool declared_types(Check *c, const FnValue *f, DType *types, Shape *shap
       dim_names(c->cx, shapes[i].dim[k], c->cx->arena, &names);
   for (int i = 0; i < names.list.n; i++) {
     Name name = names.list.at[i].name;
-    size_bind(c->cx->arena, sizes, name, dim_named(c->cx, name));
+    size_bind(c->cx->arena, sizes, name, program_size(c->p, name));
   }
+  for (int i = 0; good && i < f->node->nkids - 2 && i < MAX_ARGS; i++)
+    for (int k = 0; k < shapes[i].rank; k++)
+      shapes[i].dim[k] = dim_subst(c->cx, shapes[i].dim[k], sizes);
   return good;
 }
 
