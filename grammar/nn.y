@@ -353,6 +353,7 @@ primary:
   | LPAREN tuple_start RPAREN           { $$ = LIST(TUPLE, @$, NULL, NULL, NULL, $2); }
   | LPAREN tuple_start expr RPAREN
                                         { $$ = LIST(TUPLE, @$, NULL, NULL, NULL, parse_list(p, $2, $3)); }
+  | LBRACE stmts RBRACE                 { $$ = parse_block_value(p, @$, $2); }
   | LBRACKET items RBRACKET             { $$ = LIST(LIST, @$, NULL, NULL, NULL, $2); }
   | LBRACKET items COMMA RBRACKET       { $$ = LIST(LIST, @$, NULL, NULL, NULL, $2); }
   | LBRACKET expr SEP expr RBRACKET     { $$ = MAKE(REPEAT, @$, NULL, $2, $4); }

@@ -119,6 +119,7 @@ typedef struct Check {
   bool gave_up;               /* a limit was reported */
   int mute;                   /* > 0: a trial, whose faults are not reported */
   int faults;                 /* all of them, reported or not */
+  int reported;
   int32_t vars;               /* number of variables declared so far */
   const SizeBindings *preset; /* sizes of the outermost call that stand for themselves */
   DType int_type, float_type; /* of untyped numbers that stand alone: i32, f64 */

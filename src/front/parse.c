@@ -24,15 +24,20 @@ NodeList parse_list(Parser *p, NodeList before, Node *item) {
   return before;
 }
 
-/* An expression that grows too high is replaced by an error, which is not high. Declarations and
- * statements, which come before the expressions in ast.def, add a few levels at most. */
+/* An expression that grows too high is replaced by an error, which is not high. */
+static Node *bounded(Parser *p, Node *n) {
+  if (n->height <= HEIGHT_MAX) return n;
+  if (!p->broken && !p->skipping)
+    parse_complain(p, E0801, n->span, "this expression is more than %d operations high", HEIGHT_MAX);
+  p->broken = true;
+  return ast_new(p->cx, NODE_ERROR, n->span, NULL, 0, NULL);
+}
+
+/* Declarations and statements, which come before the expressions in ast.def, add as many levels as
+ * there are nested brackets. */
 Node *parse_node(Parser *p, NodeKind kind, Span span, Name name, int nkids, Node *const *kids) {
   Node *n = ast_new(p->cx, kind, span, name, nkids, kids);
-  if (n->height <= HEIGHT_MAX || kind < NODE_NAME) return n;
-  if (!p->broken && !p->skipping)
-    parse_complain(p, E0801, span, "this expression is more than %d operations high", HEIGHT_MAX);
-  p->broken = true;
-  return ast_new(p->cx, NODE_ERROR, span, NULL, 0, NULL);
+  return kind < NODE_NAME ? n : bounded(p, n);
 }
 
 Node *parse_list_node(Parser *p, NodeKind kind, Span span, Name name, Node *a, Node *b,
@@ -133,6 +138,10 @@ Node *parse_block(Parser *p, Span span, NodeList statements) {
   return parse_list_node(p, NODE_BLOCK, span, NULL, NULL, NULL, statements);
 }
 
+Node *parse_block_value(Parser *p, Span span, NodeList statements) {
+  return bounded(p, parse_block(p, span, statements));
+}
+
 /* ---- pushing --------------------------------------------------------------------------------- */
 static void drop_state(void *arg) {
   Parser *p = arg;
@@ -221,6 +230,14 @@ static void statement_begins(Parser *p, int32_t first, int32_t depth) {
   if (p->state) nn_forget_error(p->state);
 }
 
+/* How many brackets are open where the statement begins that goes on behind a `}`. */
+static int32_t depth_around(const Parser *p, const Token *t) {
+  int32_t i = t->match >= 0 ? p->toks.at[t->match].within : -1;
+  if (t->match < 0) return t->depth - 1;
+  while (i >= 0 && p->toks.at[i].kind != TOK_LBRACE) i = p->toks.at[i].within;
+  return i < 0 ? 0 : p->toks.at[i].depth + 1;
+}
+
 static void feed(Parser *p, Token t) {
   p->tok = t;
   if (p->skipping && !ends_statement(p, &t)) return;
@@ -242,7 +259,7 @@ static void feed(Parser *p, Token t) {
   if (p->skipping) return;
   if (t.kind == TOK_SEP) statement_begins(p, p->at, t.depth);
   if (t.kind == TOK_LBRACE) statement_begins(p, p->at + 1, t.depth + 1);
-  if (t.kind == TOK_RBRACE) statement_begins(p, p->stmt_first, t.depth - 1);
+  if (t.kind == TOK_RBRACE) statement_begins(p, p->stmt_first, depth_around(p, &t));
 }
 
 /* ---- line ends ------------------------------------------------------------------------------- */

@@ -95,6 +95,22 @@ static bool arguments_are_good(Program *p, const Node *fn, int first) {
   return good;
 }
 
+/* `param` stands directly in a layer's body alone. */
+static bool params_are_placed(Program *p, const Node *n, const Node *body) {
+  bool good = true;
+  for (int i = 0; i < n->nkids; i++) {
+    const Node *k = n->kid[i];
+    if (!k || k->kind >= NODE_NAME) continue;
+    if (k->kind == NODE_PARAM && n != body) {
+      Diag *d = diag(p->cx, E0218, k->span, "a `param` stands at the top level, or directly in a layer's body");
+      diag_hint(p->cx, d, "inside a function values are named by `let`");
+      good = false;
+    }
+    good = params_are_placed(p, k, body) && good;
+  }
+  return good;
+}
+
 static void set_node(Program *p, Decl *d, const Node *n) {
   d->node = n;
   d->fn = NULL;
@@ -104,7 +120,8 @@ static void set_node(Program *p, Decl *d, const Node *n) {
                  .name = n->name,
                  .node = n,
                  .prelude = d->prelude};
-  f->broken = !arguments_are_good(p, n, ast_fixed(n->kind)) ||
+  f->broken = !params_are_placed(p, n, f->kind == FN_LAYER ? n->kid[0]->kid[1] : NULL) ||
+              !arguments_are_good(p, n, ast_fixed(n->kind)) ||
               (n->kind == NODE_LAYER && !arguments_are_good(p, n->kid[0], ast_fixed(NODE_FN)));
   d->fn = f;
 }
@@ -314,7 +331,7 @@ static bool add_outputs(Check *c, const Value *v, Span at) {
 }
 
 Fn *program_finish(Check *c, const Value *v, Span at) {
-  if (v->kind == V_POISON || !add_outputs(c, v, at)) return NULL;
+  if (v->kind == V_POISON || !add_outputs(c, v, at) || c->reported) return NULL;
   Fn *f = ir_finish(c->b);
   f->span = at;
   return f;

@@ -129,6 +129,12 @@ bool loop_slice(Check *c, const Node *n, bool inside, Value *out, int *used) {
   for (Unit *u = c->unit; u->region; u = u->up) depth += u->label != NULL;
   if (!depth) return false;
   Value base = home_value(c, n->kid[0], &home);
+  if (base.kind == V_WEAK && home != c->unit) { /* literals broadcast to a shape */
+    Unit *unit = c->unit;
+    region_resume(c, home);
+    base = to_tensor(c, base, n->kid[0]->span);
+    region_resume(c, unit);
+  }
   if (base.kind != V_TENSOR || home == c->unit || n->nkids - 1 > tensor_rank(home->b, &base))
     return false;
   depth = 0;

@@ -37,6 +37,7 @@ Diag *fault(Check *c, DiagCode code, Span at, const char *fmt, ...) {
   }
   c->faults++;
   if (c->mute) return NEW(c->cx->arena, Diag); /* nobody sees it */
+  c->reported++;
   Diag *d = callee ? diag(c->cx, code, place, "in `%s`: %s", callee, text_str(&t))
                    : diag(c->cx, code, place, "%s", text_str(&t));
   if (callee) diag_label(c->cx, d, at, "here in the prelude");

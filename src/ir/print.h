@@ -97,6 +97,7 @@ void plan_value(Printer *p, Val v);
 Name wish_for(const Printer *p, Val v);
 /* Gives v a name and writes its `let` unless it has one. */
 void print_let(Printer *p, Val v);
+void print_named_let(Printer *p, Val v); /* numbers with a shape as well */
 /* Always written anew where it is used: constants, sizes, counters, broadcasts, reads under labels.
  */
 bool is_free(const Printer *p, Val v);
