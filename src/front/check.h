@@ -51,6 +51,7 @@ struct Program {
   Cx *cx;
   Vec(Decl *) decls;
   DeclMap user, prelude;
+  Vec(const Node *) tests;
   SizeBindings defines; /* numbers from outside, for constants and sizes */
   int round;
   int instances; /* of layers, made so far */
@@ -139,6 +140,7 @@ typedef struct Call {
 /* ---- program.c ------------------------------------------------------------------------------- */
 Decl *program_add(Program *p, Name name, const Node *n); /* one of the user's */
 Decl *program_find(const Program *p, Name name, bool prelude);
+Fn *program_finish(Check *c, const Value *v, Span at); /* the function whose result is v; NULL after an error */
 Check check_begin(Program *p, Unit *unit, Builder *b);
 Value const_value(Check *c, Decl *d, Span at);
 const ParamInfo *param_info(Program *p, Decl *d);

@@ -55,6 +55,24 @@ Fn *front_instance(Program *p, Name name, const DType *types, const Shape *shape
 /* The SSA of an expression without free variables: inputs are the params it uses. */
 Fn *front_expr(Program *p, const Node *expr);
 
+/* check_test.c: a `test` block. */
+typedef enum TestKind { TEST_TRUE, TEST_EQUAL, TEST_CLOSE, TEST_GRADIENT } TestKind;
+typedef struct TestLine { /* one assertion, or one part of a comparison of tuples */
+  TestKind kind;
+  Span span;
+  int first;        /* its first output: the truth values; both sides; the arguments that are inputs */
+  double tolerance; /* of TEST_CLOSE; < 0: the type's */
+  Fn *function;     /* of TEST_GRADIENT: inputs are the arguments, then the parameters */
+} TestLine;
+typedef struct TestPlan {
+  Name title;
+  Fn *fn; /* its inputs are parameters */
+  Vec(TestLine) lines;
+} TestPlan;
+int front_test_count(const Program *p);
+const Node *front_test_node(const Program *p, int i);
+bool front_test(Program *p, const Node *test, TestPlan *plan); /* false after a diagnostic */
+
 /* Calls a declared or prelude function from a builder in the middle of other work (the training
  * step calls the optimiser so). args are values of b. Returns how many results were written into
  * out (at most max), 0 after an error. Named arguments by nonzero names[i]; the first unnamed ones are positional. */

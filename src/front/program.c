@@ -95,6 +95,22 @@ static bool arguments_are_good(Program *p, const Node *fn, int first) {
   return good;
 }
 
+/* `param` stands directly in a layer's body alone. */
+static bool params_are_placed(Program *p, const Node *n, const Node *body) {
+  bool good = true;
+  for (int i = 0; i < n->nkids; i++) {
+    const Node *k = n->kid[i];
+    if (!k || k->kind >= NODE_NAME) continue;
+    if (k->kind == NODE_PARAM && n != body) {
+      Diag *d = diag(p->cx, E0218, k->span, "a `param` stands at the top level, or directly in a layer's body");
+      diag_hint(p->cx, d, "inside a function values are named by `let`");
+      good = false;
+    }
+    good = params_are_placed(p, k, body) && good;
+  }
+  return good;
+}
+
 static void set_node(Program *p, Decl *d, const Node *n) {
   d->node = n;
   d->fn = NULL;
@@ -104,7 +120,8 @@ static void set_node(Program *p, Decl *d, const Node *n) {
                  .name = n->name,
                  .node = n,
                  .prelude = d->prelude};
-  f->broken = !arguments_are_good(p, n, ast_fixed(n->kind)) ||
+  f->broken = !params_are_placed(p, n, f->kind == FN_LAYER ? n->kid[0]->kid[1] : NULL) ||
+              !arguments_are_good(p, n, ast_fixed(n->kind)) ||
               (n->kind == NODE_LAYER && !arguments_are_good(p, n->kid[0], ast_fixed(NODE_FN)));
   d->fn = f;
 }
@@ -143,6 +160,7 @@ static void declare_all(Program *p, const Node *file, bool prelude) {
   for (int i = 0; i < file->nkids; i++) {
     NodeKind k = file->kid[i]->kind;
     bool declares = k == NODE_PARAM || k == NODE_CONST || k == NODE_FN || k == NODE_LAYER || k == NODE_LET;
+    if (k == NODE_TEST) vec_push(p->cx->arena, &p->tests, file->kid[i]);
     if (declares) declare(p, file->kid[i], prelude);
   }
   for (int i = 0; i < p->decls.n; i++) { /* what was computed may depend on what was replaced */
@@ -286,6 +304,9 @@ const Node *front_fn_node(const Program *p, int i) {
   return d ? d->node : NULL;
 }
 
+int front_test_count(const Program *p) { return p->tests.n; }
+const Node *front_test_node(const Program *p, int i) { return p->tests.at[i]; }
+
 static Decl *find_fn(const Program *p, Name name) {
   Decl *d = program_find(p, name, false);
   if (!d) d = program_find(p, name, true);
@@ -309,7 +330,7 @@ static bool add_outputs(Check *c, const Value *v, Span at) {
   return x.kind != V_POISON;
 }
 
-static Fn *finish(Check *c, const Value *v, Span at) {
+Fn *program_finish(Check *c, const Value *v, Span at) {
   if (v->kind == V_POISON || !add_outputs(c, v, at) || c->reported) return NULL;
   Fn *f = ir_finish(c->b);
   f->span = at;
@@ -359,7 +380,7 @@ static Fn *instance(Check *c, const FnValue *f, const DType *types, const Shape 
     a->value.name = arg->name, a->value.decl = arg->span;
   }
   Value v = call_fn(c, f, &call);
-  return finish(c, &v, f->node->span);
+  return program_finish(c, &v, f->node->span);
 }
 
 /* A name from outside of any source, such as the command line. */
@@ -414,7 +435,7 @@ Fn *front_expr(Program *p, const Node *expr) {
   Check c = check_begin(p, &unit, &b);
   b.span = expr->span;
   Value v = eval_expr(&c, expr);
-  return finish(&c, &v, expr->span);
+  return program_finish(&c, &v, expr->span);
 }
 
 static int collect_results(Check *c, const Value *v, Val *out, int n, int max, Span at) {
@@ -528,7 +549,7 @@ Fn *front_param_init(Program *p, int i, int64_t seed) {
     return NULL;
   }
   v = value_tensor(align(&c, &v, labels, &want), NULL);
-  return finish(&c, &v, at);
+  return program_finish(&c, &v, at);
 }
 
 /* ---- checking a whole program ---------------------------------------------------------------- */
@@ -572,5 +593,9 @@ void front_check(Program *p) {
     case NODE_LET: check_instance(p, d); break;
     default: break;
     }
+  }
+  for (int i = 0; i < p->tests.n; i++) {
+    TestPlan plan;
+    front_test(p, p->tests.at[i], &plan);
   }
 }
