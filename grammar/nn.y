@@ -79,12 +79,13 @@ static Node *truth(Parser *p, Span at, bool value) {
 
 %token END 0
 %token SEP THEN ELSE IF AND OR NOT TRUE FALSE LET VAR FOR WHILE IN MAX COUNT REVERSED
-%token <doc> FN PARAM CONST
+%token CHECK TOL IMPORT
+%token <doc> FN PARAM CONST LAYER TEST
 %token <name> NAME REDUCE STRING
 %token <i> INT
 %token <f> FLOAT
-%token LPAREN RPAREN LBRACKET RBRACKET LBRACE RBRACE COMMA COLON ASSIGN ADDTO SUBFROM MULBY DIVBY TILDE DOTDOT ELLIPSIS
-%token PLUS MINUS STAR SLASH IDIV PERCENT AT POW EQ NE LT LE GT GE
+%token LPAREN RPAREN LBRACKET RBRACKET LBRACE RBRACE COMMA COLON ASSIGN ADDTO SUBFROM MULBY DIVBY TILDE DOT DOTDOT ELLIPSIS
+%token PLUS MINUS STAR SLASH IDIV PERCENT AT POW EQ NE LT LE GT GE CLOSE
 /* What the source is, pushed first. */
 %token AS_FILE AS_LINE
 /* Between lexer and driver; no rule has them. */
@@ -102,7 +103,8 @@ static Node *truth(Parser *p, Span at, bool value) {
 %right POW
 
 %type <node> decl init value type result body param size stmt expr primary arg at slice bound label
-%type <node> const_type arg_type arg_default name range whole_range limit going count block choice
+%type <node> const_type arg_type arg_default name range whole_range limit going count block choice tolerance
+%type <name> dotted
 %type <i> assign
 %type <list> params param_list sizes size_list stmts args arg_list ats at_list labels label_list
 %type <list> items names name_list tuple_start
@@ -124,14 +126,30 @@ decls:
   ;
 
 decl:
-    PARAM NAME COLON type init          { $$ = with_doc(MAKE(PARAM, @$, $2, $4, $5), @2, $1); }
-  | PARAM NAME error                    { $$ = with_doc(MAKE(PARAM, @$, $2, error_node(p, @3), NULL), @2, $1); }
+    PARAM dotted COLON type init        { $$ = with_doc(MAKE(PARAM, @$, $2, $4, $5), @2, $1); }
+  | PARAM dotted error                    { $$ = with_doc(MAKE(PARAM, @$, $2, error_node(p, @3), NULL), @2, $1); }
   | CONST NAME const_type ASSIGN value  { $$ = with_doc(MAKE(CONST, @$, $2, $3, $5), @2, $1); }
   | CONST NAME error                    { $$ = with_doc(MAKE(CONST, @$, $2, NULL, error_node(p, @3)), @2, $1); }
   | FN NAME LPAREN params RPAREN result body
                                         { $$ = with_doc(LIST(FN, @$, $2, $6, $7, $4), @2, $1); }
   | FN NAME error                       { $$ = with_doc(LIST(FN, @$, $2, NULL, error_node(p, @3), NOTHING), @2, $1); }
+  | LAYER NAME LPAREN params RPAREN LPAREN params RPAREN result body
+                                        { $$ = with_doc(parse_layer(p, @$, $2, $4, LIST(FN, @$, $2, $9, $10, $7)), @2, $1); }
+  | LAYER NAME error                    { $$ = with_doc(parse_layer(p, @$, $2, NOTHING, LIST(FN, @$, $2, NULL, error_node(p, @3), NOTHING)), @2, $1); }
+  | LET NAME ASSIGN value               { $$ = with_name_at(MAKE(LET, @$, $2, $4), @2); }
+  | LET NAME error                      { $$ = with_name_at(MAKE(LET, @$, $2, error_node(p, @3)), @2); }
+  | IMPORT STRING                       { $$ = with_name_at(LEAF(IMPORT, @$, $2), @2); }
+  | IMPORT error                        { $$ = error_node(p, @$); }
+  | TEST STRING LBRACE stmts RBRACE     { $$ = with_doc(LIST(TEST, @$, $2, NULL, NULL, $4), @2, $1); }
+  | TEST STRING LBRACE RBRACE           { $$ = with_doc(LIST(TEST, @$, $2, NULL, NULL, NOTHING), @2, $1); }
+  | TEST error                          { $$ = error_node(p, @$); }
   | error                               { $$ = error_node(p, @$); }
+  ;
+
+/* The path of a layer's parameter, as printed programs declare it. */
+dotted:
+    NAME
+  | dotted DOT NAME                     { $$ = name_fmt(p->cx, "%s.%s", $1, $3); }
   ;
 
 init:
@@ -211,7 +229,11 @@ stmts:
   | stmts SEP stmt                      { $$ = parse_list(p, $1, $3); }
   ;
 stmt:
-    LET NAME ASSIGN value               { $$ = with_name_at(MAKE(LET, @$, $2, $4), @2); }
+    PARAM NAME COLON type init          { $$ = with_doc(MAKE(PARAM, @$, $2, $4, $5), @2, $1); }
+  | PARAM NAME error                    { $$ = with_doc(MAKE(PARAM, @$, $2, error_node(p, @3), NULL), @2, $1); }
+  | expr CLOSE expr tolerance           { $$ = MAKE(CLOSE, @$, NULL, $1, $3, $4); }
+  | CHECK NAME primary                  { $$ = with_name_at(MAKE(CHECK, @$, $2, $3), @2); }
+  | LET NAME ASSIGN value               { $$ = with_name_at(MAKE(LET, @$, $2, $4), @2); }
   | LET NAME LBRACKET labels RBRACKET ASSIGN value
                                         { $$ = with_name_at(LIST(DEFINE, @$, $2, $7, NULL, $4), @2); }
   | LET NAME error                      { $$ = with_name_at(MAKE(LET, @$, $2, error_node(p, @3)), @2); }
@@ -226,6 +248,10 @@ stmt:
   | expr
   | error                               { $$ = error_node(p, @$); }
   ;
+tolerance:
+    %empty                              { $$ = NULL; }
+  | TOL expr                            { $$ = $2; }
+  ;
 assign:
     ASSIGN                              { $$ = OP_none; }
   | ADDTO                               { $$ = OP_add; }
@@ -235,6 +261,7 @@ assign:
   ;
 range:
     whole_range
+  | expr
   | REVERSED LPAREN whole_range RPAREN  { $$ = $3; $$->u.i = 1; }
   ;
 whole_range:
@@ -326,8 +353,11 @@ primary:
   | LPAREN tuple_start RPAREN           { $$ = LIST(TUPLE, @$, NULL, NULL, NULL, $2); }
   | LPAREN tuple_start expr RPAREN
                                         { $$ = LIST(TUPLE, @$, NULL, NULL, NULL, parse_list(p, $2, $3)); }
+  | LBRACE stmts RBRACE                 { $$ = parse_block_value(p, @$, $2); }
   | LBRACKET items RBRACKET             { $$ = LIST(LIST, @$, NULL, NULL, NULL, $2); }
   | LBRACKET items COMMA RBRACKET       { $$ = LIST(LIST, @$, NULL, NULL, NULL, $2); }
+  | LBRACKET expr SEP expr RBRACKET     { $$ = MAKE(REPEAT, @$, NULL, $2, $4); }
+  | primary DOT NAME                    { $$ = with_name_at(MAKE(MEMBER, @$, $3, $1), @3); }
   | primary LPAREN args RPAREN          { $$ = LIST(CALL, @$, NULL, $1, NULL, $3); }
   | primary LBRACKET ats RBRACKET       { $$ = LIST(INDEX, @$, NULL, $1, NULL, $3); }
   ;

@@ -157,6 +157,27 @@ static const char *const sources[] = {
     F("fn f(x: f64[N, D], g: f64[D]) = sum(layer_norm(x) * g)"),
     F("fn f(x: f64[2, 1, 6, 6], w: f64[2, 1, 3, 3]) = sum(max_pool(conv2d(x, w, stride: 1, pad: "
       "1), 2))"),
+    F("fn f(a: f64) { var x = a\n while abs(x*x - a) > 1e-12 max 100 { x = 0.5 * (x + a / x) }\n x }"),
+    F("fn f(a: f64) { var x = a\n while { let r = x*x - a; let s = exp(r); s + s*r > 2 } max 100 count n "
+      "{ x = 0.5 * (x + a / x) }\n x + f64(n) }"),
+    F("param Wx: f32[2, 3]\nparam Wh: f32[3, 3]\nfn f(xs: f32[T, N, 2]) { var h = zeros((N, 3))\n"
+      "for t in 0..T { h = tanh(xs[t] @ Wx + h @ Wh)\n ys[t] = h * 2 }\n sum(h) + sum(ys) }"),
+    F("fn f(x: f64[N, M]) { var s = 0.0\n for i in 0..N { for j in 0..M { s += x[i, j] * sin(s + i) }\n"
+      "r[i] = s }\n sum(r * r) }"),
+    F("fn f(x: f64[N], n: i32) { var s = 0.0; var p = 1.0\n for t in reversed(0..n max N) { let q = p\n"
+      "p = s + x[t]; s = q * t }\n s * p }"),
+    F("fn f(x: f64[N], c: bool) { var a = sum(x); var b = x\n if c { b = x * 2; a = a * a } else { b = exp(b) }\n"
+      "a + sum(b) }"),
+    F("fn f(x: f64, n: i64) { var y = x\n for t in 0..n max 20 { if y > 1 { y = y / 2 } else if y < 0 { y = 3.0 } "
+      "else { y = x * y } }\n y }"),
+    F("fn f(x: f64[T + 2, N]) { for t in 1..T + 1 { d[t] = x[t + 1] - 2 * x[t] + x[t - 1] }\n sum(d * d) }"),
+    F("fn f(x: f64[T], k: i32[T]) { var s = 0.0\n for t in 0..T { s = s * x[k[t]] + inside(x[t - 1]) }\n s }"),
+    F("fn f(x: f64[N, T]) { let y[n] = { var s = 0.0; for t in 0..T { s = tanh(s + x[n, t]) }; s }\n sum(y) }"),
+    F("fn g(w: f64[D], x: f64[D]) = tanh(w @ x)\n"
+      "fn f(x: f64[D]) { var w = x\n for t in 0..5 { w = w - 0.1 * grad(g, wrt: w)(w, x) }\n sum(w) }"),
+    F("fn f(x: f64[N]) { var a = x[0]; var b = x[1]\n for t in 0..N while a < 9 { let c = a; a = b; b = c + x[t]\n"
+      "y[t] = b }\n sum(y) + a + b }"),
+    F("fn f(x: f64[3]) { for t in 0..4 { y[t] = t; z[t] = 2.0; w[t] = x }\n (y, z, w) }"),
 #undef F
 };
 
@@ -198,7 +219,7 @@ static void check_file(const char *folder, const char *name) {
 START_TEST(test_examples) { check_file("examples", examples[_i]); }
 END_TEST
 
-static const char *const lang[] = {"broadcasting", "derivatives", "functions", "index_notation",
+static const char *const lang[] = {"broadcasting", "control_flow", "derivatives", "functions", "index_notation",
                                    "indexing",     "prelude",     "reductions"};
 
 START_TEST(test_lang) { check_file("tests/lang", lang[_i]); }

@@ -69,7 +69,7 @@ Status cmd_emit(Cli *cli) {
   Session *session = cli_session(cli, &s);
   if (!session) return s;
   Emission e = {.cli = cli};
-  s = session_load(session, cli->arg[0]);
+  s = cli_load(cli, session, O_emit_define, cli->arg[0]);
   if (s == ST_OK) s = session_run(session, emit, &e);
   if (s == ST_OK) s = output_write(cli, cli->opt[O_emit_output].n ? cli->opt[O_emit_output].text : NULL, text_str(&e.out));
   s = cli_report(cli, session, s);

@@ -5,6 +5,7 @@
  * functions of the prelude and what the language has built in. */
 static bool stands_alone(Session *s, const Node *n) {
   if (!n) return true;
+  if (n->kind == NODE_MEMBER) return false;
   if (n->kind == NODE_NAME) {
     const Node *fn = front_fn_find(s->program, n->name);
     if (!fn || !s->cx->sources.at[fn->span.source].prelude) return false;
@@ -19,7 +20,7 @@ static void print_param(Session *s, const ParamInfo *p, Text *out) {
   if (p->init) {
     const char *source = s->cx->sources.at[p->init->span.source].text;
     int32_t n = p->init->span.hi - p->init->span.lo;
-    if (stands_alone(s, p->init)) text_fmt(out, " ~ %.*s", n, source + p->init->span.lo);
+    if (!p->lead && stands_alone(s, p->init)) text_fmt(out, " ~ %.*s", n, source + p->init->span.lo);
   }
   text_add(out, "\n");
 }

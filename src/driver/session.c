@@ -55,11 +55,10 @@ Status session_run(Session *s, Status (*work)(Session *s, void *arg), void *arg)
 
 /* ---- files ------------------------------------------------------------------------------------------ */
 static Status load(Session *s, void *path) {
-  int32_t source = session_read_source(s->cx, path);
+  int32_t source = session_read_source(s->cx, path, (Span){0});
   if (!source) return ST_DATA;
   forget_params(s);
-  front_declare(s->program, ast_parse(s->cx, source));
-  return ST_OK;
+  return session_declare(s, ast_parse(s->cx, source));
 }
 
 Status session_load(Session *s, const char *path) { return session_run(s, load, (void *)path); }
@@ -98,14 +97,29 @@ Fn *session_function(Session *s, Name name) {
 }
 
 /* ---- values ------------------------------------------------------------------------------------------- */
+typedef struct Evaluation {
+  const Fn *f;
+  const Tensor *in;
+  Results r;
+} Evaluation;
+
+static Status run_evaluation(void *arg) {
+  Evaluation *e = arg;
+  Results *r = &e->r;
+  r->value = NEWS(r->arena, Tensor, r->n);
+  Name *name = NEWS(r->arena, Name, r->n);
+  for (int i = 0; i < r->n; i++) name[i] = e->f->out.at[i].name;
+  r->name = name;
+  ir_eval(e->f, r->arena, e->in, r->value, NULL);
+  return ST_OK;
+}
+
+/* The results' memory goes back where the evaluation runs out of it. */
 static Results evaluate(Session *s, const Fn *f, const Tensor *in) {
-  Results r = {.n = f->out.n, .arena = arena_new(s->cx)};
-  r.value = NEWS(r.arena, Tensor, r.n);
-  Name *name = NEWS(r.arena, Name, r.n);
-  for (int i = 0; i < r.n; i++) name[i] = f->out.at[i].name;
-  r.name = name;
-  ir_eval(f, r.arena, in, r.value, NULL);
-  return r;
+  Evaluation e = {f, in, {.n = f->out.n, .arena = arena_new(s->cx)}};
+  if (cx_guard(s->cx, run_evaluation, &e) == ST_OK) return e.r;
+  arena_free(e.r.arena);
+  cx_unwind_again(s->cx);
 }
 
 static int param_number(Session *s, Name name) {
@@ -189,9 +203,8 @@ static Status take_line(Session *s, void *arg) {
   if (diag_errors(s->cx) > before) return ST_SOURCE;
   if (!is_expr) {
     forget_params(s);
-    front_declare(s->program, node);
     l->out->declaration = true;
-    return ST_OK;
+    return session_declare(s, node);
   }
   const Fn *f = front_expr(s->program, node);
   return f ? session_evaluate(s, f, l->out) : ST_SOURCE;

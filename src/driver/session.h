@@ -57,8 +57,10 @@ void session_sizes(Session *s, const SizeBindings *sizes);
 Status session_evaluate(Session *s, const Fn *f, Results *out);
 
 /* source_file.c: registers the text of a file as a source. Returns its number, or 0 after a
- * diagnostic. */
-int32_t session_read_source(Cx *cx, const char *path);
+ * diagnostic; at is where the program asks for it. */
+int32_t session_read_source(Cx *cx, const char *path, Span at);
+/* imports.c: declares what a file or line holds and what it imports. */
+Status session_declare(Session *s, const Node *file);
 
 /* derive.c: the derivative of a finished function as a function. */
 typedef struct DeriveOptions {

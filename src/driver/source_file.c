@@ -8,41 +8,41 @@
 
 enum { SOURCE_MAX = 16 << 20 };
 
-static const Span nowhere = {0};
-
-static void cant_read(Cx *cx, const char *path, int why) {
-  Diag *d = diag(cx, E0601, nowhere, "can't read \"%s\": %s", path, strerror(why));
-  if (why == ENOENT) diag_hint(cx, d, "is the path right as seen from the current folder?");
+static void cant_read(Cx *cx, const char *path, Span at, int why) {
+  Diag *d = diag(cx, E0601, at, "can't read \"%s\": %s", path, strerror(why));
+  if (why == ENOENT)
+    diag_hint(cx, d, at.source ? "a path is seen from the folder of the file that imports it"
+                               : "is the path right as seen from the current folder?");
 }
 
 /* Reads to the end of f. Not by its size: pipes have none, and a file may grow meanwhile. */
-static bool read_all(Cx *cx, FILE *f, const char *path, Text *out) {
+static bool read_all(Cx *cx, FILE *f, const char *path, Span at, Text *out) {
   char buf[1 << 14];
   size_t n;
   while ((n = fread(buf, 1, sizeof buf, f)) > 0) {
     text_add_n(out, buf, n);
     if (out->n > SOURCE_MAX) {
-      diag(cx, E0603, nowhere, "\"%s\" is larger than %d MiB", path, SOURCE_MAX >> 20);
+      diag(cx, E0603, at, "\"%s\" is larger than %d MiB", path, SOURCE_MAX >> 20);
       return false;
     }
   }
-  if (ferror(f)) cant_read(cx, path, errno);
+  if (ferror(f)) cant_read(cx, path, at, errno);
   return !ferror(f);
 }
 
 /* The buffer's arena, and with it the file, is freed also when memory runs out half-way. */
 static void close_file(void *f) { fclose(f); }
 
-int32_t session_read_source(Cx *cx, const char *path) {
+int32_t session_read_source(Cx *cx, const char *path, Span at) {
   bool standard = !strcmp(path, "-");
   FILE *f = standard ? stdin : fopen(path, "rb");
   if (!f) {
-    cant_read(cx, path, errno);
+    cant_read(cx, path, at, errno);
     return 0;
   }
   struct stat st;
   if (!fstat(fileno(f), &st) && S_ISDIR(st.st_mode)) {
-    diag(cx, E0602, nowhere, "\"%s\" is a folder, not a file", path);
+    diag(cx, E0602, at, "\"%s\" is a folder, not a file", path);
     fclose(f);
     return 0;
   }
@@ -50,7 +50,7 @@ int32_t session_read_source(Cx *cx, const char *path) {
   if (!standard) arena_defer(a, close_file, f);
   Text text = text_new(a);
   int32_t source = 0;
-  if (read_all(cx, f, path, &text))
+  if (read_all(cx, f, path, at, &text))
     source = cx_add_source(cx, standard ? "<stdin>" : path, text_str(&text), text.n, false);
   arena_free(a);
   return source;

@@ -89,7 +89,8 @@ static bool make_params(Trainer *t) {
     if (!v) return false;
     size_t bytes = (size_t)tensor_count(v) * (size_t)type_info[v->type].bytes;
     t->param[t->nparams++] = (Weight){.name = info->name, .type = v->type, .shape = v->shape,
-                                      .data = arena_copy(t->cx->arena, v->data, bytes), .span = info->span};
+                                      .data = arena_copy(t->cx->arena, v->data, bytes), .span = info->span,
+                                      .lead = info->lead, .pattern = info->pattern};
   }
   return true;
 }

@@ -16,13 +16,31 @@ enum {
 typedef enum DeclState { DECL_FRESH, DECL_BUSY, DECL_DONE, DECL_FAILED } DeclState;
 typedef struct Decl { /* one declaration of a file or of the prelude */
   Name name;
-  const Node *node; /* PARAM, CONST or FN; NULL when replaced by one of another kind */
+  const Node *node; /* PARAM, CONST, FN, LAYER, LET or TEST; NULL when replaced by one of another kind */
+  const FnValue *owner; /* PARAM: the layer's instance it belongs to, or NULL */
   bool prelude;
+  int round; /* which call of front_declare made it: one file and what it imports */
   DeclState state;
-  Value value;     /* CONST, when known at compile time */
+  Value value;     /* CONST, when known at compile time; LET */
   ParamInfo param; /* PARAM, when DECL_DONE */
   const FnValue *fn;
 } Decl;
+
+typedef struct Member { /* a parameter of an instance, or an instance inside */
+  Name name;
+  const Node *node; /* the statement */
+  Decl *param;      /* or NULL */
+  Value value;
+} Member;
+struct Instance { /* of a layer */
+  const Instance *up; /* the one it is a part of */
+  const FnValue *layer;
+  Name path, pattern; /* blocks.up, blocks.*.up: where the numbers go that say which of an array */
+  Scope *scope;       /* the layer's sizes */
+  int32_t nlead;      /* arrays it is in, itself or with those it is a part of */
+  Dim lead[IR_MAX_RANK];
+  Vec(Member) members;
+};
 
 typedef struct DeclMap { /* open addressing, keyed by the interned name */
   int32_t *slot;         /* number of the declaration + 1 */
@@ -33,6 +51,10 @@ struct Program {
   Cx *cx;
   Vec(Decl *) decls;
   DeclMap user, prelude;
+  Vec(const Node *) tests;
+  SizeBindings defines; /* numbers from outside, for constants and sizes */
+  int round;
+  int instances; /* of layers, made so far */
   bool rules; /* texts of the op table: total and product are known */
 };
 
@@ -73,6 +95,7 @@ typedef struct Frame { /* one call being inlined, or the value of a constant */
   bool higher; /* has functions among its arguments */
   int depth;
   SizeBindings sizes;
+  const FnValue *self; /* the instance of a layer that is called, or NULL */
 } Frame;
 
 typedef struct Ranges { /* labels of one reduction whose ranges the enclosing solve found */
@@ -96,6 +119,7 @@ typedef struct Check {
   bool gave_up;               /* a limit was reported */
   int mute;                   /* > 0: a trial, whose faults are not reported */
   int faults;                 /* all of them, reported or not */
+  int reported;
   int32_t vars;               /* number of variables declared so far */
   const SizeBindings *preset; /* sizes of the outermost call that stand for themselves */
   DType int_type, float_type; /* of untyped numbers that stand alone: i32, f64 */
@@ -114,12 +138,32 @@ typedef struct Call {
 } Call;
 
 /* ---- program.c ------------------------------------------------------------------------------- */
+Decl *program_add(Program *p, Name name, const Node *n); /* one of the user's */
 Decl *program_find(const Program *p, Name name, bool prelude);
+Fn *program_finish(Check *c, const Value *v, Span at); /* the function whose result is v; NULL after an error */
 Check check_begin(Program *p, Unit *unit, Builder *b);
 Value const_value(Check *c, Decl *d, Span at);
 const ParamInfo *param_info(Program *p, Decl *d);
 /* Whether a parameter's type mentions the size: it then is one number in the whole program. */
+Dim program_size(const Program *p, Name name); /* the size as a value: a name, or its number */
 bool program_has_size(Program *p, Name name);
+
+/* ---- layer.c: layers and their instances ----------------------------------------------------- */
+/* Makes the instances that are declared, and their parameters. */
+void program_expand(Program *p);
+Value instance_value(Check *c, Decl *d, Span at); /* of a LET */
+/* A name inside the instance that f is, or an array of; false: it has none of that name. *home is
+ * the function that the value is of. */
+bool layer_member(Check *c, const FnValue *f, Name name, Unit **home, Value *out);
+const Member *layer_statement(const Check *c, const Node *n); /* declares it a member? */
+Value layer_pick(Check *c, const FnValue *layers, Value at);   /* an element of an array */
+Value index_layers(Check *c, const Node *n, const FnValue *layers);
+bool expect_layers(Check *c, const Node *n, const FnValue **out); /* in the head of a `for` */
+Value eval_member(Check *c, const Node *n);
+Name dotted_name(Check *c, const Node *n); /* a.b.c as one name; NULL: it is none */
+Value call_layer(Check *c, const FnValue *f, const Call *call); /* an error */
+/* The layer's names around what is checked for its instance. */
+void layer_enter(Check *c, const FnValue *self, Frame *frame);
 
 /* ---- scope.c --------------------------------------------------------------------------------- */
 Scope *scope_add(Check *c, Scope *up, Name name, Value v, Span at);
@@ -132,6 +176,8 @@ Value home_value(Check *c, const Node *n, Unit **home);
 bool name_value_quiet(Check *c, Name name, Value *out);
 /* Whether a size of that name is fixed for the whole program, seen from here. */
 bool known_size(Check *c, Name name);
+/* A parameter as a value of the function around all loops and branches. */
+Value home_param(Check *c, Decl *d);
 /* The parameter as a value of the function under construction. */
 Value unit_param(Check *c, Decl *d);
 /* Records a diagnostic at `at`, or, where that lies in the prelude, at the user's line that led
@@ -168,6 +214,9 @@ Value import_value(Check *c, Unit *home, Value v);
 /* x[t, ..]: as many leading indices as are loop variables taken as slices that the loops scan.
  * false: none. *used of the indices are consumed. */
 bool loop_slice(Check *c, const Node *n, bool inside, Value *out, int *used);
+/* Element at[0], at[1], .. of a value of `home` along its first axes: integers, or variables of the
+ * loops under construction, whose slices are then scanned. false: a loop is out of reach. */
+bool region_pick(Check *c, Unit *home, Value v, const Value *at, int n, Value *out);
 typedef struct RegionInput { /* an operand, as input of one body or of two: a loop's and its
                                 condition's, or a branch's */
   Val outer;

@@ -72,7 +72,8 @@ static bool may_enter(Check *c, const FnValue *f, const Call *call, bool higher)
     return false;
   }
   for (const Frame *up = c->frame; up; up = up->up)
-    if (up->fn == f->node && !(higher && up->higher)) {
+    if (up->fn == f->node && !(higher && up->higher) &&
+        (up->self ? up->self->instance : NULL) == f->instance) {
       Diag *d = fault(c, E0207, call->span, "`%s` calls itself", f->name);
       diag_note(c->cx, d, "calls are inlined, so recursion would never end");
       diag_label(c->cx, d, f->node->name_span, "declared here");
@@ -119,10 +120,11 @@ static Value call_decl(Check *c, const FnValue *f, const Call *call) {
   Scope *scope = c->scope;
   Frame *outer = c->frame;
   Frame frame = {
-      outer, f->node, f->name, call->span, f->prelude, higher, outer ? outer->depth + 1 : 1, {{0}}};
+      outer, f->node, f->name, call->span, f->prelude, higher, outer ? outer->depth + 1 : 1, {{0}},
+      f->instance ? f : NULL};
   if (!outer && c->preset) frame.sizes = *c->preset;
   c->frame = &frame;
-  c->scope = NULL;
+  c->scope = f->instance ? f->instance->scope : NULL;
   Value v = value_poison();
   const Node *body = f->node->kid[1];
   if (bind_arguments(c, f, call, slot, n)) {
@@ -175,6 +177,8 @@ Value call_fn(Check *c, const FnValue *f, const Call *call) {
   case FN_MAP: return call_map(c, f, call);
   case FN_CAST: return call_cast(c, f, call);
   case FN_DERIV: return call_deriv(c, f, call);
+  case FN_LAYER:
+  case FN_LAYERS: return call_layer(c, f, call);
   }
   return value_poison();
 }

@@ -25,6 +25,8 @@ static int signature(Check *c, const FnValue *f, Name *names, bool *optional) {
     n = f->kind == FN_CAST ? 1 : op_info[f->op].arity;
     for (int i = 0; i < n; i++) names[i] = name_of(c->cx, letters[i]), optional[i] = false;
     return n;
+  case FN_LAYER:
+  case FN_LAYERS: return 0;
   case FN_DERIV:
     if (f->mode == DERIV_JVP || f->mode == DERIV_VJP) return -1;
     return signature(c, f->of, names, optional);
@@ -46,24 +48,25 @@ static void add_wrt(Check *c, FnValue *f, const Node *n) {
     for (int i = 0; i < n->nkids; i++) add_wrt(c, f, n->kid[i]);
     return;
   }
-  if (n->kind != NODE_NAME) {
+  Name name = dotted_name(c, n);
+  if (!name) {
     fault(c, E0404, n->span, "`wrt:` takes names of arguments or parameters");
     return;
   }
   int count = signature(c, f->of, names, optional);
-  bool found = count < 0 || is_param(c, n->name);
-  for (int i = 0; i < count; i++) found = found || names[i] == n->name;
+  bool found = count < 0 || is_param(c, name);
+  for (int i = 0; i < count; i++) found = found || names[i] == name;
   if (!found) {
     for (int i = 0; i < c->p->decls.n && count < MAX_ARGS; i++) {
       const Decl *d = c->p->decls.at[i];
       if (d->node && d->node->kind == NODE_PARAM) names[count++] = d->name;
     }
     Diag *d = fault(c, E0404, n->span, "`%s` has no argument `%s`, and no parameter has that name",
-                    f->of->name, n->name);
-    suggest(c, d, n->name, names, count);
+                    f->of->name, name);
+    suggest(c, d, name, names, count);
     return;
   }
-  vec_push(c->cx->arena, &f->wrt, n->name);
+  vec_push(c->cx->arena, &f->wrt, name);
 }
 
 Value eval_deriv(Check *c, const Node *n, DerivMode mode) {

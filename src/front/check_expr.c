@@ -112,7 +112,13 @@ static bool eval_flow(Check *c, const Node *n) {
 void eval_statement(Check *c, const Node *n) {
   Value v = value_poison();
   if (eval_flow(c, n)) return;
+  if (layer_statement(c, n)) return;
   switch (n->kind) {
+  case NODE_PARAM: return; /* misplaced: was reported */
+  case NODE_CLOSE:
+  case NODE_CHECK:
+    fault(c, E0219, n->span, "this belongs into a `test`");
+    return;
   case NODE_LET: v = eval_expr(c, n->kid[0]); break;
   case NODE_DEFINE:
     if (!eval_define(c, n, &v)) v = value_poison();
@@ -130,8 +136,20 @@ void eval_statement(Check *c, const Node *n) {
   c->scope = scope_add(c, c->scope, n->name, v, n->name_span);
 }
 
+/* A block in an expression has variables of its own only: when it is evaluated is nobody's business. */
+static bool keeps_variables(Check *c, const Node *block) {
+  Vars vars = assigned_vars(c, &block, 1);
+  if (!vars.n) return true;
+  Diag *d = fault(c, E0216, block->span, "a block in an expression can't assign `%s`, which is declared around it",
+                  vars.at[0]->name);
+  diag_label(c->cx, d, vars.at[0]->span, "declared here");
+  diag_hint(c->cx, d, "assign it the block's value");
+  return false;
+}
+
 Value eval_block(Check *c, const Node *n) {
   if (n->kind != NODE_BLOCK) return eval_expr(c, n);
+  if (!keeps_variables(c, n)) return value_poison();
   Scope *outer = c->scope;
   Value v = value_poison();
   for (int i = 0; i < n->nkids; i++) {
@@ -164,6 +182,10 @@ static Value eval_kind(Check *c, const Node *n) {
   case NODE_IF: return eval_if(c, n);
   case NODE_CALL: return eval_call(c, n);
   case NODE_INDEX: return eval_index(c, n, false);
+  case NODE_MEMBER: return eval_member(c, n);
+  case NODE_REPEAT:
+    fault(c, E0218, n->span, "`[layer(..); n]` makes an array of layers, and stands behind `let x =`");
+    return value_poison();
   case NODE_REDUCE: return eval_reduce(c, n);
   case NODE_TUPLE: return eval_items(c, n, false);
   case NODE_LIST: return eval_items(c, n, true);

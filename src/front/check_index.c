@@ -384,6 +384,7 @@ Value eval_index(Check *c, const Node *n, bool inside) {
   if (used == n->nkids - 1) return base;
   if (used) n = rest_of(c, n, used);
   if (base.kind == V_TUPLE) return index_tuple(c, n, &base);
+  if (base.kind == V_FN && base.u.fn->kind == FN_LAYERS) return index_layers(c, n, base.u.fn);
   if (base.kind == V_FN) {
     Diag *d = fault(c, E0311, n->kid[0]->span, "this is %s, which has no elements",
                     value_text(c->cx, c->b, &base));

@@ -32,6 +32,7 @@ typedef struct Collected {
 struct LoopBody {
   const Node *node, *range, *cond, *limit, *body, *count;
   bool reverse, counted;
+  const FnValue *layers; /* the array whose elements the variable is */
   Dim lo, trip;
   Val steps;  /* counted: how many, i64 */
   Value from; /* a start known at run time only; POISON else */
@@ -109,7 +110,17 @@ static Val bound_i64(Check *c, const Value *v, Dim d, bool known) {
   return known ? ir_size(c->b, T_I64, NULL, d) : ir_cast(c->b, T_I64, v->u.t.val);
 }
 
+static bool layers_range(Check *c, LoopBody *l) {
+  if (!expect_layers(c, l->range, &l->layers)) return false;
+  l->trip = l->layers->instance->lead[l->layers->nat];
+  if (!l->cond) return true;
+  Diag *d = fault(c, E0218, l->cond->span, "a loop over layers goes through all of them");
+  diag_hint(c->cx, d, "to end early count: `for i in 0..n while ..`, and `layers[i]`");
+  return false;
+}
+
 static bool for_range(Check *c, LoopBody *l) {
+  if (l->range->kind != NODE_RANGE) return layers_range(c, l);
   const Node *from = l->range->kid[0], *to = l->range->kid[1];
   Value a, b;
   Dim x = 0, y = 0;
@@ -194,6 +205,7 @@ static void declare_index(Check *c, LoopBody *l, Unit *unit, bool scans) {
     Affine a = {.den = 1, .n = 1};
     a.term[0] = (AffineTerm){label, 1};
     v = value_affine(c->cx, &a);
+    if (l->layers) v = layer_pick(c, l->layers, v);
     if (scans) unit->label = label;
   }
   c->scope = scope_add(c, c->scope, name, v, l->node->name_span);
@@ -227,6 +239,10 @@ static void enter(Check *c, LoopBody *l, Unit *unit, Builder *b, bool scans) {
 }
 
 static void run_body(Check *c, LoopBody *l) {
+  if (++c->calls > MAX_CALLS && !c->gave_up) {
+    fault(c, E0813, l->node->span, "more than %d calls and loops in one function", MAX_CALLS);
+    c->gave_up = true;
+  }
   enter(c, l, &l->unit, &l->b, true);
   const Scope *start = c->scope;
   l->collected.n = 0;
@@ -257,7 +273,8 @@ typedef struct Shown {
 } Shown;
 
 static Shown shown_type(Check *c, Carried *k) {
-  Shown s = {.any = !k->typed && (k->now.kind == V_TENSOR || k->now.kind == V_BOOL), .type = T_BOOL};
+  Shown s = {.any = !k->typed && (k->now.kind == V_TENSOR || k->now.kind == V_BOOL),
+             .type = T_BOOL};
   if (s.any && k->now.kind == V_TENSOR) {
     s.type = ir_type(c->b, k->now.u.t.val);
     s.shape = tensor_shape(c->b, &k->now);
@@ -423,6 +440,49 @@ static void bind_results(Check *c, LoopBody *l) {
   c->scope = scope_add(c, c->scope, l->count->name, v, l->count->span);
 }
 
+/* ---- loops inside of a trial ----------------------------------------------------------------- */
+static Value stand_in(Check *c, DType t, const Shape *shape, const Labels *labels, Span at) {
+  Shape whole;
+  if (!labelled_shape(c, labels, shape, at, &whole)) return value_poison();
+  return value_tensor(ir_input(c->b, NULL, t, &whole, ROLE_ARG, at), labels);
+}
+
+static Value trial_row(Check *c, const LoopBody *l, const Collected *y) {
+  Shape s = tensor_shape(l->unit.b, &y->value);
+  memmove(s.dim + 1, s.dim, (size_t)s.rank * sizeof s.dim[0]);
+  s.dim[0] = l->trip;
+  s.rank++;
+  return stand_in(c, ir_type(l->unit.b, y->value.u.t.val), &s, value_labels(&y->value), y->at);
+}
+
+/* The results as far as one look at the body tells: what is still untyped stays so. Each loop
+ * around asks only once, else the work would double with every level. */
+static void try_loop(Check *c, LoopBody *l) {
+  run_body(c, l);
+  Shown *shown = NEWS(c->cx->arena, Shown, l->carry.n + 1);
+  for (int i = 0; i < l->carry.n; i++) shown[i] = shown_type(c, &l->carry.at[i]);
+  region_leave(c);
+  for (int i = 0; i < l->carry.n; i++) {
+    Carried *k = &l->carry.at[i];
+    const Labels *labels = labels_union(c->cx, k->labels, value_labels(&k->now));
+    if (!k->assigned) continue;
+    if (shown[i].any && !k->shape.rank) k->shape = shown[i].shape;
+    if (shown[i].any) k->typed = true, k->type = shown[i].type;
+    k->labels = labels;
+    Value v = k->typed ? stand_in(c, k->type, &k->shape, labels, k->now_at)
+                       : carried_input(c, c->unit, k);
+    assign_value(c, k->var, v, k->now_at);
+  }
+  for (int i = 0; i < l->collected.n; i++) {
+    const Collected *y = &l->collected.at[i];
+    c->scope = scope_add(c, c->scope, y->name, trial_row(c, l, y), y->at);
+  }
+  Shape scalar = {0};
+  if (l->count)
+    c->scope = scope_add(c, c->scope, l->count->name,
+                         stand_in(c, T_I64, &scalar, &no_labels, l->count->span), l->count->span);
+}
+
 /* ---- the statement --------------------------------------------------------------------------- */
 /* After an error: the names exist, and say nothing more. */
 static void bind_poison(Check *c, LoopBody *l) {
@@ -452,7 +512,9 @@ static bool check_head(Check *c, LoopBody *l) {
 }
 
 static bool check_loop(Check *c, LoopBody *l) {
-  if (!check_head(c, l) || !settle(c, l)) return false;
+  if (!check_head(c, l)) return false;
+  if (c->mute && untyped_left(l)) return try_loop(c, l), true;
+  if (!settle(c, l)) return false;
   if (l->cond) { /* in the function around, while the body is still open */
     Unit *body = c->unit;
     region_leave(c);
@@ -488,7 +550,7 @@ void eval_loop_statement(Check *c, const Node *n) {
     c->gave_up = true;
   }
   if (!c->cx->sources.at[n->span.source].prelude) c->b->span = n->span;
-  bool good = !c->gave_up && (!is_for || l->range->kind == NODE_RANGE) && check_loop(c, l);
+  bool good = !c->gave_up && (!is_for || l->range->kind != NODE_ERROR) && check_loop(c, l);
   region_resume(c, unit);
   if (!good) bind_poison(c, l);
   c->b->span = span;

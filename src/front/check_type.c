@@ -19,7 +19,8 @@ static bool named_size(Check *c, const Node *n, TypeUse use, Dim *out) {
     if (v.kind == V_POISON) return false;
     return expect_dim(c, &v, n->span, "a size", out);
   }
-  if (!bound && use == TYPE_RESULT && !known_size(c, n->name)) {
+  bool closed = use == TYPE_RESULT || (use == TYPE_PARAM && c->frame && c->frame->self);
+  if (!bound && closed && !known_size(c, n->name)) {
     Diag *e = fault(c, E0506, n->span, "the size `%s` is bound by no argument", n->name);
     suggest(c, e, n->name, NULL, 0);
     return false;
@@ -120,7 +121,7 @@ static void bind_globals(Check *c, Dim d) {
   for (int i = 0; i < names.list.n; i++) {
     Name name = names.list.at[i].name;
     if (known_size(c, name) && !size_lookup(&c->frame->sizes, name, &have))
-      size_bind(c->cx->arena, &c->frame->sizes, name, dim_named(c->cx, name));
+      size_bind(c->cx->arena, &c->frame->sizes, name, program_size(c->p, name));
   }
 }
 

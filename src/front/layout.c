@@ -43,6 +43,11 @@ static const char *take_doc(DocLines *doc) {
   return s;
 }
 
+static bool has_doc(int kind) {
+  return kind == TOK_FN || kind == TOK_PARAM || kind == TOK_CONST || kind == TOK_LAYER ||
+         kind == TOK_TEST;
+}
+
 /* ---- reading --------------------------------------------------------------------------------- */
 static TokenList read_all(Cx *cx, int32_t source) {
   const Source src = cx->sources.at[source];
@@ -64,7 +69,7 @@ static TokenList read_all(Cx *cx, int32_t source) {
     } else {
       if (kind == TOK_END) lx.tok.lo = lx.tok.hi = src.len;
       const char *above = take_doc(&doc);
-      if (kind == TOK_FN || kind == TOK_PARAM || kind == TOK_CONST) lx.tok.u.doc = above;
+      if (has_doc(kind)) lx.tok.u.doc = above;
       lx.tok.kind = kind;
       lx.tok.newline = newline;
       newline = doc.blank = false;
@@ -77,7 +82,8 @@ static TokenList read_all(Cx *cx, int32_t source) {
 
 /* ---- brackets -------------------------------------------------------------------------------- */
 static bool is_declaration(int kind) {
-  return kind == TOK_FN || kind == TOK_PARAM || kind == TOK_CONST;
+  return kind == TOK_FN || kind == TOK_PARAM || kind == TOK_CONST || kind == TOK_LAYER ||
+         kind == TOK_IMPORT || kind == TOK_TEST;
 }
 
 /* `var` is a statement before a name only. `while` stands in the head of a `for` as well. */
@@ -162,11 +168,20 @@ static bool is_fold_name(Name name) {
   return false;
 }
 
-/* sum(k) is a reduction when an expression follows: a call is followed by an operator or an end. */
+/* A range stands directly between the brackets: only labels have ranges. */
+static bool has_range(const TokenList *toks, int32_t open) {
+  for (int32_t i = open + 1; i < toks->at[open].match; i++)
+    if (toks->at[i].kind == TOK_DOTDOT && toks->at[i].within == open) return true;
+  return false;
+}
+
+/* sum(k) is a reduction when an expression follows, and always when a label has a range: a call is
+ * followed by an operator or an end. */
 static bool is_reduction(const TokenList *toks, int32_t i) {
   const Token *open = &toks->at[i + 1];
   if (open->kind != TOK_LPAREN || open->match < 0 || toks->at[open->match].mismatch) return false;
   const Token *next = &toks->at[open->match + 1], *t = &toks->at[i];
+  if (has_range(toks, i + 1)) return true;
   bool lines_count = t->within < 0 || toks->at[t->within].kind == TOK_LBRACE;
   return (token_flags(next->kind) & F_BODY) && !(next->newline && lines_count);
 }
@@ -177,7 +192,7 @@ static bool is_word(const Token *t, const char *word) {
 
 static bool ends_operand(int kind) {
   return kind == TOK_NAME || kind == TOK_INT || kind == TOK_FLOAT || kind == TOK_TRUE ||
-         kind == TOK_FALSE || kind == TOK_RPAREN || kind == TOK_RBRACKET;
+         kind == TOK_FALSE || kind == TOK_RPAREN || kind == TOK_RBRACKET || kind == TOK_RBRACE;
 }
 
 /* The head of the loop that begins at token i, up to its `{`: `reversed` after `in`; the last `max`
@@ -187,7 +202,7 @@ static void settle_loop_head(TokenList *toks, int32_t i) {
   int32_t depth = toks->at[i].depth, end = i + 1, limit = -1;
   for (; end < toks->n && toks->at[end].depth >= depth; end++) {
     Token *t = &toks->at[end];
-    if (t->kind == TOK_LBRACE && t->depth == depth) break;
+    if (t->kind == TOK_LBRACE && t->depth == depth && ends_operand(t[-1].kind)) break;
     bool reversal = t->kind == TOK_IN && is_word(t + 1, "reversed") && t[2].kind == TOK_LPAREN;
     if (reversal) t[1].kind = TOK_REVERSED;
     bool in_reversal = t->within >= 1 && toks->at[t->within - 1].kind == TOK_REVERSED;
@@ -202,12 +217,22 @@ static void settle_loop_head(TokenList *toks, int32_t i) {
     toks->at[end - 2].kind = TOK_COUNT;
 }
 
+/* `check grad f(..)`, and `tol x` behind an operand: elsewhere two names never follow each other. */
+static void settle_test_word(TokenList *toks, int32_t i) {
+  Token *t = &toks->at[i];
+  if (is_word(t, "check") && is_word(t + 1, "grad") && t[2].kind == TOK_NAME && !t[1].newline)
+    t->kind = TOK_CHECK;
+  else if (is_word(t, "tol") && i > 0 && !t->newline && ends_operand(t[-1].kind))
+    t->kind = TOK_TOL;
+}
+
 static void settle_words(TokenList *toks) {
   for (int32_t i = 0; i + 2 < toks->n; i++)
     if (toks->at[i].kind == TOK_FOR || toks->at[i].kind == TOK_WHILE) settle_loop_head(toks, i);
   for (int32_t i = 0; i + 1 < toks->n; i++) {
     Token *t = &toks->at[i];
     if (t->kind == TOK_VAR && toks->at[i + 1].kind != TOK_NAME) t->kind = TOK_NAME;
+    settle_test_word(toks, i);
     if (t->kind == TOK_NAME && is_fold_name(t->u.name) && is_reduction(toks, i))
       t->kind = TOK_REDUCE;
   }

@@ -44,9 +44,6 @@ int lex_trouble(Lexer *lx, int kind, DiagCode code, const char *hint, const char
 static const struct {
   const char *word, *what;
 } reserved[] = {
-    {"layer", "layers"},
-    {"import", "importing files"},
-    {"test", "test blocks"},
     {"adjoint", "derivative rules"},
     {"tangent", "derivative rules"},
     {"checkpoint", "recomputing in the backward pass"},

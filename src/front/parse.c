@@ -24,15 +24,20 @@ NodeList parse_list(Parser *p, NodeList before, Node *item) {
   return before;
 }
 
-/* An expression that grows too high is replaced by an error, which is not high. Declarations and
- * statements, which come before the expressions in ast.def, add a few levels at most. */
+/* An expression that grows too high is replaced by an error, which is not high. */
+static Node *bounded(Parser *p, Node *n) {
+  if (n->height <= HEIGHT_MAX) return n;
+  if (!p->broken && !p->skipping)
+    parse_complain(p, E0801, n->span, "this expression is more than %d operations high", HEIGHT_MAX);
+  p->broken = true;
+  return ast_new(p->cx, NODE_ERROR, n->span, NULL, 0, NULL);
+}
+
+/* Declarations and statements, which come before the expressions in ast.def, add as many levels as
+ * there are nested brackets. */
 Node *parse_node(Parser *p, NodeKind kind, Span span, Name name, int nkids, Node *const *kids) {
   Node *n = ast_new(p->cx, kind, span, name, nkids, kids);
-  if (n->height <= HEIGHT_MAX || kind < NODE_NAME) return n;
-  if (!p->broken && !p->skipping)
-    parse_complain(p, E0801, span, "this expression is more than %d operations high", HEIGHT_MAX);
-  p->broken = true;
-  return ast_new(p->cx, NODE_ERROR, span, NULL, 0, NULL);
+  return kind < NODE_NAME ? n : bounded(p, n);
 }
 
 Node *parse_list_node(Parser *p, NodeKind kind, Span span, Name name, Node *a, Node *b,
@@ -58,7 +63,7 @@ Node *parse_negative(Parser *p, Span span, Node *operand) {
 }
 
 static bool is_statement(const Node *n) {
-  return n->kind == NODE_ERROR || (n->kind >= NODE_LET && n->kind <= NODE_CHOICE);
+  return n->kind == NODE_ERROR || n->kind == NODE_PARAM || (n->kind >= NODE_LET && n->kind <= NODE_CHOICE);
 }
 
 static void value_unused(Parser *p, const Node *n) {
@@ -95,6 +100,11 @@ Node *parse_assign(Parser *p, Span span, Node *target, Op op, Node *value) {
   return n;
 }
 
+Node *parse_layer(Parser *p, Span span, Name name, NodeList sizes, Node *fn) {
+  fn->name_span = span;
+  return parse_list_node(p, NODE_LAYER, span, name, fn, NULL, sizes);
+}
+
 Node *parse_for(Parser *p, Span span, Name name, Node *range, Node *const *rest) {
   return parse_node(p, NODE_FOR, span, name, 4, (Node *[]){range, rest[0], rest[1], rest[2]});
 }
@@ -126,6 +136,10 @@ Node *parse_block(Parser *p, Span span, NodeList statements) {
   }
   p->skipping = skipping;
   return parse_list_node(p, NODE_BLOCK, span, NULL, NULL, NULL, statements);
+}
+
+Node *parse_block_value(Parser *p, Span span, NodeList statements) {
+  return bounded(p, parse_block(p, span, statements));
 }
 
 /* ---- pushing --------------------------------------------------------------------------------- */
@@ -216,6 +230,14 @@ static void statement_begins(Parser *p, int32_t first, int32_t depth) {
   if (p->state) nn_forget_error(p->state);
 }
 
+/* How many brackets are open where the statement begins that goes on behind a `}`. */
+static int32_t depth_around(const Parser *p, const Token *t) {
+  int32_t i = t->match >= 0 ? p->toks.at[t->match].within : -1;
+  if (t->match < 0) return t->depth - 1;
+  while (i >= 0 && p->toks.at[i].kind != TOK_LBRACE) i = p->toks.at[i].within;
+  return i < 0 ? 0 : p->toks.at[i].depth + 1;
+}
+
 static void feed(Parser *p, Token t) {
   p->tok = t;
   if (p->skipping && !ends_statement(p, &t)) return;
@@ -237,12 +259,13 @@ static void feed(Parser *p, Token t) {
   if (p->skipping) return;
   if (t.kind == TOK_SEP) statement_begins(p, p->at, t.depth);
   if (t.kind == TOK_LBRACE) statement_begins(p, p->at + 1, t.depth + 1);
-  if (t.kind == TOK_RBRACE) statement_begins(p, p->stmt_first, t.depth - 1);
+  if (t.kind == TOK_RBRACE) statement_begins(p, p->stmt_first, depth_around(p, &t));
 }
 
 /* ---- line ends ------------------------------------------------------------------------------- */
 static bool starts_declaration(const Token *t) {
   return t->kind == TOK_FN || t->kind == TOK_PARAM || t->kind == TOK_CONST || t->kind == TOK_LET ||
+         t->kind == TOK_LAYER || t->kind == TOK_IMPORT || t->kind == TOK_TEST ||
          t->kind == TOK_VAR || t->kind == TOK_FOR || t->kind == TOK_WHILE;
 }
 

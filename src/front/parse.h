@@ -117,8 +117,10 @@ Node *parse_list_node(Parser *p, NodeKind kind, Span span, Name name, Node *a, N
 Node *parse_negative(Parser *p, Span span, Node *operand);
 /* name = value, name += value, name[t] = value */
 Node *parse_assign(Parser *p, Span span, Node *target, Op op, Node *value);
+Node *parse_layer(Parser *p, Span span, Name name, NodeList sizes, Node *fn);
 Node *parse_for(Parser *p, Span span, Name name, Node *range, Node *const *rest);
 Node *parse_statements(Parser *p, Span span, NodeList statements); /* a block without a value */
+Node *parse_block_value(Parser *p, Span span, NodeList statements); /* a block in an expression */
 Node *parse_block(Parser *p, Span span, NodeList statements);
 NodeList parse_list(Parser *p, NodeList before, Node *item);
 

@@ -49,19 +49,43 @@ bool program_has_size(Program *p, Name name) {
   if (program_find(p, name, false)) return false;
   for (int i = 0; i < p->decls.n; i++) {
     const Decl *d = p->decls.at[i];
-    if (d->node && !d->prelude && d->node->kind == NODE_PARAM && mentions(d->node->kid[0], name))
+    if (d->node && !d->prelude && !d->owner && d->node->kind == NODE_PARAM && mentions(d->node->kid[0], name))
       return true;
   }
   return false;
 }
 
+Dim program_size(const Program *p, Name name) {
+  Dim d;
+  return size_lookup(&p->defines, name, &d) ? d : dim_named(p->cx, name);
+}
+
+void front_define(Program *p, Name name, int64_t n) { size_bind(p->cx->arena, &p->defines, name, n); }
+
+static bool in_types(const Node *n, Name name) {
+  if (!n) return false;
+  if (n->kind == NODE_TYPE) return mentions(n, name);
+  for (int i = 0; i < n->nkids; i++)
+    if (in_types(n->kid[i], name)) return true;
+  return false;
+}
+
+bool front_has_size(Program *p, Name name) {
+  for (int i = 0; i < p->decls.n; i++) {
+    const Decl *d = p->decls.at[i];
+    if (!d->node || d->prelude) continue;
+    if (d->node->kind == NODE_CONST ? d->name == name : in_types(d->node, name)) return true;
+  }
+  return false;
+}
+
 /* ---- declaring ------------------------------------------------------------------------------- */
-static bool arguments_are_good(Program *p, const Node *fn) {
-  bool good = fn->nkids - 2 <= MAX_ARGS;
+static bool arguments_are_good(Program *p, const Node *fn, int first) {
+  bool good = fn->nkids - first <= MAX_ARGS;
   if (!good)
     diag(p->cx, E0812, fn->name_span, "`%s` has more than %d arguments", fn->name, MAX_ARGS);
-  for (int i = 2; i < fn->nkids; i++)
-    for (int k = 2; k < i; k++)
+  for (int i = first; i < fn->nkids; i++)
+    for (int k = first; k < i; k++)
       if (fn->kid[i]->name == fn->kid[k]->name) {
         Diag *d = diag(p->cx, E0202, fn->kid[i]->span, "`%s` has two arguments called `%s`",
                        fn->name, fn->kid[i]->name);
@@ -71,40 +95,73 @@ static bool arguments_are_good(Program *p, const Node *fn) {
   return good;
 }
 
+/* `param` stands directly in a layer's body alone. */
+static bool params_are_placed(Program *p, const Node *n, const Node *body) {
+  bool good = true;
+  for (int i = 0; i < n->nkids; i++) {
+    const Node *k = n->kid[i];
+    if (!k || k->kind >= NODE_NAME) continue;
+    if (k->kind == NODE_PARAM && n != body) {
+      Diag *d = diag(p->cx, E0218, k->span, "a `param` stands at the top level, or directly in a layer's body");
+      diag_hint(p->cx, d, "inside a function values are named by `let`");
+      good = false;
+    }
+    good = params_are_placed(p, k, body) && good;
+  }
+  return good;
+}
+
 static void set_node(Program *p, Decl *d, const Node *n) {
   d->node = n;
   d->fn = NULL;
-  if (n->kind != NODE_FN) return;
+  if (n->kind != NODE_FN && n->kind != NODE_LAYER) return;
   FnValue *f = NEW(p->cx->arena, FnValue);
-  *f = (FnValue){.kind = FN_DECL, .name = n->name, .node = n, .prelude = d->prelude};
-  f->broken = !arguments_are_good(p, n);
+  *f = (FnValue){.kind = n->kind == NODE_FN ? FN_DECL : FN_LAYER,
+                 .name = n->name,
+                 .node = n,
+                 .prelude = d->prelude};
+  f->broken = !params_are_placed(p, n, f->kind == FN_LAYER ? n->kid[0]->kid[1] : NULL) ||
+              !arguments_are_good(p, n, ast_fixed(n->kind)) ||
+              (n->kind == NODE_LAYER && !arguments_are_good(p, n->kid[0], ast_fixed(NODE_FN)));
   d->fn = f;
 }
 
-static void declare(Program *p, const Node *n, bool prelude, int first_new) {
-  DeclMap *m = prelude ? &p->prelude : &p->user;
+static Decl *add_decl(Program *p, Name name, const Node *n, bool prelude) {
+  Decl *d = NEW(p->cx->arena, Decl);
+  *d = (Decl){.name = name, .prelude = prelude, .round = p->round};
+  vec_push(p->cx->arena, &p->decls, d);
+  set_node(p, d, n);
+  map_put(p, prelude ? &p->prelude : &p->user, p->decls.n - 1);
+  return d;
+}
+
+Decl *program_add(Program *p, Name name, const Node *n) { return add_decl(p, name, n, false); }
+
+static void declare(Program *p, const Node *n, bool prelude) {
   Decl *old = program_find(p, n->name, prelude);
-  if (old && old->node->span.source == n->span.source && first_new >= 0) {
+  if (old && old->round == p->round) {
     Diag *d = diag(p->cx, E0202, n->name_span, "`%s` is declared twice", n->name);
     diag_label(p->cx, d, old->node->name_span, "first here");
     return;
   }
   if (old && old->node->kind == n->kind) {
     set_node(p, old, n);
+    old->round = p->round;
     return;
   }
   if (old) old->node = NULL;
-  Decl *d = NEW(p->cx->arena, Decl);
-  *d = (Decl){.name = n->name, .prelude = prelude};
-  vec_push(p->cx->arena, &p->decls, d);
-  set_node(p, d, n);
-  map_put(p, m, p->decls.n - 1);
+  add_decl(p, n->name, n, prelude);
 }
 
 static void declare_all(Program *p, const Node *file, bool prelude) {
+  p->round++;
+  for (int i = 0; i < p->decls.n; i++) /* made anew, with what is declared now */
+    if (p->decls.at[i]->owner) p->decls.at[i]->node = NULL;
   for (int i = 0; i < file->nkids; i++) {
     NodeKind k = file->kid[i]->kind;
-    if (k == NODE_PARAM || k == NODE_CONST || k == NODE_FN) declare(p, file->kid[i], prelude, i);
+    bool declares = k == NODE_PARAM || k == NODE_CONST || k == NODE_FN || k == NODE_LAYER || k == NODE_LET;
+    if (k == NODE_TEST) vec_push(p->cx->arena, &p->tests, file->kid[i]);
+    if (declares) declare(p, file->kid[i], prelude);
   }
   for (int i = 0; i < p->decls.n; i++) { /* what was computed may depend on what was replaced */
     Decl *d = p->decls.at[i];
@@ -112,7 +169,10 @@ static void declare_all(Program *p, const Node *file, bool prelude) {
   }
 }
 
-void front_declare(Program *p, const Node *file) { declare_all(p, file, false); }
+void front_declare(Program *p, const Node *file) {
+  declare_all(p, file, false);
+  program_expand(p);
+}
 
 Program *front_new_bare(Cx *cx, bool rules) {
   Program *p = NEW(cx->arena, Program);
@@ -173,7 +233,9 @@ Value const_value(Check *c, Decl *d, Span at) {
   c->frame = &frame;
   c->scope = NULL;
   d->state = DECL_BUSY;
-  Value v = const_typed(c, d->node, eval_expr(c, d->node->kid[1]));
+  Dim given;
+  bool defined = !d->prelude && size_lookup(&c->p->defines, d->name, &given);
+  Value v = const_typed(c, d->node, defined ? value_int(given) : eval_expr(c, d->node->kid[1]));
   c->frame = outer;
   c->scope = scope;
   c->mute = mute;
@@ -185,6 +247,22 @@ Value const_value(Check *c, Decl *d, Span at) {
   return failed ? value_poison() : v;
 }
 
+/* In an array of layers: an axis in front that counts them. */
+static bool stack_param(Check *c, const Decl *d, ParamInfo *info) {
+  const Instance *in = d->owner->instance;
+  Shape all = {.rank = in->nlead + info->shape.rank};
+  info->lead = in->nlead;
+  info->pattern = name_fmt(c->cx, "%s.%s", in->pattern, d->node->name);
+  if (all.rank > IR_MAX_RANK) {
+    fault(c, E0812, d->node->span, "with the arrays it is in, `%s` has more than %d axes", d->name, IR_MAX_RANK);
+    return false;
+  }
+  for (int i = 0; i < all.rank; i++)
+    all.dim[i] = i < in->nlead ? in->lead[i] : info->shape.dim[i - in->nlead];
+  info->shape = all;
+  return check_count(c, &all, d->node->span);
+}
+
 const ParamInfo *param_info(Program *p, Decl *d) {
   if (d->state == DECL_DONE) return &d->param;
   if (d->state == DECL_FAILED) return NULL;
@@ -192,8 +270,11 @@ const ParamInfo *param_info(Program *p, Decl *d) {
   Builder b = ir_begin(p->cx, d->name);
   Check c = check_begin(p, &unit, &b);
   ParamInfo *info = &d->param;
-  *info = (ParamInfo){.name = d->name, .init = d->node->kid[1], .span = d->node->name_span};
+  Frame frame;
+  *info = (ParamInfo){.name = d->name, .pattern = d->name, .init = d->node->kid[1], .span = d->node->name_span};
+  if (d->owner) layer_enter(&c, d->owner, &frame);
   bool good = resolve_type(&c, d->node->kid[0], TYPE_PARAM, &info->type, &info->shape);
+  if (good && d->owner) good = stack_param(&c, d, info);
   d->state = good ? DECL_DONE : DECL_FAILED;
   return good ? info : NULL;
 }
@@ -223,6 +304,9 @@ const Node *front_fn_node(const Program *p, int i) {
   return d ? d->node : NULL;
 }
 
+int front_test_count(const Program *p) { return p->tests.n; }
+const Node *front_test_node(const Program *p, int i) { return p->tests.at[i]; }
+
 static Decl *find_fn(const Program *p, Name name) {
   Decl *d = program_find(p, name, false);
   if (!d) d = program_find(p, name, true);
@@ -246,8 +330,8 @@ static bool add_outputs(Check *c, const Value *v, Span at) {
   return x.kind != V_POISON;
 }
 
-static Fn *finish(Check *c, const Value *v, Span at) {
-  if (v->kind == V_POISON || !add_outputs(c, v, at)) return NULL;
+Fn *program_finish(Check *c, const Value *v, Span at) {
+  if (v->kind == V_POISON || !add_outputs(c, v, at) || c->reported) return NULL;
   Fn *f = ir_finish(c->b);
   f->span = at;
   return f;
@@ -260,6 +344,7 @@ static bool declared_types(Check *c, const FnValue *f, DType *types, Shape *shap
   Frame frame = {.fn = f->node, .name = f->name, .prelude = f->prelude, .depth = 1};
   bool good = true;
   c->frame = &frame;
+  if (f->instance) layer_enter(c, f, &frame);
   for (int i = 0; i < f->node->nkids - 2 && i < MAX_ARGS; i++) {
     const Node *arg = f->node->kid[2 + i];
     shapes[i] = (Shape){.rank = -1};
@@ -267,14 +352,18 @@ static bool declared_types(Check *c, const FnValue *f, DType *types, Shape *shap
     good = good && arg->kid[0] && resolve_type(c, arg->kid[0], TYPE_ARG, &types[i], &shapes[i]);
   }
   c->frame = NULL;
+  c->scope = NULL;
   SizeBindings names = {0};
   for (int i = 0; good && i < f->node->nkids - 2 && i < MAX_ARGS; i++)
     for (int k = 0; k < shapes[i].rank; k++)
       dim_names(c->cx, shapes[i].dim[k], c->cx->arena, &names);
   for (int i = 0; i < names.list.n; i++) {
     Name name = names.list.at[i].name;
-    size_bind(c->cx->arena, sizes, name, dim_named(c->cx, name));
+    size_bind(c->cx->arena, sizes, name, program_size(c->p, name));
   }
+  for (int i = 0; good && i < f->node->nkids - 2 && i < MAX_ARGS; i++)
+    for (int k = 0; k < shapes[i].rank; k++)
+      shapes[i].dim[k] = dim_subst(c->cx, shapes[i].dim[k], sizes);
   return good;
 }
 
@@ -291,7 +380,7 @@ static Fn *instance(Check *c, const FnValue *f, const DType *types, const Shape 
     a->value.name = arg->name, a->value.decl = arg->span;
   }
   Value v = call_fn(c, f, &call);
-  return finish(c, &v, f->node->span);
+  return program_finish(c, &v, f->node->span);
 }
 
 /* A name from outside of any source, such as the command line. */
@@ -305,27 +394,30 @@ static Fn *unknown_fn(Program *p, Name name) {
   return NULL;
 }
 
-Fn *front_function(Program *p, Name name) {
-  Decl *d = find_fn(p, name);
-  if (!d) return unknown_fn(p, name);
+static Fn *typed_function(Program *p, const FnValue *f) {
   Unit unit = {0};
-  Builder b = ir_begin(p->cx, name);
+  Builder b = ir_begin(p->cx, f->name);
   Check c = check_begin(p, &unit, &b);
   DType types[MAX_ARGS];
   Shape shapes[MAX_ARGS];
   SizeBindings sizes = {0};
   int errors = diag_errors(p->cx);
-  if (!declared_types(&c, d->fn, types, shapes, &sizes)) {
+  if (!declared_types(&c, f, types, shapes, &sizes)) {
     if (diag_errors(p->cx) == errors) {
-      Diag *e = diag(p->cx, E0209, d->node->name_span,
-                     "`%s` has arguments without types: it is a template", name);
+      Diag *e = diag(p->cx, E0209, f->node->name_span,
+                     "`%s` has arguments without types: it is a template", f->name);
       diag_hint(p->cx, e,
                 "call it with values, or write types such as f32[N, 3] to all its arguments");
     }
     return NULL;
   }
   c.preset = &sizes;
-  return instance(&c, d->fn, types, shapes, MIN(d->node->nkids - 2, MAX_ARGS));
+  return instance(&c, f, types, shapes, MIN(f->node->nkids - 2, MAX_ARGS));
+}
+
+Fn *front_function(Program *p, Name name) {
+  Decl *d = find_fn(p, name);
+  return d ? typed_function(p, d->fn) : unknown_fn(p, name);
 }
 
 Fn *front_instance(Program *p, Name name, const DType *types, const Shape *shapes, int n) {
@@ -343,7 +435,7 @@ Fn *front_expr(Program *p, const Node *expr) {
   Check c = check_begin(p, &unit, &b);
   b.span = expr->span;
   Value v = eval_expr(&c, expr);
-  return finish(&c, &v, expr->span);
+  return program_finish(&c, &v, expr->span);
 }
 
 static int collect_results(Check *c, const Value *v, Val *out, int n, int max, Span at) {
@@ -394,7 +486,7 @@ static void add_argument(Check *c, const FnValue *f, Call *call, const char *wor
 }
 
 /* `~ f(args)` calls f(args, shape: .., key: ..) where f has such arguments. */
-static Value init_value(Check *c, const ParamInfo *info, int64_t key) {
+static Value init_value(Check *c, const ParamInfo *info, const Shape *shape, Value key) {
   const Node *n = info->init, *callee = n->kind == NODE_CALL ? n->kid[0] : n;
   Value f = callee->kind == NODE_NAME ? eval_expr(c, callee) : value_poison();
   if (f.kind != V_FN || f.u.fn->kind != FN_DECL) return eval_expr(c, n);
@@ -404,33 +496,60 @@ static Value init_value(Check *c, const ParamInfo *info, int64_t key) {
   if (call.n) memcpy(more, call.arg, (size_t)call.n * sizeof *more);
   call.arg = more;
   Value dims[IR_MAX_RANK];
-  for (int i = 0; i < info->shape.rank; i++) dims[i] = value_size(info->shape.dim[i]);
-  add_argument(c, f.u.fn, &call, "shape", value_tuple(c->cx, dims, info->shape.rank));
-  add_argument(c, f.u.fn, &call, "key", value_int(key));
+  for (int i = 0; i < shape->rank; i++) dims[i] = value_size(shape->dim[i]);
+  add_argument(c, f.u.fn, &call, "shape", value_tuple(c->cx, dims, shape->rank));
+  add_argument(c, f.u.fn, &call, "key", key);
   return call_fn(c, f.u.fn, &call);
 }
 
+/* One label per array of layers that the parameter is in: the initial value is computed for all
+ * elements at once, as in index notation. Each has a key of its own, first + its number. */
+static const Labels *element_labels(Check *c, const ParamInfo *info, int64_t first, Value *key) {
+  Labels *all = NEW(c->cx->arena, Labels);
+  Affine a = {.off = first, .den = 1, .n = info->lead};
+  Dim stride = 1;
+  for (int i = info->lead - 1; i >= 0; i--) {
+    Label *l = NEW(c->cx->arena, Label);
+    *l = (Label){.name = name_of(c->cx, "layer"), .span = info->span, .order = i + 1, .known = true,
+                 .given = true, .extent = info->shape.dim[i], .why = info->span};
+    all->at[i] = l;
+    a.term[i] = (AffineTerm){l, stride};
+    stride = dim_mul(c->cx, stride, l->extent);
+  }
+  c->labels = all->n = info->lead;
+  *key = value_affine(c->cx, &a);
+  return all;
+}
+
 Fn *front_param_init(Program *p, int i, int64_t seed) {
+  Decl *decl = nth(p, NODE_PARAM, i);
   const ParamInfo *info = front_param(p, i);
   if (!info) return NULL;
   Unit unit = {0};
+  Frame frame;
   Builder b = ir_begin(p->cx, info->name);
   Check c = check_begin(p, &unit, &b);
+  if (decl->owner) layer_enter(&c, decl->owner, &frame);
   Span at = info->init ? info->init->span : info->span;
   b.span = at;
-  Value v = info->init ? init_value(&c, info, init_key(seed, i)) : value_int(0);
+  int64_t k = init_key(seed, i);
+  Value key = value_int(k);
+  const Labels *labels = info->lead ? element_labels(&c, info, k >> 1, &key) : &no_labels;
+  Shape want = {.rank = info->shape.rank - info->lead};
+  for (int d = 0; d < want.rank; d++) want.dim[d] = info->shape.dim[info->lead + d];
+  Value v = info->init ? init_value(&c, info, &want, key) : value_int(0);
   if (v.kind != V_POISON) v = cast_value(&c, v, info->type, at);
   if (v.kind == V_POISON) return NULL;
   Shape is = tensor_shape(&b, &v), all;
-  if (!broadcast_dims(&is, &info->shape, &all) || !shape_eq(&all, &info->shape)) {
+  if (!broadcast_dims(&is, &want, &all) || !shape_eq(&all, &want)) {
     Diag *d =
         fault(&c, E0307, at, "the initial value is %s, and `%s` is %s", value_text(c.cx, &b, &v),
-              info->name, type_text(c.cx, info->type, &info->shape));
+              info->name, type_text(c.cx, info->type, &want));
     diag_label(c.cx, d, info->span, "declared here");
     return NULL;
   }
-  v = value_tensor(align(&c, &v, &no_labels, &info->shape), NULL);
-  return finish(&c, &v, at);
+  v = value_tensor(align(&c, &v, labels, &want), NULL);
+  return program_finish(&c, &v, at);
 }
 
 /* ---- checking a whole program ---------------------------------------------------------------- */
@@ -447,6 +566,19 @@ static bool is_complete(const Node *fn) {
   return true;
 }
 
+/* A layer is checked where it has sizes. Of an array any element will do. */
+static void check_instance(Program *p, const Decl *d) {
+  if (d->state != DECL_DONE || d->value.kind != V_FN) return;
+  FnValue *f = arena_copy(p->cx->arena, d->value.u.fn, sizeof *f);
+  Value *first = NEWS(p->cx->arena, Value, IR_MAX_RANK);
+  for (f->nat = 0; f->nat < f->instance->nlead; f->nat++) first[f->nat] = value_int(0);
+  f->kind = FN_DECL;
+  f->at = first;
+  bool empty = false;
+  for (int i = 0; i < f->nat; i++) empty |= f->instance->lead[i] == 0;
+  if (!empty && is_complete(f->node)) typed_function(p, f);
+}
+
 void front_check(Program *p) {
   int param = 0;
   for (int i = 0; i < p->decls.n; i++) {
@@ -455,8 +587,15 @@ void front_check(Program *p) {
     switch (d->node->kind) {
     case NODE_CONST: check_const(p, d); break;
     case NODE_PARAM: front_param_init(p, param++, 0); break;
-    default:
+    case NODE_FN:
       if (is_complete(d->node)) front_function(p, d->name);
+      break;
+    case NODE_LET: check_instance(p, d); break;
+    default: break;
     }
+  }
+  for (int i = 0; i < p->tests.n; i++) {
+    TestPlan plan;
+    front_test(p, p->tests.at[i], &plan);
   }
 }

@@ -129,6 +129,12 @@ bool loop_slice(Check *c, const Node *n, bool inside, Value *out, int *used) {
   for (Unit *u = c->unit; u->region; u = u->up) depth += u->label != NULL;
   if (!depth) return false;
   Value base = home_value(c, n->kid[0], &home);
+  if (base.kind == V_WEAK && home != c->unit) { /* literals broadcast to a shape */
+    Unit *unit = c->unit;
+    region_resume(c, home);
+    base = to_tensor(c, base, n->kid[0]->span);
+    region_resume(c, unit);
+  }
   if (base.kind != V_TENSOR || home == c->unit || n->nkids - 1 > tensor_rank(home->b, &base))
     return false;
   depth = 0;
@@ -150,6 +156,46 @@ bool loop_slice(Check *c, const Node *n, bool inside, Value *out, int *used) {
   *out = value_tensor(v, labels);
   out->name = base.name, out->decl = base.decl;
   return *used > 0;
+}
+
+/* ---- elements of stacked parameters ---------------------------------------------------------- */
+static Val row(Check *c, Builder *b, Val v, int axis, Dim at) {
+  Shape s = *ir_shape(b, v), out = s;
+  ViewDim *dim = NEWS(c->cx->arena, ViewDim, s.rank);
+  ViewTerm *term = NEWS(c->cx->arena, ViewTerm, s.rank);
+  for (int d = 0; d < s.rank; d++) {
+    int place = d - (d > axis);
+    term[d] = (ViewTerm){place, 1};
+    dim[d] = (ViewDim){.den = 1, .n = d != axis, .term = &term[d], .off = d == axis ? at : 0};
+    if (d != axis) out.dim[place] = s.dim[d];
+  }
+  out.rank--;
+  View view = {.rank = s.rank, .dim = dim};
+  return ir_view(b, v, &out, &view);
+}
+
+bool region_pick(Check *c, Unit *home, Value v, const Value *at, int n, Value *out) {
+  const Labels *labels = value_labels(&v);
+  Unit **path = NULL, *u = c->unit;
+  int depth = 0, k = 0;
+  for (; u != home; u = u->up) depth++;
+  path = NEWS(c->cx->arena, Unit *, depth + 1);
+  for (u = c->unit; u != home; u = u->up) path[--depth] = u;
+  Val x = v.u.t.val;
+  for (int i = 0;; i++) {
+    Unit *r = path[i];
+    Affine a;
+    Builder *b = r ? r->up->b : c->b;
+    for (; k < n && at[k].kind == V_INT; k++) x = row(c, b, x, labels->n, at[k].u.i);
+    if (!r) break;
+    bool scan =
+        k < n && r->label && affine_of_value(&at[k], &a) && a.n == 1 && a.term[0].label == r->label;
+    if (scan) x = scanned_rows(c, b, x, labels->n, &a, false), k++;
+    x = capture(r, x, scan);
+  }
+  *out = value_tensor(x, labels);
+  out->name = v.name, out->decl = v.decl;
+  return k == n;
 }
 
 /* ---- operands -------------------------------------------------------------------------------- */

@@ -37,6 +37,7 @@ Diag *fault(Check *c, DiagCode code, Span at, const char *fmt, ...) {
   }
   c->faults++;
   if (c->mute) return NEW(c->cx->arena, Diag); /* nobody sees it */
+  c->reported++;
   Diag *d = callee ? diag(c->cx, code, place, "in `%s`: %s", callee, text_str(&t))
                    : diag(c->cx, code, place, "%s", text_str(&t));
   if (callee) diag_label(c->cx, d, at, "here in the prelude");
@@ -116,6 +117,8 @@ static Value at_home(Check *c, Value (*get)(Check *c, Decl *d), Decl *d, Unit *h
   return v;
 }
 
+Value home_param(Check *c, Decl *d) { return at_home(c, unit_own_param, d, unit_home(c)); }
+
 Value unit_param(Check *c, Decl *d) {
   Unit *home = unit_home(c);
   return import_value(c, home, at_home(c, unit_own_param, d, home));
@@ -134,6 +137,7 @@ static Value decl_value(Check *c, Decl *d, Unit *home) {
   switch (d->node->kind) {
   case NODE_PARAM: return at_home(c, unit_own_param, d, home);
   case NODE_CONST: return at_home(c, own_const, d, home);
+  case NODE_LET: return instance_value(c, d, c->b->span);
   default: return value_fn(d->fn);
   }
 }
@@ -177,13 +181,14 @@ Value home_value(Check *c, const Node *n, Unit **home) {
   const Scope *s = scope_find(c->scope, n->name);
   *home = s ? s->unit : unit_home(c);
   if (s) return s->value;
+  if (c->frame && c->frame->self && layer_member(c, c->frame->self, n->name, home, &v)) return v;
   if (size_value(c, n->name, &v)) return v;
   Decl *d = find_decl(c, n->name);
   if (d) return decl_value(c, d, *home);
   const FnValue *f = builtin_find(c, n->name);
   if (f) return value_fn(f);
   if (builtin_constant(n->name, &v)) return v;
-  if (known_size(c, n->name)) return value_size(dim_named(c->cx, n->name));
+  if (known_size(c, n->name)) return value_size(program_size(c->p, n->name));
   return unknown_name(c, n);
 }
 
@@ -193,6 +198,6 @@ bool name_value_quiet(Check *c, Name name, Value *out) {
   if (size_value(c, name, out)) return true;
   Decl *d = find_decl(c, name);
   if (d && d->node->kind == NODE_CONST) return *out = const_value(c, d, d->node->span), true;
-  if (!d && known_size(c, name)) return *out = value_size(dim_named(c->cx, name)), true;
+  if (!d && known_size(c, name)) return *out = value_size(program_size(c->p, name)), true;
   return false;
 }

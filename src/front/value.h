@@ -58,13 +58,25 @@ typedef struct Affine { /* (off + sum coef * label) / den; den is 1 except below
 } Affine;
 
 typedef enum DerivMode { DERIV_GRAD, DERIV_VALUE_AND_GRAD, DERIV_JVP, DERIV_VJP } DerivMode;
-typedef enum FnKind { FN_DECL, FN_BUILTIN, FN_MAP, FN_CAST, FN_DERIV } FnKind;
+typedef enum FnKind {
+  FN_DECL, /* a function, or an instance of a layer */
+  FN_BUILTIN,
+  FN_MAP,
+  FN_CAST,
+  FN_DERIV,
+  FN_LAYER,  /* a layer as declared; called with its sizes by `let` alone */
+  FN_LAYERS, /* an array of instances */
+} FnKind;
+typedef struct Instance Instance; /* check.h */
 typedef struct Builtin Builtin;
 typedef struct FnValue FnValue;
 struct FnValue {
   FnKind kind;
   Name name;
-  const Node *node; /* FN_DECL */
+  const Node *node; /* FN_DECL: the FN; FN_LAYER: the LAYER */
+  const Instance *instance; /* of a layer, or NULL */
+  const Value *at; /* which elements of the arrays around it, outermost first */
+  int32_t nat;
   bool prelude;
   bool broken; /* its declaration has an error that was reported: calls are silent */
   const Builtin *builtin;

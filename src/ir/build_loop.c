@@ -140,10 +140,77 @@ static void check_loop(Builder *b, const Loop *l, const Val *args, int nargs) {
   }
 }
 
+/* ---- constants go where they are used ------------------------------------------------------------------- */
+static bool is_leaf(const Ins *i) { return i->op == OP_const || i->op == OP_size || i->op == OP_iota; }
+
+/* The body with leaves in place of inputs; leaf[i] is NULL for one that stays. The slice of a
+ * constant is the constant at the slice's shape. */
+static Fn *with_leaves(Cx *cx, const Fn *f, const Ins *const *leaf) {
+  Builder b = ir_begin(cx, f->name);
+  Val *args = NEWS(cx->arena, Val, f->in.n + 1), *outs = NEWS(cx->arena, Val, f->out.n + 1);
+  b.fn->span = f->span;
+  for (int i = 0; i < f->in.n; i++) {
+    const Input *in = &f->in.at[i];
+    Ins at_shape;
+    if (leaf[i]) {
+      at_shape = *leaf[i];
+      at_shape.shape = in->shape;
+      args[i] = ir_copy(&b, &at_shape, NULL);
+    } else {
+      args[i] = ir_input(&b, in->name, in->type, &in->shape, in->role, in->span);
+    }
+  }
+  ir_inline(&b, f, args, outs);
+  for (int i = 0; i < f->out.n; i++) {
+    ir_output(&b, f->out.at[i].name, outs[i]);
+    b.fn->out.at[i].alias = f->out.at[i].alias;
+  }
+  return ir_finish(&b);
+}
+
+/* Which scanned and captured operands (from operand `first` on) are leaves; copies, as building may
+ * move the instructions. NULL where none is. */
+static const Ins **find_leaves(Builder *b, const Val *args, int nargs, int first, int nscan) {
+  const Ins **leaf = NEWS(b->cx->arena, const Ins *, nargs + 1);
+  bool any = false;
+  for (int k = first; k < nargs; k++) {
+    const Ins *i = ir_ins(b, args[k]);
+    if (!is_leaf(i) || (k < first + nscan && i->op == OP_iota)) continue;
+    leaf[k] = arena_copy(b->cx->arena, i, sizeof *i);
+    any = true;
+  }
+  return any ? leaf : NULL;
+}
+
+static int drop_leaves(Val *args, int nargs, const Ins *const *leaf) {
+  int n = 0;
+  for (int k = 0; k < nargs; k++)
+    if (!leaf[k]) args[n++] = args[k];
+  return n;
+}
+
+/* A loop without leaves among its operands, so that its bodies know them. */
+static int sink_into_loop(Builder *b, Loop *l, Val *args, int nargs) {
+  int lead = l->counted + l->ncarry, ncond = l->body->in.n - l->nscan, scans = 0;
+  const Ins **leaf = find_leaves(b, args, nargs, lead, l->nscan);
+  if (!leaf) return nargs;
+  const Ins **body = NEWS(b->cx->arena, const Ins *, l->body->in.n + 1);
+  const Ins **cond = NEWS(b->cx->arena, const Ins *, ncond + 1);
+  for (int k = 1; k < l->body->in.n; k++) body[k] = leaf[l->counted + k - 1];
+  for (int k = 1 + l->ncarry; k < ncond; k++) cond[k] = leaf[l->counted + k - 1 + l->nscan];
+  l->body = with_leaves(b->cx, l->body, body);
+  if (l->cond) l->cond = with_leaves(b->cx, l->cond, cond);
+  for (int k = lead; k < lead + l->nscan; k++) scans += !leaf[k];
+  l->nscan = scans;
+  return drop_leaves(args, nargs, leaf);
+}
+
 Val ir_loop(Builder *b, const Loop *loop, const Val *args, int nargs) {
   check_loop(b, loop, args, nargs);
-  Ins i = {.op = OP_loop, .type = T_BUNDLE, .nargs = (uint16_t)nargs, .arg = (Val *)args,
-           .u.loop = arena_copy(b->cx->arena, loop, sizeof *loop)};
+  Loop *l = arena_copy(b->cx->arena, loop, sizeof *loop);
+  Val *operands = arena_copy(b->cx->arena, args, (size_t)nargs * sizeof *args);
+  nargs = sink_into_loop(b, l, operands, nargs);
+  Ins i = {.op = OP_loop, .type = T_BUNDLE, .nargs = (uint16_t)nargs, .arg = operands, .u.loop = l};
   return build_emit(b, &i);
 }
 
@@ -160,6 +227,11 @@ Val ir_branch(Builder *b, Fn *then, Fn *other, Val cond, const Val *captures, in
   }
   Branch *br = NEW(b->cx->arena, Branch);
   *br = (Branch){then, other};
+  const Ins **leaf = find_leaves(b, args, n + 1, 1, 0);
+  if (leaf) {
+    *br = (Branch){with_leaves(b->cx, then, leaf + 1), with_leaves(b->cx, other, leaf + 1)};
+    n = drop_leaves(args, n + 1, leaf) - 1;
+  }
   Ins i = {.op = OP_branch, .type = T_BUNDLE, .nargs = (uint16_t)(n + 1), .arg = args, .u.branch = br};
   return build_emit(b, &i);
 }

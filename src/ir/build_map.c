@@ -141,7 +141,7 @@ static Val identity(Builder *b, Op op, const Val *arg) {
   case OP_max: return x == y ? x : 0;
   case OP_neg: return is_op(b, x, OP_neg) ? operand(b, x, 0) : 0; /* -(-x) => x */
   case OP_not: return is_op(b, x, OP_not) ? operand(b, x, 0) : 0;
-  case OP_stop: return is_op(b, x, OP_stop) ? x : 0;
+  case OP_stop: return is_op(b, x, OP_stop) || ins_is_const(ir_ins(b, x)) ? x : 0;
   case OP_select:
     if (arg[1] == arg[2]) return arg[1];            /* if c then x else x => x */
     if (is(b, x, 1)) return arg[1];

@@ -18,7 +18,7 @@ static void name_params(Printer *p, const bool *as_param, bool declare) {
     Node *n = &p->node[in->val];
     n->let = true;
     if (!as_param[i]) continue;
-    n->name = declare ? global_name(g, p->cx, in->name, "p") : in->name;
+    n->name = declare ? param_name(g, p->cx, in->name) : in->name;
     if (!declare) continue;
     text_fmt(g->out, "param %s: ", n->name);
     type_print(p->cx, in->type, &in->shape, g->out);

@@ -97,6 +97,7 @@ void plan_value(Printer *p, Val v);
 Name wish_for(const Printer *p, Val v);
 /* Gives v a name and writes its `let` unless it has one. */
 void print_let(Printer *p, Val v);
+void print_named_let(Printer *p, Val v); /* numbers with a shape as well */
 /* Always written anew where it is used: constants, sizes, counters, broadcasts, reads under labels.
  */
 bool is_free(const Printer *p, Val v);
@@ -106,6 +107,7 @@ uint32_t labels_of(const Printer *p, Val v);
 /* print_names.c */
 Name fresh_name(Printer *p, Name wish); /* for a value; NULL: t1, t2, ... */
 Name fresh_label(Printer *p);           /* in scope from now on */
+Name param_name(Globals *g, Cx *cx, Name wish);
 Name global_name(Globals *g, Cx *cx, Name wish, const char *otherwise);
 bool name_taken(const Printer *p, Name name);
 

@@ -18,11 +18,17 @@ static Printer region(const Printer *up, const Fn *f) {
                    .arena = up->arena,
                    .globals = up->globals,
                    .node = NEWS(up->arena, Node, f->ins.n),
-                   .names = up->names,
                    .lets = text_new(up->arena),
-                   .unnamed = up->unnamed,
                    .region = true};
 }
+
+/* When all names from outside are known. */
+static void open_region(const Printer *up, Printer *r) {
+  r->names = up->names;
+  r->unnamed = up->unnamed;
+}
+
+static void close_region(Printer *up, const Printer *r) { up->unnamed = r->unnamed; }
 
 static Node *input_node(Printer *r, int input) {
   Node *n = &r->node[r->f->in.at[input].val];
@@ -34,7 +40,7 @@ static Node *input_node(Printer *r, int input) {
 static Name name_outside(Printer *p, Val v) {
   const Ins *in = ins_of(p, v);
   if (!is_number(p, v) || in->shape.rank) {
-    print_let(p, v);
+    print_named_let(p, v);
     return p->node[v].name;
   }
   Text t = text_new(p->arena);
@@ -146,10 +152,11 @@ static void name_inputs(LoopText *t, Printer *r, bool slices) {
   for (int i = 0; i < l->ncarry; i++) input_node(r, 1 + i)->name = t->carry[i];
   for (int i = 0; i < l->nscan; i++, operand++) {
     if (!slices || !uses_input(r->f, input + i)) continue;
-    print_let(t->p, t->in->arg[operand]);
+    print_named_let(t->p, t->in->arg[operand]);
     Node *n = input_node(r, input + i);
-    n->name = t->p->node[t->in->arg[operand]].name;
-    n->row = t->index;
+    const Node *o = &t->p->node[t->in->arg[operand]];
+    n->name = o->name;
+    n->row = o->row ? name_fmt(r->cx, "%s, %s", o->row, t->index) : t->index;
   }
   input += slices ? l->nscan : 0;
   for (; input < r->f->in.n; input++, operand++)
@@ -157,6 +164,7 @@ static void name_inputs(LoopText *t, Printer *r, bool slices) {
       capture(t->p, r, input, t->in->arg[operand]);
     else
       input_node(r, input)->name = t->index; /* nobody asks */
+  open_region(t->p, r);
 }
 
 static bool mentions(const Printer *r, Val v, Val what) {
@@ -203,6 +211,7 @@ static void print_loop_body(LoopText *t, Text *out) {
     text_fmt(&r.lets, "  %s[%s] = %s\n", t->collect[k], t->index, text_str(&value));
   }
   print_assignments(t, &r);
+  close_region(t->p, &r);
   add_block(&r.lets, out);
 }
 
@@ -213,6 +222,7 @@ static void print_cond(LoopText *t, Text *out) {
   name_inputs(t, &r, false);
   plan_region(&r);
   print_output(&r, 0, false, &value);
+  close_region(t->p, &r);
   text_add(out, "while ");
   if (r.lets.n) {
     text_add(out, "{\n");
@@ -286,11 +296,12 @@ void print_loop(Printer *p, Val v) {
   for (int i = 0; i < l->ncollect; i++)
     t.collect[i] =
         fresh_name(p, wish_for_part(p, v, l->ncarry + i, l->body->out.at[l->ncarry + i].name));
-  size_t taken = (size_t)p->names.list.n; /* the index is a name of the loop alone */
+  int at = p->names.list.n; /* the index is a name of the loop alone: free again behind it */
   t.index = fresh_name(p, l->body->in.at[0].name ? l->body->in.at[0].name : name_of(p->cx, "t"));
   print_loop_head(&t, &head);
   print_loop_body(&t, &body);
-  (void)taken;
+  for (p->names.list.n--; at < p->names.list.n; at++)
+    p->names.list.at[at] = p->names.list.at[at + 1];
   text_fmt(&p->lets, "%s%s%s  }\n", text_str(&vars), text_str(&head),
            body.n ? text_str(&body) : "");
   for (int i = 0; i < l->ncarry; i++) name_part(p, v, i, t.carry[i]);
@@ -305,12 +316,14 @@ static void print_side(Printer *p, const Ins *in, const Fn *f, const Name *names
       capture(p, &r, i, in->arg[1 + i]);
     else
       input_node(&r, i)->name = name_of(p->cx, "unused");
+  open_region(p, &r);
   plan_region(&r);
   for (int i = 0; i < f->out.n; i++) {
     Text value = text_new(r.arena);
     print_output(&r, i, true, &value);
     text_fmt(&r.lets, "  %s = %s\n", names[i], text_str(&value));
   }
+  close_region(p, &r);
   add_block(&r.lets, out);
 }
 

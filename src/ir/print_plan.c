@@ -165,8 +165,6 @@ static void prepare_elements(Printer *p, const Ins *in) {
     if (ins_of(p, in->arg[i])->op == OP_view) print_let(p, in->arg[i]);
 }
 
-static void let_value(Printer *p, Val v);
-
 static void name_operands(Printer *p, const Ins *in, bool all) {
   for (int i = 0; i < in->nargs; i++)
     if ((all && !is_number(p, in->arg[i])) || !array_cap(p, in->arg[i])) print_let(p, in->arg[i]);
@@ -191,7 +189,7 @@ static void make_writable(Printer *p, Val v) {
       if (!factor_index_ok(p, in->arg[i])) print_let(p, in->arg[i]);
     }
   } else if (in->op == OP_view) {
-    let_value(p, in->arg[0]);
+    print_named_let(p, in->arg[0]);
   }
   find_caps(p, v);
   if (n->array_ok || n->index_ok) return;
@@ -288,7 +286,7 @@ static void let_elements(Printer *p, Val v, Name name) {
   p->labels.list.n = 0;
 }
 
-static void let_value(Printer *p, Val v) {
+void print_named_let(Printer *p, Val v) {
   Node *n = &p->node[v];
   if (n->let || (is_number(p, v) && !ins_of(p, v)->shape.rank)) return; /* literals have no type */
   Text body = text_new(p->arena);
@@ -308,5 +306,5 @@ static void let_value(Printer *p, Val v) {
 
 /* A number is written where it is used; only a read needs a name for it, `inside(one[i])`. */
 void print_let(Printer *p, Val v) {
-  if (!is_number(p, v)) let_value(p, v);
+  if (!is_number(p, v)) print_named_let(p, v);
 }

@@ -33,6 +33,56 @@ bool weight_is_finite(const Weight *w) {
   return true;
 }
 
+/* ---- elements of arrays of layers ------------------------------------------------------------ */
+/* The pattern with the numbers of element i, counted in row-major order. */
+static const char *element_name(Cx *cx, const Weight *w, int64_t i) {
+  int64_t at[IR_MAX_RANK];
+  for (int d = w->lead - 1; d >= 0; d--) at[d] = i % w->shape.dim[d], i /= w->shape.dim[d];
+  Text t = text_new(cx->arena);
+  int star = 0;
+  for (const char *s = w->pattern; *s; s++)
+    if (*s == '*')
+      text_fmt(&t, "%lld", (long long)at[star++]);
+    else
+      text_add_n(&t, s, 1);
+  return text_str(&t);
+}
+
+static Weight element(Cx *cx, const Weight *w, int64_t i) {
+  Weight e = *w;
+  e.lead = 0;
+  e.shape.rank -= w->lead;
+  memmove(e.shape.dim, w->shape.dim + w->lead, (size_t)e.shape.rank * sizeof e.shape.dim[0]);
+  e.name = element_name(cx, w, i);
+  e.data = (char *)w->data + (size_t)i * weight_bytes(&e);
+  return e;
+}
+
+static int64_t element_count(const Weight *w) {
+  int64_t n = 1;
+  for (int d = 0; d < w->lead; d++) n *= w->shape.dim[d];
+  return n;
+}
+
+Weight *weights_split(Cx *cx, const Weight *w, int n, int *count) {
+  int64_t total = 0;
+  for (int i = 0; i < n; i++) total += element_count(&w[i]);
+  Weight *all = NEWS(cx->arena, Weight, total + 1);
+  *count = 0;
+  for (int i = 0; i < n; i++)
+    for (int64_t k = 0; k < element_count(&w[i]); k++)
+      all[(*count)++] = w[i].lead ? element(cx, &w[i], k) : w[i];
+  return all;
+}
+
+/* The same, but stacked where the file has the stacked tensor. */
+static Weight *as_stored(Cx *cx, const ArraySet *set, const Weight *w, int n, int *count) {
+  Weight *flat = arena_copy(cx->arena, w, (size_t)n * sizeof *w);
+  for (int i = 0; i < n; i++)
+    if (array_find(set, w[i].name)) flat[i].lead = 0;
+  return weights_split(cx, flat, n, count);
+}
+
 /* ---- loading --------------------------------------------------------------------------------- */
 static bool same_shape(const Array *a, const Shape *s) {
   if (a->rank != s->rank) return false;
@@ -114,10 +164,12 @@ Status weights_load(Cx *cx, const char *path, Weight *w, int n) {
     diag(cx, E0621, (Span){0}, "%s", err.text);
     return ST_DATA;
   }
-  bool ok = weights_match(cx, &set, path, w, n, "");
+  int count;
+  Weight *stored = as_stored(cx, &set, w, n, &count);
+  bool ok = weights_match(cx, &set, path, stored, count, "");
   if (ok) {
-    warn_of_extras(cx, &set, path, w, n);
-    weights_take(cx, &set, w, n, "");
+    warn_of_extras(cx, &set, path, stored, count);
+    weights_take(cx, &set, stored, count, "");
   }
   array_set_free(&set);
   return ok ? ST_OK : ST_DATA;
@@ -150,6 +202,7 @@ bool weights_can_save(Cx *cx, const char *path) {
 Status weights_save(Cx *cx, const char *path, const Weight *w, int n) {
   ArrayError err;
   if (!knows_format(cx, path)) return ST_DATA;
+  w = weights_split(cx, w, n, &n);
   ArrayView *v = NEWS(cx->arena, ArrayView, n + 1);
   for (int i = 0; i < n; i++) v[i] = weight_view(cx, &w[i], "");
   if (array_save(path, v, n, NULL, 0, &err)) return ST_OK;

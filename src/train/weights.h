@@ -13,10 +13,14 @@ typedef struct Weight {
   DType type;
   Shape shape; /* numbers */
   void *data;
+  int lead;            /* axes in front that a file may have split: one tensor for each element, */
+  const char *pattern; /* called by this with numbers for the stars (blocks.*.up.W); lead > 0 only */
   bool frozen; /* the training step leaves it as it is */
   Span span;   /* its declaration */
 } Weight;
 
+/* The weights as files hold them: arrays of layers element by element. The memory is shared. */
+Weight *weights_split(Cx *cx, const Weight *w, int n, int *count);
 int64_t weight_count(const Weight *w);
 size_t weight_bytes(const Weight *w);
 bool weight_is_finite(const Weight *w);
