@@ -63,6 +63,7 @@ $3"; fi
 # without a program keeps the last one. With GOLDEN_UPDATE=1 the file is rewritten from what is
 # printed now: read the difference before you commit it.
 golden() {
+  [ -x "$GRADC" ] || { echo "there is no program $GRADC"; exit 99; }
   rm -rf "$work/golden"
   mkdir "$work/golden"
   awk -v dir="$work/golden" -f "$TOP_SRCDIR/tests/golden_split.awk" "$1" || exit 99

@@ -197,7 +197,7 @@ static void add_noise(Rng *r, const Ins *in, Noise kind, Tensor *const *arg, Ten
                      (in->op == OP_mul || in->op == OP_div || kind == NOISE_APPROX) &&
                      (!has_zero_operand(arg, in->nargs, i) || in->op == OP_exp);
     if (isfinite(v) && beyond_range(in, arg, i)) {
-      tensor_set(out, i, rng_chance(r, 30) ? 0 : rng_between(r, -100, 100));
+      tensor_set(out, i, rng_chance(r, 75) ? (double)NAN : rng_between(r, -100, 100));
       continue;
     }
     if (underflow && rng_chance(r, 50)) v = rng_between(r, 0, smallest_normal(out->type));

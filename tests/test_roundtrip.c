@@ -219,7 +219,7 @@ static void check_file(const char *folder, const char *name) {
 START_TEST(test_examples) { check_file("examples", examples[_i]); }
 END_TEST
 
-static const char *const lang[] = {"broadcasting", "derivatives", "functions", "index_notation",
+static const char *const lang[] = {"broadcasting", "control_flow", "derivatives", "functions", "index_notation",
                                    "indexing",     "prelude",     "reductions"};
 
 START_TEST(test_lang) { check_file("tests/lang", lang[_i]); }

@@ -27,7 +27,9 @@ typedef struct LlvmBackend {
 } LlvmBackend;
 enum { BACK_ABI = 1 };
 
-/* jit.c: loads the module on first use (NULL and a reason when there is none). */
+/* jit.c: where the module is looked for; the file need not exist. Nothing is loaded. */
+void back_llvm_path(char *path, size_t n);
+/* Loads the module on first use (NULL and a reason when there is none). */
 const LlvmBackend *back_llvm(char *err, size_t nerr);
 
 #endif

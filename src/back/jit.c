@@ -37,18 +37,27 @@ static const LlvmBackend *open_module(const char *path, char *err, size_t nerr) 
   return NULL;
 }
 
-static const LlvmBackend *find_module(char *err, size_t nerr) {
+void back_llvm_path(char *path, size_t n) {
   const char *set = getenv("GRADC_LLVM_MODULE");
-  if (set && *set) return open_module(set, err, nerr);
-  char folder[2048], path[2200];
+  char folder[2048];
+  if (set && *set) {
+    snprintf(path, n, "%s", set);
+    return;
+  }
   if (program_folder(folder, sizeof folder)) {
     static const char *const place[] = {"gradc-llvm.so", ".libs/gradc-llvm.so", "../../.libs/gradc-llvm.so"};
     for (int i = 0; i < COUNT_OF(place); i++) {
-      snprintf(path, sizeof path, "%s/%s", folder, place[i]);
-      if (!access(path, R_OK)) return open_module(path, err, nerr);
+      snprintf(path, n, "%s/%s", folder, place[i]);
+      if (!access(path, R_OK)) return;
     }
   }
-  return open_module(GRADC_PKGLIBDIR "/gradc-llvm.so", err, nerr);
+  snprintf(path, n, "%s", GRADC_PKGLIBDIR "/gradc-llvm.so");
+}
+
+static const LlvmBackend *find_module(char *err, size_t nerr) {
+  char path[4096];
+  back_llvm_path(path, sizeof path);
+  return open_module(path, err, nerr);
 }
 
 const LlvmBackend *back_llvm(char *err, size_t nerr) {

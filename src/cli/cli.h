@@ -83,6 +83,12 @@ Status cli_report(const Cli *cli, Session *session, Status s);
 /* A new session; NULL after an error was printed and *s set. */
 Session *cli_session(const Cli *cli, Status *s);
 
+/* load.c */
+/* Loads a program with its -D NAME=N, the option id; NULL: no file, for lines that are to follow. */
+Status cli_load(const Cli *cli, Session *session, OptId id, const char *path);
+/* After all is declared: each -D must have meant something. */
+Status cli_check_defines(const Cli *cli, Session *session, OptId id);
+
 /* cmd_train.c: how many threads: the option, else GRADC_THREADS, else all processors. */
 int cli_threads(const Cli *cli, OptId id);
 

@@ -5,7 +5,7 @@ static Status check_file(const Cli *cli, const char *path) {
   Status s = ST_OK;
   Session *session = cli_session(cli, &s);
   if (!session) return s;
-  s = session_load(session, path);
+  s = cli_load(cli, session, O_check_define, path);
   if (s == ST_OK) s = session_check(session);
   s = cli_report(cli, session, s);
   session_free(session);

@@ -52,7 +52,7 @@ Status cmd_grad(Cli *cli) {
   Session *session = cli_session(cli, &s);
   if (!session) return s;
   Grad g = {.cli = cli};
-  s = session_load(session, cli->arg[0]);
+  s = cli_load(cli, session, O_grad_define, cli->arg[0]);
   if (s == ST_OK) s = session_run(session, differentiate, &g);
   if (s == ST_OK) s = output_write(cli, cli->opt[O_grad_output].text, text_str(&g.out));
   s = cli_report(cli, session, s);

@@ -77,7 +77,7 @@ Status cmd_gradcheck(Cli *cli) {
              .options = {.tolerance = opt_real(cli, O_gradcheck_tolerance, 1e-5),
                          .samples = (int)opt_int(cli, O_gradcheck_samples, 8)}};
   session->seed = opt_int(cli, O_gradcheck_seed, 0);
-  s = session_load(session, cli->arg[0]);
+  s = cli_load(cli, session, O_gradcheck_define, cli->arg[0]);
   if (s == ST_OK) s = session_run(session, work, &job);
   s = cli_report(cli, session, s);
   session_free(session);

@@ -1,4 +1,5 @@
 /* main.c: the program gradc: finds the command, reads its options, runs it. */
+#include "back/back.h"
 #include "base/diag.h"
 #include "cli/cli.h"
 #include "config.h"
@@ -48,6 +49,16 @@ static Status check_operands(const Cli *cli) {
   return ST_OK;
 }
 
+/* What decides about speed and results' reproduction, found without loading anything. */
+static void print_version(void) {
+  Target t = target_host();
+  char module[4096];
+  back_llvm_path(module, sizeof module);
+  printf("gradc %s\nprocessor: %d-bit vectors%s, %d thread%s\n", PACKAGE_VERSION, 8 * t.vector_bytes,
+         t.fma ? " with fused multiply-add" : "", t.threads, t.threads == 1 ? "" : "s");
+  printf("machine code: %s%s\n", access(module, R_OK) ? "no, there is no " : "by ", module);
+}
+
 static Status run(Cli *cli, int argc, char **argv) {
   if (argc > 1 && argv[1][0] != '-') {
     cli->command = command_find(argv[1]);
@@ -57,7 +68,7 @@ static Status run(Cli *cli, int argc, char **argv) {
   Status s = cli_parse(cli, argc, argv);
   if (s != ST_OK) return s;
   if (cli->opt[O_all_version].n) {
-    printf("gradc %s\n", PACKAGE_VERSION);
+    print_version();
     return ST_OK;
   }
   if (cli->opt[O_all_help].n) {

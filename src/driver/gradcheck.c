@@ -133,6 +133,25 @@ static bool make_inputs(Check *c, const char **skipped) {
   return false;
 }
 
+static void copy_values(Tensor *to, const Tensor *from) {
+  for (int64_t i = 0, n = tensor_count(to); i < n; i++) tensor_set(to, i, tensor_get(from, i));
+}
+
+/* Given arguments, and initial values as they are. */
+static bool take_inputs(Check *c, const Tensor *args, const char **skipped) {
+  Cx *cx = c->s->cx;
+  c->in = NEWS(cx->arena, Tensor, c->f->in.n);
+  for (int i = 0, k = 0; i < c->f->in.n; i++) {
+    const Input *input = &c->f->in.at[i];
+    const Tensor *from = input->role == ROLE_PARAM ? session_param(c->s, input->name) : &args[k++];
+    if (!from) return false;
+    c->in[i] = tensor_new(cx, cx->arena, input->type, &input->shape);
+    copy_values(&c->in[i], from);
+  }
+  if (!finite_results(c)) *skipped = "the results are not finite";
+  return !*skipped;
+}
+
 static void make_weights(Check *c) {
   Cx *cx = c->s->cx;
   c->weight = NEWS(cx->arena, Tensor, c->f->out.n);
@@ -274,6 +293,24 @@ static void check_all(Check *c, const GradcheckOptions *o, GradcheckReport *out)
   arena_free(a);
 }
 
+static Status check_bound(Session *s, const Fn *f, const Tensor *args, const GradcheckOptions *o, GradcheckReport *out) {
+  Check c = {.s = s, .f = f, .random = (uint64_t)s->seed};
+  out->skipped = choose_wrt(&c);
+  if (out->skipped) return ST_OK;
+  if (!derive_both(&c)) return ST_SOURCE;
+  bool made = args ? take_inputs(&c, args, &out->skipped) : make_inputs(&c, &out->skipped);
+  if (!made) return out->skipped ? ST_OK : ST_SOURCE;
+  make_weights(&c);
+  check_all(&c, o, out);
+  return ST_OK;
+}
+
+Status gradcheck_at(Session *s, const Fn *f, const Tensor *args, const GradcheckOptions *o, GradcheckReport *out) {
+  *out = (GradcheckReport){.name = f->name, .sizes = ""};
+  f = pass_expand(f);
+  return f ? check_bound(s, pass_to_f64(f), args, o, out) : ST_SOURCE;
+}
+
 Status gradcheck(Session *s, Name name, const GradcheckOptions *o, GradcheckReport *out) {
   Cx *cx = s->cx;
   *out = (GradcheckReport){.name = name, .sizes = ""};
@@ -286,13 +323,6 @@ Status gradcheck(Session *s, Name name, const GradcheckOptions *o, GradcheckRepo
   int errors = diag_errors(cx);
   f = pass_bind_sizes(pass_to_f64(f), &numbers);
   if (!f || diag_errors(cx) > errors) return ST_SOURCE;
-  Check c = {.s = s, .f = f, .random = (uint64_t)s->seed};
-  out->skipped = choose_wrt(&c);
-  if (out->skipped) return ST_OK;
-  if (!derive_both(&c)) return ST_SOURCE;
   session_sizes(s, arena_copy(cx->arena, &numbers, sizeof numbers));
-  if (!make_inputs(&c, &out->skipped)) return out->skipped ? ST_OK : ST_SOURCE;
-  make_weights(&c);
-  check_all(&c, o, out);
-  return ST_OK;
+  return check_bound(s, f, NULL, o, out);
 }

@@ -31,4 +31,8 @@ typedef struct GradcheckReport {
  * with the session's seed. Inside session_run; ST_SOURCE after a diagnostic. */
 Status gradcheck(Session *s, Name name, const GradcheckOptions *o, GradcheckReport *out);
 
+/* The same for a function at given arguments, one per input that is no parameter, in their order;
+ * parameters have their initial values. */
+Status gradcheck_at(Session *s, const Fn *f, const Tensor *args, const GradcheckOptions *o, GradcheckReport *out);
+
 #endif

@@ -51,6 +51,8 @@ struct Program {
   Cx *cx;
   Vec(Decl *) decls;
   DeclMap user, prelude;
+  Vec(const Node *) tests;
+  SizeBindings defines; /* numbers from outside, for constants and sizes */
   int round;
   int instances; /* of layers, made so far */
   bool rules; /* texts of the op table: total and product are known */
@@ -117,6 +119,7 @@ typedef struct Check {
   bool gave_up;               /* a limit was reported */
   int mute;                   /* > 0: a trial, whose faults are not reported */
   int faults;                 /* all of them, reported or not */
+  int reported;
   int32_t vars;               /* number of variables declared so far */
   const SizeBindings *preset; /* sizes of the outermost call that stand for themselves */
   DType int_type, float_type; /* of untyped numbers that stand alone: i32, f64 */
@@ -137,10 +140,12 @@ typedef struct Call {
 /* ---- program.c ------------------------------------------------------------------------------- */
 Decl *program_add(Program *p, Name name, const Node *n); /* one of the user's */
 Decl *program_find(const Program *p, Name name, bool prelude);
+Fn *program_finish(Check *c, const Value *v, Span at); /* the function whose result is v; NULL after an error */
 Check check_begin(Program *p, Unit *unit, Builder *b);
 Value const_value(Check *c, Decl *d, Span at);
 const ParamInfo *param_info(Program *p, Decl *d);
 /* Whether a parameter's type mentions the size: it then is one number in the whole program. */
+Dim program_size(const Program *p, Name name); /* the size as a value: a name, or its number */
 bool program_has_size(Program *p, Name name);
 
 /* ---- layer.c: layers and their instances ----------------------------------------------------- */

@@ -114,9 +114,7 @@ void eval_statement(Check *c, const Node *n) {
   if (eval_flow(c, n)) return;
   if (layer_statement(c, n)) return;
   switch (n->kind) {
-  case NODE_PARAM:
-    fault(c, E0218, n->span, "a `param` stands at the top level, or directly in a layer's body");
-    return;
+  case NODE_PARAM: return; /* misplaced: was reported */
   case NODE_CLOSE:
   case NODE_CHECK:
     fault(c, E0219, n->span, "this belongs into a `test`");

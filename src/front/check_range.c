@@ -4,10 +4,15 @@
  * inside. */
 #include "front/check.h"
 
+typedef struct Hidden { /* a name that a block declares, which has no value yet */
+  const struct Hidden *up;
+  Name name;
+} Hidden;
 typedef struct Use { /* one read, still to be looked at */
   const Node *node;
   Scope *scope;
   bool inside, done;
+  const Hidden *hidden;
 } Use;
 typedef struct Bound { /* 0 <= a < extent */
   Affine a;
@@ -108,11 +113,61 @@ static bool is_inside_call(const Node *n) {
          !strcmp(n->kid[0]->name, "inside") && n->kid[1]->kind == NODE_INDEX;
 }
 
+static const Hidden *hide(Solver *s, const Hidden *up, Name name) {
+  Hidden *h = NEW(s->c->cx->arena, Hidden);
+  *h = (Hidden){up, name};
+  return h;
+}
+
+/* The reads in a block: those that don't need the block's own names. Its definitions and reductions
+ * are solved when they are checked, but what they read tells the ranges of labels around the block.
+ * Returns what is hidden behind the statement. */
+static const Hidden *collect_block(Solver *s, const Node *n, Scope *scope, const Hidden *hidden,
+                                   bool inside) {
+  const Hidden *within = hidden;
+  if (!n) return hidden;
+  switch (n->kind) {
+  case NODE_INDEX:
+    vec_push(s->c->cx->arena, &s->uses, ((Use){n, scope, inside, false, hidden}));
+    break;
+  case NODE_DEFINE:
+  case NODE_REDUCE:
+    for (int i = 1; i < n->nkids; i++) within = hide(s, within, n->kid[i]->name);
+    break;
+  case NODE_FOR: within = hide(s, within, n->name); break;
+  default: break;
+  }
+  bool into = is_inside_call(n);
+  for (int i = 0; i < n->nkids; i++)
+    within = collect_block(s, n->kid[i], scope, within, into && i == 1);
+  switch (n->kind) {
+  case NODE_LET:
+  case NODE_VAR:
+  case NODE_DEFINE:
+  case NODE_COLLECT: return hide(s, hidden, n->name);
+  case NODE_LETS:
+    for (int i = 1; i < n->nkids; i++) hidden = hide(s, hidden, n->kid[i]->name);
+    return hidden;
+  case NODE_FOR:
+  case NODE_WHILE: return n->kid[2] ? hide(s, hidden, n->kid[2]->name) : hidden;
+  default: return hidden;
+  }
+}
+
+static bool mentions_hidden(const Node *n, const Hidden *hidden) {
+  if (!n || !hidden) return false;
+  for (const Hidden *h = hidden; n->kind == NODE_NAME && h; h = h->up)
+    if (h->name == n->name) return true;
+  for (int i = 0; i < n->nkids; i++)
+    if (mentions_hidden(n->kid[i], hidden)) return true;
+  return false;
+}
+
 static void collect(Solver *s, const Node *n, Scope *scope, bool inside) {
   if (!n) return;
   Check *c = s->c;
   switch (n->kind) {
-  case NODE_BLOCK: return; /* has names of its own; its reductions are solved when it is checked */
+  case NODE_BLOCK: collect_block(s, n, scope, NULL, false); return;
   case NODE_DEFINE:
   case NODE_REDUCE: {
     Scope *outer = c->scope;
@@ -122,7 +177,7 @@ static void collect(Solver *s, const Node *n, Scope *scope, bool inside) {
     collect(s, n->kid[0], scope_labels(c, scope, labels), false);
     return;
   }
-  case NODE_INDEX: vec_push(c->cx->arena, &s->uses, ((Use){n, scope, inside, false})); break;
+  case NODE_INDEX: vec_push(c->cx->arena, &s->uses, ((Use){n, scope, inside, false, NULL})); break;
   default: break;
   }
   bool into = is_inside_call(n);
@@ -196,7 +251,8 @@ static void read_positions(Solver *s, const Use *u, const Value *base) {
       axis += shape.rank - explicit;
       continue;
     }
-    if (k->kind != NODE_SLICE && axis < shape.rank && affine_of(c, k, &bound.a) && bound.a.n) {
+    bool known = k->kind != NODE_SLICE && !mentions_hidden(k, u->hidden);
+    if (known && axis < shape.rank && affine_of(c, k, &bound.a) && bound.a.n) {
       bound.extent = shape.dim[axis];
       vec_push(c->cx->arena, &s->bounds, bound);
     }
@@ -211,10 +267,11 @@ static bool read_uses(Solver *s) {
   for (int i = 0; i < s->uses.n; i++) {
     Use *u = &s->uses.at[i];
     if (u->done || !ready(c, u->node->kid[0], u->scope)) continue;
-    Scope *outer = c->scope;
-    c->scope = u->scope;
     u->done = progress = true;
     Use use = *u;
+    if (mentions_hidden(use.node->kid[0], use.hidden)) continue;
+    Scope *outer = c->scope;
+    c->scope = use.scope;
     Value base = eval_expr(c, use.node->kid[0]);
     if (value_is_untyped(&base)) base = to_tensor(c, base, use.node->kid[0]->span);
     if (base.kind == V_TENSOR) read_positions(s, &use, &base);

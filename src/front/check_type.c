@@ -121,7 +121,7 @@ static void bind_globals(Check *c, Dim d) {
   for (int i = 0; i < names.list.n; i++) {
     Name name = names.list.at[i].name;
     if (known_size(c, name) && !size_lookup(&c->frame->sizes, name, &have))
-      size_bind(c->cx->arena, &c->frame->sizes, name, dim_named(c->cx, name));
+      size_bind(c->cx->arena, &c->frame->sizes, name, program_size(c->p, name));
   }
 }
 

@@ -16,6 +16,10 @@ typedef struct Program Program;
 
 /* A program that knows the prelude and nothing else. Also fills cx->rules. */
 Program *front_new(Cx *cx);
+/* Fixes a constant or a named size: wherever the program says `name`, it is n. Before front_declare. */
+void front_define(Program *p, Name name, int64_t n);
+/* Whether the program has a constant or a size of that name. */
+bool front_has_size(Program *p, Name name);
 /* Parses and declares all of a source (a file, or a line with declarations); a redeclaration
  * replaces. Problems become diagnostics. */
 void front_declare(Program *p, const Node *file);
@@ -50,6 +54,24 @@ Fn *front_function(Program *p, Name name);
 Fn *front_instance(Program *p, Name name, const DType *types, const Shape *shapes, int n);
 /* The SSA of an expression without free variables: inputs are the params it uses. */
 Fn *front_expr(Program *p, const Node *expr);
+
+/* check_test.c: a `test` block. */
+typedef enum TestKind { TEST_TRUE, TEST_EQUAL, TEST_CLOSE, TEST_GRADIENT } TestKind;
+typedef struct TestLine { /* one assertion, or one part of a comparison of tuples */
+  TestKind kind;
+  Span span;
+  int first;        /* its first output: the truth values; both sides; the arguments that are inputs */
+  double tolerance; /* of TEST_CLOSE; < 0: the type's */
+  Fn *function;     /* of TEST_GRADIENT: inputs are the arguments, then the parameters */
+} TestLine;
+typedef struct TestPlan {
+  Name title;
+  Fn *fn; /* its inputs are parameters */
+  Vec(TestLine) lines;
+} TestPlan;
+int front_test_count(const Program *p);
+const Node *front_test_node(const Program *p, int i);
+bool front_test(Program *p, const Node *test, TestPlan *plan); /* false after a diagnostic */
 
 /* Calls a declared or prelude function from a builder in the middle of other work (the training
  * step calls the optimiser so). args are values of b. Returns how many results were written into

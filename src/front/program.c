@@ -55,6 +55,30 @@ bool program_has_size(Program *p, Name name) {
   return false;
 }
 
+Dim program_size(const Program *p, Name name) {
+  Dim d;
+  return size_lookup(&p->defines, name, &d) ? d : dim_named(p->cx, name);
+}
+
+void front_define(Program *p, Name name, int64_t n) { size_bind(p->cx->arena, &p->defines, name, n); }
+
+static bool in_types(const Node *n, Name name) {
+  if (!n) return false;
+  if (n->kind == NODE_TYPE) return mentions(n, name);
+  for (int i = 0; i < n->nkids; i++)
+    if (in_types(n->kid[i], name)) return true;
+  return false;
+}
+
+bool front_has_size(Program *p, Name name) {
+  for (int i = 0; i < p->decls.n; i++) {
+    const Decl *d = p->decls.at[i];
+    if (!d->node || d->prelude) continue;
+    if (d->node->kind == NODE_CONST ? d->name == name : in_types(d->node, name)) return true;
+  }
+  return false;
+}
+
 /* ---- declaring ------------------------------------------------------------------------------- */
 static bool arguments_are_good(Program *p, const Node *fn, int first) {
   bool good = fn->nkids - first <= MAX_ARGS;
@@ -71,6 +95,22 @@ static bool arguments_are_good(Program *p, const Node *fn, int first) {
   return good;
 }
 
+/* `param` stands directly in a layer's body alone. */
+static bool params_are_placed(Program *p, const Node *n, const Node *body) {
+  bool good = true;
+  for (int i = 0; i < n->nkids; i++) {
+    const Node *k = n->kid[i];
+    if (!k || k->kind >= NODE_NAME) continue;
+    if (k->kind == NODE_PARAM && n != body) {
+      Diag *d = diag(p->cx, E0218, k->span, "a `param` stands at the top level, or directly in a layer's body");
+      diag_hint(p->cx, d, "inside a function values are named by `let`");
+      good = false;
+    }
+    good = params_are_placed(p, k, body) && good;
+  }
+  return good;
+}
+
 static void set_node(Program *p, Decl *d, const Node *n) {
   d->node = n;
   d->fn = NULL;
@@ -80,7 +120,8 @@ static void set_node(Program *p, Decl *d, const Node *n) {
                  .name = n->name,
                  .node = n,
                  .prelude = d->prelude};
-  f->broken = !arguments_are_good(p, n, ast_fixed(n->kind)) ||
+  f->broken = !params_are_placed(p, n, f->kind == FN_LAYER ? n->kid[0]->kid[1] : NULL) ||
+              !arguments_are_good(p, n, ast_fixed(n->kind)) ||
               (n->kind == NODE_LAYER && !arguments_are_good(p, n->kid[0], ast_fixed(NODE_FN)));
   d->fn = f;
 }
@@ -119,6 +160,7 @@ static void declare_all(Program *p, const Node *file, bool prelude) {
   for (int i = 0; i < file->nkids; i++) {
     NodeKind k = file->kid[i]->kind;
     bool declares = k == NODE_PARAM || k == NODE_CONST || k == NODE_FN || k == NODE_LAYER || k == NODE_LET;
+    if (k == NODE_TEST) vec_push(p->cx->arena, &p->tests, file->kid[i]);
     if (declares) declare(p, file->kid[i], prelude);
   }
   for (int i = 0; i < p->decls.n; i++) { /* what was computed may depend on what was replaced */
@@ -191,7 +233,9 @@ Value const_value(Check *c, Decl *d, Span at) {
   c->frame = &frame;
   c->scope = NULL;
   d->state = DECL_BUSY;
-  Value v = const_typed(c, d->node, eval_expr(c, d->node->kid[1]));
+  Dim given;
+  bool defined = !d->prelude && size_lookup(&c->p->defines, d->name, &given);
+  Value v = const_typed(c, d->node, defined ? value_int(given) : eval_expr(c, d->node->kid[1]));
   c->frame = outer;
   c->scope = scope;
   c->mute = mute;
@@ -260,6 +304,9 @@ const Node *front_fn_node(const Program *p, int i) {
   return d ? d->node : NULL;
 }
 
+int front_test_count(const Program *p) { return p->tests.n; }
+const Node *front_test_node(const Program *p, int i) { return p->tests.at[i]; }
+
 static Decl *find_fn(const Program *p, Name name) {
   Decl *d = program_find(p, name, false);
   if (!d) d = program_find(p, name, true);
@@ -283,8 +330,8 @@ static bool add_outputs(Check *c, const Value *v, Span at) {
   return x.kind != V_POISON;
 }
 
-static Fn *finish(Check *c, const Value *v, Span at) {
-  if (v->kind == V_POISON || !add_outputs(c, v, at)) return NULL;
+Fn *program_finish(Check *c, const Value *v, Span at) {
+  if (v->kind == V_POISON || !add_outputs(c, v, at) || c->reported) return NULL;
   Fn *f = ir_finish(c->b);
   f->span = at;
   return f;
@@ -312,8 +359,11 @@ static bool declared_types(Check *c, const FnValue *f, DType *types, Shape *shap
       dim_names(c->cx, shapes[i].dim[k], c->cx->arena, &names);
   for (int i = 0; i < names.list.n; i++) {
     Name name = names.list.at[i].name;
-    size_bind(c->cx->arena, sizes, name, dim_named(c->cx, name));
+    size_bind(c->cx->arena, sizes, name, program_size(c->p, name));
   }
+  for (int i = 0; good && i < f->node->nkids - 2 && i < MAX_ARGS; i++)
+    for (int k = 0; k < shapes[i].rank; k++)
+      shapes[i].dim[k] = dim_subst(c->cx, shapes[i].dim[k], sizes);
   return good;
 }
 
@@ -330,7 +380,7 @@ static Fn *instance(Check *c, const FnValue *f, const DType *types, const Shape 
     a->value.name = arg->name, a->value.decl = arg->span;
   }
   Value v = call_fn(c, f, &call);
-  return finish(c, &v, f->node->span);
+  return program_finish(c, &v, f->node->span);
 }
 
 /* A name from outside of any source, such as the command line. */
@@ -385,7 +435,7 @@ Fn *front_expr(Program *p, const Node *expr) {
   Check c = check_begin(p, &unit, &b);
   b.span = expr->span;
   Value v = eval_expr(&c, expr);
-  return finish(&c, &v, expr->span);
+  return program_finish(&c, &v, expr->span);
 }
 
 static int collect_results(Check *c, const Value *v, Val *out, int n, int max, Span at) {
@@ -499,7 +549,7 @@ Fn *front_param_init(Program *p, int i, int64_t seed) {
     return NULL;
   }
   v = value_tensor(align(&c, &v, labels, &want), NULL);
-  return finish(&c, &v, at);
+  return program_finish(&c, &v, at);
 }
 
 /* ---- checking a whole program ---------------------------------------------------------------- */
@@ -543,5 +593,9 @@ void front_check(Program *p) {
     case NODE_LET: check_instance(p, d); break;
     default: break;
     }
+  }
+  for (int i = 0; i < p->tests.n; i++) {
+    TestPlan plan;
+    front_test(p, p->tests.at[i], &plan);
   }
 }

@@ -37,6 +37,7 @@ Diag *fault(Check *c, DiagCode code, Span at, const char *fmt, ...) {
   }
   c->faults++;
   if (c->mute) return NEW(c->cx->arena, Diag); /* nobody sees it */
+  c->reported++;
   Diag *d = callee ? diag(c->cx, code, place, "in `%s`: %s", callee, text_str(&t))
                    : diag(c->cx, code, place, "%s", text_str(&t));
   if (callee) diag_label(c->cx, d, at, "here in the prelude");
@@ -187,7 +188,7 @@ Value home_value(Check *c, const Node *n, Unit **home) {
   const FnValue *f = builtin_find(c, n->name);
   if (f) return value_fn(f);
   if (builtin_constant(n->name, &v)) return v;
-  if (known_size(c, n->name)) return value_size(dim_named(c->cx, n->name));
+  if (known_size(c, n->name)) return value_size(program_size(c->p, n->name));
   return unknown_name(c, n);
 }
 
@@ -197,6 +198,6 @@ bool name_value_quiet(Check *c, Name name, Value *out) {
   if (size_value(c, name, out)) return true;
   Decl *d = find_decl(c, name);
   if (d && d->node->kind == NODE_CONST) return *out = const_value(c, d, d->node->span), true;
-  if (!d && known_size(c, name)) return *out = value_size(dim_named(c->cx, name)), true;
+  if (!d && known_size(c, name)) return *out = value_size(program_size(c->p, name)), true;
   return false;
 }

@@ -108,12 +108,12 @@ static Val view_of_view(Builder *b, Val x, const Shape *out, const View *outer) 
 Val ir_view(Builder *b, Val x, const Shape *out, const View *given) {
   const Ins *i = ir_ins(b, x);
   if (given->rank != i->shape.rank) cx_bug(b->cx, "a view of rank %d on rank %d", given->rank, i->shape.rank);
-  if (shape_is_empty(&i->shape)) return ir_const_i(b, (DType)i->type, out, 0); /* nothing but fills */
   const View *v = normal_view(b, &i->shape, out, given);
   i = ir_ins(b, x);
+  if (is_identity(&i->shape, out, v)) return x;
+  if (shape_is_empty(&i->shape)) return ir_const_i(b, (DType)i->type, out, 0); /* nothing but fills */
   for (int d = 0; d < v->rank && !v->claim; d++) /* a claim that proves wrong is reported, not folded */
     if (dim_is_outside(b->cx, &v->dim[d], i->shape.dim[d], out)) return ir_const_i(b, (DType)i->type, out, 0);
-  if (is_identity(&i->shape, out, v)) return x;
   if (ins_is_const(i) && (v->exact || ins_is_splat(i, 0)))
     return type_is_float((DType)i->type) ? ir_const_f(b, (DType)i->type, out, i->u.f)
                                          : ir_const_i(b, (DType)i->type, out, i->u.i);

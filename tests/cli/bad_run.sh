@@ -137,6 +137,7 @@ run eval '1 + 1'
 is 0 2
 run --version
 is 0
+out_has "machine code: no, there is no /nowhere/gradc-llvm.so"
 if [ -n "$module" ]; then GRADC_LLVM_MODULE=$module; else unset GRADC_LLVM_MODULE; fi
 
 # Colour: by option, not in a pipe, never with NO_COLOR.

@@ -5,7 +5,9 @@
 for flag in --version -V; do
   run $flag
   is 0
-  has "$out" "gradc " stdout
+  same "$what: first line" "$(printf '%s\n' "$out" | sed -n 1p | grep -cE '^gradc [0-9.]+$')" 1
+  out_has "-bit vectors"
+  out_has "machine code: "
   same "$what: stderr" "$err" ""
 done
 

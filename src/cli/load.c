@@ -1,0 +1,51 @@
+/* load.c: a program with the constants and sizes that the command line sets. */
+#include "base/diag.h"
+#include "cli/cli.h"
+
+#include <stdlib.h>
+
+typedef struct Defines {
+  const Cli *cli;
+  OptId id;
+} Defines;
+
+static Name define_name(Session *s, const char *word) {
+  return name_of_n(s->cx, word, (size_t)(strchr(word, '=') - word));
+}
+
+static Status define(Session *s, void *arg) {
+  const Defines *d = arg;
+  const OptValue *v = &d->cli->opt[d->id];
+  for (int i = 0; i < v->n; i++) {
+    const char *word = v->list[i], *eq = strchr(word, '=');
+    char *end = NULL;
+    long long n = eq ? strtoll(eq + 1, &end, 10) : -1;
+    if (!eq || eq == word || end == eq + 1 || *end || n < 0 || n > DIM_MAX_NUMBER)
+      return usage_error(d->cli, "-D takes NAME=NUMBER, not \"%s\"", word);
+    front_define(s->program, define_name(s, word), n);
+  }
+  return ST_OK;
+}
+
+static Status check_defines(Session *s, void *arg) {
+  const Defines *d = arg;
+  const OptValue *v = &d->cli->opt[d->id];
+  for (int i = 0; i < v->n; i++) {
+    Name name = define_name(s, v->list[i]);
+    if (!front_has_size(s->program, name))
+      diag(s->cx, E0201, (Span){0}, "-D %s: the program has no constant and no size `%s`", v->list[i], name);
+  }
+  return ST_OK;
+}
+
+Status cli_check_defines(const Cli *cli, Session *session, OptId id) {
+  Defines d = {cli, id};
+  return session_run(session, check_defines, &d);
+}
+
+Status cli_load(const Cli *cli, Session *session, OptId id, const char *path) {
+  Defines d = {cli, id};
+  Status s = session_run(session, define, &d);
+  if (s == ST_OK && path) s = session_load(session, path);
+  return s == ST_OK && path ? cli_check_defines(cli, session, id) : s;
+}
