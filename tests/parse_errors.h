@@ -46,7 +46,7 @@ static const Case errors[] = {
      "   4 |   x[0] += 1\n"
      "     |   ^^^^\n"
      "     = hint: an element of a tensor doesn't change; assign a whole new tensor\n"},
-    {"fn f(x) {\n  for t 0..3 { }\n  for in 0..3 { }\n  for t in 3 { }\n  x\n}\n",
+    {"fn f(x) {\n  for t 0..3 { }\n  for in 0..3 { }\n  x\n}\n",
      "t.nn:2:9: error[E0106]: expected `in`, found `0`\n"
      "   2 |   for t 0..3 { }\n"
      "     |         ^\n"

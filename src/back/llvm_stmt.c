@@ -149,24 +149,6 @@ static void gen_block(Gen *g, const Block *b) {
 }
 
 /* ---- a kernel ------------------------------------------------------------------------------------------------ */
-/* Whether two buffers may share bytes: updated in place, or given the same room by the memory plan. */
-static bool overlap(const LoopProgram *p, Buf x, Buf y) {
-  const Buffer *a = &p->buf.at[x], *b = &p->buf.at[y];
-  bool a_temp = a->kind == BUF_TEMP || a->kind == BUF_LOCAL, b_temp = b->kind == BUF_TEMP || b->kind == BUF_LOCAL;
-  if (a_temp != b_temp) return false;
-  if (!a_temp) return a->kind != b->kind && (a->same_as == y || b->same_as == x);
-  int64_t na = a->count * type_info[a->type].bytes, nb = b->count * type_info[b->type].bytes;
-  if (a->kind == BUF_LOCAL) na = a->stride * p->target.threads;
-  if (b->kind == BUF_LOCAL) nb = b->stride * p->target.threads;
-  return a->offset < b->offset + nb && b->offset < a->offset + na;
-}
-
-static bool alone(const LoopProgram *p, const Kernel *k, Buf b) {
-  for (int i = 0; i < k->uses.n; i++)
-    if (k->uses.at[i] != b && overlap(p, k->uses.at[i], b)) return false;
-  return true;
-}
-
 static void add_attribute(Gen *g, LLVMValueRef f, LLVMAttributeIndex at, const char *name) {
   unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
   LLVMAddAttributeAtIndex(f, at, LLVMCreateEnumAttribute(g->c, kind, 0));
@@ -187,7 +169,7 @@ static LLVMValueRef declare_kernel(Gen *g, const Kernel *k, int number) {
   add_attribute(g, f, LLVMAttributeFunctionIndex, "nounwind");
   add_attribute(g, f, LLVMAttributeFunctionIndex, "noinline");
   for (int i = 0; i < n; i++) {
-    if (alone(g->p, k, k->uses.at[i])) add_attribute(g, f, (LLVMAttributeIndex)i + 1, "noalias");
+    if (loop_buffer_alone(g->p, k, k->uses.at[i])) add_attribute(g, f, (LLVMAttributeIndex)i + 1, "noalias");
     add_attribute(g, f, (LLVMAttributeIndex)i + 1, "nonnull");
   }
   return f;

@@ -1,4 +1,5 @@
 /* cmd_emit.c: gradc emit FILE.nn [FUNCTION]: any stage of the compilation as text. */
+#include "cli/emit_c_files.h"
 #include "cli/target_fn.h"
 #include "driver/compile.h"
 #include "pass/pass.h"
@@ -62,8 +63,9 @@ static Status emit(Session *s, void *arg) {
 
 Status cmd_emit(Cli *cli) {
   Status s = ST_OK;
-  int stages = asked(cli, O_emit_ir) + asked(cli, O_emit_loops) + asked(cli, O_emit_llvm) + asked(cli, O_emit_asm);
-  if (stages != 1) return usage_error(cli, "one of --ir, --loops, --llvm and --asm says what to print");
+  int stages = asked(cli, O_emit_ir) + asked(cli, O_emit_loops) + asked(cli, O_emit_llvm) + asked(cli, O_emit_asm) + asked(cli, O_emit_c);
+  if (stages != 1) return usage_error(cli, "one of --ir, --loops, --llvm, --asm and --c says what to print");
+  if (asked(cli, O_emit_c)) return emit_c_files(cli);
   Session *session = cli_session(cli, &s);
   if (!session) return s;
   Emission e = {.cli = cli};

@@ -188,8 +188,8 @@ bool region_pick(Check *c, Unit *home, Value v, const Value *at, int n, Value *o
     Builder *b = r ? r->up->b : c->b;
     for (; k < n && at[k].kind == V_INT; k++) x = row(c, b, x, labels->n, at[k].u.i);
     if (!r) break;
-    bool scan = k < n && r->label && affine_of_value(&at[k], &a) && a.n == 1 &&
-                a.term[0].label == r->label;
+    bool scan =
+        k < n && r->label && affine_of_value(&at[k], &a) && a.n == 1 && a.term[0].label == r->label;
     if (scan) x = scanned_rows(c, b, x, labels->n, &a, false), k++;
     x = capture(r, x, scan);
   }

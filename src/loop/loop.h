@@ -187,6 +187,8 @@ struct LoopProgram {
 LoopProgram *loop_lower(const Fn *f, const Target *t);
 void loop_dump(LoopProgram *p, Text *out);
 const char *loop_verify(const LoopProgram *p); /* NULL: well formed */
+/* No other buffer of the kernel may share bytes with b (memplan.c). */
+bool loop_buffer_alone(const LoopProgram *p, const Kernel *k, Buf b);
 double fn_flops(const Fn *f);                  /* multiply and add are two; elementwise operators one each */
 
 /* ---- making kernels (kernel.c): small constructors the lowering and the contraction engine share ------- */

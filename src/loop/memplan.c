@@ -68,3 +68,21 @@ void plan_memory(Low *lw) {
   }
   p->workspace = total;
 }
+
+/* Whether two buffers may share bytes: updated in place, or given the same room by the memory plan. */
+static bool overlap(const LoopProgram *p, Buf x, Buf y) {
+  const Buffer *a = &p->buf.at[x], *b = &p->buf.at[y];
+  bool a_temp = a->kind == BUF_TEMP || a->kind == BUF_LOCAL, b_temp = b->kind == BUF_TEMP || b->kind == BUF_LOCAL;
+  if (a_temp != b_temp) return false;
+  if (!a_temp) return a->kind != b->kind && (a->same_as == y || b->same_as == x);
+  int64_t na = a->count * type_info[a->type].bytes, nb = b->count * type_info[b->type].bytes;
+  if (a->kind == BUF_LOCAL) na = a->stride * p->target.threads;
+  if (b->kind == BUF_LOCAL) nb = b->stride * p->target.threads;
+  return a->offset < b->offset + nb && b->offset < a->offset + na;
+}
+
+bool loop_buffer_alone(const LoopProgram *p, const Kernel *k, Buf b) {
+  for (int i = 0; i < k->uses.n; i++)
+    if (k->uses.at[i] != b && overlap(p, k->uses.at[i], b)) return false;
+  return true;
+}

@@ -1,0 +1,51 @@
+/* back_c.h: loop programs as a C file and its header. Who calls it has chosen the functions and how
+ * their inputs and outputs map to arguments; this prints them. Needs numbers for all sizes and one
+ * thread. The same input gives the same bytes. */
+#ifndef GRADC_BACK_C_H
+#define GRADC_BACK_C_H
+
+#include "loop/loop.h"
+
+/* A C argument: a pointer to elements, a scalar by value, or a pointer to a struct of parameters. */
+typedef enum CArgKind { CARG_ARRAY, CARG_VALUE, CARG_STRUCT } CArgKind;
+typedef struct CArg {
+  CArgKind kind;
+  Name name;
+  DType type;   /* not of a struct */
+  Shape shape;  /* of an array */
+  bool written; /* else const */
+  Name says;    /* what it is, for the header */
+} CArg;
+/* Where an input or output of the program is found. */
+typedef struct CPort {
+  int arg;
+  int field; /* of a struct: which parameter */
+} CPort;
+typedef struct CFunction {
+  Name name; /* without the prefix */
+  Name says;
+  LoopProgram *loops;
+  Vec(CArg) arg;
+  Vec(CPort) in, out;
+  Vec(CPort) zero; /* fields that the function sets to zero */
+} CFunction;
+typedef struct CParam {
+  Name name, field;
+  DType type;
+  Shape shape;
+} CParam;
+typedef struct CFile {
+  Cx *cx;
+  Name prefix, header; /* header: the file's name for #include */
+  const char *version, *command, *flags; /* flags: for the same bits and full speed */
+  Vec(CParam) param;
+  Vec(CFunction *) fn;
+  const char *main; /* further text for the end of the C file, may be NULL */
+} CFile;
+
+void c_print(const CFile *f, Text *source, Text *header); /* c_file.c */
+bool c_identifier(const char *word);                 /* usable as a name in C and C++ */
+Name c_safe_name(Cx *cx, const char *word);          /* the word, or it with an underscore */
+const char *c_upper(Cx *cx, const char *word);
+
+#endif

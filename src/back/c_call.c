@@ -1,0 +1,118 @@
+/* c_call.c: loops and branches: C loops that call the functions of their bodies with tables of
+ * pointers. The order of things is that of llvm_call.c. */
+#include "back/c_gen.h"
+
+static int64_t port_bytes(const LoopProgram *p, BufKind kind, int port) {
+  for (int i = 0; i < p->buf.n; i++) {
+    const Buffer *b = &p->buf.at[i];
+    if (b->kind == kind && b->slot == port) return b->count * type_info[b->type].bytes;
+  }
+  return 0;
+}
+
+static void tables(CGen *g, const Call *c, bool few) {
+  cg_line(g, "void *ci[%d];", c->in.n + 1);
+  cg_line(g, "void *co[%d];", MAX(c->out.n, 1));
+  if (few) cg_line(g, "void *cf[%d];", c->in.n + 1);
+}
+
+static void call(CGen *g, const Call *c, const char *f, const char *in) {
+  cg_line(g, "%s(%s, co, (unsigned char *)%s);", f, in, cg_base(g, c->workspace));
+}
+
+static const char *as(CGen *g, DType t, Buf b) {
+  return cg_fmt(g, "*(%s *)%s", cg_memory_type(g, t), cg_base(g, b));
+}
+
+static void branch(CGen *g, const Call *c, const char *body, const char *other) {
+  tables(g, c, false);
+  cg_line(g, "(void)ci;");
+  for (int i = 0; i < c->in.n; i++) cg_line(g, "ci[%d] = %s;", i, cg_base(g, c->in.at[i]));
+  for (int i = 0; i < c->out.n; i++) cg_line(g, "co[%d] = %s;", i, cg_base(g, c->out.at[i]));
+  cg_line(g, "if (%s) {", as(g, T_BOOL, c->flag));
+  g->indent++;
+  call(g, c, body, "ci");
+  g->indent--;
+  cg_line(g, "} else {");
+  g->indent++;
+  call(g, c, other, "ci");
+  g->indent--;
+  cg_line(g, "}");
+}
+
+static void trip_count(CGen *g, const Call *c) {
+  const char *trip = cg_number(g, T_I64, 0, c->loop->trip);
+  if (c->flag < 0) {
+    cg_line(g, "const int64_t n = %s;", trip);
+    return;
+  }
+  cg_line(g, "const int64_t given = %s;", as(g, T_I64, c->flag));
+  cg_line(g, "const int64_t n = given < 0 ? 0 : given < %s ? given : %s;", trip, trip);
+}
+
+/* Everything that stands still: the starts of the carried values, the captured ones, the index. */
+static void before_loop(CGen *g, const Call *c) {
+  const Loop *l = c->loop;
+  cg_line(g, "ci[0] = %s;", cg_base(g, c->index));
+  for (int i = 0; i < c->in.n; i++) cg_line(g, "ci[%d] = %s;", 1 + i, cg_base(g, c->in.at[i]));
+  if (!l->counted && !l->cond) return; /* every row will be written */
+  for (int i = l->ncarry; i < l->ncarry + l->ncollect; i++) {
+    int64_t bytes = port_bytes(c->body, BUF_OUTPUT, i) * l->trip;
+    if (bytes) cg_line(g, "memset(%s, 0, %lld);", cg_base(g, c->out.at[i]), (long long)bytes);
+  }
+}
+
+static void check_condition(CGen *g, const Call *c, const char *other) {
+  const Loop *l = c->loop;
+  int ncapture = c->in.n - l->ncarry - l->nscan;
+  for (int i = 0; i <= l->ncarry; i++) cg_line(g, "cf[%d] = ci[%d];", i, i);
+  for (int i = 0; i < ncapture; i++) cg_line(g, "cf[%d] = ci[%d];", 1 + l->ncarry + i, 1 + l->ncarry + l->nscan + i);
+  cg_line(g, "co[0] = %s;", cg_base(g, c->more));
+  call(g, c, other, "cf");
+  cg_line(g, "if (!%s) break;", as(g, T_BOOL, c->more));
+}
+
+static void one_iteration(CGen *g, const Call *c, const char *body) {
+  const Loop *l = c->loop;
+  for (int k = 0; k < l->nscan; k++) {
+    int port = 1 + l->ncarry + k;
+    cg_line(g, "ci[%d] = (unsigned char *)%s + i * %lld;", port, cg_base(g, c->in.at[l->ncarry + k]),
+            (long long)port_bytes(c->body, BUF_INPUT, port));
+  }
+  for (int k = 0; k < l->ncarry; k++)
+    cg_line(g, "co[%d] = it & 1 ? %s : %s;", k, cg_base(g, c->pong.at[k]), cg_base(g, c->ping.at[k]));
+  for (int k = l->ncarry; k < l->ncarry + l->ncollect; k++)
+    cg_line(g, "co[%d] = (unsigned char *)%s + i * %lld;", k, cg_base(g, c->out.at[k]),
+            (long long)port_bytes(c->body, BUF_OUTPUT, k));
+  call(g, c, body, "ci");
+  for (int k = 0; k < l->ncarry; k++) cg_line(g, "ci[%d] = co[%d];", 1 + k, k);
+}
+
+static void loop(CGen *g, const Call *c, const char *body, const char *other) {
+  const Loop *l = c->loop;
+  tables(g, c, other != NULL);
+  trip_count(g, c);
+  before_loop(g, c);
+  cg_line(g, "int64_t it;");
+  cg_line(g, "for (it = 0; it < n; it++) {");
+  g->indent++;
+  cg_line(g, l->reverse ? "const int64_t i = n - it - 1;" : "const int64_t i = it;");
+  cg_line(g, "%s = i;", as(g, T_I64, c->index));
+  if (other) check_condition(g, c, other);
+  one_iteration(g, c, body);
+  g->indent--;
+  cg_line(g, "}");
+  for (int k = 0; k < l->ncarry; k++) {
+    int64_t bytes = port_bytes(c->body, BUF_OUTPUT, k);
+    if (bytes) cg_line(g, "memcpy(%s, ci[%d], %lld);", cg_base(g, c->out.at[k]), 1 + k, (long long)bytes);
+  }
+  if (other) cg_line(g, "%s = it;", as(g, T_I64, c->out.at[l->ncarry + l->ncollect]));
+}
+
+void cg_call_site(CGen *g, const Call *c, const char *body, const char *other) {
+  cg_line(g, "{");
+  g->indent++;
+  (c->loop ? loop : branch)(g, c, body, other);
+  g->indent--;
+  cg_line(g, "}");
+}

@@ -1,0 +1,344 @@
+/* c_expr.c: expressions of the loop form as C text. */
+#include "back/c_gen.h"
+
+#include <ctype.h>
+
+/* ---- text ------------------------------------------------------------------------------------------- */
+const char *cg_fmt(CGen *g, const char *fmt, ...) {
+  Text t = text_new(g->cx->arena);
+  va_list ap;
+  va_start(ap, fmt);
+  text_vfmt(&t, fmt, ap);
+  va_end(ap);
+  return text_str(&t);
+}
+
+void cg_line(CGen *g, const char *fmt, ...) {
+  for (int i = 0; i < g->indent; i++) text_add(&g->body, "  ");
+  va_list ap;
+  va_start(ap, fmt);
+  text_vfmt(&g->body, fmt, ap);
+  va_end(ap);
+  text_add(&g->body, "\n");
+}
+
+/* ---- types ------------------------------------------------------------------------------------------ */
+const char *const cg_elem_name[CE_COUNT] = {"f32", "f64", "i8", "i32", "i64", "u8", "u32", "u64"};
+const char *const cg_elem_type[CE_COUNT] = {"float",   "double",  "int8_t",   "int32_t",
+                                            "int64_t", "uint8_t", "uint32_t", "uint64_t"};
+const int cg_elem_bytes[CE_COUNT] = {4, 8, 1, 4, 8, 1, 4, 8};
+
+int cg_log(CGen *g, int lanes) {
+  int k = 0;
+  while ((1 << k) < lanes) k++;
+  if ((1 << k) != lanes || k >= C_MAX_LOG) cx_bug(g->cx, "a vector of %d lanes has no C type", lanes);
+  return k;
+}
+
+static CElem mask_elem(int bytes) { return bytes == 1 ? CE_I8 : bytes == 8 ? CE_I64 : CE_I32; }
+
+CElem cg_elem(CGen *g, DType t, int mask_bytes) {
+  switch (t) {
+  case T_BOOL: return mask_elem(mask_bytes);
+  case T_U8: return CE_U8;
+  case T_I32: return CE_I32;
+  case T_I64: return CE_I64;
+  case T_F32: return CE_F32;
+  case T_F64: return CE_F64;
+  case T_BUNDLE: break;
+  }
+  cx_bug(g->cx, "a loop form value without a C type");
+}
+
+const char *cg_vec(CGen *g, CElem e, int lanes) {
+  g->vec_used[e][cg_log(g, lanes)] = true;
+  return cg_fmt(g, "%s_%sx%d", g->prefix, cg_elem_name[e], lanes);
+}
+
+const char *cg_type(CGen *g, DType t, int lanes, int mask_bytes) {
+  if (lanes > 1) return cg_vec(g, cg_elem(g, t, mask_bytes), lanes);
+  return t == T_BOOL ? "int" : cg_elem_type[cg_elem(g, t, 4)];
+}
+
+const char *cg_memory_type(CGen *g, DType t) {
+  return cg_fmt(g, "%s_%s", g->prefix, t == T_BOOL ? "u8" : cg_elem_name[cg_elem(g, t, 4)]);
+}
+
+static bool is_atom(const char *s) {
+  if (*s == '(' && s[1] == '-') s += 2; /* (-1.5f) */
+  for (; *s && *s != ')'; s++)
+    if (!isalnum((unsigned char)*s) && *s != '_' && *s != '.') return false;
+  return !*s || !s[1];
+}
+
+const char *cg_atom(CGen *g, const char *text, const char *type) {
+  if (is_atom(text)) return text;
+  const char *name = cg_fmt(g, "t%d", g->temps++);
+  size_t n = strlen(text);
+  if (text[0] == '(' && text[n - 1] == ')' && !memchr(text + 1, '(', n - 1)) /* one pair around all */
+    text = cg_fmt(g, "%.*s", (int)n - 2, text + 1);
+  cg_line(g, "const %s %s = %s;", type, name, text);
+  return name;
+}
+
+/* Texts that would make lines too long get a name. */
+static const char *kept_short(CGen *g, const char *text, const ExNode *x, int mask_bytes) {
+  if (strlen(text) < 60) return text;
+  return cg_atom(g, text, cg_type(g, (DType)x->type, x->lanes, mask_bytes));
+}
+
+/* ---- numbers ------------------------------------------------------------------------------------------ */
+static const char *int_text(CGen *g, int64_t v) {
+  if (v >= -INT32_MAX && v <= INT32_MAX) return cg_fmt(g, v < 0 ? "(%lld)" : "%lld", (long long)v);
+  if (v == INT64_MIN) return "INT64_MIN";
+  return cg_fmt(g, v < 0 ? "(-INT64_C(%llu))" : "INT64_C(%llu)", (unsigned long long)(v < 0 ? -v : v));
+}
+
+const char *cg_number(CGen *g, DType t, double f, int64_t i) {
+  Text s = text_new(g->cx->arena);
+  if (t == T_I32 && (int32_t)i == INT32_MIN) return "INT32_MIN";
+  if (t == T_I32) return int_text(g, (int32_t)i);
+  if (t == T_U8) return int_text(g, (uint8_t)i);
+  if (t == T_BOOL) return int_text(g, i & 1);
+  if (!type_is_float(t)) return int_text(g, i);
+  if (t == T_F32) f = (float)f;
+  const char *cast = t == T_F64 ? "(double)" : "";
+  if (f != f) return cg_fmt(g, "(%sNAN)", cast);
+  if (f - f != 0) return cg_fmt(g, f < 0 ? "(-%sINFINITY)" : "(%sINFINITY)", cast);
+  bool negative = f < 0 || (f == 0 && 1 / f < 0);
+  if (negative) text_add(&s, "(");
+  if (t == T_F32) text_f32(&s, (float)f);
+  else text_f64(&s, f);
+  if (t == T_F32) text_add(&s, "f");
+  if (negative) text_add(&s, ")");
+  return text_str(&s);
+}
+
+const char *cg_ix(CGen *g, const Ix *ix) {
+  Text t = text_new(g->cx->arena);
+  int64_t off = ix->off;
+  int n = 0;
+  for (int i = 0; i < ix->n; i++) {
+    int v = ix->term[i].var;
+    int64_t c = ix->term[i].coef;
+    if (!dim_is_number(c)) cx_bug(g->cx, "a named size reached C");
+    if (g->fixed[v]) {
+      off += c * g->value[v];
+      continue;
+    }
+    if (n++) text_add(&t, " + ");
+    if (c != 1) text_fmt(&t, "%s * ", int_text(g, c));
+    text_fmt(&t, "i%d", v);
+  }
+  if (!dim_is_number(ix->off)) cx_bug(g->cx, "a named size reached C");
+  if (!n) return int_text(g, off);
+  if (off) text_fmt(&t, off < 0 ? " - %s" : " + %s", int_text(g, off < 0 ? -off : off));
+  else if (n == 1 && ix->n == 1 && ix->term[0].coef == 1) return text_str(&t);
+  return cg_fmt(g, "(%s)", text_str(&t));
+}
+
+const char *cg_splat(CGen *g, const char *scalar, CElem e, int lanes) {
+  if (lanes == 1) return scalar;
+  g->splat_used[cg_log(g, lanes)] = true;
+  scalar = cg_atom(g, scalar, cg_elem_type[e]);
+  return cg_fmt(g, "%s_ALL%d(%s, %s)", g->prefix, lanes, cg_vec(g, e, lanes), scalar);
+}
+
+/* {0, step, 2*step, ...} */
+static const char *lane_numbers(CGen *g, CElem e, int lanes, int64_t step) {
+  Text t = text_new(g->cx->arena);
+  text_fmt(&t, "(%s){", cg_vec(g, e, lanes));
+  for (int i = 0; i < lanes; i++) {
+    const char *v = int_text(g, i * step);
+    if (*v == '(') v = cg_fmt(g, "%.*s", (int)strlen(v) - 2, v + 1);
+    text_fmt(&t, "%s%s", i ? ", " : "", v);
+  }
+  text_add(&t, "}");
+  return text_str(&t);
+}
+
+/* ---- masks ---------------------------------------------------------------------------------------------- */
+static bool is_comparison(Op op) {
+  return op == OP_eq || op == OP_ne || op == OP_lt || op == OP_le || op == OP_gt || op == OP_ge;
+}
+
+/* How wide the lanes of a mask are if nobody asks for another width; 0: any will do. */
+static int natural_bytes(CGen *g, Ex e) {
+  const ExNode *x = &g->k->ex.at[e];
+  if (x->type != T_BOOL) return type_info[x->type].bytes;
+  if (x->kind == EX_REG) return g->mask[x->u.reg];
+  if (x->kind != EX_MAP) return 0;
+  for (int i = x->op == OP_select; i < 3 && x->arg[i]; i++) {
+    int n = natural_bytes(g, x->arg[i]);
+    if (n) return n;
+  }
+  return 0;
+}
+
+int cg_mask_bytes(CGen *g, Ex e) {
+  int n = natural_bytes(g, e);
+  return n ? n : 4;
+}
+
+static const char *widened(CGen *g, const char *mask, int lanes, int from, int to) {
+  if (from == to || lanes == 1) return mask;
+  return cg_fmt(g, "__builtin_convertvector(%s, %s)", mask, cg_vec(g, mask_elem(to), lanes));
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------------ */
+bool cg_is_spread(CGen *g, Ex dyn, int lanes, Dim lane_stride) {
+  return lanes > 1 && (lane_stride != 1 || (dyn && g->k->ex.at[dyn].lanes > 1));
+}
+
+const char *cg_help(CGen *g, CHelp h, CElem e, int lanes) {
+  static const char *const word[CH_COUNT] = {"FMA", "SQRT", "FLOOR", "CEIL", "ROUND", "LOAD", "STORE"};
+  cg_vec(g, e, lanes);
+  g->help_used[h][e][cg_log(g, lanes)] = true;
+  return cg_fmt(g, "%s_%s_%sx%d", g->prefix, word[h], cg_elem_name[e], lanes);
+}
+
+static const char *plus_dyn(CGen *g, const char *at, Ex dyn) {
+  return dyn ? cg_fmt(g, "%s + (int64_t)%s", at, cg_ex(g, dyn, 0)) : at;
+}
+
+/* A vector of elements as they lie in memory: bool as u8. */
+static const char *vector_load(CGen *g, const ExNode *x) {
+  int lanes = x->lanes;
+  CElem e = x->type == T_BOOL ? CE_U8 : cg_elem(g, (DType)x->type, 4);
+  const char *type = cg_vec(g, e, lanes), *at = cg_ix(g, &x->ix);
+  if (!cg_is_spread(g, x->dyn, lanes, x->lane_stride)) {
+    at = plus_dyn(g, at, x->dyn);
+    if (!x->mask) return cg_fmt(g, "*(const %su *)(b%d + %s)", type, x->buf, at);
+    int bytes = cg_elem_bytes[e];
+    const char *mask = cg_atom(g, cg_ex(g, x->mask, bytes), cg_type(g, T_BOOL, lanes, bytes));
+    const char *t = cg_fmt(g, "t%d", g->temps++);
+    cg_line(g, "%s %s = {0};", type, t);
+    cg_line(g, "%s(%s, b%d + %s, %s);", cg_help(g, CH_LOAD, e, lanes), t, x->buf, at, mask);
+    return t;
+  }
+  const ExNode *dyn = x->dyn ? &g->k->ex.at[x->dyn] : NULL;
+  const char *move = dyn ? cg_atom(g, cg_ex(g, x->dyn, 0), cg_type(g, (DType)dyn->type, dyn->lanes, 4)) : NULL;
+  const char *mask = x->mask ? cg_atom(g, cg_ex(g, x->mask, 4), cg_type(g, T_BOOL, lanes, 4)) : NULL;
+  at = cg_atom(g, at, "int64_t");
+  if (x->lane_stride) at = cg_fmt(g, "%s + %s * l", at, int_text(g, x->lane_stride));
+  if (move) at = cg_fmt(g, "%s + (int64_t)%s%s", at, move, dyn->lanes > 1 ? "[l]" : "");
+  const char *t = cg_fmt(g, "t%d", g->temps++);
+  cg_line(g, "%s %s = {0};", type, t);
+  if (mask) cg_line(g, "for (int l = 0; l < %d; l++) if (%s[l]) %s[l] = b%d[%s];", lanes, mask, t, x->buf, at);
+  else cg_line(g, "for (int l = 0; l < %d; l++) %s[l] = b%d[%s];", lanes, t, x->buf, at);
+  return t;
+}
+
+static const char *load(CGen *g, const ExNode *x, int mask_bytes) {
+  DType t = (DType)x->type;
+  if (x->lanes == 1) {
+    const char *at = plus_dyn(g, cg_ix(g, &x->ix), x->dyn);
+    size_t n = strlen(at);
+    if (!x->dyn && at[0] == '(' && at[1] != '-' && at[n - 1] == ')' && !memchr(at + 1, '(', n - 1))
+      at = cg_fmt(g, "%.*s", (int)n - 2, at + 1);
+    const char *v = cg_fmt(g, t == T_BOOL ? "(b%d[%s] != 0)" : "b%d[%s]", x->buf, at);
+    return x->mask ? cg_fmt(g, "(%s ? %s : %s)", cg_ex(g, x->mask, 0), v, cg_number(g, t, 0, 0)) : v;
+  }
+  const char *v = vector_load(g, x);
+  if (t != T_BOOL) return v;
+  const char *m = cg_vec(g, mask_elem(mask_bytes), x->lanes);
+  return cg_fmt(g, "(%s)(__builtin_convertvector(%s, %s) != 0)", m, v, m);
+}
+
+/* ---- the other kinds ------------------------------------------------------------------------------------ */
+static const char *immediate(CGen *g, DType t, int lanes, double f, int64_t i, int mask_bytes) {
+  if (t == T_BOOL && lanes > 1) i = -(i & 1);
+  const char *v = t == T_BOOL ? int_text(g, i) : cg_number(g, t, f, i);
+  return cg_splat(g, v, cg_elem(g, t, mask_bytes), lanes);
+}
+
+static const char *index_value(CGen *g, const ExNode *x) {
+  DType t = (DType)x->type, own = type_is_float(t) ? T_I64 : t;
+  CElem e = cg_elem(g, own, 4);
+  const char *v = cg_ix(g, &x->ix);
+  if (own != T_I64) v = cg_fmt(g, "(%s)%s", cg_elem_type[e], v);
+  if (x->lanes > 1) {
+    v = cg_splat(g, v, e, x->lanes);
+    if (x->lane_stride) v = cg_fmt(g, "(%s + %s)", v, lane_numbers(g, e, x->lanes, x->lane_stride));
+  }
+  if (own == t) return v;
+  if (x->lanes == 1) return cg_fmt(g, "(%s)%s", cg_elem_type[cg_elem(g, t, 4)], v);
+  return cg_fmt(g, "__builtin_convertvector(%s, %s)", v, cg_type(g, t, x->lanes, 4));
+}
+
+/* lane < count, for counts that may be negative or beyond the lanes */
+static const char *active_lanes(CGen *g, const ExNode *x, int mask_bytes) {
+  const char *n = cg_ix(g, &x->ix);
+  if (x->lanes == 1) return cg_fmt(g, "(%s > 0)", n);
+  CElem e = mask_elem(mask_bytes);
+  n = cg_atom(g, n, "int64_t");
+  const char *clamped = cg_fmt(g, "(%s)(%s < 0 ? 0 : %s > %d ? %d : %s)", cg_elem_type[e], n, n, x->lanes, x->lanes, n);
+  const char *all = cg_splat(g, clamped, e, x->lanes), *type = cg_vec(g, e, x->lanes);
+  return cg_fmt(g, "(%s)(%s < %s)", type, lane_numbers(g, e, x->lanes, 1), all);
+}
+
+/* The upper half onto the lower, until one lane is left: the order every back end follows. */
+static const char *reduce(CGen *g, const ExNode *x) {
+  const ExNode *vec = &g->k->ex.at[x->arg[0]];
+  DType t = (DType)x->type;
+  int bytes = cg_mask_bytes(g, x->arg[0]);
+  CElem e = cg_elem(g, t, bytes);
+  const char *v = cg_ex(g, x->arg[0], bytes);
+  v = cg_atom(g, v, cg_type(g, t, vec->lanes, bytes));
+  for (int n = vec->lanes / 2; n > 1; n /= 2) {
+    const char *type = cg_vec(g, e, n), *half[2];
+    for (int i = 0; i < 2; i++) {
+      half[i] = cg_fmt(g, "t%d", g->temps++);
+      cg_line(g, "%s %s;", type, half[i]);
+      cg_line(g, "memcpy(&%s, (const char *)&%s + %d, %d);", half[i], v, i * n * cg_elem_bytes[e], n * cg_elem_bytes[e]);
+    }
+    v = cg_atom(g, cg_map(g, x->op, t, t, n, half, bytes, bytes), type);
+  }
+  const char *last[2] = {cg_fmt(g, "%s[0]", v), cg_fmt(g, "%s[1]", v)};
+  const char *type = cg_type(g, t, 1, 4);
+  for (int i = 0; i < 2; i++) last[i] = cg_atom(g, t == T_BOOL ? cg_fmt(g, "(%s != 0)", last[i]) : last[i], type);
+  return cg_map(g, x->op, t, t, 1, last, bytes, bytes);
+}
+
+static const char *map(CGen *g, const ExNode *x, int mask_bytes) {
+  const char *arg[3];
+  DType from = (DType)x->type;
+  int inner = mask_bytes; /* of truth values among the operands */
+  if (x->arg[0] && g->k->ex.at[x->arg[0]].type == T_BOOL && x->type != T_BOOL) inner = type_info[x->type].bytes;
+  for (int i = 0; i < 3 && x->arg[i]; i++) {
+    const ExNode *a = &g->k->ex.at[x->arg[i]];
+    arg[i] = cg_ex(g, x->arg[i], inner);
+    if (strlen(arg[i]) > 60) arg[i] = cg_atom(g, arg[i], cg_type(g, (DType)a->type, a->lanes, inner));
+    if (i == 0 || x->op == OP_select) from = (DType)a->type;
+  }
+  const char *v = cg_map(g, x->op, from, (DType)x->type, x->lanes, arg, inner, mask_bytes);
+  if (!is_comparison(x->op) || from == T_BOOL || x->lanes == 1) return v;
+  return widened(g, v, x->lanes, type_info[from].bytes, mask_bytes);
+}
+
+const char *cg_ex(CGen *g, Ex e, int mask_bytes) {
+  const ExNode *x = &g->k->ex.at[e];
+  DType t = (DType)x->type;
+  const char *v = NULL;
+  if (!mask_bytes) mask_bytes = cg_mask_bytes(g, e);
+  switch ((ExKind)x->kind) {
+  case EX_IMM: v = immediate(g, t, x->lanes, x->u.f, x->u.i, mask_bytes); break;
+  case EX_SIZE: v = immediate(g, t, x->lanes, (double)x->ix.off, x->ix.off, mask_bytes); break;
+  case EX_INDEX: v = index_value(g, x); break;
+  case EX_REG:
+    v = cg_fmt(g, "r%d", x->u.reg);
+    if (t == T_BOOL) v = widened(g, v, x->lanes, g->mask[x->u.reg], mask_bytes);
+    break;
+  case EX_LOAD: v = load(g, x, mask_bytes); break;
+  case EX_SPLAT:
+    v = cg_ex(g, x->arg[0], 0);
+    if (t == T_BOOL && x->lanes > 1) v = cg_fmt(g, "-%s", cg_atom(g, v, "int"));
+    v = cg_splat(g, t == T_BOOL && x->lanes > 1 ? cg_fmt(g, "(%s)(%s)", cg_elem_type[mask_elem(mask_bytes)], v) : v,
+                 cg_elem(g, t, mask_bytes), x->lanes);
+    break;
+  case EX_ACTIVE: v = active_lanes(g, x, mask_bytes); break;
+  case EX_REDUCE: v = reduce(g, x); break;
+  case EX_MAP: v = map(g, x, mask_bytes); break;
+  }
+  return kept_short(g, v, x, mask_bytes);
+}

@@ -1,0 +1,238 @@
+/* c_file.c: the C file and its header: exported functions around the loop programs, the struct of
+ * parameters and its table, status codes. */
+#include "back/c_gen.h"
+
+#include <ctype.h>
+
+/* ---- names ---------------------------------------------------------------------------------------------- */
+bool c_is_reserved(const char *word) {
+  static const char *const list[] = {
+      "alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch",
+      "char", "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "compl", "concept",
+      "const", "const_cast", "consteval", "constexpr", "constinit", "continue", "decltype", "default", "delete",
+      "do", "double", "dynamic_cast", "else", "enum", "explicit", "export", "extern", "false", "float", "for",
+      "friend", "goto", "if", "inline", "int", "int16_t", "int32_t", "int64_t", "int8_t", "linux", "long", "main",
+      "mutable", "namespace", "new", "noexcept", "not", "not_eq", "nullptr", "operator", "or", "or_eq", "private",
+      "protected", "ptrdiff_t", "public", "register", "reinterpret_cast", "requires", "restrict", "return", "short",
+      "signed", "size_t", "sizeof", "static", "static_assert", "static_cast", "struct", "switch", "template", "this",
+      "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "typeof", "uint16_t", "uint32_t",
+      "uint64_t", "uint8_t", "union", "unix", "unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while",
+      "xor", "xor_eq", "NULL", "NAN", "INFINITY", "HUGE_VAL"};
+  for (int i = 0; i < COUNT_OF(list); i++)
+    if (!strcmp(word, list[i])) return true;
+  return false;
+}
+
+bool c_identifier(const char *word) {
+  if (!isalpha((unsigned char)*word)) return false; /* leading underscores are the implementation's */
+  for (const char *c = word; *c; c++)
+    if (!isalnum((unsigned char)*c) && *c != '_') return false;
+  return !c_is_reserved(word);
+}
+
+Name c_safe_name(Cx *cx, const char *word) {
+  if (c_identifier(word)) return name_of(cx, word);
+  char *s = arena_copy(cx->arena, word, strlen(word) + 1);
+  for (char *c = s; *c; c++)
+    if (!isalnum((unsigned char)*c) && *c != '_') *c = '_';
+  return isalpha((unsigned char)*s) ? name_fmt(cx, "%s_", s) : name_fmt(cx, "v%s", s);
+}
+
+const char *c_upper(Cx *cx, const char *word) {
+  char *s = arena_copy(cx->arena, word, strlen(word) + 1);
+  for (char *c = s; *c; c++) *c = (char)toupper((unsigned char)*c);
+  return s;
+}
+
+/* ---- status codes: the one table ------------------------------------------------------------------------- */
+#define C_STATUS_TABLE(_)                                         \
+  _("OK", "ok")                                                   \
+  _("NULL_POINTER", "an argument is a null pointer")              \
+  _("MISALIGNED", "the workspace is not aligned to 64 bytes")     \
+  _("TOO_SMALL", "the workspace is too small")
+
+static const char *const status_word[][2] = {
+#define _(name, text) {name, text},
+    C_STATUS_TABLE(_)
+#undef _
+};
+
+static void status_enum(const CFile *f, const char *upper, Text *out) {
+  text_add(out, "enum {\n");
+  for (int i = 0; i < COUNT_OF(status_word); i++)
+    text_fmt(out, "  %s_%s = %d%s /* %s */\n", upper, status_word[i][0], i, i + 1 < COUNT_OF(status_word) ? "," : "",
+             status_word[i][1]);
+  text_fmt(out, "};\nconst char *%s_strerror(int status);\n\n", f->prefix);
+}
+
+static void status_texts(const CFile *f, Text *out) {
+  text_fmt(out, "const char *%s_strerror(int status) {\n  static const char *const text[] = {", f->prefix);
+  for (int i = 0; i < COUNT_OF(status_word); i++) text_fmt(out, "%s\"%s\"", i ? ",\n    " : "", status_word[i][1]);
+  text_fmt(out, "};\n  return status >= 0 && status < %d ? text[status] : \"unknown status\";\n}\n\n",
+           COUNT_OF(status_word));
+}
+
+/* ---- parameters --------------------------------------------------------------------------------------------- */
+const char *cg_dtype(DType t) {
+  switch (t) {
+  case T_F32: return "float";
+  case T_F64: return "double";
+  case T_I32: return "int32_t";
+  case T_I64: return "int64_t";
+  default: return "uint8_t";
+  }
+}
+
+static int64_t count_of(const Shape *s) {
+  int64_t n = 1;
+  for (int i = 0; i < s->rank; i++) n *= s->dim[i];
+  return n;
+}
+
+static const char *dims(Cx *cx, const Shape *s) {
+  Text t = text_new(cx->arena);
+  for (int i = 0; i < s->rank; i++) text_fmt(&t, "%s%lld", i ? " * " : "", (long long)s->dim[i]);
+  return count_of(s) ? text_str(&t) : "1"; /* C has no arrays without elements */
+}
+
+static void params_struct(const CFile *f, const char *upper, Text *out) {
+  if (!f->param.n) return;
+  text_fmt(out, "/* The parameters, row-major; gradients and the optimiser's moments have the same form. */\n");
+  text_fmt(out, "typedef struct %s_params {\n", f->prefix);
+  for (int i = 0; i < f->param.n; i++) {
+    const CParam *p = &f->param.at[i];
+    if (p->shape.rank) text_fmt(out, "  %s %s[%s];\n", cg_dtype(p->type), p->field, dims(f->cx, &p->shape));
+    else text_fmt(out, "  %s %s;\n", cg_dtype(p->type), p->field);
+  }
+  text_fmt(out, "} %s_params;\n\n", f->prefix);
+  text_fmt(out, "enum { %s_PARAMS = %d, %s_MAX_RANK = %d };\n", upper, f->param.n, upper, IR_MAX_RANK);
+  text_fmt(out,
+           "typedef struct %s_tensor {\n  const char *name, *dtype;\n  int32_t rank;\n  int64_t shape[%d];\n"
+           "  size_t offset, bytes; /* within %s_params */\n} %s_tensor;\n"
+           "extern const %s_tensor %s_param_table[%s_PARAMS];\n\n",
+           f->prefix, IR_MAX_RANK, f->prefix, f->prefix, f->prefix, f->prefix, upper);
+}
+
+static void params_table(const CFile *f, const char *upper, Text *out) {
+  if (!f->param.n) return;
+  text_fmt(out, "const %s_tensor %s_param_table[%s_PARAMS] = {\n", f->prefix, f->prefix, upper);
+  for (int i = 0; i < f->param.n; i++) {
+    const CParam *p = &f->param.at[i];
+    text_fmt(out, "  {\"%s\", \"%s\", %d, {", p->name, type_info[p->type].word, p->shape.rank);
+    for (int d = 0; d < p->shape.rank; d++) text_fmt(out, "%s%lld", d ? ", " : "", (long long)p->shape.dim[d]);
+    text_fmt(out, "%s}, offsetof(%s_params, %s), %lld},\n", p->shape.rank ? "" : "0", f->prefix, p->field,
+             (long long)(count_of(&p->shape) * type_info[p->type].bytes));
+  }
+  text_add(out, "};\n\n");
+}
+
+/* ---- exported functions ---------------------------------------------------------------------------------- */
+static void signature(const CFile *f, const CFunction *fn, Text *out) {
+  text_fmt(out, "int %s_%s(", f->prefix, fn->name);
+  for (int i = 0; i < fn->arg.n; i++) {
+    const CArg *a = &fn->arg.at[i];
+    const char *type = a->kind == CARG_STRUCT ? name_fmt(f->cx, "%s_params", f->prefix) : cg_dtype(a->type);
+    if (a->kind == CARG_VALUE) text_fmt(out, "%s %s, ", type, a->name);
+    else text_fmt(out, "%s%s *%s, ", a->written ? "" : "const ", type, a->name);
+  }
+  text_fmt(out, "void *workspace, size_t workspace_bytes)");
+}
+
+static void declaration(const CFile *f, const CFunction *fn, const char *upper, Text *out) {
+  text_fmt(out, "/* %s\n", fn->says);
+  for (int i = 0; i < fn->arg.n; i++) {
+    const CArg *a = &fn->arg.at[i];
+    text_fmt(out, " *   %-12s %s", a->name, a->says);
+    if (a->kind != CARG_STRUCT) text_fmt(out, ", %s", type_text(f->cx, a->type, &a->shape));
+    text_add(out, "\n");
+  }
+  text_add(out, " */\n");
+  const char *name = c_upper(f->cx, fn->name);
+  if (fn->loops->workspace <= INT32_MAX)
+    text_fmt(out, "enum { %s_%s_WORKSPACE = %lld };\n", upper, name, (long long)fn->loops->workspace);
+  else text_fmt(out, "#define %s_%s_WORKSPACE INT64_C(%lld)\n", upper, name, (long long)fn->loops->workspace);
+  text_fmt(out, "size_t %s_%s_workspace(void);\n", f->prefix, fn->name);
+  signature(f, fn, out);
+  text_add(out, ";\n\n");
+}
+
+static const char *port_text(const CFile *f, const CFunction *fn, CPort p) {
+  const CArg *a = &fn->arg.at[p.arg];
+  if (a->kind == CARG_STRUCT) {
+    const CParam *param = &f->param.at[p.field];
+    return name_fmt(f->cx, "%s%s->%s", param->shape.rank ? "" : "&", a->name, param->field);
+  }
+  return name_fmt(f->cx, "%s%s", a->kind == CARG_VALUE ? "&" : "", a->name);
+}
+
+/* The programs take addresses of elements; const inputs are only read. */
+static void table(const CFile *f, const CFunction *fn, const char *name, const CPort *port, int n, Text *out) {
+  text_fmt(out, "  void *%s[%d];\n", name, MAX(n, 1));
+  for (int i = 0; i < n; i++) text_fmt(out, "  %s[%d] = (void *)%s;\n", name, i, port_text(f, fn, port[i]));
+}
+
+static void definition(const CFile *f, const CFunction *fn, const char *upper, Text *out) {
+  const char *name = c_upper(f->cx, fn->name);
+  text_fmt(out, "size_t %s_%s_workspace(void) { return (size_t)%s_%s_WORKSPACE; }\n\n", f->prefix, fn->name, upper, name);
+  signature(f, fn, out);
+  text_add(out, " {\n");
+  for (int i = 0; i < fn->arg.n; i++)
+    if (fn->arg.at[i].kind != CARG_VALUE)
+      text_fmt(out, "  if (!%s) return %s_NULL_POINTER;\n", fn->arg.at[i].name, upper);
+  if (fn->loops->workspace) {
+    text_fmt(out, "  if (!workspace) return %s_NULL_POINTER;\n", upper);
+    text_fmt(out, "  if ((uintptr_t)workspace %% 64) return %s_MISALIGNED;\n", upper);
+    text_fmt(out, "  if (workspace_bytes < (size_t)%s_%s_WORKSPACE) return %s_TOO_SMALL;\n", upper, name, upper);
+  } else {
+    text_add(out, "  (void)workspace_bytes;\n");
+  }
+  for (int i = 0; i < fn->zero.n; i++) {
+    const CParam *p = &f->param.at[fn->zero.at[i].field];
+    const char *arg = fn->arg.at[fn->zero.at[i].arg].name;
+    text_fmt(out, "  memset(&%s->%s, 0, sizeof %s->%s);\n", arg, p->field, arg, p->field);
+  }
+  table(f, fn, "in_", fn->in.at, fn->in.n, out);
+  table(f, fn, "out_", fn->out.at, fn->out.n, out);
+  text_fmt(out, "  %s_%s_run(in_, out_, (unsigned char *)workspace);\n  return %s_OK;\n}\n\n", f->prefix, fn->name, upper);
+}
+
+/* ---- the files ------------------------------------------------------------------------------------------------ */
+static void head(const CFile *f, Text *out) {
+  text_fmt(out, "/* Written by %s: %s\n", f->version, f->command);
+  text_add(out, " * The code stands under the licence of the program it was made from; gradc claims no right in it.\n");
+  text_fmt(out, " * For full speed and the same bits as gradc itself: %s */\n", f->flags);
+}
+
+static void print_header(const CFile *f, const char *upper, Text *out) {
+  head(f, out);
+  text_fmt(out, "#ifndef %s_H\n#define %s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", upper, upper);
+  text_add(out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
+  text_add(out,
+           "/* Functions return a status. Nothing is allocated, printed or kept between calls: a call works in the\n"
+           " * workspace it is given, of at least so many bytes as the function's constant says, aligned to 64. Calls with\n"
+           " * different workspaces and results may run at the same time. Results must not overlap other arguments. */\n");
+  status_enum(f, upper, out);
+  params_struct(f, upper, out);
+  for (int i = 0; i < f->fn.n; i++) declaration(f, f->fn.at[i], upper, out);
+  text_add(out, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
+}
+
+void c_print(const CFile *f, Text *source, Text *header) {
+  const char *upper = c_upper(f->cx, f->prefix);
+  CGen g = {.cx = f->cx, .prefix = f->prefix, .body = text_new(f->cx->arena)};
+  for (int i = 0; i < f->fn.n; i++) {
+    const CFunction *fn = f->fn.at[i];
+    g.function = fn->name;
+    g.programs = 0;
+    cg_program(&g, fn->loops, name_fmt(f->cx, "%s_%s_run", f->prefix, fn->name));
+    definition(f, fn, upper, &g.body);
+  }
+  head(f, source);
+  text_fmt(source, "#include \"%s\"\n", f->header);
+  cg_prelude(&g, source);
+  status_texts(f, source);
+  params_table(f, upper, source);
+  text_add(source, text_str(&g.body));
+  if (f->main) text_add(source, f->main);
+  print_header(f, upper, header);
+}

@@ -1,0 +1,72 @@
+/* c_gen.h: what the files of the C printer share. Like the LLVM printer it is dumb on purpose: one
+ * loop form construct, one way to spell it, so that both give the same bits (loop/loop.h).
+ *
+ * An expression becomes C text; what would be evaluated twice, or is too long to read, becomes a
+ * constant of its own before the statement. Vectors are GCC's vector extensions and never cross a
+ * function's border, so no flag changes an ABI. Truth values are 0 and 1 as `int`; of vectors they
+ * are masks, lanes of 0 and -1 as wide as the values they were compared from. */
+#ifndef GRADC_C_GEN_H
+#define GRADC_C_GEN_H
+
+#include "back/back_c.h"
+
+typedef enum CElem { CE_F32, CE_F64, CE_I8, CE_I32, CE_I64, CE_U8, CE_U32, CE_U64, CE_COUNT } CElem;
+typedef enum CHelp { CH_FMA, CH_SQRT, CH_FLOOR, CH_CEIL, CH_ROUND, CH_LOAD, CH_STORE, CH_COUNT } CHelp;
+enum { C_MAX_LOG = 8 }; /* up to 2^7 lanes */
+
+typedef struct CGen {
+  Cx *cx;
+  const char *prefix;
+  Text body; /* the functions so far */
+  int indent;
+  int programs; /* how many got a number */
+  Name function; /* the exported function they belong to */
+  bool vec_used[CE_COUNT][C_MAX_LOG], splat_used[C_MAX_LOG];
+  bool help_used[CH_COUNT][CE_COUNT][C_MAX_LOG];
+  bool scalar_used[OP_COUNT][T_BUNDLE + 1]; /* functions for operators on scalars */
+  /* the program and kernel being printed */
+  const LoopProgram *p;
+  const Kernel *k;
+  bool *fixed;      /* the loop variable is a number, since its loop was unrolled */
+  int64_t *value;   /* which */
+  uint8_t *mask;    /* bytes of a mask register's lanes */
+  bool *declared;   /* the register has been declared */
+  bool *live;       /* a store or a live register depends on the register */
+  int temps;
+} CGen;
+
+/* c_expr.c */
+const char *cg_fmt(CGen *g, const char *fmt, ...) GC_PRINTF(2, 3);
+void cg_line(CGen *g, const char *fmt, ...) GC_PRINTF(2, 3);
+int cg_log(CGen *g, int lanes);
+CElem cg_elem(CGen *g, DType t, int mask_bytes);
+const char *cg_vec(CGen *g, CElem e, int lanes);                        /* name of the vector type */
+const char *cg_type(CGen *g, DType t, int lanes, int mask_bytes);       /* as a value */
+const char *cg_memory_type(CGen *g, DType t);                           /* of elements as stored */
+const char *cg_atom(CGen *g, const char *text, const char *type);       /* a name or number for it */
+const char *cg_splat(CGen *g, const char *scalar, CElem e, int lanes);
+const char *cg_number(CGen *g, DType t, double f, int64_t i);
+const char *cg_ix(CGen *g, const Ix *ix);
+/* A vector truth value comes with lanes of so many bytes; 0: as they come, see cg_mask_bytes. */
+const char *cg_ex(CGen *g, Ex e, int mask_bytes);
+int cg_mask_bytes(CGen *g, Ex e);
+bool cg_is_spread(CGen *g, Ex dyn, int lanes, Dim lane_stride);
+const char *cg_help(CGen *g, CHelp h, CElem e, int lanes); /* the macro's name */
+/* c_map.c. mask_bytes: of the operands' masks where from is bool, and of a bool result. */
+const char *cg_map(CGen *g, Op op, DType from, DType to, int lanes, const char **arg, int mask_in, int mask_out);
+/* c_kernel.c */
+void cg_kernel(CGen *g, const Kernel *k, const char *name);
+void cg_kernel_call(CGen *g, const Kernel *k, const char *name);
+/* c_program.c: the program as a function NAME(in, out, ws), after the functions it calls. */
+void cg_program(CGen *g, const LoopProgram *p, const char *name);
+const char *cg_base(CGen *g, Buf b); /* text of a buffer's address in the program's function */
+/* c_call.c */
+void cg_call_site(CGen *g, const Call *c, const char *body, const char *other);
+/* c_prelude.c: types, macros and small functions that were used. */
+void cg_prelude(CGen *g, Text *out);
+extern const char *const cg_elem_name[CE_COUNT], *const cg_elem_type[CE_COUNT];
+extern const int cg_elem_bytes[CE_COUNT];
+const char *cg_dtype(DType t); /* "float", of a caller's arrays */
+bool c_is_reserved(const char *word); /* a keyword of C or C++, or a macro of the headers */
+
+#endif

@@ -1,0 +1,233 @@
+/* c_kernel.c: kernels: loops, registers, stores. */
+#include "back/c_gen.h"
+
+static void print_block(CGen *g, const Block *b);
+
+static void open_brace(CGen *g, const char *before) {
+  cg_line(g, "%s{", before);
+  g->indent++;
+}
+static void close_brace(CGen *g) {
+  g->indent--;
+  cg_line(g, "}");
+}
+
+/* ---- registers ----------------------------------------------------------------------------------------- */
+static void print_set(CGen *g, const Stmt *s) {
+  Reg r = s->u.set.reg;
+  if (!g->live[r]) return;
+  const RegInfo *info = &g->k->reg.at[r];
+  if (!g->declared[r] && info->type == T_BOOL) g->mask[r] = (uint8_t)cg_mask_bytes(g, s->u.set.value);
+  const char *v = cg_ex(g, s->u.set.value, g->mask[r]);
+  size_t n = strlen(v);
+  if (v[0] == '(' && v[n - 1] == ')' && !memchr(v + 1, '(', n - 1)) v = cg_fmt(g, "%.*s", (int)n - 2, v + 1);
+  const char *type = g->declared[r] ? "" : cg_fmt(g, "%s ", cg_type(g, info->type, info->lanes, g->mask[r]));
+  cg_line(g, "%sr%d = %s;", type, r, v);
+  g->declared[r] = true;
+}
+
+/* ---- stores ---------------------------------------------------------------------------------------------- */
+static void scalar_store(CGen *g, const Stmt *s, DType t, const char *v) {
+  const char *at = cg_ix(g, &s->u.store.ix);
+  if (s->u.store.dyn) at = cg_fmt(g, "%s + (int64_t)%s", at, cg_ex(g, s->u.store.dyn, 0));
+  const char *mask = s->u.store.mask ? cg_ex(g, s->u.store.mask, 0) : NULL;
+  if (s->u.store.add) {
+    const char *type = cg_type(g, t, 1, 4), *old = cg_fmt(g, "b%d[%s]", s->u.store.buf, at);
+    const char *arg[2] = {old, cg_atom(g, v, type)};
+    v = cg_map(g, t == T_BOOL ? OP_or : OP_add, t, t, 1, arg, 4, 4);
+  }
+  if (t == T_BOOL) v = cg_fmt(g, "(uint8_t)%s", v);
+  if (mask) cg_line(g, "if (%s) b%d[%s] = %s;", mask, s->u.store.buf, at, v);
+  else cg_line(g, "b%d[%s] = %s;", s->u.store.buf, at, v);
+}
+
+static void vector_store(CGen *g, const Stmt *s, DType t, int lanes, const char *v, int bytes) {
+  CElem e = t == T_BOOL ? CE_U8 : cg_elem(g, t, 4);
+  const char *type = cg_vec(g, e, lanes), *at = cg_ix(g, &s->u.store.ix);
+  Ex dyn = s->u.store.dyn;
+  if (t == T_BOOL) v = cg_fmt(g, "(__builtin_convertvector(%s, %s) & 1)", v, type);
+  (void)bytes;
+  v = cg_atom(g, v, type);
+  int width = cg_elem_bytes[e];
+  if (!cg_is_spread(g, dyn, lanes, s->u.store.lane_stride)) {
+    if (dyn) at = cg_fmt(g, "%s + (int64_t)%s", at, cg_ex(g, dyn, 0));
+    if (!s->u.store.mask) {
+      cg_line(g, "*(%su *)(b%d + %s) = %s;", type, s->u.store.buf, at, v);
+      return;
+    }
+    const char *mask = cg_atom(g, cg_ex(g, s->u.store.mask, width), cg_type(g, T_BOOL, lanes, width));
+    cg_line(g, "%s(b%d + %s, %s, %s);", cg_help(g, CH_STORE, e, lanes), s->u.store.buf, at, mask, v);
+    return;
+  }
+  const ExNode *d = dyn ? &g->k->ex.at[dyn] : NULL;
+  const char *move = d ? cg_atom(g, cg_ex(g, dyn, 0), cg_type(g, (DType)d->type, d->lanes, 4)) : NULL;
+  const char *mask = s->u.store.mask ? cg_atom(g, cg_ex(g, s->u.store.mask, 4), cg_type(g, T_BOOL, lanes, 4)) : NULL;
+  at = cg_atom(g, at, "int64_t");
+  if (s->u.store.lane_stride) at = cg_fmt(g, "%s + %s * l", at, cg_number(g, T_I64, 0, s->u.store.lane_stride));
+  if (move) at = cg_fmt(g, "%s + (int64_t)%s%s", at, move, d->lanes > 1 ? "[l]" : "");
+  const char *test = mask ? cg_fmt(g, "if (%s[l]) ", mask) : "";
+  cg_line(g, "for (int l = 0; l < %d; l++) %sb%d[%s] = %s[l];", lanes, test, s->u.store.buf, at, v);
+}
+
+static void print_store(CGen *g, const Stmt *s) {
+  const ExNode *x = &g->k->ex.at[s->u.store.value];
+  DType t = (DType)x->type;
+  int bytes = cg_mask_bytes(g, s->u.store.value);
+  const char *v = cg_ex(g, s->u.store.value, bytes);
+  if (x->lanes == 1) scalar_store(g, s, t, v);
+  else if (s->u.store.add) cx_bug(g->cx, "an accumulating vector store");
+  else vector_store(g, s, t, x->lanes, v, bytes);
+}
+
+/* ---- loops ------------------------------------------------------------------------------------------------- */
+/* What a block declares ends with it. */
+static void print_body(CGen *g, const Block *b) {
+  int n = g->k->reg.n + 1;
+  bool *before = arena_copy(g->cx->arena, g->declared, (size_t)n);
+  print_block(g, b);
+  memcpy(g->declared, before, (size_t)n);
+}
+
+static bool constant_ix(CGen *g, const Ix *ix, int64_t *v) {
+  *v = ix->off;
+  for (int i = 0; i < ix->n; i++) {
+    if (!g->fixed[ix->term[i].var]) return false;
+    *v += ix->term[i].coef * g->value[ix->term[i].var];
+  }
+  return true;
+}
+
+static void print_for(CGen *g, const Stmt *s) {
+  int64_t lo, hi, step = s->u.loop.step;
+  Var v = s->u.loop.var;
+  bool known = constant_ix(g, &s->u.loop.lo, &lo) && constant_ix(g, &s->u.loop.hi, &hi);
+  bool unroll = known && (s->u.loop.kind == FOR_UNROLL || (hi > lo && hi - lo <= step));
+  if (!unroll) {
+    const char *from = cg_ix(g, &s->u.loop.lo), *to = cg_ix(g, &s->u.loop.hi);
+    const char *more = step == 1 ? cg_fmt(g, "i%d++", v) : cg_fmt(g, "i%d += %lld", v, (long long)step);
+    open_brace(g, cg_fmt(g, "for (int64_t i%d = %s; i%d < %s; %s) ", v, from, v, to, more));
+    print_body(g, &s->u.loop.body);
+    close_brace(g);
+    return;
+  }
+  for (int64_t i = lo; i < hi; i += step) {
+    g->fixed[v] = true;
+    g->value[v] = i;
+    open_brace(g, "");
+    print_body(g, &s->u.loop.body);
+    close_brace(g);
+  }
+  g->fixed[v] = false;
+}
+
+static void print_if(CGen *g, const Stmt *s) {
+  open_brace(g, cg_fmt(g, "if (%s) ", cg_ex(g, s->u.cond.cond, 0)));
+  print_body(g, &s->u.cond.then);
+  if (s->u.cond.other.at.n) {
+    g->indent--;
+    open_brace(g, "} else ");
+    print_body(g, &s->u.cond.other);
+  }
+  close_brace(g);
+}
+
+static void print_block(CGen *g, const Block *b) {
+  for (int i = 0; i < b->at.n; i++) {
+    const Stmt *s = b->at.at[i];
+    switch (s->kind) {
+    case ST_FOR: print_for(g, s); break;
+    case ST_LET:
+    case ST_SET: print_set(g, s); break;
+    case ST_STORE: print_store(g, s); break;
+    case ST_IF: print_if(g, s); break;
+    }
+  }
+}
+
+/* ---- a kernel ------------------------------------------------------------------------------------------------ */
+static bool stores_to(const Block *b, Buf buf) {
+  for (int i = 0; i < b->at.n; i++) {
+    const Stmt *s = b->at.at[i];
+    if (s->kind == ST_STORE && s->u.store.buf == buf) return true;
+    if (s->kind == ST_FOR && stores_to(&s->u.loop.body, buf)) return true;
+    if (s->kind == ST_IF && (stores_to(&s->u.cond.then, buf) || stores_to(&s->u.cond.other, buf))) return true;
+  }
+  return false;
+}
+
+static const char *pointer_type(CGen *g, const Kernel *k, Buf b) {
+  bool written = stores_to(&k->body, b);
+  return cg_fmt(g, "%s%s *", written ? "" : "const ", cg_memory_type(g, g->p->buf.at[b].type));
+}
+
+/* ---- registers that something is made of in the end: compilers warn of others ----------------------------- */
+static bool mark(CGen *g, Ex e) {
+  const ExNode *x = &g->k->ex.at[e];
+  bool news = false;
+  if (!e) return false;
+  if (x->kind == EX_REG) {
+    news = !g->live[x->u.reg];
+    g->live[x->u.reg] = true;
+  }
+  for (int i = 0; i < 3 && x->kind != EX_REG && x->arg[i]; i++) news |= mark(g, x->arg[i]);
+  if (x->kind == EX_LOAD) news |= mark(g, x->dyn) | mark(g, x->mask);
+  return news;
+}
+
+static bool mark_block(CGen *g, const Block *b) {
+  bool news = false;
+  for (int i = 0; i < b->at.n; i++) {
+    const Stmt *s = b->at.at[i];
+    switch (s->kind) {
+    case ST_FOR: news |= mark_block(g, &s->u.loop.body); break;
+    case ST_LET:
+    case ST_SET: news |= g->live[s->u.set.reg] && mark(g, s->u.set.value); break;
+    case ST_STORE: news |= mark(g, s->u.store.value) | mark(g, s->u.store.dyn) | mark(g, s->u.store.mask); break;
+    case ST_IF: news |= mark(g, s->u.cond.cond) | mark_block(g, &s->u.cond.then) | mark_block(g, &s->u.cond.other); break;
+    }
+  }
+  return news;
+}
+
+/* The value's name in a comment: letters and digits only. */
+static const char *comment_name(CGen *g, const char *name) {
+  char *s = arena_copy(g->cx->arena, name, strlen(name) + 1);
+  for (char *c = s; *c; c++)
+    if (!(*c == '_' || *c == '.' || (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z')))
+      *c = '_';
+  return s;
+}
+
+void cg_kernel(CGen *g, const Kernel *k, const char *name) {
+  Arena *a = g->cx->arena;
+  g->k = k;
+  g->temps = 0;
+  g->fixed = NEWS(a, bool, k->var.n + 1);
+  g->value = NEWS(a, int64_t, k->var.n + 1);
+  g->mask = NEWS(a, uint8_t, k->reg.n + 1);
+  g->declared = NEWS(a, bool, k->reg.n + 1);
+  g->live = NEWS(a, bool, k->reg.n + 1);
+  while (mark_block(g, &k->body)) {}
+  memset(g->mask, 4, (size_t)k->reg.n + 1);
+  if (k->name) cg_line(g, "/* %s */", comment_name(g, k->name));
+  Text params = text_new(a);
+  for (int i = 0; i < k->uses.n; i++) {
+    Buf b = k->uses.at[i];
+    const char *restricted = loop_buffer_alone(g->p, k, b) ? cg_fmt(g, "%s_RESTRICT ", g->prefix) : "";
+    text_fmt(&params, "%s%s%sb%d", i ? ", " : "", pointer_type(g, k, b), restricted, b);
+  }
+  open_brace(g, cg_fmt(g, "static %s_NOINLINE void %s(%s) ", g->prefix, name, k->uses.n ? text_str(&params) : "void"));
+  print_block(g, &k->body);
+  close_brace(g);
+  cg_line(g, "%s", "");
+}
+
+void cg_kernel_call(CGen *g, const Kernel *k, const char *name) {
+  Text t = text_new(g->cx->arena);
+  for (int i = 0; i < k->uses.n; i++) {
+    Buf b = k->uses.at[i];
+    const char *type = pointer_type(g, k, b);
+    text_fmt(&t, "%s(%.*s*)%s", i ? ", " : "", (int)strlen(type) - 1, type, cg_base(g, b));
+  }
+  cg_line(g, "%s(%s);", name, text_str(&t));
+}

@@ -1,0 +1,124 @@
+/* emit_c_files.c: gradc emit --c FILE.nn: NAME.c and NAME.h for the program, or both one after the
+ * other on standard output. */
+#include "cli/emit_c_files.h"
+#include "cli/target_fn.h"
+#include "config.h"
+#include "driver/emit_c.h"
+
+typedef struct Job {
+  Cli *cli;
+  const char *source_path, *header_path; /* NULL: standard output */
+  Text source, header;
+} Job;
+
+static const char *base_of(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+/* The file's name without folder and ending. */
+static const char *stem(Arena *a, const char *path, const char *ending) {
+  const char *base = base_of(path);
+  size_t n = strlen(base), e = strlen(ending);
+  if (n > e && !strcmp(base + n - e, ending)) n -= e;
+  char *s = arena_alloc(a, n + 1);
+  memcpy(s, base, n);
+  return s;
+}
+
+/* The command as it would be typed: without folders, so that it doesn't depend on where it was run. */
+static const char *command_text(const Cli *cli, Arena *a) {
+  Text t = text_new(a);
+  text_fmt(&t, "gradc emit --c %s", base_of(cli->arg[0]));
+  const OptValue *o = cli->opt;
+  if (o[O_emit_functions].n) text_fmt(&t, " --functions %s", o[O_emit_functions].text);
+  if (o[O_emit_step].n) text_fmt(&t, " --step %s", o[O_emit_step].text);
+  if (o[O_emit_prefix].n) text_fmt(&t, " --prefix %s", o[O_emit_prefix].text);
+  if (o[O_emit_cpu].n) text_fmt(&t, " --cpu %s", o[O_emit_cpu].text);
+  for (int i = 0; i < o[O_emit_define].n; i++) text_fmt(&t, " -D %s", o[O_emit_define].list[i]);
+  if (o[O_emit_size].n) text_fmt(&t, " --size %lld", (long long)o[O_emit_size].i);
+  if (o[O_emit_main].n) text_add(&t, " --main");
+  for (char *c = t.at; *c; c++) /* it stands in a comment */
+    if (*c < ' ' || (*c == '*' && c[1] == '/')) *c = '_';
+  return text_str(&t);
+}
+
+/* The lanes of each choice of --cpu; only native asks the machine. */
+static Target target_of(const Cli *cli, const char **flags) {
+  enum { NATIVE, GENERIC, V3, V4 };
+  const OptValue *v = &cli->opt[O_emit_cpu];
+  int which = v->n ? v->choice : NATIVE;
+  Target t = compile_target(1);
+  *flags = "-O3 -march=native -mprefer-vector-width=512 -ffp-contract=off";
+  if (which == NATIVE) {
+    if (t.vector_bytes < 64) *flags = "-O3 -march=native -ffp-contract=off";
+    return t;
+  }
+  t.l1 = 32 << 10, t.l2 = 512 << 10, t.l3 = 2 << 20;
+  t.vector_bytes = which == GENERIC ? 0 : which == V3 ? 32 : 64;
+  t.vector_regs = which == V4 ? 32 : 16;
+  t.fma = which != GENERIC;
+  *flags = which == GENERIC ? "-O3 -ffp-contract=off"
+           : which == V3    ? "-O3 -march=x86-64-v3 -ffp-contract=off"
+                            : "-O3 -march=x86-64-v4 -mprefer-vector-width=512 -ffp-contract=off";
+  return t;
+}
+
+static Status work(Session *s, void *arg) {
+  Job *job = arg;
+  const Cli *cli = job->cli;
+  Cx *cx = s->cx;
+  const OptValue *o = cli->opt;
+  SizeBindings sizes = {0};
+  if (!target_sizes(cli, s, O_emit_define, &sizes)) return ST_USAGE;
+  const char *given = o[O_emit_prefix].n ? o[O_emit_prefix].text : stem(cli->arena, cli->arg[0], ".nn");
+  EmitCOptions options = {.prefix = o[O_emit_prefix].n ? name_of(cx, given) : c_safe_name(cx, given),
+                          .header = name_of(cx, job->header_path ? base_of(job->header_path)
+                                                                 : name_fmt(cx, "%s.h", stem(cli->arena, cli->arg[0], ".nn"))),
+                          .version = "gradc " PACKAGE_VERSION,
+                          .command = command_text(cli, cx->arena),
+                          .functions = o[O_emit_functions].n ? o[O_emit_functions].text : NULL,
+                          .step = o[O_emit_step].n ? o[O_emit_step].text : NULL,
+                          .sizes = &sizes,
+                          .size = opt_int(cli, O_emit_size, 64),
+                          .main = o[O_emit_main].n > 0};
+  options.target = target_of(cli, &options.flags);
+  CFile file;
+  if (!emit_c(s, &options, &file)) return ST_SOURCE;
+  job->source = text_new(cx->arena);
+  job->header = text_new(cx->arena);
+  c_print(&file, &job->source, &job->header);
+  return ST_OK;
+}
+
+static Status paths(Job *job) {
+  const Cli *cli = job->cli;
+  const OptValue *o = &cli->opt[O_emit_output];
+  if (!o->n || !strcmp(o->text, "-")) return ST_OK;
+  size_t n = strlen(o->text);
+  if (n < 3 || strcmp(o->text + n - 2, ".c")) return usage_error(cli, "--output takes the C file's name, NAME.c, not \"%s\"", o->text);
+  char *h = arena_copy(cli->arena, o->text, n + 1);
+  h[n - 1] = 'h';
+  job->source_path = o->text;
+  job->header_path = h;
+  return ST_OK;
+}
+
+Status emit_c_files(Cli *cli) {
+  Status s = ST_OK;
+  Job job = {.cli = cli};
+  if (cli->n > 1) return usage_error(cli, "with --c, functions are named by --functions");
+  const OptValue *prefix = &cli->opt[O_emit_prefix];
+  if (prefix->n && !c_identifier(prefix->text)) return usage_error(cli, "--prefix takes a name of C, not \"%s\"", prefix->text);
+  s = paths(&job);
+  if (s != ST_OK) return s;
+  Session *session = cli_session(cli, &s);
+  if (!session) return s;
+  s = session_load(session, cli->arg[0]);
+  if (s == ST_OK) s = session_run(session, work, &job);
+  if (s == ST_OK) s = output_write(cli, job.source_path, text_str(&job.source));
+  if (s == ST_OK) s = output_write(cli, job.header_path, text_str(&job.header));
+  s = cli_report(cli, session, s);
+  session_free(session);
+  return s;
+}

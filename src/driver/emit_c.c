@@ -1,0 +1,245 @@
+/* emit_c.c: see emit_c.h. */
+#include "driver/emit_c.h"
+#include "pass/pass.h"
+
+typedef struct Emitting {
+  Session *s;
+  Cx *cx;
+  const EmitCOptions *o;
+  CFile *file;
+} Emitting;
+
+/* ---- arguments ------------------------------------------------------------------------------------------ */
+static bool name_taken(const CFunction *fn, Name name) {
+  static const char *const own[] = {"workspace", "workspace_bytes", "in_", "out_", "memset"};
+  for (int i = 0; i < COUNT_OF(own); i++)
+    if (!strcmp(name, own[i])) return true;
+  for (int i = 0; i < fn->arg.n; i++)
+    if (fn->arg.at[i].name == name) return true;
+  return false;
+}
+
+static int add_arg(Emitting *e, CFunction *fn, CArgKind kind, const char *word, DType type, const Shape *shape,
+                   const char *says) {
+  CArg a = {.kind = kind, .name = c_safe_name(e->cx, word), .type = type, .says = says};
+  if (shape) a.shape = *shape;
+  while (name_taken(fn, a.name)) a.name = name_fmt(e->cx, "%s_", a.name);
+  vec_push(e->cx->arena, &fn->arg, a);
+  return fn->arg.n - 1;
+}
+
+static int param_number(const CFile *f, Name name) {
+  for (int i = 0; i < f->param.n; i++)
+    if (f->param.at[i].name == name) return i;
+  return -1;
+}
+
+static bool uses_params(const Fn *f) {
+  for (int i = 0; i < f->in.n; i++)
+    if (f->in.at[i].role == ROLE_PARAM) return true;
+  return false;
+}
+
+/* An optimiser's state is called PARAMETER.SLOT; each slot is a struct of its own. */
+static int state_arg(Emitting *e, CFunction *fn, const Input *in, Name *param) {
+  const char *dot = strrchr(in->name, '.');
+  if (!dot) cx_bug(e->cx, "a state called %s", in->name);
+  *param = name_of_n(e->cx, in->name, (size_t)(dot - in->name));
+  Name slot = c_safe_name(e->cx, dot + 1);
+  for (int i = 0; i < fn->arg.n; i++)
+    if (fn->arg.at[i].kind == CARG_STRUCT && fn->arg.at[i].name == slot) return i;
+  int a = add_arg(e, fn, CARG_STRUCT, slot, T_F32, NULL, "the optimiser's state, zeros at first; updated");
+  fn->arg.at[a].written = true;
+  return a;
+}
+
+static CPort input_port(Emitting *e, CFunction *fn, const Input *in) {
+  CPort port = {0};
+  Name param;
+  switch (in->role) {
+  case ROLE_PARAM: port.field = param_number(e->file, in->name); break;
+  case ROLE_STATE:
+    port.arg = state_arg(e, fn, in, &param);
+    port.field = param_number(e->file, param);
+    break;
+  case ROLE_ARG:
+  case ROLE_SEED:
+    port.arg = add_arg(e, fn, in->shape.rank ? CARG_ARRAY : CARG_VALUE, in->name, in->type, &in->shape,
+                       in->role == ROLE_ARG ? "argument" : in->name == name_of(e->cx, "t") ? "number of the step, from 1" : "learning rate");
+    break;
+  }
+  return port;
+}
+
+static void add_inputs(Emitting *e, CFunction *fn, const Fn *f, bool updates) {
+  if (uses_params(f)) {
+    add_arg(e, fn, CARG_STRUCT, "params", T_F32, NULL, updates ? "parameters; updated" : "parameters");
+    fn->arg.at[0].written = updates;
+  }
+  for (int i = 0; i < f->in.n; i++) vec_push(e->cx->arena, &fn->in, input_port(e, fn, &f->in.at[i]));
+}
+
+static void add_result(Emitting *e, CFunction *fn, const Fn *f, int k, const char *word, const char *says) {
+  const Ins *y = fn_ins(f, f->out.at[k].val);
+  CPort port = {.arg = add_arg(e, fn, CARG_ARRAY, word, (DType)y->type, &y->shape, says)};
+  fn->arg.at[port.arg].written = true;
+  vec_push(e->cx->arena, &fn->out, port);
+}
+
+/* ---- the kinds of functions -------------------------------------------------------------------------------- */
+static CFunction *new_function(Emitting *e, Name name, const char *says) {
+  CFunction *fn = NEW(e->cx->arena, CFunction);
+  fn->name = name;
+  fn->says = says;
+  return fn;
+}
+
+static void forward_results(Emitting *e, CFunction *fn, const Fn *f) {
+  for (int k = 0; k < f->out.n; k++) {
+    const char *word = f->out.at[k].name;
+    if (!word) word = f->out.n == 1 ? "result" : name_fmt(e->cx, "result%d", k + 1);
+    add_result(e, fn, f, k, word, "result");
+  }
+}
+
+/* The value, then the derivative by each float parameter, or where there are none by each float argument. */
+static void gradient_results(Emitting *e, CFunction *fn, const Fn *f) {
+  bool by_params = false;
+  for (int i = 0; i < f->in.n; i++) by_params |= f->in.at[i].role == ROLE_PARAM && type_is_float(f->in.at[i].type);
+  int grads = -1, k = 1;
+  if (by_params) {
+    grads = add_arg(e, fn, CARG_STRUCT, "grads", T_F32, NULL, "gradient: a derivative for every parameter");
+    fn->arg.at[grads].written = true;
+  }
+  bool *done = NEWS(e->cx->arena, bool, e->file->param.n + 1);
+  add_result(e, fn, f, 0, "value", "the function's value");
+  for (int i = 0; i < f->in.n && k < f->out.n; i++) {
+    const Input *in = &f->in.at[i];
+    if (!type_is_float(in->type) || (in->role == ROLE_PARAM) != by_params) continue;
+    if (by_params) {
+      CPort port = {grads, param_number(e->file, in->name)};
+      vec_push(e->cx->arena, &fn->out, port);
+      done[port.field] = true;
+      k++;
+    } else {
+      add_result(e, fn, f, k++, name_fmt(e->cx, "d_%s", in->name), "derivative");
+    }
+  }
+  for (int i = 0; by_params && i < e->file->param.n; i++) {
+    CPort port = {grads, i};
+    if (!done[i]) vec_push(e->cx->arena, &fn->zero, port);
+  }
+}
+
+static void step_results(Emitting *e, CFunction *fn, const Fn *f) {
+  add_result(e, fn, f, 0, "loss", "the loss before the step");
+  for (int k = 1; k < f->out.n; k++) {
+    CPort port = fn->in.at[f->out.at[k].alias];
+    vec_push(e->cx->arena, &fn->out, port);
+  }
+}
+
+typedef enum Kind { FORWARD, GRADIENT, STEP } Kind;
+typedef struct Wanted {
+  Kind kind;
+  Name name;
+  const char *says;
+  Fn *fn; /* prepared */
+} Wanted;
+typedef Vec(Wanted) WantedList;
+
+static bool want(Emitting *e, WantedList *list, Kind kind, Name name, const char *says, Fn *f) {
+  if (!f) return false;
+  compile_bind_rest(f, e->o->sizes, e->o->size);
+  f = compile_prepare(f, e->o->sizes);
+  if (!f) return false;
+  Wanted w = {kind, name, says, f};
+  vec_push(e->cx->arena, list, w);
+  return true;
+}
+
+static bool has_gradient(const Fn *f) {
+  const Ins *y = fn_ins(f, f->out.at[0].val);
+  bool any = false;
+  for (int i = 0; i < f->in.n; i++) any |= type_is_float(f->in.at[i].type);
+  return any && f->out.n == 1 && y->shape.rank == 0 && type_is_float((DType)y->type);
+}
+
+static bool want_function(Emitting *e, WantedList *list, Name name) {
+  Fn *f = session_function(e->s, name);
+  if (!f || !want(e, list, FORWARD, name, name_fmt(e->cx, "%s.", name), f)) return false;
+  if (!has_gradient(f)) return true;
+  DeriveOptions d = {.order = 1, .value = true};
+  return want(e, list, GRADIENT, name_fmt(e->cx, "%s_grad", name), name_fmt(e->cx, "The gradient of %s, and its value.", name),
+              derive(f, &d));
+}
+
+static bool want_step(Emitting *e, WantedList *list, const char *optimizer) {
+  Fn *loss = session_function(e->s, name_of(e->cx, "loss"));
+  StepPlan plan;
+  if (!loss || !step_build(e->s->program, loss, name_of(e->cx, optimizer), NULL, &plan)) return false;
+  return want(e, list, STEP, name_fmt(e->cx, "loss_%s_step", optimizer),
+              name_fmt(e->cx, "A step of training: the loss, its gradient, and %s's update of all parameters.", optimizer),
+              plan.fn);
+}
+
+static bool all_typed(const Node *fn) {
+  for (int i = ast_fixed(NODE_FN); i < fn->nkids; i++)
+    if (!fn->kid[i]->kid[0]) return false;
+  return true;
+}
+
+static bool want_all(Emitting *e, WantedList *list) {
+  const Program *p = e->s->program;
+  for (const char *s = e->o->functions; s && *s;) {
+    size_t n = strcspn(s, ",");
+    if (!want_function(e, list, name_of_n(e->cx, s, n))) return false;
+    s += n + (s[n] == ',');
+  }
+  for (int i = 0; !e->o->functions && i < front_fn_count(p); i++)
+    if (all_typed(front_fn_node(p, i)) && !want_function(e, list, front_fn_node(p, i)->name)) return false;
+  return !e->o->step || want_step(e, list, e->o->step);
+}
+
+/* The parameters that some function uses, in the program's order. */
+static void collect_params(Emitting *e, const WantedList *list) {
+  Program *p = e->s->program;
+  for (int i = 0; i < front_param_count(p); i++) {
+    const ParamInfo *info = front_param(p, i);
+    for (int k = 0; info && k < list->n; k++) {
+      int at = fn_input(list->at[k].fn, info->name);
+      if (at < 0 || list->at[k].fn->in.at[at].role != ROLE_PARAM) continue;
+      const Input *in = &list->at[k].fn->in.at[at];
+      CParam param = {in->name, c_safe_name(e->cx, in->name), in->type, in->shape};
+      vec_push(e->cx->arena, &e->file->param, param);
+      break;
+    }
+  }
+}
+
+static CFunction *make_function(Emitting *e, const Wanted *w) {
+  CFunction *fn = new_function(e, w->name, w->says);
+  add_inputs(e, fn, w->fn, w->kind == STEP);
+  if (w->kind == FORWARD) forward_results(e, fn, w->fn);
+  else if (w->kind == GRADIENT) gradient_results(e, fn, w->fn);
+  else step_results(e, fn, w->fn);
+  fn->loops = loop_lower(w->fn, &e->o->target);
+  const char *wrong = loop_verify(fn->loops);
+  if (wrong) cx_bug(e->cx, "loops of %s: %s", w->name, wrong);
+  return fn;
+}
+
+bool emit_c(Session *s, const EmitCOptions *o, CFile *out) {
+  *out = (CFile){.cx = s->cx, .prefix = o->prefix, .header = o->header, .version = o->version, .command = o->command,
+                 .flags = o->flags};
+  Emitting e = {s, s->cx, o, out};
+  WantedList list = {0};
+  if (!want_all(&e, &list)) return false;
+  collect_params(&e, &list);
+  for (int i = 0; i < list.n; i++) {
+    CFunction *fn = make_function(&e, &list.at[i]);
+    vec_push(s->cx->arena, &out->fn, fn);
+  }
+  if (o->main) out->main = emit_c_main(out);
+  return !diag_errors(s->cx);
+}

@@ -1,0 +1,28 @@
+/* emit_c.h: a program as standalone C: which functions are exported, and how their inputs and outputs
+ * become C arguments. back/back_c.h prints the result. Inside session_run. */
+#ifndef GRADC_EMIT_C_H
+#define GRADC_EMIT_C_H
+
+#include "back/back_c.h"
+#include "driver/compile.h"
+#include "driver/session.h"
+
+typedef struct EmitCOptions {
+  Name prefix, header;
+  const char *version, *command, *flags;
+  const char *functions; /* names with commas between; NULL: every function whose arguments have types */
+  const char *step;      /* an optimiser: a training step of `loss` as well; NULL: none */
+  SizeBindings *sizes;
+  int64_t size;          /* of named sizes not bound */
+  Target target;
+  bool main;             /* with a self-check (emit_c_main.c) */
+} EmitCOptions;
+
+/* False after diagnostics. */
+bool emit_c(Session *s, const EmitCOptions *o, CFile *out);
+
+/* emit_c_main.c: the text of main(): each function on fixed inputs, compared with values the
+ * reference evaluator gives now. */
+const char *emit_c_main(const CFile *f);
+
+#endif

@@ -1,0 +1,206 @@
+/* verify_c.c: see verify_c.h. In: a C file that emit_c made. It is compiled into a shared object in a
+ * folder of its own, loaded, and run on random inputs beside the machine code of the same loops. */
+#include "driver/verify_c.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+typedef void (*EntryFn)(void *const *in, void *const *out, void *ws);
+
+const char *verify_c_entries(const CFile *f) {
+  Text t = text_new(f->cx->arena);
+  for (int i = 0; i < f->fn.n; i++) {
+    const char *name = f->fn.at[i]->name;
+    const char *head = name_fmt(f->cx, "void gradc_verify_%s(void *const *in, void *const *out, void *ws)", name);
+    text_fmt(&t, "%s;\n%s { %s_%s_run(in, out, (unsigned char *)ws); }\n", head, head, f->prefix, name);
+  }
+  return text_str(&t);
+}
+
+/* ---- files and compilers ------------------------------------------------------------------------------------ */
+static bool write_file(const char *path, const char *text) {
+  FILE *f = fopen(path, "w");
+  if (!f) return false;
+  bool ok = fputs(text, f) >= 0;
+  return !fclose(f) && ok;
+}
+
+enum { MAX_WORDS = 24 };
+
+/* Runs a program quietly; its exit code, 127 where there is none of that name. */
+static int run_quietly(Cx *cx, const char *program, const char *flags, const char *from, const char *to) {
+  char *word[MAX_WORDS], *text = arena_copy(cx->arena, flags, strlen(flags) + 1), *save = NULL;
+  char *more[] = {"-std=c11", "-w", "-shared", "-fPIC", "-o", (char *)to, (char *)from, "-lm"};
+  int n = 0;
+  word[n++] = (char *)program;
+  for (char *w = strtok_r(text, " ", &save); w && n < MAX_WORDS - 10; w = strtok_r(NULL, " ", &save)) word[n++] = w;
+  for (int i = 0; i < COUNT_OF(more); i++) word[n++] = more[i];
+  word[n] = NULL;
+  posix_spawn_file_actions_t quiet;
+  posix_spawn_file_actions_init(&quiet);
+  posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_addopen(&quiet, 2, "/dev/null", O_WRONLY, 0);
+  pid_t pid;
+  int code = posix_spawnp(&pid, program, &quiet, NULL, word, environ), state = 0;
+  posix_spawn_file_actions_destroy(&quiet);
+  if (code) return 127;
+  while (waitpid(pid, &state, 0) < 0)
+    if (errno != EINTR) return 126;
+  return WIFEXITED(state) ? WEXITSTATUS(state) : 126;
+}
+
+/* ---- inputs and results ---------------------------------------------------------------------------------------- */
+static double uniform(uint64_t *seed) {
+  *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+  return (double)(*seed >> 11) * 0x1p-53;
+}
+
+/* Integers are 0 or 1, so that indices stay inside; states and seeds are positive. */
+static void fill(Tensor *t, InputRole role, uint64_t *seed) {
+  bool real = type_is_float(t->type), any_sign = role == ROLE_ARG || role == ROLE_PARAM;
+  for (int64_t i = 0; i < tensor_count(t); i++) {
+    double v = uniform(seed);
+    tensor_set(t, i, !real ? (double)(v < 0.5) : any_sign ? 2 * v - 1 : v + 0.01);
+  }
+}
+
+static int64_t ordered(const Tensor *t, int64_t i) {
+  if (t->type == T_F32) {
+    int32_t b;
+    memcpy(&b, (const float *)t->data + i, 4);
+    return b < 0 ? (int64_t)INT32_MIN - b : b;
+  }
+  int64_t b;
+  memcpy(&b, (const double *)t->data + i, 8);
+  return b < 0 ? INT64_MIN - b : b;
+}
+
+static void compare(const Tensor *a, const Tensor *b, VerifyRow *row) {
+  size_t bytes = (size_t)type_info[a->type].bytes;
+  for (int64_t i = 0; i < tensor_count(a); i++) {
+    size_t at = (size_t)i * bytes;
+    if (!memcmp((const char *)a->data + at, (const char *)b->data + at, bytes)) continue;
+    double x = tensor_get(a, i), y = tensor_get(b, i);
+    if (x != x && y != y) continue; /* which NaN it is isn't promised */
+    row->wrong++;
+    double d = type_is_float(a->type) ? fabs((double)ordered(a, i) - (double)ordered(b, i)) : INFINITY;
+    row->ulps = fmax(row->ulps, x != x || y != y ? INFINITY : d);
+  }
+}
+
+/* ---- one function ------------------------------------------------------------------------------------------------ */
+typedef struct Side { /* the same arguments for each side, since steps change them in place */
+  Tensor *in, *out;
+  void **in_at, **out_at;
+} Side;
+
+static Side make_side(const Fn *f) {
+  Arena *a = f->cx->arena;
+  uint64_t seed = 42;
+  Side s = {NEWS(a, Tensor, f->in.n + 1), NEWS(a, Tensor, f->out.n + 1), NEWS(a, void *, f->in.n + 1), NEWS(a, void *, f->out.n + 1)};
+  for (int i = 0; i < f->in.n; i++) {
+    s.in[i] = tensor_new(f->cx, a, f->in.at[i].type, &f->in.at[i].shape);
+    fill(&s.in[i], f->in.at[i].role, &seed);
+    s.in_at[i] = s.in[i].data;
+  }
+  for (int k = 0; k < f->out.n; k++) {
+    const Ins *y = fn_ins(f, f->out.at[k].val);
+    int alias = f->out.at[k].alias;
+    s.out[k] = alias >= 0 ? s.in[alias] : tensor_new(f->cx, a, (DType)y->type, &y->shape);
+    s.out_at[k] = s.out[k].data;
+  }
+  return s;
+}
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Calls of either take turns, so that a busy machine slows both. */
+static double time_ratio(EntryFn c, const Compiled *jit, const Side *s, void *ws) {
+  double best_c = INFINITY, best_jit = INFINITY, end = now() + 0.05;
+  int64_t n = 1;
+  do {
+    double t0 = now();
+    for (int64_t i = 0; i < n; i++) c(s->in_at, s->out_at, ws);
+    double t1 = now();
+    for (int64_t i = 0; i < n; i++) compiled_run(jit, s->in_at, s->out_at, NULL);
+    double t2 = now();
+    if (t1 - t0 < 100e-6) {
+      n *= 2;
+      continue;
+    }
+    best_c = fmin(best_c, (t1 - t0) / (double)n);
+    best_jit = fmin(best_jit, (t2 - t1) / (double)n);
+  } while (now() < end || best_c == (double)INFINITY);
+  return best_c / best_jit;
+}
+
+static bool check_function(void *so, const CFunction *fn, const char *compiler, VerifyReport *report) {
+  const Fn *f = fn->loops->fn;
+  Cx *cx = f->cx;
+  EntryFn entry = (EntryFn)(uintptr_t)dlsym(so, name_fmt(cx, "gradc_verify_%s", fn->name));
+  if (!entry) cx_bug(cx, "emitted C without %s", fn->name);
+  Compiled *jit = compile_native(f, &fn->loops->target);
+  if (!jit) return false;
+  VerifyRow row = {.compiler = compiler, .function = fn->name};
+  Side a = make_side(f), b = make_side(f);
+  entry(a.in_at, a.out_at, jit->workspace);
+  compiled_run(jit, b.in_at, b.out_at, NULL);
+  for (int k = 0; k < f->out.n; k++) compare(&a.out[k], &b.out[k], &row);
+  row.ratio = time_ratio(entry, jit, &a, jit->workspace);
+  vec_push(cx->arena, &report->row, row);
+  return true;
+}
+
+/* ---- all -------------------------------------------------------------------------------------------------------- */
+static bool with_compiler(const CFile *f, const char *folder, const char *compiler, const char *flags, VerifyReport *out) {
+  Cx *cx = f->cx;
+  const char *so_path = name_fmt(cx, "%s/%s.so", folder, compiler), *c_path = name_fmt(cx, "%s/program.c", folder);
+  int code = run_quietly(cx, compiler, flags, c_path, so_path);
+  if (code == 127) return true;
+  out->compilers++;
+  void *so = code ? NULL : dlopen(so_path, RTLD_NOW | RTLD_LOCAL);
+  unlink(so_path);
+  if (!so) {
+    out->failed = compiler;
+    return true;
+  }
+  bool ok = true;
+  for (int i = 0; i < f->fn.n && ok; i++) ok = check_function(so, f->fn.at[i], compiler, out);
+  dlclose(so);
+  return ok;
+}
+
+bool verify_c(const CFile *f, const char *source, const char *header, const char *flags, VerifyReport *out) {
+  static const char *const compilers[] = {"cc", "gcc", "clang"};
+  const char *base = getenv("TMPDIR");
+  Cx *cx = f->cx;
+  const char *pattern = name_fmt(cx, "%s/gradc-verify.XXXXXX", base && *base ? base : "/tmp");
+  char *folder = arena_copy(cx->arena, pattern, strlen(pattern) + 1);
+  const char *c_path, *h_path;
+  bool ok = mkdtemp(folder) != NULL;
+  c_path = name_fmt(cx, "%s/program.c", folder);
+  h_path = name_fmt(cx, "%s/%s", folder, f->header);
+  if (!ok || !write_file(c_path, source) || !write_file(h_path, header)) {
+    diag(cx, E0601, (Span){0}, "can't write a temporary file in \"%s\": %s", folder, strerror(errno));
+    ok = false;
+  }
+  for (int i = 0; i < COUNT_OF(compilers) && ok; i++) ok = with_compiler(f, folder, compilers[i], flags, out);
+  unlink(c_path);
+  unlink(h_path);
+  rmdir(folder);
+  return ok;
+}
