@@ -39,7 +39,9 @@ void gen_masked_store(Gen *g, DType t, LLVMValueRef v, LLVMValueRef at, LLVMValu
 /* llvm_map.c */
 LLVMValueRef gen_map(Gen *g, Op op, DType from, DType to, int lanes, LLVMValueRef *arg);
 /* llvm_stmt.c */
-void gen_kernel(Gen *g, const Kernel *k, int number, LLVMValueRef task);
+LLVMValueRef gen_kernel(Gen *g, const Kernel *k, int number);
+void gen_kernel_call(Gen *g, const Kernel *k, LLVMValueRef kernel, LLVMValueRef table, LLVMValueRef lo, LLVMValueRef hi,
+                     LLVMValueRef worker);
 /* llvm_call.c: a loop or branch in the entry function of its program. */
 void gen_call_site(Gen *g, const Call *c, LLVMValueRef entry, LLVMValueRef table, LLVMValueRef body, LLVMValueRef other);
 /* llvm_module.c: the whole program; its entry is the function "gradc_entry". */

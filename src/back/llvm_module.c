@@ -7,13 +7,13 @@ static LLVMTypeRef task_type(Gen *g) {
   return LLVMFunctionType(g->nothing, params, 4, 0);
 }
 
-static LLVMValueRef declare_task(Gen *g, int number) {
-  char name[32];
-  Text t = text_new(g->cx->arena);
-  text_fmt(&t, "task%d", number);
-  memcpy(name, text_str(&t), MIN(t.n + 1, sizeof name));
-  LLVMValueRef f = LLVMAddFunction(g->m, name, task_type(g));
+/* What the runtime calls for a share of a parallel kernel. */
+static LLVMValueRef gen_task(Gen *g, const Kernel *k, LLVMValueRef kernel) {
+  LLVMValueRef f = LLVMAddFunction(g->m, "task", task_type(g));
   LLVMSetLinkage(f, LLVMInternalLinkage);
+  LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->c, f, "entry"));
+  gen_kernel_call(g, k, kernel, LLVMGetParam(f, 0), LLVMGetParam(f, 1), LLVMGetParam(f, 2), LLVMGetParam(f, 3));
+  LLVMBuildRetVoid(g->b);
   return f;
 }
 
@@ -54,7 +54,8 @@ static int64_t grain_of(const Kernel *k, int64_t n) {
   return grain < 1 ? 1 : grain > (double)n ? MAX(n, 1) : (int64_t)grain;
 }
 
-static void call_parallel(Gen *g, const Kernel *k, LLVMValueRef entry, LLVMValueRef task, LLVMValueRef table) {
+static void call_parallel(Gen *g, const Kernel *k, LLVMValueRef entry, LLVMValueRef kernel, LLVMValueRef task,
+                          LLVMValueRef table) {
   int64_t n = iterations(k);
   LLVMValueRef rt = LLVMGetParam(entry, 3), count = LLVMConstInt(g->i64, (uint64_t)n, 0);
   LLVMValueRef zero = LLVMConstInt(g->i64, 0, 0);
@@ -69,15 +70,15 @@ static void call_parallel(Gen *g, const Kernel *k, LLVMValueRef entry, LLVMValue
   LLVMBuildCall2(g->b, type, LLVMBuildLoad2(g->b, g->ptr, rt, ""), args, 5, "");
   LLVMBuildBr(g->b, after);
   LLVMPositionBuilderAtEnd(g->b, one);
-  LLVMValueRef whole[] = {table, zero, count, zero};
-  LLVMBuildCall2(g->b, task_type(g), task, whole, 4, "");
+  gen_kernel_call(g, k, kernel, table, zero, count, zero);
   LLVMBuildBr(g->b, after);
   LLVMPositionBuilderAtEnd(g->b, after);
 }
 
-/* What a step of a program is in the module: a task, or the entries of a call's bodies. */
+/* What a step of a program is in the module: a kernel (and its task, where it can be shared out: every
+ * function costs the code generator half a millisecond), or the entries of a call's bodies. */
 typedef struct StepCode {
-  LLVMValueRef task, body, other;
+  LLVMValueRef kernel, task, body, other;
 } StepCode;
 
 static LLVMValueRef gen_program(Gen *g, const LoopProgram *p, const char *name);
@@ -88,8 +89,8 @@ static StepCode gen_step(Gen *g, const Kernel *k, int number) {
     s.body = gen_program(g, k->call->body, "body");
     if (k->call->other) s.other = gen_program(g, k->call->other, "other");
   } else {
-    s.task = declare_task(g, number);
-    gen_kernel(g, k, number, s.task);
+    s.kernel = gen_kernel(g, k, number);
+    if (k->parallel) s.task = gen_task(g, k, s.kernel);
   }
   return s;
 }
@@ -102,10 +103,9 @@ static void gen_entry(Gen *g, LLVMValueRef entry, const StepCode *step) {
     if (k->call) {
       gen_call_site(g, k->call, entry, table, step[i].body, step[i].other);
     } else if (k->parallel) {
-      call_parallel(g, k, entry, step[i].task, table);
+      call_parallel(g, k, entry, step[i].kernel, step[i].task, table);
     } else {
-      LLVMValueRef whole[] = {table, zero, zero, zero};
-      LLVMBuildCall2(g->b, task_type(g), step[i].task, whole, 4, "");
+      gen_kernel_call(g, k, step[i].kernel, table, zero, zero, zero);
     }
   }
   LLVMBuildRet(g->b, LLVMConstInt(g->i32, 0, 0));

@@ -175,26 +175,25 @@ static LLVMValueRef declare_kernel(Gen *g, const Kernel *k, int number) {
   return f;
 }
 
-/* The task: takes the kernel's pointers out of the table of buffers and calls it. */
-static void fill_task(Gen *g, const Kernel *k, LLVMValueRef task, LLVMValueRef kernel) {
-  LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->c, task, "entry"));
+/* A call of the kernel for iterations lo..hi (ignored where it isn't parallel), with its pointers taken
+ * out of the table of buffers. */
+void gen_kernel_call(Gen *g, const Kernel *k, LLVMValueRef kernel, LLVMValueRef table, LLVMValueRef lo, LLVMValueRef hi,
+                     LLVMValueRef worker) {
   LLVMValueRef *args = NEWS(g->cx->arena, LLVMValueRef, k->uses.n + 2);
   for (int i = 0; i < k->uses.n; i++) {
     const Buffer *b = &g->p->buf.at[k->uses.at[i]];
     LLVMValueRef at = LLVMConstInt(g->i64, (uint64_t)k->uses.at[i], 0);
-    LLVMValueRef slot = LLVMBuildInBoundsGEP2(g->b, g->ptr, LLVMGetParam(task, 0), &at, 1, "");
-    args[i] = LLVMBuildLoad2(g->b, g->ptr, slot, "");
+    args[i] = LLVMBuildLoad2(g->b, g->ptr, LLVMBuildInBoundsGEP2(g->b, g->ptr, table, &at, 1, ""), "");
     if (b->kind != BUF_LOCAL) continue;
-    LLVMValueRef shift = LLVMBuildMul(g->b, LLVMGetParam(task, 3), LLVMConstInt(g->i64, (uint64_t)b->stride, 0), "");
+    LLVMValueRef shift = LLVMBuildMul(g->b, worker, LLVMConstInt(g->i64, (uint64_t)b->stride, 0), "");
     args[i] = LLVMBuildInBoundsGEP2(g->b, g->i8, args[i], &shift, 1, "");
   }
-  args[k->uses.n] = LLVMGetParam(task, 1);
-  args[k->uses.n + 1] = LLVMGetParam(task, 2);
+  args[k->uses.n] = lo;
+  args[k->uses.n + 1] = hi;
   LLVMBuildCall2(g->b, LLVMGlobalGetValueType(kernel), kernel, args, (unsigned)k->uses.n + 2, "");
-  LLVMBuildRetVoid(g->b);
 }
 
-void gen_kernel(Gen *g, const Kernel *k, int number, LLVMValueRef task) {
+LLVMValueRef gen_kernel(Gen *g, const Kernel *k, int number) {
   Arena *a = g->cx->arena;
   g->k = k;
   g->fn = declare_kernel(g, k, number);
@@ -211,5 +210,5 @@ void gen_kernel(Gen *g, const Kernel *k, int number, LLVMValueRef task) {
   LLVMPositionBuilderAtEnd(g->b, start);
   gen_block(g, &k->body);
   LLVMBuildRetVoid(g->b);
-  fill_task(g, k, task, g->fn);
+  return g->fn;
 }
