@@ -25,6 +25,7 @@ run_of() { # EPOCHS OPTION...: a training run; it takes the place of the shell, 
 # ends in the same bits as the run that was left alone.
 (run_of 20 --save whole.safetensors --resume whole-c.safetensors) >out 2>err
 same "an undisturbed run: exit code" "$?" 0
+rm -f out log
 run_of 20 --save w.safetensors --resume c.safetensors --log log --log-every 500 >out 2>err &
 pid=$!
 tries=0
@@ -50,10 +51,11 @@ else not_ok "an interrupted and resumed run ends in other bits"; fi
 same "files left behind" "$(find . -name '*.tmp*' -o -name '.*' ! -name .)" ""
 
 # A second Ctrl-C ends the program at once; what was saved before stays whole.
-run_of 1000000 --save w.safetensors >out 2>err &
+rm -f out # the last run left one
+run_of 2000 --save w.safetensors >out 2>err &
 pid=$!
 tries=0
-until grep -q '^epoch' out || [ $tries -gt 2000 ]; do
+until grep -qs '^epoch' out || [ $tries -gt 2000 ]; do
   sleep 0.01
   tries=$((tries + 1))
 done
