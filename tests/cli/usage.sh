@@ -53,6 +53,7 @@ while read -r command long letter arg type; do
   arg=${arg#\"} arg=${arg%\"}
   out_has "--$long${arg:+=$arg}"
   case $letter in 0) ;; *) out_has "-$(printf %s "$letter" | tr -d "'"), --$long" ;; esac
+  [ ${#long} -gt 1 ] || continue # a letter more is another word
   run "$of" "--${long}q"
   is 2 ""
   err_has "did you mean --$long?"
