@@ -5,9 +5,11 @@
 #include <math.h>
 #include <stdlib.h>
 
+enum { KEY = -1000000 }; /* in place of a data set's argument */
+
 typedef struct Metric {
   const Fn *fn;     /* sizes symbolic */
-  int *data;        /* per input: number of the data set's argument, or -1 - number of the parameter */
+  int *data;        /* per input: number of the data set's argument, -1 - number of the parameter, or KEY */
   Vec(Compiled *) compiled;
   Vec(int64_t) batch; /* what each is compiled for */
 } Metric;
@@ -25,6 +27,7 @@ typedef struct Trainer {
   Compiled *step;
   void **in, **out; /* of the step */
   double lr, t;
+  int64_t key; /* of the step, for functions that draw random numbers */
   union {
     float f32;
     double f64;
@@ -63,11 +66,29 @@ static Fn *find_loss(Trainer *t) {
   return NULL;
 }
 
+/* `key: i32` is not data: each step gives a fresh one, and measuring 0. */
+static bool is_key(const Input *in) {
+  return in->role == ROLE_ARG && !strcmp(in->name, "key") && !in->shape.rank && type_is_int(in->type) && in->type != T_U8;
+}
+
+static void set_key(int64_t *key, DType type, int64_t value) {
+  int32_t narrow = (int32_t)value;
+  memcpy(key, type == T_I32 ? (void *)&narrow : (void *)&value, (size_t)type_info[type].bytes);
+}
+
+/* The finaliser of splitmix64 (Steele, Lea, Flood 2014) over seed and step: 31 bits. */
+static int64_t step_key(uint64_t seed, int64_t step) {
+  uint64_t z = seed * 0xD1B54A32D192ED03u + 0x9E3779B97F4A7C15u * (uint64_t)step;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return (int64_t)((z ^ (z >> 31)) >> 33);
+}
+
 static Input *arguments_of(const Fn *f, int *n) {
   Input *in = NEWS(f->cx->arena, Input, f->in.n + 1);
   *n = 0;
   for (int i = 0; i < f->in.n; i++)
-    if (f->in.at[i].role == ROLE_ARG) in[(*n)++] = f->in.at[i];
+    if (f->in.at[i].role == ROLE_ARG && !is_key(&f->in.at[i])) in[(*n)++] = f->in.at[i];
   return in;
 }
 
@@ -142,7 +163,13 @@ static void lay_out_step(Trainer *t) {
 }
 
 static void set_batch(Trainer *t, void *const *inputs, double lr, int64_t number) {
-  for (int i = 0; i < t->plan.nargs; i++) t->in[t->plan.nparams + t->plan.nstate + i] = inputs[i];
+  int first = t->plan.nparams + t->plan.nstate;
+  for (int i = 0, data = 0; i < t->plan.nargs; i++) {
+    const Input *in = &t->step->fn->in.at[first + i];
+    bool key = is_key(in);
+    if (key) set_key(&t->key, in->type, step_key(t->o->loop.seed, number));
+    t->in[first + i] = key ? &t->key : inputs[data++];
+  }
   t->lr = lr;
   t->t = (double)number;
 }
@@ -196,6 +223,8 @@ static bool connect(Trainer *t, Metric *m) {
     const Input *in = &m->fn->in.at[i];
     if (in->role == ROLE_PARAM) {
       m->data[i] = -1 - (int)(param_named(t, in->name) - t->param);
+    } else if (is_key(in)) {
+      m->data[i] = KEY;
     } else {
       m->data[i] = dataset_find(t->ds, in);
       if (m->data[i] < 0) return false;
@@ -238,10 +267,11 @@ static Status evaluate(void *self, int number, void *const *inputs, int64_t batc
   Metric *m = &t->metric[number];
   Compiled *c = metric_for(t, m, batch);
   if (!c) return ST_SOURCE;
+  int64_t no_key = 0;
   void *in[256];
   if (c->fn->in.n > COUNT_OF(in)) cx_bug(t->cx, "a metric with more than %d inputs", COUNT_OF(in));
   for (int i = 0; i < c->fn->in.n; i++)
-    in[i] = m->data[i] < 0 ? t->param[-1 - m->data[i]].data : inputs[m->data[i]];
+    in[i] = m->data[i] == KEY ? &no_key : m->data[i] < 0 ? t->param[-1 - m->data[i]].data : inputs[m->data[i]];
   union {
     float f32;
     double f64;

@@ -246,6 +246,11 @@ static Value run(Check *c, BuiltinId id, const Arg **a, Span at) {
   case BI_expand_dims: return expand(c, a[0], a[1]);
   case BI_pad: return move_pad(c, a[0], a[1], a[2], a[3], at);
   case BI_concat: return move_concat(c, a[0], a[1], at);
+  case BI_stack: return array_stack(c, a[0], a[1], at);
+  case BI_split: return array_split(c, a[0], a[1], a[2]);
+  case BI_flip: return array_flip(c, a[0], a[1]);
+  case BI_move_axis: return array_move_axis(c, a[0], a[1], a[2]);
+  case BI_einsum: return array_einsum(c, a[0], a + 1, at);
   case BI_gather: return move_gather(c, a[0], a[1], a[2], at);
   case BI_scatter: return move_scatter(c, a[0], a[1], a[2], a[3], at);
   case BI_iota: return make_iota(c, a[0]);

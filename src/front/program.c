@@ -100,7 +100,7 @@ static bool params_are_placed(Program *p, const Node *n, const Node *body) {
   bool good = true;
   for (int i = 0; i < n->nkids; i++) {
     const Node *k = n->kid[i];
-    if (!k || k->kind >= NODE_NAME) continue;
+    if (!k) continue;
     if (k->kind == NODE_PARAM && n != body) {
       Diag *d = diag(p->cx, E0218, k->span, "a `param` stands at the top level, or directly in a layer's body");
       diag_hint(p->cx, d, "inside a function values are named by `let`");

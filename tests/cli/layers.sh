@@ -51,6 +51,20 @@ err_has 'blocks.3.up.W'
 run train net.nn --data x=x.csv --data y=y.csv --epochs 1 --batch 16 --freeze 'blocks.*' --load w.safetensors --save w4.safetensors
 is 0
 
+# ---- a loss that draws: a key for each step, the same in the same run
+sed -e 's/^fn loss.*//' net.nn >drop.nn
+cat >>drop.nn <<'END'
+fn loss(x: f32[N, 4], y: f32[N, 1], key: i32) = mse(predict(dropout(x, 0.25, key)), y)
+fn error(x: f32[N, 4], y: f32[N, 1]) = mse(predict(x), y)
+END
+run train drop.nn --data x=x.csv --data y=y.csv --epochs 2 --batch 16 --seed 3 --save d1.safetensors
+is 0
+run train drop.nn --data x=x.csv --data y=y.csv --epochs 2 --batch 16 --seed 3 --save d2.safetensors
+is 0
+same "two runs with one seed" "$(cmp d1.safetensors d2.safetensors && echo equal)" equal
+run train net.nn --data x=x.csv --data y=y.csv --epochs 2 --batch 16 --seed 3 --save d3.safetensors
+cmp -s d1.safetensors d3.safetensors && not_ok "dropout changes nothing" || ok
+
 # ---- what is compiled does not depend on how many blocks there are
 lines() { "$GRADC" emit --loops -D L="$1" -D N=16 net.nn 'value_and_grad(loss)' | wc -l; }
 same "lines of loops for 48 blocks" "$(lines 48)" "$(lines 2)"
