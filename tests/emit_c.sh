@@ -120,5 +120,5 @@ is 2
 run emit --c --ir "$here/examples/logistic.nn"
 is 2
 run verify "$work/none.nn"
-is 3
+is 4
 finish
