@@ -198,6 +198,16 @@ static const char *comment_name(CGen *g, const char *name) {
   return s;
 }
 
+/* GCC 12 gives wrong sums of truth values that it vectorises itself. */
+static bool counts_truths(const Kernel *k) {
+  for (int i = 1; i < k->ex.n; i++) {
+    const ExNode *x = &k->ex.at[i];
+    if (x->kind != EX_MAP || x->lanes != 1 || x->type == T_BOOL || type_is_float((DType)x->type)) continue;
+    if (x->arg[0] && k->ex.at[x->arg[0]].type == T_BOOL) return true;
+  }
+  return false;
+}
+
 void cg_kernel(CGen *g, const Kernel *k, const char *name) {
   Arena *a = g->cx->arena;
   g->k = k;
@@ -216,6 +226,7 @@ void cg_kernel(CGen *g, const Kernel *k, const char *name) {
     const char *restricted = loop_buffer_alone(g->p, k, b) ? cg_fmt(g, "%s_RESTRICT ", g->prefix) : "";
     text_fmt(&params, "%s%s%sb%d", i ? ", " : "", pointer_type(g, k, b), restricted, b);
   }
+  if (counts_truths(k)) cg_line(g, "%s_AS_WRITTEN", g->prefix);
   open_brace(g, cg_fmt(g, "static %s_NOINLINE void %s(%s) ", g->prefix, name, k->uses.n ? text_str(&params) : "void"));
   print_block(g, &k->body);
   close_brace(g);

@@ -155,6 +155,8 @@ void cg_prelude(CGen *g, Text *out) {
   text_fmt(out, "#if defined(__GNUC__)\n#define %s_MAY_ALIAS __attribute__((may_alias))\n", p);
   text_fmt(out, "#define %s_NOINLINE __attribute__((noinline))\n#define %s_RESTRICT __restrict\n", p, p);
   text_fmt(out, "#else\n#define %s_MAY_ALIAS\n#define %s_NOINLINE\n#define %s_RESTRICT restrict\n#endif\n", p, p, p);
+  text_fmt(out, "#if defined(__GNUC__) && !defined(__clang__)\n#define %s_AS_WRITTEN __attribute__((optimize(\"no-tree-loop-vectorize\")))\n", p);
+  text_fmt(out, "#else\n#define %s_AS_WRITTEN\n#endif\n", p);
   static const CElem elems[] = {CE_F32, CE_F64, CE_U8, CE_I32, CE_I64};
   for (int i = 0; i < COUNT_OF(elems); i++)
     text_fmt(out, "typedef %s %s_MAY_ALIAS %s_%s;\n", cg_elem_type[elems[i]], p, p, cg_elem_name[elems[i]]);

@@ -1,0 +1,124 @@
+#!/bin/sh
+# emit_c.sh: emitted C: the same bits as the machine code under each compiler there is, no warning, clean
+# under the sanitizers, the same bytes each time; bad input.
+. "${TOP_SRCDIR:-.}/tests/lib.sh"
+here=$(cd "$TOP_SRCDIR" && pwd)
+strict="-std=c11 -Wall -Wextra -pedantic -Werror"
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# compiled WHAT COMMAND...: the command ends well and says nothing.
+compiled() {
+  title=$1
+  shift
+  if text=$("$@" 2>&1) && [ -z "$text" ]; then ok; else not_ok "$title: $*" "$(printf '%s\n' "$text" | head -20)"; fi
+}
+
+programs="$here/tests/emit/operators.nn $here/examples/logistic.nn $here/examples/rosenbrock.nn $here/examples/polyfit.nn
+  $here/examples/softmax_regression.nn"
+
+# ---- the same bits as the machine code, with vectors and without
+for f in $programs; do
+  for cpu in native generic; do
+    run verify --size 19 --cpu $cpu "$f"
+    is 0
+    out_has ", 0 differ"
+  done
+done
+run verify --size 19 --step adam --functions loss "$here/examples/logistic.nn"
+is 0
+
+# ---- clean code that agrees with the evaluator
+cd "$work" || exit 99
+for f in $programs; do
+  b=$(basename "$f" .nn)
+  for cpu in generic native x86-64-v3; do
+    run emit --c "$f" -o "$b.c" --main --size 5 --cpu $cpu --prefix p
+    is 0 ""
+    for cc in gcc clang; do
+      have $cc || continue
+      flags=-march=native
+      [ $cpu != generic ] || flags=
+      compiled "$b for $cpu" $cc $strict -O1 $flags "$b.c" -o "$b.run" -lm
+      if text=$("./$b.run"); then ok; else not_ok "$b for $cpu by $cc" "$text"; fi
+    done
+  done
+  compiled "$b's header as C++" c++ -Wall -Wextra -pedantic -Werror -fsyntax-only -x c++ "$b.h"
+done
+
+# ---- sanitizers, on one program with a training step and one with everything
+for f in logistic operators; do
+  src=$here/examples/$f.nn step="--step adam"
+  [ -f "$src" ] || { src=$here/tests/emit/$f.nn step="--step sgd"; }
+  run emit --c "$src" -o s.c --main --size 7 $step
+  is 0 ""
+  compiled "$f with sanitizers" cc $strict -O1 -g -march=native -fsanitize=address,undefined -fno-sanitize-recover s.c -o s.run -lm
+  if text=$(ASAN_OPTIONS=detect_leaks=0 ./s.run 2>&1); then ok; else not_ok "$f under the sanitizers" "$text"; fi
+done
+if have cppcheck; then
+  run emit --c "$here/examples/logistic.nn" -o s.c --step sgd --cpu generic
+  compiled "cppcheck" cppcheck --quiet --error-exitcode=1 --enable=warning,portability s.c
+fi
+
+# ---- the same bytes; nothing of the folder; names and workspace in the header
+run emit --c "$here/examples/logistic.nn" -o one.c --cpu generic
+mkdir -p deep && cp "$here/examples/logistic.nn" deep/ && cp one.c one.first
+(cd deep && "$GRADC" emit --c logistic.nn -o one.c --cpu generic)
+same "the emitted bytes" "$(cksum <deep/one.c)" "$(cksum <one.first)"
+out=$(cat one.h) what=one.h
+out_has "LOGISTIC_LOSS_GRAD_WORKSPACE ="
+out_has "extern \"C\""
+out_has "int logistic_loss(const logistic_params *params, const float *x, const float *y, float *result, void *workspace, size_t workspace_bytes);"
+
+# ---- statuses
+run emit --c "$here/examples/logistic.nn" -o one.c
+cat >status.c <<'END'
+#include "one.h"
+#include <stdio.h>
+static _Alignas(64) unsigned char ws[LOGISTIC_LOSS_GRAD_WORKSPACE + 64];
+int main(void) {
+  static logistic_params p, g;
+  static float x[64 * 4], y[64], v;
+  size_t n = logistic_loss_grad_workspace();
+  printf("%s\n", logistic_strerror(logistic_loss_grad(&p, x, y, &g, &v, ws, n)));
+  printf("%s\n", logistic_strerror(logistic_loss_grad(&p, x, y, &g, &v, ws + 4, n)));
+  printf("%s\n", logistic_strerror(logistic_loss_grad(&p, x, y, &g, &v, ws, n - 1)));
+  printf("%s\n", logistic_strerror(logistic_loss_grad(&p, x, y, &g, &v, NULL, n)));
+  printf("%s\n", logistic_strerror(logistic_loss_grad(&p, NULL, y, &g, &v, ws, n)));
+  printf("%s\n", logistic_strerror(77));
+  return 0;
+}
+END
+cc -std=c11 status.c one.c -o status.run -lm -march=native 2>/dev/null
+same "statuses" "$(./status.run)" "ok
+the workspace is not aligned to 64 bytes
+the workspace is too small
+an argument is a null pointer
+an argument is a null pointer
+unknown status"
+
+# ---- an emitted model trained by a bare C program
+run emit --c "$here/examples/embed/sensor.nn" --step adam -D N=32 -o sensor.c
+is 0 ""
+compiled "examples/embed/train.c" cc $strict -O2 -I. "$here/examples/embed/train.c" sensor.c -o train.run -lm
+if text=$(./train.run); then ok; else not_ok "examples/embed/train.c" "$text"; fi
+
+# ---- bad input
+run emit --c "$here/examples/logistic.nn" --functions lost
+is 3
+err_has "lost"
+for bad in 'int' '9a' 'a-b' '_x' ''; do
+  run emit --c "$here/examples/logistic.nn" --prefix "$bad"
+  is 2
+done
+run emit --c "$here/examples/logistic.nn" --step adams
+is 3
+err_has "did you mean"
+run emit --c "$here/examples/logistic.nn" -o "$work/none/x.c"
+is 4
+run emit --c "$here/examples/logistic.nn" -o "$work/x.h"
+is 2
+run emit --c --ir "$here/examples/logistic.nn"
+is 2
+run verify "$work/none.nn"
+is 4
+finish
