@@ -293,6 +293,7 @@ static bool law_differences(const Fn *f, LawCheck *c, const char *where) {
       double best = d1 + (d1 - d2) / 8, got = tensor_get(&d[j].value, e); /* Richardson */
       double allowed = fabs(d1 - d2) + noise / 1e-4 + d[j].slack[e] + 1e-9 * (1 + fabs(got));
       if (!isfinite(best) || !isfinite(got) || fabs(best - got) <= allowed) continue;
+      if (d[j].slack[e] > 0.1 * fabs(got)) continue; /* rounding alone decides it: sin of 1e20 */
       return broken(c, LAW_DIFFERENCES, where,
                     text_printf(cx, "output %d, element %lld: tangent %.17g, differences %.17g (slack %.3g)\n%s", i,
                                 (long long)e, got, best, allowed, dump_text(f)));
