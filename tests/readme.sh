@@ -10,7 +10,7 @@
 #   <!-- file: NAME -->        the block is that file, for the commands after it
 #   <!-- numbers differ -->    numbers are not compared (times, training on another machine)
 #   <!-- output differs -->    the command must succeed and print something
-#   <!-- needs WHAT -->        `native` code, or `fashion-mnist`: else the block is skipped
+#   <!-- needs WHAT -->        `native` code, `cc`, or `fashion-mnist`: else the block is skipped
 #
 # The commands run in an empty folder that has the source tree's examples/ in it.
 . "${TOP_SRCDIR:-.}/tests/lib.sh"
@@ -28,8 +28,11 @@ ln -s "$TOP_SRCDIR/examples" "$work/here/examples"
 
 # Whether what a block needs is there.
 there() {
+  case " $1 " in *" needs cc "*) command -v cc >/dev/null 2>&1 || return 1 ;; esac
   case " $1 " in
     *" needs native "*) "$GRADC" emit --asm "$work/probe.nn" f >/dev/null 2>&1 || return 1 ;;
+  esac
+  case " $1 " in
     *" needs fashion-mnist "*) [ -f "$D/train-images-idx3-ubyte.gz" ] || return 1 ;;
   esac
 }
