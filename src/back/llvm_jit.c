@@ -42,8 +42,7 @@ static LLVMTargetMachineRef machine_for(const Target *t, LLVMCodeModel model, ch
 
 /* ---- optimisation: what loops need, without the vectorisers, which have nothing left to do -------------- */
 #define PASSES                                                                                                        \
-  "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,loop-mssa(licm),gvn,"                  \
-  "instcombine<no-verify-fixpoint>,simplifycfg,adce)"
+  "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,loop-mssa(licm),early-cse,adce)"
 
 static bool optimise(LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr) {
   LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();

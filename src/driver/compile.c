@@ -57,8 +57,8 @@ static void let_go(void *arg) {
 Compiled *compile_native(const Fn *prepared, const Target *t) {
   Cx *cx = prepared->cx;
   char why[600] = "";
+  const LlvmBackend *llvm = back_llvm(why, sizeof why); /* loads it the first time: not compilation */
   double start = now();
-  const LlvmBackend *llvm = back_llvm(why, sizeof why);
   if (!llvm) return no_code(cx, prepared, why);
   Compiled *c = NEW(cx->arena, Compiled);
   c->fn = prepared;
