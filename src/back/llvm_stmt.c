@@ -98,7 +98,7 @@ static void gen_store(Gen *g, const Stmt *s) {
   if (!mask) mask = LLVMConstAllOnes(LLVMVectorType(g->i1, (unsigned)lanes));
   /* One lane is a scalar's store. LLVM 22 makes it one itself, but of the value before a narrowing that it
    * has merged into the masked store: i32 to u8 then writes four bytes. */
-  if (is_first_lane(mask, lanes)) {
+  if (!spread && is_first_lane(mask, lanes)) {
     plain_store(g, t, LLVMBuildExtractElement(g->b, v, LLVMConstInt(g->i32, 0, 0), ""), at);
     return;
   }
