@@ -3,9 +3,18 @@
 #define GRADC_BENCH_H
 
 #include "driver/compile.h"
+#include "driver/session.h"
+
+typedef struct BenchOptions {
+  int threads;
+  double seconds; /* how long to measure */
+  int64_t below;  /* integer arguments are filled with numbers below it */
+  Session *session; /* whose parameters' values are taken for inputs that are parameters */
+} BenchOptions;
 
 typedef struct BenchResult {
-  double seconds; /* of one call: the median of the runs */
+  double seconds;     /* of one call: the median of the runs, by the clock */
+  double cpu_seconds; /* of one call: processor time of the whole process, the least of the runs' */
   double flops, gflops, peak_gflops, fraction_of_peak;
   double bytes; /* of inputs and outputs */
   double compile_seconds;
@@ -13,8 +22,8 @@ typedef struct BenchResult {
   int threads;
 } BenchResult;
 
-/* prepared: all sizes numbers. Inputs are filled with numbers near 0 (floats) and small integers.
- * seconds: how long to measure. */
-bool bench_function(const Fn *prepared, int threads, double seconds, BenchResult *out);
+/* prepared: all sizes numbers. Floating arguments are filled with numbers near 0; outputs with an alias
+ * take the place of that input, as a training step's do; its rate is 0, so that the work stays the same. */
+bool bench_function(const Fn *prepared, const BenchOptions *o, BenchResult *out);
 
 #endif
