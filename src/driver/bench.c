@@ -86,7 +86,7 @@ static double io_bytes(const Fn *f) {
 
 static DType widest_float(const Fn *f) {
   for (int i = 0; i < f->in.n; i++)
-    if (f->in.at[i].type == T_F64) return T_F64;
+    if (f->in.at[i].type == T_F64 && f->in.at[i].role != ROLE_SEED) return T_F64;
   return T_F32;
 }
 
