@@ -21,6 +21,13 @@ static void print_json(Text *out, const char *name, const BenchResult *r, double
   text_fmt(out, ", \"fraction_of_peak\": %.6g, \"bytes\": %.0f, \"workspace_bytes\": %zu", r->fraction_of_peak, r->bytes,
            r->workspace_bytes);
   text_fmt(out, ", \"compile_seconds\": %.6g, \"threads\": %d", r->compile_seconds, r->threads);
+  for (int i = 0; i < r->nkernels; i++) {
+    const BenchKernel *k = &r->kernel[i];
+    text_add(out, i ? ", {\"name\": " : ", \"kernels\": [{\"name\": ");
+    json_string(out, k->name);
+    text_fmt(out, ", \"seconds\": %.9g, \"flops\": %.0f, \"bytes\": %.0f}", k->seconds, k->flops, k->bytes);
+    if (i + 1 == r->nkernels) text_add(out, "]");
+  }
   if (ratio > 0) text_fmt(out, ", \"gradient_to_forward\": %.4g", ratio);
   text_add(out, "}\n");
 }
@@ -32,6 +39,14 @@ static void print_plain(Text *out, const char *name, const BenchResult *r, doubl
            r->threads == 1 ? "" : "s", r->bytes / 1024, (double)r->workspace_bytes / 1024, 1e3 * r->compile_seconds);
   if (ratio > 0) text_fmt(out, "; %.2f times the forward pass", ratio);
   text_add(out, "\n");
+}
+
+static void print_kernels(Text *out, const BenchResult *r) {
+  for (int i = 0; i < r->nkernels; i++) {
+    const BenchKernel *k = &r->kernel[i];
+    text_fmt(out, "  %10.3f us  %6.2f GFLOP/s  %6.2f GB/s  %s%s\n", 1e6 * k->seconds, k->flops / k->seconds * 1e-9,
+             k->bytes / k->seconds * 1e-9, k->name, k->parallel ? " (shared out)" : "");
+  }
 }
 
 static Fn *prepared(Bench *b, Session *s, const char *text, SizeBindings *sizes, Name *bare, bool *gradient) {
@@ -49,15 +64,21 @@ static Status bench_one(Bench *b, Session *s, const char *text) {
   BenchResult r, forward;
   double ratio = 0, seconds = opt_real(cli, O_bench_seconds, 0.5);
   int threads = cli_threads(cli, O_bench_threads);
+  bool kernels = cli->opt[O_bench_kernels].n > 0;
   if (!target_sizes(cli, s, O_bench_define, &sizes)) return ST_USAGE;
   Fn *f = prepared(b, s, text, &sizes, &bare, &gradient);
-  if (!f || !bench_function(f, threads, seconds, &r)) return ST_SOURCE;
+  if (!f || !bench_function(f, threads, seconds, kernels, &r)) return ST_SOURCE;
   if (gradient) {
     Fn *g = prepared(b, s, bare, &sizes, &ignored, &no);
-    if (!g || !bench_function(g, threads, seconds, &forward)) return ST_SOURCE;
+    if (!g || !bench_function(g, threads, seconds, false, &forward)) return ST_SOURCE;
     ratio = r.seconds / forward.seconds;
   }
-  (cli->opt[O_bench_json].n ? print_json : print_plain)(&b->out, text, &r, ratio);
+  if (cli->opt[O_bench_json].n) {
+    print_json(&b->out, text, &r, ratio);
+  } else {
+    print_plain(&b->out, text, &r, ratio);
+    print_kernels(&b->out, &r);
+  }
   return ST_OK;
 }
 

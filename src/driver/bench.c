@@ -1,14 +1,13 @@
-/* bench.c: warm, repeated, median. The peak is measured in the same run, of as many cores as threads. */
+/* bench.c: warm, repeated, the fastest. The peak is measured in the same run, of as many cores as
+ * threads. One thread is timed by its processor time, so that other work on the machine only costs
+ * what it takes from the caches; several by the clock on the wall. */
 #include "driver/bench.h"
 
-#include <stdlib.h>
 #include <time.h>
 
-enum { MAX_SAMPLES = 1000 };
-
-static double now(void) {
+static double seconds_of(clockid_t clock) {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(clock, &t);
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -37,28 +36,43 @@ static Tensor aligned_tensor(Cx *cx, DType t, const Shape *s) {
   return x;
 }
 
-static int by_value(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
+/* Calls are timed in groups that last at least some microseconds, so that the clock's own time vanishes. */
+static double least_time(NativeFn run, void *const *in, void *const *out, void *workspace, GradcRt *rt, double budget) {
+  clockid_t clock = rt->threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
+  run(in, out, workspace, rt);
+  double start = seconds_of(clock);
+  run(in, out, workspace, rt);
+  double once = MAX(seconds_of(clock) - start, 1e-8), best = once, begin = seconds_of(clock), end = begin;
+  int64_t group = MAX((int64_t)(20e-6 / once), (int64_t)1);
+  for (int n = 0; n < 5 || end - begin < budget; n++) {
+    start = seconds_of(clock);
+    for (int64_t i = 0; i < group; i++) run(in, out, workspace, rt);
+    end = seconds_of(clock);
+    best = MIN(best, (end - start) / (double)group);
+  }
+  return best;
 }
 
-/* Calls are timed in groups that last at least some microseconds, so that the clock's own time vanishes. */
-static double median_time(const Compiled *c, void *const *in, void *const *out, GradcRt *rt, double budget) {
-  compiled_run(c, in, out, rt);
-  double start = now();
-  compiled_run(c, in, out, rt);
-  double once = MAX(now() - start, 1e-8);
-  int64_t group = MAX((int64_t)(20e-6 / once), (int64_t)1);
-  double *sample = NEWS(c->fn->cx->arena, double, MAX_SAMPLES);
-  int n = 0;
-  double begin = now();
-  while (n < MAX_SAMPLES && (n < 5 || now() - begin < budget)) {
-    start = now();
-    for (int64_t i = 0; i < group; i++) compiled_run(c, in, out, rt);
-    sample[n++] = (now() - start) / (double)group;
+/* Each kernel is compiled once more, as a program of its own over the same buffers. */
+static void time_kernels(const Compiled *c, void *const *in, void *const *out, GradcRt *rt, double budget,
+                         BenchResult *r) {
+  Cx *cx = c->fn->cx;
+  char why[600];
+  const LlvmBackend *llvm = back_llvm(why, sizeof why);
+  int n = c->loops->kernel.n;
+  r->kernel = NEWS(cx->arena, BenchKernel, n + 1);
+  for (int i = 0; i < n; i++) {
+    LoopProgram alone = *c->loops;
+    alone.kernel.n = 1;
+    alone.kernel.at = &c->loops->kernel.at[i];
+    Native *native = llvm->compile(&alone, why, sizeof why);
+    if (!native) cx_bug(cx, "a kernel alone: %s", why);
+    const Kernel *k = c->loops->kernel.at[i];
+    BenchKernel *b = &r->kernel[r->nkernels++];
+    *b = (BenchKernel){.name = k->name, .flops = k->flops, .bytes = k->bytes, .parallel = k->parallel};
+    b->seconds = least_time(llvm->entry(native), in, out, c->workspace, rt, budget / n);
+    llvm->dispose(native);
   }
-  qsort(sample, (size_t)n, sizeof *sample, by_value);
-  return sample[n / 2];
 }
 
 static double io_bytes(const Fn *f) {
@@ -78,7 +92,7 @@ static DType widest_float(const Fn *f) {
   return T_F32;
 }
 
-bool bench_function(const Fn *f, int threads, double seconds, BenchResult *r) {
+bool bench_function(const Fn *f, int threads, double seconds, bool kernels, BenchResult *r) {
   Cx *cx = f->cx;
   GradcRt *rt = gradc_rt_new(threads);
   if (!rt) cx_out_of_memory(cx);
@@ -100,7 +114,8 @@ bool bench_function(const Fn *f, int threads, double seconds, BenchResult *r) {
     out[i] = aligned_tensor(cx, (DType)y->type, &y->shape).data;
   }
   *r = (BenchResult){.threads = rt->threads, .compile_seconds = c->seconds, .workspace_bytes = c->workspace_bytes};
-  r->seconds = median_time(c, in, out, rt, seconds);
+  r->seconds = least_time(c->run, in, out, c->workspace, rt, seconds);
+  if (kernels) time_kernels(c, in, out, rt, seconds, r);
   r->peak_gflops = machine_peak_gflops(widest_float(f), &t) * rt->threads;
   r->flops = fn_flops(f);
   r->bytes = io_bytes(f);
