@@ -44,33 +44,69 @@ static int by_value(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static void many(const Compiled *c, void *const *in, void *const *out, GradcRt *rt, int64_t calls) {
-  for (int64_t i = 0; i < calls; i++) compiled_run(c, in, out, rt);
+typedef struct Timing {
+  double median, cpu; /* seconds of a call: by the clock; the least of processor time */
+} Timing;
+
+typedef struct Callee {
+  NativeFn run;
+  void *const *in, *const *out;
+  void *workspace;
+  GradcRt *rt;
+} Callee;
+
+static void many(const Callee *c, int64_t calls) {
+  for (int64_t i = 0; i < calls; i++) c->run(c->in, c->out, c->workspace, c->rt);
 }
 
-/* Calls are timed in groups that last at least some microseconds, so that the clocks' own time vanishes.
- * The first ones warm caches, pages and branch predictors, and bring the processor to its clock. */
-static void measure(const Compiled *c, void *const *in, void *const *out, GradcRt *rt, double budget, BenchResult *r) {
+/* The first calls warm caches, pages and branch predictors, and bring the processor to its clock. */
+static double warm_up(const Callee *c, double budget) {
   double begin = now(), once = 1e9;
-  for (int i = 0; i < 3 || (i < 1000 && now() - begin < budget / 10); i++) {
+  for (int i = 0; i < 3 || (i < 1000 && now() - begin < budget); i++) {
     double start = now();
-    many(c, in, out, rt, 1);
+    many(c, 1);
     once = MIN(once, MAX(now() - start, 1e-8));
   }
-  int64_t group = MAX((int64_t)(50e-6 / once), (int64_t)1);
-  double *sample = NEWS(c->fn->cx->arena, double, MAX_SAMPLES);
+  return once;
+}
+
+/* Calls are timed in groups that last at least some microseconds, so that the clocks' own time vanishes. */
+static Timing measure(Cx *cx, const Callee *c, double budget) {
+  int64_t group = MAX((int64_t)(50e-6 / warm_up(c, budget / 10)), (int64_t)1);
+  double *sample = NEWS(cx->arena, double, MAX_SAMPLES), begin = now();
+  Timing t = {.cpu = 1e9};
   int n = 0;
-  r->cpu_seconds = 1e9;
-  begin = now();
   while (n < MAX_SAMPLES && (n < 5 || now() - begin < budget)) {
     double start = now(), worked = processor_time();
-    many(c, in, out, rt, group);
+    many(c, group);
     worked = processor_time() - worked;
     sample[n++] = (now() - start) / (double)group;
-    r->cpu_seconds = MIN(r->cpu_seconds, worked / (double)group);
+    t.cpu = MIN(t.cpu, worked / (double)group);
   }
   qsort(sample, (size_t)n, sizeof *sample, by_value);
-  r->seconds = sample[n / 2];
+  t.median = sample[n / 2];
+  return t;
+}
+
+/* Each kernel is compiled once more, as a program of its own over the same buffers. */
+static void time_kernels(const Compiled *c, Callee callee, double budget, BenchResult *r) {
+  Cx *cx = c->fn->cx;
+  char why[600];
+  const LlvmBackend *llvm = back_llvm(why, sizeof why);
+  int n = c->loops->kernel.n;
+  r->kernel = NEWS(cx->arena, BenchKernel, n + 1);
+  for (int i = 0; i < n; i++) {
+    LoopProgram alone = *c->loops;
+    alone.kernel.n = 1;
+    alone.kernel.at = &c->loops->kernel.at[i];
+    Native *native = llvm->compile(&alone, why, sizeof why);
+    if (!native) cx_bug(cx, "a kernel alone: %s", why);
+    const Kernel *k = c->loops->kernel.at[i];
+    callee.run = llvm->entry(native);
+    Timing t = measure(cx, &callee, budget / n);
+    r->kernel[r->nkernels++] = (BenchKernel){k->name, callee.rt->threads > 1 ? t.median : t.cpu, k->flops, k->bytes, k->parallel};
+    llvm->dispose(native);
+  }
 }
 
 static double io_bytes(const Fn *f) {
@@ -126,7 +162,11 @@ static bool measure_with(const Fn *f, const BenchOptions *o, GradcRt *rt, BenchR
   void **in = NEWS(cx->arena, void *, f->in.n + 1), **out = NEWS(cx->arena, void *, f->out.n + 1);
   if (!c || !lay_out(f, o, in, out)) return false;
   *r = (BenchResult){.threads = rt->threads, .compile_seconds = c->seconds, .workspace_bytes = c->workspace_bytes};
-  measure(c, in, out, rt, o->seconds, r);
+  Callee callee = {c->run, in, out, c->workspace, rt};
+  Timing time = measure(cx, &callee, o->seconds);
+  r->seconds = time.median;
+  r->cpu_seconds = time.cpu;
+  if (o->kernels) time_kernels(c, callee, o->seconds, r);
   r->peak_gflops = machine_peak_gflops(widest_float(f), &t) * rt->threads;
   r->flops = fn_flops(f);
   r->bytes = io_bytes(f);
@@ -141,4 +181,22 @@ bool bench_function(const Fn *prepared, const BenchOptions *o, BenchResult *out)
   bool ok = measure_with(prepared, o, rt, out);
   gradc_rt_free(rt);
   return ok;
+}
+
+static void print_kernels(Text *out, const BenchResult *r) {
+  for (int i = 0; i < r->nkernels; i++) {
+    const BenchKernel *k = &r->kernel[i];
+    text_fmt(out, "  %10.3f us  %6.2f GFLOP/s  %6.2f GB/s  %s%s\n", 1e6 * k->seconds, k->flops / k->seconds * 1e-9,
+             k->bytes / k->seconds * 1e-9, k->name, k->parallel ? " (shared out)" : "");
+  }
+}
+
+void bench_print(Text *out, const char *name, const BenchResult *r, double ratio) {
+  text_fmt(out, "%s: %.3f us a call (%.3f of processor time), %.3g FLOP, %.2f GFLOP/s = %.1f %% of the %.1f measured at peak",
+           name, 1e6 * r->seconds, 1e6 * r->cpu_seconds, r->flops, r->gflops, 100 * r->fraction_of_peak, r->peak_gflops);
+  text_fmt(out, "; %d thread%s, %.1f KiB in and out, %.1f KiB workspace, compiled in %.1f ms", r->threads,
+           r->threads == 1 ? "" : "s", r->bytes / 1024, (double)r->workspace_bytes / 1024, 1e3 * r->compile_seconds);
+  if (ratio > 0) text_fmt(out, "; %.2f times the forward pass", ratio);
+  text_add(out, "\n");
+  print_kernels(out, r);
 }

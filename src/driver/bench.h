@@ -9,8 +9,15 @@ typedef struct BenchOptions {
   int threads;
   double seconds; /* how long to measure */
   int64_t below;  /* integer arguments are filled with numbers below it */
+  bool kernels;     /* each kernel by itself as well */
   Session *session; /* whose parameters' values are taken for inputs that are parameters */
 } BenchOptions;
+
+typedef struct BenchKernel {
+  const char *name;
+  double seconds, flops, bytes;
+  bool parallel;
+} BenchKernel;
 
 typedef struct BenchResult {
   double seconds;     /* of one call: the median of the runs, by the clock */
@@ -20,10 +27,14 @@ typedef struct BenchResult {
   double compile_seconds;
   size_t workspace_bytes;
   int threads;
+  int nkernels; /* where kernels were asked for: each by itself, in the order they run */
+  BenchKernel *kernel;
 } BenchResult;
 
 /* prepared: all sizes numbers. Floating arguments are filled with numbers near 0; outputs with an alias
  * take the place of that input, as a training step's do; its rate is 0, so that the work stays the same. */
 bool bench_function(const Fn *prepared, const BenchOptions *o, BenchResult *out);
+/* The result in words; ratio: to the forward pass, 0: unknown. */
+void bench_print(Text *out, const char *name, const BenchResult *r, double ratio);
 
 #endif
