@@ -42,16 +42,23 @@ static void *no_code(Cx *cx, const Fn *f, const char *why) {
   return NULL;
 }
 
-typedef struct NativeHold {
+struct NativeHold {
   const LlvmBackend *llvm;
   Native *native;
   void *workspace;
-} NativeHold;
+};
 
 static void let_go(void *arg) {
   NativeHold *h = arg;
-  h->llvm->dispose(h->native);
+  if (h->native) h->llvm->dispose(h->native);
   free(h->workspace);
+  h->native = NULL;
+  h->workspace = NULL;
+}
+
+void compile_release(Compiled *c) {
+  let_go(c->hold);
+  c->run = NULL;
 }
 
 Compiled *compile_native(const Fn *prepared, const Target *t) {
@@ -65,7 +72,7 @@ Compiled *compile_native(const Fn *prepared, const Target *t) {
   c->loops = loop_lower(prepared, t);
   const char *wrong = loop_verify(c->loops);
   if (wrong) cx_bug(cx, "loops of %s: %s", prepared->name ? prepared->name : "the program", wrong);
-  NativeHold *hold = NEW(cx->arena, NativeHold);
+  NativeHold *hold = c->hold = NEW(cx->arena, NativeHold);
   hold->llvm = llvm;
   hold->native = llvm->compile(c->loops, why, sizeof why);
   if (!hold->native) return no_code(cx, prepared, why);

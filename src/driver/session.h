@@ -4,13 +4,20 @@
 #ifndef GRADC_SESSION_H
 #define GRADC_SESSION_H
 
+#include "driver/compute.h"
 #include "front/front.h"
 #include "ir/eval.h"
 
 typedef struct ParamValue {
   Name name;
   Tensor value;
+  bool given; /* from a file: kept when something is declared anew, as long as it fits */
 } ParamValue;
+
+typedef struct KnownLine { /* an expression that was evaluated, ready to run again */
+  Name text;
+  Computed computed;
+} KnownLine;
 
 typedef struct Session {
   Cx *cx;
@@ -19,6 +26,11 @@ typedef struct Session {
   int64_t seed;         /* of the parameters' initial values; set before the first evaluation */
   Arena *params;        /* what the values lie in; NULL: none yet */
   Vec(ParamValue) list; /* drawn so far */
+  Computing how;        /* zero: by the reference evaluator */
+  bool careful;         /* what is declared is checked at once, and taken back where it is wrong */
+  bool trap_nan;        /* a result that isn't finite is an error, which says where it first arose */
+  KnownLine known[4];   /* until something is declared */
+  int next_known;
 } Session;
 
 Session *session_new(void); /* NULL when out of memory */
@@ -38,9 +50,11 @@ typedef struct Results {
   int n;
   Tensor *value;
   const Name *name; /* may be NULL each */
+  bool native;      /* computed by machine code */
+  double compile_seconds, run_seconds;
   Arena *arena;     /* what the values lie in */
 } Results;
-/* Takes a line of `eval` or of the REPL: declares it, or evaluates it. label names it in
+/* Takes a line (or several) of `eval` or of the REPL: declares it, or evaluates it. label names it in
  * diagnostics. results_free is due in every case. */
 Status session_line(Session *s, const char *label, const char *text, Results *out);
 void results_free(Results *r);
@@ -53,8 +67,14 @@ Fn *session_function(Session *s, Name name);
 const Tensor *session_param(Session *s, Name name);
 /* Numbers for the named sizes of parameters, from data or chosen for a check. They must outlive their use. */
 void session_sizes(Session *s, const SizeBindings *sizes);
-/* Evaluates f, whose inputs are all parameters, with the reference evaluator. */
+/* The computation of f, whose inputs are all parameters, and its values. */
 Status session_evaluate(Session *s, const Fn *f, Results *out);
+/* The expression as a function of nothing but parameters; NULL after diagnostics. */
+const Fn *session_expr(Session *s, const char *label, const char *text);
+/* A copy of a value for a parameter of that name, type and shape, which stays when others are drawn anew. */
+void session_give_param(Session *s, Name name, const Tensor *value);
+/* Values are drawn anew when they are next asked for; those given stay where they still fit. */
+void session_forget(Session *s);
 
 /* source_file.c: registers the text of a file as a source. Returns its number, or 0 after a
  * diagnostic; at is where the program asks for it. */

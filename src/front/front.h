@@ -27,6 +27,16 @@ void front_declare(Program *p, const Node *file);
  * all params and consts. */
 void front_check(Program *p);
 
+/* The same for what the last front_declare declared. */
+void front_check_last(Program *p);
+
+/* undo.c: a mark taken before something is declared, and the way back to it. front_settle is due after
+ * work on the program was ended by unwinding. */
+typedef struct ProgramMark ProgramMark;
+ProgramMark *front_mark(const Program *p, Arena *a);
+void front_undo(Program *p, const ProgramMark *m);
+void front_settle(Program *p);
+
 typedef struct ParamInfo {
   Name name;
   DType type;

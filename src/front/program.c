@@ -579,14 +579,17 @@ static void check_instance(Program *p, const Decl *d) {
   if (!empty && is_complete(f->node)) typed_function(p, f);
 }
 
-void front_check(Program *p) {
+/* All declarations, or those of the last call of front_declare alone. */
+static void check_decls(Program *p, bool last) {
   int param = 0;
   for (int i = 0; i < p->decls.n; i++) {
     Decl *d = p->decls.at[i];
     if (!d->node || d->prelude) continue;
+    int number = d->node->kind == NODE_PARAM ? param++ : 0;
+    if (last && d->round != p->round) continue;
     switch (d->node->kind) {
     case NODE_CONST: check_const(p, d); break;
-    case NODE_PARAM: front_param_init(p, param++, 0); break;
+    case NODE_PARAM: front_param_init(p, number, 0); break;
     case NODE_FN:
       if (is_complete(d->node)) front_function(p, d->name);
       break;
@@ -594,8 +597,14 @@ void front_check(Program *p) {
     default: break;
     }
   }
+}
+
+void front_check(Program *p) {
+  check_decls(p, false);
   for (int i = 0; i < p->tests.n; i++) {
     TestPlan plan;
     front_test(p, p->tests.at[i], &plan);
   }
 }
+
+void front_check_last(Program *p) { check_decls(p, true); }
