@@ -25,15 +25,6 @@ static void print_json(Text *out, const char *name, const BenchResult *r, double
   text_add(out, "}\n");
 }
 
-static void print_plain(Text *out, const char *name, const BenchResult *r, double ratio) {
-  text_fmt(out, "%s: %.3f us a call, %.3g FLOP, %.2f GFLOP/s = %.1f %% of the %.1f measured at peak", name,
-           1e6 * r->seconds, r->flops, r->gflops, 100 * r->fraction_of_peak, r->peak_gflops);
-  text_fmt(out, "; %d thread%s, %.1f KiB in and out, %.1f KiB workspace, compiled in %.1f ms", r->threads,
-           r->threads == 1 ? "" : "s", r->bytes / 1024, (double)r->workspace_bytes / 1024, 1e3 * r->compile_seconds);
-  if (ratio > 0) text_fmt(out, "; %.2f times the forward pass", ratio);
-  text_add(out, "\n");
-}
-
 static Fn *prepared(Bench *b, Session *s, const char *text, SizeBindings *sizes, Name *bare, bool *gradient) {
   Fn *f = target_function(s, text, bare, gradient);
   if (!f) return NULL;
@@ -57,7 +48,7 @@ static Status bench_one(Bench *b, Session *s, const char *text) {
     if (!g || !bench_function(g, threads, seconds, &forward)) return ST_SOURCE;
     ratio = r.seconds / forward.seconds;
   }
-  (cli->opt[O_bench_json].n ? print_json : print_plain)(&b->out, text, &r, ratio);
+  (cli->opt[O_bench_json].n ? print_json : bench_print)(&b->out, text, &r, ratio);
   return ST_OK;
 }
 

@@ -109,3 +109,12 @@ bool bench_function(const Fn *f, int threads, double seconds, BenchResult *r) {
   gradc_rt_free(rt);
   return true;
 }
+
+void bench_print(Text *out, const char *name, const BenchResult *r, double ratio) {
+  text_fmt(out, "%s: %.3f us a call, %.3g FLOP, %.2f GFLOP/s = %.1f %% of the %.1f measured at peak", name,
+           1e6 * r->seconds, r->flops, r->gflops, 100 * r->fraction_of_peak, r->peak_gflops);
+  text_fmt(out, "; %d thread%s, %.1f KiB in and out, %.1f KiB workspace, compiled in %.1f ms", r->threads,
+           r->threads == 1 ? "" : "s", r->bytes / 1024, (double)r->workspace_bytes / 1024, 1e3 * r->compile_seconds);
+  if (ratio > 0) text_fmt(out, "; %.2f times the forward pass", ratio);
+  text_add(out, "\n");
+}

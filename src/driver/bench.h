@@ -17,4 +17,7 @@ typedef struct BenchResult {
  * seconds: how long to measure. */
 bool bench_function(const Fn *prepared, int threads, double seconds, BenchResult *out);
 
+/* A line about it; ratio: of its time to the forward pass', 0 where there is none. */
+void bench_print(Text *out, const char *name, const BenchResult *r, double ratio);
+
 #endif

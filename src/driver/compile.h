@@ -12,7 +12,6 @@ Fn *compile_prepare(const Fn *f, const SizeBindings *sizes);
 /* A number for every named size of f's inputs that `sizes` lacks. */
 void compile_bind_rest(const Fn *f, SizeBindings *sizes, int64_t number);
 
-typedef struct NativeHold NativeHold;
 typedef struct Compiled {
   const Fn *fn; /* prepared; all sizes numbers */
   LoopProgram *loops;
@@ -20,15 +19,15 @@ typedef struct Compiled {
   void *workspace; /* aligned to 64 */
   size_t workspace_bytes;
   double seconds; /* from prepared SSA to machine code */
-  NativeHold *hold;
+  struct NativeHold *hold;
 } Compiled;
 
 /* The target of this process' programs: the host, for so many threads. */
 Target compile_target(int threads);
 /* Machine code for a prepared function; freed with the context. NULL after a diagnostic (E0701). */
 Compiled *compile_native(const Fn *prepared, const Target *t);
-/* Gives the code and its workspace back before the context goes. */
-void compile_release(Compiled *c);
+/* Gives machine code and workspace back now; it may not run after that. */
+void compiled_free(Compiled *c);
 static inline void compiled_run(const Compiled *c, void *const *in, void *const *out, GradcRt *rt) {
   c->run(in, out, c->workspace, rt);
 }

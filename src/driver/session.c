@@ -22,7 +22,8 @@ Session *session_new(void) {
   return NULL;
 }
 
-static void drop_params(Session *s) {
+static void forget_params(Session *s) {
+  if (s->keep_params) return;
   arena_free(s->params);
   s->params = NULL;
   s->list.n = s->list.cap = 0;
@@ -31,14 +32,15 @@ static void drop_params(Session *s) {
 
 static void forget_lines(Session *s) {
   for (int i = 0; i < COUNT_OF(s->known); i++) {
-    if (s->known[i].computed.code) compile_release(s->known[i].computed.code);
+    if (s->known[i].computed.code) compiled_free(s->known[i].computed.code);
     s->known[i] = (KnownLine){0};
   }
 }
 
 void session_free(Session *s) {
   if (!s) return;
-  drop_params(s);
+  s->keep_params = false;
+  if (s->cx) forget_params(s);
   cx_free(s->cx);
   free(s);
 }
@@ -60,6 +62,11 @@ Status session_run(Session *s, Status (*work)(Session *s, void *arg), void *arg)
   Status status = cx_guard(s->cx, do_work, &w);
   if (s->program && (status == ST_INTERRUPTED || status == ST_MEMORY)) front_settle(s->program);
   return status == ST_OK && diag_errors(s->cx) > before ? ST_SOURCE : status;
+}
+
+static void forget_values(Session *s) {
+  forget_params(s);
+  forget_lines(s);
 }
 
 /* ---- declaring -------------------------------------------------------------------------------------- */
@@ -100,7 +107,7 @@ static Status declare_carefully(Session *s, const Node *file) {
   const ProgramMark *mark = front_mark(s->program, a);
   Status status = cx_guard(s->cx, declare_and_check, &d);
   if (status != ST_OK) front_undo(s->program, mark);
-  else session_forget(s);
+  else forget_values(s);
   arena_free(a);
   if (status == ST_INTERRUPTED || status == ST_MEMORY || status == ST_INTERNAL) cx_unwind_again(s->cx);
   return status;
@@ -108,7 +115,7 @@ static Status declare_carefully(Session *s, const Node *file) {
 
 static Status declare(Session *s, const Node *file) {
   if (s->careful) return declare_carefully(s, file);
-  session_forget(s);
+  forget_values(s);
   return session_declare(s, file);
 }
 
@@ -184,12 +191,19 @@ static Results evaluate(Session *s, const Computed *c, const Computing *how, con
   cx_unwind_again(s->cx);
 }
 
-static int param_number(Session *s, Name name) {
+/* -1: it is declared no more. */
+static int find_param(Session *s, Name name) {
   for (int i = 0; i < front_param_count(s->program); i++) {
     const ParamInfo *p = front_param(s->program, i);
     if (p && p->name == name) return i;
   }
-  cx_bug(s->cx, "a function uses the parameter %s, which the program lacks", name);
+  return -1;
+}
+
+static int param_number(Session *s, Name name) {
+  int i = find_param(s, name);
+  if (i < 0) cx_bug(s->cx, "a function uses the parameter %s, which the program lacks", name);
+  return i;
 }
 
 /* The initial value as a function of nothing, with numbers for all sizes. */
@@ -208,63 +222,43 @@ static const Fn *param_init(Session *s, Name name) {
 
 void session_sizes(Session *s, const SizeBindings *sizes) {
   int kept = 0;
-  for (int i = 0; i < s->list.n; i++) {
+  for (int i = 0; i < s->list.n && !s->keep_params; i++) {
     const ParamInfo *p = front_param(s->program, param_number(s, s->list.at[i].name));
     if (shape_is_numbers(&p->shape)) s->list.at[kept++] = s->list.at[i];
   }
-  s->list.n = kept;
+  if (!s->keep_params) s->list.n = kept;
   s->sizes = sizes;
 }
 
-static ParamValue *find_value(Session *s, Name name) {
-  for (int i = 0; i < s->list.n; i++)
-    if (s->list.at[i].name == name) return &s->list.at[i];
-  return NULL;
-}
-
-static void keep_value(Session *s, Name name, const Tensor *value, bool given) {
-  if (!s->params) s->params = arena_new(s->cx);
-  size_t bytes = (size_t)tensor_count(value) * (size_t)type_info[value->type].bytes;
-  ParamValue p = {name, *value, given};
-  p.value.data = arena_copy(s->params, value->data, bytes);
-  ParamValue *old = find_value(s, name);
-  if (old) *old = p;
-  else vec_push(s->params, &s->list, p);
+/* Declarations may have changed under values that were kept. */
+static bool still_fits(Session *s, const ParamValue *v) {
+  int number = find_param(s, v->name);
+  if (number < 0) return false;
+  const ParamInfo *p = front_param(s->program, number);
+  Shape shape = p->shape;
+  for (int i = 0; s->sizes && i < shape.rank; i++) shape.dim[i] = dim_subst(s->cx, shape.dim[i], s->sizes);
+  bool same = p->span.source == v->span.source && p->span.lo == v->span.lo;
+  return same && p->type == v->value.type && shape_eq(&shape, &v->value.shape);
 }
 
 const Tensor *session_param(Session *s, Name name) {
-  const ParamValue *p = find_value(s, name);
-  if (p) return &p->value;
+  for (int i = 0; i < s->list.n; i++) {
+    ParamValue *v = &s->list.at[i];
+    if (v->name == name && (!s->keep_params || still_fits(s, v))) return &v->value;
+    if (v->name == name) *v = s->list.at[--s->list.n]; /* its memory may still be in use */
+  }
   const Fn *init = param_init(s, name);
   if (!init) return NULL;
-  Computed c = {.fn = init};
-  Results r = evaluate(s, &c, &(Computing){0}, NULL);
-  keep_value(s, name, &r.value[0], false);
+  Results r = evaluate(s, &(Computed){.fn = init}, &(Computing){0}, NULL);
+  if (!s->params) s->params = arena_new(s->cx);
+  ParamValue p = {name, r.value[0], front_param(s->program, param_number(s, name))->span};
+  size_t bytes = (size_t)tensor_count(&r.value[0]) * (size_t)type_info[r.value[0].type].bytes;
+  char *at = arena_alloc(s->params, bytes + 64); /* aligned to a cache line */
+  p.value.data = at + (64 - (uintptr_t)at % 64) % 64;
+  if (bytes) memcpy(p.value.data, r.value[0].data, bytes);
   results_free(&r);
-  return &find_value(s, name)->value;
-}
-
-void session_give_param(Session *s, Name name, const Tensor *value) { keep_value(s, name, value, true); }
-
-static bool still_fits(Session *s, const ParamValue *v) {
-  for (int i = 0; i < front_param_count(s->program); i++) {
-    const ParamInfo *p = front_param(s->program, i);
-    if (p && p->name == v->name) return p->type == v->value.type && shape_eq(&p->shape, &v->value.shape);
-  }
-  return false;
-}
-
-void session_forget(Session *s) {
-  ParamValue *old = s->list.at;
-  int n = s->list.n;
-  Arena *memory = s->params;
-  s->params = NULL;
-  s->list.at = NULL;
-  s->list.n = s->list.cap = 0;
-  for (int i = 0; i < n; i++)
-    if (old[i].given && still_fits(s, &old[i])) keep_value(s, old[i].name, &old[i].value, true);
-  arena_free(memory);
-  forget_lines(s);
+  vec_push(s->params, &s->list, p);
+  return &s->list.at[s->list.n - 1].value;
 }
 
 static Status evaluate_known(Session *s, const Computed *c, Results *out) {
@@ -327,7 +321,7 @@ static const Computed *find_known(Session *s, const char *text) {
 /* In place of the oldest. */
 static const Computed *remember(Session *s, const char *text, const Computed *c) {
   KnownLine *k = &s->known[s->next_known++ % COUNT_OF(s->known)];
-  if (k->computed.code) compile_release(k->computed.code);
+  if (k->computed.code) compiled_free(k->computed.code);
   *k = (KnownLine){name_of(s->cx, text), *c};
   return &k->computed;
 }

@@ -11,7 +11,7 @@
 typedef struct ParamValue {
   Name name;
   Tensor value;
-  bool given; /* from a file: kept when something is declared anew, as long as it fits */
+  Span span; /* of the declaration it was drawn for */
 } ParamValue;
 
 typedef struct KnownLine { /* an expression that was evaluated, ready to run again */
@@ -24,6 +24,7 @@ typedef struct Session {
   Program *program;
   const SizeBindings *sizes; /* numbers for named sizes in the types of parameters; NULL: none are known */
   int64_t seed;         /* of the parameters' initial values; set before the first evaluation */
+  bool keep_params;     /* a declaration leaves the values of parameters it doesn't declare anew */
   Arena *params;        /* what the values lie in; NULL: none yet */
   Vec(ParamValue) list; /* drawn so far */
   Computing how;        /* zero: by the reference evaluator */
@@ -71,16 +72,16 @@ void session_sizes(Session *s, const SizeBindings *sizes);
 Status session_evaluate(Session *s, const Fn *f, Results *out);
 /* The expression as a function of nothing but parameters; NULL after diagnostics. */
 const Fn *session_expr(Session *s, const char *label, const char *text);
-/* A copy of a value for a parameter of that name, type and shape, which stays when others are drawn anew. */
-void session_give_param(Session *s, Name name, const Tensor *value);
-/* Values are drawn anew when they are next asked for; those given stay where they still fit. */
-void session_forget(Session *s);
+
 
 /* source_file.c: registers the text of a file as a source. Returns its number, or 0 after a
  * diagnostic; at is where the program asks for it. */
 int32_t session_read_source(Cx *cx, const char *path, Span at);
 /* imports.c: declares what a file or line holds and what it imports. */
 Status session_declare(Session *s, const Node *file);
+
+/* parameters.c: all parameters of the program, where their values lie; NULL after a diagnostic. */
+struct Weight *session_weights(Session *s, int *n);
 
 /* derive.c: the derivative of a finished function as a function. */
 typedef struct DeriveOptions {
@@ -89,6 +90,8 @@ typedef struct DeriveOptions {
   bool forward, value;
 } DeriveOptions;
 Fn *derive(const Fn *f, const DeriveOptions *o); /* NULL after a diagnostic */
+/* Sets wrt[i] for each input that "a,b" names; NULL, or what is wrong with it. */
+const char *derive_wrt(const Fn *f, const char *list, bool *wrt);
 
 /* print_program.c: f as a program of its own: the parameters of the session's program with their
  * initial values, in their order, so that these are drawn the same; then f as source. */

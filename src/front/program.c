@@ -153,6 +153,19 @@ static void declare(Program *p, const Node *n, bool prelude) {
   add_decl(p, n->name, n, prelude);
 }
 
+/* A file that is read again brings its tests again. */
+static void add_test(Program *p, const Node *test) {
+  const char *path = p->cx->sources.at[test->span.source].path;
+  for (int i = 0; i < p->tests.n; i++) {
+    const Node *old = p->tests.at[i];
+    bool again = old->name == test->name && old->span.source != test->span.source;
+    if (!again || p->cx->sources.at[old->span.source].path != path) continue;
+    p->tests.at[i] = test;
+    return;
+  }
+  vec_push(p->cx->arena, &p->tests, test);
+}
+
 static void declare_all(Program *p, const Node *file, bool prelude) {
   p->round++;
   for (int i = 0; i < p->decls.n; i++) /* made anew, with what is declared now */
@@ -160,7 +173,7 @@ static void declare_all(Program *p, const Node *file, bool prelude) {
   for (int i = 0; i < file->nkids; i++) {
     NodeKind k = file->kid[i]->kind;
     bool declares = k == NODE_PARAM || k == NODE_CONST || k == NODE_FN || k == NODE_LAYER || k == NODE_LET;
-    if (k == NODE_TEST) vec_push(p->cx->arena, &p->tests, file->kid[i]);
+    if (k == NODE_TEST) add_test(p, file->kid[i]);
     if (declares) declare(p, file->kid[i], prelude);
   }
   for (int i = 0; i < p->decls.n; i++) { /* what was computed may depend on what was replaced */

@@ -36,3 +36,23 @@ void front_settle(Program *p) {
   for (int i = 0; i < p->decls.n; i++)
     if (p->decls.at[i]->state == DECL_BUSY) p->decls.at[i]->state = DECL_FRESH;
 }
+
+static const Node *declaration(const Program *p, int i, int *count) {
+  *count = 0;
+  for (int k = 0; k < p->decls.n; k++) {
+    const Decl *d = p->decls.at[k];
+    if (d->node && !d->prelude && !d->owner && (*count)++ == i) return d->node;
+  }
+  return NULL;
+}
+
+int front_declaration_count(const Program *p) {
+  int n;
+  declaration(p, -1, &n);
+  return n;
+}
+
+const Node *front_declaration(const Program *p, int i) {
+  int n;
+  return declaration(p, i, &n);
+}
