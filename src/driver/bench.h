@@ -37,4 +37,7 @@ bool bench_function(const Fn *prepared, const BenchOptions *o, BenchResult *out)
 /* The result in words; ratio: to the forward pass, 0: unknown. */
 void bench_print(Text *out, const char *name, const BenchResult *r, double ratio);
 
+/* A line about it; ratio: of its time to the forward pass', 0 where there is none. */
+void bench_print(Text *out, const char *name, const BenchResult *r, double ratio);
+
 #endif

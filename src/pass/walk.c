@@ -21,6 +21,7 @@ Val *walk_args(Walk *w, const Ins *in) {
 Val walk_copy(Walk *w, const Ins *in) { return ir_copy(&w->b, in, walk_args(w, in)); }
 
 Val walk_copy_bodies(Walk *w, const Ins *in, Fn *(*pass)(const Fn *body, void *arg), void *arg) {
+  cx_poll(w->b.cx);
   Val *args = walk_args(w, in);
   if (in->op != OP_loop && in->op != OP_branch) return ir_copy(&w->b, in, args);
   Ins copy = *in;
