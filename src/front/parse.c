@@ -262,44 +262,17 @@ static void feed(Parser *p, Token t) {
   if (t.kind == TOK_RBRACE) statement_begins(p, p->stmt_first, depth_around(p, &t));
 }
 
-/* ---- line ends ------------------------------------------------------------------------------- */
-static bool starts_declaration(const Token *t) {
-  return t->kind == TOK_FN || t->kind == TOK_PARAM || t->kind == TOK_CONST || t->kind == TOK_LET ||
-         t->kind == TOK_LAYER || t->kind == TOK_IMPORT || t->kind == TOK_TEST ||
-         t->kind == TOK_VAR || t->kind == TOK_FOR || t->kind == TOK_WHILE;
-}
-
-/* Whether the end of the line before t ends a statement. */
-static bool line_ends_before(const Parser *p, const Token *t, const Token *prev) {
-  if (!t->newline || t->kind == TOK_END || t->kind == TOK_RBRACE || prev->kind == TOK_SEP)
-    return false;
-  if (t->within >= 0 && p->toks.at[t->within].kind != TOK_LBRACE) return false;
-  if (prev->kind == TOK_LBRACE) return false;
-  if (starts_declaration(t)) return true;
-  return !(token_flags(prev->kind) & F_MORE) && !(token_flags(t->kind) & F_JOIN);
-}
-
-/* A `;` with nothing to separate. */
-static bool is_idle(const Parser *p, const Token *t, const Token *prev) {
-  if (t->kind != TOK_SEP || (t->within >= 0 && p->toks.at[t->within].kind != TOK_LBRACE))
-    return false;
-  const Token *next = t + 1;
-  while (next->kind == TOK_SEP) next++;
-  return !prev || prev->kind == TOK_SEP || prev->kind == TOK_LBRACE || next->kind == TOK_RBRACE ||
-         next->kind == TOK_END;
-}
-
 static void feed_all(Parser *p) {
   const Token *prev = NULL; /* the last that was not idle */
   for (int32_t i = 0; i < p->toks.n; i++) {
     const Token *t = &p->toks.at[i];
     int32_t end = prev ? prev->hi : t->lo;
     p->at = i;
-    if (is_idle(p, t, prev)) continue;
+    if (token_is_idle(&p->toks, t, prev)) continue;
     for (int k = t->closes; k > 0; k--)
       feed(p,
            (Token){.kind = TOK_RBRACE, .lo = end, .hi = end, .match = -1, .depth = t->depth + k});
-    if (prev && (line_ends_before(p, t, prev) || (t->closes && t->kind != TOK_END)))
+    if (prev && (tokens_line_ends(&p->toks, t, prev) || (t->closes && t->kind != TOK_END)))
       feed(p, (Token){.kind = TOK_SEP, .lo = end, .hi = end, .match = -1, .depth = t->depth});
     feed(p, *t);
     prev = t;
@@ -314,7 +287,7 @@ static Parser *run(Cx *cx, int32_t source, bool line, bool quiet, bool *open) {
   p->text = cx->sources.at[source].text;
   p->line = line;
   p->quiet = quiet;
-  p->toks = tokens_read(cx, source, open);
+  p->toks = tokens_read(cx, source, open, NULL);
   arena_defer(cx->arena, drop_state, p);
   start_state(p);
   feed_all(p);
