@@ -2,13 +2,14 @@
  * end comments behind code, which stand in one column where lines with such comments follow each
  * other. */
 #include "front/fmt.h"
+#include "base/utf8.h"
 #include "grammar/nn_parse.h"
 
 enum { ALIGN_MOST = 24 }; /* widths that differ by more are not aligned */
 
 static void put(Fmt *f, const char *s, int32_t n) {
   text_add_n(&f->out, s, (size_t)n);
-  for (int32_t i = 0; i < n; i++) f->column += ((unsigned char)s[i] & 0xC0) != 0x80;
+  for (int32_t i = 0; i < n; i++) f->column += !utf8_continues(s[i]);
 }
 
 static void spaces(Text *out, int32_t n) {

@@ -1,6 +1,7 @@
 /* fmt_tokens.c: the tokens of a source that parses -> those the formatter prints, each with the
  * comments before it, whether it begins a statement, and what decides about spaces around it. */
 #include "front/fmt.h"
+#include "base/utf8.h"
 #include "grammar/nn_parse.h"
 
 bool fmt_ends_operand(int kind) {
@@ -130,7 +131,7 @@ static bool is_tall(const Fmt *f, int32_t i) {
 
 static int columns(const char *s, int32_t n) {
   int c = 0;
-  for (int32_t i = 0; i < n; i++) c += ((unsigned char)s[i] & 0xC0) != 0x80;
+  for (int32_t i = 0; i < n; i++) c += !utf8_continues(s[i]);
   return c;
 }
 

@@ -4,6 +4,8 @@
 #include "front/parse.h"
 #include "grammar/nn_parse.h"
 
+#include <ctype.h>
+
 Span parse_span(const Parser *p, const Token *t) { return (Span){p->source, t->lo, t->hi}; }
 
 Diag *parse_complain(Parser *p, DiagCode code, Span at, const char *fmt, ...) {
@@ -178,6 +180,17 @@ static bool ends_statement(const Parser *p, const Token *t) {
   return t->kind == TOK_RBRACE && t->depth == p->stmt_depth && t->depth > 0;
 }
 
+static bool in_word(char c) { return c == '_' || isalnum((unsigned char)c); }
+
+/* An operator of another language: what is written for it here, as a word apart from those beside. */
+static void replace_token(Parser *p, Diag *d, const Token *t) {
+  const char *text = token_info[token_row(t->kind)].text;
+  if (!*text) return;
+  bool word = token_flags(t->kind) & F_WORD;
+  bool left = word && t->lo > 0 && in_word(p->text[t->lo - 1]), right = word && in_word(p->text[t->hi]);
+  diag_fix(p->cx, d, parse_span(p, t), name_fmt(p->cx, "%s%s%s", left ? " " : "", text, right ? " " : ""));
+}
+
 /* Errors that are in the token itself, or in its being a bracket without partner. Returns whether
  * it can be pushed all the same. */
 static bool token_is_sound(Parser *p, const Token *t) {
@@ -187,6 +200,7 @@ static bool token_is_sound(Parser *p, const Token *t) {
   if (t->trouble) {
     if ((d = parse_complain(p, t->trouble->code, at, "%s", t->trouble->text)) && t->trouble->hint)
       diag_hint(p->cx, d, "%s", t->trouble->hint);
+    if (d && t->trouble->code == E0101) replace_token(p, d, t);
     p->skipping = t->kind == TOK_BAD;
     return !p->skipping;
   }

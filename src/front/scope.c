@@ -57,6 +57,15 @@ void fault_declared(Check *c, Diag *d, const Value *v) {
 
 enum { MAX_WORDS = 1024 };
 
+/* Where the diagnostic's place begins with the word itself. */
+static void replace_word(Check *c, Diag *d, const char *word, const char *with) {
+  size_t n = strlen(word);
+  if (d->span.source <= 0 || d->span.source >= c->cx->sources.n) return;
+  const Source *src = &c->cx->sources.at[d->span.source];
+  if (src->prelude || strncmp(src->text + d->span.lo, word, n)) return;
+  diag_fix(c->cx, d, (Span){d->span.source, d->span.lo, d->span.lo + (int32_t)n}, with);
+}
+
 void suggest(Check *c, Diag *d, const char *word, const char *const *more, int n) {
   const char **words = NEWS(c->cx->arena, const char *, MAX_WORDS);
   int count = 0;
@@ -71,7 +80,9 @@ void suggest(Check *c, Diag *d, const char *word, const char *const *more, int n
     builtin_names(c, words, &count, MAX_WORDS);
   }
   const char *close = closest_word(word, words, count);
-  if (close) diag_hint(c->cx, d, "did you mean `%s`?", close);
+  if (!close) return;
+  diag_hint(c->cx, d, "did you mean `%s`?", close);
+  replace_word(c, d, word, close);
 }
 
 /* ---- parameters of the model ----------------------------------------------------------------- */
