@@ -57,7 +57,8 @@ static int show_text(Text *out, const char *s, int n, int col) {
   return col;
 }
 
-/* Messages quote names of files and pieces of sources: what a terminal would obey is replaced there, too. */
+/* Messages quote names of files and pieces of sources: what a terminal would obey is replaced
+ * there, too. */
 static void paint(Render *r, const char *colour, const char *text) {
   if (r->colour) text_add(r->out, colour);
   show_text(r->out, text, (int)strlen(text), 0);

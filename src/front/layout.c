@@ -213,8 +213,7 @@ static void settle_loop_head(TokenList *toks, int32_t i) {
     bool reversal = t->kind == TOK_IN && is_word(t + 1, "reversed") && t[2].kind == TOK_LPAREN;
     if (reversal) t[1].kind = TOK_REVERSED;
     bool in_reversal = t->within >= 1 && toks->at[t->within - 1].kind == TOK_REVERSED;
-    if (is_word(t, "max") && ends_operand(t[-1].kind) &&
-        t->depth == depth + in_reversal)
+    if (is_word(t, "max") && ends_operand(t[-1].kind) && t->depth == depth + in_reversal)
       limit = end;
   }
   if (end >= toks->n) return;
@@ -224,7 +223,8 @@ static void settle_loop_head(TokenList *toks, int32_t i) {
     toks->at[end - 2].kind = TOK_COUNT;
 }
 
-/* `check grad f(..)`, and `tol x` behind an operand: elsewhere two names never follow each other. */
+/* `check grad f(..)`, and `tol x` behind an operand: elsewhere two names never follow each other.
+ */
 static void settle_test_word(TokenList *toks, int32_t i) {
   Token *t = &toks->at[i];
   if (is_word(t, "check") && is_word(t + 1, "grad") && t[2].kind == TOK_NAME && !t[1].newline)
