@@ -7,15 +7,9 @@ typedef struct Bench {
   Text out;
 } Bench;
 
-static void json_string(Text *out, const char *s) {
-  text_add(out, "\"");
-  for (; *s; s++) text_fmt(out, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
-  text_add(out, "\"");
-}
-
 static void print_json(Text *out, const char *name, const BenchResult *r, double ratio) {
   text_add(out, "{\"function\": ");
-  json_string(out, name);
+  text_json(out, name);
   text_fmt(out, ", \"seconds\": %.9g, \"cpu_seconds\": %.9g, \"flops\": %.0f, \"gflops\": %.6g, \"peak_gflops\": %.6g", r->seconds,
            r->cpu_seconds, r->flops, r->gflops, r->peak_gflops);
   text_fmt(out, ", \"fraction_of_peak\": %.6g, \"bytes\": %.0f, \"workspace_bytes\": %zu", r->fraction_of_peak, r->bytes,
@@ -24,7 +18,7 @@ static void print_json(Text *out, const char *name, const BenchResult *r, double
   for (int i = 0; i < r->nkernels; i++) {
     const BenchKernel *k = &r->kernel[i];
     text_add(out, i ? ", {\"name\": " : ", \"kernels\": [{\"name\": ");
-    json_string(out, k->name);
+    text_json(out, k->name);
     text_fmt(out, ", \"seconds\": %.9g, \"flops\": %.0f, \"bytes\": %.0f}", k->seconds, k->flops, k->bytes);
     if (i + 1 == r->nkernels) text_add(out, "]");
   }
