@@ -22,6 +22,7 @@ Session *session_new(void) {
 }
 
 static void forget_params(Session *s) {
+  if (s->keep_params) return;
   arena_free(s->params);
   s->params = NULL;
   s->list.n = s->list.cap = 0;
@@ -30,6 +31,7 @@ static void forget_params(Session *s) {
 
 void session_free(Session *s) {
   if (!s) return;
+  s->keep_params = false;
   forget_params(s);
   cx_free(s->cx);
   free(s);

@@ -17,6 +17,7 @@ typedef struct Session {
   Program *program;
   const SizeBindings *sizes; /* numbers for named sizes in the types of parameters; NULL: none are known */
   int64_t seed;         /* of the parameters' initial values; set before the first evaluation */
+  bool keep_params;     /* a declaration leaves the values of parameters that keep their type and shape */
   Arena *params;        /* what the values lie in; NULL: none yet */
   Vec(ParamValue) list; /* drawn so far */
 } Session;
@@ -61,6 +62,9 @@ Status session_evaluate(Session *s, const Fn *f, Results *out);
 int32_t session_read_source(Cx *cx, const char *path, Span at);
 /* imports.c: declares what a file or line holds and what it imports. */
 Status session_declare(Session *s, const Node *file);
+
+/* parameters.c: all parameters of the program, where their values lie; NULL after a diagnostic. */
+struct Weight *session_weights(Session *s, int *n);
 
 /* derive.c: the derivative of a finished function as a function. */
 typedef struct DeriveOptions {
