@@ -359,11 +359,8 @@ Dataset *dataset_open(Cx *cx, Arena *a, const DataSource *src, int nsrc, const I
   ds->in = NEWS(a, DataInput, nin + 1);
   for (int i = 0; given && i < given->list.n; i++)
     size_bind(a, &ds->sizes, given->list.at[i].name, given->list.at[i].value);
-  if (!nin && !nsrc) {
-    ds->examples = 1;
-    return ds;
-  }
-  if (!find_batch_axis(&o)) return NULL;
+  if (!nin) ds->examples = 1;
+  if (nin && !find_batch_axis(&o)) return NULL;
   for (int i = 0; i < nsrc; i++) load_source(&o, &src[i]);
   if (diag_errors(cx) > before) return NULL; /* what a broken file held is not "missing" as well */
   if (find_arrays(&o)) match(&o);
