@@ -24,6 +24,11 @@ Fn *pass_gradient(const Fn *f, const bool *wrt, bool with_value);
  * keeps: the evaluator's values up to rounding   breaks: nothing */
 Fn *pass_simplify(const Fn *f);
 
+/* hoist.c: work that no iteration has to wait for leaves its loop, in larger contractions; each value
+ * kept for that takes at most `most` bytes.
+ * needs: no vjp/jvp   keeps: the evaluator's values up to rounding   breaks: nothing */
+Fn *pass_hoist(const Fn *f, double most);
+
 /* sizes.c: every named size replaced by its number; recomputes exactness of views and reports
  * E05xx where a read would leave its tensor. */
 Fn *pass_bind_sizes(const Fn *f, const SizeBindings *sizes);
