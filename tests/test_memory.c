@@ -263,6 +263,7 @@ static void chunked_programs(void) {
 START_TEST(test_chunked_programs) { trapped(chunked_programs); }
 END_TEST
 
+/* The last one's rows wait for a mean over all of them: nothing is to be gained. */
 static const char *const by_rows[] = {
     "fn f(x: f64[N, 5], w: f64[5, 4], y: f64[N, 4]) = mean((tanh(x @ w) - y)**2)",
     "fn f(x: f64[N, 5], w: f64[5, 4], i: i32[N]) = mean(cross_entropy(x @ w, i % 4))",
@@ -280,7 +281,8 @@ static void chunked_gradients(void) {
       SizeBindings s = {0};
       size_bind(cx->arena, &s, name_of(cx, "N"), n);
       Fn *f = sized(by_rows[i], true, &s), *g = pass_chunk(f, 0, 200);
-      ck_assert_msg(count_op(g, OP_loop, false) == 1, "%s\nis not cut\n%s", by_rows[i], dump_text(f));
+      bool cut = count_op(g, OP_loop, false) == 1, want = i + 1 < COUNT_OF(by_rows);
+      ck_assert_msg(cut == want, "%s\nis%s cut\n%s", by_rows[i], want ? " not" : "", dump_text(f));
       same_values(f, g, 3, by_rows[i]);
       ck_assert_ptr_eq(pass_chunk(f, 1e9, 1e6), f);
     }
