@@ -118,6 +118,7 @@ static Session *new_session(Repl *r, Status *s) {
   if (!session) return NULL;
   session->seed = opt_int(r->cli, O_repl_seed, 0);
   session->careful = true;
+  session->trap_nan = r->cli->opt[O_repl_trap_nan].n > 0;
   session->how.native = true;
   session->how.engine = r->cli->opt[O_repl_engine].n ? (Engine)r->cli->opt[O_repl_engine].choice : ENGINE_AUTO;
   watch_interrupts(session);
