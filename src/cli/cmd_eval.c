@@ -59,6 +59,7 @@ Status cmd_eval(Cli *cli) {
   Session *session = cli_session(cli, &s);
   if (!session) return s;
   session->seed = opt_int(cli, O_eval_seed, 0);
+  session->trap_nan = cli->opt[O_eval_trap_nan].n > 0;
   int first = is_file(cli->arg[0]);
   s = cli_report(cli, session, cli_load(cli, session, O_eval_define, first ? cli->arg[0] : NULL));
   if (s == ST_OK && cli->opt[O_eval_load].n)

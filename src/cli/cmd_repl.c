@@ -82,6 +82,24 @@ static bool one_entry(Repl *r) {
   return end != LINE_NONE && !r->quit;
 }
 
+/* ---- the back end ---------------------------------------------------------------------------------- */
+static void *load_back_end(void *none) {
+  char why[8];
+  back_llvm(why, sizeof why);
+  return none;
+}
+
+/* Loading LLVM takes longer than most answers: it begins while the user still thinks. Signals are the
+ * main thread's. */
+static bool begin_loading(pthread_t *thread) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  bool begun = !pthread_create(thread, NULL, load_back_end, NULL);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return begun;
+}
+
 /* ---- the command ----------------------------------------------------------------------------------- */
 static bool is_terminal(void) {
   return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
@@ -100,6 +118,7 @@ static Session *new_session(Repl *r, Status *s) {
   if (!session) return NULL;
   session->seed = opt_int(r->cli, O_repl_seed, 0);
   session->careful = true;
+  session->trap_nan = r->cli->opt[O_repl_trap_nan].n > 0;
   session->how.native = true;
   session->how.engine = r->cli->opt[O_repl_engine].n ? (Engine)r->cli->opt[O_repl_engine].choice : ENGINE_AUTO;
   watch_interrupts(session);
@@ -114,6 +133,8 @@ Status cmd_repl(Cli *cli) {
   r->session = new_session(r, &s);
   if (!r->session) return s;
   open_lines(r, cli->arena);
+  pthread_t loader;
+  bool loading = r->interactive && begin_loading(&loader);
   if (r->interactive) {
     out_text("gradc " PACKAGE_VERSION ": type an expression or a definition; :help lists the commands\n");
     s = ST_OK; /* the file can be mended and read again */
@@ -121,6 +142,7 @@ Status cmd_repl(Cli *cli) {
   if (s == ST_OK)
     while (one_entry(r)) {}
   r->lines.close(r->lines.self);
+  if (loading) pthread_join(loader, NULL);
   session_free(r->session);
   signal(SIGINT, SIG_DFL);
   if (s != ST_OK) return s;

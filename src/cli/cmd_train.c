@@ -70,6 +70,7 @@ static TrainerOptions options_of(const Cli *cli) {
                           .resume = text_or(cli, O_train_resume, NULL),
                           .log = text_or(cli, O_train_log, NULL),
                           .plot = text_or(cli, O_train_plot, NULL),
+                          .snapshot_every = cli->opt[O_train_trap_nan].n ? 1 : 0,
                           .log_every = opt_int(cli, O_train_log_every, 0),
                           .stop = &stop_asked,
                           .out = {write_out, NULL, to_terminal(), terminal_columns()}};

@@ -56,6 +56,13 @@ static void complete_command(Arena *a, const char *text, bool colon, Candidates 
     text_fmt(&t, "%s%s", colon ? ":" : "", repl_command[i].name);
     if (!strncmp(text_str(&t), text, strlen(text))) vec_push(a, &out->words, text_str(&t));
   }
+  if (out->words.n == 1) { /* a blank behind it, where something is to follow */
+    const char *args, *word = out->words.at[0];
+    const ReplCommand *c = colon ? repl_command_find(word, &args) : NULL;
+    Text t = text_new(a);
+    text_fmt(&t, "%s ", word);
+    if (c && *c->args) out->words.at[0] = text_str(&t);
+  }
   sort_words(out);
 }
 

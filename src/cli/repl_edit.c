@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <histedit.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -47,6 +48,13 @@ static unsigned char on_cancel(EditLine *el, int ch) {
   cursor_to_end(el);
   el_insertstr(el, "^C");
   el_push(el, "\n");
+  return CC_REFRESH;
+}
+
+/* Ctrl-Z is a key too; libedit's handler puts the terminal in order before the process stops. */
+static unsigned char on_suspend(EditLine *el, int ch) {
+  (void)el, (void)ch;
+  kill(getpid(), SIGTSTP);
   return CC_REFRESH;
 }
 
@@ -164,6 +172,7 @@ static LineEnd edited_next(void *self, bool continued, Text *out) {
   e->cancelled = false;
   if (pasted_line(e, out) == LINE_READ) return LINE_READ;
   type_remainder(e);
+  el_set(e->el, EL_PREP_TERM, 1); /* before the prompt: what is typed as soon as it is seen are keys */
   bracketed_paste(true);
   errno = 0;
   const char *line = el_gets(e->el, &n);
@@ -205,12 +214,14 @@ static void set_keys(EditLine *el) {
   el_set(el, EL_EDITOR, "emacs");
   el_set(el, EL_ADDFN, "gradc-complete", "Complete the word", on_tab);
   el_set(el, EL_ADDFN, "gradc-cancel", "Give the entry up", on_cancel);
+  el_set(el, EL_ADDFN, "gradc-suspend", "Stop the program", on_suspend);
   el_set(el, EL_ADDFN, "gradc-paste", "Take a pasted block", on_paste);
   el_source(el, NULL); /* ~/.editrc */
   el_set(el, EL_BIND, "^I", "gradc-complete", NULL);
   el_set(el, EL_BIND, "^C", "gradc-cancel", NULL);
+  el_set(el, EL_BIND, "^Z", "gradc-suspend", NULL);
   el_set(el, EL_BIND, "\\e[200~", "gradc-paste", NULL);
-  el_set(el, EL_SETTY, "-d", "intr=", NULL);
+  el_set(el, EL_SETTY, "-d", "-isig", NULL);
 }
 
 bool lines_edited(Lines *out, Arena *a, Repl *r) {

@@ -46,12 +46,13 @@ double compute_evaluator_cost(const Fn *f) {
   return sum;
 }
 
+/* Contractions become micro-kernels of many instructions. */
 static double instructions(const Fn *f) {
   const Fn *body[2];
   double n = 0;
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
-    n += op_kind((Op)in->op) != KIND_LEAF;
+    n += op_kind((Op)in->op) == KIND_DOT ? 60 : op_kind((Op)in->op) != KIND_LEAF;
     for (int i = 0, nb = ins_bodies(in, body); i < nb; i++) n += 4 + instructions(body[i]);
   }
   return n;

@@ -1,6 +1,7 @@
 /* session.c: loading, checking and evaluating. In: paths and lines of text. Out: tensors, and
  * diagnostics in the session's context. */
 #include "driver/session.h"
+#include "driver/origin.h"
 #include "pass/pass.h"
 
 #include <stdlib.h>
@@ -270,6 +271,7 @@ static Status evaluate_known(Session *s, const Computed *c, Results *out) {
     in[i] = *p;
   }
   *out = evaluate(s, c, &s->how, in);
+  if (s->trap_nan && origin_report(f, in, out->value)) return ST_SOURCE;
   out->tuple = out->n != 1;
   return ST_OK;
 }

@@ -61,7 +61,7 @@ const ParamInfo *front_param(Program *p, int i); /* in order of declaration; NUL
  * sizes needed), drawn with the seed. NULL after an error. */
 Fn *front_param_init(Program *p, int i, int64_t seed);
 
-/* undo.c: all declarations of the user's that stand, in their order. */
+/* undo.c: all declarations of the user's that stand, in their order, and then the tests. */
 int front_declaration_count(const Program *p);
 const Node *front_declaration(const Program *p, int i);
 

@@ -361,9 +361,10 @@ bool parse_expected(Cx *cx, int32_t source, bool *expected, TokenList *toks) {
   p->toks = tokens_read(cx, p->source, &open, NULL);
   arena_defer(cx->arena, drop_state, p);
   start_state(p);
-  p->at = MIN(own, p->toks.n - 1);
-  const Token *prev = feed_first(p, p->at);
-  feed_layout(p, &p->toks.at[p->at], prev);
+  own = MIN(own, p->toks.n - 1);
+  const Token *prev = feed_first(p, own);
+  p->at = own;
+  feed_layout(p, &p->toks.at[own], prev);
   bool good = !p->errors;
   if (good) nn_expected(p->state, expected);
   drop_state(p);

@@ -136,6 +136,7 @@ static const char *assign_hint(const Parser *p, const bool *exp) {
   if (p->tok.kind != TOK_ASSIGN) return NULL;
   if (inside && in && in->kind == TOK_LPAREN && prev->kind == TOK_NAME && exp[ROW_COLON])
     return "an argument is given by name as in `f(x, axis: 0)`; `==` compares";
+  if (!inside && first->kind == TOK_NAME && p->stmt_depth == 0) return "a value gets a name by `const`: `const y = ...`";
   if (!inside && first->kind == TOK_NAME) return "a definition begins with `let`: `let y = ...`";
   if (exp[ROW_EQ]) return "`==` compares";
   return NULL;

@@ -43,6 +43,8 @@ static const Node *declaration(const Program *p, int i, int *count) {
     const Decl *d = p->decls.at[k];
     if (d->node && !d->prelude && !d->owner && (*count)++ == i) return d->node;
   }
+  for (int k = 0; k < p->tests.n; k++)
+    if ((*count)++ == i) return p->tests.at[k];
   return NULL;
 }
 

@@ -177,6 +177,8 @@ typedef struct Branch {
 } Branch;
 
 /* ---- instructions and functions ---------------------------------------------------------------- */
+typedef enum Derived { DERIVED_NOT, DERIVED_TANGENT, DERIVED_ADJOINT } Derived; /* which pass made it */
+
 typedef int32_t Val; /* number of an instruction; 0 is "no value" */
 
 typedef struct Ins {
@@ -200,6 +202,7 @@ typedef struct Ins {
   } u;
   Span span; /* the source this came from */
   Name hint; /* the name the source gave the value, or NULL; d_x for an adjoint, t_x for a tangent */
+  uint8_t derived; /* Derived */
 } Ins;
 
 typedef enum InputRole { ROLE_ARG, ROLE_PARAM, ROLE_STATE, ROLE_SEED } InputRole;

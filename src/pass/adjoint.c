@@ -111,12 +111,15 @@ static void copy_values(Adjoint *g, const Val *args, const Val *given) {
 }
 
 static void sweep_back(Adjoint *g) {
+  Derived outer = g->b->derived;
   for (Val v = g->f->ins.n; v-- > 1;) {
+    g->b->derived = DERIVED_ADJOINT;
     Op op = (Op)fn_ins(g->f, v)->op;
     if (g->part_bar[v] && op == OP_loop) adjoint_loop(g, v);
     else if (g->part_bar[v] && op == OP_branch) adjoint_branch(g, v);
     else if (g->bar[v] && op != OP_arg) adjoint_of(g, v);
   }
+  g->b->derived = outer;
 }
 
 bool adjoint_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds, Val *values,

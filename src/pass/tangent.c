@@ -89,6 +89,7 @@ static void tangent_step(Tangent *g, Val v, const Ins *in) {
     g->to[v] = in->op == OP_loop ? tangent_loop(g, v, arg) : tangent_branch(g, v, arg);
   } else {
     g->to[v] = ir_copy(g->b, in, arg);
+    g->b->derived = DERIVED_TANGENT;
     if (has_tangent(g, in)) g->dot[v] = tangent_of(g, in, arg, g->to[v]);
   }
   if (g->dot[v] && in->hint) ir_name(g->b, g->dot[v], name_fmt(g->b->cx, "t_%s", in->hint));
