@@ -8,7 +8,7 @@
 #include "base/base.h"
 
 typedef enum DiagCode {
-#define DIAG(code, severity, title, text) code,
+#define DIAG(code, ...) code,
 #include "base/diag.def"
 #undef DIAG
   DIAG_COUNT
@@ -52,7 +52,6 @@ void diag_clear(Cx *cx);
 
 const char *diag_code_name(DiagCode code);  /* "E0304" */
 const char *diag_code_title(DiagCode code); /* one line */
-const char *diag_code_text(DiagCode code);  /* the long form, for gradc explain */
 bool diag_code_find(const char *name, DiagCode *out);
 
 /* file:line:col: error[E0304]: text, source line with carets, labels, notes, hints. */

@@ -216,6 +216,7 @@ static bool reserved_word(Parser *p, const bool *exp) {
   const char *word = p->text + p->tok.lo;
   Span at = parse_span(p, &p->tok);
   if (keyword) {
+    p->misnamed[token_row(p->tok.kind)] = true;
     parse_complain(p, E0107, at, "`%.*s` is a keyword and can't be a name", n, word);
     return true;
   }
@@ -229,7 +230,8 @@ static bool reserved_word(Parser *p, const bool *exp) {
 
 void parse_unexpected(Parser *p, const bool *exp) {
   Span at = parse_span(p, &p->tok);
-  if (p->tok.trouble) { /* said already: what it was taken for doesn't fit either */
+  /* said already: what it was taken for doesn't fit either, or the name that is none is used */
+  if (p->tok.trouble || p->misnamed[token_row(p->tok.kind)]) {
     p->skipping = true;
     return;
   }
