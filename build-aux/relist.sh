@@ -15,6 +15,8 @@ files_of() {
     grammar_generated) [ ! -f grammar/nn.y ] || printf 'grammar/nn_%s\n' lex.c lex.h parse.c parse.h ;;
     embedded_texts) ls src/front/*.nn src/loop/*.nn ;;
     diagnostic_pages) ls docs/diagnostics/*.md ;;
+    man_pages) echo man/gradc.1; sed -n 's,^COMMAND(\([a-z]*\)\,.*,man/gradc-\1.1,p' src/cli/commands.def ;;
+    editor_files) find editors -type f ;;
     embedded_sources)
       files_of embedded_texts | sed 's/\.nn$/_nn.c/'
       [ ! -d docs/diagnostics ] || echo src/driver/diagnostics_md.c ;;
