@@ -123,6 +123,21 @@ void diag_clear(Cx *cx) {
   cx->diags->errors = 0;
 }
 
+void diag_retract(Cx *cx, DiagCode code, Span within) {
+  Diags *ds = cx->diags;
+  int kept = 0;
+  for (int i = 0; i < ds->list.n; i++) {
+    Diag *d = ds->list.at[i];
+    bool inside = d->code == code && d->span.source == within.source && d->span.lo >= within.lo &&
+                  d->span.hi <= within.hi;
+    if (inside)
+      ds->errors -= d->severity == SEV_ERROR;
+    else
+      ds->list.at[kept++] = d;
+  }
+  ds->list.n = kept;
+}
+
 /* ---- did you mean ---------------------------------------------------------------------------- */
 static int lower(char c) { return tolower((unsigned char)c); }
 

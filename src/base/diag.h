@@ -49,6 +49,8 @@ void diag_hint(Cx *cx, Diag *d, const char *fmt, ...) GC_PRINTF(3, 4);
 void diag_fix(Cx *cx, Diag *d, Span at, const char *replacement);
 int diag_errors(Cx *cx);
 void diag_clear(Cx *cx);
+/* Takes back what was recorded of the code inside the span: something better is said of it. */
+void diag_retract(Cx *cx, DiagCode code, Span within);
 
 const char *diag_code_name(DiagCode code);  /* "E0304" */
 const char *diag_code_title(DiagCode code); /* one line */

@@ -3,14 +3,18 @@
 #include "front/check.h"
 
 /* ---- arguments to slots ---------------------------------------------------------------------- */
+static const char *list_of(Cx *cx, const Name *names, int n) {
+  Text t = text_new(cx->arena);
+  for (int i = 0; i < n; i++) text_fmt(&t, "%s%s", i ? ", " : "", names[i]);
+  return text_str(&t);
+}
+
 static void fault_count(Check *c, const char *what, const Name *names, int n, const Call *call) {
   int given = 0;
   for (int i = 0; i < call->n; i++) given += !call->arg[i].name;
-  Text t = text_new(c->cx->arena);
-  for (int i = 0; i < n; i++) text_fmt(&t, "%s%s", i ? ", " : "", names[i]);
   Diag *d = fault(c, E0204, call->span, "`%s` takes %d argument%s, got %d", what, n,
                   n == 1 ? "" : "s", given);
-  diag_note(c->cx, d, "its arguments are (%s)", text_str(&t));
+  diag_note(c->cx, d, "its arguments are (%s)", list_of(c->cx, names, n));
 }
 
 bool bind_slots(Check *c, const char *what, const Name *names, int n, const Call *call, int *slot) {
@@ -24,7 +28,8 @@ bool bind_slots(Check *c, const char *what, const Name *names, int n, const Call
       }
       if (k == n) {
         Diag *d = fault(c, E0205, a->span, "`%s` has no argument called `%s`", what, a->name);
-        suggest(c, d, a->name, names, n);
+        if (!habit_hint(c, d, HABIT_ARG, a->name)) suggest(c, d, a->name, names, n);
+        diag_note(c->cx, d, "its arguments are (%s)", list_of(c->cx, names, n));
         return false;
       }
       if (slot[k] >= 0) {

@@ -123,6 +123,8 @@ static void set_node(Program *p, Decl *d, const Node *n) {
   f->broken = !params_are_placed(p, n, f->kind == FN_LAYER ? n->kid[0]->kid[1] : NULL) ||
               !arguments_are_good(p, n, ast_fixed(n->kind)) ||
               (n->kind == NODE_LAYER && !arguments_are_good(p, n->kid[0], ast_fixed(NODE_FN)));
+  const Node *body = n->kind == NODE_FN ? n->kid[1] : n->kid[0]->kid[1];
+  f->broken = f->broken || body->kind == NODE_ERROR; /* its arguments may be lost, too */
   d->fn = f;
 }
 
@@ -160,6 +162,7 @@ static void declare_all(Program *p, const Node *file, bool prelude) {
   for (int i = 0; i < file->nkids; i++) {
     NodeKind k = file->kid[i]->kind;
     bool declares = k == NODE_PARAM || k == NODE_CONST || k == NODE_FN || k == NODE_LAYER || k == NODE_LET;
+    p->holes |= k == NODE_ERROR;
     if (k == NODE_TEST) vec_push(p->cx->arena, &p->tests, file->kid[i]);
     if (declares) declare(p, file->kid[i], prelude);
   }
@@ -581,8 +584,9 @@ static void check_instance(Program *p, const Decl *d) {
   if (!empty && is_complete(f->node)) typed_function(p, f);
 }
 
-void front_check(Program *p) {
+bool front_check(Program *p) {
   int param = 0;
+  if (p->holes) return false;
   for (int i = 0; i < p->decls.n; i++) {
     Decl *d = p->decls.at[i];
     if (!d->node || d->prelude) continue;
@@ -600,4 +604,5 @@ void front_check(Program *p) {
     TestPlan plan;
     front_test(p, p->tests.at[i], &plan);
   }
+  return true;
 }
