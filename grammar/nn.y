@@ -127,7 +127,9 @@ decls:
 
 decl:
     PARAM dotted COLON type init        { $$ = with_doc(MAKE(PARAM, @$, $2, $4, $5), @2, $1); }
-  | PARAM dotted error                    { $$ = with_doc(MAKE(PARAM, @$, $2, error_node(p, @3), NULL), @2, $1); }
+  | PARAM NAME error                    { $$ = with_doc(MAKE(PARAM, @$, $2, error_node(p, @3), NULL), @2, $1); }
+  | PARAM dotted COLON error            { $$ = with_doc(MAKE(PARAM, @$, $2, error_node(p, @4), NULL), @2, $1); }
+  | PARAM dotted DOT NAME error         { $$ = with_doc(MAKE(PARAM, @$, name_fmt(p->cx, "%s.%s", $2, $4), error_node(p, @5), NULL), @2, $1); }
   | CONST NAME const_type ASSIGN value  { $$ = with_doc(MAKE(CONST, @$, $2, $3, $5), @2, $1); }
   | CONST NAME error                    { $$ = with_doc(MAKE(CONST, @$, $2, NULL, error_node(p, @3)), @2, $1); }
   | FN NAME LPAREN params RPAREN result body

@@ -132,8 +132,7 @@ Status session_load(Session *s, const char *path) { return session_run(s, load, 
 static Status check(Session *s, void *arg) {
   (void)arg;
   int before = diag_errors(s->cx);
-  front_check(s->program);
-  if (diag_errors(s->cx) > before) return ST_SOURCE;
+  if (!front_check(s->program) || diag_errors(s->cx) > before) return ST_SOURCE;
   for (int i = 0; i < front_fn_count(s->program); i++) {
     const Node *fn = front_fn_node(s->program, i);
     const Fn *f = has_types(fn) ? front_function(s->program, fn->name) : NULL;

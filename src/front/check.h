@@ -55,6 +55,7 @@ struct Program {
   SizeBindings defines; /* numbers from outside, for constants and sizes */
   int round;
   int instances; /* of layers, made so far */
+  bool holes; /* a declaration was lost to a syntax error: nobody knows what names it had */
   bool rules; /* texts of the op table: total and product are known */
 };
 
@@ -130,6 +131,7 @@ typedef struct Check {
   Ranges *ranges;
   int depth, calls;
   int32_t labels;             /* number of labels made so far */
+  bool indexing;              /* an index is being checked */
   bool dividing;              /* below inside(): an index may be divided */
   bool gave_up;               /* a limit was reported */
   int mute;                   /* > 0: a trial, whose faults are not reported */
@@ -196,6 +198,11 @@ void fault_sizes(Check *c, Diag *d);
 /* Which axis makes the difference between two shapes that should be equal. */
 void fault_axes(Check *c, Diag *d, const Shape *is, const Shape *wanted, const char *what);
 void suggest(Check *c, Diag *d, const char *word, const char *const *more, int n);
+
+/* ---- habits.c -------------------------------------------------------------------------------- */
+typedef enum HabitKind { HABIT_TYPE, HABIT_ARG, HABIT_MEMBER, HABIT_NAME } HabitKind;
+/* A hint where the word is one of another language's; false: it isn't. */
+bool habit_hint(Check *c, Diag *d, HabitKind kind, const char *word);
 
 /* ---- check_expr.c ---------------------------------------------------------------------------- */
 Value eval_expr(Check *c, const Node *n);

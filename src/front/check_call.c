@@ -3,14 +3,18 @@
 #include "front/check.h"
 
 /* ---- arguments to slots ---------------------------------------------------------------------- */
+static const char *list_of(Cx *cx, const Name *names, int n) {
+  Text t = text_new(cx->arena);
+  for (int i = 0; i < n; i++) text_fmt(&t, "%s%s", i ? ", " : "", names[i]);
+  return text_str(&t);
+}
+
 static void fault_count(Check *c, const char *what, const Name *names, int n, const Call *call) {
   int given = 0;
   for (int i = 0; i < call->n; i++) given += !call->arg[i].name;
-  Text t = text_new(c->cx->arena);
-  for (int i = 0; i < n; i++) text_fmt(&t, "%s%s", i ? ", " : "", names[i]);
   Diag *d = fault(c, E0204, call->span, "`%s` takes %d argument%s, got %d", what, n,
                   n == 1 ? "" : "s", given);
-  diag_note(c->cx, d, "its arguments are (%s)", text_str(&t));
+  diag_note(c->cx, d, "its arguments are (%s)", list_of(c->cx, names, n));
 }
 
 bool bind_slots(Check *c, const char *what, const Name *names, int n, const Call *call, int *slot) {
@@ -24,7 +28,8 @@ bool bind_slots(Check *c, const char *what, const Name *names, int n, const Call
       }
       if (k == n) {
         Diag *d = fault(c, E0205, a->span, "`%s` has no argument called `%s`", what, a->name);
-        suggest(c, d, a->name, names, n);
+        if (!habit_hint(c, d, HABIT_ARG, a->name)) suggest(c, d, a->name, names, n);
+        diag_note(c->cx, d, "its arguments are (%s)", list_of(c->cx, names, n));
         return false;
       }
       if (slot[k] >= 0) {
@@ -58,17 +63,32 @@ static bool is_higher(const Call *call) {
   return false;
 }
 
+/* A limit that one function hits is hit by all that call it: one report is enough. */
+static bool limit_reported(Check *c, DiagCode code) {
+  for (int i = 0; i < c->cx->diags->list.n; i++)
+    if (c->cx->diags->list.at[i]->code == code) return true;
+  return false;
+}
+
+static void fault_limit(Check *c, DiagCode code, Span at, int limit) {
+  c->gave_up = true;
+  if (limit_reported(c, code)) return;
+  if (code == E0811) {
+    fault(c, code, at, "calls are nested more than %d deep", limit);
+    return;
+  }
+  Diag *d = fault(c, code, at, "more than %d calls in one function", limit);
+  diag_note(c->cx, d, "calls are inlined; functions that call each other twice grow quickly");
+}
+
 /* Inlining must end: a function may not be inside itself, except through functions it was given. */
 static bool may_enter(Check *c, const FnValue *f, const Call *call, bool higher) {
   if (c->frame && c->frame->depth >= MAX_CALL_DEPTH) {
-    fault(c, E0811, call->span, "calls are nested more than %d deep", MAX_CALL_DEPTH);
-    c->gave_up = true;
+    fault_limit(c, E0811, call->span, MAX_CALL_DEPTH);
     return false;
   }
   if (++c->calls > MAX_CALLS) {
-    Diag *d = fault(c, E0813, call->span, "more than %d calls in one function", MAX_CALLS);
-    diag_note(c->cx, d, "calls are inlined; functions that call each other twice grow quickly");
-    c->gave_up = true;
+    fault_limit(c, E0813, call->span, MAX_CALLS);
     return false;
   }
   for (const Frame *up = c->frame; up; up = up->up)

@@ -62,6 +62,7 @@ static Value fault_no_variable(Check *c, const Node *n) {
               "`let %s = ..` names a value; `var %s = ..` declares a variable, before the loop "
               "where one changes it",
               n->name, n->name);
+    c->scope = scope_add(c, c->scope, n->name, value_poison(), n->name_span); /* said once */
   }
   return value_poison();
 }

@@ -199,8 +199,10 @@ static bool read_all(Check *c, const Node *n, Read *r) {
     }
     Pos *p = &r->pos[r->n];
     p->span = k->span;
+    c->indexing = k->kind == NODE_NAME;
     good &= k->kind == NODE_SLICE ? read_slice(c, k, r->shape.dim[r->n], p)
                                   : read_index(c, r, k, r->n, p);
+    c->indexing = false;
     r->n++;
   }
   for (; r->n < r->shape.rank; r->n++) whole_axis(r, r->n, n->span, &r->pos[r->n]);

@@ -24,8 +24,9 @@ bool front_has_size(Program *p, Name name);
  * replaces. Problems become diagnostics. */
 void front_declare(Program *p, const Node *file);
 /* Checks every declared function of the user's whose signature is complete (all types given), and
- * all params and consts. */
-void front_check(Program *p);
+ * all params and consts. After syntax errors inside declarations, too; false, and nothing, where
+ * a whole declaration was lost. */
+bool front_check(Program *p);
 
 /* The same for what the last front_declare declared. */
 void front_check_last(Program *p);

@@ -127,6 +127,7 @@ Node *parse_block(Parser *p, Span span, NodeList statements) {
     if (!is_statement(statements.at[i])) value_unused(p, statements.at[i]);
   if (!last || (is_statement(last) && last->kind != NODE_ERROR)) {
     Span at = {span.source, span.hi - 1, span.hi};
+    if (last && last->kind == NODE_CHOICE && !p->quiet) diag_retract(p->cx, E0110, last->span);
     Diag *d = parse_complain(p, E0109, last ? last->span : at, "this block has no value");
     if (d)
       diag_hint(p->cx, d, "%s",

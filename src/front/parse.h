@@ -108,6 +108,7 @@ typedef struct Parser {
   bool quiet;         /* record no diagnostics */
   bool line;          /* one line of eval or of the REPL */
   int errors;
+  bool misnamed[TOKEN_ROWS]; /* keywords that were used as names: said once each */
   bool error_at_end; /* the first error is that the text ends */
   nn_pstate *state;
   NodeList decls;
