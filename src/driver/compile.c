@@ -13,7 +13,7 @@ static double now(void) {
 
 Fn *compile_prepare(const Fn *f, const SizeBindings *sizes) {
   Fn *g = pass_expand(f);
-  if (g) g = pass_simplify(g);
+  if (g) g = pass_simplify(pass_inline_calls(g));
   if (g && sizes) g = pass_bind_sizes(g, sizes);
   if (g && sizes) g = pass_simplify(g); /* extents of 1 and exact reads are known only now */
   return g;

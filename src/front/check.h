@@ -23,7 +23,7 @@ typedef struct Decl { /* one declaration of a file or of the prelude */
   DeclState state;
   Value value;     /* CONST, when known at compile time; LET */
   ParamInfo param; /* PARAM, when DECL_DONE */
-  const FnValue *fn;
+  FnValue *fn;
 } Decl;
 
 typedef struct Member { /* a parameter of an instance, or an instance inside */
@@ -293,6 +293,7 @@ Value check_result(Check *c, const Node *fn, Value v, Span at);
 Value eval_call(Check *c, const Node *n);
 bool eval_args(Check *c, const Node *n, Call *call); /* of a CALL node */
 Value call_fn(Check *c, const FnValue *f, const Call *call);
+Value call_value(Check *c, const Node *n, const Value *f, const Call *call); /* n: the CALL, for messages */
 /* Puts arguments into slots by position and name; slot[i] is the argument's number or -1. */
 bool bind_slots(Check *c, const char *what, const Name *names, int n, const Call *call, int *slot);
 
@@ -352,6 +353,12 @@ bool affine_interval(Cx *cx, const Affine *a, const Label *skip, Dim *lo, Dim *h
 /* The extent of label l, counted from 0, for which a < extent (a >= 0 where l counts down). */
 bool affine_room(Cx *cx, const Affine *a, Dim extent, const Label *l, Dim *out);
 Scope *scope_labels(Check *c, Scope *up, const Labels *labels);
+
+/* ---- check_rule.c: rules for derivatives, and checkpoints --------------------------------------- */
+/* Gives the function its rule (a RULE node); reports where it can't be. */
+void rule_declare(Program *p, const Node *rule, bool prelude);
+Value call_ruled(Check *c, const FnValue *f, const Call *call);
+Value eval_checkpoint(Check *c, const Node *n);
 
 /* ---- check_deriv.c --------------------------------------------------------------------------- */
 Value eval_deriv(Check *c, const Node *call, DerivMode mode); /* grad(f, wrt: x): a function */

@@ -107,6 +107,7 @@ static bool bind_arguments(Check *c, const FnValue *f, const Call *call, const i
 static Value call_decl(Check *c, const FnValue *f, const Call *call) {
   int n = MIN(f->node->nkids - 2, MAX_ARGS), slot[MAX_ARGS];
   if (f->broken) return value_poison();
+  if (!f->plain && (f->rule[0] || f->rule[1])) return call_ruled(c, f, call);
   Name names[MAX_ARGS] = {0};
   for (int i = 0; i < n; i++) names[i] = f->node->kid[2 + i]->name;
   if (!bind_slots(c, f->name, names, n, call, slot)) return value_poison();
@@ -240,11 +241,14 @@ bool eval_args(Check *c, const Node *n, Call *call) {
   return good;
 }
 
+Value call_value(Check *c, const Node *n, const Value *f, const Call *call) {
+  return f->kind == V_FN ? call_fn(c, f->u.fn, call) : fault_callee(c, n, f);
+}
+
 Value eval_call(Check *c, const Node *n) {
   Call call;
   Value out, f = eval_expr(c, n->kid[0]);
   if (eval_special(c, n, &f, &out)) return out;
   bool good = eval_args(c, n, &call);
-  if (f.kind != V_FN) return fault_callee(c, n, &f);
-  return good ? call_fn(c, f.u.fn, &call) : value_poison();
+  return good || f.kind != V_FN ? call_value(c, n, &f, &call) : value_poison();
 }

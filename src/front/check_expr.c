@@ -181,6 +181,7 @@ static Value eval_kind(Check *c, const Node *n) {
   case NODE_BINARY: return eval_binary(c, n);
   case NODE_IF: return eval_if(c, n);
   case NODE_CALL: return eval_call(c, n);
+  case NODE_CHECKPOINT: return eval_checkpoint(c, n);
   case NODE_INDEX: return eval_index(c, n, false);
   case NODE_MEMBER: return eval_member(c, n);
   case NODE_REPEAT:

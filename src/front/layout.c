@@ -45,7 +45,7 @@ static const char *take_doc(DocLines *doc) {
 
 static bool has_doc(int kind) {
   return kind == TOK_FN || kind == TOK_PARAM || kind == TOK_CONST || kind == TOK_LAYER ||
-         kind == TOK_TEST;
+         kind == TOK_TEST || kind == TOK_ADJOINT || kind == TOK_TANGENT;
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -83,7 +83,7 @@ static TokenList read_all(Cx *cx, int32_t source) {
 /* ---- brackets -------------------------------------------------------------------------------- */
 static bool is_declaration(int kind) {
   return kind == TOK_FN || kind == TOK_PARAM || kind == TOK_CONST || kind == TOK_LAYER ||
-         kind == TOK_IMPORT || kind == TOK_TEST;
+         kind == TOK_IMPORT || kind == TOK_TEST || kind == TOK_ADJOINT || kind == TOK_TANGENT;
 }
 
 /* `var` is a statement before a name only. `while` stands in the head of a `for` as well. */

@@ -266,6 +266,7 @@ static void feed(Parser *p, Token t) {
 static bool starts_declaration(const Token *t) {
   return t->kind == TOK_FN || t->kind == TOK_PARAM || t->kind == TOK_CONST || t->kind == TOK_LET ||
          t->kind == TOK_LAYER || t->kind == TOK_IMPORT || t->kind == TOK_TEST ||
+         t->kind == TOK_ADJOINT || t->kind == TOK_TANGENT ||
          t->kind == TOK_VAR || t->kind == TOK_FOR || t->kind == TOK_WHILE;
 }
 

@@ -163,6 +163,8 @@ static void declare_all(Program *p, const Node *file, bool prelude) {
     if (k == NODE_TEST) vec_push(p->cx->arena, &p->tests, file->kid[i]);
     if (declares) declare(p, file->kid[i], prelude);
   }
+  for (int i = 0; i < file->nkids; i++)
+    if (file->kid[i]->kind == NODE_RULE) rule_declare(p, file->kid[i], prelude);
   for (int i = 0; i < p->decls.n; i++) { /* what was computed may depend on what was replaced */
     Decl *d = p->decls.at[i];
     if (!d->prelude) d->state = DECL_FRESH;

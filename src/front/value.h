@@ -91,6 +91,11 @@ struct FnValue {
   const Instance *instance; /* of a layer, or NULL */
   const Value *at; /* which elements of the arrays around it, outermost first */
   int32_t nat;
+  const Node *rule[2];   /* FN_DECL: the RULEs of its adjoint and its tangent, or NULL */
+  const FnValue *run[2]; /* the same as functions: arguments, then (adjoint) results and cotangents,
+                            (tangent) tangents and results */
+  int32_t round[2];      /* of front_declare */
+  bool plain;          /* called without them: the function itself */
   bool prelude;
   bool broken; /* its declaration has an error that was reported: calls are silent */
   const Builtin *builtin;

@@ -115,6 +115,7 @@ static void sweep_back(Adjoint *g) {
     Op op = (Op)fn_ins(g->f, v)->op;
     if (g->part_bar[v] && op == OP_loop) adjoint_loop(g, v);
     else if (g->part_bar[v] && op == OP_branch) adjoint_branch(g, v);
+    else if (g->part_bar[v] && op == OP_call) adjoint_call(g, v);
     else if (g->bar[v] && op != OP_arg) adjoint_of(g, v);
   }
 }

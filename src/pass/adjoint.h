@@ -32,5 +32,7 @@ int adjoint_loop_part(const Adjoint *g, Val v, int k);
 /* Gives the operands of loop or branch v their adjoints, from part_bar[v]. */
 void adjoint_loop(Adjoint *g, Val v);
 void adjoint_branch(Adjoint *g, Val v);
+/* adjoint_call.c: the same for a call. */
+void adjoint_call(Adjoint *g, Val v);
 
 #endif

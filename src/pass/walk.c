@@ -45,16 +45,6 @@ Val walk_copy_bodies(Walk *w, const Ins *in, Fn *(*pass)(const Fn *body, void *a
   return ir_copy(&w->b, &copy, args);
 }
 
-bool fn_uses_input(const Fn *f, int i) {
-  Val v = f->in.at[i].val;
-  for (int k = 0; k < f->out.n; k++)
-    if (f->out.at[k].val == v) return true;
-  for (Val u = v + 1; u < f->ins.n; u++)
-    for (int k = 0; k < fn_ins(f, u)->nargs; k++)
-      if (fn_ins(f, u)->arg[k] == v) return true;
-  return false;
-}
-
 Fn *fn_keep_inputs(const Fn *f, const bool *keep) {
   Walk w = {.b = ir_begin(f->cx, f->name), .f = f, .to = NEWS(f->cx->arena, Val, f->ins.n)};
   w.b.fn->span = f->span;
