@@ -37,7 +37,8 @@ static Degree of_map(const Linear *l, const Ins *in) {
   case OP_sub: return of_sum(l, in, 0);
   case OP_neg: return d[0];
   case OP_cast: return type_is_float((DType)in->type) ? d[0] : OTHER;
-  case OP_mul: return of_product(d[0], d[1]);
+  case OP_mul:
+  case OP_safe_mul: return of_product(d[0], d[1]);
   case OP_div: return d[1] == CONSTANT ? d[0] : OTHER;
   case OP_select: return d[0] == CONSTANT ? of_sum(l, in, 1) : OTHER;
   case OP_fma: {

@@ -38,7 +38,7 @@ static bool by_rule(Adjoint *g, const Body *body, const Val *args, const Val *y,
 }
 
 /* The body of the step that computes f again: index, f's inputs, cotangents -> adjoints. */
-static Fn *again_body(Adjoint *g, const Fn *f, const bool *wrt, const Val *dy) {
+static Fn *again_body(Adjoint *g, const Fn *f, const bool *wrt, const Val *dy, bool guarded) {
   Builder b = ir_begin(f->cx, f->name);
   Arena *a = f->cx->arena;
   int floats = fn_float_outputs(f), n = 0;
@@ -52,7 +52,8 @@ static Fn *again_body(Adjoint *g, const Fn *f, const bool *wrt, const Val *dy) {
     const Ins *in = ir_ins(g->b, dy[k]);
     seeds[k] = ir_input(&b, in->hint ? in->hint : name_of(f->cx, "d_y"), (DType)in->type, &in->shape, ROLE_ARG, in->span);
   }
-  if (!adjoint_into(&b, f, wrt, args, seeds, values, derived)) return NULL;
+  AdjointOf of = {.f = f, .wrt = wrt, .args = args, .seeds = seeds, .guarded = guarded};
+  if (!adjoint_with(&b, &of, values, derived)) return NULL;
   for (int i = 0; i < f->in.n; i++)
     if (wrt[i]) ir_output(&b, name_fmt(f->cx, "d_%s", f->in.at[i].name ? f->in.at[i].name : "x"), derived[n++]);
   return ir_finish(&b);
@@ -73,10 +74,10 @@ static bool all_below_limit(const Fn *f, const bool *wrt) {
 }
 
 /* derived: per wrt input. */
-static bool computed_again(Adjoint *g, const Fn *f, const bool *wrt, const Val *args, const Val *dy, Val *derived) {
+static bool computed_again(Adjoint *g, Val v, const Fn *f, const bool *wrt, const Val *args, const Val *dy, Val *derived) {
   Arena *a = g->b->cx->arena;
   int floats = fn_float_outputs(f);
-  Fn *step = again_body(g, f, wrt, dy);
+  Fn *step = again_body(g, f, wrt, dy, adjoint_is_guarded(g, v));
   if (!step) return false;
   Loop once = {.body = step, .trip = 1, .ncollect = step->out.n};
   Val *operand = NEWS(a, Val, f->in.n + floats + 1);
@@ -110,7 +111,7 @@ void adjoint_call(Adjoint *g, Val v) {
   cotangents(g, v, f, dy);
   for (int i = 0; i < f->in.n; i++) wrt[i] = type_is_float(f->in.at[i].type) && (rule || g->active[in->arg[i]]);
   if (rule) good = by_rule(g, body, args, y, dy, derived);
-  else if (all_below_limit(f, wrt)) good = computed_again(g, f, wrt, args, dy, derived);
+  else if (all_below_limit(f, wrt)) good = computed_again(g, v, f, wrt, args, dy, derived);
   else good = adjoint_into(g->b, f, wrt, args, dy, y, derived);
   g->failed |= !good;
   for (int i = 0, k = 0; i < f->in.n && good; i++) {

@@ -22,7 +22,7 @@ static Val tangent_map(Tangent *g, const Ins *in, const Val *args, Val y) {
       report_no_derivative(g->b, in);
       g->failed = true;
     } else if (p) {
-      sum = plus(g->b, sum, scale_cotangent(g->b, da, p));
+      sum = plus(g->b, sum, in->op == OP_safe_mul ? scale_safely(g->b, da, p) : scale_cotangent(g->b, da, p));
     }
   }
   return sum;

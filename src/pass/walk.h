@@ -32,6 +32,8 @@ Fn *walk_end(Walk *w);
 /* dy * p, where what can't matter is never multiplied: an element that a selection has put out
  * stays exactly 0, whatever p is there (0 * inf would be NaN). */
 Val scale_cotangent(Builder *b, Val dy, Val p);
+/* The same where dy was summed or spread since: 0 wherever it is 0. */
+Val scale_safely(Builder *b, Val dy, Val p);
 
 /* adjoint.c, tangent.c: the same into a builder in the middle of other work. args are the inputs;
  * seeds the cotangents per float output, or the tangents per wrt input. values: per output of f.
