@@ -170,6 +170,7 @@ const Tensor *session_param(Session *s, Name name) {
 }
 
 Status session_evaluate(Session *s, const Fn *f, Results *out) {
+  const char *nest = f->nest;
   f = pass_expand(f);
   if (!f) return ST_SOURCE;
   Tensor *in = NEWS(s->cx->arena, Tensor, f->in.n);
@@ -179,7 +180,7 @@ Status session_evaluate(Session *s, const Fn *f, Results *out) {
     in[i] = *p;
   }
   *out = evaluate(s, f, in);
-  out->tuple = out->n != 1;
+  out->nest = nest ? nest : ".";
   return ST_OK;
 }
 

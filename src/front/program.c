@@ -332,10 +332,23 @@ static bool add_outputs(Check *c, const Value *v, Span at) {
   return x.kind != V_POISON;
 }
 
+static void add_nest(const Value *v, Text *out) {
+  if (v->kind != V_TUPLE) {
+    text_add(out, ".");
+    return;
+  }
+  text_add(out, "(");
+  for (int i = 0; i < v->u.tuple.n; i++) add_nest(&v->u.tuple.item[i], out);
+  text_add(out, ")");
+}
+
 Fn *program_finish(Check *c, const Value *v, Span at) {
   if (v->kind == V_POISON || !add_outputs(c, v, at) || c->reported) return NULL;
   Fn *f = ir_finish(c->b);
+  Text nest = text_new(c->cx->arena);
+  add_nest(v, &nest);
   f->span = at;
+  f->nest = text_str(&nest);
   return f;
 }
 

@@ -223,6 +223,7 @@ struct Fn {
   Vec(Ins) ins; /* ins.at[0] is OP_none */
   Vec(Input) in;
   Vec(Output) out;
+  const char *nest; /* how the source groups the outputs: "(.(..))", a dot for each; NULL: not at all */
 };
 
 static inline const Ins *fn_ins(const Fn *f, Val v) { return &f->ins.at[v]; }
