@@ -289,6 +289,7 @@ range:
     whole_range
   | expr
   | REVERSED LPAREN whole_range RPAREN  { $$ = $3; $$->u.i = 1; }
+  | REVERSED LPAREN expr RPAREN         { $$ = MAKE(RANGE, @$, NULL, NULL, $3, NULL); $$->u.i = 1; }
   ;
 whole_range:
     expr DOTDOT expr limit              { $$ = MAKE(RANGE, @$, NULL, $1, $3, $4); }
