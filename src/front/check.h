@@ -105,6 +105,11 @@ typedef struct Ranges { /* labels of one reduction whose ranges the enclosing so
   bool failed;
 } Ranges;
 
+typedef struct Guard { /* a >= 0 is known here, by a condition around */
+  const struct Guard *up;
+  Affine a;
+} Guard;
+
 typedef struct Check {
   Program *p;
   Cx *cx;
@@ -113,6 +118,7 @@ typedef struct Check {
   Scope *scope;
   Frame *frame;
   Ranges *ranges;
+  const Guard *guards;
   int depth, calls;
   int32_t labels;             /* number of labels made so far */
   bool dividing;              /* below inside(): an index may be divided */
@@ -359,6 +365,13 @@ Scope *scope_labels(Check *c, Scope *up, const Labels *labels);
 void rule_declare(Program *p, const Node *rule, bool prelude);
 Value call_ruled(Check *c, const FnValue *f, const Call *call);
 Value eval_checkpoint(Check *c, const Node *n);
+
+/* ---- check_guard.c ----------------------------------------------------------------------------- */
+/* Adds what the condition says of labels where it holds, or doesn't, to c->guards. */
+void guard_condition(Check *c, const Node *n, bool holds);
+void guard_push(Check *c, const Affine *a); /* a >= 0 */
+bool guard_proves(Check *c, const Affine *a); /* that a >= 0 */
+bool guard_is_condition(const Node *n); /* may say something of labels */
 
 /* ---- check_deriv.c --------------------------------------------------------------------------- */
 Value eval_deriv(Check *c, const Node *call, DerivMode mode); /* grad(f, wrt: x): a function */

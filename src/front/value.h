@@ -37,6 +37,8 @@ typedef struct Label {
   Dim lo, extent;    /* values lo .. lo + extent - 1 */
   Span why;          /* the use that fixed the range */
   Name why_name;     /* the tensor used there */
+  const struct Affine *range; /* two: its own start and end, which depend on labels around; lo and extent
+                                 hold all of them. NULL: they don't */
   Unit *loop;        /* the variable of a loop: the body, whose input `index` is the value - lo */
   Val index;
 } Label;
