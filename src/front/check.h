@@ -123,6 +123,8 @@ typedef struct Check {
   int32_t labels;             /* number of labels made so far */
   bool dividing;              /* below inside(): an index may be divided */
   bool gave_up;               /* a limit was reported */
+  bool trying;                /* a call is checked to see whether one is met */
+  bool split;                 /* a branch or loop was met that depends on labels */
   int mute;                   /* > 0: a trial, whose faults are not reported */
   int faults;                 /* all of them, reported or not */
   int reported;
@@ -299,6 +301,9 @@ Value check_result(Check *c, const Node *fn, Value v, Span at);
 Value eval_call(Check *c, const Node *n);
 bool eval_args(Check *c, const Node *n, Call *call); /* of a CALL node */
 Value call_fn(Check *c, const FnValue *f, const Call *call);
+/* check_vmap.c: the call as one instruction mapped over all labels, where its branches or loops depend
+ * on them. */
+Value call_by_labels(Check *c, const FnValue *f, const Call *call);
 Value call_value(Check *c, const Node *n, const Value *f, const Call *call); /* n: the CALL, for messages */
 /* Puts arguments into slots by position and name; slot[i] is the argument's number or -1. */
 bool bind_slots(Check *c, const char *what, const Name *names, int n, const Call *call, int *slot);

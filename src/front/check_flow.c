@@ -185,6 +185,7 @@ bool eval_condition(Check *c, const Node *n, const char *what, Value *out) {
   }
   int rank = tensor_rank(c->b, &v);
   if (!rank && !value_labels(&v)->n) return true;
+  c->split |= !rank;
   Diag *d = rank
                 ? fault(c, E0323, n->span, "the condition of `%s` is %s: one truth value is needed",
                         what, value_text(c->cx, c->b, &v))

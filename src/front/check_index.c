@@ -143,6 +143,23 @@ static bool check_bounds(Check *c, const Read *r, Pos *p, int axis) {
   return true;
 }
 
+/* Numbers that are known, of a list: outside of the axis they are a mistake. */
+static bool literal_inside(Check *c, const Read *r, const Value *v, int axis, Span at) {
+  Dim extent = r->shape.dim[axis];
+  if (v->kind == V_WEAK) {
+    const Weak *w = v->u.weak;
+    for (int i = 0; (w->kind == WEAK_STACK || w->kind == WEAK_BROADCAST) && i < w->n; i++)
+      if (!literal_inside(c, r, &w->arg[i], axis, at)) return false;
+    return true;
+  }
+  if (v->kind != V_INT || !dim_is_number(extent) || (v->u.i >= 0 && v->u.i < extent)) return true;
+  Diag *d = fault(c, E0503, at, "this reads `%s` at index %lld of axis %d, whose extent is %lld", base_name(r),
+                  (long long)v->u.i, axis + r->first, (long long)extent);
+  fault_declared(c, d, &r->base);
+  if (v->u.i < 0) diag_note(c->cx, d, "in an index tensor numbers count from 0: there is no counting from the end");
+  return false;
+}
+
 static bool read_index(Check *c, Read *r, const Node *n, int axis, Pos *p) {
   c->dividing = r->inside;
   Value v = eval_expr(c, n);
@@ -154,6 +171,7 @@ static bool read_index(Check *c, Read *r, const Node *n, int axis, Pos *p) {
   if (affine && !check_bounds(c, r, p, axis)) return false;
   if (affine && !runs) return true;
   p->kind = POS_TENSOR;
+  if (!literal_inside(c, r, &v, axis, n->span)) return false;
   p->t = to_tensor(c, v, n->span);
   if (p->t.kind == V_POISON) return false;
   DType t = ir_type(c->b, p->t.u.t.val);

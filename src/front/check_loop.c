@@ -84,7 +84,9 @@ static bool loop_bound(Check *c, const Node *n, Value *v, Dim *d, bool *known) {
   Diag *e = fault(c, E0321, n->span, "a loop's bound must be an integer, not %s",
                   value_text(c->cx, c->b, v));
   fault_declared(c, e, v);
-  if (x.kind == V_TENSOR && value_labels(&x)->n)
+  bool labelled = x.kind == V_TENSOR && value_labels(&x)->n && !tensor_rank(c->b, &x);
+  c->split |= labelled;
+  if (labelled)
     diag_note(c->cx, e, "it depends on the label `%s`, and there is one loop for all labels",
               value_labels(&x)->at[0]->name);
   else if (v->kind == V_FLOAT || (x.kind == V_TENSOR && !type_is_int(ir_type(c->b, x.u.t.val))))

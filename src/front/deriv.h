@@ -59,6 +59,9 @@ Value deriv_rebuild(Check *c, const Value *like, const Value *parts, int *next);
 /* One item per thing that `wrt:` names: a value, or a tuple for a group of parameters. */
 int deriv_grouped(Check *c, const Deriv *d, const Value *parts, Value *items);
 
+/* deriv_reach.c: warns of derivatives by what is named in `wrt:` and doesn't reach the result. */
+void deriv_warn_zero(Check *c, const Deriv *d);
+
 /* check_jacobian.c, check_vmap.c */
 Value call_jacobian(Check *c, const FnValue *f, const Call *call);
 Value call_vmap(Check *c, const FnValue *f, const Call *call);
