@@ -219,10 +219,10 @@ static const Case errors[] = {
      "t.nn:1:4: error[E0107]: `let` is a keyword and can't be a name\n"
      "   1 | fn let(x) = x\n"
      "     |    ^^^\n"},
-    {"fn f(x) = checkpoint g(x)\n",
-     "t.nn:1:11: error[E0107]: `checkpoint` is reserved for recomputing in the backward pass and can't be a name\n"
-     "   1 | fn f(x) = checkpoint g(x)\n"
-     "     |           ^^^^^^^^^^\n"},
+    {"const checkpoint = 3\n",
+     "t.nn:1:7: error[E0107]: `checkpoint` is a keyword and can't be a name\n"
+     "   1 | const checkpoint = 3\n"
+     "     |       ^^^^^^^^^^\n"},
     {"param W = 3\n",
      "t.nn:1:9: error[E0106]: expected `:`, found `=`\n"
      "   1 | param W = 3\n"

@@ -202,6 +202,8 @@ static void print_one(Cx *cx, const Tensor *t, int precision, Text *out) {
   else tensor_print(cx, t, precision, out);
 }
 
+static bool is_tuple(const Results *r) { return r->nest[0] == '('; }
+
 static bool all_scalars(const Results *r) {
   for (int i = 0; i < r->n; i++)
     if (r->value[i].shape.rank) return false;
@@ -210,10 +212,10 @@ static bool all_scalars(const Results *r) {
 
 /* A tuple of numbers is one line; else each part stands on lines of its own, under its name. */
 void repl_value_print(Cx *cx, const Results *r, int precision, Text *out) {
-  bool one_line = r->tuple && all_scalars(r);
+  bool one_line = is_tuple(r) && all_scalars(r);
   if (one_line) text_add(out, "(");
   for (int i = 0; i < r->n; i++) {
-    if (r->tuple && !one_line) {
+    if (is_tuple(r) && !one_line) {
       if (r->name && r->name[i]) text_fmt(out, "%s =\n", r->name[i]);
       else text_fmt(out, "#%d =\n", i);
     }

@@ -19,7 +19,7 @@ enum {
 
 Fn *compile_prepare(const Fn *f, const SizeBindings *sizes) {
   Fn *g = pass_expand(f);
-  if (g) g = pass_simplify(g);
+  if (g) g = pass_simplify(pass_inline_calls(g));
   if (g && sizes) g = pass_bind_sizes(g, sizes);
   if (g && sizes) g = pass_simplify(g); /* extents of 1 and exact reads are known only now */
   if (g && sizes) g = pass_chunk(g, CHUNK_ABOVE, CHUNK_BYTES);

@@ -271,7 +271,7 @@ static Status evaluate_known(Session *s, const Computed *c, Results *out) {
   }
   *out = evaluate(s, c, &s->how, in);
   if (s->trap_nan && origin_report(f, in, out->value)) return ST_SOURCE;
-  out->tuple = out->n != 1;
+  out->nest = f->nest ? f->nest : ".";
   return ST_OK;
 }
 

@@ -124,9 +124,46 @@ static bool bind_arguments(Check *c, const FnValue *f, const Call *call, const i
   return good;
 }
 
+static Value call_inlined(Check *c, const FnValue *f, const Call *call);
+
+/* Loops and branches that may depend on values of the call. */
+static bool has_flow(const Node *n) {
+  if (!n) return false;
+  if (n->kind == NODE_CHOICE || n->kind == NODE_WHILE) return true;
+  if (n->kind == NODE_FOR && (n->kid[1] || (n->kid[0]->kind == NODE_RANGE && n->kid[0]->nkids > 2 && n->kid[0]->kid[2]))) return true;
+  for (int i = 0; i < n->nkids; i++)
+    if (has_flow(n->kid[i])) return true;
+  return false;
+}
+
+/* Tried as it is: where its branches and loops are the same for all labels they stay what they are.
+ * Where they aren't, the call is mapped over the labels. */
+static Value call_tried(Check *c, const FnValue *f, const Call *call) {
+  int faults = c->faults;
+  bool outer = c->split;
+  c->split = false;
+  c->trying = true;
+  c->mute++;
+  Value v = call_inlined(c, f, call);
+  c->mute--;
+  c->trying = false;
+  bool good = c->faults == faults, split = c->split;
+  c->split = outer;
+  c->faults = faults;
+  if (good || c->gave_up) return v;
+  return split ? call_by_labels(c, f, call) : call_inlined(c, f, call);
+}
+
 static Value call_decl(Check *c, const FnValue *f, const Call *call) {
-  int n = MIN(f->node->nkids - 2, MAX_ARGS), slot[MAX_ARGS];
+  bool labelled = false;
+  for (int i = 0; i < call->n; i++) labelled |= labels_within(c->cx, &call->arg[i].value)->n > 0;
   if (f->broken) return value_poison();
+  return labelled && !c->trying && has_flow(f->node->kid[1]) ? call_tried(c, f, call) : call_inlined(c, f, call);
+}
+
+static Value call_inlined(Check *c, const FnValue *f, const Call *call) {
+  int n = MIN(f->node->nkids - 2, MAX_ARGS), slot[MAX_ARGS];
+  if (!f->plain && (f->rule[0] || f->rule[1])) return call_ruled(c, f, call);
   Name names[MAX_ARGS] = {0};
   for (int i = 0; i < n; i++) names[i] = f->node->kid[2 + i]->name;
   if (!bind_slots(c, f->name, names, n, call, slot)) return value_poison();
@@ -261,11 +298,14 @@ bool eval_args(Check *c, const Node *n, Call *call) {
   return good;
 }
 
+Value call_value(Check *c, const Node *n, const Value *f, const Call *call) {
+  return f->kind == V_FN ? call_fn(c, f->u.fn, call) : fault_callee(c, n, f);
+}
+
 Value eval_call(Check *c, const Node *n) {
   Call call;
   Value out, f = eval_expr(c, n->kid[0]);
   if (eval_special(c, n, &f, &out)) return out;
   bool good = eval_args(c, n, &call);
-  if (f.kind != V_FN) return fault_callee(c, n, &f);
-  return good ? call_fn(c, f.u.fn, &call) : value_poison();
+  return good || f.kind != V_FN ? call_value(c, n, &f, &call) : value_poison();
 }

@@ -72,7 +72,8 @@ static bool is_assignment(int row) {
 }
 
 static bool is_declaration(int row) {
-  return row == ROW_FN || row == ROW_PARAM || row == ROW_CONST || row == ROW_LAYER || row == ROW_IMPORT || row == ROW_TEST;
+  return row == ROW_FN || row == ROW_PARAM || row == ROW_CONST || row == ROW_LAYER || row == ROW_IMPORT || row == ROW_TEST ||
+         row == ROW_ADJOINT || row == ROW_TANGENT;
 }
 
 static const char *expected_words(Parser *p, const bool *exp) {
@@ -231,23 +232,12 @@ static bool chained_comparison(const Parser *p, const bool *exp) {
   return (token_flags(p->tok.kind) & F_CMP) && exp[ROW_PLUS] && exp[ROW_AND];
 }
 
-/* A word that can't be a name, or can't be anything yet. */
-static bool reserved_word(Parser *p, const bool *exp) {
-  bool keyword = (token_flags(p->tok.kind) & F_WORD) && exp[ROW_NAME] && !exp[ROW_IF];
-  if (p->tok.kind != TOK_RESERVED && !keyword) return false;
-  int n = (int)(p->tok.hi - p->tok.lo);
-  const char *word = p->text + p->tok.lo;
-  Span at = parse_span(p, &p->tok);
-  if (keyword) {
-    p->misnamed[token_row(p->tok.kind)] = true;
-    parse_complain(p, E0107, at, "`%.*s` is a keyword and can't be a name", n, word);
-    return true;
-  }
-  const char *what = reserved_for(word, (size_t)n);
-  Diag *d =
-      parse_complain(p, E0107, at, "`%.*s` is reserved for %s and can't be a name", n, word, what);
-  if (d && (exp[ROW_LET] || exp[ROW_FN]))
-    diag_note(p->cx, d, "this version of the language does not have %s yet", what);
+/* A word that can't be a name. */
+static bool keyword_as_name(Parser *p, const bool *exp) {
+  if (!(token_flags(p->tok.kind) & F_WORD) || !exp[ROW_NAME] || exp[ROW_IF]) return false;
+  p->misnamed[token_row(p->tok.kind)] = true;
+  parse_complain(p, E0107, parse_span(p, &p->tok), "`%.*s` is a keyword and can't be a name", (int)(p->tok.hi - p->tok.lo),
+                 p->text + p->tok.lo);
   return true;
 }
 
@@ -258,7 +248,7 @@ void parse_unexpected(Parser *p, const bool *exp) {
     p->skipping = true;
     return;
   }
-  if (reserved_word(p, exp)) return;
+  if (keyword_as_name(p, exp)) return;
   if (chained_comparison(p, exp)) {
     Diag *d = parse_complain(p, E0108, at, "comparisons don't chain");
     if (d) diag_hint(p->cx, d, "write `a < b and b < c`");

@@ -179,6 +179,8 @@ static void declare_all(Program *p, const Node *file, bool prelude) {
     if (k == NODE_TEST) add_test(p, file->kid[i]);
     if (declares) declare(p, file->kid[i], prelude);
   }
+  for (int i = 0; i < file->nkids; i++)
+    if (file->kid[i]->kind == NODE_RULE) rule_declare(p, file->kid[i], prelude);
   for (int i = 0; i < p->decls.n; i++) { /* what was computed may depend on what was replaced */
     Decl *d = p->decls.at[i];
     if (!d->prelude) d->state = DECL_FRESH;
@@ -347,10 +349,23 @@ static bool add_outputs(Check *c, const Value *v, Span at) {
   return x.kind != V_POISON;
 }
 
+static void add_nest(const Value *v, Text *out) {
+  if (v->kind != V_TUPLE) {
+    text_add(out, ".");
+    return;
+  }
+  text_add(out, "(");
+  for (int i = 0; i < v->u.tuple.n; i++) add_nest(&v->u.tuple.item[i], out);
+  text_add(out, ")");
+}
+
 Fn *program_finish(Check *c, const Value *v, Span at) {
   if (v->kind == V_POISON || !add_outputs(c, v, at) || c->reported) return NULL;
   Fn *f = ir_finish(c->b);
+  Text nest = text_new(c->cx->arena);
+  add_nest(v, &nest);
   f->span = at;
+  f->nest = text_str(&nest);
   return f;
 }
 

@@ -23,6 +23,7 @@ struct LoopPlan {
   Val copy;   /* the loop in the new function */
   Fn *back;   /* the reversed loop's body, with only the inputs it uses */
   bool *keep; /* of the inputs build_back made: which it uses */
+  bool guarded; /* what comes out may be put out */
   bool *carry, *scan, *capture; /* per carried, scanned, captured value: has it an adjoint? */
 };
 
@@ -95,7 +96,8 @@ static Fn *build_back(Cx *cx, const LoopPlan *p) {
   for (int i = 0; i < captures(l); i++) wrt[1 + l->ncarry + l->nscan + i] = p->capture[i];
   Val *seed = NEWS(a, Val, f->out.n + 1), *value = NEWS(a, Val, f->out.n + 1), *derived = NEWS(a, Val, f->in.n + 1);
   gather_seeds(&k, seed);
-  if (!adjoint_with(&k.b, f, wrt, k.args, k.given, seed, value, derived)) return NULL;
+  AdjointOf of = {.f = f, .wrt = wrt, .args = k.args, .given = k.given, .seeds = seed, .guarded = p->guarded};
+  if (!adjoint_with(&k.b, &of, value, derived)) return NULL;
   int n = 0, first_scan, first_capture;
   for (int i = 0; i < l->ncarry; i++)
     if (p->carry[i]) ir_output(&k.b, NULL, derived[n++]);
@@ -174,7 +176,7 @@ static LoopPlan *new_plan(Adjoint *g, Val v) {
   const Ins *in = fn_ins(g->f, v);
   const Loop *l = in->u.loop;
   LoopPlan *p = NEW(a, LoopPlan);
-  *p = (LoopPlan){.l = l, .carry = NEWS(a, bool, l->ncarry + 1), .scan = NEWS(a, bool, l->nscan + 1),
+  *p = (LoopPlan){.l = l, .guarded = adjoint_is_guarded(g, v), .carry = NEWS(a, bool, l->ncarry + 1), .scan = NEWS(a, bool, l->nscan + 1),
                   .capture = NEWS(a, bool, captures(l) + 1)};
   const Val *arg = in->arg + l->counted;
   for (int i = 0; i < l->ncarry; i++) p->carry[i] = type_is_float(carry_in(l, i)->type);
@@ -279,7 +281,7 @@ void adjoint_loop(Adjoint *g, Val v) {
 
 /* ---- branches ---------------------------------------------------------------------------------------------------- */
 /* The adjoint of one body: inputs as it, then the cotangents of its float outputs. */
-static Fn *back_body(Adjoint *g, const Fn *f, const bool *wrt) {
+static Fn *back_body(Adjoint *g, const Fn *f, const bool *wrt, bool guarded) {
   Walk w = walk_begin(f);
   Arena *a = f->cx->arena;
   Val *args = NEWS(a, Val, f->in.n + 1), *seed = NEWS(a, Val, f->out.n + 1), *value = NEWS(a, Val, f->out.n + 1);
@@ -290,7 +292,8 @@ static Fn *back_body(Adjoint *g, const Fn *f, const bool *wrt) {
     if (type_is_float((DType)y->type))
       seed[n++] = ir_input(&w.b, name_fmt(f->cx, "d_%s", y->hint ? y->hint : "y"), (DType)y->type, &y->shape, ROLE_ARG, y->span);
   }
-  if (!adjoint_into(&w.b, f, wrt, args, seed, value, derived)) {
+  AdjointOf of = {.f = f, .wrt = wrt, .args = args, .seeds = seed, .guarded = guarded};
+  if (!adjoint_with(&w.b, &of, value, derived)) {
     g->failed = true;
     return NULL;
   }
@@ -306,7 +309,8 @@ void adjoint_branch(Adjoint *g, Val v) {
   int n = in->nargs - 1, total = n;
   bool *wrt = NEWS(a, bool, n + 1);
   for (int i = 0; i < n; i++) wrt[i] = g->active[in->arg[i + 1]];
-  Fn *then = back_body(g, br->then, wrt), *other = back_body(g, br->other, wrt);
+  bool guarded = adjoint_is_guarded(g, v);
+  Fn *then = back_body(g, br->then, wrt, guarded), *other = back_body(g, br->other, wrt, guarded);
   if (!then || !other) return;
   Val *args = NEWS(a, Val, in->nargs + br->then->out.n + 1);
   ir_map_args(in, g->to, args);

@@ -10,6 +10,10 @@
  * needs: nothing   breaks: nothing   after it: no LOOP-kind derivative instruction is left */
 Fn *pass_expand(const Fn *f);
 
+/* calls.c: every call by the body it calls, when no derivative will be taken any more.
+ * needs: nothing   breaks: derivative rules and checkpoints   after it: no call is left */
+Fn *pass_inline_calls(const Fn *f);
+
 /* adjoint.c: values of f's outputs, then the adjoints of the wrt inputs. Inputs: those of f, then a
  * cotangent (ROLE_SEED) per float output. */
 Fn *pass_adjoint(const Fn *f, const bool *wrt);
