@@ -106,6 +106,7 @@ typedef struct Diags Diags;
 typedef struct SizeTable SizeTable; /* ir/size.h */
 typedef struct RuleBook RuleBook;   /* ir/rules.h */
 typedef struct NameTable NameTable;
+typedef struct Thrift Thrift;       /* pass/pass.h */
 
 struct Cx {
   Arena *arena; /* lives as long as the context */
@@ -114,6 +115,7 @@ struct Cx {
   Diags *diags;
   SizeTable *sizes;
   RuleBook *rules;
+  const Thrift *thrift; /* NULL: nothing is to be saved */
   jmp_buf *trap;     /* where out of memory and cx_bug unwind to */
   Status trap_why;   /* ST_MEMORY or ST_INTERNAL */
   char trap_text[512];

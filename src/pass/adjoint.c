@@ -121,30 +121,35 @@ static void sweep_back(Adjoint *g) {
 
 bool adjoint_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds, Val *values,
                   Val *derived) {
-  return adjoint_with(b, f, wrt, args, NULL, seeds, values, derived);
+  const Thrift *thrift = b->cx->thrift;
+  if (thrift && thrift->levels) f = pass_split(f, &(SplitPlan){thrift->levels, adjoint_tape_bytes});
+  return adjoint_with(b, &(AdjointOf){.f = f, .wrt = wrt, .args = args, .seeds = seeds}, values, derived);
 }
 
-bool adjoint_with(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *given, const Val *seeds,
-                  Val *values, Val *derived) {
+bool adjoint_with(Builder *b, const AdjointOf *of, Val *values, Val *derived) {
+  const Fn *f = of->f;
+  const bool *wrt = of->wrt;
   Arena *a = b->cx->arena;
   if (!derivatives_exist(b, f, wrt)) return false;
   Adjoint g = {.b = b, .f = f, .to = NEWS(a, Val, f->ins.n), .bar = NEWS(a, Val, f->ins.n),
                .part_bar = NEWS(a, Val *, f->ins.n), .plan = NEWS(a, LoopPlan *, f->ins.n),
                .active = NEWS(a, bool, f->ins.n)};
   find_active(&g, wrt);
-  copy_values(&g, args, given);
+  copy_values(&g, of->args, of->given);
+  for (int i = 0; of->sum && i < f->in.n; i++)
+    if (wrt[i]) g.bar[f->in.at[i].val] = of->sum[i];
   for (int i = 0, k = 0; i < f->out.n; i++) {
     Val v = f->out.at[i].val;
     values[i] = g.to[v];
     if (!type_is_float((DType)fn_ins(f, v)->type)) continue;
-    if (g.active[v]) adjoint_give(&g, v, seeds[k]);
+    if (g.active[v]) adjoint_give(&g, v, of->seeds[k]);
     k++;
   }
   sweep_back(&g);
   for (int i = 0, k = 0; i < f->in.n; i++) {
     if (!wrt[i]) continue;
     Val bar = g.bar[f->in.at[i].val];
-    derived[k] = bar ? bar : ir_zeros_like(b, args[i]);
+    derived[k] = bar ? bar : ir_zeros_like(b, of->args[i]);
     ir_name(b, derived[k++], adjoint_name(b->cx, f->in.at[i].name));
   }
   return !g.failed;

@@ -35,6 +35,23 @@ Fn *pass_hoist(const Fn *f, double most);
  * needs: no vjp/jvp, numbers   keeps: the evaluator's values up to rounding   breaks: nothing */
 Fn *pass_chunk(const Fn *f, double above, double bytes);
 
+/* split.c: loops whose saved() bytes a step are not 0 become loops over segments, nested `levels` deep.
+ * needs: no vjp/jvp   keeps: values, bit for bit   breaks: nothing */
+typedef struct SplitPlan {
+  int levels;
+  double (*saved)(const Loop *l);
+} SplitPlan;
+Fn *pass_split(const Fn *f, const SplitPlan *plan);
+
+/* How much derivatives and passes may keep to save work. Hangs in the context (Cx.thrift; NULL: as much
+ * as pays) while a program is made to fit into memory (driver/budget.c). */
+struct Thrift {
+  int levels;          /* loops are run in segments, nested as deep, before they are differentiated */
+  bool recompute;      /* loops save what they carry; all else is computed again */
+  double hoist;        /* as for pass_hoist */
+  double above, chunk; /* as for pass_chunk */
+};
+
 /* sizes.c: every named size replaced by its number; recomputes exactness of views and reports
  * E05xx where a read would leave its tensor. */
 Fn *pass_bind_sizes(const Fn *f, const SizeBindings *sizes);
