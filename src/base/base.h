@@ -116,6 +116,10 @@ struct Cx {
   SizeTable *sizes;
   RuleBook *rules;
   const Thrift *thrift; /* NULL: nothing is to be saved */
+  struct {
+    int64_t bytes; /* of workspace that a compiled function may take; 0: any */
+    int threads;
+  } bound;
   jmp_buf *trap;     /* where out of memory and cx_bug unwind to */
   Status trap_why;   /* ST_MEMORY or ST_INTERNAL */
   char trap_text[512];

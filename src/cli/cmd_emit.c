@@ -29,7 +29,8 @@ static Status emit_function(Emission *e, Session *s, const char *name) {
   const Cli *cli = e->cli;
   bool loops = asked(cli, O_emit_loops) || asked(cli, O_emit_llvm) || asked(cli, O_emit_asm);
   if (loops) compile_bind_rest(f, &sizes, opt_int(cli, O_emit_size, 64));
-  f = compile_prepare(f, loops || sizes.list.n ? &sizes : NULL);
+  if (!loops && !target_is_sized(cli, f, &sizes)) return ST_USAGE;
+  f = compile_prepare(f, loops || sizes.list.n || s->cx->bound.bytes ? &sizes : NULL);
   if (!f) return ST_SOURCE;
   if (!loops) {
     ir_dump(f, &e->out);
@@ -69,7 +70,8 @@ Status cmd_emit(Cli *cli) {
   Session *session = cli_session(cli, &s);
   if (!session) return s;
   Emission e = {.cli = cli};
-  s = cli_load(cli, session, O_emit_define, cli->arg[0]);
+  s = cli_memory(cli, session, O_emit_memory, 1);
+  if (s == ST_OK) s = cli_load(cli, session, O_emit_define, cli->arg[0]);
   if (s == ST_OK) s = session_run(session, emit, &e);
   if (s == ST_OK) s = output_write(cli, cli->opt[O_emit_output].n ? cli->opt[O_emit_output].text : NULL, text_str(&e.out));
   s = cli_report(cli, session, s);

@@ -47,7 +47,8 @@ Status cmd_eval(Cli *cli) {
   if (!session) return s;
   session->seed = opt_int(cli, O_eval_seed, 0);
   int first = is_file(cli->arg[0]);
-  s = cli_report(cli, session, cli_load(cli, session, O_eval_define, first ? cli->arg[0] : NULL));
+  s = cli_memory(cli, session, O_eval_memory, 1);
+  if (s == ST_OK) s = cli_report(cli, session, cli_load(cli, session, O_eval_define, first ? cli->arg[0] : NULL));
   for (int i = first; i < cli->n && s == ST_OK; i++)
     s = eval_line(cli, session, i - first + 1, cli->arg[i]);
   session_free(session);

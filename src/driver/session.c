@@ -1,6 +1,7 @@
 /* session.c: loading, checking and evaluating. In: paths and lines of text. Out: tensors, and
  * diagnostics in the session's context. */
 #include "driver/session.h"
+#include "driver/compile.h"
 #include "pass/pass.h"
 
 #include <stdlib.h>
@@ -170,7 +171,7 @@ const Tensor *session_param(Session *s, Name name) {
 }
 
 Status session_evaluate(Session *s, const Fn *f, Results *out) {
-  f = pass_expand(f);
+  f = s->cx->bound.bytes ? compile_prepare(f, &(SizeBindings){0}) : pass_expand(f);
   if (!f) return ST_SOURCE;
   Tensor *in = NEWS(s->cx->arena, Tensor, f->in.n);
   for (int i = 0; i < f->in.n; i++) {

@@ -50,6 +50,8 @@ typedef struct Buffer {
   int64_t stride; /* BUF_LOCAL: bytes between two workers' copies */
   int32_t first, last; /* kernels that touch it */
   Buf same_as;    /* output that is updated in place in this input's storage, or -1 */
+  Buf into;       /* temporary that takes the place of this one, which dies in the kernel that makes it; -1 */
+  Span span;      /* of the value it holds */
 } Buffer;
 
 /* ---- affine indices, in elements: off + sum coef * var ------------------------------------------- */
@@ -189,6 +191,15 @@ void loop_dump(LoopProgram *p, Text *out);
 const char *loop_verify(const LoopProgram *p); /* NULL: well formed */
 /* No other buffer of the kernel may share bytes with b (memplan.c). */
 bool loop_buffer_alone(const LoopProgram *p, const Kernel *k, Buf b);
+/* peak.c: */
+int64_t loop_least_workspace(const LoopProgram *p); /* no plan takes less: what lives at one time */
+typedef struct PeakItem {
+  Name name;
+  Span span;
+  int64_t bytes;
+} PeakItem;
+/* The largest buffers that live when the workspace is fullest, at most `most`; returns how many. */
+int loop_peak(const LoopProgram *p, PeakItem *item, int most);
 double fn_flops(const Fn *f);                  /* multiply and add are two; elementwise operators one each */
 
 /* ---- making kernels (kernel.c): small constructors the lowering and the contraction engine share ------- */

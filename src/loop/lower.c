@@ -5,7 +5,7 @@
 
 /* ---- buffers -------------------------------------------------------------------------------- */
 Buf low_buffer(Low *lw, Name name, BufKind kind, DType type, int64_t count) {
-  Buffer b = {.name = name, .kind = kind, .type = type, .count = count, .slot = -1, .same_as = -1};
+  Buffer b = {.name = name, .kind = kind, .type = type, .count = count, .slot = -1, .same_as = -1, .into = -1};
   vec_push(lw->cx->arena, &lw->p->buf, b);
   return lw->p->buf.n - 1;
 }
@@ -55,6 +55,7 @@ static void value_buffers(Low *lw) {
     int64_t count = 1;
     for (int d = p->skip; d < in->shape.rank; d++) count *= in->shape.dim[d];
     p->buf = low_buffer(lw, value_name(lw, v), local ? BUF_LOCAL : BUF_TEMP, (DType)in->type, count);
+    lw->p->buf.at[p->buf].span = in->span;
   }
 }
 

@@ -253,8 +253,8 @@ static int back_operands(Adjoint *g, Val v, const Val *args, Val *out) {
   Arena *a = g->b->cx->arena;
   int n = 0, total = 0, kept = 0;
   Val *all = NEWS(a, Val, 2 * l->body->in.n + l->body->out.n + p->nsaved + 4);
-  if (l->counted) out[kept++] = args[0];
-  else if (l->cond) out[kept++] = ir_part(g->b, p->copy, l->ncarry + l->ncollect + p->nsaved);
+  if (l->cond) out[kept++] = ir_part(g->b, p->copy, l->ncarry + l->ncollect + p->nsaved);
+  else if (l->counted) out[kept++] = args[0];
   const Val *arg = args + l->counted;
   for (int i = 0; i < l->ncarry; i++)
     if (p->carry[i]) all[total++] = part_or_zero(g, v, i);

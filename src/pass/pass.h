@@ -20,6 +20,9 @@ Fn *pass_tangent(const Fn *f, const bool *wrt);
  * value (with_value) and one gradient per wrt input, named d_NAME. E0402/E0403 when it isn't so. */
 Fn *pass_gradient(const Fn *f, const bool *wrt, bool with_value);
 
+/* The same as an instruction, for pass_expand to expand. */
+Fn *pass_gradient_deferred(const Fn *f, const bool *wrt, bool with_value);
+
 /* simplify.c: algebra on values, to a fixed point.
  * keeps: the evaluator's values up to rounding   breaks: nothing */
 Fn *pass_simplify(const Fn *f);
@@ -51,6 +54,8 @@ struct Thrift {
   double hoist;        /* as for pass_hoist */
   double above, chunk; /* as for pass_chunk */
 };
+/* Hoisting may keep 64 MB for a value; larger ones than 16 MB are made in chunks that fit into a cache. */
+#define THRIFT_NONE ((Thrift){.hoist = 64 << 20, .above = 16 << 20, .chunk = 1 << 20})
 
 /* sizes.c: every named size replaced by its number; recomputes exactness of views and reports
  * E05xx where a read would leave its tensor. */

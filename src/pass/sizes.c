@@ -37,7 +37,16 @@ static Fn *bind_body(const Fn *f, void *sizes) {
 }
 
 /* Loops and branches: their bodies, and the number of iterations. */
+static Val bind_derivative(Walk *w, const Ins *in, const SizeBindings *sizes) {
+  const Body *body = in->u.body;
+  bool *wrt = NEWS(w->b.cx->arena, bool, body->fn->in.n + 1);
+  for (int i = 0; i < body->fn->in.n; i++) wrt[i] = body_wrt(body, i);
+  Fn *f = bind_body(body->fn, (void *)sizes);
+  return (in->op == OP_vjp ? ir_vjp : ir_jvp)(&w->b, f, wrt, walk_args(w, in), in->nargs);
+}
+
 static Val bind_bundle(Walk *w, const Ins *in, const SizeBindings *sizes) {
+  if (in->op == OP_vjp || in->op == OP_jvp) return bind_derivative(w, in, sizes);
   Ins copy = *in;
   Loop loop;
   if (in->op == OP_loop) {
@@ -63,7 +72,7 @@ Fn *pass_bind_sizes(const Fn *f, const SizeBindings *sizes) {
     const Ins *in = fn_ins(f, v);
     if (in->op == OP_arg) continue;
     if (!check_extents(cx, in, sizes)) return NULL;
-    bool bundle = in->op == OP_loop || in->op == OP_branch;
+    bool bundle = op_kind((Op)in->op) == KIND_LOOP;
     Val n = bundle ? bind_bundle(&w, in, sizes) : ir_copy_with(&w.b, in, walk_args(&w, in), sizes);
     w.to[v] = n;
     if (diag_errors(cx) > errors) return NULL; /* bodies that failed don't fit together any more */
