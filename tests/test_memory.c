@@ -395,6 +395,51 @@ static void split_loops(void) {
 START_TEST(test_split_loops) { trapped(split_loops); }
 END_TEST
 
+/* ---- the memory plan ------------------------------------------------------------------------------------- */
+/* The workspace is at most 5 % above what lives at one time, in the bodies of loops too. */
+static void near_bound(const LoopProgram *p, const char *what) {
+  int64_t least = loop_least_workspace(p);
+  ck_assert_msg(p->workspace >= least && (double)p->workspace <= 1.05 * (double)least + 64, "%s: %lld bytes, %lld live",
+                what, (long long)p->workspace, (long long)least);
+  for (int k = 0; k < p->kernel.n; k++) {
+    const Call *c = p->kernel.at[k]->call;
+    if (c) near_bound(c->body, what);
+    if (c && c->other) near_bound(c->other, what);
+  }
+}
+
+static void workspaces(void) {
+  Target t = compile_target(2);
+  for (uint64_t seed = 1; seed <= 120; seed++) {
+    Rng r = rng_at(seed);
+    GenOptions o = {.size = 14, .smooth = true};
+    Fn *f = seed % 2 ? gen_loops(cx, &r) : gen_function(cx, &r, &o);
+    bool *wrt = NEWS(cx->arena, bool, f->in.n);
+    for (int i = 0; i < f->in.n; i++) wrt[i] = type_is_float(f->in.at[i].type);
+    const char *what = text_printf(cx, "seed %llu", (unsigned long long)seed);
+    near_bound(loop_lower(pass_simplify(f), &t), what);
+    Fn *g = pass_adjoint(f, wrt);
+    if (g) near_bound(loop_lower(pass_simplify(g), &t), what);
+    diag_clear(cx);
+  }
+}
+START_TEST(test_workspaces) { trapped(workspaces); }
+END_TEST
+
+/* A chain of elementwise values between contractions takes two places, not one for each. */
+static void in_place(void) {
+  const char *text = "fn f(x: f64[64, 64], w: f64[64, 64]) {\n let a = exp(x @ w)\n let b = tanh(a * sum(a))\n"
+                     " let c = tanh(b * sum(b))\n let d = tanh(c * sum(c))\n d * sum(d)\n}";
+  SizeBindings none = {0};
+  Target t = compile_target(1);
+  LoopProgram *p = loop_lower(sized(text, false, &none), &t);
+  int into = 0;
+  for (int i = 0; i < p->buf.n; i++) into += p->buf.at[i].into >= 0;
+  ck_assert_msg(into >= 2 && p->workspace < 2 * 64 * 64 * 8, "%d in place, %lld bytes", into, (long long)p->workspace);
+}
+START_TEST(test_in_place) { trapped(in_place); }
+END_TEST
+
 Suite *memory_suite(void);
 Suite *memory_suite(void) {
   Suite *s = suite_create("memory");
@@ -411,6 +456,8 @@ Suite *memory_suite(void) {
   tcase_add_test(t, test_chunked_room);
   tcase_add_test(t, test_split_programs);
   tcase_add_test(t, test_split_loops);
+  tcase_add_test(t, test_workspaces);
+  tcase_add_test(t, test_in_place);
   suite_add_tcase(s, t);
   return s;
 }

@@ -104,7 +104,7 @@ static void loop(CGen *g, const Call *c, const char *body, const char *other) {
   cg_line(g, "}");
   for (int k = 0; k < l->ncarry; k++) {
     int64_t bytes = port_bytes(c->body, BUF_OUTPUT, k);
-    if (bytes) cg_line(g, "memcpy(%s, ci[%d], %lld);", cg_base(g, c->out.at[k]), 1 + k, (long long)bytes);
+    if (bytes && !call_ends_in_place(c, k)) cg_line(g, "memcpy(%s, ci[%d], %lld);", cg_base(g, c->out.at[k]), 1 + k, (long long)bytes);
   }
   if (other) cg_line(g, "%s = it;", as(g, T_I64, c->out.at[l->ncarry + l->ncollect]));
 }

@@ -132,7 +132,7 @@ static void one_iteration(CallGen *x, LLVMValueRef it, LLVMValueRef i) {
 static void after_loop(CallGen *x, LLVMValueRef count) {
   const Loop *l = x->c->loop;
   for (int k = 0; k < l->ncarry; k++)
-    LLVMBuildMemCpy(x->g->b, base(x, x->c->out.at[k]), 1, get(x, x->in, 1 + k), 1,
+    if (!call_ends_in_place(x->c, k)) LLVMBuildMemCpy(x->g->b, base(x, x->c->out.at[k]), 1, get(x, x->in, 1 + k), 1,
                     number(x, port_bytes(x->c->body, BUF_OUTPUT, k)));
   if (x->other) LLVMBuildStore(x->g->b, count, base(x, x->c->out.at[l->ncarry + l->ncollect]));
 }

@@ -20,12 +20,22 @@ static int64_t larger_workspace(const Call *c) {
   return MAX(c->body->workspace, c->other ? c->other->workspace : 0);
 }
 
+/* Two places per carried value. Where all iterations run, the last one's is where the value goes in the
+ * end; of a single iteration there is one place only. */
 static void carried_places(Low *lw, Call *c) {
-  for (int i = 0; i < c->loop->ncarry; i++) {
-    const Input *in = &c->loop->body->in.at[1 + i];
+  const Loop *l = c->loop;
+  bool certain = !l->counted && !l->cond && l->trip > 0;
+  for (int i = 0; i < l->ncarry; i++) {
+    const Input *in = &l->body->in.at[1 + i];
     int64_t n = shape_count(lw->cx, &in->shape);
-    vec_push(lw->cx->arena, &c->ping, low_buffer(lw, name_fmt(lw->cx, "%s'a", in->name ? in->name : "v"), BUF_TEMP, in->type, n));
-    vec_push(lw->cx->arena, &c->pong, low_buffer(lw, name_fmt(lw->cx, "%s'b", in->name ? in->name : "v"), BUF_TEMP, in->type, n));
+    bool last_is_pong = (l->trip - 1) & 1;
+    for (int pong = 0; pong < 2; pong++) {
+      Name name = name_fmt(lw->cx, "%s'%c", in->name ? in->name : "v", 'a' + pong);
+      bool last = certain && (pong == last_is_pong || l->trip == 1);
+      Buf b = last ? c->out.at[i] : low_buffer(lw, name, BUF_TEMP, in->type, n);
+      if (pong) vec_push(lw->cx->arena, &c->pong, b);
+      else vec_push(lw->cx->arena, &c->ping, b);
+    }
   }
 }
 

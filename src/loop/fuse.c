@@ -181,15 +181,14 @@ static void make_nests(Low *lw) {
 }
 
 /* ---- updates in place, and the order -------------------------------------------------------- */
-static bool nest_reads(const Nest *n, Val input) {
+bool nest_reads(const Nest *n, Val input) {
   for (int i = 0; i < n->side.n; i++)
     for (int k = 0; k < n->side.at[i]->an.access.n; k++)
       if (n->side.at[i]->an.access.at[k].leaf == input) return true;
   return false;
 }
 
-/* The nest that stores output i reads the input it overwrites only where it stores. */
-static bool reads_in_place(const Nest *n, Val input) {
+bool reads_in_place(const Nest *n, Val input) {
   for (int i = 0; i < n->side.n; i++) {
     const Side *s = n->side.at[i];
     bool operand = i < (n->kind == NEST_CONTRACT ? 2 : n->kind == NEST_FOLD ? 1 : 0) ||

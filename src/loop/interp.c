@@ -255,7 +255,8 @@ static void call_loop(Run *r, const Call *c, void **in, void **out) {
     if (r->error) return;
     for (int i = 0; i < nc; i++) in[1 + i] = out[i];
   }
-  for (int i = 0; i < nc; i++) memcpy(base_of(r, c->out.at[i]), in[1 + i], size_of(c->body, BUF_OUTPUT, i));
+  for (int i = 0; i < nc; i++)
+    if (!call_ends_in_place(c, i)) memcpy(base_of(r, c->out.at[i]), in[1 + i], size_of(c->body, BUF_OUTPUT, i));
   if (c->other) memcpy(base_of(r, c->out.at[nc + l->ncollect]), &done, sizeof done);
 }
 

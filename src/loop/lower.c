@@ -366,7 +366,10 @@ LoopProgram *loop_lower(const Fn *given, const Target *t) {
   port_buffers(lw);
   value_buffers(lw);
   stash_buffers(lw);
-  for (int i = 0; i < lw->group.n; i++) lower_group(lw, &lw->group.at[i]);
+  for (int i = 0; i < lw->group.n; i++) {
+    lower_group(lw, &lw->group.at[i]);
+    lw->group.at[i].kernel = p->kernel.n - 1; /* those before it pack operands */
+  }
   find_uses(lw);
   plan_memory(lw);
   arena_free(lw->arena);
