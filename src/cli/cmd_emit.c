@@ -2,6 +2,7 @@
 #include "cli/emit_c_files.h"
 #include "cli/target_fn.h"
 #include "driver/compile.h"
+#include "driver/plan.h"
 #include "pass/pass.h"
 
 typedef struct Emission {
@@ -19,10 +20,20 @@ static Status emit_native_text(Cx *cx, const LoopProgram *p, LlvmText what, Text
   return ST_SOURCE;
 }
 
+static Status emit_plan(Emission *e, Session *s, const char *name) {
+  SizeBindings sizes = {0};
+  Fn *f = session_function(s, name_of(s->cx, name));
+  if (!f) return ST_SOURCE;
+  if (!target_sizes(e->cli, s, O_emit_define, &sizes)) return ST_USAGE;
+  compile_bind_rest(f, &sizes, opt_int(e->cli, O_emit_size, 64));
+  return plan_function(f, &sizes, 1, &e->out) ? ST_OK : ST_SOURCE;
+}
+
 static Status emit_function(Emission *e, Session *s, const char *name) {
   Name bare;
   bool gradient;
   SizeBindings sizes = {0};
+  if (asked(e->cli, O_emit_plan)) return emit_plan(e, s, name);
   Fn *f = target_function(s, name, &bare, &gradient);
   if (!f) return ST_SOURCE;
   if (!target_sizes(e->cli, s, O_emit_define, &sizes)) return ST_USAGE;
@@ -64,8 +75,8 @@ static Status emit(Session *s, void *arg) {
 
 Status cmd_emit(Cli *cli) {
   Status s = ST_OK;
-  int stages = asked(cli, O_emit_ir) + asked(cli, O_emit_loops) + asked(cli, O_emit_llvm) + asked(cli, O_emit_asm) + asked(cli, O_emit_c);
-  if (stages != 1) return usage_error(cli, "one of --ir, --loops, --llvm, --asm and --c says what to print");
+  int stages = asked(cli, O_emit_ir) + asked(cli, O_emit_loops) + asked(cli, O_emit_llvm) + asked(cli, O_emit_asm) + asked(cli, O_emit_c) + asked(cli, O_emit_plan);
+  if (stages != 1) return usage_error(cli, "one of --ir, --loops, --llvm, --asm, --plan and --c says what to print");
   if (asked(cli, O_emit_c)) return emit_c_files(cli);
   Session *session = cli_session(cli, &s);
   if (!session) return s;

@@ -19,33 +19,32 @@ static double bodies_flops(const Ins *in) {
   return MAX(a, b);
 }
 
+static double contract_flops(const Fn *f, const Ins *in) { /* every label once */
+  const Contract *c = in->u.contract;
+  double n = 2 * count(&f->ins.at[in->arg[0]].shape);
+  const Shape *b = &f->ins.at[in->arg[1]].shape, *a = &f->ins.at[in->arg[0]].shape;
+  for (int i = 0; i < b->rank; i++) {
+    bool in_a = false;
+    for (int k = 0; k < a->rank; k++) in_a |= c->a[k] == c->b[i];
+    if (!in_a && dim_is_number(b->dim[i])) n *= (double)b->dim[i];
+  }
+  return n;
+}
+
+double ins_flops(const Fn *f, Val v) {
+  const Ins *in = &f->ins.at[v];
+  switch (op_kind(in->op)) {
+  case KIND_MAP: return in->op != OP_stop ? count(&in->shape) : 0;
+  case KIND_FOLD: return count(&f->ins.at[in->arg[0]].shape);
+  case KIND_DOT: return contract_flops(f, in);
+  case KIND_MOVE: return in->op == OP_scatter ? count(&f->ins.at[in->arg[0]].shape) : 0;
+  case KIND_LOOP: return bodies_flops(in);
+  default: return 0;
+  }
+}
+
 double fn_flops(const Fn *f) {
   double flops = 0;
-  for (Val v = 1; v < f->ins.n; v++) {
-    const Ins *in = &f->ins.at[v];
-    switch (op_kind(in->op)) {
-    case KIND_MAP:
-      if (in->op != OP_stop) flops += count(&in->shape);
-      break;
-    case KIND_FOLD: flops += count(&f->ins.at[in->arg[0]].shape); break;
-    case KIND_DOT: { /* every label once */
-      const Contract *c = in->u.contract;
-      double n = 2 * count(&f->ins.at[in->arg[0]].shape);
-      const Shape *b = &f->ins.at[in->arg[1]].shape, *a = &f->ins.at[in->arg[0]].shape;
-      for (int i = 0; i < b->rank; i++) {
-        bool in_a = false;
-        for (int k = 0; k < a->rank; k++) in_a |= c->a[k] == c->b[i];
-        if (!in_a && dim_is_number(b->dim[i])) n *= (double)b->dim[i];
-      }
-      flops += n;
-      break;
-    }
-    case KIND_MOVE:
-      if (in->op == OP_scatter) flops += count(&f->ins.at[in->arg[0]].shape);
-      break;
-    case KIND_LOOP: flops += bodies_flops(in); break;
-    default: break;
-    }
-  }
+  for (Val v = 1; v < f->ins.n; v++) flops += ins_flops(f, v);
   return flops;
 }

@@ -181,6 +181,7 @@ struct LoopProgram {
   Cx *cx;
   Name name;
   const Fn *fn;
+  bool *stored;         /* per value of fn: it has a place */
   Target target;
   Vec(Buffer) buf;
   Vec(Kernel *) kernel; /* run in this order */
@@ -206,6 +207,7 @@ typedef struct PeakItem {
 } PeakItem;
 /* The largest buffers that live when the workspace is fullest, at most `most`; returns how many. */
 int loop_peak(const LoopProgram *p, PeakItem *item, int most);
+double ins_flops(const Fn *f, Val v);          /* of one instruction, its bodies included */
 double fn_flops(const Fn *f);                  /* multiply and add are two; elementwise operators one each */
 
 /* ---- making kernels (kernel.c): small constructors the lowering and the contraction engine share ------- */
