@@ -2,7 +2,11 @@
  * caller says which buffers they are called with. */
 #include "loop/lower.h"
 
-static Buf buf_of(const Low *lw, Val v) { return lw->place[low_base(lw, v)].buf; }
+static Buf operand(const Low *lw, const Ins *in, int k, int64_t *from) {
+  Buf b = lw->place[low_operand(lw, in, k, from)].buf;
+  *from *= type_info[low_ins(lw, in->arg[k])->type].bytes;
+  return b;
+}
 
 /* Where part k goes: its value's storage, or a place nobody reads. */
 static Buf part_buf(Low *lw, Val bundle, int k) {
@@ -49,8 +53,12 @@ void lower_call(Low *lw, Nest *n) {
   const Fn *second = loop ? in->u.loop->cond : in->u.branch->other;
   c->other = second ? loop_lower(second, &lw->p->target) : NULL;
   int first = !loop || in->u.loop->counted;
-  if (first) c->flag = buf_of(lw, in->arg[0]);
-  for (int i = first; i < in->nargs; i++) vec_push(lw->cx->arena, &c->in, buf_of(lw, in->arg[i]));
+  int64_t from;
+  if (first) c->flag = operand(lw, in, 0, &from);
+  for (int i = first; i < in->nargs; i++) {
+    vec_push(lw->cx->arena, &c->in, operand(lw, in, i, &from));
+    vec_push(lw->cx->arena, &c->from, from);
+  }
   for (int i = 0; i < ins_part_count(in); i++) vec_push(lw->cx->arena, &c->out, part_buf(lw, n->anchor, i));
   c->index = low_buffer(lw, name_of(lw->cx, "index"), BUF_TEMP, T_I64, 1);
   c->more = low_buffer(lw, name_of(lw->cx, "more"), BUF_TEMP, T_BOOL, 1);

@@ -148,6 +148,9 @@ struct Low {
 };
 
 Val low_base(const Low *lw, Val v); /* below reshapes */
+/* The value whose storage a loop or branch is given for its operand k, and the element it begins at:
+ * rows of a tensor are not copied. (The count and the condition begin where their storage does.) */
+Val low_operand(const Low *lw, const Ins *call, int k, int64_t *from);
 bool low_stored(const Low *lw, Val v); /* has storage or is an input (v not a reshape) */
 static inline const Ins *low_ins(const Low *lw, Val v) { return &lw->f->ins.at[v]; }
 
