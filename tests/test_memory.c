@@ -269,8 +269,8 @@ END_TEST
 static const char *const by_rows[] = {
     "fn f(x: f64[N, 5], w: f64[5, 4], y: f64[N, 4]) = mean((tanh(x @ w) - y)**2)",
     "fn f(x: f64[N, 5], w: f64[5, 4], i: i32[N]) = mean(cross_entropy(x @ w, i % 4))",
-    "fn f(x: f64[N, 5], m: f64[4, 5]) {\n let d[n, k, i] = x[n, i] - m[k, i]\n"
-    " let q[n, k] = sum(i) d[n, k, i] * d[n, k, i]\n sum(logsumexp(-q, axis: 1))\n}",
+    ("fn f(x: f64[N, 5], m: f64[4, 5]) {\n let d[n, k, i] = x[n, i] - m[k, i]\n"
+     " let q[n, k] = sum(i) d[n, k, i] * d[n, k, i]\n sum(logsumexp(-q, axis: 1))\n}"),
     "fn f(e: f64[9, 5], w: f64[5, 5], i: i32[N]) {\n let x[n, d] = e[i[n] % 9, d]\n sum(tanh(x @ w)**2)\n}",
     "fn f(x: f64[5, N], w: f64[4, 5]) = sum(sigmoid(w @ x))",
     "fn f(x: f64[N, 2, 3], w: f64[6, 4]) = sum(tanh(reshape(x, (-1, 6)) @ w))",
