@@ -74,7 +74,8 @@ Status cmd_eval(Cli *cli) {
   session->seed = opt_int(cli, O_eval_seed, 0);
   session->trap_nan = cli->opt[O_eval_trap_nan].n > 0;
   int first = is_file(cli->arg[0]);
-  s = cli_report(cli, session, cli_load(cli, session, O_eval_define, first ? cli->arg[0] : NULL));
+  s = cli_memory(cli, session, O_eval_memory, 1);
+  if (s == ST_OK) s = cli_report(cli, session, cli_load(cli, session, O_eval_define, first ? cli->arg[0] : NULL));
   if (s == ST_OK && cli->opt[O_eval_load].n)
     s = cli_report(cli, session, session_run(session, load_weights, (void *)cli->opt[O_eval_load].text));
   for (int i = first; i < cli->n && s == ST_OK; i++)

@@ -94,7 +94,8 @@ Status cmd_train(Cli *cli) {
   session->seed = opt_int(cli, O_train_seed, 0);
   Training t = {.options = options_of(cli)};
   signal(SIGINT, on_interrupt);
-  s = cli_load(cli, session, O_train_define, cli->arg[0]);
+  s = cli_memory(cli, session, O_train_memory, t.options.threads);
+  if (s == ST_OK) s = cli_load(cli, session, O_train_define, cli->arg[0]);
   if (s == ST_OK) s = session_check(session);
   if (s == ST_OK) s = session_run(session, train, &t);
   s = cli_report(cli, session, s);

@@ -6,6 +6,7 @@
 #include "cli/target_fn.h"
 #include "config.h"
 #include "driver/bench.h"
+#include "driver/plan.h"
 #include "driver/stage.h"
 
 #include <stdlib.h>
@@ -152,46 +153,14 @@ Status repl_c(Repl *r, const char *args) {
 }
 
 /* ---- :plan ---------------------------------------------------------------------------------------------- */
-static void plan_line(Request *q, const char *name, const LoopProgram *p, double flops) {
-  double most = 0;
-  const Buffer *largest = NULL;
-  for (int i = 0; i < p->buf.n; i++) {
-    const Buffer *b = &p->buf.at[i];
-    double bytes = (double)b->count * type_info[b->type].bytes;
-    if ((b->kind == BUF_TEMP || b->kind == BUF_LOCAL) && b->first >= 0 && bytes > most) most = bytes, largest = b;
-  }
-  text_fmt(&q->out, "%s: %lld bytes of workspace, %.4g FLOP, %d kernel%s", name, (long long)p->workspace, flops, p->kernel.n,
-           p->kernel.n == 1 ? "" : "s");
-  if (largest) text_fmt(&q->out, "; the largest of it is %s, %.0f bytes", largest->name ? largest->name : "unnamed", most);
-  text_add(&q->out, "\n");
-}
-
-static Status plan_one(Request *q, Session *s, const char *name, const Fn *f) {
-  compile_bind_rest(f, &q->sizes, SIZE_OF_REST);
-  f = compile_prepare(f, &q->sizes);
-  if (!f) return ST_SOURCE;
-  Target t = compile_target(1);
-  plan_line(q, name, loop_lower(f, &t), fn_flops(f));
-  (void)s;
-  return ST_OK;
-}
-
-/* Of a function that has a gradient, that of the gradient as well. */
 static Status show_plan(Session *s, void *arg) {
   Request *q = arg;
   q->out = text_new(s->cx->arena);
   Status status = read_request(q, s);
   const Fn *f = status == ST_OK ? requested(q, s) : NULL;
   if (status != ST_OK || !f) return status == ST_OK ? ST_SOURCE : status;
-  status = plan_one(q, s, q->name, f);
-  const Ins *y = fn_ins(f, f->out.at[0].val);
-  bool scalar = f->out.n == 1 && y->shape.rank == 0 && type_is_float((DType)y->type);
-  if (status != ST_OK || !q->bare || q->gradient || !scalar) return status;
-  int recorded = s->cx->diags->list.n, errors = s->cx->diags->errors;
-  DeriveOptions o = {.order = 1};
-  const Fn *d = derive(f, &o);
-  s->cx->diags->list.n = recorded, s->cx->diags->errors = errors;
-  return d ? plan_one(q, s, name_fmt(s->cx, "grad(%s)", q->name), d) : ST_OK;
+  compile_bind_rest(f, &q->sizes, SIZE_OF_REST);
+  return plan_function(f, &q->sizes, 1, &q->out) ? ST_OK : ST_SOURCE;
 }
 
 Status repl_plan(Repl *r, const char *args) {

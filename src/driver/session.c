@@ -1,6 +1,7 @@
 /* session.c: loading, checking and evaluating. In: paths and lines of text. Out: tensors, and
  * diagnostics in the session's context. */
 #include "driver/session.h"
+#include "driver/compile.h"
 #include "driver/origin.h"
 #include "pass/pass.h"
 
@@ -275,8 +276,13 @@ static Status evaluate_known(Session *s, const Computed *c, Results *out) {
   return ST_OK;
 }
 
+/* Without derivative instructions; where memory is bounded, as it would be compiled. */
+static const Fn *expanded(Session *s, const Fn *f) {
+  return s->cx->bound.bytes ? compile_prepare(f, &(SizeBindings){0}) : pass_expand(f);
+}
+
 Status session_evaluate(Session *s, const Fn *f, Results *out) {
-  f = pass_expand(f);
+  f = expanded(s, f);
   if (!f) return ST_SOURCE;
   Computed c = {.fn = f};
   return evaluate_known(s, &c, out);
@@ -302,7 +308,7 @@ static const Node *parse_line(Session *s, const char *label, const char *text, b
 
 static const Fn *expr_function(Session *s, const Node *node) {
   const Fn *f = front_expr(s->program, node);
-  return f ? pass_expand(f) : NULL;
+  return f ? expanded(s, f) : NULL;
 }
 
 const Fn *session_expr(Session *s, const char *label, const char *text) {

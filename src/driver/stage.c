@@ -13,7 +13,7 @@ static Status print_native(const LoopProgram *p, LlvmText what, Text *out) {
 
 Status stage_print(const Fn *f, Stage stage, SizeBindings *sizes, int64_t rest, Text *out) {
   if (stage != STAGE_IR) compile_bind_rest(f, sizes, rest);
-  f = compile_prepare(f, stage != STAGE_IR || sizes->list.n ? sizes : NULL);
+  f = compile_prepare(f, stage != STAGE_IR || sizes->list.n || f->cx->bound.bytes ? sizes : NULL);
   if (!f) return ST_SOURCE;
   if (stage == STAGE_IR) {
     ir_dump(f, out);

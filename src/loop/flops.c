@@ -7,3 +7,8 @@ double fn_flops(const Fn *f) {
   Cost c = fn_cost(f);
   return cost_number(&c);
 }
+
+double ins_flops(const Fn *f, Val v) {
+  Cost c = ins_cost(f, fn_ins(f, v));
+  return cost_number(&c);
+}

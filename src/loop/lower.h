@@ -21,6 +21,7 @@ enum { MAX_AXES = 20 };
 typedef struct Group { /* nests that share a kernel */
   Vec(int32_t) nest;
   int32_t rows; /* leading axes of their shapes that are the kernel's outer loops */
+  int32_t kernel; /* its number */
 } Group;
 
 typedef struct Place { /* what is decided about one value */
@@ -147,6 +148,9 @@ struct Low {
 };
 
 Val low_base(const Low *lw, Val v); /* below reshapes */
+/* The value whose storage a loop or branch is given for its operand k, and the element it begins at:
+ * rows of a tensor are not copied. (The count and the condition begin where their storage does.) */
+Val low_operand(const Low *lw, const Ins *call, int k, int64_t *from);
 bool low_stored(const Low *lw, Val v); /* has storage or is an input (v not a reshape) */
 static inline const Ins *low_ins(const Low *lw, Val v) { return &lw->f->ins.at[v]; }
 
@@ -216,6 +220,10 @@ Ex fold_step(Low *lw, Op fold, Ex acc, Ex x);
 Fn *loop_prepare(const Fn *f); /* prepare.c */
 void group_values(Low *lw);
 void fuse_nests(Low *lw);
+bool nest_reads(const Nest *n, Val v);
+/* The nest reads v only where it stores: it may store in v's place. */
+bool reads_in_place(const Nest *n, Val v);
+void share_places(Low *lw); /* inplace.c */
 void plan_memory(Low *lw);
 
 #endif

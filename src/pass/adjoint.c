@@ -145,6 +145,8 @@ static void sweep_back(Adjoint *g) {
 
 bool adjoint_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds, Val *values,
                   Val *derived) {
+  const Thrift *thrift = b->cx->thrift;
+  if (thrift && thrift->levels) f = pass_split(f, &(SplitPlan){thrift->levels, adjoint_tape_bytes});
   return adjoint_with(b, &(AdjointOf){.f = f, .wrt = wrt, .args = args, .seeds = seeds}, values, derived);
 }
 
@@ -161,6 +163,8 @@ bool adjoint_with(Builder *b, const AdjointOf *of, Val *values, Val *derived) {
   g.guards = guards_find(f, of->guarded);
   find_active(&g, wrt);
   copy_values(&g, of->args, of->given);
+  for (int i = 0; of->sum && i < f->in.n; i++)
+    if (wrt[i]) g.bar[f->in.at[i].val] = of->sum[i];
   for (int i = 0, k = 0; i < f->out.n; i++) {
     Val v = f->out.at[i].val;
     values[i] = g.to[v];

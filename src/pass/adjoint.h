@@ -22,16 +22,19 @@ typedef struct Adjoint {
 void adjoint_give(Adjoint *g, Val v, Val cotangent);
 
 /* As adjoint_into, for a body of which some values are known from elsewhere: given[v], where not 0,
- * stands for value v of f and is not computed again. given may be NULL. */
+ * stands for value v of f and is not computed again; sum[i], where not 0, is what the adjoint of input i
+ * is added to. */
 typedef struct AdjointOf {
   const Fn *f;
   const bool *wrt;
-  const Val *args, *given, *seeds;
+  const Val *args, *given, *sum, *seeds; /* given, sum: may be NULL */
   bool guarded; /* the outputs may be put out by choices around f (guard.c) */
 } AdjointOf;
 bool adjoint_with(Builder *b, const AdjointOf *of, Val *values, Val *derived);
 /* Whether the results of instruction v with a body may be put out. */
 bool adjoint_is_guarded(const Adjoint *g, Val v);
+/* Bytes the loop would save in each step; 0 for what has no derivative. */
+double adjoint_tape_bytes(const Loop *l);
 
 /* The loop in the new function, with what its reversal needs collected. */
 Val adjoint_copy_loop(Adjoint *g, Val v, const Val *args);
