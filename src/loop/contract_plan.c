@@ -127,33 +127,28 @@ static double tile_lines(const ContractPlan *p, int k, const int size[3]) {
     for (int j = 0; j < 3; j++)
       if (axis[j] == i) n = size[j];
     double step = (double)(x->stride[k] < 0 ? -x->stride[k] : x->stride[k]) * bytes;
-    if (step >= 64) lines *= n;
+    if (p->pack[k].on) span += n > 1 ? (n - 1) * (1 + span) : 0; /* side by side */
+    else if (step >= 64) lines *= n;
     else span += (n - 1) * step;
   }
-  return lines * (1 + span / 64);
-}
-
-/* What reading an operand costs beside the instruction, where the tile's reads don't stay in the first
- * cache until the next tile. */
-static double far_reads(const ContractPlan *p, int k, int m, int c, int v) {
-  if (p->pack[k].on) return 0;
-  double bytes = 64 * tile_lines(p, k, (int[]){m, c, v * p->lanes});
-  return bytes > (double)p->l2 ? 0.6 : bytes > 0.6 * (double)p->l1 ? 0.3 : 0;
+  return p->pack[k].on ? (span + 1) * bytes / 64 : lines * (1 + span / 64);
 }
 
 /* Cycles of one tile of m rows, c columns and v vectors. */
 static double tile_cost(const ContractPlan *p, int m, int c, int v) {
-  double fma = (double)m * c * v, loads = 0, far = 0;
+  double fma = (double)m * c * v, loads = 0, lines = 0;
   for (int k = 0; k < 2; k++) {
     double n = (depends(p, k, p->row) ? m : 1) * (depends(p, k, p->col) ? c : 1) *
                (depends(p, k, p->vec) && !p->dot ? v : 1);
     loads += n * read_cost(p, k);
-    far += n * far_reads(p, k, m, c, v);
+    lines += tile_lines(p, k, (int[]){m, c, v * p->lanes});
   }
-  double step = MAX(MAX(fma, loads), 5) + 0.5 + 0.05 * loads + far;
+  double step = MAX(MAX(fma, loads), 5) + 0.4 + 0.07 * loads;
   double out = p->dot ? fma * 12
-                      : fma * (p->vec >= 0 && p->at[p->vec].out_stride != 1 ? p->lanes : 1);
-  return step * steps(p, p->lanes) + out + 8;
+                      : fma * (p->vec >= 0 && p->at[p->vec].out_stride != 1 ? 1.8 * p->lanes : 1);
+  /* what the tile reads stays in the first cache until the next tile, or has to come from the second */
+  double far = 64 * lines > 0.75 * (double)p->l1 ? lines : 0;
+  return step * steps(p, p->lanes) + far + out + 8;
 }
 
 static double total_cost(const ContractPlan *p) {

@@ -150,4 +150,4 @@ static Fn *copy_function(const Fn *f, bool last) {
   return g;
 }
 
-Fn *loop_prepare(const Fn *f) { return copy_function(copy_function(f, false), true); }
+Fn *loop_prepare(const Fn *f) { return copy_function(prepare_layout(copy_function(f, false)), true); }

@@ -252,7 +252,7 @@ Val window_padded(Builder *b, Val x, double reads) {
     v.off -= lo;
     outer[d] = v;
   }
-  if (elements(&padded) * READS_WORTH_PADDING > reads || elements(&padded) > 3 * elements(&from)) return x;
+  if (elements(&padded) * READS_WORTH_PADDING > reads) return x;
   View copy = {.rank = from.rank, .dim = inner}, windows = {.rank = from.rank, .dim = outer};
   /* views compose: the operator between the two keeps the copy a value of its own */
   Val p = ir_map1(b, OP_stop, ir_view(b, in.arg[0], &padded, &copy));
