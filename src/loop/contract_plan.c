@@ -108,6 +108,15 @@ static double operand_count(const ContractPlan *p, int k) {
   return n;
 }
 
+/* Elements of memory operand k is read from: windows overlap. */
+static double distinct_count(const Low *lw, const ContractPlan *p, int k) {
+  const Analysis *an = &p->side[k]->an;
+  double n = 0;
+  for (int a = 0; a < an->access.n; a++)
+    n += (double)shape_count(lw->cx, &low_ins(lw, an->access.at[a].leaf)->shape);
+  return MIN(n, operand_count(p, k));
+}
+
 static bool depends(const ContractPlan *p, int k, int axis) { return axis >= 0 && p->at[axis].in[k]; }
 
 static double read_cost(const ContractPlan *p, int k) {
@@ -244,19 +253,22 @@ static void pack_for_caches(Low *lw, ContractPlan *p) {
   if (p->dot || p->vec < 0) return;
   for (int k = 0; k < 2; k++) {
     if (p->pack[k].on || !p->side[k]->an.access.n) continue;
-    bool vector = depends(p, k, p->vec), hostile = false;
+    bool vector = depends(p, k, p->vec), hostile = false, few_sets = false;
     if (!vector && !depends(p, k, p->row)) continue;
     int64_t sum = 1;
     for (int i = 0; i < p->count; i++) {
       const Label *x = &p->at[i];
       bool walks = vector ? !x->out : i == p->row;
-      if (walks && x->in[k] && x->stride[k] && x->stride[k] * bytes % 2048 == 0) hostile = true;
+      if (walks && x->in[k] && x->stride[k]) {
+        hostile |= x->stride[k] * bytes % 2048 == 0;
+        few_sets |= vector && x->stride[k] * bytes % 1024 == 0;
+      }
       if (!x->out) sum *= x->extent;
     }
     int64_t stripe = sum * (vector ? (int64_t)p->nv * p->lanes : p->mr) * bytes;
-    bool tight = stripe > lw->p->target.l1 * (vector ? 2 : 1);
-    bool large = operand_count(p, k) * bytes > 3 * (double)lw->p->target.l2;
-    if ((hostile && tight && reuse(p, k) >= 64) || (large && reuse(p, k) >= 192))
+    bool tight = stripe > lw->p->target.l1 * (vector ? 2 : 1), over = 4 * stripe > 3 * lw->p->target.l1;
+    bool large = distinct_count(lw, p, k) * bytes > 3 * (double)lw->p->target.l2;
+    if ((hostile && tight && reuse(p, k) >= 64) || ((large || (few_sets && over)) && reuse(p, k) >= 192))
       p->pack[k].on = true;
   }
 }
