@@ -11,7 +11,7 @@ typedef struct BenchKernel {
 } BenchKernel;
 
 typedef struct BenchResult {
-  double seconds; /* of one call: the fastest of the runs */
+  double seconds; /* of one call: a quarter of the runs were faster */
   double flops, gflops, peak_gflops, fraction_of_peak;
   double bytes; /* of inputs and outputs */
   double compile_seconds;
