@@ -51,7 +51,7 @@ static void check_program(int which, Sizes z, uint64_t seed) {
   Cx *cx = cx_new();
   snprintf(text, sizeof text, programs[which], which, z.n, z.c, z.o, z.h, z.w, z.k, z.s, z.p, z.d);
   void *job[3] = {cx, text, NULL};
-  ck_assert_msg(cx_guard(cx, declare, job) == ST_OK, "%s\n%s%s", text, diag_text(cx), cx->trap_text ? cx->trap_text : "");
+  ck_assert_msg(cx_guard(cx, declare, job) == ST_OK, "%s\n%s%s", text, diag_text(cx), cx->trap_text);
   LawCheck c = {.seed = seed, .spice = seed % 2 ? SPICE_PLAIN : SPICE_SMOOTH, .what = CHECK_JIT | CHECK_DERIVATIVES | CHECK_ALL_WIDTHS};
   Fn *f = job[2];
   if (!check_laws(f, &c)) ck_abort_msg("%s\n%s", text, law_report(f, &c));
