@@ -121,6 +121,15 @@ static void eval_reduce(Run *r, const ExNode *n, Value *out) {
   out->at[0] = v.at[0];
 }
 
+static void eval_shuffle(Run *r, const ExNode *n, Value *out) {
+  Value v[2];
+  for (int i = 0; i < 2; i++) eval(r, n->arg[i], &v[i]);
+  for (int l = 0; l < n->lanes; l++) {
+    int from = n->u.pick[l];
+    out->at[l] = v[from >= n->lanes].at[from % n->lanes];
+  }
+}
+
 static void eval(Run *r, Ex e, Value *out) {
   const ExNode *n = &r->k->ex.at[e];
   out->type = (DType)n->type;
@@ -155,6 +164,7 @@ static void eval(Run *r, Ex e, Value *out) {
   case EX_ACTIVE:
     for (int l = 0; l < n->lanes; l++) out->at[l].i = l < ix_value(r, &n->ix);
     return;
+  case EX_SHUFFLE: eval_shuffle(r, n, out); return;
   case EX_REDUCE: eval_reduce(r, n, out); return;
   }
 }

@@ -76,6 +76,7 @@ typedef enum ExKind {
   EX_MAP,    /* u.op on arg[] (same lanes); cast: arg's type -> the node's type */
   EX_SPLAT,  /* scalar arg[0] in every lane */
   EX_ACTIVE, /* bool: lane < u.ix (a count) */
+  EX_SHUFFLE, /* lane l is lane u.pick[l] of arg[0] followed by arg[1] */
   EX_REDUCE  /* vector arg[0] -> scalar by u.op (add, mul, min, max): the upper half onto the lower, repeated */
 } ExKind;
 typedef struct ExNode {
@@ -94,6 +95,7 @@ typedef struct ExNode {
     double f;
     int64_t i;
     Reg reg;
+    const uint8_t *pick; /* one per lane, below 2 * lanes; no truth values */
   } u;
 } ExNode;
 
@@ -225,6 +227,7 @@ Ex ex_load(KernelMaker *m, Buf b, Ix ix, int lanes, Dim lane_stride, Ex dyn, Ex 
 Ex ex_map(KernelMaker *m, Op op, DType result, const Ex *arg, int n);
 Ex ex_splat(KernelMaker *m, Ex scalar, int lanes); /* returns it unchanged for lanes == 1 */
 Ex ex_active(KernelMaker *m, int lanes, Ix count);
+Ex ex_shuffle(KernelMaker *m, Ex a, Ex b, const uint8_t *pick);
 Ex ex_reduce(KernelMaker *m, Op op, Ex vector);
 Var var_new(KernelMaker *m, const char *name);
 Reg st_let(KernelMaker *m, Ex value, Name hint);

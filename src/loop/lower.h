@@ -113,6 +113,7 @@ typedef struct Point {
   int64_t active; /* lanes that count */
   Ex vmask;       /* vector mask: active lanes and conditions that differ by lane, 0: all */
   Ex smask;       /* scalar condition for the whole point, 0: holds */
+  bool by_lane;   /* vmask says more than which lanes are active */
 } Point;
 typedef struct Memo {
   Val v;
@@ -164,6 +165,13 @@ DType ex_type(Low *lw, Ex e);
 int ex_lanes(Low *lw, Ex e);
 Ex mask_and(Low *lw, Ex a, Ex b);
 static inline Point point_scalar(void) { return (Point){.lanes = 1, .active = 1}; }
+
+/* ---- lanes.c ------------------------------------------------------------------------------- */
+/* v[0..n) are vectors, n at most their lanes; v[0..lanes) become the vectors of their lanes. */
+void low_transpose(Low *lw, Ex *v, int n);
+/* Loads of elements `lane` apart are better made of whole vectors. */
+bool low_strided(int64_t lane, int lanes, DType t);
+Ex low_load_strided(Low *lw, Buf buf, Ix ix, int lanes, int64_t lane, Ex dyn, int64_t active, Ex smask);
 
 /* Blocks with the memo's scope. */
 Block *low_enter(Low *lw, Block *inner, int32_t *mark);
