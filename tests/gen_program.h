@@ -24,8 +24,8 @@ Val gen_contract(Builder *b, Rng *r, Val x, Val y);
 /* Index tensors of shape s for the axes of `full`; mostly inside. */
 int gen_indices(Builder *b, Rng *r, const Shape *full, const Shape *s, Val *index, int32_t *axis);
 
-/* The text of a file that declares `fn f` with typed arguments. */
-const char *gen_source(Cx *cx, Rng *r);
+/* The text of a file that declares `fn f` with typed arguments; flow: with loops and branches. */
+const char *gen_source(Cx *cx, Rng *r, bool flow);
 
 /* f without what doesn't matter: outputs dropped and instructions cut (replaced by inputs, operands
  * or zeros) one by one as long as still_fails says so. */

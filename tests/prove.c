@@ -7,7 +7,12 @@
 #include <math.h>
 
 /* ---- random numbers: SplitMix64 ----------------------------------------------------------------- */
-Rng rng_at(uint64_t seed) { return (Rng){seed * 0x9E3779B97F4A7C15u + 1}; }
+/* The seed is mixed: the streams of seeds that are multiples of the step apart would overlap. */
+Rng rng_at(uint64_t seed) {
+  uint64_t z = (seed ^ 0xD1B54A32D192ED03u) * 0xFF51AFD7ED558CCDu;
+  z = (z ^ (z >> 32)) * 0xC4CEB9FE1A85EC53u;
+  return (Rng){z ^ (z >> 29)};
+}
 
 uint64_t rng_bits(Rng *r) {
   uint64_t z = r->state += 0x9E3779B97F4A7C15u;
@@ -155,7 +160,7 @@ static void eval_one(Cx *cx, Arena *a, const Ins *in, Tensor *const *arg, Tensor
       tensor_fill(out->type, (char *)out->data + i * type_info[out->type].bytes, 1, v.f, v.i);
     }
     return;
-  case KIND_LOOP: cx_bug(cx, "a derivative instruction in a program to be evaluated");
+  case KIND_LOOP: return; /* eval_noisy's own */
   }
 }
 
@@ -205,14 +210,31 @@ static void add_noise(Rng *r, const Ins *in, Noise kind, Tensor *const *arg, Ten
   }
 }
 
+static void eval_noisy(const Fn *f, Arena *a, Rng *r, const Tensor *in, Tensor *out);
+static void noisy_body(const Fn *f, Arena *a, const Tensor *in, Tensor *out, void *r) { eval_noisy(f, a, r, in, out); }
+
+/* The results of a loop or a branch. */
+static Tensor *noisy_parts(const Fn *f, Arena *a, Rng *r, const Ins *in, const Tensor *val) {
+  Tensor *arg = NEWS(a, Tensor, in->nargs + 1), *part = NEWS(a, Tensor, ins_part_count(in) + 1);
+  for (int k = 0; k < in->nargs; k++) arg[k] = val[in->arg[k]];
+  if (in->op == OP_loop) eval_loop(f->cx, a, in->u.loop, arg, part, noisy_body, r);
+  else if (in->op == OP_branch) eval_branch(a, in->u.branch, arg, part, noisy_body, r);
+  else cx_bug(f->cx, "a derivative instruction in a program to be evaluated");
+  return part;
+}
+
 static void eval_noisy(const Fn *f, Arena *a, Rng *r, const Tensor *in, Tensor *out) {
-  Tensor *val = NEWS(a, Tensor, f->ins.n);
+  Tensor *val = NEWS(a, Tensor, f->ins.n), **part = NEWS(a, Tensor *, f->ins.n);
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *i = fn_ins(f, v);
     if (i->op == OP_arg) {
       val[v] = in[i->u.i];
       continue;
     }
+    bool bundle = op_kind((Op)i->op) == KIND_LOOP;
+    if (bundle) part[v] = noisy_parts(f, a, r, i, val);
+    if (i->op == OP_part) val[v] = part[i->arg[0]][i->u.i];
+    if (bundle || i->op == OP_part) continue;
     Tensor *arg[IR_MAX_RANK + 2], copy[2];
     Noise kind = r ? noise_of(i) : NOISE_NONE;
     for (int k = 0; k < i->nargs; k++) arg[k] = &val[i->arg[k]];

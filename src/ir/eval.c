@@ -114,13 +114,18 @@ static void eval_move(Eval *e, const Ins *in, Tensor *const *arg, Tensor *out) {
   }
 }
 
+static void run_body(const Fn *f, Arena *a, const Tensor *in, Tensor *out, void *arg) {
+  (void)arg;
+  ir_eval(f, a, in, out, NULL);
+}
+
 /* Loops and branches: the parts are kept until the end; `part` only points at one. */
 static void eval_bundle(Eval *e, const Ins *in, Val v) {
   Tensor *arg = NEWS(e->tmp, Tensor, in->nargs + 1);
   for (int i = 0; i < in->nargs; i++) arg[i] = e->val[in->arg[i]];
   e->parts[v] = NEWS(e->tmp, Tensor, ins_part_count(in) + 1);
-  if (in->op == OP_loop) eval_loop(e->cx, e->tmp, in->u.loop, arg, e->parts[v]);
-  else if (in->op == OP_branch) eval_branch(e->tmp, in->u.branch, arg, e->parts[v]);
+  if (in->op == OP_loop) eval_loop(e->cx, e->tmp, in->u.loop, arg, e->parts[v], run_body, NULL);
+  else if (in->op == OP_branch) eval_branch(e->tmp, in->u.branch, arg, e->parts[v], run_body, NULL);
   else cx_bug(e->cx, "can't evaluate `%s`: expand it first", op_info[in->op].name);
 }
 

@@ -17,6 +17,8 @@ typedef struct LoopRun {
   const Loop *l;
   const Tensor *carry, *scan, *capture; /* operands */
   int ncapture;
+  BodyEval run;
+  void *run_arg;
   Tensor *now;  /* the carried values */
   Tensor *part;
   Arena *arena[2]; /* carried values of this iteration, and of the one before */
@@ -29,7 +31,7 @@ static bool goes_on(LoopRun *r, const Tensor *index) {
   in[0] = *index;
   memcpy(in + 1, r->now, (size_t)r->l->ncarry * sizeof *in);
   memcpy(in + 1 + r->l->ncarry, r->capture, (size_t)r->ncapture * sizeof *in);
-  ir_eval(r->l->cond, a, in, &y, NULL);
+  r->run(r->l->cond, a, in, &y, r->run_arg);
   bool yes = tensor_get_i(&y, 0) != 0;
   arena_free(a);
   return yes;
@@ -43,7 +45,7 @@ static void iterate(LoopRun *r, const Tensor *index, int64_t i) {
   memcpy(in + 1, r->now, (size_t)l->ncarry * sizeof *in);
   for (int k = 0; k < l->nscan; k++) in[1 + l->ncarry + k] = row_of(&r->scan[k], i);
   memcpy(in + 1 + l->ncarry + l->nscan, r->capture, (size_t)r->ncapture * sizeof *in);
-  ir_eval(l->body, a, in, out, NULL);
+  r->run(l->body, a, in, out, r->run_arg);
   memcpy(r->now, out, (size_t)l->ncarry * sizeof *out);
   for (int k = 0; k < l->ncollect; k++) {
     const Tensor *y = &out[l->ncarry + k];
@@ -55,12 +57,12 @@ static void iterate(LoopRun *r, const Tensor *index, int64_t i) {
   r->arena[1] = NULL;
 }
 
-void eval_loop(Cx *cx, Arena *a, const Loop *l, const Tensor *arg, Tensor *part) {
+void eval_loop(Cx *cx, Arena *a, const Loop *l, const Tensor *arg, Tensor *part, BodyEval run, void *run_arg) {
   int64_t n = l->trip, done = 0;
   if (!dim_is_number(n)) cx_bug(cx, "a loop without a number of iterations");
   if (l->counted) n = MAX(MIN(tensor_get_i(arg, 0), n), 0), arg++;
   LoopRun r = {cx, l, arg, arg + l->ncarry, arg + l->ncarry + l->nscan, l->body->in.n - 1 - l->ncarry - l->nscan,
-               NEWS(a, Tensor, l->ncarry + 1), part, {NULL, NULL}};
+               run, run_arg, NEWS(a, Tensor, l->ncarry + 1), part, {NULL, NULL}};
   memcpy(r.now, r.carry, (size_t)l->ncarry * sizeof *r.now);
   for (int k = 0; k < l->ncollect; k++) {
     const Ins *y = fn_ins(l->body, l->body->out.at[l->ncarry + k].val);
@@ -88,6 +90,6 @@ void eval_loop(Cx *cx, Arena *a, const Loop *l, const Tensor *arg, Tensor *part)
   part[l->ncarry + l->ncollect] = count;
 }
 
-void eval_branch(Arena *a, const Branch *b, const Tensor *arg, Tensor *part) {
-  ir_eval(tensor_get_i(arg, 0) ? b->then : b->other, a, arg + 1, part, NULL);
+void eval_branch(Arena *a, const Branch *b, const Tensor *arg, Tensor *part, BodyEval run, void *run_arg) {
+  run(tensor_get_i(arg, 0) ? b->then : b->other, a, arg + 1, part, run_arg);
 }
