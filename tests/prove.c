@@ -211,7 +211,14 @@ static void add_noise(Rng *r, const Ins *in, Noise kind, Tensor *const *arg, Ten
 }
 
 static void eval_noisy(const Fn *f, Arena *a, Rng *r, const Tensor *in, Tensor *out);
-static void noisy_body(const Fn *f, Arena *a, const Tensor *in, Tensor *out, void *r) { eval_noisy(f, a, r, in, out); }
+/* A result may be an operand, whose memory goes with the iteration before. */
+static void noisy_body(const Fn *f, Arena *a, const Tensor *in, Tensor *out, void *r) {
+  eval_noisy(f, a, r, in, out);
+  for (int i = 0; i < f->out.n; i++) {
+    size_t bytes = (size_t)tensor_count(&out[i]) * (size_t)type_info[out[i].type].bytes;
+    out[i].data = arena_copy(a, out[i].data, bytes);
+  }
+}
 
 /* The results of a loop or a branch. */
 static Tensor *noisy_parts(const Fn *f, Arena *a, Rng *r, const Ins *in, const Tensor *val) {
