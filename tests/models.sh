@@ -35,7 +35,7 @@ model() {
   is 0
   sed -n 's/^{"event":"epoch","epoch":1,"step":1,"loss":\([-+.0-9e]*\),.*/\1/p' "$dir/log" >"$dir/value"
   if [ -s "$dir/expressions" ]; then
-    set --
+    set -- $(cat "$dir/defines")
     while IFS= read -r line; do set -- "$@" "$line"; done <"$dir/expressions"
     run eval "$dir/case.nn" --load "$dir/params.npz" "$@"
     is 0

@@ -160,7 +160,7 @@ static void eval_one(Cx *cx, Arena *a, const Ins *in, Tensor *const *arg, Tensor
       tensor_fill(out->type, (char *)out->data + i * type_info[out->type].bytes, 1, v.f, v.i);
     }
     return;
-  case KIND_LOOP: return; /* eval_noisy's own */
+  case KIND_LOOP: cx_bug(cx, "%s has no result of its own", op_info[in->op].name);
   }
 }
 
@@ -210,27 +210,14 @@ static void add_noise(Rng *r, const Ins *in, Noise kind, Tensor *const *arg, Ten
   }
 }
 
-static void eval_noisy(const Fn *f, Arena *a, Rng *r, const Tensor *in, Tensor *out);
-/* A result may be an operand, whose memory goes with the iteration before. */
-static void noisy_body(const Fn *f, Arena *a, const Tensor *in, Tensor *out, void *r) {
-  eval_noisy(f, a, r, in, out);
-  for (int i = 0; i < f->out.n; i++) {
-    size_t bytes = (size_t)tensor_count(&out[i]) * (size_t)type_info[out[i].type].bytes;
-    out[i].data = arena_copy(a, out[i].data, bytes);
-  }
-}
-
-/* The results of a loop or a branch. */
 static Tensor *noisy_parts(const Fn *f, Arena *a, Rng *r, const Ins *in, const Tensor *val) {
   Tensor *arg = NEWS(a, Tensor, in->nargs + 1), *part = NEWS(a, Tensor, ins_part_count(in) + 1);
   for (int k = 0; k < in->nargs; k++) arg[k] = val[in->arg[k]];
-  if (in->op == OP_loop) eval_loop(f->cx, a, in->u.loop, arg, part, noisy_body, r);
-  else if (in->op == OP_branch) eval_branch(a, in->u.branch, arg, part, noisy_body, r);
-  else cx_bug(f->cx, "a derivative instruction in a program to be evaluated");
+  eval_noisy_bundle(f->cx, a, r, in, arg, part);
   return part;
 }
 
-static void eval_noisy(const Fn *f, Arena *a, Rng *r, const Tensor *in, Tensor *out) {
+void eval_noisy(const Fn *f, Arena *a, Rng *r, const Tensor *in, Tensor *out) {
   Tensor *val = NEWS(a, Tensor, f->ins.n), **part = NEWS(a, Tensor *, f->ins.n);
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *i = fn_ins(f, v);
@@ -238,10 +225,14 @@ static void eval_noisy(const Fn *f, Arena *a, Rng *r, const Tensor *in, Tensor *
       val[v] = in[i->u.i];
       continue;
     }
-    bool bundle = op_kind((Op)i->op) == KIND_LOOP;
-    if (bundle) part[v] = noisy_parts(f, a, r, i, val);
-    if (i->op == OP_part) val[v] = part[i->arg[0]][i->u.i];
-    if (bundle || i->op == OP_part) continue;
+    if (i->op == OP_part) {
+      val[v] = part[i->arg[0]][i->u.i];
+      continue;
+    }
+    if (op_kind((Op)i->op) == KIND_LOOP) {
+      part[v] = noisy_parts(f, a, r, i, val);
+      continue;
+    }
     Tensor *arg[IR_MAX_RANK + 2], copy[2];
     Noise kind = r ? noise_of(i) : NOISE_NONE;
     for (int k = 0; k < i->nargs; k++) arg[k] = &val[i->arg[k]];

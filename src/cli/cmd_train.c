@@ -35,11 +35,13 @@ static bool to_terminal(void) {
 }
 
 /* --threads, else GRADC_THREADS, else all processors. */
-int cli_threads(const Cli *cli, OptId id) {
+int cli_all_threads(void) {
   const char *set = getenv("GRADC_THREADS");
   int n = set ? atoi(set) : 0;
-  return (int)opt_int(cli, id, n > 0 ? n : gradc_rt_cores());
+  return n > 0 ? n : gradc_rt_cores();
 }
+
+int cli_threads(const Cli *cli, OptId id) { return (int)opt_int(cli, id, cli_all_threads()); }
 
 static const char *text_or(const Cli *cli, OptId id, const char *otherwise) {
   return cli->opt[id].n ? cli->opt[id].text : otherwise;

@@ -2,8 +2,9 @@
  *
  * The adjoint of a loop is a loop that runs the other way. Its body is the adjoint of the loop's body,
  * for which it needs the values of the iteration it undoes. Of those, the carried values at the
- * iteration's start and what was costly to compute (contractions, reductions, inner loops) are
- * collected by the forward loop and handed back slice by slice; the rest is computed again.
+ * iteration's start and what was costly to compute (contractions, reductions, inner loops), or
+ * fewer bytes from which the rest follows (tape.c), are collected by the forward loop and handed
+ * back slice by slice; the rest is computed again.
  *
  *   carried:   the adjoints of the carried values; a running sum per captured value
  *   scanned:   collected values, the scanned tensors, the adjoints of what the loop collected
@@ -13,6 +14,7 @@
  * A branch's adjoint is the branch of its bodies' adjoints; the other one is not run, so it
  * contributes exactly nothing. */
 #include "pass/adjoint.h"
+#include "pass/tape.h"
 
 struct LoopPlan {
   const Loop *l;
@@ -28,19 +30,6 @@ static int captures(const Loop *l) { return l->body->in.n - 1 - l->ncarry - l->n
 static const Input *carry_in(const Loop *l, int i) { return &l->body->in.at[1 + i]; }
 static const Input *scan_in(const Loop *l, int i) { return &l->body->in.at[1 + l->ncarry + i]; }
 static const Input *capture_in(const Loop *l, int i) { return &l->body->in.at[1 + l->ncarry + l->nscan + i]; }
-
-/* ---- what is collected ------------------------------------------------------------------------------------ */
-static bool costly(const Ins *in) {
-  return op_kind((Op)in->op) == KIND_DOT || op_kind((Op)in->op) == KIND_FOLD || in->op == OP_part;
-}
-
-static void choose_saved(Arena *a, LoopPlan *p) {
-  const Fn *f = p->l->body;
-  p->saved = NEWS(a, Val, f->ins.n + 1);
-  for (int i = 0; i < p->l->ncarry; i++) p->saved[p->nsaved++] = carry_in(p->l, i)->val;
-  for (Val v = 1; v < f->ins.n; v++)
-    if (costly(fn_ins(f, v)) && fn_ins(f, v)->shape.rank < IR_MAX_RANK) p->saved[p->nsaved++] = v;
-}
 
 /* ---- the body of the way back -------------------------------------------------------------------------------- */
 typedef struct Back {
@@ -120,6 +109,34 @@ static Fn *build_back(Cx *cx, const LoopPlan *p) {
   return ir_finish(&k.b);
 }
 
+/* ---- what is collected -------------------------------------------------------------------------------- */
+/* A trial with every value of the body at hand shows which of them the way back uses. */
+static bool choose_saved(Cx *cx, LoopPlan *p) {
+  const Fn *f = p->l->body;
+  p->saved = NEWS(cx->arena, Val, f->ins.n + 1);
+  for (Val v = 1; v < f->ins.n; v++) {
+    const Ins *in = fn_ins(f, v);
+    bool carried = in->op == OP_arg && in->u.i >= 1 && in->u.i <= p->l->ncarry;
+    bool leaf = op_kind((Op)in->op) == KIND_LEAF && in->op != OP_part && !carried;
+    if (!leaf && in->type != T_BUNDLE) p->saved[p->nsaved++] = v;
+  }
+  const Fn *back = build_back(cx, p);
+  if (!back) return false;
+  bool *needed = NEWS(cx->arena, bool, f->ins.n);
+  int first = 1;
+  for (int i = 0; i < p->l->ncarry; i++) first += p->carry[i];
+  for (int i = 0; i < captures(p->l); i++) first += p->capture[i];
+  for (int i = 0; i < p->nsaved; i++) needed[p->saved[i]] = fn_uses_input(back, first + i);
+  p->nsaved = tape_choose(p->l, needed, false, p->saved);
+  for (int i = 0; i < p->l->ncarry; i++) { /* build_back takes them as slices; unused ones go later */
+    Val v = carry_in(p->l, i)->val;
+    bool there = false;
+    for (int k = 0; k < p->nsaved; k++) there |= p->saved[k] == v;
+    if (!there) p->saved[p->nsaved++] = v;
+  }
+  return true;
+}
+
 /* ---- the way there, collecting ---------------------------------------------------------------------------------- */
 static Fn *collecting_body(const LoopPlan *p) {
   Walk w = walk_begin(p->l->body);
@@ -163,14 +180,13 @@ static LoopPlan *new_plan(Adjoint *g, Val v) {
   for (int i = 0; i < l->ncarry; i++) p->carry[i] = type_is_float(carry_in(l, i)->type);
   for (int i = 0; i < l->nscan; i++) p->scan[i] = g->active[arg[l->ncarry + i]];
   for (int i = 0; i < captures(l); i++) p->capture[i] = g->active[arg[l->ncarry + l->nscan + i]];
-  choose_saved(a, p);
   return p;
 }
 
 Val adjoint_copy_loop(Adjoint *g, Val v, const Val *args) {
   const Ins *in = fn_ins(g->f, v);
   LoopPlan *p = g->plan[v] = new_plan(g, v);
-  Fn *back = build_back(g->b->cx, p);
+  Fn *back = choose_saved(g->b->cx, p) ? build_back(g->b->cx, p) : NULL;
   if (!back) {
     g->failed = true;
     return ir_copy(g->b, in, args);
@@ -206,8 +222,8 @@ static int back_operands(Adjoint *g, Val v, const Val *args, Val *out) {
   Arena *a = g->b->cx->arena;
   int n = 0, total = 0, kept = 0;
   Val *all = NEWS(a, Val, 2 * l->body->in.n + l->body->out.n + p->nsaved + 4);
-  if (l->counted) out[kept++] = args[0];
-  else if (l->cond) out[kept++] = ir_part(g->b, p->copy, l->ncarry + l->ncollect + p->nsaved);
+  if (l->cond) out[kept++] = ir_part(g->b, p->copy, l->ncarry + l->ncollect + p->nsaved); /* steps done */
+  else if (l->counted) out[kept++] = args[0];
   const Val *arg = args + l->counted;
   for (int i = 0; i < l->ncarry; i++)
     if (p->carry[i]) all[total++] = part_or_zero(g, v, i);
@@ -222,6 +238,60 @@ static int back_operands(Adjoint *g, Val v, const Val *args, Val *out) {
   for (n = 0; n < total; n++)
     if (p->keep[n + 1]) out[kept++] = all[n];
   return kept;
+}
+
+/* ---- loops that run backwards and stop early ------------------------------------------------------------------------
+ * Of n steps such a loop does those with the indices n-1 .. n-done. Its adjoint runs forwards over as
+ * many, from 0; offset = n - done is where the first of them belongs. */
+typedef struct Shift {
+  Builder *b;
+  Val offset; /* i64 */
+  Dim trip;
+} Shift;
+
+static Val places(const Shift *s) {
+  Shape rows = {1, {s->trip}};
+  return ir_map2(s->b, OP_add, ir_iota(s->b, T_I64, s->trip), ir_broadcast(s->b, s->offset, &rows));
+}
+
+/* Row i of the result is row i + offset; what lies beyond is not read. */
+static Val rows_from_offset(const Shift *s, Val x) {
+  Val at = places(s);
+  return ir_gather(s->b, x, &at, (int32_t[]){0}, 1);
+}
+
+/* Back to their places; the rows of steps that were not done are 0. */
+static Val rows_to_offset(const Shift *s, Val x) {
+  Val at = places(s);
+  Shape full = *ir_shape(s->b, x);
+  return ir_scatter(s->b, x, &at, (int32_t[]){0}, 1, &full);
+}
+
+static Val number(Builder *b, Dim n) { return ir_size(b, T_I64, &(Shape){0}, n); }
+
+static Shift shift_of(Adjoint *g, Val v, const Val *args) {
+  const LoopPlan *p = g->plan[v];
+  const Loop *l = p->l;
+  Builder *b = g->b;
+  Val n = number(b, l->trip), done = ir_part(b, p->copy, l->ncarry + l->ncollect + p->nsaved);
+  if (l->counted) n = ir_map2(b, OP_max, ir_map2(b, OP_min, args[0], n), number(b, 0));
+  return (Shift){b, ir_map2(b, OP_sub, n, done), l->trip};
+}
+
+/* The body at index + offset, the offset being one more captured value. */
+static Fn *shifted_body(const Fn *f) {
+  Builder b = ir_begin(f->cx, f->name);
+  Val *args = NEWS(f->cx->arena, Val, f->in.n + 1), *outs = NEWS(f->cx->arena, Val, f->out.n + 1);
+  b.fn->span = f->span;
+  for (int i = 0; i < f->in.n; i++) {
+    const Input *in = &f->in.at[i];
+    args[i] = ir_input(&b, in->name, in->type, &in->shape, in->role, in->span);
+  }
+  Val offset = ir_input(&b, name_of(f->cx, "offset"), T_I64, &(Shape){0}, ROLE_ARG, f->span);
+  args[0] = ir_map2(&b, OP_add, args[0], offset);
+  ir_inline(&b, f, args, outs);
+  for (int i = 0; i < f->out.n; i++) ir_output(&b, f->out.at[i].name, outs[i]);
+  return ir_finish(&b);
 }
 
 static int kept_between(const LoopPlan *p, int from, int n) {
@@ -247,6 +317,15 @@ void adjoint_loop(Adjoint *g, Val v) {
   Loop back = {.body = p->back, .trip = l->trip, .ncarry = ncarry, .ncollect = nscan, .reverse = !l->reverse,
                .counted = l->counted || l->cond,
                .nscan = kept_between(p, 1 + ncarry, p->nsaved + l->nscan + nfloat)};
+  bool shifted = l->reverse && l->cond;
+  Shift shift = {0};
+  if (shifted) {
+    shift = shift_of(g, v, args);
+    int first = 1 + ncarry; /* the count, what is carried */
+    for (int i = first; i < first + back.nscan; i++) operand[i] = rows_from_offset(&shift, operand[i]);
+    operand[nargs++] = shift.offset;
+    back.body = shifted_body(back.body);
+  }
   Val loop = ir_loop(g->b, &back, operand, nargs);
   const Val *outer = in->arg + l->counted;
   int part = 0;
@@ -258,7 +337,10 @@ void adjoint_loop(Adjoint *g, Val v) {
   for (int i = 0; i < captures(l); i++)
     if (p->capture[i]) adjoint_give(g, outer[l->ncarry + l->nscan + i], ir_part(g->b, loop, part++));
   for (int i = 0; i < l->nscan; i++)
-    if (p->scan[i]) adjoint_give(g, outer[l->ncarry + i], ir_part(g->b, loop, part++));
+    if (p->scan[i]) {
+      Val d = ir_part(g->b, loop, part++);
+      adjoint_give(g, outer[l->ncarry + i], shifted ? rows_to_offset(&shift, d) : d);
+    }
 }
 
 /* ---- branches ---------------------------------------------------------------------------------------------------- */

@@ -326,6 +326,23 @@ static bool find_arrays(Opening *o) {
   return all;
 }
 
+/* Sizes that the arrays decide whatever their order: x: f32[N, A*B], y: f32[N, A]. */
+static void bind_open_sizes(Opening *o) {
+  SizeBindings *sizes = &o->ds->sizes;
+  for (int before = -1; before < sizes->list.n;) {
+    before = sizes->list.n;
+    for (int k = 0; k < o->nin; k++) {
+      const DataInput *in = &o->ds->in[k];
+      if (in->want.shape.rank != in->array->rank) continue;
+      for (int i = in->batched; i < in->want.shape.rank; i++) {
+        int had = sizes->list.n;
+        if (!dim_unify(o->cx, o->arena, in->want.shape.dim[i], in->array->dim[i], sizes))
+          sizes->list.n = had;
+      }
+    }
+  }
+}
+
 static void match(Opening *o) {
   for (int k = 0; k < o->nin; k++) {
     DataInput *in = &o->ds->in[k];
@@ -336,6 +353,7 @@ static void match(Opening *o) {
     }
     if (in->batched) match_examples(o, in);
   }
+  bind_open_sizes(o);
   /* equal ranks first: they bind sizes that the reshaped ones may need */
   for (int pass = 0; pass < 2; pass++)
     for (int k = 0; k < o->nin; k++) {

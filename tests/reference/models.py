@@ -2,7 +2,7 @@
 """Values and gradients of the models in examples/, by independent NumPy programs in float64.
 
   models.py make CASE FOLDER    writes what gradc is to be given there: PARAMS.npz, data, case.nn
-                                (more declarations), options (of `gradc train`)
+                                (more declarations), options (of `gradc train`), defines (of `gradc eval`)
   models.py check CASE FOLDER   compares gradc's gradients in FOLDER/gradient.npz, the value in
                                 FOLDER/value, and what `eval` printed in FOLDER/printed
 
@@ -389,7 +389,8 @@ CASES = {c.model: c for c in (FashionCnn, ResidualMlp, FashionVae, CharLstm, Tra
 def make(case, folder):
     r = np.random.default_rng(11)
     np.savez(folder + "/params.npz", **{k: case.spread * (r.normal(size=s) + 0.25) for k, s in case.shapes.items()})
-    options = ["--batch %d" % case.batch] + ["-D %s=%d" % d for d in case.define.items()]
+    defines = ["-D %s=%d" % d for d in case.define.items()]
+    options = ["--batch %d" % case.batch] + defines
     for name, a in case.data.items():
         path = "%s/%s.%s" % (folder, name, "txt" if isinstance(a, str) else "npy")
         if isinstance(a, str):
@@ -400,6 +401,8 @@ def make(case, folder):
         options.append("--data %s=%s" % (name, path))
     with open(folder + "/options", "w") as f:
         f.write(" ".join(options) + "\n")
+    with open(folder + "/defines", "w") as f:
+        f.write(" ".join(defines) + "\n")
     with open(folder + "/case.nn", "w") as f:
         f.write('import "%s.nn"\n%s' % (case.model, case.source))
         f.write("fn gradient(p, g, lr) = g  # an optimiser that leaves the gradient in the parameter\n")
