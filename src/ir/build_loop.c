@@ -99,7 +99,21 @@ bool ins_part(Cx *cx, const Ins *b, int64_t k, DType *type, Shape *shape) {
   return true;
 }
 
+/* A branch whose condition is known is the body it takes: its result k. */
+static Val part_of_known_branch(Builder *b, const Ins *branch, bool taken, int k) {
+  const Fn *f = taken ? branch->u.branch->then : branch->u.branch->other;
+  Val *args = NEWS(b->cx->arena, Val, f->in.n + 1), *outs = NEWS(b->cx->arena, Val, f->out.n + 1);
+  for (int i = 0; i < f->in.n; i++) args[i] = branch->arg[i + 1];
+  ir_inline(b, f, args, outs);
+  return outs[k];
+}
+
 Val ir_part(Builder *b, Val bundle, int k) {
+  const Ins *of = ir_ins(b, bundle), *cond = of->op == OP_branch ? ir_ins(b, of->arg[0]) : NULL;
+  if (cond && ins_is_const(cond) && k >= 0 && k < ins_part_count(of)) {
+    Ins branch = *of;
+    return part_of_known_branch(b, &branch, !ins_is_splat(cond, 0), k);
+  }
   Ins i = {.op = OP_part, .nargs = 1, .arg = &bundle, .u.i = k};
   DType t;
   if (!ins_part(b->cx, ir_ins(b, bundle), k, &t, &i.shape)) cx_bug(b->cx, "an instruction with a body has no part %d", k);

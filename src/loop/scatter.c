@@ -29,12 +29,13 @@ static void scatter_body(Low *lw, void *arg, AxisIx ix, Point pt) {
   Ex dyn;
   Ix lin = low_linear(lw, &low_ins(lw, w->out)->shape, 0, w->to, &lane, &dyn);
   if (dyn) dyn = ex_let(lw, dyn, NULL);
-  if (pt.lanes == 1) {
+  DType t = ex_type(lw, value);
+  if (pt.lanes == 1 && t != T_BOOL) {
     st_store(&lw->m, w->buf, lin, 1, dyn, 0, value, true);
     return;
   }
   Ex old = ex_load(&lw->m, w->buf, lin, pt.lanes, lane, dyn, pt.vmask);
-  Ex sum = low_map(lw, OP_add, ex_type(lw, value), (Ex[]){old, value}, 2);
+  Ex sum = low_map(lw, t == T_BOOL ? OP_or : OP_add, t, (Ex[]){old, value}, 2);
   st_store(&lw->m, w->buf, lin, lane, dyn, pt.vmask, sum, false);
 }
 

@@ -254,7 +254,7 @@ static int back_operands(Adjoint *g, Val v, const Val *args, Val *out) {
   Arena *a = g->b->cx->arena;
   int n = 0, total = 0, kept = 0;
   Val *all = NEWS(a, Val, 2 * l->body->in.n + l->body->out.n + p->nsaved + 4);
-  if (l->cond) out[kept++] = ir_part(g->b, p->copy, l->ncarry + l->ncollect + p->nsaved);
+  if (l->cond) out[kept++] = ir_part(g->b, p->copy, l->ncarry + l->ncollect + p->nsaved); /* steps done */
   else if (l->counted) out[kept++] = args[0];
   const Val *arg = args + l->counted;
   for (int i = 0; i < l->ncarry; i++)
@@ -272,10 +272,90 @@ static int back_operands(Adjoint *g, Val v, const Val *args, Val *out) {
   return kept;
 }
 
+/* ---- loops that run backwards and stop early ------------------------------------------------------------------------
+ * Of n steps such a loop does those with the indices n-1 .. n-done. Its adjoint runs forwards over as
+ * many, from 0; offset = n - done is where the first of them belongs. */
+typedef struct Shift {
+  Builder *b;
+  Val offset; /* i64 */
+  Dim trip;
+} Shift;
+
+static Val places(const Shift *s) {
+  Shape rows = {1, {s->trip}};
+  return ir_map2(s->b, OP_add, ir_iota(s->b, T_I64, s->trip), ir_broadcast(s->b, s->offset, &rows));
+}
+
+/* Row i of the result is row i + offset; what lies beyond is not read. */
+static Val rows_from_offset(const Shift *s, Val x) {
+  Val at = places(s);
+  return ir_gather(s->b, x, &at, (int32_t[]){0}, 1);
+}
+
+/* Back to their places; the rows of steps that were not done are 0. */
+static Val rows_to_offset(const Shift *s, Val x) {
+  Val at = places(s);
+  Shape full = *ir_shape(s->b, x);
+  return ir_scatter(s->b, x, &at, (int32_t[]){0}, 1, &full);
+}
+
+static Val number(Builder *b, Dim n) { return ir_size(b, T_I64, &(Shape){0}, n); }
+
+static Shift shift_of(Adjoint *g, Val v, const Val *args) {
+  const LoopPlan *p = g->plan[v];
+  const Loop *l = p->l;
+  Builder *b = g->b;
+  Val n = number(b, l->trip), done = ir_part(b, p->copy, l->ncarry + l->ncollect + p->nsaved);
+  if (l->counted) n = ir_map2(b, OP_max, ir_map2(b, OP_min, args[0], n), number(b, 0));
+  return (Shift){b, ir_map2(b, OP_sub, n, done), l->trip};
+}
+
+/* The body at index + offset, the offset being one more captured value. */
+static Fn *shifted_body(const Fn *f) {
+  Builder b = ir_begin(f->cx, f->name);
+  Val *args = NEWS(f->cx->arena, Val, f->in.n + 1), *outs = NEWS(f->cx->arena, Val, f->out.n + 1);
+  b.fn->span = f->span;
+  for (int i = 0; i < f->in.n; i++) {
+    const Input *in = &f->in.at[i];
+    args[i] = ir_input(&b, in->name, in->type, &in->shape, in->role, in->span);
+  }
+  Val offset = ir_input(&b, name_of(f->cx, "offset"), T_I64, &(Shape){0}, ROLE_ARG, f->span);
+  args[0] = ir_map2(&b, OP_add, args[0], offset);
+  ir_inline(&b, f, args, outs);
+  for (int i = 0; i < f->out.n; i++) ir_output(&b, f->out.at[i].name, outs[i]);
+  return ir_finish(&b);
+}
+
 static int kept_between(const LoopPlan *p, int from, int n) {
   int kept = 0;
   for (int i = from; i < from + n; i++) kept += p->keep[i];
   return kept;
+}
+
+/* What the reversed loop found goes to what loop v was given. */
+static void give_parts(Adjoint *g, Val v, Val loop, const Shift *shift) {
+  const LoopPlan *p = g->plan[v];
+  const Loop *l = p->l;
+  const Val *outer = fn_ins(g->f, v)->arg + l->counted;
+  int part = 0;
+  for (int i = 0; i < l->ncarry; i++) part += p->carry[i];
+  for (int i = 0; i < captures(l); i++) {
+    Val x = outer[l->ncarry + l->nscan + i];
+    if (!p->capture[i]) continue;
+    if (p->goes_on[i]) g->bar[x] = 0; /* it is in the sum */
+    adjoint_give(g, x, ir_part(g->b, loop, part++));
+  }
+  for (int i = 0; i < l->nscan; i++)
+    if (p->scan[i]) {
+      Val d = ir_part(g->b, loop, part++);
+      adjoint_give(g, outer[l->ncarry + i], shift ? rows_to_offset(shift, d) : d);
+    }
+  part = 0;
+  for (int i = 0; i < l->ncarry; i++)
+    if (p->carry[i]) {
+      Val d = ir_part(g->b, loop, part++);
+      if (g->active[outer[i]]) adjoint_give(g, outer[i], d);
+    }
 }
 
 void adjoint_loop(Adjoint *g, Val v) {
@@ -295,24 +375,17 @@ void adjoint_loop(Adjoint *g, Val v) {
   Loop back = {.body = p->back, .trip = l->trip, .ncarry = ncarry, .ncollect = nscan, .reverse = !l->reverse,
                .counted = l->counted || l->cond,
                .nscan = kept_between(p, 1 + ncarry, p->nsaved + l->nscan + nfloat)};
-  Val loop = ir_loop(g->b, &back, operand, nargs);
-  const Val *outer = in->arg + l->counted;
-  int part = 0;
-  for (int i = 0; i < l->ncarry; i++) part += p->carry[i];
-  for (int i = 0; i < captures(l); i++) {
-    Val x = outer[l->ncarry + l->nscan + i];
-    if (!p->capture[i]) continue;
-    if (p->goes_on[i]) g->bar[x] = 0; /* it is in the sum */
-    adjoint_give(g, x, ir_part(g->b, loop, part++));
+  bool shifted = l->reverse && l->cond;
+  Shift shift = {0};
+  if (shifted) {
+    shift = shift_of(g, v, args);
+    int first = 1 + ncarry; /* the count, what is carried */
+    for (int i = first; i < first + back.nscan; i++) operand[i] = rows_from_offset(&shift, operand[i]);
+    operand[nargs++] = shift.offset;
+    back.body = shifted_body(back.body);
   }
-  for (int i = 0; i < l->nscan; i++)
-    if (p->scan[i]) adjoint_give(g, outer[l->ncarry + i], ir_part(g->b, loop, part++));
-  part = 0;
-  for (int i = 0; i < l->ncarry; i++)
-    if (p->carry[i]) {
-      Val d = ir_part(g->b, loop, part++);
-      if (g->active[outer[i]]) adjoint_give(g, outer[i], d);
-    }
+  Val loop = ir_loop(g->b, &back, operand, nargs);
+  give_parts(g, v, loop, shifted ? &shift : NULL);
 }
 
 /* ---- branches ---------------------------------------------------------------------------------------------------- */
