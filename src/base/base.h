@@ -90,6 +90,7 @@ void text_vfmt(Text *t, const char *fmt, va_list ap);
 /* The shortest decimal that reads back as the same float/double; always has a '.', 'e', inf or nan. */
 void text_f64(Text *t, double v);
 void text_f32(Text *t, float v);
+void text_json(Text *t, const char *s); /* as a JSON string, quoted; what isn't UTF-8 is replaced */
 const char *text_str(Text *t); /* "" when empty */
 
 /* ---- sources and spans ------------------------------------------------------------------------ */

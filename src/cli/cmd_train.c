@@ -52,6 +52,7 @@ static TrainerOptions options_of(const Cli *cli) {
                       .ndata = cli->opt[O_train_data].n,
                       .val = cli->opt[O_train_val].list,
                       .nval = cli->opt[O_train_val].n,
+                      .window_step = opt_int(cli, O_train_window_step, 0),
                       .optimizer = text_or(cli, O_train_optimizer, "sgd"),
                       .load = text_or(cli, O_train_load, NULL),
                       .freeze = text_or(cli, O_train_freeze, NULL),
@@ -59,6 +60,7 @@ static TrainerOptions options_of(const Cli *cli) {
                       .about = about};
   o.loop = (TrainOptions){.epochs = opt_int(cli, O_train_epochs, 10),
                           .batch = opt_int(cli, O_train_batch, 64),
+                          .steps = opt_int(cli, O_train_steps, 0),
                           .eval_batch = opt_int(cli, O_train_eval_batch, 0),
                           .lr = opt_real(cli, O_train_lr, strcmp(o.optimizer, "adam") ? 0.05 : 0.001),
                           .decay = (TrainDecay)cli->opt[O_train_decay].choice,
@@ -87,7 +89,6 @@ static Status train(Session *s, void *arg) {
 
 Status cmd_train(Cli *cli) {
   Status s = ST_OK;
-  if (!cli->opt[O_train_data].n) return usage_error(cli, "no data: give --data NAME=FILE for each argument of `loss`");
   Session *session = cli_session(cli, &s);
   if (!session) return s;
   session->seed = opt_int(cli, O_train_seed, 0);

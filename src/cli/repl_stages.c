@@ -200,10 +200,11 @@ Status repl_plan(Repl *r, const char *args) {
 }
 
 /* ---- :bench ------------------------------------------------------------------------------------------------ */
-static bool measure(Request *q, const Fn *f, BenchResult *result) {
+static bool measure(Request *q, Session *s, const Fn *f, BenchResult *result) {
+  BenchOptions o = {.threads = cli_all_threads(), .seconds = 0.3, .below = 2, .session = s};
   compile_bind_rest(f, &q->sizes, SIZE_OF_REST);
   f = compile_prepare(f, &q->sizes);
-  return f && bench_function(f, cli_all_threads(), 0.3, result);
+  return f && bench_function(f, &o, result);
 }
 
 static Status show_bench(Session *s, void *arg) {
@@ -213,11 +214,11 @@ static Status show_bench(Session *s, void *arg) {
   Status status = read_request(q, s);
   const Fn *f = status == ST_OK ? requested(q, s) : NULL;
   if (status != ST_OK) return status;
-  if (!f || !measure(q, f, &result)) return ST_SOURCE;
+  if (!f || !measure(q, s, f, &result)) return ST_SOURCE;
   double ratio = 0;
   if (q->gradient) {
     const Fn *g = session_function(s, q->bare);
-    if (!g || !measure(q, g, &forward)) return ST_SOURCE;
+    if (!g || !measure(q, s, g, &forward)) return ST_SOURCE;
     ratio = result.seconds / forward.seconds;
   }
   bench_print(&q->out, q->name, &result, ratio);

@@ -33,6 +33,8 @@ struct Node {
 Node *ast_new(Cx *cx, NodeKind kind, Span span, Name name, int nkids, Node *const *kids);
 /* How many children of the kind are fixed (before the repeated ones). */
 int ast_fixed(NodeKind kind);
+/* Whether two trees are one program, wherever they stand; the comments above declarations count. */
+bool ast_equal(const Node *a, const Node *b);
 /* One-line s-expression, for tests: (fn f () (binary + (name x) (int 1)) (arg x)). */
 void ast_dump(const Node *n, Text *out);
 

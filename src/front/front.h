@@ -96,6 +96,10 @@ int front_test_count(const Program *p);
 const Node *front_test_node(const Program *p, int i);
 bool front_test(Program *p, const Node *test, TestPlan *plan); /* false after a diagnostic */
 
+/* fmt.c: the source's text in the canonical layout, of the same tree and with the same comments.
+ * false after a syntax error. */
+bool front_format(Cx *cx, int32_t source, const char **text, size_t *n);
+
 /* Calls a declared or prelude function from a builder in the middle of other work (the training
  * step calls the optimiser so). args are values of b. Returns how many results were written into
  * out (at most max), 0 after an error. Named arguments by nonzero names[i]; the first unnamed ones are positional. */

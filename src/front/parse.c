@@ -4,6 +4,8 @@
 #include "front/parse.h"
 #include "grammar/nn_parse.h"
 
+#include <ctype.h>
+
 Span parse_span(const Parser *p, const Token *t) { return (Span){p->source, t->lo, t->hi}; }
 
 Diag *parse_complain(Parser *p, DiagCode code, Span at, const char *fmt, ...) {
@@ -178,6 +180,17 @@ static bool ends_statement(const Parser *p, const Token *t) {
   return t->kind == TOK_RBRACE && t->depth == p->stmt_depth && t->depth > 0;
 }
 
+static bool in_word(char c) { return c == '_' || isalnum((unsigned char)c); }
+
+/* An operator of another language: what is written for it here, as a word apart from those beside. */
+static void replace_token(Parser *p, Diag *d, const Token *t) {
+  const char *text = token_info[token_row(t->kind)].text;
+  if (!*text) return;
+  bool word = token_flags(t->kind) & F_WORD;
+  bool left = word && t->lo > 0 && in_word(p->text[t->lo - 1]), right = word && in_word(p->text[t->hi]);
+  diag_fix(p->cx, d, parse_span(p, t), name_fmt(p->cx, "%s%s%s", left ? " " : "", text, right ? " " : ""));
+}
+
 /* Errors that are in the token itself, or in its being a bracket without partner. Returns whether
  * it can be pushed all the same. */
 static bool token_is_sound(Parser *p, const Token *t) {
@@ -187,6 +200,7 @@ static bool token_is_sound(Parser *p, const Token *t) {
   if (t->trouble) {
     if ((d = parse_complain(p, t->trouble->code, at, "%s", t->trouble->text)) && t->trouble->hint)
       diag_hint(p->cx, d, "%s", t->trouble->hint);
+    if (d && t->trouble->code == E0101) replace_token(p, d, t);
     p->skipping = t->kind == TOK_BAD;
     return !p->skipping;
   }
@@ -262,39 +276,12 @@ static void feed(Parser *p, Token t) {
   if (t.kind == TOK_RBRACE) statement_begins(p, p->stmt_first, depth_around(p, &t));
 }
 
-/* ---- line ends ------------------------------------------------------------------------------- */
-static bool starts_declaration(const Token *t) {
-  return t->kind == TOK_FN || t->kind == TOK_PARAM || t->kind == TOK_CONST || t->kind == TOK_LET ||
-         t->kind == TOK_LAYER || t->kind == TOK_IMPORT || t->kind == TOK_TEST ||
-         t->kind == TOK_VAR || t->kind == TOK_FOR || t->kind == TOK_WHILE;
-}
-
-/* Whether the end of the line before t ends a statement. */
-static bool line_ends_before(const Parser *p, const Token *t, const Token *prev) {
-  if (!t->newline || t->kind == TOK_END || t->kind == TOK_RBRACE || prev->kind == TOK_SEP)
-    return false;
-  if (t->within >= 0 && p->toks.at[t->within].kind != TOK_LBRACE) return false;
-  if (prev->kind == TOK_LBRACE) return false;
-  if (starts_declaration(t)) return true;
-  return !(token_flags(prev->kind) & F_MORE) && !(token_flags(t->kind) & F_JOIN);
-}
-
-/* A `;` with nothing to separate. */
-static bool is_idle(const Parser *p, const Token *t, const Token *prev) {
-  if (t->kind != TOK_SEP || (t->within >= 0 && p->toks.at[t->within].kind != TOK_LBRACE))
-    return false;
-  const Token *next = t + 1;
-  while (next->kind == TOK_SEP) next++;
-  return !prev || prev->kind == TOK_SEP || prev->kind == TOK_LBRACE || next->kind == TOK_RBRACE ||
-         next->kind == TOK_END;
-}
-
 /* What the layout puts in before t: closing braces that are missing, the end of a statement. */
 static void feed_layout(Parser *p, const Token *t, const Token *prev) {
   int32_t end = prev ? prev->hi : t->lo;
   for (int k = t->closes; k > 0; k--)
     feed(p, (Token){.kind = TOK_RBRACE, .lo = end, .hi = end, .match = -1, .depth = t->depth + k});
-  if (prev && (line_ends_before(p, t, prev) || (t->closes && t->kind != TOK_END)))
+  if (prev && (tokens_line_ends(&p->toks, t, prev) || (t->closes && t->kind != TOK_END)))
     feed(p, (Token){.kind = TOK_SEP, .lo = end, .hi = end, .match = -1, .depth = t->depth});
 }
 
@@ -304,7 +291,7 @@ static const Token *feed_first(Parser *p, int32_t n) {
   for (int32_t i = 0; i < n; i++) {
     const Token *t = &p->toks.at[i];
     p->at = i;
-    if (is_idle(p, t, prev)) continue;
+    if (token_is_idle(&p->toks, t, prev)) continue;
     feed_layout(p, t, prev);
     feed(p, *t);
     prev = t;
@@ -320,7 +307,7 @@ static Parser *run(Cx *cx, int32_t source, bool line, bool quiet, bool *open) {
   p->text = cx->sources.at[source].text;
   p->line = line;
   p->quiet = quiet;
-  p->toks = tokens_read(cx, source, open);
+  p->toks = tokens_read(cx, source, open, NULL);
   arena_defer(cx->arena, drop_state, p);
   start_state(p);
   feed_first(p, p->toks.n);
@@ -364,14 +351,14 @@ static int32_t closed_source(Cx *cx, int32_t source, const TokenList *toks) {
 
 bool parse_expected(Cx *cx, int32_t source, bool *expected, TokenList *toks) {
   bool open;
-  *toks = tokens_read(cx, source, &open);
+  *toks = tokens_read(cx, source, &open, NULL);
   int32_t own = toks->n - 1; /* without END; behind them the word */
   Parser *p = NEW(cx->arena, Parser);
   p->cx = cx;
   p->source = closed_source(cx, source, toks);
   p->text = cx->sources.at[p->source].text;
   p->line = p->quiet = true;
-  p->toks = tokens_read(cx, p->source, &open);
+  p->toks = tokens_read(cx, p->source, &open, NULL);
   arena_defer(cx->arena, drop_state, p);
   start_state(p);
   own = MIN(own, p->toks.n - 1);
@@ -392,11 +379,11 @@ bool ast_incomplete(Cx *cx, int32_t source) {
 
 bool ast_joins(Cx *cx, int32_t source) {
   bool open;
-  TokenList toks = tokens_read(cx, source, &open);
+  TokenList toks = tokens_read(cx, source, &open, NULL);
   return token_flags(toks.at[0].kind) & F_JOIN && toks.at[0].kind != TOK_LBRACE;
 }
 
 bool ast_is_blank(Cx *cx, int32_t source) {
   bool open;
-  return tokens_read(cx, source, &open).n == 1;
+  return tokens_read(cx, source, &open, NULL).n == 1;
 }

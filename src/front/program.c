@@ -221,6 +221,7 @@ static Value const_typed(Check *c, const Node *n, Value v) {
   Diag *d = fault(c, E0307, n->kid[1]->span, "the constant `%s` is %s, declared as %s", n->name,
                   value_text(c->cx, c->b, &x), type_text(c->cx, t, &s));
   diag_label(c->cx, d, n->kid[0]->span, "declared here");
+  fault_axes(c, d, &is, &s, "declared as");
   return value_poison();
 }
 
@@ -559,6 +560,7 @@ Fn *front_param_init(Program *p, int i, int64_t seed) {
         fault(&c, E0307, at, "the initial value is %s, and `%s` is %s", value_text(c.cx, &b, &v),
               info->name, type_text(c.cx, info->type, &want));
     diag_label(c.cx, d, info->span, "declared here");
+    fault_axes(&c, d, &is, &want, "declared as");
     return NULL;
   }
   v = value_tensor(align(&c, &v, labels, &want), NULL);

@@ -122,6 +122,7 @@ static void eval_bundle(Eval *e, const Ins *in, Val v) {
   e->parts[v] = NEWS(e->tmp, Tensor, ins_part_count(in) + 1);
   if (in->op == OP_loop) eval_loop(e->cx, e->tmp, in->u.loop, arg, e->parts[v], e->trap);
   else if (in->op == OP_branch) eval_branch(e->tmp, in->u.branch, arg, e->parts[v], e->trap);
+  else if (in->op == OP_call) ir_eval(in->u.body->fn, e->tmp, arg, e->parts[v], e->trap);
   else cx_bug(e->cx, "can't evaluate `%s`: expand it first", op_info[in->op].name);
 }
 
