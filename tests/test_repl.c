@@ -25,9 +25,11 @@ static void tear_down(void) {
   ck_assert_int_eq(system(command), 0);
 }
 
+static const char *terminal = "TERM=xterm";
+
 static void start_with(Pty *p, const char *option) {
   const char *argv[] = {TEST_GRADC, "repl", option, NULL};
-  const char *env[] = {state, "TERM=xterm", "LC_ALL=C", "NO_COLOR=1", "GRADC_LLVM_MODULE=" TEST_LLVM_MODULE, "HOME=/nonexistent", NULL};
+  const char *env[] = {state, terminal, "LC_ALL=C", "NO_COLOR=1", "GRADC_LLVM_MODULE=" TEST_LLVM_MODULE, "HOME=/nonexistent", NULL};
   pty_start(p, argv, env);
   ck_assert(pty_expect(p, ":help lists the commands"));
   ck_assert(pty_expect(p, "> "));
@@ -192,6 +194,28 @@ START_TEST(errors_leave_the_session_going) {
 }
 END_TEST
 
+/* Without line editing the terminal itself gives lines. */
+START_TEST(a_terminal_that_can_do_nothing) {
+  Pty p;
+  terminal = "TERM=dumb";
+  start(&p);
+  pty_type(&p, "fn f(x: f64) =\r");
+  ck_assert(pty_expect(&p, ". "));
+  ask(&p, "x**3 + 2*x", "\n");
+  ask(&p, "f(2.0)", "\n12\n");
+  pty_type(&p, "f(");
+  ck_assert(pty_expect(&p, "f("));
+  pty_type(&p, "\003");
+  ck_assert(pty_expect(&p, "> "));
+  pty_type(&p, "sum({ let y[i: 0..1000000, j: 0..1000000] = sin(f64(i) * f64(j)); y })\r");
+  ck_assert(pty_interrupt(&p, "interrupted"));
+  ck_assert(pty_expect(&p, "> "));
+  ask(&p, "f(1.0)", "\n3\n");
+  leave(&p);
+  terminal = "TERM=xterm";
+}
+END_TEST
+
 START_TEST(quit_leaves) {
   Pty p;
   start(&p);
@@ -212,6 +236,7 @@ Suite *repl_suite(void) {
   tcase_add_test(t, ctrl_c_stops_the_evaluator);
   tcase_add_test(t, errors_leave_the_session_going);
   tcase_add_test(t, quit_leaves);
+  tcase_add_test(t, a_terminal_that_can_do_nothing);
 #if HAVE_LIBEDIT
   tcase_add_test(t, blocks_and_brackets_go_on);
   tcase_add_test(t, history_lasts_from_one_start_to_the_next);

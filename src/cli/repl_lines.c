@@ -30,8 +30,9 @@ static LineEnd plain_next(void *self, bool continued, Text *out) {
   Plain *p = self;
   if (p->prompts) out_text(continued ? ". " : "> ");
   while (!paste_line(&p->got, out)) {
-    if (p->ended) return LINE_NONE;
-    if (!read_more(p, true) && !p->ended) return LINE_CANCELLED; /* a signal */
+    if (!p->ended && (read_more(p, true) || p->ended)) continue;
+    if (p->prompts) out_text("\n");
+    return p->ended ? LINE_NONE : LINE_CANCELLED; /* a signal */
   }
   if (out->n && out->at[out->n - 1] == '\r') out->at[--out->n] = 0;
   return LINE_READ;
