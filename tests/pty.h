@@ -1,5 +1,5 @@
-/* pty.h: a program on a pseudo-terminal, and somebody who types: for the tests of what gradc does on a
- * terminal. */
+/* pty.h: a program on a pseudo-terminal, and somebody who types: for the tests of what gradc does
+ * on a terminal. */
 #ifndef GRADC_TESTS_PTY_H
 #define GRADC_TESTS_PTY_H
 

@@ -1,5 +1,5 @@
-/* test_repl.c: gradc repl on a terminal: what somebody types there and sees. What it answers to scripts
- * is in tests/cli/repl.sh. */
+/* test_repl.c: gradc repl on a terminal: what somebody types there and sees. What it answers to
+ * scripts is in tests/cli/repl.sh. */
 #include "config.h"
 #include "pty.h"
 
@@ -29,7 +29,13 @@ static const char *terminal = "TERM=xterm";
 
 static void start_with(Pty *p, const char *option) {
   const char *argv[] = {TEST_GRADC, "repl", option, NULL};
-  const char *env[] = {state, terminal, "LC_ALL=C", "NO_COLOR=1", "GRADC_LLVM_MODULE=" TEST_LLVM_MODULE, "HOME=/nonexistent", NULL};
+  const char *env[] = {state,
+                       terminal,
+                       "LC_ALL=C",
+                       "NO_COLOR=1",
+                       "GRADC_LLVM_MODULE=" TEST_LLVM_MODULE,
+                       "HOME=/nonexistent",
+                       NULL};
   pty_start(p, argv, env);
   ck_assert(pty_expect(p, ":help lists the commands"));
   ck_assert(pty_expect(p, "> "));
@@ -41,7 +47,8 @@ static void start(Pty *p) { start_with(p, NULL); }
 static void ask(Pty *p, const char *line, const char *answer) {
   pty_type(p, line);
   pty_type(p, "\r");
-  ck_assert_msg(pty_expect(p, answer), "%s: no %s in what came:\n%s", line, answer, p->seen + p->mark);
+  ck_assert_msg(pty_expect(p, answer), "%s: no %s in what came:\n%s", line, answer,
+                p->seen + p->mark);
   ck_assert_msg(pty_expect(p, "> "), "%s: no prompt after it", line);
 }
 
@@ -136,7 +143,8 @@ END_TEST
 START_TEST(pasted_blocks_are_taken_whole) {
   Pty p;
   start(&p);
-  pty_type(&p, "\033[200~fn a(x: f64) =\r  x\r    + 1\r\rfn b(x: f64) {\r  # twice\r  2 * a(x)\r}\rb(3.0)\r1 +\033[201~");
+  pty_type(&p, "\033[200~fn a(x: f64) =\r  x\r    + 1\r\rfn b(x: f64) {\r  # twice\r  2 * "
+               "a(x)\r}\rb(3.0)\r1 +\033[201~");
   ck_assert(pty_expect(&p, "\n8\n"));
   ck_assert(pty_expect(&p, "1 +"));
   ask(&p, " 41", "\n42\n");
@@ -158,17 +166,20 @@ static void interrupt_session(const char *option, const char *endless) {
 }
 
 START_TEST(ctrl_c_stops_machine_code_in_one_kernel) {
-  interrupt_session("--engine=native", "sum({ let y[i: 0..1000000, j: 0..1000000] = sin(f64(i) * f64(j)); y })");
+  interrupt_session("--engine=native",
+                    "sum({ let y[i: 0..1000000, j: 0..1000000] = sin(f64(i) * f64(j)); y })");
 }
 END_TEST
 
 START_TEST(ctrl_c_stops_machine_code_in_a_loop) {
-  interrupt_session("--engine=native", "{ var x = 1.0; for i in 0..2000000000 { x = sin(x) + kept }; x }");
+  interrupt_session("--engine=native",
+                    "{ var x = 1.0; for i in 0..2000000000 { x = sin(x) + kept }; x }");
 }
 END_TEST
 
 START_TEST(ctrl_c_stops_the_evaluator) {
-  interrupt_session("--engine=evaluator", "{ var x = 1.0; for i in 0..2000000000 { x = sin(x) + kept }; x }");
+  interrupt_session("--engine=evaluator",
+                    "{ var x = 1.0; for i in 0..2000000000 { x = sin(x) + kept }; x }");
 }
 END_TEST
 

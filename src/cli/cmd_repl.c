@@ -1,6 +1,6 @@
-/* cmd_repl.c: gradc repl [FILE.nn]: reads entries, evaluates or declares them, answers. On a terminal it
- * has prompts and goes on after errors and Ctrl-C; standard input of any other kind is a script, whose
- * errors decide the exit status. */
+/* cmd_repl.c: gradc repl [FILE.nn]: reads entries, evaluates or declares them, answers. On a
+ * terminal it has prompts and goes on after errors and Ctrl-C; standard input of any other kind is
+ * a script, whose errors decide the exit status. */
 #include "base/diag.h"
 #include "cli/repl.h"
 #include "config.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* ---- Ctrl-C ------------------------------------------------------------------------------------- */
+/* ---- Ctrl-C --------------------------------------------------------------------------------- */
 static Interrupt interrupt; /* of the process: signals have no argument */
 
 static void on_interrupt(int sig) { interrupt_ask(&interrupt, sig); }
@@ -23,7 +23,7 @@ static void watch_interrupts(Session *s) {
   sigaction(SIGINT, &act, NULL);
 }
 
-/* ---- entries --------------------------------------------------------------------------------------- */
+/* ---- entries -------------------------------------------------------------------------------- */
 typedef struct Printing {
   const Repl *r;
   const Results *results;
@@ -82,15 +82,15 @@ static bool one_entry(Repl *r) {
   return end != LINE_NONE && !r->quit;
 }
 
-/* ---- the back end ---------------------------------------------------------------------------------- */
+/* ---- the back end --------------------------------------------------------------------------- */
 static void *load_back_end(void *none) {
   char why[8];
   back_llvm(why, sizeof why);
   return none;
 }
 
-/* Loading LLVM takes longer than most answers: it begins while the user still thinks. Signals are the
- * main thread's. */
+/* Loading LLVM takes longer than most answers: it begins while the user still thinks. Signals are
+ * the main thread's. */
 static bool begin_loading(pthread_t *thread) {
   sigset_t all, before;
   sigfillset(&all);
@@ -100,10 +100,8 @@ static bool begin_loading(pthread_t *thread) {
   return begun;
 }
 
-/* ---- the command ----------------------------------------------------------------------------------- */
-static bool is_terminal(void) {
-  return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-}
+/* ---- the command ---------------------------------------------------------------------------- */
+static bool is_terminal(void) { return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO); }
 
 static void open_lines(Repl *r, Arena *a) {
   const char *term = getenv("TERM");
@@ -120,7 +118,8 @@ static Session *new_session(Repl *r, Status *s) {
   session->careful = true;
   session->trap_nan = r->cli->opt[O_repl_trap_nan].n > 0;
   session->how.native = true;
-  session->how.engine = r->cli->opt[O_repl_engine].n ? (Engine)r->cli->opt[O_repl_engine].choice : ENGINE_AUTO;
+  session->how.engine =
+      r->cli->opt[O_repl_engine].n ? (Engine)r->cli->opt[O_repl_engine].choice : ENGINE_AUTO;
   watch_interrupts(session);
   *s = cli_report(r->cli, session, cli_load(r->cli, session, O_repl_define, r->file));
   return session;
@@ -136,11 +135,13 @@ Status cmd_repl(Cli *cli) {
   pthread_t loader;
   bool loading = r->interactive && begin_loading(&loader);
   if (r->interactive) {
-    out_text("gradc " PACKAGE_VERSION ": type an expression or a definition; :help lists the commands\n");
+    out_text("gradc " PACKAGE_VERSION
+             ": type an expression or a definition; :help lists the commands\n");
     s = ST_OK; /* the file can be mended and read again */
   }
   if (s == ST_OK)
-    while (one_entry(r)) {}
+    while (one_entry(r)) {
+    }
   r->lines.close(r->lines.self);
   if (loading) pthread_join(loader, NULL);
   session_free(r->session);

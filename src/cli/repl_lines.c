@@ -1,4 +1,5 @@
-/* repl_lines.c: lines of standard input as they come: a script, or a terminal without line editing. */
+/* repl_lines.c: lines of standard input as they come: a script, or a terminal without line editing.
+ */
 #include "cli/repl.h"
 
 #include <errno.h>
@@ -7,7 +8,7 @@
 #include <unistd.h>
 
 typedef struct Plain {
-  Paste got;    /* read, not given out */
+  Paste got; /* read, not given out */
   Text peeked;
   bool ended, prompts;
 } Plain;
