@@ -32,6 +32,12 @@ static void become(const char *terminal, const char *const *argv, const char *co
   _exit(127);
 }
 
+bool pty_available(void) {
+  int fd = posix_openpt(O_RDWR | O_NOCTTY);
+  if (fd >= 0) close(fd);
+  return fd >= 0;
+}
+
 void pty_start(Pty *p, const char *const *argv, const char *const *env) {
   *p = (Pty){.fd = posix_openpt(O_RDWR | O_NOCTTY)};
   if (p->fd < 0 || grantpt(p->fd) || unlockpt(p->fd)) abort();

@@ -15,6 +15,7 @@ typedef struct Pty {
   int sequence; /* inside of a control sequence */
 } Pty;
 
+bool pty_available(void); /* the system has pseudo-terminals */
 /* argv and env end in NULL; env is added to the environment, "NAME=value". 80 columns, 24 lines. */
 void pty_start(Pty *p, const char *const *argv, const char *const *env);
 void pty_type(Pty *p, const char *keys);

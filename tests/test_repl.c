@@ -218,7 +218,7 @@ START_TEST(a_terminal_that_can_do_nothing) {
   ck_assert(pty_expect(&p, "f("));
   pty_type(&p, "\003");
   ck_assert(pty_expect(&p, "> "));
-  pty_type(&p, "sum({ let y[i: 0..1000000, j: 0..1000000] = sin(f64(i) * f64(j)); y })\r");
+  pty_type(&p, "{ var x = 1.0; for i in 0..2000000000 { x = sin(x) + 1 }; x }\r");
   ck_assert(pty_interrupt(&p, "interrupted"));
   ck_assert(pty_expect(&p, "> "));
   ask(&p, "f(1.0)", "\n3\n");
@@ -238,12 +238,18 @@ END_TEST
 Suite *repl_suite(void);
 Suite *repl_suite(void) {
   Suite *s = suite_create("repl");
+  if (!pty_available()) {
+    printf("SKIP: there are no pseudo-terminals here\n");
+    return s;
+  }
   TCase *t = tcase_create("terminal");
   tcase_set_timeout(t, 120);
   tcase_add_checked_fixture(t, set_up, tear_down);
   tcase_add_test(t, dialogue_of_the_readme);
-  tcase_add_test(t, ctrl_c_stops_machine_code_in_one_kernel);
-  tcase_add_test(t, ctrl_c_stops_machine_code_in_a_loop);
+  if (!access(TEST_LLVM_MODULE, R_OK)) {
+    tcase_add_test(t, ctrl_c_stops_machine_code_in_one_kernel);
+    tcase_add_test(t, ctrl_c_stops_machine_code_in_a_loop);
+  }
   tcase_add_test(t, ctrl_c_stops_the_evaluator);
   tcase_add_test(t, errors_leave_the_session_going);
   tcase_add_test(t, quit_leaves);

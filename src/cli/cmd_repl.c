@@ -18,7 +18,7 @@ static void watch_interrupts(Session *s) {
   interrupt_init(&interrupt);
   s->cx->stop = &interrupt.asked;
   s->how.interrupt = &interrupt;
-  struct sigaction act = {.sa_handler = on_interrupt}; /* without SA_RESTART: reading ends too */
+  struct sigaction act = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
   sigemptyset(&act.sa_mask);
   sigaction(SIGINT, &act, NULL);
 }
@@ -56,7 +56,7 @@ static Status take_line(Repl *r, const char *text) {
 static Status answer(Repl *r, const Entry *e) {
   const char *text = text_str((Text *)&e->text);
   snprintf(r->label, sizeof r->label, "<line %lld>", (long long)e->line);
-  atomic_store(&interrupt.asked, 0);
+  if (r->interactive) atomic_store(&interrupt.asked, 0); /* it was for the line, not for this */
   Status s = *text == ':' ? repl_command_run(r, text) : take_line(r, text);
   if (s == ST_INTERRUPTED) {
     diag_clear(r->session->cx);
@@ -75,9 +75,8 @@ static bool one_entry(Repl *r) {
     if (r->lines.entered) r->lines.entered(r->lines.self, text_str(&e.text));
     Status s = answer(r, &e);
     if (r->worst == ST_OK) r->worst = s;
-    if (s == ST_INTERRUPTED && !r->interactive) r->quit = true;
   }
-  if (end == LINE_CANCELLED && !r->interactive) r->worst = ST_INTERRUPTED, r->quit = true;
+  if (!r->interactive && atomic_load(&interrupt.asked)) r->worst = ST_INTERRUPTED, r->quit = true;
   arena_free(a);
   return end != LINE_NONE && !r->quit;
 }

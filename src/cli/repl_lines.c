@@ -17,7 +17,7 @@ typedef struct Plain {
 static bool read_more(Plain *p, bool wait) {
   char buf[1 << 14];
   struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
-  if (p->ended || (!wait && poll(&in, 1, 0) <= 0)) return false;
+  if (p->ended || poll(&in, 1, wait ? -1 : 0) <= 0) return false; /* a signal ends the waiting */
   ssize_t n = read(STDIN_FILENO, buf, sizeof buf);
   if (n > 0) paste_add(&p->got, buf, (size_t)n);
   if (n == 0 || (n < 0 && errno != EINTR)) {
@@ -41,9 +41,12 @@ static LineEnd plain_next(void *self, bool continued, Text *out) {
 
 static const char *plain_peek(void *self) {
   Plain *p = self;
-  const char *line;
-  do line = paste_peek(&p->got, &p->peeked);
-  while (!line && (read_more(p, false) || (p->ended && p->got.n > p->got.at)));
+  const char *line = paste_peek(&p->got, &p->peeked);
+  while (!line && !p->ended) {
+    bool more = read_more(p, false);
+    line = paste_peek(&p->got, &p->peeked);
+    if (!more) break;
+  }
   return line;
 }
 

@@ -461,5 +461,22 @@ if [ -f native ]; then
   wait $pid || code=$?
   same "an interrupted script: exit code" "$code" 130
   same "an interrupted script: output" "$(cat out)" ""
+  # While it waits for more of a script, too; an earlier error doesn't hide it.
+  mkfifo pipe
+  "$GRADC" repl <pipe >out 2>err &
+  pid=$!
+  exec 3>pipe
+  printf 'nonsense\n1 + 1\n' >&3
+  tries=0
+  until [ -s out ] || [ $tries -gt 1000 ]; do
+    sleep 0.01
+    tries=$((tries + 1))
+  done
+  kill -INT $pid
+  code=0
+  wait $pid || code=$?
+  exec 3>&-
+  same "a script that is waited for: exit code" "$code" 130
+  same "a script that is waited for: output" "$(cat out)" 2
 fi
 finish
