@@ -35,7 +35,7 @@ Status repl_usage(const Repl *r, const ReplCommand *c) {
 Status repl_command_run(Repl *r, const char *text) {
   const char *args, *names[COUNT_OF(repl_command)];
   const ReplCommand *c = repl_command_find(text, &args);
-  if (c && !*args == (*c->args && *c->args != '[')) return repl_usage(r, c);
+  if (c && !*args && *c->args && *c->args != '[') return repl_usage(r, c);
   if (c && !*c->args && *args) return repl_usage(r, c);
   if (c) return c->run(r, args);
   Arena *a = arena_new(NULL);

@@ -412,7 +412,6 @@ err_has ":save takes FILE.nn"
 # Commands that aren't, and what they take.
 repl <<'END'
 :help
-:help plot
 :nosuch
 :gard
 :type
@@ -431,6 +430,10 @@ err_has "there is no command :nosuch"
 err_has "did you mean :grad?"
 err_has ":type takes EXPR"
 err_has ":params takes nothing"
+printf ':help plot\n:help :quit\n' >script
+repl <script
+is 0 ":plot EXPR [LO..HI] [FILE.svg]      draw an array: a curve, or a heat map; with LO..HI a function of a number
+:quit                               leave; so does Ctrl-D"
 printf '1\n:quit\n2\n' >script
 repl <script
 is 0 1
