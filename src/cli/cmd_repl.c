@@ -56,7 +56,6 @@ static Status take_line(Repl *r, const char *text) {
 static Status answer(Repl *r, const Entry *e) {
   const char *text = text_str((Text *)&e->text);
   snprintf(r->label, sizeof r->label, "<line %lld>", (long long)e->line);
-  if (r->interactive) atomic_store(&interrupt.asked, 0); /* it was for the line, not for this */
   Status s = *text == ':' ? repl_command_run(r, text) : take_line(r, text);
   if (s == ST_INTERRUPTED) {
     diag_clear(r->session->cx);
@@ -73,10 +72,14 @@ static bool one_entry(Repl *r) {
   LineEnd end = entry_read(r, &e);
   if (end == LINE_READ && e.text.n) {
     if (r->lines.entered) r->lines.entered(r->lines.self, text_str(&e.text));
+    if (r->interactive) atomic_store(&interrupt.asked, 0); /* it was for the line */
     Status s = answer(r, &e);
     if (r->worst == ST_OK) r->worst = s;
   }
-  if (!r->interactive && atomic_load(&interrupt.asked)) r->worst = ST_INTERRUPTED, r->quit = true;
+  if (r->interactive)
+    atomic_store(&interrupt.asked, 0); /* and this for the entry */
+  else if (atomic_load(&interrupt.asked))
+    r->worst = ST_INTERRUPTED, r->quit = true;
   arena_free(a);
   return end != LINE_NONE && !r->quit;
 }
@@ -106,7 +109,7 @@ static void open_lines(Repl *r, Arena *a) {
   const char *term = getenv("TERM");
   r->interactive = is_terminal();
   bool edits = r->interactive && term && *term && strcmp(term, "dumb");
-  if (!edits || !lines_edited(&r->lines, a, r)) lines_plain(&r->lines, a, r->interactive);
+  if (!edits || !lines_edited(&r->lines, a, r)) lines_plain(&r->lines, a, r);
 }
 
 /* With the file's program; *s says whether that was good. NULL after an error was printed. */

@@ -23,8 +23,8 @@ typedef struct Lines {                                                 /* where 
   void (*entered)(void *self, const char *text);
   void (*close)(void *self);
 } Lines;
-bool lines_plain(Lines *out, Arena *a, bool prompts); /* standard input as it comes */
-bool lines_edited(Lines *out, Arena *a, Repl *r);     /* with libedit; false: there is none */
+bool lines_plain(Lines *out, Arena *a, Repl *r);  /* standard input as it comes */
+bool lines_edited(Lines *out, Arena *a, Repl *r); /* with libedit; false: there is none */
 
 /* repl_paste.c: text that came in one piece, given out line by line. */
 typedef struct Paste {

@@ -213,12 +213,13 @@ static void edited_close(void *self) {
   free(e->paste.text);
 }
 
+/* Names of functions are not copied, and never freed by libedit: so they are constants. */
 static void set_keys(EditLine *el) {
   el_set(el, EL_EDITOR, "emacs");
-  el_set(el, EL_ADDFN, "gradc-complete", "Complete the word", on_tab);
-  el_set(el, EL_ADDFN, "gradc-cancel", "Give the entry up", on_cancel);
-  el_set(el, EL_ADDFN, "gradc-suspend", "Stop the program", on_suspend);
-  el_set(el, EL_ADDFN, "gradc-paste", "Take a pasted block", on_paste);
+  el_wset(el, EL_ADDFN, L"gradc-complete", L"Complete the word", on_tab);
+  el_wset(el, EL_ADDFN, L"gradc-cancel", L"Give the entry up", on_cancel);
+  el_wset(el, EL_ADDFN, L"gradc-suspend", L"Stop the program", on_suspend);
+  el_wset(el, EL_ADDFN, L"gradc-paste", L"Take a pasted block", on_paste);
   el_source(el, NULL); /* ~/.editrc */
   el_set(el, EL_BIND, "^I", "gradc-complete", NULL);
   el_set(el, EL_BIND, "^C", "gradc-cancel", NULL);
