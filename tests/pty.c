@@ -32,6 +32,12 @@ static void become(const char *terminal, const char *const *argv, const char *co
   _exit(127);
 }
 
+bool pty_available(void) {
+  int fd = posix_openpt(O_RDWR | O_NOCTTY);
+  if (fd >= 0) close(fd);
+  return fd >= 0;
+}
+
 void pty_start(Pty *p, const char *const *argv, const char *const *env) {
   *p = (Pty){.fd = posix_openpt(O_RDWR | O_NOCTTY)};
   if (p->fd < 0 || grantpt(p->fd) || unlockpt(p->fd)) abort();
@@ -57,10 +63,14 @@ static void see(Pty *p, const char *from, size_t n) {
   if (!more) abort();
   for (size_t i = 0; i < n; i++) {
     char c = from[i];
-    if (c == '\033') p->sequence = 1;
-    else if (p->sequence == 1) p->sequence = c == '[' ? 2 : 0;
-    else if (p->sequence == 2) p->sequence = c >= '@' && c <= '~' ? 0 : 2;
-    else if (c != '\r') more[p->n++] = c;
+    if (c == '\033')
+      p->sequence = 1;
+    else if (p->sequence == 1)
+      p->sequence = c == '[' ? 2 : 0;
+    else if (p->sequence == 2)
+      p->sequence = c >= '@' && c <= '~' ? 0 : 2;
+    else if (c != '\r')
+      more[p->n++] = c;
   }
   p->seen = more;
   p->seen[p->n] = 0;

@@ -1,5 +1,5 @@
-/* pty.h: a program on a pseudo-terminal, and somebody who types: for the tests of what gradc does on a
- * terminal. */
+/* pty.h: a program on a pseudo-terminal, and somebody who types: for the tests of what gradc does
+ * on a terminal. */
 #ifndef GRADC_TESTS_PTY_H
 #define GRADC_TESTS_PTY_H
 
@@ -15,6 +15,7 @@ typedef struct Pty {
   int sequence; /* inside of a control sequence */
 } Pty;
 
+bool pty_available(void); /* the system has pseudo-terminals */
 /* argv and env end in NULL; env is added to the environment, "NAME=value". 80 columns, 24 lines. */
 void pty_start(Pty *p, const char *const *argv, const char *const *env);
 void pty_type(Pty *p, const char *keys);

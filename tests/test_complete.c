@@ -1,4 +1,5 @@
-/* test_complete.c: what could be typed next: keywords and names by what the grammar takes at the place. */
+/* test_complete.c: what could be typed next: keywords and names by what the grammar takes at the
+ * place. */
 #include "front/front.h"
 
 #include <check.h>
@@ -7,10 +8,11 @@ static Cx *cx;
 static Program *program;
 
 static void set_up(void) {
-  static const char text[] = "param W_in: f32[3, 4]\nconst rate = 0.5\n"
-                             "fn squash(x: f64) = tanh(x)\nfn squeeze(x: f64) = x\n"
-                             "layer dense(I, O)(x: f32[N, I]) {\n  param kernel: f32[I, O]\n  x @ kernel\n}\n"
-                             "let first = dense(2, 3)\n";
+  static const char text[] =
+      "param W_in: f32[3, 4]\nconst rate = 0.5\n"
+      "fn squash(x: f64) = tanh(x)\nfn squeeze(x: f64) = x\n"
+      "layer dense(I, O)(x: f32[N, I]) {\n  param kernel: f32[I, O]\n  x @ kernel\n}\n"
+      "let first = dense(2, 3)\n";
   cx = cx_new();
   program = front_new(cx);
   front_declare(program, ast_parse(cx, cx_add_source(cx, "t.nn", text, sizeof text - 1, false)));
@@ -18,7 +20,9 @@ static void set_up(void) {
 
 static void tear_down(void) { cx_free(cx); }
 
-static Completions complete(const char *text) { return front_complete(program, text, strlen(text)); }
+static Completions complete(const char *text) {
+  return front_complete(program, text, strlen(text));
+}
 
 static bool offers(const char *text, const char *word) {
   Completions c = complete(text);

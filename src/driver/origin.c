@@ -15,7 +15,8 @@ bool tensor_is_finite(const Tensor *t) {
 
 static bool same_bytes(const Tensor *a, const Tensor *b) {
   int64_t n = tensor_count(a);
-  if (!type_is_float(a->type)) return !memcmp(a->data, b->data, (size_t)n * (size_t)type_info[a->type].bytes);
+  if (!type_is_float(a->type))
+    return !memcmp(a->data, b->data, (size_t)n * (size_t)type_info[a->type].bytes);
   for (int64_t i = 0; i < n; i++) {
     double x = tensor_get(a, i), y = tensor_get(b, i);
     if (x != y && !(isnan(x) && isnan(y))) return false;
@@ -56,7 +57,8 @@ static Status search(void *arg) {
     s->found = matters(s, results, spared[n]);
     if (s->found) break;
   }
-  if (!s->found && first.val) *s->trap = first, s->found = true; /* each alone is masked: the first of them */
+  if (!s->found && first.val)
+    *s->trap = first, s->found = true; /* each alone is masked: the first of them */
   s->trap->spared = NULL;
   return ST_OK;
 }
@@ -69,7 +71,9 @@ bool origin_find(const Fn *f, const Tensor *in, EvalTrap *trap) {
   return s.found;
 }
 
-static const char *value_word(double v) { return isnan(v) ? "NaN" : v > 0 ? "infinite" : "-infinite"; }
+static const char *value_word(double v) {
+  return isnan(v) ? "NaN" : v > 0 ? "infinite" : "-infinite";
+}
 
 /* "[2, 0]"; nothing for a scalar. */
 static void index_of(const Shape *s, int64_t element, Text *out) {
@@ -83,7 +87,8 @@ static void index_of(const Shape *s, int64_t element, Text *out) {
 }
 
 void origin_explain(Diag *d, const Fn *f, const EvalTrap *trap) {
-  static const char *const part[] = {"", ", in the derivative along a direction (tangent)", ", in the gradient (adjoint)"};
+  static const char *const part[] = {"", ", in the derivative along a direction (tangent)",
+                                     ", in the gradient (adjoint)"};
   Cx *cx = f->cx;
   const Ins *at = fn_ins(trap->fn, trap->val);
   if (at->span.source) d->span = at->span;
@@ -91,14 +96,15 @@ void origin_explain(Diag *d, const Fn *f, const EvalTrap *trap) {
   index_of(&at->shape, trap->element, &index);
   if (at->op == OP_arg) {
     const Input *in = &trap->fn->in.at[at->u.i];
-    diag_note(cx, d, "it comes from %s: `%s`%s%s is %s", in->role == ROLE_PARAM ? "a parameter" : "the data", in->name,
-              index.n ? " at " : "", text_str(&index), value_word(trap->value));
+    diag_note(cx, d, "it comes from %s: `%s`%s%s is %s",
+              in->role == ROLE_PARAM ? "a parameter" : "the data", in->name, index.n ? " at " : "",
+              text_str(&index), value_word(trap->value));
     return;
   }
-  diag_note(cx, d, "the first is the result of `%s`%s%s%s, of type %s%s: %s%s is %s", op_info[at->op].name,
-            at->hint ? " (`" : "", at->hint ? at->hint : "", at->hint ? "`)" : "",
-            type_text(cx, (DType)at->type, &at->shape), part[at->derived], index.n ? "element " : "it", text_str(&index),
-            value_word(trap->value));
+  diag_note(cx, d, "the first is the result of `%s`%s%s%s, of type %s%s: %s%s is %s",
+            op_info[at->op].name, at->hint ? " (`" : "", at->hint ? at->hint : "",
+            at->hint ? "`)" : "", type_text(cx, (DType)at->type, &at->shape), part[at->derived],
+            index.n ? "element " : "it", text_str(&index), value_word(trap->value));
   if (trap->step >= 0) diag_note(cx, d, "at step %lld of the loop", (long long)trap->step);
 }
 
@@ -119,8 +125,11 @@ bool origin_report(const Fn *f, const Tensor *in, const Tensor *results) {
   while (bad < f->out.n && tensor_is_finite(&results[bad])) bad++;
   if (bad == f->out.n) return false;
   Diag *d = diag(f->cx, E0712, f->span, "the result isn't finite");
-  if (origin_find(f, in, &trap)) origin_explain(d, f, &trap);
-  else if (has_such_constant(f)) diag_note(f->cx, d, "it comes from a constant: `inf`, `nan`, or arithmetic on constants");
-  else diag_note(f->cx, d, "by the reference evaluator it is: the machine code's rounding differs");
+  if (origin_find(f, in, &trap))
+    origin_explain(d, f, &trap);
+  else if (has_such_constant(f))
+    diag_note(f->cx, d, "it comes from a constant: `inf`, `nan`, or arithmetic on constants");
+  else
+    diag_note(f->cx, d, "by the reference evaluator it is: the machine code's rounding differs");
   return true;
 }

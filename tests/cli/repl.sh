@@ -412,7 +412,6 @@ err_has ":save takes FILE.nn"
 # Commands that aren't, and what they take.
 repl <<'END'
 :help
-:help plot
 :nosuch
 :gard
 :type
@@ -431,6 +430,10 @@ err_has "there is no command :nosuch"
 err_has "did you mean :grad?"
 err_has ":type takes EXPR"
 err_has ":params takes nothing"
+printf ':help plot\n:help :quit\n' >script
+repl <script
+is 0 ":plot EXPR [LO..HI] [FILE.svg]      draw an array: a curve, or a heat map; with LO..HI a function of a number
+:quit                               leave; so does Ctrl-D"
 printf '1\n:quit\n2\n' >script
 repl <script
 is 0 1
@@ -461,5 +464,22 @@ if [ -f native ]; then
   wait $pid || code=$?
   same "an interrupted script: exit code" "$code" 130
   same "an interrupted script: output" "$(cat out)" ""
+  # While it waits for more of a script, too; an earlier error doesn't hide it.
+  mkfifo pipe
+  "$GRADC" repl <pipe >out 2>err &
+  pid=$!
+  exec 3>pipe
+  printf 'nonsense\n1 + 1\n' >&3
+  tries=0
+  until [ -s out ] || [ $tries -gt 1000 ]; do
+    sleep 0.01
+    tries=$((tries + 1))
+  done
+  kill -INT $pid
+  code=0
+  wait $pid || code=$?
+  exec 3>&-
+  same "a script that is waited for: exit code" "$code" 130
+  same "a script that is waited for: output" "$(cat out)" 2
 fi
 finish
