@@ -395,6 +395,40 @@ static void split_loops(void) {
 START_TEST(test_split_loops) { trapped(split_loops); }
 END_TEST
 
+/* ---- a bound ------------------------------------------------------------------------------------------------ */
+/* Gradients of loops in a half of the room they take, and in less and less: each way keeps to the bound
+ * and to the values, and in the end there is none. */
+static void bounded_programs(void) {
+  SizeBindings none = {0};
+  Target t = compile_target(1);
+  for (int i = 0; i < COUNT_OF(segmented) - 1; i++) {
+    const char *text = with_number(segmented[i], 300);
+    Fn *f = function_of(text, "f");
+    bool *wrt = NEWS(cx->arena, bool, f->in.n);
+    for (int k = 0; k < f->in.n; k++) wrt[k] = type_is_float(f->in.at[k].type);
+    Fn *later = pass_gradient_deferred(f, wrt, true);
+    const Fn *whole = pass_expand(later), *g = whole;
+    int64_t bytes = loop_lower(compile_prepare(whole, &none), &t)->workspace;
+    int fitted = 0;
+    cx->bound.threads = 1;
+    for (int part = 2; g && part <= 1024; part *= 2) {
+      cx->bound.bytes = MAX(bytes / part, 1);
+      g = compile_prepare(later, &none);
+      cx->bound.bytes = 0;
+      if (!g) break;
+      ck_assert_int_le(loop_lower(g, &t)->workspace, bytes / part);
+      same_values(whole, g, 3, text);
+      fitted++;
+    }
+    int least = strstr(text, "y[t]") ? 0 : 2; /* what is collected has to be there in the end */
+    ck_assert_msg(fitted >= least && !g, "%s\nfits %d times, of %lld bytes", text, fitted, (long long)bytes);
+    ck_assert_int_eq(cx->diags->list.at[0]->code, E0706);
+    diag_clear(cx);
+  }
+}
+START_TEST(test_bounded_programs) { trapped(bounded_programs); }
+END_TEST
+
 /* ---- the memory plan ------------------------------------------------------------------------------------- */
 /* The workspace is at most 5 % above what lives at one time, in the bodies of loops too. */
 static void near_bound(const LoopProgram *p, const char *what) {
@@ -456,6 +490,7 @@ Suite *memory_suite(void) {
   tcase_add_test(t, test_chunked_room);
   tcase_add_test(t, test_split_programs);
   tcase_add_test(t, test_split_loops);
+  tcase_add_test(t, test_bounded_programs);
   tcase_add_test(t, test_workspaces);
   tcase_add_test(t, test_in_place);
   suite_add_tcase(s, t);
