@@ -14,6 +14,7 @@ typedef struct Adjoint {
   Val **part_bar;  /* instruction with a body -> adjoint per part */
   LoopPlan **plan; /* loop -> its plan */
   bool *active;    /* depends on a wrt input in a differentiable way */
+  bool trial;      /* only to see what is asked for: inner loops needn't choose well */
   bool failed;
 } Adjoint;
 
@@ -27,6 +28,7 @@ typedef struct AdjointOf {
   const Fn *f;
   const bool *wrt;
   const Val *args, *given, *sum, *seeds; /* given, sum: may be NULL */
+  bool trial;
 } AdjointOf;
 bool adjoint_with(Builder *b, const AdjointOf *of, Val *values, Val *derived);
 /* Bytes the loop would save in each step; 0 for what has no derivative. */
