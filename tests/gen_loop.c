@@ -1,7 +1,7 @@
-/* gen_loop.c: random programs around a loop, through the builder: recurrences over slices and captured
- * matrices, sums that are only added to, collected results, gathers by a slice of indices, loops in
- * loops. In: a random state. Out: a smooth function in f64 of a few small inputs; its outputs are the
- * loop's parts and a scalar made of all of them. */
+/* gen_loop.c: random programs around a loop, through the builder: recurrences over slices and
+ * captured matrices, sums that are only added to, collected results, gathers by a slice of indices,
+ * loops in loops. In: a random state. Out: a smooth function in f64 of a few small inputs; its
+ * outputs are the loop's parts and a scalar made of all of them. */
 #include "gen_program.h"
 
 enum { MOST_VALUES = 64, MOST_CARRIED = 4 };
@@ -51,7 +51,8 @@ static void loop_in(LoopGen *g, Pool *p);
 
 static void one_value(LoopGen *g, Pool *p) {
   Builder *b = &p->b;
-  Val x = pick(g, p->rows, p->nrows), y = pick(g, p->rows, p->nrows), w = pick(g, p->matrix, p->nmatrix);
+  Val x = pick(g, p->rows, p->nrows), y = pick(g, p->rows, p->nrows),
+      w = pick(g, p->matrix, p->nmatrix);
   switch (rng_below(g->r, 12)) {
   case 0:
   case 1:
@@ -59,10 +60,18 @@ static void one_value(LoopGen *g, Pool *p) {
   case 3: keep(p->rows, &p->nrows, ir_map2(b, OP_add, x, y)); return;
   case 4: keep(p->rows, &p->nrows, ir_map2(b, OP_mul, x, bounded(p, y))); return;
   case 5: keep(p->rows, &p->nrows, bounded(p, x)); return;
-  case 6: keep(p->rows, &p->nrows, ir_map2(b, OP_add, x, to_rows(g, p, pick(g, p->vector, p->nvector)))); return;
+  case 6:
+    keep(p->rows, &p->nrows, ir_map2(b, OP_add, x, to_rows(g, p, pick(g, p->vector, p->nvector))));
+    return;
   case 7: keep(p->vector, &p->nvector, bounded(p, ir_fold(b, OP_sum, x, 1))); return;
-  case 8: keep(p->scalar, &p->nscalar, bounded(p, ir_fold(b, OP_sum, ir_map2(b, OP_mul, x, y), 3))); return;
-  case 9: keep(p->matrix, &p->nmatrix, bounded(p, rng_chance(g->r, 50) ? outer_sum(p, x, y) : matmul(p, w, pick(g, p->matrix, p->nmatrix), false))); return;
+  case 8:
+    keep(p->scalar, &p->nscalar, bounded(p, ir_fold(b, OP_sum, ir_map2(b, OP_mul, x, y), 3)));
+    return;
+  case 9:
+    keep(p->matrix, &p->nmatrix,
+         bounded(p, rng_chance(g->r, 50) ? outer_sum(p, x, y)
+                                         : matmul(p, w, pick(g, p->matrix, p->nmatrix), false)));
+    return;
   case 10:
     if (p->nindex) {
       int32_t axis = 0;
@@ -71,22 +80,28 @@ static void one_value(LoopGen *g, Pool *p) {
     }
     return;
   default:
-    if (g->depth < 1 && rng_chance(g->r, 40)) loop_in(g, p);
-    else keep(p->rows, &p->nrows, ir_map2(b, OP_sub, x, to_rows(g, p, pick(g, p->scalar, p->nscalar))));
+    if (g->depth < 1 && rng_chance(g->r, 40))
+      loop_in(g, p);
+    else
+      keep(p->rows, &p->nrows,
+           ir_map2(b, OP_sub, x, to_rows(g, p, pick(g, p->scalar, p->nscalar))));
   }
 }
 
-/* ---- a loop ----------------------------------------------------------------------------------- */
+/* ---- a loop -----------------------------------------------------------------------------------
+ */
 typedef struct Operands {
   Val arg[32];
   int n;
 } Operands;
 
-static Val body_input(LoopGen *g, Pool *p, Operands *o, Val outside, const Builder *out, bool slice) {
+static Val body_input(LoopGen *g, Pool *p, Operands *o, Val outside, const Builder *out,
+                      bool slice) {
   Shape s = *ir_shape(out, outside);
   if (slice) memmove(s.dim, s.dim + 1, (size_t)--s.rank * sizeof s.dim[0]);
   o->arg[o->n++] = outside;
-  return ir_input(&p->b, name_fmt(g->cx, "v%d", o->n), ir_type(out, outside), &s, ROLE_ARG, (Span){0});
+  return ir_input(&p->b, name_fmt(g->cx, "v%d", o->n), ir_type(out, outside), &s, ROLE_ARG,
+                  (Span){0});
 }
 
 /* Every value stacked over the steps: what a loop can take slices of. */
@@ -102,18 +117,24 @@ static Val stacked(LoopGen *g, Builder *b, Val v) {
 
 static void add_to_pool(LoopGen *g, Pool *p, Val v) {
   const Shape *s = ir_shape(&p->b, v);
-  if (ir_type(&p->b, v) == T_I32) p->index[p->nindex++] = v;
-  else if (s->rank == 0) keep(p->scalar, &p->nscalar, v);
-  else if (s->rank == 1) keep(p->vector, &p->nvector, v);
-  else if (s->dim[0] == g->rows && g->rows != g->width) keep(p->rows, &p->nrows, v);
-  else keep(p->matrix, &p->nmatrix, v);
+  if (ir_type(&p->b, v) == T_I32)
+    p->index[p->nindex++] = v;
+  else if (s->rank == 0)
+    keep(p->scalar, &p->nscalar, v);
+  else if (s->rank == 1)
+    keep(p->vector, &p->nvector, v);
+  else if (s->dim[0] == g->rows && g->rows != g->width)
+    keep(p->rows, &p->nrows, v);
+  else
+    keep(p->matrix, &p->nmatrix, v);
 }
 
 static Val new_carried(LoopGen *g, Pool *in, Val old, int kind) {
   const Shape *s = ir_shape(&in->b, old);
-  Val x = s->rank == 0   ? pick(g, in->scalar, in->nscalar)
-          : s->rank == 1 ? pick(g, in->vector, in->nvector)
-          : s->dim[0] == g->rows ? pick(g, in->rows, in->nrows) : pick(g, in->matrix, in->nmatrix);
+  Val x = s->rank == 0           ? pick(g, in->scalar, in->nscalar)
+          : s->rank == 1         ? pick(g, in->vector, in->nvector)
+          : s->dim[0] == g->rows ? pick(g, in->rows, in->nrows)
+                                 : pick(g, in->matrix, in->nmatrix);
   if (s->rank == 2 && s->dim[0] == g->width && kind == 0)
     x = outer_sum(in, pick(g, in->rows, in->nrows), pick(g, in->rows, in->nrows));
   if (kind == 0) return ir_map2(&in->b, rng_chance(g->r, 80) ? OP_add : OP_sub, old, x);
@@ -131,29 +152,35 @@ static void loop_in(LoopGen *g, Pool *p) {
   int kind[MOST_CARRIED];
   l.ncarry = 1 + rng_below(g->r, MOST_CARRIED);
   for (int i = 0; i < l.ncarry; i++) {
-    Val start = i == 0 ? pick(g, p->rows, p->nrows)
+    Val start = i == 0                 ? pick(g, p->rows, p->nrows)
                 : rng_chance(g->r, 40) ? pick(g, p->matrix, p->nmatrix)
-                : rng_chance(g->r, 50) ? pick(g, p->vector, p->nvector) : pick(g, p->scalar, p->nscalar);
+                : rng_chance(g->r, 50) ? pick(g, p->vector, p->nvector)
+                                       : pick(g, p->scalar, p->nscalar);
     carried[i] = body_input(g, &in, &o, start, &p->b, false);
     kind[i] = rng_below(g->r, 3); /* 0: only added to, unless the pool has it as well */
     if (i == 0 || kind[i]) add_to_pool(g, &in, carried[i]);
   }
   l.nscan = 2 + rng_below(g->r, 2);
   for (int i = 0; i < l.nscan; i++) {
-    Val v = i == 0 ? pick(g, p->rows, p->nrows) : i == 1 ? pick(g, p->scalar, p->nscalar) : pick(g, p->matrix, p->nmatrix);
+    Val v = i == 0   ? pick(g, p->rows, p->nrows)
+            : i == 1 ? pick(g, p->scalar, p->nscalar)
+                     : pick(g, p->matrix, p->nmatrix);
     add_to_pool(g, &in, body_input(g, &in, &o, stacked(g, &p->b, v), &p->b, true));
   }
-  if (p->nindex) add_to_pool(g, &in, body_input(g, &in, &o, pick(g, p->index, p->nindex), &p->b, false));
+  if (p->nindex)
+    add_to_pool(g, &in, body_input(g, &in, &o, pick(g, p->index, p->nindex), &p->b, false));
   add_to_pool(g, &in, body_input(g, &in, &o, pick(g, p->matrix, p->nmatrix), &p->b, false));
   add_to_pool(g, &in, body_input(g, &in, &o, pick(g, p->matrix, p->nmatrix), &p->b, false));
   add_to_pool(g, &in, body_input(g, &in, &o, pick(g, p->vector, p->nvector), &p->b, false));
   add_to_pool(g, &in, bounded(&in, ir_cast(&in.b, T_F64, index)));
   int n = 4 + rng_below(g->r, 10);
   for (int i = 0; i < n; i++) one_value(g, &in);
-  for (int i = 0; i < l.ncarry; i++) ir_output(&in.b, NULL, new_carried(g, &in, carried[i], kind[i]));
+  for (int i = 0; i < l.ncarry; i++)
+    ir_output(&in.b, NULL, new_carried(g, &in, carried[i], kind[i]));
   l.ncollect = rng_below(g->r, 3);
   for (int i = 0; i < l.ncollect; i++)
-    ir_output(&in.b, NULL, rng_chance(g->r, 60) ? pick(g, in.rows, in.nrows) : pick(g, in.matrix, in.nmatrix));
+    ir_output(&in.b, NULL,
+              rng_chance(g->r, 60) ? pick(g, in.rows, in.nrows) : pick(g, in.matrix, in.nmatrix));
   l.body = ir_finish(&in.b);
   g->depth--;
   Val args[33], *arg = args;
@@ -170,13 +197,17 @@ static void loop_in(LoopGen *g, Pool *p) {
   }
 }
 
-/* ---- the function ----------------------------------------------------------------------------- */
+/* ---- the function -----------------------------------------------------------------------------
+ */
 static Val total(Pool *p) {
   Val sum = 0;
   struct {
     const Val *at;
     int n;
-  } all[] = {{p->rows, p->nrows}, {p->matrix, p->nmatrix}, {p->vector, p->nvector}, {p->scalar, p->nscalar}};
+  } all[] = {{p->rows, p->nrows},
+             {p->matrix, p->nmatrix},
+             {p->vector, p->nvector},
+             {p->scalar, p->nscalar}};
   for (int k = 0; k < COUNT_OF(all); k++)
     for (int i = 0; i < all[k].n; i++) {
       Val v = ir_map1(&p->b, OP_sin, all[k].at[i]);
@@ -191,7 +222,11 @@ static Val gen_input(LoopGen *g, Pool *p, const char *name, DType t, Shape s) {
 }
 
 Fn *gen_loops(Cx *cx, Rng *r) {
-  LoopGen g = {.cx = cx, .r = r, .steps = 2 + rng_below(r, 6), .rows = 2 + rng_below(r, 3), .width = 5 + rng_below(r, 3)};
+  LoopGen g = {.cx = cx,
+               .r = r,
+               .steps = 2 + rng_below(r, 6),
+               .rows = 2 + rng_below(r, 3),
+               .width = 5 + rng_below(r, 3)};
   Pool p = {.b = ir_begin(cx, name_of(cx, "f"))};
   add_to_pool(&g, &p, gen_input(&g, &p, "x", T_F64, rows_shape(&g)));
   add_to_pool(&g, &p, gen_input(&g, &p, "w", T_F64, matrix_shape(&g)));

@@ -1,8 +1,10 @@
-/* prove_loop.c: loops and branches of the noisy evaluation: as struct Loop and struct Branch of ir.h say,
- * each body evaluated with noise of its own. */
+/* prove_loop.c: loops and branches of the noisy evaluation: as struct Loop and struct Branch of
+ * ir.h say, each body evaluated with noise of its own. */
 #include "prove.h"
 
-static size_t bytes_of(const Tensor *t) { return (size_t)(tensor_count(t) * type_info[t->type].bytes); }
+static size_t bytes_of(const Tensor *t) {
+  return (size_t)(tensor_count(t) * type_info[t->type].bytes);
+}
 
 static Tensor row_of(const Tensor *t, int64_t i) {
   Tensor r = {t->type, {.rank = t->shape.rank - 1}, NULL};
@@ -42,7 +44,8 @@ static void noisy_loop(Cx *cx, Arena *a, Rng *r, const Loop *l, const Tensor *ar
     if (!goes_on(l, a, r, in, ncapture)) break;
     for (int k = 0; k < l->nscan; k++) in[1 + l->ncarry + k] = row_of(&arg[l->ncarry + k], at);
     eval_noisy(l->body, a, r, in, out);
-    for (int k = 0; k < l->ncarry; k++) { /* the index is one place: an output that is it gets a copy */
+    for (int k = 0; k < l->ncarry;
+         k++) { /* the index is one place: an output that is it gets a copy */
       in[1 + k] = out[k];
       if (out[k].data == &at) in[1 + k].data = arena_copy(a, &at, sizeof at);
     }
@@ -58,8 +61,11 @@ static void noisy_loop(Cx *cx, Arena *a, Rng *r, const Loop *l, const Tensor *ar
 }
 
 void eval_noisy_bundle(Cx *cx, Arena *a, Rng *r, const Ins *in, const Tensor *arg, Tensor *part) {
-  if (in->op == OP_loop) noisy_loop(cx, a, r, in->u.loop, arg, part);
+  if (in->op == OP_loop)
+    noisy_loop(cx, a, r, in->u.loop, arg, part);
   else if (in->op == OP_branch)
-    eval_noisy(tensor_get_i(arg, 0) ? in->u.branch->then : in->u.branch->other, a, r, arg + 1, part);
-  else cx_bug(cx, "a derivative instruction in a program to be evaluated");
+    eval_noisy(tensor_get_i(arg, 0) ? in->u.branch->then : in->u.branch->other, a, r, arg + 1,
+               part);
+  else
+    cx_bug(cx, "a derivative instruction in a program to be evaluated");
 }

@@ -1,5 +1,6 @@
-/* test_memory.c: passes that decide what is kept and for how long: hoisting out of loops, sums of rows in
- * chunks, what a loop saves. Each must keep the values; what it is for is asked for by itself. */
+/* test_memory.c: passes that decide what is kept and for how long: hoisting out of loops, sums of
+ * rows in chunks, what a loop saves. Each must keep the values; what it is for is asked for by
+ * itself. */
 #include "driver/compile.h"
 #include "front/front.h"
 #include "gen_program.h"
@@ -27,7 +28,8 @@ static void trapped(void (*work)(void)) {
   ck_assert_msg(cx_guard(cx, run_it, &work) == ST_OK, "%s", cx->trap_text);
 }
 
-/* ---- helpers -------------------------------------------------------------------------------------- */
+/* ---- helpers
+ * -------------------------------------------------------------------------------------- */
 static Fn *function_of(const char *text, const char *name) {
   Program *p = front_new(cx);
   front_declare(p, ast_parse(cx, cx_add_source(cx, "test.nn", text, strlen(text), false)));
@@ -52,15 +54,16 @@ static Fn *sized(const char *text, bool gradient, const SizeBindings *sizes) {
 
 /* g is well formed and has f's values up to rounding. */
 static void same_values(const Fn *f, const Fn *g, uint64_t seed, const char *what) {
-  ck_assert_msg(!ir_verify(g), "%s, seed %llu: %s\n%s", what, (unsigned long long)seed, ir_verify(g), dump_text(g));
+  ck_assert_msg(!ir_verify(g), "%s, seed %llu: %s\n%s", what, (unsigned long long)seed,
+                ir_verify(g), dump_text(g));
   Tensor *in = random_inputs(f, seed, SPICE_SMOOTH);
   Bounded *x = NEWS(cx->arena, Bounded, f->out.n + 1), *y = NEWS(cx->arena, Bounded, f->out.n + 1);
   eval_bounded(f, in, seed, x);
   eval_bounded(g, in, seed, y);
   for (int i = 0; i < f->out.n; i++) {
     const char *wrong = differ_both(cx, &x[i], &y[i]);
-    ck_assert_msg(!wrong, "%s, seed %llu: output %d, %s\n%.1500s\nbecomes\n%.1500s", what, (unsigned long long)seed, i, wrong,
-                  dump_text(f), dump_text(g));
+    ck_assert_msg(!wrong, "%s, seed %llu: output %d, %s\n%.1500s\nbecomes\n%.1500s", what,
+                  (unsigned long long)seed, i, wrong, dump_text(f), dump_text(g));
   }
 }
 
@@ -69,7 +72,8 @@ static int count_op(const Fn *f, Op op, bool in_bodies) {
   for (Val v = 1; v < f->ins.n; v++) {
     const Fn *body[2];
     n += fn_ins(f, v)->op == op;
-    for (int i = 0, k = in_bodies ? ins_bodies(fn_ins(f, v), body) : 0; i < k; i++) n += count_op(body[i], op, true);
+    for (int i = 0, k = in_bodies ? ins_bodies(fn_ins(f, v), body) : 0; i < k; i++)
+      n += count_op(body[i], op, true);
   }
   return n;
 }
@@ -80,7 +84,8 @@ static const Loop *only_loop(const Fn *f, int which) {
   ck_abort_msg("no such loop:\n%s", dump_text(f));
 }
 
-/* ---- hoisting -------------------------------------------------------------------------------------- */
+/* ---- hoisting
+ * -------------------------------------------------------------------------------------- */
 static const double NO_BOUND = 1e18;
 
 static void hoisted_programs(void) {
@@ -94,13 +99,15 @@ static void hoisted_programs(void) {
     Fn *g = pass_gradient(f, wrt, true), *t = pass_tangent(f, wrt);
     same_values(g, pass_hoist(g, NO_BOUND), seed, "the gradient, hoisted");
     same_values(t, pass_hoist(t, NO_BOUND), seed, "the tangent, hoisted");
-    same_values(g, pass_simplify(pass_hoist(pass_hoist(g, NO_BOUND), NO_BOUND)), seed, "hoisted twice");
+    same_values(g, pass_simplify(pass_hoist(pass_hoist(g, NO_BOUND), NO_BOUND)), seed,
+                "hoisted twice");
   }
 }
 START_TEST(test_hoisted_programs) { trapped(hoisted_programs); }
 END_TEST
 
-/* What stands inside of the loops before and after: contractions, sums, scatters; and carried values. */
+/* What stands inside of the loops before and after: contractions, sums, scatters; and carried
+ * values. */
 static const struct {
   const char *text;
   bool gradient;
@@ -109,28 +116,60 @@ static const struct {
 } shapes[] = {
     /* the input projection leaves the loop, the recurrence stays */
     {"fn f(x: f64[6, 3, 4], w: f64[4, 5], u: f64[5, 5]) {\n var h = zeros((3, 5))\n"
-     " for t in 0..6 { h = tanh(x[t] @ w + h @ u) }\n sum(h)\n}", false, OP_contract, {2, 1}, 1},
+     " for t in 0..6 { h = tanh(x[t] @ w + h @ u) }\n sum(h)\n}",
+     false,
+     OP_contract,
+     {2, 1},
+     1},
     /* so does the output projection */
     {"fn f(x: f64[6, 3, 5], u: f64[5, 5], w: f64[5, 2]) {\n var h = zeros((3, 5))\n"
-     " for t in 0..6 {\n h = tanh(x[t] + h @ u)\n y[t] = h @ w\n }\n sum(sin(y))\n}", false, OP_contract, {2, 1}, 1},
+     " for t in 0..6 {\n h = tanh(x[t] + h @ u)\n y[t] = h @ w\n }\n sum(sin(y))\n}",
+     false,
+     OP_contract,
+     {2, 1},
+     1},
     /* of the gradient, only the recurrence's own contraction and its transpose stay */
     {"fn f(x: f64[6, 3, 4], w: f64[4, 5], u: f64[5, 5]) {\n var h = zeros((3, 5))\n"
-     " for t in 0..6 { h = tanh(x[t] @ w + h @ u) }\n sum(h)\n}", true, OP_contract, {6, 2}, 1},
+     " for t in 0..6 { h = tanh(x[t] @ w + h @ u) }\n sum(h)\n}",
+     true,
+     OP_contract,
+     {6, 2},
+     1},
     /* a bias' gradient goes where its operand is collected */
     {"fn f(x: f64[6, 3, 5], u: f64[5, 5], b: f64[5]) {\n var h = zeros((3, 5))\n"
-     " for t in 0..6 { h = tanh(x[t] + h @ u + b) }\n sum(h)\n}", true, OP_sum, {1, 0}, 1},
+     " for t in 0..6 { h = tanh(x[t] + h @ u + b) }\n sum(h)\n}",
+     true,
+     OP_sum,
+     {1, 0},
+     1},
     /* the gradient of a table of rows is one scatter */
     {"fn f(i: i32[6, 3], e: f64[9, 5], u: f64[5, 5]) {\n var h = zeros((3, 5))\n"
-     " for t in 0..6 {\n let x[n, d] = e[i[t, n] % 9, d]\n h = tanh(x + h @ u)\n }\n sum(h)\n}", true, OP_scatter, {1, 0}, 1},
+     " for t in 0..6 {\n let x[n, d] = e[i[t, n] % 9, d]\n h = tanh(x + h @ u)\n }\n sum(h)\n}",
+     true,
+     OP_scatter,
+     {1, 0},
+     1},
     /* what never changes is computed once, also out of an inner loop */
     {"fn f(x: f64[6, 3, 5], u: f64[5, 5]) {\n var h = zeros((3, 5))\n"
-     " for t in 0..6 { for s in 0..4 { h = tanh(x[t] + h @ tanh(u @ u)) } }\n sum(h)\n}", false, OP_contract, {2, 1}, 1},
+     " for t in 0..6 { for s in 0..4 { h = tanh(x[t] + h @ tanh(u @ u)) } }\n sum(h)\n}",
+     false,
+     OP_contract,
+     {2, 1},
+     1},
     /* an array's products that no step waits for become one batched product */
     {"fn f(v: f64[6, 5, 5], u: f64[6, 5, 5]) {\n var h = zeros((3, 5)) + 1\n"
-     " for t in 0..6 { h = tanh(h @ (v[t] @ u[t])) }\n sum(h)\n}", false, OP_contract, {2, 1}, 1},
+     " for t in 0..6 { h = tanh(h @ (v[t] @ u[t])) }\n sum(h)\n}",
+     false,
+     OP_contract,
+     {2, 1},
+     1},
     /* a condition may end the loop: only what never changes leaves */
     {"fn f(x: f64[6, 3, 4], w: f64[4, 5], u: f64[5, 5]) {\n var h = zeros((3, 5))\n"
-     " for t in 0..6 while sum(h) < 100.0 { h = h + x[t] @ w + h @ (u @ u) }\n sum(h)\n}", false, OP_contract, {3, 2}, 1},
+     " for t in 0..6 while sum(h) < 100.0 { h = h + x[t] @ w + h @ (u @ u) }\n sum(h)\n}",
+     false,
+     OP_contract,
+     {3, 2},
+     1},
 };
 
 static void hoisted_shapes(void) {
@@ -138,10 +177,13 @@ static void hoisted_shapes(void) {
   for (int i = 0; i < COUNT_OF(shapes); i++) {
     Fn *f = sized(shapes[i].text, shapes[i].gradient, &none), *g = pass_hoist(f, NO_BOUND);
     int outside[] = {count_op(f, shapes[i].op, false), count_op(g, shapes[i].op, false)};
-    int inside[] = {count_op(f, shapes[i].op, true) - outside[0], count_op(g, shapes[i].op, true) - outside[1]};
-    ck_assert_msg(inside[0] == shapes[i].inside[0] && inside[1] == shapes[i].inside[1], "%s\n%d inside, then %d\n%s\n%s",
-                  shapes[i].text, inside[0], inside[1], dump_text(f), dump_text(g));
-    ck_assert_msg(only_loop(g, shapes[i].gradient)->ncarry == shapes[i].carried, "%s\n%s", shapes[i].text, dump_text(g));
+    int inside[] = {count_op(f, shapes[i].op, true) - outside[0],
+                    count_op(g, shapes[i].op, true) - outside[1]};
+    ck_assert_msg(inside[0] == shapes[i].inside[0] && inside[1] == shapes[i].inside[1],
+                  "%s\n%d inside, then %d\n%s\n%s", shapes[i].text, inside[0], inside[1],
+                  dump_text(f), dump_text(g));
+    ck_assert_msg(only_loop(g, shapes[i].gradient)->ncarry == shapes[i].carried, "%s\n%s",
+                  shapes[i].text, dump_text(g));
     same_values(f, g, 5, shapes[i].text);
   }
 }
@@ -159,7 +201,8 @@ static void hoisting_bound(void) {
 START_TEST(test_hoisting_bound) { trapped(hoisting_bound); }
 END_TEST
 
-/* ---- what loops save ---------------------------------------------------------------------------------- */
+/* ---- what loops save
+ * ---------------------------------------------------------------------------------- */
 /* The cheapest cut of a small graph by trying all subsets of nodes. */
 static int64_t cut_by_trying(int n, const int64_t cap[8][8]) {
   int64_t best = INT64_MAX;
@@ -203,18 +246,28 @@ static const struct {
   int64_t bytes;
 } saved[] = {
     /* x is carried: it alone; exp(x) and sin(x) follow */
-    {"fn f(x0: f64[7]) {\n var x = x0\n for t in 0..5 { x = x + 0.1 * exp(sin(x)) }\n sum(x)\n}", 7 * 8},
+    {"fn f(x0: f64[7]) {\n var x = x0\n for t in 0..5 { x = x + 0.1 * exp(sin(x)) }\n sum(x)\n}",
+     7 * 8},
     /* x alone: literals are no values to keep */
-    {"fn f(x0: f64[7], a: f64[7]) {\n var x = x0\n for t in 0..5 { x = x + 0.001 * sin(x) * a }\n sum(x)\n}", 7 * 8},
+    {"fn f(x0: f64[7], a: f64[7]) {\n var x = x0\n for t in 0..5 { x = x + 0.001 * sin(x) * a }\n "
+     "sum(x)\n}",
+     7 * 8},
     /* nothing: the derivative doesn't depend on x */
-    {"fn f(x0: f64[7], c: f64[7]) {\n var x = x0\n for t in 0..5 { x = 0.5 * x + exp(c) }\n sum(x)\n}", 0},
+    {"fn f(x0: f64[7], c: f64[7]) {\n var x = x0\n for t in 0..5 { x = 0.5 * x + exp(c) }\n "
+     "sum(x)\n}",
+     0},
     /* two contractions whose sum is all that is wanted: the sum's tanh, and h for u's gradient */
     {"fn f(h0: f64[3, 4], u: f64[4, 4], v: f64[4, 4]) {\n var h = h0\n"
-     " for t in 0..5 { h = tanh(h @ u + tanh(h) @ v) }\n sum(h)\n}", 2 * 3 * 4 * 8},
+     " for t in 0..5 { h = tanh(h @ u + tanh(h) @ v) }\n sum(h)\n}",
+     2 * 3 * 4 * 8},
     /* a truth value is smaller than what it was made of */
-    {"fn f(h0: f64[8], u: f64[8, 8]) {\n var h = h0\n for t in 0..5 { h = relu(stop(u) @ h) }\n sum(h)\n}", 8},
+    {"fn f(h0: f64[8], u: f64[8, 8]) {\n var h = h0\n for t in 0..5 { h = relu(stop(u) @ h) }\n "
+     "sum(h)\n}",
+     8},
     /* a contraction of what never changes is not saved for each step */
-    {"fn f(h0: f64[8, 8], u: f64[8, 8]) {\n var h = h0\n for t in 0..5 { h = h * (u @ u) }\n sum(h)\n}", 8 * 8 * 8},
+    {"fn f(h0: f64[8, 8], u: f64[8, 8]) {\n var h = h0\n for t in 0..5 { h = h * (u @ u) }\n "
+     "sum(h)\n}",
+     8 * 8 * 8},
 };
 
 static void tapes(void) {
@@ -227,14 +280,17 @@ static void tapes(void) {
       const Ins *in = fn_ins(l->body, l->body->out.at[k].val);
       bytes += shape_count(cx, &in->shape) * type_info[in->type].bytes;
     }
-    if (count_op(f, OP_loop, false) < 2) bytes = l->reverse ? 0 : bytes; /* the forward loop is gone */
-    ck_assert_msg(bytes == saved[i].bytes, "%s\n%lld bytes a step\n%s", saved[i].text, (long long)bytes, dump_text(f));
+    if (count_op(f, OP_loop, false) < 2)
+      bytes = l->reverse ? 0 : bytes; /* the forward loop is gone */
+    ck_assert_msg(bytes == saved[i].bytes, "%s\n%lld bytes a step\n%s", saved[i].text,
+                  (long long)bytes, dump_text(f));
   }
 }
 START_TEST(test_tapes) { trapped(tapes); }
 END_TEST
 
-/* ---- rows in chunks ---------------------------------------------------------------------------------------- */
+/* ---- rows in chunks
+ * ---------------------------------------------------------------------------------------- */
 static void try_chunks(const Fn *f, uint64_t seed, Rng *r, int *built) {
   for (int i = 0; i < f->in.n; i++)
     for (int d = 0; d < f->in.at[i].shape.rank; d++) {
@@ -271,10 +327,12 @@ static const char *const by_rows[] = {
     "fn f(x: f64[N, 5], w: f64[5, 4], i: i32[N]) = mean(cross_entropy(x @ w, i % 4))",
     ("fn f(x: f64[N, 5], m: f64[4, 5]) {\n let d[n, k, i] = x[n, i] - m[k, i]\n"
      " let q[n, k] = sum(i) d[n, k, i] * d[n, k, i]\n sum(logsumexp(-q, axis: 1))\n}"),
-    "fn f(e: f64[9, 5], w: f64[5, 5], i: i32[N]) {\n let x[n, d] = e[i[n] % 9, d]\n sum(tanh(x @ w)**2)\n}",
+    "fn f(e: f64[9, 5], w: f64[5, 5], i: i32[N]) {\n let x[n, d] = e[i[n] % 9, d]\n sum(tanh(x @ "
+    "w)**2)\n}",
     "fn f(x: f64[5, N], w: f64[4, 5]) = sum(sigmoid(w @ x))",
     "fn f(x: f64[N, 2, 3], w: f64[6, 4]) = sum(tanh(reshape(x, (-1, 6)) @ w))",
-    "fn f(x: f64[N, 5], w: f64[5, 5]) {\n let h = tanh(x @ w)\n let c = h - mean(h, axis: 0)\n sum(c**4)\n}",
+    "fn f(x: f64[N, 5], w: f64[5, 5]) {\n let h = tanh(x @ w)\n let c = h - mean(h, axis: 0)\n "
+    "sum(c**4)\n}",
 };
 
 static void chunked_gradients(void) {
@@ -302,17 +360,19 @@ static int64_t workspace_of(const char *text, bool gradient, int64_t n) {
 }
 
 static void chunked_room(void) {
-  const char *text = "fn f(x: f64[N, 16], m: f64[50, 16], l: f64[50, 16, 16]) {\n"
-                     " let d[n, k, i] = x[n, i] - m[k, i]\n let y[n, k, i] = sum(j) l[k, i, j] * d[n, k, j]\n"
-                     " let q[n, k] = sum(i) y[n, k, i] * y[n, k, i]\n sum(logsumexp(-q, axis: 1))\n}";
+  const char *text =
+      "fn f(x: f64[N, 16], m: f64[50, 16], l: f64[50, 16, 16]) {\n"
+      " let d[n, k, i] = x[n, i] - m[k, i]\n let y[n, k, i] = sum(j) l[k, i, j] * d[n, k, j]\n"
+      " let q[n, k] = sum(i) y[n, k, i] * y[n, k, i]\n sum(logsumexp(-q, axis: 1))\n}";
   int64_t few = workspace_of(text, true, 100), many = workspace_of(text, true, 100000);
-  ck_assert_msg(many < few + 100000 * 16 * 8 + (8 << 20), "%lld bytes for 100 rows, %lld for 100000", (long long)few,
-                (long long)many);
+  ck_assert_msg(many < few + 100000 * 16 * 8 + (8 << 20),
+                "%lld bytes for 100 rows, %lld for 100000", (long long)few, (long long)many);
 }
 START_TEST(test_chunked_room) { trapped(chunked_room); }
 END_TEST
 
-/* ---- loops in segments ------------------------------------------------------------------------------------ */
+/* ---- loops in segments
+ * ------------------------------------------------------------------------------------ */
 static double any_bytes(const Loop *l) {
   (void)l;
   return 64;
@@ -326,14 +386,17 @@ static const char *tensor_text(const Tensor *t) {
 
 /* The same bits, by the evaluator. */
 static void same_bits_of(const Fn *f, const Fn *g, uint64_t seed, const char *what) {
-  ck_assert_msg(!ir_verify(g), "%s, seed %llu: %s\n%s", what, (unsigned long long)seed, ir_verify(g), dump_text(g));
+  ck_assert_msg(!ir_verify(g), "%s, seed %llu: %s\n%s", what, (unsigned long long)seed,
+                ir_verify(g), dump_text(g));
   Tensor *in = random_inputs(f, seed, SPICE_SMOOTH);
   Tensor *x = NEWS(cx->arena, Tensor, f->out.n + 1), *y = NEWS(cx->arena, Tensor, f->out.n + 1);
   ir_eval(f, cx->arena, in, x, NULL);
   ir_eval(g, cx->arena, in, y, NULL);
   for (int i = 0; i < f->out.n; i++)
-    ck_assert_msg(same_bits(&x[i], &y[i]), "%s, seed %llu: output %d\n%.800s\nis\n%.800s\n%.1500s\nbecomes\n%.1500s",
-                  what, (unsigned long long)seed, i, tensor_text(&x[i]), tensor_text(&y[i]), dump_text(f), dump_text(g));
+    ck_assert_msg(same_bits(&x[i], &y[i]),
+                  "%s, seed %llu: output %d\n%.800s\nis\n%.800s\n%.1500s\nbecomes\n%.1500s", what,
+                  (unsigned long long)seed, i, tensor_text(&x[i]), tensor_text(&y[i]), dump_text(f),
+                  dump_text(g));
 }
 
 static void split_programs(void) {
@@ -346,31 +409,41 @@ static void split_programs(void) {
     if (seed % 3) continue;
     bool *wrt = NEWS(cx->arena, bool, f->in.n);
     for (int i = 0; i < f->in.n; i++) wrt[i] = type_is_float(f->in.at[i].type);
-    same_bits_of(pass_gradient(f, wrt, true), pass_gradient(g, wrt, true), seed, "the gradient, in segments");
+    same_bits_of(pass_gradient(f, wrt, true), pass_gradient(g, wrt, true), seed,
+                 "the gradient, in segments");
     same_bits_of(pass_tangent(f, wrt), pass_tangent(g, wrt), seed, "the tangent, in segments");
   }
 }
 START_TEST(test_split_programs) { trapped(split_programs); }
 END_TEST
 
-/* Trip counts with and without a rest, backwards, with a count, with a condition, with the index used. */
+/* Trip counts with and without a rest, backwards, with a count, with a condition, with the index
+ * used. */
 static const char *const segmented[] = {
-    "fn f(x0: f64[3], a: f64[3], n: i64) {\n var x = x0\n for t in 0..%d { x = sin(x) + a * t }\n sum(x)\n}",
-    "fn f(x0: f64[3], a: f64[%d, 3], n: i64) {\n var x = x0\n for t in reversed(0..%d) {\n x = sin(x) + a[t] * t\n y[t] = x * t\n }\n"
+    "fn f(x0: f64[3], a: f64[3], n: i64) {\n var x = x0\n for t in 0..%d { x = sin(x) + a * t }\n "
+    "sum(x)\n}",
+    "fn f(x0: f64[3], a: f64[%d, 3], n: i64) {\n var x = x0\n for t in reversed(0..%d) {\n x = "
+    "sin(x) + a[t] * t\n y[t] = x * t\n }\n"
     " sum(x) + sum(y * y)\n}",
-    "fn f(x0: f64[3], a: f64[%d, 3], n: i64) {\n var x = x0\n for t in 0..n max %d {\n x = sin(x) + a[t] * t\n y[t] = x\n }\n"
+    "fn f(x0: f64[3], a: f64[%d, 3], n: i64) {\n var x = x0\n for t in 0..n max %d {\n x = sin(x) "
+    "+ a[t] * t\n y[t] = x\n }\n"
     " sum(x) + sum(cos(y))\n}",
-    "fn f(x0: f64[3], a: f64[3], n: i64) {\n var x = x0\n while sum(abs(x)) > 0.05 max %d { x = 0.8 * x * cos(a * x) }\n sum(x)\n}",
-    "fn f(x0: f64[3], a: f64[%d, 3], n: i64) {\n var x = x0\n for t in 0..n max %d while sum(x * x) < 900.0 count steps {\n"
+    "fn f(x0: f64[3], a: f64[3], n: i64) {\n var x = x0\n while sum(abs(x)) > 0.05 max %d { x = "
+    "0.8 * x * cos(a * x) }\n sum(x)\n}",
+    "fn f(x0: f64[3], a: f64[%d, 3], n: i64) {\n var x = x0\n for t in 0..n max %d while sum(x * "
+    "x) < 900.0 count steps {\n"
     " x = x + a[t] * a[t] + 1\n y[t] = x\n }\n sum(x) * f64(steps) + sum(y)\n}",
-    "fn f(x0: f64[3], a: f64[3], n: i64) {\n var x = x0\n for t in 0..%d { for s in 0..%d { x = sin(x) + a * (t - s) } }\n sum(x)\n}",
+    "fn f(x0: f64[3], a: f64[3], n: i64) {\n var x = x0\n for t in 0..%d { for s in 0..%d { x = "
+    "sin(x) + a * (t - s) } }\n sum(x)\n}",
 };
 
 static const char *with_number(const char *text, int n) {
   Text t = text_new(cx->arena);
   for (const char *p = text; *p; p++) {
-    if (p[0] == '%' && p[1] == 'd') text_fmt(&t, "%d", n), p++;
-    else text_add_n(&t, p, 1);
+    if (p[0] == '%' && p[1] == 'd')
+      text_fmt(&t, "%d", n), p++;
+    else
+      text_add_n(&t, p, 1);
   }
   return text_str(&t);
 }
@@ -388,19 +461,58 @@ static void split_loops(void) {
         cx->thrift = &thrift;
         Fn *g = sized(text, true, &none);
         cx->thrift = NULL;
-        ck_assert_msg(count_op(g, OP_loop, true) > count_op(d, OP_loop, true), "%s\nis not split", text);
+        ck_assert_msg(count_op(g, OP_loop, true) > count_op(d, OP_loop, true), "%s\nis not split",
+                      text);
         same_bits_of(d, g, (uint64_t)k, text);
       }
 }
 START_TEST(test_split_loops) { trapped(split_loops); }
 END_TEST
 
-/* ---- the memory plan ------------------------------------------------------------------------------------- */
+/* ---- a bound
+ * ------------------------------------------------------------------------------------------------
+ */
+/* Gradients of loops in a half of the room they take, and in less and less: each way keeps to the
+ * bound and to the values, and in the end there is none. */
+static void bounded_programs(void) {
+  SizeBindings none = {0};
+  Target t = compile_target(1);
+  for (int i = 0; i < COUNT_OF(segmented) - 1; i++) {
+    const char *text = with_number(segmented[i], 300);
+    Fn *f = function_of(text, "f");
+    bool *wrt = NEWS(cx->arena, bool, f->in.n);
+    for (int k = 0; k < f->in.n; k++) wrt[k] = type_is_float(f->in.at[k].type);
+    Fn *later = pass_gradient_deferred(f, wrt, true);
+    const Fn *whole = pass_expand(later), *g = whole;
+    int64_t bytes = loop_lower(compile_prepare(whole, &none), &t)->workspace;
+    int fitted = 0;
+    cx->bound.threads = 1;
+    for (int part = 2; g && part <= 1024; part *= 2) {
+      cx->bound.bytes = MAX(bytes / part, 1);
+      g = compile_prepare(later, &none);
+      cx->bound.bytes = 0;
+      if (!g) break;
+      ck_assert_int_le(loop_lower(g, &t)->workspace, bytes / part);
+      same_values(whole, g, 3, text);
+      fitted++;
+    }
+    int least = strstr(text, "y[t]") ? 0 : 2; /* what is collected has to be there in the end */
+    ck_assert_msg(fitted >= least && !g, "%s\nfits %d times, of %lld bytes", text, fitted,
+                  (long long)bytes);
+    ck_assert_int_eq(cx->diags->list.at[0]->code, E0706);
+    diag_clear(cx);
+  }
+}
+START_TEST(test_bounded_programs) { trapped(bounded_programs); }
+END_TEST
+
+/* ---- the memory plan
+ * ------------------------------------------------------------------------------------- */
 /* The workspace is at most 5 % above what lives at one time, in the bodies of loops too. */
 static void near_bound(const LoopProgram *p, const char *what) {
   int64_t least = loop_least_workspace(p);
-  ck_assert_msg(p->workspace >= least && (double)p->workspace <= 1.05 * (double)least + 64, "%s: %lld bytes, %lld live",
-                what, (long long)p->workspace, (long long)least);
+  ck_assert_msg(p->workspace >= least && (double)p->workspace <= 1.05 * (double)least + 64,
+                "%s: %lld bytes, %lld live", what, (long long)p->workspace, (long long)least);
   for (int k = 0; k < p->kernel.n; k++) {
     const Call *c = p->kernel.at[k]->call;
     if (c) near_bound(c->body, what);
@@ -428,14 +540,16 @@ END_TEST
 
 /* A chain of elementwise values between contractions takes two places, not one for each. */
 static void in_place(void) {
-  const char *text = "fn f(x: f64[64, 64], w: f64[64, 64]) {\n let a = exp(x @ w)\n let b = tanh(a * sum(a))\n"
-                     " let c = tanh(b * sum(b))\n let d = tanh(c * sum(c))\n d * sum(d)\n}";
+  const char *text =
+      "fn f(x: f64[64, 64], w: f64[64, 64]) {\n let a = exp(x @ w)\n let b = tanh(a * sum(a))\n"
+      " let c = tanh(b * sum(b))\n let d = tanh(c * sum(c))\n d * sum(d)\n}";
   SizeBindings none = {0};
   Target t = compile_target(1);
   LoopProgram *p = loop_lower(sized(text, false, &none), &t);
   int into = 0;
   for (int i = 0; i < p->buf.n; i++) into += p->buf.at[i].into >= 0;
-  ck_assert_msg(into >= 2 && p->workspace < 2 * 64 * 64 * 8, "%d in place, %lld bytes", into, (long long)p->workspace);
+  ck_assert_msg(into >= 2 && p->workspace < 2 * 64 * 64 * 8, "%d in place, %lld bytes", into,
+                (long long)p->workspace);
 }
 START_TEST(test_in_place) { trapped(in_place); }
 END_TEST
@@ -456,6 +570,7 @@ Suite *memory_suite(void) {
   tcase_add_test(t, test_chunked_room);
   tcase_add_test(t, test_split_programs);
   tcase_add_test(t, test_split_loops);
+  tcase_add_test(t, test_bounded_programs);
   tcase_add_test(t, test_workspaces);
   tcase_add_test(t, test_in_place);
   suite_add_tcase(s, t);

@@ -1,11 +1,11 @@
-/* budget.c: a program is made to fit into a number of bytes. In: a function, perhaps with derivatives still
- * to be expanded; sizes. Out: the cheapest of the ways to compute it whose workspace is small enough.
+/* budget.c: a program is made to fit into a number of bytes. In: a function, perhaps with
+ * derivatives still to be expanded; sizes. Out: the cheapest of the ways to compute it whose
+ * workspace is small enough.
  *
- * The ways are tried in the order of what they cost; the workspace of each is not guessed but that of the
- * program it becomes:
- *   keep less for what leaves loops; cut rows into smaller chunks       (no arithmetic more)
- *   run loops in segments before they are differentiated, 1, 2, .. deep (the forward steps once more each)
- *   save only what loops carry                                         (contractions once more) */
+ * The ways are tried in the order of what they cost; the workspace of each is not guessed but that
+ * of the program it becomes: keep less for what leaves loops; cut rows into smaller chunks (no
+ * arithmetic more) run loops in segments before they are differentiated, 1, 2, .. deep (the forward
+ * steps once more each) save only what loops carry (contractions once more) */
 #include "driver/compile.h"
 #include "pass/pass.h"
 
@@ -50,7 +50,10 @@ static bool try_depth(Fit *fit, int levels, bool recompute) {
   static const double share[] = {8, 32, 256};
   int64_t before = -1;
   for (int i = 0; i < COUNT_OF(share); i++) {
-    Thrift t = {.levels = levels, .recompute = recompute, .hoist = i ? 0 : most / share[i], .above = most / share[i],
+    Thrift t = {.levels = levels,
+                .recompute = recompute,
+                .hoist = i ? 0 : most / share[i],
+                .above = most / share[i],
                 .chunk = most / share[i]};
     if (try_thrift(fit, &t)) return true;
     if (fit->bytes == before) break; /* smaller chunks change nothing */
@@ -69,14 +72,19 @@ static void refuse(const Fit *fit) {
   Cx *cx = fit->f->cx;
   Target target = compile_target(cx->bound.threads);
   LoopProgram *p = loop_lower(fit->best, &target);
-  Diag *d = diag(cx, E0706, fit->f->span, "`%s` needs %s of workspace, more than the %s that --memory allows",
-                 fit->f->name ? fit->f->name : "the program", size_text(cx, fit->bytes), size_text(cx, cx->bound.bytes));
+  Diag *d = diag(cx, E0706, fit->f->span,
+                 "`%s` needs %s of workspace, more than the %s that --memory allows",
+                 fit->f->name ? fit->f->name : "the program", size_text(cx, fit->bytes),
+                 size_text(cx, cx->bound.bytes));
   PeakItem item[NOTED];
   int n = loop_peak(p, item, NOTED);
   for (int i = 0; i < n; i++) {
-    const char *text = name_fmt(cx, "`%s` takes %s of it", item[i].name, size_text(cx, item[i].bytes));
-    if (item[i].span.source && !cx->sources.at[item[i].span.source].prelude) diag_label(cx, d, item[i].span, "%s", text);
-    else diag_note(cx, d, "%s", text);
+    const char *text =
+        name_fmt(cx, "`%s` takes %s of it", item[i].name, size_text(cx, item[i].bytes));
+    if (item[i].span.source && !cx->sources.at[item[i].span.source].prelude)
+      diag_label(cx, d, item[i].span, "%s", text);
+    else
+      diag_note(cx, d, "%s", text);
   }
 }
 

@@ -1,9 +1,9 @@
 /* plan.c: an account of memory and arithmetic. In: a function, numbers for its sizes. Out: text.
  *
- * A value of the gradient's program belongs to the function itself when the function's value depends on
- * it. Of those, the ones that the rest asks for are what the way back needs: saved where they have storage
- * (or a loop collects them), computed again where they have none. In the body of a loop that goes back,
- * what follows from slices and captured values alone is computed again. */
+ * A value of the gradient's program belongs to the function itself when the function's value
+ * depends on it. Of those, the ones that the rest asks for are what the way back needs: saved where
+ * they have storage (or a loop collects them), computed again where they have none. In the body of
+ * a loop that goes back, what follows from slices and captured values alone is computed again. */
 #include "driver/plan.h"
 
 #include "driver/compile.h"
@@ -28,12 +28,14 @@ typedef struct Plan {
   Vec(Kept) kept;
 } Plan;
 
-/* ---- by line ---------------------------------------------------------------------------------------- */
+/* ---- by line
+ * ---------------------------------------------------------------------------------------- */
 static Line *line_of(Plan *p, Span span) {
   int number = 0, col;
   if (span.source) span_place(p->cx, span, &number, &col);
   for (int i = 0; i < p->line.n; i++)
-    if (p->line.at[i].source == span.source && p->line.at[i].number == number) return &p->line.at[i];
+    if (p->line.at[i].source == span.source && p->line.at[i].number == number)
+      return &p->line.at[i];
   Line l = {.source = span.source, .number = number};
   vec_push(p->cx->arena, &p->line, l);
   return &p->line.at[p->line.n - 1];
@@ -51,18 +53,22 @@ static void count_flops(Plan *p, const Fn *f, double runs, int which) {
   }
 }
 
-/* ---- what the way back needs ---------------------------------------------------------------------------- */
+/* ---- what the way back needs
+ * ---------------------------------------------------------------------------- */
 static void keep(Plan *p, const Ins *in, Name name, double bytes) {
   Kept k = {in, name ? name : name_of(p->cx, op_info[in->op].name), bytes};
   vec_push(p->cx->arena, &p->kept, k);
   line_of(p, in->span)->saved += bytes;
 }
 
-static double bytes_of(Cx *cx, const Ins *in) { return (double)shape_count(cx, &in->shape) * type_info[in->type].bytes; }
+static double bytes_of(Cx *cx, const Ins *in) {
+  return (double)shape_count(cx, &in->shape) * type_info[in->type].bytes;
+}
 
 static bool is_work(const Ins *in) {
   OpKind k = op_kind((Op)in->op);
-  return k == KIND_MAP || k == KIND_FOLD || k == KIND_DOT || in->op == OP_gather || in->op == OP_part;
+  return k == KIND_MAP || k == KIND_FOLD || k == KIND_DOT || in->op == OP_gather ||
+         in->op == OP_part;
 }
 
 /* The value inside of a body that part k of the bundle is made of. */
@@ -80,7 +86,9 @@ static bool follows(const Ins *in, const bool *mark) {
   return in->nargs > 0;
 }
 
-static bool is_literal(const Ins *in) { return op_kind((Op)in->op) == KIND_LEAF && in->op != OP_arg && in->op != OP_part; }
+static bool is_literal(const Ins *in) {
+  return op_kind((Op)in->op) == KIND_LEAF && in->op != OP_arg && in->op != OP_part;
+}
 
 /* A loop of the way back: given[i] says that operand i is no cotangent. */
 static void computed_again(Plan *p, const Ins *bundle, const bool *given) {
@@ -89,8 +97,10 @@ static void computed_again(Plan *p, const Ins *bundle, const bool *given) {
   bool *mark = NEWS(p->cx->arena, bool, f->ins.n), *used = NEWS(p->cx->arena, bool, f->ins.n);
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
-    if (in->op == OP_arg) mark[v] = in->u.i == 0 || (in->u.i > l->ncarry && given[in->u.i - 1 + l->counted]);
-    else mark[v] = is_literal(in) || follows(in, mark);
+    if (in->op == OP_arg)
+      mark[v] = in->u.i == 0 || (in->u.i > l->ncarry && given[in->u.i - 1 + l->counted]);
+    else
+      mark[v] = is_literal(in) || follows(in, mark);
     for (int k = 0; k < in->nargs && !mark[v]; k++) used[in->arg[k]] = true;
   }
   for (Val v = 1; v < f->ins.n; v++)
@@ -104,7 +114,8 @@ static bool *ahead_inside(Plan *p, const Fn *f, Val bundle, const bool *ahead) {
   bool *mark = NEWS(p->cx->arena, bool, b->ins.n), more = true;
   for (Val v = bundle + 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
-    if (in->op == OP_part && in->arg[0] == bundle && ahead[v] && in->u.i < b->out.n) mark[b->out.at[in->u.i].val] = true;
+    if (in->op == OP_part && in->arg[0] == bundle && ahead[v] && in->u.i < b->out.n)
+      mark[b->out.at[in->u.i].val] = true;
   }
   while (more) {
     more = false;
@@ -118,8 +129,8 @@ static bool *ahead_inside(Plan *p, const Fn *f, Val bundle, const bool *ahead) {
   return mark;
 }
 
-/* Part v of a loop that the function's value depends on: is it a value of the function as well? (A loop
- * over chunks of rows makes both the function's and its gradient's.) */
+/* Part v of a loop that the function's value depends on: is it a value of the function as well? (A
+ * loop over chunks of rows makes both the function's and its gradient's.) */
 static bool is_ahead(Plan *p, const Fn *f, Val v, const bool *ahead) {
   const Ins *in = fn_ins(f, v), *bundle = fn_ins(f, in->arg[0]);
   if (bundle->op != OP_loop || in->u.i >= bundle->u.loop->body->out.n) return true;
@@ -135,7 +146,8 @@ static void find_kept(Plan *p, const LoopProgram *prog, const Fn *f, bool *ahead
       if (ahead[v]) ahead[a] = true;
     }
   bool *part = NEWS(p->cx->arena, bool, f->ins.n);
-  for (Val v = 1; v < f->ins.n; v++) { /* parts that only the way back reads may come from ahead all the same */
+  for (Val v = 1; v < f->ins.n;
+       v++) { /* parts that only the way back reads may come from ahead all the same */
     const Ins *in = fn_ins(f, v);
     if (in->op == OP_part && ahead[in->arg[0]] && !ahead[v]) part[v] = is_ahead(p, f, v, ahead);
   }
@@ -159,7 +171,8 @@ static void find_kept(Plan *p, const LoopProgram *prog, const Fn *f, bool *ahead
   }
 }
 
-/* ---- the text --------------------------------------------------------------------------------------------- */
+/* ---- the text
+ * --------------------------------------------------------------------------------------------- */
 static const char *size_text(Cx *cx, double bytes) {
   if (bytes < 10 << 10) return name_fmt(cx, "%.0f B", bytes);
   if (bytes < 10 << 20) return name_fmt(cx, "%.1f KiB", bytes / 1024);
@@ -190,7 +203,8 @@ static void print_kept(Plan *p, Text *out) {
   text_fmt(out, "the gradient keeps %s\n", size_text(p->cx, sum));
   for (int i = 0; i < p->kept.n; i++) {
     const Kept *k = &p->kept.at[i];
-    const char *how = k->bytes > 0 ? name_fmt(p->cx, "saved %s", size_text(p->cx, k->bytes)) : "computed again";
+    const char *how =
+        k->bytes > 0 ? name_fmt(p->cx, "saved %s", size_text(p->cx, k->bytes)) : "computed again";
     text_fmt(out, "  %-12s %-14s %-22s %s\n", place_text(p, k->in->span), k->name,
              type_text(p->cx, (DType)k->in->type, &k->in->shape), how);
   }
@@ -202,11 +216,13 @@ static void print_peak(Plan *p, const LoopProgram *prog, Text *out) {
   int n = loop_peak(prog, item, SHOWN);
   if (n) text_add(out, "largest when the workspace is fullest\n");
   for (int i = 0; i < n; i++)
-    text_fmt(out, "  %-12s %-14s %s\n", place_text(p, item[i].span), item[i].name, size_text(p->cx, (double)item[i].bytes));
+    text_fmt(out, "  %-12s %-14s %s\n", place_text(p, item[i].span), item[i].name,
+             size_text(p->cx, (double)item[i].bytes));
 }
 
 static bool before(const Line *a, const Line *b) {
-  return a->source != b->source ? a->source > b->source : a->number < b->number; /* the program, then the prelude */
+  return a->source != b->source ? a->source > b->source
+                                : a->number < b->number; /* the program, then the prelude */
 }
 
 static void print_lines(Plan *p, bool gradient, Text *out) {
@@ -221,16 +237,21 @@ static void print_lines(Plan *p, bool gradient, Text *out) {
     const Line *l = &p->line.at[i];
     if (l->flops[0] + l->flops[1] + l->saved <= 0) continue;
     const char *place = "elsewhere";
-    if (l->source) place = name_fmt(p->cx, p->cx->sources.at[l->source].prelude ? "prelude:%d" : "line %d", l->number);
+    if (l->source)
+      place = name_fmt(p->cx, p->cx->sources.at[l->source].prelude ? "prelude:%d" : "line %d",
+                       l->number);
     text_fmt(out, "  %-11s%12.4g", place, l->flops[0]);
-    if (gradient) text_fmt(out, "%14.4g %12s", l->flops[1], l->saved > 0 ? size_text(p->cx, l->saved) : "");
+    if (gradient)
+      text_fmt(out, "%14.4g %12s", l->flops[1], l->saved > 0 ? size_text(p->cx, l->saved) : "");
     text_add(out, "\n");
   }
 }
 
-static void print_program_line(Plan *p, const char *what, const LoopProgram *prog, double flops, Text *out) {
+static void print_program_line(Plan *p, const char *what, const LoopProgram *prog, double flops,
+                               Text *out) {
   double least = (double)loop_least_workspace(prog);
-  text_fmt(out, "%s: %.4g FLOP, workspace %s", what, flops, size_text(p->cx, (double)prog->workspace));
+  text_fmt(out, "%s: %.4g FLOP, workspace %s", what, flops,
+           size_text(p->cx, (double)prog->workspace));
   if (least > 0) text_fmt(out, ", %.2f of what lives at one time", (double)prog->workspace / least);
   text_add(out, "\n");
 }
@@ -242,7 +263,8 @@ static bool has_gradient(const Fn *f) {
   return any && f->out.n == 1 && y->shape.rank == 0 && type_is_float((DType)y->type);
 }
 
-static bool plan_gradient(Plan *p, const Fn *f, const SizeBindings *sizes, const Target *t, Text *out) {
+static bool plan_gradient(Plan *p, const Fn *f, const SizeBindings *sizes, const Target *t,
+                          Text *out) {
   DeriveOptions o = {.order = 1, .value = true};
   Fn *d = derive(f, &o), *g = d ? compile_prepare(d, sizes) : NULL;
   if (!g) return false;

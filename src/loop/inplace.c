@@ -1,17 +1,18 @@
-/* inplace.c: which temporaries take the place of one that dies where they are made. In: kernels, buffers
- * with their first and last use. Out: Buffer.into.
+/* inplace.c: which temporaries take the place of one that dies where they are made. In: kernels,
+ * buffers with their first and last use. Out: Buffer.into.
  *
- * An elementwise value may be stored over an operand that is read at the same index and never again. In a
- * loop, the second place of a carried value may be where it started, if nobody looks there again: by the
- * time it is written the first iteration is over. */
+ * An elementwise value may be stored over an operand that is read at the same index and never
+ * again. In a loop, the second place of a carried value may be where it started, if nobody looks
+ * there again: by the time it is written the first iteration is over. */
 #include "loop/lower.h"
 
 static int64_t bytes_of(const Buffer *b) { return b->count * type_info[b->type].bytes; }
 
 /* x may move into y's place in kernel k, as far as sizes and lives go. */
 static bool may_follow(const Buffer *x, const Buffer *y, int k) {
-  return x->kind == BUF_TEMP && y->kind == BUF_TEMP && x->into < 0 && !y->taken && y->last == k && x->first == k &&
-         bytes_of(x) == bytes_of(y) && type_info[x->type].bytes == type_info[y->type].bytes && bytes_of(x) > 0;
+  return x->kind == BUF_TEMP && y->kind == BUF_TEMP && x->into < 0 && !y->taken && y->last == k &&
+         x->first == k && bytes_of(x) == bytes_of(y) &&
+         type_info[x->type].bytes == type_info[y->type].bytes && bytes_of(x) > 0;
 }
 
 static void follow(LoopProgram *p, Buf x, Buf y) {
@@ -56,7 +57,8 @@ static void call_in_place(LoopProgram *p, int k) {
   const Call *c = p->kernel.at[k]->call;
   for (int i = 0; i < c->pong.n; i++) {
     Buf start = c->in.at[i], pong = c->pong.at[i];
-    if (given_once(c, start) && may_follow(&p->buf.at[pong], &p->buf.at[start], k)) follow(p, pong, start);
+    if (given_once(c, start) && may_follow(&p->buf.at[pong], &p->buf.at[start], k))
+      follow(p, pong, start);
   }
 }
 

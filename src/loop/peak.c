@@ -1,5 +1,5 @@
-/* peak.c: what lies in the workspace when it is fullest. In: a planned program. Out: its largest buffers
- * there, those of loops' bodies among them. */
+/* peak.c: what lies in the workspace when it is fullest. In: a planned program. Out: its largest
+ * buffers there, those of loops' bodies among them. */
 #include "loop/loop.h"
 
 static int64_t bytes_of(const LoopProgram *p, const Buffer *b) {
@@ -7,13 +7,16 @@ static int64_t bytes_of(const LoopProgram *p, const Buffer *b) {
   return b->kind == BUF_LOCAL ? one * MAX(1, p->target.threads) : one;
 }
 
-static bool in_workspace(const Buffer *b) { return (b->kind == BUF_TEMP || b->kind == BUF_LOCAL) && b->first >= 0; }
+static bool in_workspace(const Buffer *b) {
+  return (b->kind == BUF_TEMP || b->kind == BUF_LOCAL) && b->first >= 0;
+}
 
 static int64_t live_bytes(const LoopProgram *p, int k) {
   int64_t sum = 0;
   for (int i = 0; i < p->buf.n; i++) {
     const Buffer *b = &p->buf.at[i];
-    bool joins = b->into >= 0 && p->buf.at[b->into].last == k && b->first == k; /* in the other's place */
+    bool joins =
+        b->into >= 0 && p->buf.at[b->into].last == k && b->first == k; /* in the other's place */
     if (in_workspace(b) && b->first <= k && k <= b->last && !joins) sum += bytes_of(p, b);
   }
   return sum;
@@ -29,7 +32,9 @@ static int fullest(const LoopProgram *p) {
   return at;
 }
 
-int64_t loop_least_workspace(const LoopProgram *p) { return p->kernel.n ? live_bytes(p, fullest(p)) : 0; }
+int64_t loop_least_workspace(const LoopProgram *p) {
+  return p->kernel.n ? live_bytes(p, fullest(p)) : 0;
+}
 
 static void add_item(PeakItem *item, int *n, int most, PeakItem x) {
   int k = *n < most ? (*n)++ : most;

@@ -159,7 +159,7 @@ bool adjoint_with(Builder *b, const AdjointOf *of, Val *values, Val *derived) {
   if (!derivatives_exist(b, f, wrt)) return false;
   Adjoint g = {.b = b, .f = f, .to = NEWS(a, Val, f->ins.n), .bar = NEWS(a, Val, f->ins.n),
                .part_bar = NEWS(a, Val *, f->ins.n), .plan = NEWS(a, LoopPlan *, f->ins.n),
-               .active = NEWS(a, bool, f->ins.n)};
+               .active = NEWS(a, bool, f->ins.n), .trial = of->trial};
   g.guards = guards_find(f, of->guarded);
   find_active(&g, wrt);
   copy_values(&g, of->args, of->given);

@@ -15,6 +15,7 @@ typedef struct Adjoint {
   LoopPlan **plan; /* loop -> its plan */
   bool *active;    /* depends on a wrt input in a differentiable way */
   Guards guards;
+  bool trial;      /* only to see what is asked for: inner loops needn't choose well */
   bool failed;
 } Adjoint;
 
@@ -29,6 +30,7 @@ typedef struct AdjointOf {
   const bool *wrt;
   const Val *args, *given, *sum, *seeds; /* given, sum: may be NULL */
   bool guarded; /* the outputs may be put out by choices around f (guard.c) */
+  bool trial;
 } AdjointOf;
 bool adjoint_with(Builder *b, const AdjointOf *of, Val *values, Val *derived);
 /* Whether the results of instruction v with a body may be put out. */

@@ -26,6 +26,7 @@ struct LoopPlan {
   bool *keep; /* of the inputs build_back made: which it uses */
   bool guarded; /* what comes out may be put out */
   bool *carry, *scan, *capture; /* per carried, scanned, captured value: has it an adjoint? */
+  bool trial;    /* the body's adjoint is made to see what it asks for */
   bool *goes_on; /* per captured value: its running sum began with the adjoint it had */
 };
 
@@ -100,7 +101,8 @@ static Fn *build_back(Cx *cx, const LoopPlan *p) {
   gather_seeds(&k, seed);
   Val *sum = NEWS(a, Val, f->in.n + 1);
   for (int i = 0; i < captures(l); i++) sum[1 + l->ncarry + l->nscan + i] = k.sum[i];
-  AdjointOf of = {.f = f, .wrt = wrt, .args = k.args, .given = k.given, .sum = sum, .seeds = seed, .guarded = p->guarded};
+  AdjointOf of = {.f = f, .wrt = wrt, .args = k.args, .given = k.given, .sum = sum, .seeds = seed, .trial = p->trial,
+                  .guarded = p->guarded};
   if (!adjoint_with(&k.b, &of, value, derived)) return NULL;
   int n = 0, first_scan, first_capture;
   for (int i = 0; i < l->ncarry; i++)
@@ -116,17 +118,25 @@ static Fn *build_back(Cx *cx, const LoopPlan *p) {
 }
 
 /* ---- what is collected -------------------------------------------------------------------------------- */
-/* A trial with every value of the body at hand shows which of them the way back uses. */
-static bool choose_saved(Cx *cx, LoopPlan *p) {
+static void save_all(Cx *cx, LoopPlan *p) {
   const Fn *f = p->l->body;
   p->saved = NEWS(cx->arena, Val, f->ins.n + 1);
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
     bool carried = in->op == OP_arg && in->u.i >= 1 && in->u.i <= p->l->ncarry;
     bool leaf = op_kind((Op)in->op) == KIND_LEAF && in->op != OP_part && !carried;
-    if (!leaf && in->type != T_BUNDLE) p->saved[p->nsaved++] = v;
+    if (!leaf && in->type != T_BUNDLE && in->shape.rank < IR_MAX_RANK) p->saved[p->nsaved++] = v;
   }
+}
+
+/* A trial with every value of the body at hand shows which of them the way back uses. Loops inside take
+ * part in it without a trial of their own, so that nesting doesn't double the work. */
+static bool choose_saved(Cx *cx, LoopPlan *p) {
+  const Fn *f = p->l->body;
+  save_all(cx, p);
+  p->trial = true;
   const Fn *back = build_back(cx, p);
+  p->trial = false;
   if (!back) return false;
   bool *needed = NEWS(cx->arena, bool, f->ins.n);
   int first = 1;
@@ -207,7 +217,10 @@ static LoopPlan *new_plan(Adjoint *g, Val v) {
 Val adjoint_copy_loop(Adjoint *g, Val v, const Val *args) {
   const Ins *in = fn_ins(g->f, v);
   LoopPlan *p = g->plan[v] = new_plan(g, v);
-  Fn *back = choose_saved(g->b->cx, p) ? build_back(g->b->cx, p) : NULL;
+  bool chosen = true;
+  if (g->trial) save_all(g->b->cx, p), p->trial = true;
+  else chosen = choose_saved(g->b->cx, p);
+  Fn *back = chosen ? build_back(g->b->cx, p) : NULL;
   if (!back) {
     g->failed = true;
     return ir_copy(g->b, in, args);

@@ -1,10 +1,11 @@
-/* chunk.c: a sum over many rows is computed a chunk of rows at a time. In: a function whose sizes are
- * numbers. Out: an equal one (up to the order of sums) in which no value computed by rows is larger than
- * it need be. A mean over a million examples, and its gradient, need the room of some hundred examples:
- * forward and backward of a chunk are in one iteration of the loop that this pass makes.
+/* chunk.c: a sum over many rows is computed a chunk of rows at a time. In: a function whose sizes
+ * are numbers. Out: an equal one (up to the order of sums) in which no value computed by rows is
+ * larger than it need be. A mean over a million examples, and its gradient, need the room of some
+ * hundred examples: forward and backward of a chunk are in one iteration of the loop that this pass
+ * makes.
  *
- * The rows are the axis of an input for which the most room is saved. The chunk's size depends on shapes
- * and on what is asked for, never on the machine, so the order of sums is always the same.
+ * The rows are the axis of an input for which the most room is saved. The chunk's size depends on
+ * shapes and on what is asked for, never on the machine, so the order of sums is always the same.
  * needs: no vjp/jvp, numbers   keeps: values up to the order of sums   breaks: nothing */
 #include "pass/chunk.h"
 
@@ -69,8 +70,8 @@ static void consider(Best *best, const Fn *f, const int8_t *axes, Dim rows, doub
   if (r * (double)rows > above && gain > best->gain) *best = (Best){c, gain, r};
 }
 
-/* The axis by which the largest value shrinks the most: of one input, and of all that have an axis of
- * that extent in the same place. */
+/* The axis by which the largest value shrinks the most: of one input, and of all that have an axis
+ * of that extent in the same place. */
 static Best best_rows(const Fn *f, double above) {
   Best best = {.gain = 0};
   for (int i = 0; i < f->in.n; i++)
@@ -80,7 +81,8 @@ static Best best_rows(const Fn *f, double above) {
       int8_t *axes = NEWS(f->cx->arena, int8_t, f->in.n);
       for (int k = 0; k < f->in.n; k++) {
         const Input *in = &f->in.at[k];
-        axes[k] = in->role != ROLE_PARAM && in->shape.rank > d && in->shape.dim[d] == n ? (int8_t)d : -1;
+        axes[k] =
+            in->role != ROLE_PARAM && in->shape.rank > d && in->shape.dim[d] == n ? (int8_t)d : -1;
       }
       consider(&best, f, axes, n, above);
       for (int k = 0; k < f->in.n; k++) axes[k] = k == i ? (int8_t)d : -1;

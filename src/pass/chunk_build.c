@@ -5,7 +5,8 @@
  *   captured:  what has no rows
  *   collected: what is wanted as a whole
  *
- * Rows that don't fill a chunk are done behind the loop by the same instructions at their number. */
+ * Rows that don't fill a chunk are done behind the loop by the same instructions at their number.
+ */
 #include "pass/chunk.h"
 
 typedef struct Slice { /* an operand that is cut, and along which axis */
@@ -18,10 +19,10 @@ typedef struct Build {
   const Chunking *c;
   Builder *b; /* the function outside */
   Dim size, chunks, rest;
-  Val *to;      /* values outside; sums and collected ones once the loop is built */
+  Val *to; /* values outside; sums and collected ones once the loop is built */
   bool *collect;
   Vec(Slice) slice;
-  Vec(Val) whole;   /* captured */
+  Vec(Val) whole; /* captured */
   Vec(Val) sum, row;
 } Build;
 
@@ -36,7 +37,8 @@ typedef struct Rows { /* instructions for a number of rows */
 
 static const Ins *ins_of(const Build *x, Val v) { return fn_ins(x->c->f, v); }
 
-/* ---- what the loop is given ---------------------------------------------------------------------- */
+/* ---- what the loop is given
+ * ---------------------------------------------------------------------- */
 static void note_slice(Build *x, Val v, int axis) {
   for (int i = 0; i < x->slice.n; i++)
     if (x->slice.at[i].v == v && x->slice.at[i].axis == axis) return;
@@ -64,14 +66,16 @@ static void note_operands(Build *x, Val v) {
 
 static void note_all(Build *x) {
   for (Val v = 1; v < x->c->f->ins.n; v++) {
-    bool made = (x->c->part[v] == PART_ROWS && ins_of(x, v)->op != OP_arg) || x->c->part[v] == PART_SUM;
+    bool made =
+        (x->c->part[v] == PART_ROWS && ins_of(x, v)->op != OP_arg) || x->c->part[v] == PART_SUM;
     if (made) note_operands(x, v);
     if (x->c->part[v] == PART_SUM) vec_push(x->b->cx->arena, &x->sum, v);
     if (x->collect[v]) vec_push(x->b->cx->arena, &x->row, v);
   }
 }
 
-/* ---- instructions at a chunk's shape ----------------------------------------------------------------- */
+/* ---- instructions at a chunk's shape
+ * ----------------------------------------------------------------- */
 static Shape cut(const Shape *s, int axis, Dim size) {
   Shape r = *s;
   if (axis >= 0) r.dim[axis] = size;
@@ -103,7 +107,8 @@ static Val operand_here(Rows *r, Val v, int k) {
   int axis;
   Val a = ins_of(r->x, v)->arg[k];
   switch (chunk_use(r->x->c, v, k, &axis)) {
-  case USE_ROWS: return ins_of(r->x, a)->op == OP_arg ? slice_here(r, a, r->x->c->axis[a]) : r->to[a];
+  case USE_ROWS:
+    return ins_of(r->x, a)->op == OP_arg ? slice_here(r, a, r->x->c->axis[a]) : r->to[a];
   case USE_WHOLE: return r->whole[a];
   case USE_SLICE: return slice_here(r, a, axis);
   case USE_REMADE: return remade(r, ins_of(r->x, a), axis);
@@ -120,9 +125,12 @@ static Val value_here(Rows *r, Val v) {
   for (int k = 0; k < in->nargs; k++) arg[k] = operand_here(r, v, k);
   r->b->span = in->span;
   Val y;
-  if (in->op == OP_view) y = ir_view(r->b, arg[0], &s, in->u.view);
-  else if (in->op == OP_reshape) y = ir_reshape(r->b, arg[0], &s);
-  else y = ir_copy(r->b, in, arg);
+  if (in->op == OP_view)
+    y = ir_view(r->b, arg[0], &s, in->u.view);
+  else if (in->op == OP_reshape)
+    y = ir_reshape(r->b, arg[0], &s);
+  else
+    y = ir_copy(r->b, in, arg);
   ir_name(r->b, y, in->hint);
   return y;
 }
@@ -134,33 +142,44 @@ static void all_values(Rows *r) {
   }
 }
 
-/* ---- the loop -------------------------------------------------------------------------------------------- */
+/* ---- the loop
+ * -------------------------------------------------------------------------------------------- */
 static Name name_or(Cx *cx, Name n, const char *other) { return n ? n : name_of(cx, other); }
 
 static Fn *chunk_body(Build *x) {
   Cx *cx = x->b->cx;
   Builder b = ir_begin(cx, x->c->f->name);
-  Rows r = {x, &b, x->size, NEWS(cx->arena, Val, x->c->f->ins.n), NEWS(cx->arena, Val, x->c->f->ins.n), x->slice.at};
+  Rows r = {x,
+            &b,
+            x->size,
+            NEWS(cx->arena, Val, x->c->f->ins.n),
+            NEWS(cx->arena, Val, x->c->f->ins.n),
+            x->slice.at};
   Shape none = {0};
   b.fn->span = x->c->f->span;
   ir_input(&b, name_of(cx, "chunk"), T_I64, &none, ROLE_ARG, (Span){0});
   Val *acc = NEWS(cx->arena, Val, x->sum.n + 1);
   for (int i = 0; i < x->sum.n; i++) {
     const Ins *in = ins_of(x, x->sum.at[i]);
-    acc[i] = ir_input(&b, name_or(cx, in->hint, "sum"), (DType)in->type, &in->shape, ROLE_ARG, in->span);
+    acc[i] =
+        ir_input(&b, name_or(cx, in->hint, "sum"), (DType)in->type, &in->shape, ROLE_ARG, in->span);
   }
   for (int i = 0; i < x->slice.n; i++) {
     const Ins *in = ins_of(x, x->slice.at[i].v);
     Shape s = cut(&in->shape, x->slice.at[i].axis, x->size);
-    x->slice.at[i].input = ir_input(&b, name_or(cx, in->hint, "rows"), (DType)in->type, &s, ROLE_ARG, in->span);
+    x->slice.at[i].input =
+        ir_input(&b, name_or(cx, in->hint, "rows"), (DType)in->type, &s, ROLE_ARG, in->span);
   }
   for (int i = 0; i < x->whole.n; i++) {
     const Ins *in = ins_of(x, x->whole.at[i]);
-    r.whole[x->whole.at[i]] = ir_input(&b, name_or(cx, in->hint, "v"), (DType)in->type, &in->shape, ROLE_ARG, in->span);
+    r.whole[x->whole.at[i]] =
+        ir_input(&b, name_or(cx, in->hint, "v"), (DType)in->type, &in->shape, ROLE_ARG, in->span);
   }
   all_values(&r);
-  for (int i = 0; i < x->sum.n; i++) ir_output(&b, NULL, ir_map2(&b, OP_add, acc[i], r.to[x->sum.at[i]]));
-  for (int i = 0; i < x->row.n; i++) ir_output(&b, ins_of(x, x->row.at[i])->hint, r.to[x->row.at[i]]);
+  for (int i = 0; i < x->sum.n; i++)
+    ir_output(&b, NULL, ir_map2(&b, OP_add, acc[i], r.to[x->sum.at[i]]));
+  for (int i = 0; i < x->row.n; i++)
+    ir_output(&b, ins_of(x, x->row.at[i])->hint, r.to[x->row.at[i]]);
   return ir_finish(&b);
 }
 
@@ -171,8 +190,10 @@ static Val in_chunks(Build *x, Val v, int axis) {
   Shape s = *ir_shape(x->b, all), split = {.rank = s.rank + 1};
   int32_t perm[IR_MAX_RANK] = {axis};
   for (int d = 0, k = 0; d < s.rank; d++) {
-    if (d == axis) split.dim[k++] = x->chunks, split.dim[k++] = x->size;
-    else split.dim[k++] = s.dim[d];
+    if (d == axis)
+      split.dim[k++] = x->chunks, split.dim[k++] = x->size;
+    else
+      split.dim[k++] = s.dim[d];
   }
   for (int d = 0, k = 1; d < split.rank; d++)
     if (d != axis) perm[k++] = d;
@@ -198,33 +219,44 @@ static Val from_chunks(Build *x, Val part, int axis) {
 static Val chunk_loop(Build *x) {
   Cx *cx = x->b->cx;
   Fn *body = chunk_body(x);
-  Loop l = {.body = body, .trip = x->chunks, .ncarry = x->sum.n, .nscan = x->slice.n, .ncollect = x->row.n};
+  Loop l = {.body = body,
+            .trip = x->chunks,
+            .ncarry = x->sum.n,
+            .nscan = x->slice.n,
+            .ncollect = x->row.n};
   Val *args = NEWS(cx->arena, Val, x->sum.n + x->slice.n + x->whole.n + 1);
   int n = 0;
   for (int i = 0; i < x->sum.n; i++) {
     const Ins *in = ins_of(x, x->sum.at[i]);
     args[n++] = ir_const_f(x->b, (DType)in->type, &in->shape, 0);
   }
-  for (int i = 0; i < x->slice.n; i++) args[n++] = in_chunks(x, x->slice.at[i].v, x->slice.at[i].axis);
+  for (int i = 0; i < x->slice.n; i++)
+    args[n++] = in_chunks(x, x->slice.at[i].v, x->slice.at[i].axis);
   for (int i = 0; i < x->whole.n; i++) args[n++] = x->to[x->whole.at[i]];
   return ir_loop(x->b, &l, args, n);
 }
 
-/* ---- what is left over -------------------------------------------------------------------------------------- */
+/* ---- what is left over
+ * -------------------------------------------------------------------------------------- */
 static void left_over(Build *x, Rows *r) {
   Cx *cx = x->b->cx;
-  *r = (Rows){x, x->b, x->rest, NEWS(cx->arena, Val, x->c->f->ins.n), x->to, NEWS(cx->arena, Slice, x->slice.n + 1)};
+  *r = (Rows){x,       x->b,
+              x->rest, NEWS(cx->arena, Val, x->c->f->ins.n),
+              x->to,   NEWS(cx->arena, Slice, x->slice.n + 1)};
   for (int i = 0; i < x->slice.n; i++) {
     r->slice[i] = x->slice.at[i];
-    r->slice[i].input = ir_slice(x->b, x->to[x->slice.at[i].v], x->slice.at[i].axis, x->chunks * x->size, x->rest, 1);
+    r->slice[i].input = ir_slice(x->b, x->to[x->slice.at[i].v], x->slice.at[i].axis,
+                                 x->chunks * x->size, x->rest, 1);
   }
   all_values(r);
 }
 
 /* a above b along the axis, by padding and adding: each element is one of the two. */
 static Val joined(Build *x, Val a, Val b, int axis) {
-  Val top = ir_pad(x->b, a, axis, 0, x->rest), bottom = ir_pad(x->b, b, axis, x->chunks * x->size, 0);
-  if (type_is_float(ir_type(x->b, a)) || type_is_int(ir_type(x->b, a))) return ir_map2(x->b, OP_add, top, bottom);
+  Val top = ir_pad(x->b, a, axis, 0, x->rest),
+      bottom = ir_pad(x->b, b, axis, x->chunks * x->size, 0);
+  if (type_is_float(ir_type(x->b, a)) || type_is_int(ir_type(x->b, a)))
+    return ir_map2(x->b, OP_add, top, bottom);
   return ir_map2(x->b, OP_or, top, bottom);
 }
 
@@ -246,11 +278,17 @@ static void take_results(Build *x, Val loop) {
 
 Fn *chunk_build(const Chunking *c, Dim size) {
   Walk w = walk_begin(c->f);
-  Build x = {.c = c, .b = &w.b, .size = size, .chunks = c->rows / size, .rest = c->rows % size, .to = w.to,
+  Build x = {.c = c,
+             .b = &w.b,
+             .size = size,
+             .chunks = c->rows / size,
+             .rest = c->rows % size,
+             .to = w.to,
              .collect = chunk_collected(c)};
   note_all(&x);
   for (Val v = 1; v < c->f->ins.n; v++)
-    if (c->part[v] == PART_BEFORE && fn_ins(c->f, v)->op != OP_arg) w.to[v] = walk_copy(&w, fn_ins(c->f, v));
+    if (c->part[v] == PART_BEFORE && fn_ins(c->f, v)->op != OP_arg)
+      w.to[v] = walk_copy(&w, fn_ins(c->f, v));
   w.b.span = c->f->span;
   take_results(&x, chunk_loop(&x));
   for (Val v = 1; v < c->f->ins.n; v++)

@@ -1,11 +1,13 @@
 /* chunk_plan.c: which values can be made a chunk of rows at a time. In: a function whose sizes are
- * numbers, an input and the axis of it that is called rows. Out: for every value, whether it has the
- * rows as an axis, each row from the same row of others; whether it is a sum over them; or neither. */
+ * numbers, an input and the axis of it that is called rows. Out: for every value, whether it has
+ * the rows as an axis, each row from the same row of others; whether it is a sum over them; or
+ * neither. */
 #include "pass/chunk.h"
 
 static const Ins *ins_of(const Chunking *c, Val v) { return fn_ins(c->f, v); }
 
-/* ---- which axis of the result the rows are --------------------------------------------------------- */
+/* ---- which axis of the result the rows are
+ * --------------------------------------------------------- */
 enum { AXIS_NONE = -1, AXIS_SUMMED = -2, AXIS_LOST = -3 };
 
 static int view_axis(const Chunking *c, const Ins *in, int axis) {
@@ -85,15 +87,17 @@ static int result_axis(const Chunking *c, Val v, int k, int axis) {
   case KIND_DOT: return contract_axis(in, k, axis);
   case KIND_MOVE:
     if (in->op == OP_view) return view_axis(c, in, axis);
-    if (in->op == OP_reshape) return reshape_axis(c, &ins_of(c, in->arg[0])->shape, &in->shape, axis);
+    if (in->op == OP_reshape)
+      return reshape_axis(c, &ins_of(c, in->arg[0])->shape, &in->shape, axis);
     return in->op == OP_gather ? gather_axis(c, in, k, axis) : scatter_axis(c, in, k, axis);
   default: return AXIS_LOST;
   }
 }
 
-/* ---- how an operand is taken ------------------------------------------------------------------------ */
-/* The axis of operand k that has to be cut where the result (or the sum) has the rows at `out`; -1: none.
- * A contraction that sums the rows says which label they are. */
+/* ---- how an operand is taken
+ * ------------------------------------------------------------------------ */
+/* The axis of operand k that has to be cut where the result (or the sum) has the rows at `out`; -1:
+ * none. A contraction that sums the rows says which label they are. */
 static int operand_axis(const Chunking *c, Val v, int k, int out, int label) {
   const Ins *in = ins_of(c, v);
   const Shape *s = &ins_of(c, in->arg[k])->shape;
@@ -101,7 +105,9 @@ static int operand_axis(const Chunking *c, Val v, int k, int out, int label) {
   case KIND_MAP: return out;
   case KIND_DOT:
     for (int d = 0; d < s->rank; d++)
-      if ((k ? in->u.contract->b : in->u.contract->a)[d] == (out >= 0 ? in->u.contract->out[out] : label)) return d;
+      if ((k ? in->u.contract->b : in->u.contract->a)[d] ==
+          (out >= 0 ? in->u.contract->out[out] : label))
+        return d;
     return -1;
   case KIND_MOVE:
     if (in->op == OP_gather && k > 0) return out < s->rank ? out : -1;
@@ -151,7 +157,8 @@ Use chunk_use(const Chunking *c, Val v, int k, int *axis) {
   return x->shape.rank < IR_MAX_RANK ? USE_SLICE : USE_NEVER;
 }
 
-/* ---- the walk ------------------------------------------------------------------------------------------ */
+/* ---- the walk
+ * ------------------------------------------------------------------------------------------ */
 static void plan_value(Chunking *c, Val v) {
   const Ins *in = ins_of(c, v);
   int found = AXIS_NONE, axis;
@@ -161,11 +168,16 @@ static void plan_value(Chunking *c, Val v) {
     after |= p == PART_SUM || p == PART_AFTER;
     if (p != PART_ROWS) continue;
     int r = result_axis(c, v, k, c->axis[in->arg[k]]);
-    if (found == AXIS_NONE) found = r;
-    else if (found != r) found = AXIS_LOST;
+    if (found == AXIS_NONE)
+      found = r;
+    else if (found != r)
+      found = AXIS_LOST;
   }
   c->axis[v] = -1;
-  c->part[v] = after || found == AXIS_LOST ? PART_AFTER : found == AXIS_NONE ? PART_BEFORE : found == AXIS_SUMMED ? PART_SUM : PART_ROWS;
+  c->part[v] = after || found == AXIS_LOST ? PART_AFTER
+               : found == AXIS_NONE        ? PART_BEFORE
+               : found == AXIS_SUMMED      ? PART_SUM
+                                           : PART_ROWS;
   if (c->part[v] == PART_SUM && !type_is_float((DType)in->type)) c->part[v] = PART_AFTER;
   if (c->part[v] == PART_ROWS) {
     c->axis[v] = (int8_t)found;
@@ -182,8 +194,10 @@ Chunking chunk_plan(const Fn *f, const int8_t *axes, Dim rows) {
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
     c.axis[v] = in->op == OP_arg ? axes[in->u.i] : -1;
-    if (in->op != OP_arg) plan_value(&c, v);
-    else if (c.axis[v] >= 0) c.part[v] = PART_ROWS;
+    if (in->op != OP_arg)
+      plan_value(&c, v);
+    else if (c.axis[v] >= 0)
+      c.part[v] = PART_ROWS;
   }
   return c;
 }
@@ -191,8 +205,10 @@ Chunking chunk_plan(const Fn *f, const int8_t *axes, Dim rows) {
 bool *chunk_collected(const Chunking *c) {
   bool *want = NEWS(c->f->cx->arena, bool, c->f->ins.n);
   for (Val v = 1; v < c->f->ins.n; v++)
-    for (int k = 0; k < ins_of(c, v)->nargs && c->part[v] == PART_AFTER; k++) want[ins_of(c, v)->arg[k]] = true;
+    for (int k = 0; k < ins_of(c, v)->nargs && c->part[v] == PART_AFTER; k++)
+      want[ins_of(c, v)->arg[k]] = true;
   for (int i = 0; i < c->f->out.n; i++) want[c->f->out.at[i].val] = true;
-  for (Val v = 1; v < c->f->ins.n; v++) want[v] &= c->part[v] == PART_ROWS && ins_of(c, v)->op != OP_arg;
+  for (Val v = 1; v < c->f->ins.n; v++)
+    want[v] &= c->part[v] == PART_ROWS && ins_of(c, v)->op != OP_arg;
   return want;
 }

@@ -1,5 +1,5 @@
-/* deferred.c: the gradient of a function as a derivative instruction, to be expanded later: when sizes are
- * numbers and it is known how much memory there is. */
+/* deferred.c: the gradient of a function as a derivative instruction, to be expanded later: when
+ * sizes are numbers and it is known how much memory there is. */
 #include "pass/walk.h"
 
 Fn *pass_gradient_deferred(const Fn *f, const bool *wrt, bool with_value) {
@@ -12,6 +12,7 @@ Fn *pass_gradient_deferred(const Fn *f, const bool *wrt, bool with_value) {
   Val whole = ir_vjp(&w.b, (Fn *)f, wrt, args, f->in.n + 1);
   if (with_value) ir_output(&w.b, f->out.at[0].name, ir_part(&w.b, whole, 0));
   for (int i = 0, k = 1; i < f->in.n; i++)
-    if (wrt[i]) ir_output(&w.b, name_fmt(f->cx, "d_%s", f->in.at[i].name), ir_part(&w.b, whole, k++));
+    if (wrt[i])
+      ir_output(&w.b, name_fmt(f->cx, "d_%s", f->in.at[i].name), ir_part(&w.b, whole, k++));
   return ir_finish(&w.b);
 }

@@ -1,20 +1,20 @@
 /* hoist.c: work leaves loops. In: a function. Out: an equal one (up to the order of sums), where
  *
  *   what is the same in every iteration is computed before the loop, once;
- *   a contraction of slices with what doesn't change (x[t] @ W) is one contraction of the whole tensor
- *     before the loop, whose slices the loop reads;
- *   a contraction that no later iteration waits for (h @ Wo collected; dW += a' b) is one contraction
- *     after the loop, over operands the loop collects (hoist_after.c).
+ *   a contraction of slices with what doesn't change (x[t] @ W) is one contraction of the whole
+ * tensor before the loop, whose slices the loop reads; a contraction that no later iteration waits
+ * for (h @ Wo collected; dW += a' b) is one contraction after the loop, over operands the loop
+ * collects (hoist_after.c).
  *
- * Many small contractions become few large ones: that is where recurrent networks win. What has to be
- * kept for all iterations must not take more than `most` bytes each.
- * needs: no vjp/jvp   keeps: values up to the order of sums   breaks: nothing */
+ * Many small contractions become few large ones: that is where recurrent networks win. What has to
+ * be kept for all iterations must not take more than `most` bytes each. needs: no vjp/jvp   keeps:
+ * values up to the order of sums   breaks: nothing */
 #include "pass/hoist.h"
 
 enum {
-  FEW_ROWS = 256,       /* a contraction with as many rows a step gains nothing from more */
-  TINY_FLOPS = 20000,   /* a call costs as much as this */
-  WORTH_STORING = 6     /* operators: cheaper values are computed where they are wanted */
+  FEW_ROWS = 256,     /* a contraction with as many rows a step gains nothing from more */
+  TINY_FLOPS = 20000, /* a call costs as much as this */
+  WORTH_STORING = 6   /* operators: cheaper values are computed where they are wanted */
 };
 
 bool hoist_all_run(const Hoist *h) { return !h->l->counted && !h->l->cond; }
@@ -29,7 +29,8 @@ double hoist_wide_bytes(const Hoist *h, Val v) {
   return ins_bytes(h->b->cx, hoist_ins(h, v)) * dim_estimate(h->b->cx, h->l->trip);
 }
 
-/* ---- when values are known ------------------------------------------------------------------------ */
+/* ---- when values are known
+ * ------------------------------------------------------------------------ */
 static Known input_known(const Hoist *h, int i) {
   if (i == 0) return KNOWN_STEPS;
   if (i <= h->l->ncarry) return KNOWN_INSIDE;
@@ -41,11 +42,13 @@ static void find_known(Hoist *h) {
     const Ins *in = hoist_ins(h, v);
     if (in->op == OP_arg) h->known[v] = input_known(h, (int)in->u.i);
     for (int k = 0; k < in->nargs; k++) h->known[v] = MAX(h->known[v], h->known[in->arg[k]]);
-    if (h->known[v] == KNOWN_STEPS && in->op != OP_arg && !ins_widens(h->f, in)) h->known[v] = KNOWN_INSIDE;
+    if (h->known[v] == KNOWN_STEPS && in->op != OP_arg && !ins_widens(h->f, in))
+      h->known[v] = KNOWN_INSIDE;
   }
 }
 
-/* ---- values outside --------------------------------------------------------------------------------- */
+/* ---- values outside
+ * --------------------------------------------------------------------------------- */
 static Val input_outside(Hoist *h, int i) {
   if (i == 0) return ir_iota(h->b, T_I64, h->l->trip);
   if (i <= h->l->ncarry) cx_bug(h->b->cx, "a carried value outside of its loop");
@@ -65,7 +68,8 @@ Val hoist_outside(Hoist *h, Val v) {
   return h->outside[v] = any ? widen_ins(h->b, in, arg, wide, h->l->trip) : ir_copy(h->b, in, arg);
 }
 
-/* ---- what is computed before ---------------------------------------------------------------------------- */
+/* ---- what is computed before
+ * ---------------------------------------------------------------------------- */
 /* Multiplications of one step, and the result's elements that the other operand, which changes
  * from step to step, gives: the rows. */
 bool hoist_is_worth(const Hoist *h, Val v) {
@@ -91,7 +95,9 @@ bool hoist_is_worth(const Hoist *h, Val v) {
   return (fixed[0] || fixed[1]) && rows < FEW_ROWS;
 }
 
-static double own_cost(const Ins *in) { return op_kind((Op)in->op) == KIND_MAP ? op_weight((Op)in->op) : 0; }
+static double own_cost(const Ins *in) {
+  return op_kind((Op)in->op) == KIND_MAP ? op_weight((Op)in->op) : 0;
+}
 
 static bool is_view(const Ins *in) { return in->op == OP_view || in->op == OP_reshape; }
 
@@ -111,20 +117,25 @@ static void lift_fixed(Hoist *h, double *cost) {
     for (int k = 0; k < in->nargs; k++) {
       Val a = in->arg[k];
       while (is_view(hoist_ins(h, a))) a = hoist_ins(h, a)->arg[0];
-      if (h->lift[a]) stored = true, below = MAX(below, shape_estimate(cx, &hoist_ins(h, a)->shape));
-      else cost[v] += cost[in->arg[k]];
+      if (h->lift[a])
+        stored = true, below = MAX(below, shape_estimate(cx, &hoist_ins(h, a)->shape));
+      else
+        cost[v] += cost[in->arg[k]];
     }
     double size = shape_estimate(cx, &in->shape);
-    bool heavy = kind == KIND_DOT || kind == KIND_FOLD || kind == KIND_LOOP || in->op == OP_scatter || in->op == OP_gather;
+    bool heavy = kind == KIND_DOT || kind == KIND_FOLD || kind == KIND_LOOP ||
+                 in->op == OP_scatter || in->op == OP_gather;
     bool rises = stored && size <= below;
-    h->lift[v] = !is_view(in) && (heavy || rises || cost[v] >= WORTH_STORING || (in->shape.rank == 0 && cost[v] > 0));
+    h->lift[v] = !is_view(in) && (heavy || rises || cost[v] >= WORTH_STORING ||
+                                  (in->shape.rank == 0 && cost[v] > 0));
   }
 }
 
 static void lift_steps(Hoist *h) {
   for (Val v = 1; v < h->f->ins.n; v++) {
     const Ins *in = hoist_ins(h, v);
-    if (h->known[v] != KNOWN_STEPS || in->op == OP_arg || hoist_wide_bytes(h, v) > h->most) continue;
+    if (h->known[v] != KNOWN_STEPS || in->op == OP_arg || hoist_wide_bytes(h, v) > h->most)
+      continue;
     bool lift = in->op == OP_contract && hoist_is_worth(h, v);
     double size = shape_estimate(h->b->cx, &in->shape), below = 0;
     for (int k = 0; k < in->nargs && !lift; k++)
@@ -138,24 +149,27 @@ static void lift_steps(Hoist *h) {
 static void find_feeds(Hoist *h) {
   for (Val v = 1; v < h->f->ins.n; v++) {
     const Ins *in = hoist_ins(h, v);
-    for (int k = 0; k < in->nargs && !h->lift[v] && !h->later[v]; k++) h->feed[in->arg[k]] = h->lift[in->arg[k]];
+    for (int k = 0; k < in->nargs && !h->lift[v] && !h->later[v]; k++)
+      h->feed[in->arg[k]] = h->lift[in->arg[k]];
   }
   for (int i = 0; i < h->f->out.n; i++) {
     Val v = h->f->out.at[i].val;
-    if (i < h->l->ncarry || !hoist_all_run(h) || h->known[v] == KNOWN_ALWAYS) h->feed[v] = h->lift[v];
+    if (i < h->l->ncarry || !hoist_all_run(h) || h->known[v] == KNOWN_ALWAYS)
+      h->feed[v] = h->lift[v];
   }
   for (Val v = 1; v < h->f->ins.n; v++)
     if (h->collect[v] && h->lift[v]) h->collect[v] = false; /* it is outside already */
 }
 
-/* ---- the loop that remains ------------------------------------------------------------------------------- */
+/* ---- the loop that remains
+ * ------------------------------------------------------------------------------- */
 typedef struct Rest {
   Hoist *h;
   Builder b;
   Val *to;
   Loop l;
   Vec(Val) operand;
-  Vec(Val) scan, capture; /* operands outside */
+  Vec(Val) scan, capture;         /* operands outside */
   int *carry_part, *collect_part; /* number of the new part, or -1 */
 } Rest;
 
@@ -186,7 +200,8 @@ static void rest_inputs(Rest *r) {
     vec_push(h->b->cx->arena, &r->operand, h->arg[i]);
     r->l.ncarry++;
   }
-  for (int part = 0; part < 2; part++) { /* slices, then captured values: the old ones, then the new */
+  for (int part = 0; part < 2;
+       part++) { /* slices, then captured values: the old ones, then the new */
     int from = 1 + l->ncarry + (part ? l->nscan : 0), n = part ? h->ncapture : l->nscan;
     for (int i = from; i < from + n; i++) {
       old_input(r, i);
@@ -194,7 +209,8 @@ static void rest_inputs(Rest *r) {
     }
     for (Val v = 1; v < h->f->ins.n; v++) {
       const Ins *in = hoist_ins(h, v);
-      if (!h->feed[v] || (h->known[v] == KNOWN_ALWAYS) != (part == 1) || in->type == T_BUNDLE) continue;
+      if (!h->feed[v] || (h->known[v] == KNOWN_ALWAYS) != (part == 1) || in->type == T_BUNDLE)
+        continue;
       r->to[v] = rest_input(r, in->hint ? in->hint : name_of(h->b->cx, "v"), in);
       vec_push(h->b->cx->arena, &r->operand, hoist_outside(h, v));
       n++;
@@ -323,15 +339,20 @@ static void take_parts(Hoist *h, const Rest *r, Val loop) {
   }
   for (int i = 0; i < l->ncollect; i++) {
     Val v = h->f->out.at[l->ncarry + i].val;
-    h->part[l->ncarry + i] = r->collect_part[i] < 0 ? hoist_outside(h, v) : ir_part(h->b, loop, r->collect_part[i]);
+    h->part[l->ncarry + i] =
+        r->collect_part[i] < 0 ? hoist_outside(h, v) : ir_part(h->b, loop, r->collect_part[i]);
   }
   if (l->cond) h->part[l->ncarry + l->ncollect] = ir_part(h->b, loop, r->l.ncarry + r->l.ncollect);
 }
 
 static void split_loop(Hoist *h) {
   Cx *cx = h->b->cx;
-  Rest r = {.h = h, .b = ir_begin(cx, h->f->name), .to = NEWS(cx->arena, Val, h->f->ins.n), .l = *h->l,
-            .carry_part = NEWS(cx->arena, int, h->l->ncarry + 1), .collect_part = NEWS(cx->arena, int, h->l->ncollect + 1)};
+  Rest r = {.h = h,
+            .b = ir_begin(cx, h->f->name),
+            .to = NEWS(cx->arena, Val, h->f->ins.n),
+            .l = *h->l,
+            .carry_part = NEWS(cx->arena, int, h->l->ncarry + 1),
+            .collect_part = NEWS(cx->arena, int, h->l->ncollect + 1)};
   r.b.fn->span = h->f->span;
   r.l.ncarry = r.l.nscan = r.l.ncollect = 0;
   int *collected = NEWS(cx->arena, int, h->f->ins.n);
@@ -341,7 +362,8 @@ static void split_loop(Hoist *h) {
   take_parts(h, &r, loop);
 }
 
-/* ---- the pass --------------------------------------------------------------------------------------------- */
+/* ---- the pass
+ * --------------------------------------------------------------------------------------------- */
 typedef struct Hoisting {
   Walk w;
   Val **part; /* per old loop that was split: its parts */
@@ -360,11 +382,21 @@ static bool hoist_loop(Hoisting *x, Val v, Loop *l, const Val *args) {
   Arena *a = cx->arena;
   const Fn *f = l->body;
   if (dim_is_number(l->trip) && l->trip <= 1) return false;
-  Hoist h = {.b = &x->w.b, .l = l, .f = f, .arg = args + l->counted, .count = l->counted ? args[0] : 0,
-             .ncapture = f->in.n - 1 - l->ncarry - l->nscan, .most = x->most,
-             .known = NEWS(a, Known, f->ins.n), .lift = NEWS(a, bool, f->ins.n), .feed = NEWS(a, bool, f->ins.n),
-             .later = NEWS(a, bool, f->ins.n), .collect = NEWS(a, bool, f->ins.n), .outside = NEWS(a, Val, f->ins.n),
-             .sum = NEWS(a, Sum, l->ncarry + 1), .part = NEWS(a, Val, l->ncarry + l->ncollect + 2)};
+  Hoist h = {.b = &x->w.b,
+             .l = l,
+             .f = f,
+             .arg = args + l->counted,
+             .count = l->counted ? args[0] : 0,
+             .ncapture = f->in.n - 1 - l->ncarry - l->nscan,
+             .most = x->most,
+             .known = NEWS(a, Known, f->ins.n),
+             .lift = NEWS(a, bool, f->ins.n),
+             .feed = NEWS(a, bool, f->ins.n),
+             .later = NEWS(a, bool, f->ins.n),
+             .collect = NEWS(a, bool, f->ins.n),
+             .outside = NEWS(a, Val, f->ins.n),
+             .sum = NEWS(a, Sum, l->ncarry + 1),
+             .part = NEWS(a, Val, l->ncarry + l->ncollect + 2)};
   find_known(&h);
   lift_fixed(&h, NEWS(a, double, f->ins.n));
   if (hoist_all_run(&h)) {

@@ -1,9 +1,9 @@
-/* hoist_after.c: contractions that no later iteration waits for are done once, after the loop. In: the
- * analysed loop. Out: which values are made later, and what the loop collects for them.
+/* hoist_after.c: contractions that no later iteration waits for are done once, after the loop. In:
+ * the analysed loop. Out: which values are made later, and what the loop collects for them.
  *
- *   collected  y_t = h_t @ W          collect h;   Y  = H @ W             (t and the rows are one axis)
- *   summed     dW += a_t' @ b_t       collect b;   dW = sum over t and rows of a, b
- *   summed     dE += scatter(u_t, i_t)             one scatter of all updates */
+ *   collected  y_t = h_t @ W          collect h;   Y  = H @ W             (t and the rows are one
+ * axis) summed     dW += a_t' @ b_t       collect b;   dW = sum over t and rows of a, b summed dE
+ * += scatter(u_t, i_t)             one scatter of all updates */
 #include "pass/hoist.h"
 
 #include <math.h>
@@ -12,9 +12,11 @@ enum { LONG_SUM = 512, CHEAP = 4 };
 
 static bool is_view(const Ins *in) { return in->op == OP_view || in->op == OP_reshape; }
 
-/* ---- carried values that are only added to -------------------------------------------------------------- */
+/* ---- carried values that are only added to
+ * -------------------------------------------------------------- */
 /* Splits v into the carried value and addends. *self counts how often the carried value was met. */
-static bool find_addends(const Hoist *h, Val v, Val carried, const bool *holds, bool minus, Sum *s, int *self) {
+static bool find_addends(const Hoist *h, Val v, Val carried, const bool *holds, bool minus, Sum *s,
+                         int *self) {
   const Ins *in = hoist_ins(h, v);
   if (v == carried) return !minus && ++*self == 1;
   if (!holds[v]) {
@@ -45,7 +47,8 @@ static void find_sums(Hoist *h, const int *uses) {
     for (Val v = carried + 1; v < h->f->ins.n; v++)
       for (int k = 0; k < hoist_ins(h, v)->nargs; k++) holds[v] |= holds[hoist_ins(h, v)->arg[k]];
     if (!holds[h->f->out.at[i].val] || !on_one_way(h, holds, uses)) continue;
-    h->sum[i].holds = find_addends(h, h->f->out.at[i].val, carried, holds, false, &h->sum[i], &self) && self == 1;
+    h->sum[i].holds =
+        find_addends(h, h->f->out.at[i].val, carried, holds, false, &h->sum[i], &self) && self == 1;
   }
 }
 
@@ -57,7 +60,8 @@ static int *count_uses(const Hoist *h) {
   return uses;
 }
 
-/* ---- what could be done later --------------------------------------------------------------------------------- */
+/* ---- what could be done later
+ * --------------------------------------------------------------------------------- */
 /* Values no later iteration asks for, and neither does anything that has to stay. */
 static bool *movable_values(const Hoist *h) {
   const Fn *f = h->f;
@@ -84,7 +88,8 @@ static bool *movable_values(const Hoist *h) {
 /* Whether v is there outside of the loop, or follows cheaply from what is. */
 static bool at_hand(const Hoist *h, Val v) {
   const Ins *in = hoist_ins(h, v);
-  if (h->known[v] == KNOWN_ALWAYS || h->collect[v] || h->lift[v] || hoist_scan(h, v) >= 0) return true;
+  if (h->known[v] == KNOWN_ALWAYS || h->collect[v] || h->lift[v] || hoist_scan(h, v) >= 0)
+    return true;
   if (in->op == OP_arg) return in->u.i == 0;
   if (!ins_widens(h->f, in)) return false;
   OpKind kind = op_kind((Op)in->op);
@@ -118,7 +123,8 @@ static double collected_bytes(const Hoist *h, Val v) {
   return most;
 }
 
-/* Elements summed for one of the result: where they are many, adding up the results costs little. */
+/* Elements summed for one of the result: where they are many, adding up the results costs little.
+ */
 static double summed_elements(const Hoist *h, const Ins *in) {
   const Contract *c = in->u.contract;
   double n = 1;
@@ -130,7 +136,8 @@ static double summed_elements(const Hoist *h, const Ins *in) {
   return n;
 }
 
-/* ---- what is done later --------------------------------------------------------------------------------------- */
+/* ---- what is done later
+ * --------------------------------------------------------------------------------------- */
 /* Linear in one operand: the sum over iterations goes through it. */
 static Val linear_in(const Hoist *h, Val v) {
   const Ins *in = hoist_ins(h, v);
@@ -152,13 +159,15 @@ static void choose_contractions(Hoist *h, const bool *movable) {
       const Ins *in = hoist_ins(h, v);
       if (!movable[v] || h->known[v] == KNOWN_ALWAYS) continue;
       bool short_sum = in->op == OP_contract && summed_elements(h, in) < LONG_SUM;
-      if ((short_sum || in->op == OP_scatter) && collected_bytes(h, v) <= h->most) h->later[v] = true;
+      if ((short_sum || in->op == OP_scatter) && collected_bytes(h, v) <= h->most)
+        h->later[v] = true;
     }
   for (Val v = 1; v < h->f->ins.n; v++) {
     const Ins *in = hoist_ins(h, v);
     if (in->op != OP_contract || !movable[v] || h->known[v] != KNOWN_INSIDE) continue;
     bool fixed = h->known[in->arg[0]] == KNOWN_ALWAYS || h->known[in->arg[1]] == KNOWN_ALWAYS;
-    if (fixed && hoist_is_worth(h, v) && hoist_wide_bytes(h, v) <= h->most && collected_bytes(h, v) <= h->most)
+    if (fixed && hoist_is_worth(h, v) && hoist_wide_bytes(h, v) <= h->most &&
+        collected_bytes(h, v) <= h->most)
       h->later[v] = true;
   }
 }
@@ -166,7 +175,8 @@ static void choose_contractions(Hoist *h, const bool *movable) {
 /* What hangs on something made later is made later too. A carried sum isn't: its addends are. */
 static void spread_later(Hoist *h, const bool *movable) {
   for (Val v = 1; v < h->f->ins.n; v++)
-    for (int k = 0; k < hoist_ins(h, v)->nargs && movable[v]; k++) h->later[v] |= h->later[hoist_ins(h, v)->arg[k]];
+    for (int k = 0; k < hoist_ins(h, v)->nargs && movable[v]; k++)
+      h->later[v] |= h->later[hoist_ins(h, v)->arg[k]];
 }
 
 static void collect_for_later(Hoist *h) {
@@ -184,7 +194,9 @@ static bool choose_folds(Hoist *h, const bool *movable) {
     for (int k = 0; h->sum[i].holds && k < h->sum[i].addend.n; k++) {
       Val v = sum_core(h, h->sum[i].addend.at[k].v);
       const Ins *in = hoist_ins(h, v);
-      if (!movable[v] || h->known[v] == KNOWN_ALWAYS || h->later[v] || in->op != OP_sum || in->shape.rank == 0) continue;
+      if (!movable[v] || h->known[v] == KNOWN_ALWAYS || h->later[v] || in->op != OP_sum ||
+          in->shape.rank == 0)
+        continue;
       if (at_hand(h, in->arg[0])) any = h->later[v] = true;
     }
   return any;
@@ -216,7 +228,8 @@ void hoist_choose_after(Hoist *h) {
   }
 }
 
-/* ---- sums outside ---------------------------------------------------------------------------------------------- */
+/* ---- sums outside
+ * ---------------------------------------------------------------------------------------------- */
 static Val scatter_sum(Hoist *h, const Ins *in) {
   const Gather *g = in->u.gather;
   Val arg[IR_MAX_RANK + 1];
@@ -252,7 +265,8 @@ Val hoist_sum_outside(Hoist *h, Val v) {
     }
     return widen_contract_sum(b, in, arg, wide, h->l->trip);
   }
-  if (in->op == OP_sum) return ir_fold(b, OP_sum, hoist_outside(h, in->arg[0]), in->u.axes << 1 | 1);
+  if (in->op == OP_sum)
+    return ir_fold(b, OP_sum, hoist_outside(h, in->arg[0]), in->u.axes << 1 | 1);
   if (in->op == OP_scatter) return scatter_sum(h, in);
   return ir_fold(b, OP_sum, hoist_outside(h, v), 1);
 }

@@ -2,7 +2,10 @@
 #include "pass/mincut.h"
 
 Cut cut_new(Arena *a, int32_t nodes) {
-  Cut c = {.arena = a, .nodes = nodes, .first = NEWS(a, int32_t, nodes), .level = NEWS(a, int32_t, nodes),
+  Cut c = {.arena = a,
+           .nodes = nodes,
+           .first = NEWS(a, int32_t, nodes),
+           .level = NEWS(a, int32_t, nodes),
            .at = NEWS(a, int32_t, nodes)};
   for (int32_t i = 0; i < nodes; i++) c.first[i] = -1;
   return c;
@@ -34,7 +37,8 @@ static bool find_levels(Cut *c, int32_t *queue) {
   return c->level[1] >= 0;
 }
 
-/* One way from node 0 to node 1 down the levels; way[i] are its edges. Returns how many, 0: none. */
+/* One way from node 0 to node 1 down the levels; way[i] are its edges. Returns how many, 0: none.
+ */
 static int find_way(Cut *c, int32_t *way) {
   int n = 0;
   int32_t u = 0;
@@ -67,7 +71,8 @@ static void push_flow(Cut *c, int32_t *way) {
 }
 
 bool *cut_far_side(Cut *c) {
-  int32_t *queue = NEWS(c->arena, int32_t, c->nodes + 1), *way = NEWS(c->arena, int32_t, c->nodes + 1);
+  int32_t *queue = NEWS(c->arena, int32_t, c->nodes + 1),
+          *way = NEWS(c->arena, int32_t, c->nodes + 1);
   while (find_levels(c, queue)) {
     memcpy(c->at, c->first, (size_t)c->nodes * sizeof *c->at);
     push_flow(c, way);

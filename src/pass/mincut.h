@@ -19,7 +19,8 @@ typedef struct Cut {
 
 Cut cut_new(Arena *a, int32_t nodes);
 void cut_edge(Cut *c, int32_t from, int32_t to, int64_t capacity);
-/* Nodes on the far side: those that still reach node 1. Of all cheapest cuts the one nearest to node 1. */
+/* Nodes on the far side: those that still reach node 1. Of all cheapest cuts the one nearest to
+ * node 1. */
 bool *cut_far_side(Cut *c);
 
 #endif

@@ -1,11 +1,11 @@
-/* split.c: loops become loops over segments of steps. In: a function. Out: one with the same values, bit
- * for bit, in which a loop of T steps is n loops of L steps inside a loop of n, and once more inside of
- * those for every further level.
+/* split.c: loops become loops over segments of steps. In: a function. Out: one with the same
+ * values, bit for bit, in which a loop of T steps is n loops of L steps inside a loop of n, and
+ * once more inside of those for every further level.
  *
  * This is checkpointing: the way back through the outer loop saves what is carried from segment to
  * segment, and runs the steps of a segment again to have what it needs to go back through it. With
- * c bytes carried and s saved a step, that takes n*c + L*s bytes instead of T*s, least where n*c = L*s;
- * each level costs another run of the forward steps (Griewank, Achieving logarithmic growth of
+ * c bytes carried and s saved a step, that takes n*c + L*s bytes instead of T*s, least where n*c =
+ * L*s; each level costs another run of the forward steps (Griewank, Achieving logarithmic growth of
  * temporal and spatial complexity in reverse automatic differentiation, 1992).
  *
  * A loop that may end early goes through segments as long as the one before was full:
@@ -28,11 +28,11 @@ typedef struct Ends { /* where a loop's results are */
 
 typedef struct Split {
   Builder *b;
-  const Loop *l;     /* uncounted where all steps run */
-  const Val *arg;    /* carried starts, scanned, captured */
-  Val base;          /* i64: what the index starts from, an operand of its own; 0: none */
-  Val limit;         /* i64: the count, of a counted loop */
-  double ratio;      /* bytes saved for a step by bytes carried */
+  const Loop *l;  /* uncounted where all steps run */
+  const Val *arg; /* carried starts, scanned, captured */
+  Val base;       /* i64: what the index starts from, an operand of its own; 0: none */
+  Val limit;      /* i64: the count, of a counted loop */
+  double ratio;   /* bytes saved for a step by bytes carried */
   int levels;
 } Split;
 
@@ -41,7 +41,8 @@ static bool ends_early(const Loop *l) { return l->counted || l->cond; }
 
 static Val number(Builder *b, int64_t n) { return ir_const_i(b, T_I64, NULL, n); }
 
-/* ---- bodies whose index starts elsewhere ------------------------------------------------------------ */
+/* ---- bodies whose index starts elsewhere
+ * ------------------------------------------------------------ */
 /* f with one captured value more at its end, which is added to its index. */
 static Fn *with_base(const Fn *f) {
   Builder b = ir_begin(f->cx, f->name);
@@ -63,7 +64,8 @@ static bool index_matters(const Loop *l) {
   return fn_uses_input(l->body, 0) || (l->cond && fn_uses_input(l->cond, 0));
 }
 
-/* ---- n steps from `first` on, as one loop ---------------------------------------------------------------- */
+/* ---- n steps from `first` on, as one loop
+ * ---------------------------------------------------------------- */
 static Ends ends_of(Builder *b, const Loop *l, Val loop) {
   Ends e = {NEWS(b->cx->arena, Val, l->ncarry + 1), NEWS(b->cx->arena, Val, l->ncollect + 1), 0};
   for (int i = 0; i < l->ncarry; i++) e.carry[i] = ir_part(b, loop, i);
@@ -89,8 +91,10 @@ static Ends plain(const Split *s) {
   return ends_of(s->b, l, ir_loop(s->b, &with, args, n));
 }
 
-/* The same steps of some of the scanned tensors, carrying on from `carry`, the index from `first` on. */
-static Ends some_steps(const Split *s, const Val *carry, Val *const *scan, int which, Dim first, Dim n, int levels) {
+/* The same steps of some of the scanned tensors, carrying on from `carry`, the index from `first`
+ * on. */
+static Ends some_steps(const Split *s, const Val *carry, Val *const *scan, int which, Dim first,
+                       Dim n, int levels) {
   Cx *cx = s->b->cx;
   Loop l = *s->l;
   Val *args = NEWS(cx->arena, Val, l.body->in.n + 1);
@@ -108,7 +112,8 @@ static Ends some_steps(const Split *s, const Val *carry, Val *const *scan, int w
   return split(&part);
 }
 
-/* ---- the loop over segments -------------------------------------------------------------------------------- */
+/* ---- the loop over segments
+ * -------------------------------------------------------------------------------- */
 typedef struct Segments {
   const Split *s;
   Dim n, length;
@@ -126,7 +131,8 @@ static Val scalar_input(Builder *b, const char *name) {
   return ir_input(b, name_of(b->cx, name), T_I64, &none, ROLE_ARG, (Span){0});
 }
 
-/* Inputs: segment, carried (and the steps done), scanned, captured, then base and limit where there are. */
+/* Inputs: segment, carried (and the steps done), scanned, captured, then base and limit where there
+ * are. */
 typedef struct Frame {
   Val index, done, base, limit, *arg;
 } Frame;
@@ -138,8 +144,10 @@ static Frame frame(Builder *b, const Segments *g, bool slices) {
   f.index = scalar_input(b, "segment");
   for (int i = 0; i < l->ncarry; i++) f.arg[i] = as_input(b, l->body, 1 + i, 0, 0);
   if (ends_early(l)) f.done = scalar_input(b, "done");
-  for (int i = l->ncarry; slices && i < l->ncarry + l->nscan; i++) f.arg[i] = as_input(b, l->body, 1 + i, 1, g->length);
-  for (int i = l->ncarry + l->nscan; i < l->body->in.n - 1; i++) f.arg[i] = as_input(b, l->body, 1 + i, 0, 0);
+  for (int i = l->ncarry; slices && i < l->ncarry + l->nscan; i++)
+    f.arg[i] = as_input(b, l->body, 1 + i, 1, g->length);
+  for (int i = l->ncarry + l->nscan; i < l->body->in.n - 1; i++)
+    f.arg[i] = as_input(b, l->body, 1 + i, 0, 0);
   if (s->base) f.base = scalar_input(b, "from");
   if (l->counted) f.limit = scalar_input(b, "count");
   return f;
@@ -148,7 +156,8 @@ static Frame frame(Builder *b, const Segments *g, bool slices) {
 /* Steps left for the segments from this one on. */
 static Val steps_left(Builder *b, const Segments *g, const Frame *f) {
   Val start = ir_map2(b, OP_mul, f->index, number(b, g->length));
-  Val limit = f->limit ? ir_map2(b, OP_min, f->limit, number(b, g->s->l->trip)) : number(b, g->s->l->trip);
+  Val limit =
+      f->limit ? ir_map2(b, OP_min, f->limit, number(b, g->s->l->trip)) : number(b, g->s->l->trip);
   return ir_map2(b, OP_sub, limit, start);
 }
 
@@ -171,7 +180,8 @@ static Fn *segment_body(const Segments *g) {
     Val whole = ir_map2(&b, OP_min, inner.limit, number(&b, g->length));
     ir_output(&b, NULL, ir_map2(&b, OP_add, f.done, e.steps ? e.steps : whole));
   }
-  for (int i = 0; i < l.ncollect; i++) ir_output(&b, s->l->body->out.at[l.ncarry + i].name, e.collect[i]);
+  for (int i = 0; i < l.ncollect; i++)
+    ir_output(&b, s->l->body->out.at[l.ncarry + i].name, e.collect[i]);
   return ir_finish(&b);
 }
 
@@ -215,8 +225,12 @@ static Ends segments(const Segments *g) {
   const Loop *l = s->l;
   Builder *b = s->b;
   bool early = ends_early(l);
-  Loop outer = {.body = segment_body(g), .trip = g->n, .ncarry = l->ncarry + early, .nscan = l->nscan,
-                .ncollect = l->ncollect, .reverse = l->reverse};
+  Loop outer = {.body = segment_body(g),
+                .trip = g->n,
+                .ncarry = l->ncarry + early,
+                .nscan = l->nscan,
+                .ncollect = l->ncollect,
+                .reverse = l->reverse};
   if (early) outer.cond = segment_cond(g);
   Val *args = NEWS(b->cx->arena, Val, l->body->in.n + 5);
   int n = 0;
@@ -233,7 +247,8 @@ static Ends segments(const Segments *g) {
   return e;
 }
 
-/* ---- what doesn't fill a segment ------------------------------------------------------------------------------ */
+/* ---- what doesn't fill a segment
+ * ------------------------------------------------------------------------------ */
 /* The first n rows from a, the others from b. */
 static Val joined(Builder *b, Val a, Val c, Dim n, Dim rest) {
   Val x = ir_pad(b, a, 0, 0, rest), y = ir_pad(b, c, 0, n, 0);
@@ -262,7 +277,8 @@ static Ends full_and_rest(const Split *s, Dim n, Dim length) {
     tail = some_steps(s, e.carry, scan, 1, n * length, rest, 0);
     e.carry = tail.carry;
   }
-  for (int i = 0; i < l->ncollect; i++) e.collect[i] = joined(b, e.collect[i], tail.collect[i], n * length, rest);
+  for (int i = 0; i < l->ncollect; i++)
+    e.collect[i] = joined(b, e.collect[i], tail.collect[i], n * length, rest);
   return e;
 }
 
@@ -278,11 +294,13 @@ static Ends padded(const Split *s, Dim n, Dim length) {
   }
   Segments g = {s, n, length, s->arg, scan};
   Ends e = segments(&g);
-  for (int i = 0; extra && i < l->ncollect; i++) e.collect[i] = ir_slice(b, e.collect[i], 0, 0, l->trip, 1);
+  for (int i = 0; extra && i < l->ncollect; i++)
+    e.collect[i] = ir_slice(b, e.collect[i], 0, 0, l->trip, 1);
   return e;
 }
 
-/* n of the formula above, so that all levels take the same: n = (T * ratio) ** (1 / (levels + 1)). */
+/* n of the formula above, so that all levels take the same: n = (T * ratio) ** (1 / (levels + 1)).
+ */
 static Dim segment_length(const Split *s) {
   double n = pow((double)s->l->trip * fmax(s->ratio, 1), 1.0 / (s->levels + 1));
   n = fmin(fmax(n, 2), (double)s->l->trip / 2);
@@ -303,16 +321,20 @@ static bool ranks_allow(const Loop *l) {
 static Ends split(const Split *s) {
   const Loop *l = s->l;
   bool early = ends_early(l);
-  if (s->levels < 1 || l->trip < FEW_STEPS || (early && l->reverse) || !ranks_allow(l)) return plain(s);
+  if (s->levels < 1 || l->trip < FEW_STEPS || (early && l->reverse) || !ranks_allow(l))
+    return plain(s);
   Dim length = segment_length(s);
   if (early) return padded(s, (l->trip + length - 1) / length, length);
   return full_and_rest(s, l->trip / length, length);
 }
 
-/* ---- the pass ------------------------------------------------------------------------------------------------- */
+/* ---- the pass
+ * -------------------------------------------------------------------------------------------------
+ */
 static double carried_bytes(const Loop *l) {
   double sum = 0;
-  for (int i = 0; i < l->ncarry; i++) sum += ins_bytes(l->body->cx, fn_ins(l->body, l->body->in.at[1 + i].val));
+  for (int i = 0; i < l->ncarry; i++)
+    sum += ins_bytes(l->body->cx, fn_ins(l->body, l->body->in.at[1 + i].val));
   return sum;
 }
 
@@ -336,8 +358,12 @@ static void split_ins(Splitting *x, Val v) {
   Val *args = walk_args(&x->w, in);
   l.body = pass_split(l.body, x->plan);
   x->w.b.span = in->span;
-  Split s = {.b = &x->w.b, .l = &l, .arg = args + l.counted, .limit = l.counted ? args[0] : 0,
-             .ratio = saved / fmax(carried_bytes(&l), 1), .levels = x->plan->levels};
+  Split s = {.b = &x->w.b,
+             .l = &l,
+             .arg = args + l.counted,
+             .limit = l.counted ? args[0] : 0,
+             .ratio = saved / fmax(carried_bytes(&l), 1),
+             .levels = x->plan->levels};
   x->ends[v] = split(&s);
 }
 

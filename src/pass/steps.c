@@ -1,7 +1,8 @@
-/* steps.c: an instruction of a loop's body for all iterations at once. In: the instruction, operands of
- * which some have an axis of steps in front. Out: its result with such an axis. Elementwise operators
- * broadcast what doesn't change from step to step; movement and reductions leave the axis alone; a
- * contraction has one label more, which the engine merges with its neighbours where it can. */
+/* steps.c: an instruction of a loop's body for all iterations at once. In: the instruction,
+ * operands of which some have an axis of steps in front. Out: its result with such an axis.
+ * Elementwise operators broadcast what doesn't change from step to step; movement and reductions
+ * leave the axis alone; a contraction has one label more, which the engine merges with its
+ * neighbours where it can. */
 #include "pass/steps.h"
 
 Shape shape_widened(const Shape *s, Dim n) {
@@ -51,7 +52,8 @@ static Val widen_view(Builder *b, const Ins *in, Val x, Dim n) {
   return ir_view(b, x, &out, &wide);
 }
 
-/* ---- contractions ------------------------------------------------------------------------------- */
+/* ---- contractions -------------------------------------------------------------------------------
+ */
 static Val contract_steps(Builder *b, const Ins *in, const Val *arg, const bool *wide, bool keep) {
   Contract c = {.nlabels = in->u.contract->nlabels + 1, .nout = in->shape.rank + keep};
   uint8_t step = (uint8_t)in->u.contract->nlabels;
@@ -76,16 +78,19 @@ Val widen_contract_sum(Builder *b, const Ins *in, const Val *arg, const bool *wi
   return ir_contract(b, x[0], x[1], in->u.contract);
 }
 
-/* ---- data-dependent movement ---------------------------------------------------------------------- */
+/* ---- data-dependent movement
+ * ---------------------------------------------------------------------- */
 /* An index of the steps' axis, at the shape of the widened index tensors. */
 static Val step_index(Builder *b, Val like) {
   Shape s = *ir_shape(b, like);
   return ir_iota_along(b, ir_type(b, like), &s, 0);
 }
 
-static int widen_indices(Builder *b, const Ins *in, const Val *arg, const bool *wide, Dim n, Val *index) {
+static int widen_indices(Builder *b, const Ins *in, const Val *arg, const bool *wide, Dim n,
+                         Val *index) {
   const Gather *g = in->u.gather;
-  for (int k = 0; k < g->naxes; k++) index[k] = wide[k + 1] ? arg[k + 1] : every_step(b, arg[k + 1], n);
+  for (int k = 0; k < g->naxes; k++)
+    index[k] = wide[k + 1] ? arg[k + 1] : every_step(b, arg[k + 1], n);
   return g->naxes;
 }
 
@@ -124,9 +129,12 @@ Val widen_ins(Builder *b, const Ins *in, const Val *arg, const bool *wide, Dim n
   case KIND_FOLD: v = ir_fold(b, (Op)in->op, arg[0], in->u.axes << 1); break;
   case KIND_DOT: v = contract_steps(b, in, arg, wide, true); break;
   case KIND_MOVE:
-    if (in->op == OP_view) v = widen_view(b, in, arg[0], n);
-    else if (in->op == OP_gather) v = widen_gather(b, in, arg, wide, n);
-    else if (in->op == OP_scatter) v = widen_scatter(b, in, arg, wide, n);
+    if (in->op == OP_view)
+      v = widen_view(b, in, arg[0], n);
+    else if (in->op == OP_gather)
+      v = widen_gather(b, in, arg, wide, n);
+    else if (in->op == OP_scatter)
+      v = widen_scatter(b, in, arg, wide, n);
     else {
       Shape out = shape_widened(&in->shape, n);
       v = ir_reshape(b, arg[0], &out);

@@ -5,7 +5,8 @@ double dim_estimate(Cx *cx, Dim d) {
   if (dim_is_number(d)) return (double)d;
   SizeBindings names = {0}, guess = {0};
   dim_names(cx, d, cx->arena, &names);
-  for (int i = 0; i < names.list.n; i++) size_bind(cx->arena, &guess, names.list.at[i].name, SIZE_GUESS);
+  for (int i = 0; i < names.list.n; i++)
+    size_bind(cx->arena, &guess, names.list.at[i].name, SIZE_GUESS);
   Dim n = dim_subst(cx, d, &guess);
   return dim_is_number(n) ? (double)n : SIZE_GUESS;
 }

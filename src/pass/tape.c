@@ -1,11 +1,11 @@
-/* tape.c: what a loop saves, and what its way back computes again. In: the loop's body, the values that
- * the body's adjoint uses. Out: the values to save, as few bytes as can be.
+/* tape.c: what a loop saves, and what its way back computes again. In: the loop's body, the values
+ * that the body's adjoint uses. Out: the values to save, as few bytes as can be.
  *
  * That is a minimum cut. Each value is an edge as wide as its bytes; cut means saved. What can't be
- * computed again (carried values) or shouldn't be (contractions, reductions, inner loops) hangs on the
- * source; what the way back needs hangs on the sink. Slices, captured values and the counter are there
- * anyway, and so is what follows from captured values alone. Among equal cuts the one nearest to the
- * sink is taken: it leaves the least to compute again. */
+ * computed again (carried values) or shouldn't be (contractions, reductions, inner loops) hangs on
+ * the source; what the way back needs hangs on the sink. Slices, captured values and the counter
+ * are there anyway, and so is what follows from captured values alone. Among equal cuts the one
+ * nearest to the sink is taken: it leaves the least to compute again. */
 #include "pass/tape.h"
 
 #include "pass/mincut.h"

@@ -113,4 +113,15 @@ run emit --plan --ir "$work/ode.nn" swing
 is 2 ""
 run emit --plan "$work/ode.nn" nothing
 is 3 ""
+
+# The workspace of every example is at most 5 % above what lives at one time.
+for file in "$TOP_SRCDIR"/examples/*.nn; do
+  run emit --plan "$file"
+  is 0
+  worst=$(printf '%s\n' "$out" | sed -n 's/.* \([0-9.]*\) of what lives at one time$/\1/p' | sort -n | tail -n 1)
+  case ${worst:-1.00} in
+    1.0[0-5]) ok ;;
+    *) not_ok "$file: a workspace of $worst times what lives at one time" ;;
+  esac
+done
 finish
