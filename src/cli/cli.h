@@ -96,6 +96,7 @@ Status cli_check_defines(const Cli *cli, Session *session, OptId id);
 
 /* cmd_train.c: how many threads: the option, else GRADC_THREADS, else all processors. */
 int cli_threads(const Cli *cli, OptId id);
+int cli_all_threads(void); /* without the option */
 
 /* output.c */
 /* Prints to stdout at once, so that it stands before any later diagnostic. */

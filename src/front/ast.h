@@ -46,5 +46,9 @@ Node *ast_parse(Cx *cx, int32_t source);
 Node *ast_parse_line(Cx *cx, int32_t source, bool *is_expr);
 /* Whether the text of the source ends inside an open bracket, block or expression (REPL: go on reading). */
 bool ast_incomplete(Cx *cx, int32_t source);
+/* Whether the text begins with what goes on the statement of the line before: `else`, `+`, `)`. */
+bool ast_joins(Cx *cx, int32_t source);
+/* Whether there is nothing but blanks and comments. */
+bool ast_is_blank(Cx *cx, int32_t source);
 
 #endif

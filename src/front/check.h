@@ -166,6 +166,10 @@ Value index_layers(Check *c, const Node *n, const FnValue *layers);
 bool expect_layers(Check *c, const Node *n, const FnValue **out); /* in the head of a `for` */
 Value eval_member(Check *c, const Node *n);
 Name dotted_name(Check *c, const Node *n); /* a.b.c as one name; NULL: it is none */
+/* What the names of its parameters begin with: its path, or for the element of an array that a loop goes
+ * through the name of that. */
+Name layer_prefix(Check *c, const FnValue *f);
+bool layer_has(const FnValue *f, Name name);
 Value call_layer(Check *c, const FnValue *f, const Call *call); /* an error */
 /* The layer's names around what is checked for its instance. */
 void layer_enter(Check *c, const FnValue *self, Frame *frame);

@@ -221,6 +221,10 @@ static bool eval_special(Check *c, const Node *n, const Value *f, Value *out) {
   case BI_value_and_grad: *out = eval_deriv(c, n, DERIV_VALUE_AND_GRAD); return true;
   case BI_jvp: *out = eval_deriv(c, n, DERIV_JVP); return true;
   case BI_vjp: *out = eval_deriv(c, n, DERIV_VJP); return true;
+  case BI_hvp: *out = eval_deriv(c, n, DERIV_HVP); return true;
+  case BI_jacobian: *out = eval_deriv(c, n, DERIV_JACOBIAN); return true;
+  case BI_hessian: *out = eval_deriv(c, n, DERIV_HESSIAN); return true;
+  case BI_vmap: *out = eval_deriv(c, n, DERIV_VMAP); return true;
   case BI_inside:
     if (n->nkids == 2 && n->kid[1]->kind == NODE_INDEX) {
       *out = eval_index(c, n->kid[1], true);

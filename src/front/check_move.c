@@ -203,7 +203,7 @@ Value move_stack(Check *c, const Value *items, const Span *spans, int n, Span at
       fault(c, E0812, at, "more than %d axes", IR_MAX_RANK);
       return value_poison();
     }
-    if (v[i].u.t.val != same) same = 0;
+    if (v[i].u.t.val != same || !labels_equal(value_labels(&v[i]), value_labels(&v[0]))) same = 0;
     out.dim[0] = 1;
     for (int k = 0; k < s.rank; k++) out.dim[k + 1] = s.dim[k], from[k + 1] = k;
     v[i] = rearrange(c, &v[i], &out, from);

@@ -277,21 +277,27 @@ static void feed(Parser *p, Token t) {
   if (t.kind == TOK_RBRACE) statement_begins(p, p->stmt_first, depth_around(p, &t));
 }
 
-static void feed_all(Parser *p) {
-  const Token *prev = NULL; /* the last that was not idle */
-  for (int32_t i = 0; i < p->toks.n; i++) {
+/* What the layout puts in before t: closing braces that are missing, the end of a statement. */
+static void feed_layout(Parser *p, const Token *t, const Token *prev) {
+  int32_t end = prev ? prev->hi : t->lo;
+  for (int k = t->closes; k > 0; k--)
+    feed(p, (Token){.kind = TOK_RBRACE, .lo = end, .hi = end, .match = -1, .depth = t->depth + k});
+  if (prev && (tokens_line_ends(&p->toks, t, prev) || (t->closes && t->kind != TOK_END)))
+    feed(p, (Token){.kind = TOK_SEP, .lo = end, .hi = end, .match = -1, .depth = t->depth});
+}
+
+/* Returns the last token that was not idle. */
+static const Token *feed_first(Parser *p, int32_t n) {
+  const Token *prev = NULL;
+  for (int32_t i = 0; i < n; i++) {
     const Token *t = &p->toks.at[i];
-    int32_t end = prev ? prev->hi : t->lo;
     p->at = i;
     if (token_is_idle(&p->toks, t, prev)) continue;
-    for (int k = t->closes; k > 0; k--)
-      feed(p,
-           (Token){.kind = TOK_RBRACE, .lo = end, .hi = end, .match = -1, .depth = t->depth + k});
-    if (prev && (tokens_line_ends(&p->toks, t, prev) || (t->closes && t->kind != TOK_END)))
-      feed(p, (Token){.kind = TOK_SEP, .lo = end, .hi = end, .match = -1, .depth = t->depth});
+    feed_layout(p, t, prev);
     feed(p, *t);
     prev = t;
   }
+  return prev;
 }
 
 /* ---- the interface --------------------------------------------------------------------------- */
@@ -305,7 +311,7 @@ static Parser *run(Cx *cx, int32_t source, bool line, bool quiet, bool *open) {
   p->toks = tokens_read(cx, source, open, NULL);
   arena_defer(cx->arena, drop_state, p);
   start_state(p);
-  feed_all(p);
+  feed_first(p, p->toks.n);
   drop_state(p);
   return p;
 }
@@ -327,8 +333,57 @@ Node *ast_parse_line(Cx *cx, int32_t source, bool *is_expr) {
   return p->expr ? p->expr : file_node(p);
 }
 
+/* The text, a word where the next one will be, and all that is open closed: only so do brackets have
+ * partners and lines their ends. */
+static int32_t closed_source(Cx *cx, int32_t source, const TokenList *toks) {
+  const Source src = cx->sources.at[source];
+  Text t = text_new(cx->arena);
+  text_add_n(&t, src.text, (size_t)src.len);
+  text_add(&t, " x ");
+  for (int32_t i = toks->n - 1; i >= 0; i--) {
+    int kind = toks->at[i].kind;
+    if (toks->at[i].match >= 0) continue;
+    if (kind == TOK_LPAREN) text_add(&t, ")");
+    if (kind == TOK_LBRACKET) text_add(&t, "]");
+    if (kind == TOK_LBRACE) text_add(&t, "}");
+  }
+  return cx_add_source(cx, src.path, text_str(&t), t.n, false);
+}
+
+bool parse_expected(Cx *cx, int32_t source, bool *expected, TokenList *toks) {
+  bool open;
+  *toks = tokens_read(cx, source, &open, NULL);
+  int32_t own = toks->n - 1; /* without END; behind them the word */
+  Parser *p = NEW(cx->arena, Parser);
+  p->cx = cx;
+  p->source = closed_source(cx, source, toks);
+  p->text = cx->sources.at[p->source].text;
+  p->line = p->quiet = true;
+  p->toks = tokens_read(cx, p->source, &open, NULL);
+  arena_defer(cx->arena, drop_state, p);
+  start_state(p);
+  p->at = MIN(own, p->toks.n - 1);
+  const Token *prev = feed_first(p, p->at);
+  feed_layout(p, &p->toks.at[p->at], prev);
+  bool good = !p->errors;
+  if (good) nn_expected(p->state, expected);
+  drop_state(p);
+  return good;
+}
+
 bool ast_incomplete(Cx *cx, int32_t source) {
   bool open = false;
   const Parser *p = run(cx, source, true, true, &open);
   return open || p->error_at_end;
+}
+
+bool ast_joins(Cx *cx, int32_t source) {
+  bool open;
+  TokenList toks = tokens_read(cx, source, &open, NULL);
+  return token_flags(toks.at[0].kind) & F_JOIN && toks.at[0].kind != TOK_LBRACE;
+}
+
+bool ast_is_blank(Cx *cx, int32_t source) {
+  bool open;
+  return tokens_read(cx, source, &open, NULL).n == 1;
 }

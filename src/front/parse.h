@@ -137,5 +137,11 @@ NodeList parse_list(Parser *p, NodeList before, Node *item);
 
 /* grammar/nn.y: ends the parser's silence after an error. */
 void nn_forget_error(nn_pstate *state);
+/* The tokens it would take next: sets one flag for each row of tokens.def. */
+void nn_expected(nn_pstate *state, bool *expected);
+
+/* parse.c: which tokens could follow the text of a source, a line that is being typed. False where the
+ * text already has an error. toks: its own. */
+bool parse_expected(Cx *cx, int32_t source, bool *expected, TokenList *toks);
 
 #endif

@@ -23,7 +23,8 @@ static Val retype_ins(Walk *w, const Ins *in) {
   case OP_bits: return ir_map1(b, OP_bits, in->type == T_I32 ? ir_cast(b, T_F32, arg[0]) : arg[0]);
   case OP_from_bits: return ir_cast(b, t, ir_map1(b, OP_from_bits, arg[0]));
   case OP_loop:
-  case OP_branch: return walk_copy_bodies(w, in, body_to_f64, NULL);
+  case OP_branch:
+  case OP_call: return walk_copy_bodies(w, in, body_to_f64, NULL);
   default: return ir_copy(b, in, arg);
   }
 }
