@@ -170,6 +170,7 @@ static void add_test(Program *p, const Node *test) {
 
 static void declare_all(Program *p, const Node *file, bool prelude) {
   p->round++;
+  p->holes = false;
   for (int i = 0; i < p->decls.n; i++) /* made anew, with what is declared now */
     if (p->decls.at[i]->owner) p->decls.at[i]->node = NULL;
   for (int i = 0; i < file->nkids; i++) {

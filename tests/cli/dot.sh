@@ -31,8 +31,8 @@ sound() {
   same "$what: braces" "$(tr -dc '{' <out.dot | wc -c)" "$(tr -dc '}' <out.dot | wc -c)"
   same "$what: lines that are none of a graph's" \
     "$(grep -vE '^(digraph gradc \{|\}| *(subgraph cluster_[a-z0-9_]* \{|\}|label="[^"]*";|(node|edge) \[.*\];|fontname="monospace";)| *[a-z0-9_]+ \[label="[^"]*".*\];|  [a-z0-9_]+ -> [a-z0-9_]+( \[[^]]*\])?;)$' out.dot)" ""
-  if command -v dot >/dev/null 2>&1; then
-    same "$what: dot" "$(dot -Tcanon out.dot 2>&1 >/dev/null)" ""
+  if command -v nop >/dev/null 2>&1; then # Graphviz's parser alone: layouts take long
+    same "$what: nop" "$(nop -p out.dot 2>&1)" ""
   fi
 }
 graph() {

@@ -39,7 +39,8 @@ run help --format man
 page=$(printf '%s\n' "$out" | sed -e 's/\\-/-/g')
 for command in $commands; do page_has ".BR gradc-$command (1)"; done
 # Every variable of the environment that the sources read is in the page.
-for name in $(sed -n 's/.*getenv("\([A-Z_]*\)").*/\1/p' "$TOP_SRCDIR"/src/*/*.c "$TOP_SRCDIR"/runtime/*.c); do
+for name in $(grep -ho 'getenv("[A-Z_]*")' "$TOP_SRCDIR"/src/*/*.c "$TOP_SRCDIR"/runtime/*.c |
+  sed 's/.*"\(.*\)".*/\1/' | sort -u); do
   page_has ".B $name
 "
 done
