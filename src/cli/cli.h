@@ -89,7 +89,8 @@ Status cli_report(const Cli *cli, Session *session, Status s);
 Session *cli_session(const Cli *cli, Status *s);
 
 /* load.c */
-/* Loads a program with its -D NAME=N, the option id; NULL: no file, for lines that are to follow. */
+/* Loads a program with its -D NAME=N, the option id; NULL: no file, for lines that are to follow.
+ */
 Status cli_load(const Cli *cli, Session *session, OptId id, const char *path);
 /* After all is declared: each -D must have meant something. */
 Status cli_check_defines(const Cli *cli, Session *session, OptId id);

@@ -1,6 +1,6 @@
-/* cmd_repl.c: gradc repl [FILE.nn]: reads entries, evaluates or declares them, answers. On a terminal it
- * has prompts and goes on after errors and Ctrl-C; standard input of any other kind is a script, whose
- * errors decide the exit status. */
+/* cmd_repl.c: gradc repl [FILE.nn]: reads entries, evaluates or declares them, answers. On a
+ * terminal it has prompts and goes on after errors and Ctrl-C; standard input of any other kind is
+ * a script, whose errors decide the exit status. */
 #include "base/diag.h"
 #include "cli/repl.h"
 #include "config.h"
@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* ---- Ctrl-C ------------------------------------------------------------------------------------- */
+/* ---- Ctrl-C -------------------------------------------------------------------------------------
+ */
 static Interrupt interrupt; /* of the process: signals have no argument */
 
 static void on_interrupt(int sig) { interrupt_ask(&interrupt, sig); }
@@ -23,7 +24,8 @@ static void watch_interrupts(Session *s) {
   sigaction(SIGINT, &act, NULL);
 }
 
-/* ---- entries --------------------------------------------------------------------------------------- */
+/* ---- entries
+ * --------------------------------------------------------------------------------------- */
 typedef struct Printing {
   const Repl *r;
   const Results *results;
@@ -82,7 +84,8 @@ static bool one_entry(Repl *r) {
   return end != LINE_NONE && !r->quit;
 }
 
-/* ---- the command ----------------------------------------------------------------------------------- */
+/* ---- the command
+ * ----------------------------------------------------------------------------------- */
 static bool is_terminal(void) {
   return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 }
@@ -101,7 +104,8 @@ static Session *new_session(Repl *r, Status *s) {
   session->seed = opt_int(r->cli, O_repl_seed, 0);
   session->careful = true;
   session->how.native = true;
-  session->how.engine = r->cli->opt[O_repl_engine].n ? (Engine)r->cli->opt[O_repl_engine].choice : ENGINE_AUTO;
+  session->how.engine =
+      r->cli->opt[O_repl_engine].n ? (Engine)r->cli->opt[O_repl_engine].choice : ENGINE_AUTO;
   watch_interrupts(session);
   *s = cli_report(r->cli, session, cli_load(r->cli, session, O_repl_define, r->file));
   return session;
@@ -115,7 +119,8 @@ Status cmd_repl(Cli *cli) {
   if (!r->session) return s;
   open_lines(r, cli->arena);
   if (r->interactive) {
-    out_text("gradc " PACKAGE_VERSION ": type an expression or a definition; :help lists the commands\n");
+    out_text("gradc " PACKAGE_VERSION
+             ": type an expression or a definition; :help lists the commands\n");
     s = ST_OK; /* the file can be mended and read again */
   }
   if (s == ST_OK)

@@ -58,21 +58,22 @@ static TrainerOptions options_of(const Cli *cli) {
                       .freeze = text_or(cli, O_train_freeze, NULL),
                       .threads = cli_threads(cli, O_train_threads),
                       .about = about};
-  o.loop = (TrainOptions){.epochs = opt_int(cli, O_train_epochs, 10),
-                          .batch = opt_int(cli, O_train_batch, 64),
-                          .steps = opt_int(cli, O_train_steps, 0),
-                          .eval_batch = opt_int(cli, O_train_eval_batch, 0),
-                          .lr = opt_real(cli, O_train_lr, strcmp(o.optimizer, "adam") ? 0.05 : 0.001),
-                          .decay = (TrainDecay)cli->opt[O_train_decay].choice,
-                          .seed = (uint64_t)opt_int(cli, O_train_seed, 0),
-                          .in_order = cli->opt[O_train_no_shuffle].n > 0,
-                          .save = text_or(cli, O_train_save, NULL),
-                          .resume = text_or(cli, O_train_resume, NULL),
-                          .log = text_or(cli, O_train_log, NULL),
-                          .plot = text_or(cli, O_train_plot, NULL),
-                          .log_every = opt_int(cli, O_train_log_every, 0),
-                          .stop = &stop_asked,
-                          .out = {write_out, NULL, to_terminal(), terminal_columns()}};
+  o.loop =
+      (TrainOptions){.epochs = opt_int(cli, O_train_epochs, 10),
+                     .batch = opt_int(cli, O_train_batch, 64),
+                     .steps = opt_int(cli, O_train_steps, 0),
+                     .eval_batch = opt_int(cli, O_train_eval_batch, 0),
+                     .lr = opt_real(cli, O_train_lr, strcmp(o.optimizer, "adam") ? 0.05 : 0.001),
+                     .decay = (TrainDecay)cli->opt[O_train_decay].choice,
+                     .seed = (uint64_t)opt_int(cli, O_train_seed, 0),
+                     .in_order = cli->opt[O_train_no_shuffle].n > 0,
+                     .save = text_or(cli, O_train_save, NULL),
+                     .resume = text_or(cli, O_train_resume, NULL),
+                     .log = text_or(cli, O_train_log, NULL),
+                     .plot = text_or(cli, O_train_plot, NULL),
+                     .log_every = opt_int(cli, O_train_log_every, 0),
+                     .stop = &stop_asked,
+                     .out = {write_out, NULL, to_terminal(), terminal_columns()}};
   return o;
 }
 

@@ -10,13 +10,15 @@
 
 typedef struct Repl Repl;
 
-/* ---- lines ------------------------------------------------------------------------------------- */
+/* ---- lines -------------------------------------------------------------------------------------
+ */
 typedef enum LineEnd { LINE_READ, LINE_NONE, LINE_CANCELLED } LineEnd; /* NONE: there are no more */
 typedef struct Lines { /* where lines come from */
   void *self;
   /* The next line, without its end, in `out`. continued: it goes on an entry that has begun. */
   LineEnd (*next)(void *self, bool continued, Text *out);
-  /* The line after, where it is there already: typed ahead, pasted, or of a script. NULL: it isn't. */
+  /* The line after, where it is there already: typed ahead, pasted, or of a script. NULL: it isn't.
+   */
   const char *(*peek)(void *self);
   /* An entry is complete: for the history. May be NULL. */
   void (*entered)(void *self, const char *text);
@@ -35,7 +37,8 @@ void paste_add(Paste *p, const char *text, size_t n);
 bool paste_line(Paste *p, Text *out);
 const char *paste_peek(Paste *p, Text *out); /* the line after, or NULL */
 
-/* ---- entries ------------------------------------------------------------------------------------ */
+/* ---- entries ------------------------------------------------------------------------------------
+ */
 typedef struct Entry {
   Text text;
   int64_t line;     /* number of its first line */
@@ -44,7 +47,8 @@ typedef struct Entry {
 /* The next complete entry. */
 LineEnd entry_read(Repl *r, Entry *out);
 
-/* ---- history: the entries of this start and of earlier ones, oldest first ------------------------ */
+/* ---- history: the entries of this start and of earlier ones, oldest first
+ * ------------------------ */
 enum { HISTORY_MAX = 2000 };
 typedef struct ReplHistory {
   Arena *arena;
@@ -54,7 +58,8 @@ typedef struct ReplHistory {
 void repl_history_open(ReplHistory *h, Arena *a);
 void repl_history_add(ReplHistory *h, const char *text); /* and into the file */
 
-/* ---- the whole ------------------------------------------------------------------------------------ */
+/* ---- the whole
+ * ------------------------------------------------------------------------------------ */
 struct Repl {
   Cli *cli;
   Session *session;
@@ -70,7 +75,8 @@ struct Repl {
 
 Status repl_print(const Repl *r, const Results *results);
 
-/* ---- commands: rows of repl.def ------------------------------------------------------------------- */
+/* ---- commands: rows of repl.def
+ * ------------------------------------------------------------------- */
 typedef enum ReplArg { ARG_NONE, ARG_EXPR, ARG_FN, ARG_FILE, ARG_COMMAND } ReplArg;
 typedef struct ReplCommand {
   const char *name, *args;
@@ -90,7 +96,8 @@ Status repl_usage(const Repl *r, const ReplCommand *c);
 #include "cli/repl.def"
 #undef REPL_COMMAND
 
-/* ---- words in the arguments of commands ------------------------------------------------------------- */
+/* ---- words in the arguments of commands
+ * ------------------------------------------------------------- */
 /* Cuts the next word, up to a blank that no bracket or string holds; NULL at the end. */
 const char *repl_word(Arena *a, const char **args);
 /* Cuts the last word off where `is` says yes to it and something stands before it; else NULL. */
@@ -98,7 +105,8 @@ const char *repl_cut_last(Arena *a, char *text, bool (*is)(const char *word));
 /* The rest without blanks at its ends. */
 const char *repl_rest(Arena *a, const char *args);
 
-/* ---- completion --------------------------------------------------------------------------------------- */
+/* ---- completion
+ * --------------------------------------------------------------------------------------- */
 typedef struct Candidates {
   Vec(const char *) words; /* sorted; whole words, of files with their folders */
   size_t begin;            /* where in the text the word begins that they replace */
@@ -106,7 +114,8 @@ typedef struct Candidates {
 /* text: the entry up to the cursor. */
 Candidates repl_complete(Repl *r, Arena *a, const char *text, size_t n);
 
-/* ---- answers -------------------------------------------------------------------------------------------- */
+/* ---- answers
+ * -------------------------------------------------------------------------------------------- */
 int repl_columns(void);   /* of the terminal; 80 where there is none */
 bool repl_unicode(void);  /* the locale's characters are UTF-8 */
 /* repl_value.c: NumPy-like, with the type behind arrays. precision 0: the REPL's own. */

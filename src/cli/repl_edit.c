@@ -1,6 +1,6 @@
-/* repl_edit.c: lines from a terminal by libedit: editing, history, completion by TAB. A block that is
- * pasted (xterm's bracketed paste) is taken whole. Ctrl-C is a key here, which gives the entry up;
- * while something is computed the terminal is as it was, and Ctrl-C is a signal. */
+/* repl_edit.c: lines from a terminal by libedit: editing, history, completion by TAB. A block that
+ * is pasted (xterm's bracketed paste) is taken whole. Ctrl-C is a key here, which gives the entry
+ * up; while something is computed the terminal is as it was, and Ctrl-C is a signal. */
 #include "cli/repl.h"
 #include "config.h"
 
@@ -34,7 +34,8 @@ static char *prompt(EditLine *el) {
   return self_of(el)->continued ? more : first;
 }
 
-/* ---- keys --------------------------------------------------------------------------------------- */
+/* ---- keys ---------------------------------------------------------------------------------------
+ */
 static void cursor_to_end(EditLine *el) {
   const LineInfo *li = el_line(el);
   el_cursor(el, (int)(li->lastchar - li->cursor));
@@ -59,7 +60,8 @@ static void read_paste(EditLine *el, Text *out) {
     mbstate_t state = {0};
     size_t n = wcrtomb(bytes, c == L'\r' ? L'\n' : c, &state);
     if (n != (size_t)-1) text_add_n(out, bytes, n);
-    if (out->n >= sizeof mark - 1 && !memcmp(out->at + out->n - (sizeof mark - 1), mark, sizeof mark - 1)) {
+    if (out->n >= sizeof mark - 1 &&
+        !memcmp(out->at + out->n - (sizeof mark - 1), mark, sizeof mark - 1)) {
       out->at[out->n -= sizeof mark - 1] = 0;
       return;
     }
@@ -103,7 +105,8 @@ static void list_words(const Candidates *c) {
   int columns = MAX(1, repl_columns() / (int)width), rows = (shown + columns - 1) / columns;
   printf("\n");
   for (int row = 0; row < rows; row++) {
-    for (int i = row; i < shown; i += rows) printf("%-*s", i + rows < shown ? (int)width : 0, c->words.at[i]);
+    for (int i = row; i < shown; i += rows)
+      printf("%-*s", i + rows < shown ? (int)width : 0, c->words.at[i]);
     printf("\n");
   }
   if (shown < c->words.n) printf("and %d more\n", c->words.n - shown);
@@ -137,7 +140,8 @@ static unsigned char on_tab(EditLine *el, int ch) {
   return answer;
 }
 
-/* ---- lines ---------------------------------------------------------------------------------------- */
+/* ---- lines
+ * ---------------------------------------------------------------------------------------- */
 static void bracketed_paste(bool on) { out_text(on ? "\033[?2004h" : "\033[?2004l"); }
 
 /* A pasted line looks as if it had been typed. */

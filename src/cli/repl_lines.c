@@ -1,4 +1,5 @@
-/* repl_lines.c: lines of standard input as they come: a script, or a terminal without line editing. */
+/* repl_lines.c: lines of standard input as they come: a script, or a terminal without line editing.
+ */
 #include "cli/repl.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* repl_value.c: values as NumPy writes them, but in gradc's notation, so that they can be typed back:
- * columns aligned, large arrays shortened, the type behind an array. A number alone is written in full,
- * as by `gradc eval`. */
+/* repl_value.c: values as NumPy writes them, but in gradc's notation, so that they can be typed
+ * back: columns aligned, large arrays shortened, the type behind an array. A number alone is
+ * written in full, as by `gradc eval`. */
 #include "cli/repl.h"
 
 #include <langinfo.h>
@@ -33,7 +33,8 @@ typedef struct Format { /* of all elements of an array */
   int col;
 } Format;
 
-/* ---- one element ------------------------------------------------------------------------------------ */
+/* ---- one element
+ * ------------------------------------------------------------------------------------ */
 static int element(const Format *f, int64_t i, char *to, size_t n) {
   const Tensor *t = f->t;
   if (t->type == T_BOOL) return snprintf(to, n, "%s", tensor_get_i(t, i) ? "true" : "false");
@@ -44,7 +45,8 @@ static int element(const Format *f, int64_t i, char *to, size_t n) {
   return snprintf(to, n, f->scientific ? "%.*e" : "%.*f", f->digits, v);
 }
 
-/* ---- the elements that are shown ---------------------------------------------------------------------- */
+/* ---- the elements that are shown
+ * ---------------------------------------------------------------------- */
 typedef struct Each {
   const Tensor *t;
   bool summary;
@@ -68,7 +70,8 @@ static void each_shown(const Each *e, int axis, int64_t at) {
   }
 }
 
-/* ---- the format ----------------------------------------------------------------------------------------- */
+/* ---- the format
+ * ----------------------------------------------------------------------------------------- */
 typedef struct Range {
   const Tensor *t;
   double least, most; /* of the finite ones' amounts, zeros left out */
@@ -119,7 +122,12 @@ static void choose(Format *f, int precision) {
   bool floating = type_is_float(f->t->type), narrow = f->t->type == T_F32;
   if (floating) {
     each_shown(&e, 0, 0);
-    int all = precision ? precision : narrow ? 6 : 12, behind = precision ? precision : narrow ? 6 : 8;
+    int all = precision ? precision
+              : narrow  ? 6
+                        : 12,
+        behind = precision ? precision
+                 : narrow  ? 6
+                           : 8;
     f->scientific = r.any && (r.most >= 1e8 || r.least < 1e-4 || r.most / r.least > 1e6);
     int before = r.any && r.most >= 1 ? (int)floor(log10(r.most)) + 1 : 1;
     Digits d = {f, f->scientific ? MIN(behind, all - 1) : MAX(1, MIN(behind, all - before))};
@@ -131,7 +139,8 @@ static void choose(Format *f, int precision) {
   each_shown(&e, 0, 0);
 }
 
-/* ---- layout -------------------------------------------------------------------------------------------- */
+/* ---- layout
+ * -------------------------------------------------------------------------------------------- */
 static void put(Format *f, const char *s) {
   text_add(f->out, s);
   f->col += (int)strlen(s);
@@ -185,7 +194,8 @@ static void print_axis(Format *f, int axis, int64_t at, int closing) {
 }
 
 static void print_array(Cx *cx, const Tensor *t, int precision, Text *out) {
-  Format f = {.t = t, .summary = tensor_count(t) > SUMMARISE, .columns = repl_columns(), .out = out};
+  Format f = {
+      .t = t, .summary = tensor_count(t) > SUMMARISE, .columns = repl_columns(), .out = out};
   if (tensor_count(t)) {
     choose(&f, precision);
     print_axis(&f, 0, 0, 0);
@@ -196,7 +206,8 @@ static void print_array(Cx *cx, const Tensor *t, int precision, Text *out) {
   type_print(cx, t->type, &t->shape, out);
 }
 
-/* ---- results ---------------------------------------------------------------------------------------------- */
+/* ---- results
+ * ---------------------------------------------------------------------------------------------- */
 static void print_one(Cx *cx, const Tensor *t, int precision, Text *out) {
   if (t->shape.rank) print_array(cx, t, precision, out);
   else tensor_print(cx, t, precision, out);

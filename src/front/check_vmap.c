@@ -1,6 +1,7 @@
 /* check_vmap.c: vmap(f, over: (x, y)): f for every element of the first axis of x and y, which all
- * results get in front. Without `over:` all tensors among the arguments are mapped. One instruction,
- * which pass/batch.c writes out: also loops and branches that differ between the elements. */
+ * results get in front. Without `over:` all tensors among the arguments are mapped. One
+ * instruction, which pass/batch.c writes out: also loops and branches that differ between the
+ * elements. */
 #include "front/deriv.h"
 
 typedef struct Mapped {
@@ -22,9 +23,11 @@ static bool maps(Check *c, const FnValue *f, Name name, const Value *v, Span at)
 static bool axes_disagree(Check *c, const Mapped *m, const Value *v, const Shape *s, Span at) {
   Diag *d;
   if (s->rank < m->d.f->axes) {
-    d = fault(c, E0308, at, "`vmap` goes over the first ax%s of this, which is %s", m->d.f->axes == 1 ? "is" : "es",
-              value_text(c->cx, c->b, v));
-    diag_hint(c->cx, d, "`over:` names the arguments that are mapped; the others are the same for all elements");
+    d = fault(c, E0308, at, "`vmap` goes over the first ax%s of this, which is %s",
+              m->d.f->axes == 1 ? "is" : "es", value_text(c->cx, c->b, v));
+    diag_hint(
+        c->cx, d,
+        "`over:` names the arguments that are mapped; the others are the same for all elements");
   } else {
     d = fault(c, E0304, at, "`vmap` goes over axes of different extents");
     diag_label(c->cx, d, m->first, "this one decides");
