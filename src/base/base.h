@@ -3,8 +3,8 @@
  * All memory of a compilation comes from arenas and is given back at once; passes free nothing.
  * There is one way out that is not a return: cx_guard() sets a trap, and running out of memory or
  * a broken invariant (cx_bug) unwinds to it. Errors of the user never unwind: they are recorded
- * as diagnostics (diag.h) and the work goes on. The same way out serves a user who interrupts: work that
- * can be long asks cx_poll() now and then whether it is still wanted. */
+ * as diagnostics (diag.h) and the work goes on. The same way out serves a user who interrupts: work
+ * that can be long asks cx_poll() now and then whether it is still wanted. */
 #ifndef GRADC_BASE_H
 #define GRADC_BASE_H
 
@@ -27,7 +27,8 @@
 typedef struct Cx Cx;
 typedef struct Arena Arena;
 
-/* ---- status: the one table of ways a call of the library can end; exit codes of the contract --- */
+/* ---- status: the one table of ways a call of the library can end; exit codes of the contract ---
+ */
 #define STATUS_TABLE(_)                                                                            \
   _(OK, 0, "ok")                                                                                   \
   _(FINDINGS, 1, "a check failed")                                                                 \
@@ -47,7 +48,8 @@ const char *status_text(Status s);
 /* ---- arenas ------------------------------------------------------------------------------- */
 /* A fresh arena; cx may be NULL (then allocation failure returns NULL instead of unwinding). */
 Arena *arena_new(Cx *cx);
-void arena_free(Arena *a); /* runs the deferred clean-ups, newest first, then gives all memory back */
+void arena_free(
+    Arena *a); /* runs the deferred clean-ups, newest first, then gives all memory back */
 void *arena_alloc(Arena *a, size_t bytes); /* zeroed, aligned to 16 */
 void *arena_copy(Arena *a, const void *from, size_t bytes);
 /* Calls done(arg) when the arena is freed: for what isn't memory (files, LLVM modules). */
@@ -70,7 +72,8 @@ void *arena_alloc_n(Arena *a, size_t size, int64_t n); /* n * size, overflow is 
    (v)->at[(v)->n++] = (x))
 void *vec_grow_(Arena *a, void *at, int32_t n, int32_t *cap, size_t size);
 
-/* ---- interned names: equal text is the same pointer -------------------------------------------- */
+/* ---- interned names: equal text is the same pointer --------------------------------------------
+ */
 typedef const char *Name;
 Name name_of(Cx *cx, const char *text);
 Name name_of_n(Cx *cx, const char *text, size_t n);
@@ -87,13 +90,15 @@ void text_add(Text *t, const char *s);
 void text_add_n(Text *t, const char *s, size_t n);
 void text_fmt(Text *t, const char *fmt, ...) GC_PRINTF(2, 3);
 void text_vfmt(Text *t, const char *fmt, va_list ap);
-/* The shortest decimal that reads back as the same float/double; always has a '.', 'e', inf or nan. */
+/* The shortest decimal that reads back as the same float/double; always has a '.', 'e', inf or nan.
+ */
 void text_f64(Text *t, double v);
 void text_f32(Text *t, float v);
 void text_json(Text *t, const char *s); /* as a JSON string, quoted; what isn't UTF-8 is replaced */
 const char *text_str(Text *t); /* "" when empty */
 
-/* ---- sources and spans ------------------------------------------------------------------------ */
+/* ---- sources and spans ------------------------------------------------------------------------
+ */
 typedef struct Span { /* bytes lo..hi of a source; source 0 is "no place" */
   int32_t source, lo, hi;
 } Span;
@@ -104,7 +109,8 @@ typedef struct Source {
   bool prelude; /* part of gradc itself: diagnostics prefer the user's own line */
 } Source;
 
-/* ---- the compilation context -------------------------------------------------------------------- */
+/* ---- the compilation context --------------------------------------------------------------------
+ */
 typedef struct Diags Diags;
 typedef struct SizeTable SizeTable; /* ir/size.h */
 typedef struct RuleBook RuleBook;   /* ir/rules.h */
@@ -125,20 +131,23 @@ struct Cx {
   } bound;
   jmp_buf *trap;     /* where out of memory and cx_bug unwind to */
   Status trap_why;   /* ST_MEMORY, ST_INTERNAL or ST_INTERRUPTED */
-  const atomic_int *stop; /* set from outside, by a signal's handler or a thread: end the work; NULL: nobody can */
+  const atomic_int *stop; /* set from outside, by a signal's handler or a thread: end the work;
+                             NULL: nobody can */
   char trap_text[512];
 };
 
 Cx *cx_new(void); /* NULL when out of memory */
 void cx_free(Cx *cx);
-/* Runs work(arg) with a trap set (nests). Returns work's status, or ST_MEMORY / ST_INTERNAL with the
- * text in cx->trap_text, or ST_INTERRUPTED, when it unwound. */
+/* Runs work(arg) with a trap set (nests). Returns work's status, or ST_MEMORY / ST_INTERNAL with
+ * the text in cx->trap_text, or ST_INTERRUPTED, when it unwound. */
 Status cx_guard(Cx *cx, Status (*work)(void *arg), void *arg);
 GC_NORETURN void cx_bug(Cx *cx, const char *fmt, ...) GC_PRINTF(2, 3);
 GC_NORETURN void cx_out_of_memory(Cx *cx);
 GC_NORETURN void cx_interrupted(Cx *cx); /* unwinds with ST_INTERRUPTED */
-GC_NORETURN void cx_unwind_again(Cx *cx); /* goes on with the unwinding that a cx_guard inside stopped */
-GC_NORETURN void cx_no_room(Cx *cx, double bytes); /* out of memory; the text says how much was asked for */
+GC_NORETURN void
+cx_unwind_again(Cx *cx); /* goes on with the unwinding that a cx_guard inside stopped */
+GC_NORETURN void cx_no_room(Cx *cx,
+                            double bytes); /* out of memory; the text says how much was asked for */
 static inline bool cx_stopping(const Cx *cx) {
   return cx->stop && atomic_load_explicit(cx->stop, memory_order_relaxed);
 }

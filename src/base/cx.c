@@ -15,7 +15,8 @@ const char *status_text(Status s) {
   return "unknown status";
 }
 
-/* ---- the trap --------------------------------------------------------------------------------- */
+/* ---- the trap ---------------------------------------------------------------------------------
+ */
 GC_NORETURN static void unwind(Cx *cx, Status why) {
   cx->trap_why = why;
   if (cx->trap) longjmp(*cx->trap, 1);
@@ -46,7 +47,8 @@ void cx_no_room(Cx *cx, double bytes) {
   static const char *const unit[] = {"MiB", "GiB", "TiB", "PiB", "EiB"};
   int u = 0;
   for (bytes /= 1 << 20; bytes >= 1024 && u + 1 < COUNT_OF(unit); u++) bytes /= 1024;
-  snprintf(cx->trap_text, sizeof cx->trap_text, "out of memory: %.4g %s were needed at once", bytes, unit[u]);
+  snprintf(cx->trap_text, sizeof cx->trap_text, "out of memory: %.4g %s were needed at once", bytes,
+           unit[u]);
   unwind(cx, ST_MEMORY);
 }
 
@@ -63,7 +65,8 @@ Status cx_guard(Cx *cx, Status (*work)(void *arg), void *arg) {
   return s;
 }
 
-/* ---- names: open addressing, FNV-1a ------------------------------------------------------------- */
+/* ---- names: open addressing, FNV-1a -------------------------------------------------------------
+ */
 struct NameTable {
   Name *slot;
   uint32_t n, cap; /* cap is a power of two */
@@ -113,7 +116,8 @@ Name name_fmt(Cx *cx, const char *fmt, ...) {
   return name_of_n(cx, buf, (size_t)MAX(0, MIN(n, (int)sizeof buf - 1)));
 }
 
-/* ---- sources -------------------------------------------------------------------------------------- */
+/* ---- sources
+ * -------------------------------------------------------------------------------------- */
 int32_t cx_add_source(Cx *cx, const char *path, const char *text, size_t len, bool prelude) {
   if (len > INT32_MAX - 1) cx_out_of_memory(cx);
   char *copy = arena_alloc(cx->arena, len + 1);
@@ -140,7 +144,8 @@ Span span_join(Span a, Span b) {
   return (Span){a.source, MIN(a.lo, b.lo), MAX(a.hi, b.hi)};
 }
 
-/* ---- life ----------------------------------------------------------------------------------------- */
+/* ---- life
+ * ----------------------------------------------------------------------------------------- */
 static Status set_up(void *arg) {
   Cx *cx = arg;
   cx->arena = arena_new(cx);

@@ -1,7 +1,7 @@
 /* diag.h: diagnostics as data. A diagnostic has a code (one row of diag.def), a primary span, any
- * number of secondary spans with their own words, notes, hints and replacements. They are recorded in
- * the context; who prints them is the caller's business (diag_render is for people, diag_json for
- * programs). */
+ * number of secondary spans with their own words, notes, hints and replacements. They are recorded
+ * in the context; who prints them is the caller's business (diag_render is for people, diag_json
+ * for programs). */
 #ifndef GRADC_DIAG_H
 #define GRADC_DIAG_H
 
@@ -64,7 +64,8 @@ const char *source_shown_path(const Source *s);
 /* diag_json.c: as a line of JSON; an error that has neither code nor place. */
 void diag_json(Cx *cx, const Diag *d, Text *out);
 void diag_json_plain(const char *severity, const char *message, Text *out);
-/* The name among `candidates` closest to `word`, or NULL where none is close: for "did you mean". */
+/* The name among `candidates` closest to `word`, or NULL where none is close: for "did you mean".
+ */
 const char *closest_word(const char *word, const char *const *candidates, int n);
 
 #endif

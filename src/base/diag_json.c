@@ -1,12 +1,12 @@
 /* diag_json.c: one recorded diagnostic -> one line of JSON, for editors and other programs:
  *
  *   {"severity": "error", "code": "E0201", "message": "...", "file": "a.nn", "line": 2, "col": 9,
- *    "spans": [{"file": .., "start": 17, "end": 21, "line": 2, "col": 9, "endline": 2, "endcol": 13,
- *               "primary": true, "label": null}, ..],
- *    "notes": [..], "hints": [..], "fixes": [{.. a place .., "replacement": "value"}]}
+ *    "spans": [{"file": .., "start": 17, "end": 21, "line": 2, "col": 9, "endline": 2, "endcol":
+ * 13, "primary": true, "label": null}, ..], "notes": [..], "hints": [..], "fixes": [{.. a place ..,
+ * "replacement": "value"}]}
  *
- * start and end count bytes of the file from 0, end excluded; line and col count from 1, col in bytes
- * as in the text form; file, line and col are null for what has no place in a source. */
+ * start and end count bytes of the file from 0, end excluded; line and col count from 1, col in
+ * bytes as in the text form; file, line and col are null for what has no place in a source. */
 #include "base/diag.h"
 
 typedef struct Json {

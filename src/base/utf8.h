@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Reads one character of s[0..n), n > 0; returns its bytes; *code is -1, and one byte is read, where
- * it is not UTF-8. */
+/* Reads one character of s[0..n), n > 0; returns its bytes; *code is -1, and one byte is read,
+ * where it is not UTF-8. */
 int utf8_read(const char *s, int n, int32_t *code);
 /* Columns of a character on a terminal: 0, 1 or 2; -1 for what must not reach one. */
 int utf8_columns(int32_t code);

@@ -1,4 +1,5 @@
-/* cmd_check.c: gradc check FILE.nn...: all diagnostics of each file, each in a session of its own. */
+/* cmd_check.c: gradc check FILE.nn...: all diagnostics of each file, each in a session of its own.
+ */
 #include "cli/cli.h"
 
 static Status check_file(const Cli *cli, const char *path) {

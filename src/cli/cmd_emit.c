@@ -14,7 +14,10 @@ typedef struct Emission {
 static bool asked(const Cli *cli, OptId id) { return cli->opt[id].n > 0; }
 
 static Stage stage_asked(const Cli *cli) {
-  return asked(cli, O_emit_ir) ? STAGE_IR : asked(cli, O_emit_loops) ? STAGE_LOOPS : asked(cli, O_emit_asm) ? STAGE_ASM : STAGE_LLVM;
+  return asked(cli, O_emit_ir)      ? STAGE_IR
+         : asked(cli, O_emit_loops) ? STAGE_LOOPS
+         : asked(cli, O_emit_asm)   ? STAGE_ASM
+                                    : STAGE_LLVM;
 }
 
 static Status emit_plan(Emission *e, Session *s, const char *name) {
@@ -52,9 +55,11 @@ static Status emit(Session *s, void *arg) {
   Emission *e = arg;
   Status status = ST_OK;
   e->out = text_new(s->cx->arena);
-  for (int i = 1; i < e->cli->n && status == ST_OK; i++) status = emit_function(e, s, e->cli->arg[i]);
+  for (int i = 1; i < e->cli->n && status == ST_OK; i++)
+    status = emit_function(e, s, e->cli->arg[i]);
   for (int i = 0; e->cli->n == 1 && i < front_fn_count(s->program) && status == ST_OK; i++)
-    if (all_typed(front_fn_node(s->program, i))) status = emit_function(e, s, front_fn_node(s->program, i)->name);
+    if (all_typed(front_fn_node(s->program, i)))
+      status = emit_function(e, s, front_fn_node(s->program, i)->name);
   if (status == ST_OK && asked(e->cli, O_emit_dot)) ir_dot(e->graph.at, e->graph.n, &e->out);
   return status;
 }
@@ -72,7 +77,9 @@ Status cmd_emit(Cli *cli) {
   s = cli_memory(cli, session, O_emit_memory, 1);
   if (s == ST_OK) s = cli_load(cli, session, O_emit_define, cli->arg[0]);
   if (s == ST_OK) s = session_run(session, emit, &e);
-  if (s == ST_OK) s = output_write(cli, cli->opt[O_emit_output].n ? cli->opt[O_emit_output].text : NULL, text_str(&e.out));
+  if (s == ST_OK)
+    s = output_write(cli, cli->opt[O_emit_output].n ? cli->opt[O_emit_output].text : NULL,
+                     text_str(&e.out));
   s = cli_report(cli, session, s);
   session_free(session);
   return s;

@@ -52,7 +52,8 @@ static Status eval_line(const Cli *cli, Session *session, int number, const char
   Results r = {0};
   Status s = session_line(session, label, text, &r);
   if (s == ST_OK && !r.declaration) {
-    Printing p = {session, &r, (int)opt_int(cli, O_eval_precision, 0), cli->opt[O_eval_text].n > 0, {0}};
+    Printing p = {
+        session, &r, (int)opt_int(cli, O_eval_precision, 0), cli->opt[O_eval_text].n > 0, {0}};
     s = cx_guard(session->cx, print_results, &p);
     if (s == ST_OK) out_bytes(text_str(&p.out), p.out.n);
   }
@@ -77,7 +78,8 @@ Status cmd_eval(Cli *cli) {
   s = cli_memory(cli, session, O_eval_memory, 1);
   if (s == ST_OK) s = cli_report(cli, session, cli_load(cli, session, O_eval_define, first ? cli->arg[0] : NULL));
   if (s == ST_OK && cli->opt[O_eval_load].n)
-    s = cli_report(cli, session, session_run(session, load_weights, (void *)cli->opt[O_eval_load].text));
+    s = cli_report(cli, session,
+                   session_run(session, load_weights, (void *)cli->opt[O_eval_load].text));
   for (int i = first; i < cli->n && s == ST_OK; i++)
     s = eval_line(cli, session, i - first + 1, cli->arg[i]);
   session_free(session);

@@ -1,5 +1,5 @@
-/* cmd_explain.c: gradc explain [CODE]... and --ops: the pages of docs/diagnostics and the table ops.def
- * for people. */
+/* cmd_explain.c: gradc explain [CODE]... and --ops: the pages of docs/diagnostics and the table
+ * ops.def for people. */
 #include "base/diag.h"
 #include "cli/cli.h"
 #include "driver/explain.h"
@@ -7,14 +7,17 @@
 
 #include <stdlib.h>
 
-/* ---- operators --------------------------------------------------------------------------------------- */
+/* ---- operators
+ * --------------------------------------------------------------------------------------- */
 static const struct {
   OpKind kind;
   const char *title;
 } kinds[] = {
-    {KIND_MAP, "MAP: elementwise on equal shapes; d/da, d/db, d/dc are the partial derivatives, y the result"},
+    {KIND_MAP, "MAP: elementwise on equal shapes; d/da, d/db, d/dc are the partial derivatives, y "
+               "the result"},
     {KIND_FOLD, "FOLD: reductions over axes; y is the result of the element's group"},
-    {KIND_MOVE, "MOVE: linear data movement; the derivative is the same movement, the adjoint its transpose"},
+    {KIND_MOVE,
+     "MOVE: linear data movement; the derivative is the same movement, the adjoint its transpose"},
     {KIND_DOT, "DOT: bilinear; the derivative is the product rule"},
     {KIND_LOOP, "LOOP: instructions with bodies; the derivative is that of the body"},
     {KIND_LEAF, "LEAF: without operands, so without a derivative"},
@@ -45,7 +48,8 @@ static Status explain_ops(void) {
   return ST_OK;
 }
 
-/* ---- diagnostics --------------------------------------------------------------------------------------- */
+/* ---- diagnostics
+ * --------------------------------------------------------------------------------------- */
 static Status explain_code(const Cli *cli, const char *name) {
   DiagCode code;
   if (diag_code_find(name, &code)) {
@@ -57,7 +61,8 @@ static Status explain_code(const Cli *cli, const char *name) {
   const char *names[DIAG_COUNT];
   for (int i = 0; i < DIAG_COUNT; i++) names[i] = diag_code_name((DiagCode)i);
   const char *meant = closest_word(name, names, DIAG_COUNT);
-  if (meant) return usage_error(cli, "there is no diagnostic \"%s\"; did you mean %s?", name, meant);
+  if (meant)
+    return usage_error(cli, "there is no diagnostic \"%s\"; did you mean %s?", name, meant);
   return usage_error(cli, "there is no diagnostic \"%s\"; 'gradc explain' lists them all", name);
 }
 

@@ -31,8 +31,9 @@ static void print_report(const GradcheckReport *r, double tolerance) {
   if (r->skipped) printf("  skipped: %s\n", r->skipped);
   for (int i = 0; i < r->row.n; i++) {
     const GradcheckRow *row = &r->row.at[i];
-    printf("  %-12s %-18s %3d directions   differences %7.1e   forward mode %7.1e   %s\n", row->name,
-           row->type, row->directions, row->differences, row->forward, row->ok ? "ok" : "WRONG");
+    printf("  %-12s %-18s %3d directions   differences %7.1e   forward mode %7.1e   %s\n",
+           row->name, row->type, row->directions, row->differences, row->forward,
+           row->ok ? "ok" : "WRONG");
   }
   if (r->row.n && !r->ok) printf("  relative errors above %g\n", tolerance);
   fflush(stdout);

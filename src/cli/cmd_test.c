@@ -1,5 +1,5 @@
-/* cmd_test.c: gradc test FILE.nn...: runs the `test` blocks of each file, a line for each, and below
- * it what doesn't hold. */
+/* cmd_test.c: gradc test FILE.nn...: runs the `test` blocks of each file, a line for each, and
+ * below it what doesn't hold. */
 #include "cli/cli.h"
 #include "driver/testing.h"
 
@@ -23,7 +23,8 @@ static Status run_tests(Session *s, void *arg) {
     const Node *n = front_test_node(s->program, i);
     const char *source = s->cx->sources.at[n->span.source].path;
     TestOutcome r;
-    if (strcmp(source, t->path) || !asked_for(t->cli, n->name)) continue; /* those of imported files are theirs */
+    if (strcmp(source, t->path) || !asked_for(t->cli, n->name))
+      continue; /* those of imported files are theirs */
     Status status = test_run(s, n, &r);
     if (status != ST_OK) return status;
     *(r.passed ? &t->passed : &t->failed) += 1;

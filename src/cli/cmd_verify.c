@@ -1,5 +1,5 @@
-/* cmd_verify.c: gradc verify FILE.nn: the emitted C, compiled by the system's compilers, against the
- * machine code. Exit status 1 where a bit differs. */
+/* cmd_verify.c: gradc verify FILE.nn: the emitted C, compiled by the system's compilers, against
+ * the machine code. Exit status 1 where a bit differs. */
 #include "cli/target_fn.h"
 #include "driver/verify_c.h"
 
@@ -15,20 +15,27 @@ static Status work(Session *s, void *arg) {
   const OptValue *o = cli->opt;
   SizeBindings sizes = {0};
   if (!target_sizes(cli, s, O_verify_define, &sizes)) return ST_USAGE;
-  EmitCOptions options = {.prefix = name_of(s->cx, "program"), .header = name_of(s->cx, "program.h"), .version = "gradc",
-                          .command = "gradc verify", .sizes = &sizes, .size = opt_int(cli, O_verify_size, 16)};
+  EmitCOptions options = {.prefix = name_of(s->cx, "program"),
+                          .header = name_of(s->cx, "program.h"),
+                          .version = "gradc",
+                          .command = "gradc verify",
+                          .sizes = &sizes,
+                          .size = opt_int(cli, O_verify_size, 16)};
   options.functions = o[O_verify_functions].n ? o[O_verify_functions].text : NULL;
   options.step = o[O_verify_step].n ? o[O_verify_step].text : NULL;
   options.target = compile_target(1);
   options.flags = "-O3 -march=native -ffp-contract=off";
-  if (options.target.vector_bytes == 64) options.flags = "-O3 -march=native -mprefer-vector-width=512 -ffp-contract=off";
+  if (options.target.vector_bytes == 64)
+    options.flags = "-O3 -march=native -mprefer-vector-width=512 -ffp-contract=off";
   if (o[O_verify_cpu].n && o[O_verify_cpu].choice) options.target.vector_bytes = 0;
   CFile file;
   Text source = text_new(s->cx->arena), header = text_new(s->cx->arena);
   if (!emit_c(s, &options, &file)) return ST_SOURCE;
   file.main = verify_c_entries(&file);
   c_print(&file, &source, &header);
-  return verify_c(&file, text_str(&source), text_str(&header), options.flags, &job->report) ? ST_OK : ST_SOURCE;
+  return verify_c(&file, text_str(&source), text_str(&header), options.flags, &job->report)
+             ? ST_OK
+             : ST_SOURCE;
 }
 
 static Status print_report(const Cli *cli, const VerifyReport *r) {
@@ -36,8 +43,12 @@ static Status print_report(const Cli *cli, const VerifyReport *r) {
   for (int i = 0; i < r->row.n; i++) {
     const VerifyRow *row = &r->row.at[i];
     wrong += row->wrong > 0;
-    if (row->wrong) printf("%-6s %-24s %lld elements differ, by up to %g ULP   time %.2f of the JIT's\n", row->compiler, row->function, (long long)row->wrong, row->ulps, row->ratio);
-    else printf("%-6s %-24s the same bits   time %.2f of the JIT's\n", row->compiler, row->function, row->ratio);
+    if (row->wrong)
+      printf("%-6s %-24s %lld elements differ, by up to %g ULP   time %.2f of the JIT's\n",
+             row->compiler, row->function, (long long)row->wrong, row->ulps, row->ratio);
+    else
+      printf("%-6s %-24s the same bits   time %.2f of the JIT's\n", row->compiler, row->function,
+             row->ratio);
   }
   if (!r->compilers) return cli_error(cli, ST_DATA, "there is no C compiler (cc, gcc, clang)");
   if (r->failed) return cli_error(cli, ST_FINDINGS, "%s can't compile the emitted C", r->failed);

@@ -26,7 +26,8 @@ static const char *stem(Arena *a, const char *path, const char *ending) {
   return s;
 }
 
-/* The command as it would be typed: without folders, so that it doesn't depend on where it was run. */
+/* The command as it would be typed: without folders, so that it doesn't depend on where it was run.
+ */
 static const char *command_text(const Cli *cli, Arena *a) {
   Text t = text_new(a);
   text_fmt(&t, "gradc emit --c %s", base_of(cli->arg[0]));
@@ -78,17 +79,20 @@ static Status work(Session *s, void *arg) {
   const OptValue *o = cli->opt;
   SizeBindings sizes = {0};
   if (!target_sizes(cli, s, O_emit_define, &sizes)) return ST_USAGE;
-  const char *given = o[O_emit_prefix].n ? o[O_emit_prefix].text : stem(cli->arena, cli->arg[0], ".nn");
-  EmitCOptions options = {.prefix = o[O_emit_prefix].n ? name_of(cx, given) : c_safe_name(cx, given),
-                          .header = name_of(cx, job->header_path ? base_of(job->header_path)
-                                                                 : name_fmt(cx, "%s.h", stem(cli->arena, cli->arg[0], ".nn"))),
-                          .version = "gradc " PACKAGE_VERSION,
-                          .command = command_text(cli, cx->arena),
-                          .functions = o[O_emit_functions].n ? o[O_emit_functions].text : NULL,
-                          .step = o[O_emit_step].n ? o[O_emit_step].text : NULL,
-                          .sizes = &sizes,
-                          .size = opt_int(cli, O_emit_size, 64),
-                          .main = o[O_emit_main].n > 0};
+  const char *given =
+      o[O_emit_prefix].n ? o[O_emit_prefix].text : stem(cli->arena, cli->arg[0], ".nn");
+  EmitCOptions options = {
+      .prefix = o[O_emit_prefix].n ? name_of(cx, given) : c_safe_name(cx, given),
+      .header = name_of(cx, job->header_path
+                                ? base_of(job->header_path)
+                                : name_fmt(cx, "%s.h", stem(cli->arena, cli->arg[0], ".nn"))),
+      .version = "gradc " PACKAGE_VERSION,
+      .command = command_text(cli, cx->arena),
+      .functions = o[O_emit_functions].n ? o[O_emit_functions].text : NULL,
+      .step = o[O_emit_step].n ? o[O_emit_step].text : NULL,
+      .sizes = &sizes,
+      .size = opt_int(cli, O_emit_size, 64),
+      .main = o[O_emit_main].n > 0};
   options.target = emit_c_target(o[O_emit_cpu].n ? o[O_emit_cpu].choice : 0, &options.flags);
   return emit_c_text(s, &options, &job->source, &job->header);
 }
@@ -98,7 +102,8 @@ static Status paths(Job *job) {
   const OptValue *o = &cli->opt[O_emit_output];
   if (!o->n || !strcmp(o->text, "-")) return ST_OK;
   size_t n = strlen(o->text);
-  if (n < 3 || strcmp(o->text + n - 2, ".c")) return usage_error(cli, "--output takes the C file's name, NAME.c, not \"%s\"", o->text);
+  if (n < 3 || strcmp(o->text + n - 2, ".c"))
+    return usage_error(cli, "--output takes the C file's name, NAME.c, not \"%s\"", o->text);
   char *h = arena_copy(cli->arena, o->text, n + 1);
   h[n - 1] = 'h';
   job->source_path = o->text;
@@ -111,7 +116,8 @@ Status emit_c_files(Cli *cli) {
   Job job = {.cli = cli};
   if (cli->n > 1) return usage_error(cli, "with --c, functions are named by --functions");
   const OptValue *prefix = &cli->opt[O_emit_prefix];
-  if (prefix->n && !c_identifier(prefix->text)) return usage_error(cli, "--prefix takes a name of C, not \"%s\"", prefix->text);
+  if (prefix->n && !c_identifier(prefix->text))
+    return usage_error(cli, "--prefix takes a name of C, not \"%s\"", prefix->text);
   s = paths(&job);
   if (s != ST_OK) return s;
   Session *session = cli_session(cli, &s);

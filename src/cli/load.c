@@ -33,7 +33,8 @@ static Status check_defines(Session *s, void *arg) {
   for (int i = 0; i < v->n; i++) {
     Name name = define_name(s, v->list[i]);
     if (!front_has_size(s->program, name))
-      diag(s->cx, E0201, (Span){0}, "-D %s: the program has no constant and no size `%s`", v->list[i], name);
+      diag(s->cx, E0201, (Span){0}, "-D %s: the program has no constant and no size `%s`",
+           v->list[i], name);
   }
   return ST_OK;
 }

@@ -26,7 +26,8 @@ static Status unknown_command(const Cli *cli, const char *word) {
   const char *names[COUNT_OF(command_info)];
   for (int i = 0; i < command_count; i++) names[i] = command_info[i].name;
   const char *meant = closest_word(word, names, command_count);
-  if (meant) return usage_error(cli, "there is no command \"%s\"; did you mean \"%s\"?", word, meant);
+  if (meant)
+    return usage_error(cli, "there is no command \"%s\"; did you mean \"%s\"?", word, meant);
   return usage_error(cli, "there is no command \"%s\"", word);
 }
 
@@ -44,8 +45,8 @@ static Status check_operands(const Cli *cli) {
   if (cli->n < c->least)
     return usage_error(cli, "operands are missing: gradc %s %s", c->name, c->operands);
   if (c->most >= 0 && cli->n > c->most)
-    return usage_error(cli, "\"%s\" is one operand too many: gradc %s %s", cli->arg[c->most], c->name,
-                       c->operands);
+    return usage_error(cli, "\"%s\" is one operand too many: gradc %s %s", cli->arg[c->most],
+                       c->name, c->operands);
   return ST_OK;
 }
 
@@ -54,8 +55,9 @@ static void print_version(void) {
   Target t = target_host();
   char module[4096];
   back_llvm_path(module, sizeof module);
-  printf("gradc %s\nprocessor: %d-bit vectors%s, %d thread%s\n", PACKAGE_VERSION, 8 * t.vector_bytes,
-         t.fma ? " with fused multiply-add" : "", t.threads, t.threads == 1 ? "" : "s");
+  printf("gradc %s\nprocessor: %d-bit vectors%s, %d thread%s\n", PACKAGE_VERSION,
+         8 * t.vector_bytes, t.fma ? " with fused multiply-add" : "", t.threads,
+         t.threads == 1 ? "" : "s");
   printf("machine code: %s%s\n", access(module, R_OK) ? "no, there is no " : "by ", module);
 }
 

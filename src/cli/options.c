@@ -18,7 +18,8 @@ bool opt_belongs(const OptInfo *o, const CommandInfo *c) {
   return !strcmp(o->command, "all") || (c && !strcmp(o->command, c->name));
 }
 
-/* ---- arguments ------------------------------------------------------------------------------------ */
+/* ---- arguments
+ * ------------------------------------------------------------------------------------ */
 static Status bad_argument(const Cli *cli, const OptInfo *o, const char *text) {
   switch (o->type) {
   case OPT_INT:
@@ -81,7 +82,8 @@ static Status take(Cli *cli, OptId id, const char *text) {
   return good ? ST_OK : bad_argument(cli, o, text);
 }
 
-/* ---- getopt ---------------------------------------------------------------------------------------- */
+/* ---- getopt
+ * ---------------------------------------------------------------------------------------- */
 enum { LONG_BASE = 256 }; /* getopt's value of a long option is this plus its OptId */
 
 typedef struct Getopt {
@@ -97,7 +99,8 @@ static Getopt getopt_tables(const CommandInfo *c) {
     const OptInfo *o = &opt_info[id];
     if (!opt_belongs(o, c)) continue;
     bool takes = o->type != OPT_FLAG;
-    g.longs[n++] = (struct option){o->name, takes ? required_argument : no_argument, NULL, LONG_BASE + id};
+    g.longs[n++] =
+        (struct option){o->name, takes ? required_argument : no_argument, NULL, LONG_BASE + id};
     if (!o->letter) continue;
     *s++ = o->letter;
     if (takes) *s++ = ':';

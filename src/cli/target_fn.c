@@ -6,7 +6,8 @@
 
 static bool strip(const char *text, const char *outer, Cx *cx, Name *inside) {
   size_t n = strlen(outer), len = strlen(text);
-  if (strncmp(text, outer, n) || text[n] != '(' || len < n + 3 || text[len - 1] != ')') return false;
+  if (strncmp(text, outer, n) || text[n] != '(' || len < n + 3 || text[len - 1] != ')')
+    return false;
   *inside = name_of_n(cx, text + n + 1, len - n - 2);
   return true;
 }

@@ -1,5 +1,5 @@
-/* target_fn.h: the function a command is about: its name, or the gradient of it, with named sizes set
- * by -D NAME=NUMBER. */
+/* target_fn.h: the function a command is about: its name, or the gradient of it, with named sizes
+ * set by -D NAME=NUMBER. */
 #ifndef GRADC_TARGET_FN_H
 #define GRADC_TARGET_FN_H
 

@@ -40,7 +40,8 @@ int ast_fixed(NodeKind kind) {
 
 static bool same_doc(const char *a, const char *b) { return a && b ? !strcmp(a, b) : a == b; }
 
-/* The widest member of the union decides: nodes start zeroed, and floats are compared by their bits. */
+/* The widest member of the union decides: nodes start zeroed, and floats are compared by their
+ * bits. */
 bool ast_equal(const Node *a, const Node *b) {
   if (!a || !b) return a == b;
   if (a->kind != b->kind || a->name != b->name || a->nkids != b->nkids || a->u.i != b->u.i ||

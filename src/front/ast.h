@@ -44,7 +44,8 @@ Node *ast_parse(Cx *cx, int32_t source);
 /* The same for one line of `eval` or of the REPL: declarations or one expression.
  * *is_expr tells which: an expression node, or a FILE node. */
 Node *ast_parse_line(Cx *cx, int32_t source, bool *is_expr);
-/* Whether the text of the source ends inside an open bracket, block or expression (REPL: go on reading). */
+/* Whether the text of the source ends inside an open bracket, block or expression (REPL: go on
+ * reading). */
 bool ast_incomplete(Cx *cx, int32_t source);
 /* Whether the text begins with what goes on the statement of the line before: `else`, `+`, `)`. */
 bool ast_joins(Cx *cx, int32_t source);

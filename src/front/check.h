@@ -16,7 +16,8 @@ enum {
 typedef enum DeclState { DECL_FRESH, DECL_BUSY, DECL_DONE, DECL_FAILED } DeclState;
 typedef struct Decl { /* one declaration of a file or of the prelude */
   Name name;
-  const Node *node; /* PARAM, CONST, FN, LAYER, LET or TEST; NULL when replaced by one of another kind */
+  const Node
+      *node; /* PARAM, CONST, FN, LAYER, LET or TEST; NULL when replaced by one of another kind */
   const FnValue *owner; /* PARAM: the layer's instance it belongs to, or NULL */
   bool prelude;
   int round; /* which call of front_declare made it: one file and what it imports */
@@ -153,7 +154,8 @@ typedef struct Check {
 /* ---- program.c ------------------------------------------------------------------------------- */
 Decl *program_add(Program *p, Name name, const Node *n); /* one of the user's */
 Decl *program_find(const Program *p, Name name, bool prelude);
-Fn *program_finish(Check *c, const Value *v, Span at); /* the function whose result is v; NULL after an error */
+Fn *program_finish(Check *c, const Value *v,
+                   Span at); /* the function whose result is v; NULL after an error */
 Check check_begin(Program *p, Unit *unit, Builder *b);
 Value const_value(Check *c, Decl *d, Span at);
 const ParamInfo *param_info(Program *p, Decl *d);
@@ -174,8 +176,8 @@ Value index_layers(Check *c, const Node *n, const FnValue *layers);
 bool expect_layers(Check *c, const Node *n, const FnValue **out); /* in the head of a `for` */
 Value eval_member(Check *c, const Node *n);
 Name dotted_name(Check *c, const Node *n); /* a.b.c as one name; NULL: it is none */
-/* What the names of its parameters begin with: its path, or for the element of an array that a loop goes
- * through the name of that. */
+/* What the names of its parameters begin with: its path, or for the element of an array that a loop
+ * goes through the name of that. */
 Name layer_prefix(Check *c, const FnValue *f);
 bool layer_has(const FnValue *f, Name name);
 Value call_layer(Check *c, const FnValue *f, const Call *call); /* an error */
@@ -201,7 +203,8 @@ Value unit_param(Check *c, Decl *d);
  * there. */
 Diag *fault(Check *c, DiagCode code, Span at, const char *fmt, ...) GC_PRINTF(4, 5);
 void fault_declared(Check *c, Diag *d, const Value *v); /* "`x` is f32[2], declared as f32[N]" */
-/* What the named sizes in use are, where they are numbers: "N is 2 and M is 3 in this call of `f`". */
+/* What the named sizes in use are, where they are numbers: "N is 2 and M is 3 in this call of `f`".
+ */
 void fault_sizes(Check *c, Diag *d);
 /* Which axis makes the difference between two shapes that should be equal. */
 void fault_axes(Check *c, Diag *d, const Shape *is, const Shape *wanted, const char *what);

@@ -11,13 +11,15 @@ Value array_flip(Check *c, const Arg *x, const Arg *axis) {
   if (v.kind == V_POISON) return v;
   Shape whole = *ir_shape(c->b, v.u.t.val);
   int own = value_labels(&v)->n;
-  if (axis && !axis_number(c, &axis->value, whole.rank - own, axis->span, &k)) return value_poison();
+  if (axis && !axis_number(c, &axis->value, whole.rank - own, axis->span, &k))
+    return value_poison();
   ViewDim *dim = NEWS(c->cx->arena, ViewDim, whole.rank);
   ViewTerm *term = NEWS(c->cx->arena, ViewTerm, whole.rank);
   for (int d = 0; d < whole.rank; d++) {
     bool back = d >= own && (k < 0 || d == own + k);
     term[d] = (ViewTerm){d, back ? -1 : 1};
-    dim[d] = (ViewDim){.den = 1, .n = 1, .term = &term[d], .off = back ? dim_sub(c->cx, whole.dim[d], 1) : 0};
+    dim[d] = (ViewDim){
+        .den = 1, .n = 1, .term = &term[d], .off = back ? dim_sub(c->cx, whole.dim[d], 1) : 0};
   }
   return value_tensor(view_of(c, v.u.t.val, &whole, dim, false), value_labels(&v));
 }
@@ -38,7 +40,8 @@ Value array_move_axis(Check *c, const Arg *x, const Arg *from, const Arg *to) {
   Value v = tensor_of(c, x);
   if (v.kind == V_POISON) return v;
   int rank = tensor_rank(c->b, &v);
-  if (!axis_number(c, &from->value, rank, from->span, &a) || !axis_number(c, &to->value, rank, to->span, &b))
+  if (!axis_number(c, &from->value, rank, from->span, &a) ||
+      !axis_number(c, &to->value, rank, to->span, &b))
     return value_poison();
   return axis_moved(c, &v, a, b);
 }
@@ -48,7 +51,8 @@ Value array_stack(Check *c, const Arg *parts, const Arg *axis, Span at) {
   const Value *t = &parts->value;
   int k = 0;
   if (t->kind != V_TUPLE || !t->u.tuple.n) {
-    Diag *d = fault(c, E0312, parts->span, "stack takes a tuple of tensors, not %s", value_text(c->cx, c->b, t));
+    Diag *d = fault(c, E0312, parts->span, "stack takes a tuple of tensors, not %s",
+                    value_text(c->cx, c->b, t));
     diag_hint(c->cx, d, "as in stack((a, b), axis: 0)");
     return value_poison();
   }
@@ -57,7 +61,8 @@ Value array_stack(Check *c, const Arg *parts, const Arg *axis, Span at) {
   Value v = move_stack(c, t->u.tuple.item, spans, t->u.tuple.n, at);
   if (v.kind == V_POISON || !axis) return v;
   v = to_tensor(c, v, at);
-  if (v.kind == V_POISON || !axis_number(c, &axis->value, tensor_rank(c->b, &v), axis->span, &k)) return value_poison();
+  if (v.kind == V_POISON || !axis_number(c, &axis->value, tensor_rank(c->b, &v), axis->span, &k))
+    return value_poison();
   return axis_moved(c, &v, 0, k);
 }
 
@@ -79,14 +84,18 @@ Value array_split(Check *c, const Arg *x, const Arg *parts, const Arg *axis) {
   int k = 0;
   Dim n, each;
   Value v = tensor_of(c, x), zero = value_int(0);
-  if (v.kind == V_POISON || !expect_dim(c, &parts->value, parts->span, "the number of parts", &n)) return value_poison();
+  if (v.kind == V_POISON || !expect_dim(c, &parts->value, parts->span, "the number of parts", &n))
+    return value_poison();
   Shape s = tensor_shape(c->b, &v);
-  if (!axis_number(c, axis ? &axis->value : &zero, s.rank, axis ? axis->span : x->span, &k)) return value_poison();
+  if (!axis_number(c, axis ? &axis->value : &zero, s.rank, axis ? axis->span : x->span, &k))
+    return value_poison();
   if (!dim_is_number(n) || n < 1 || n > MAX_PARTS || !dim_divides(c->cx, s.dim[k], n, &each)) {
     Text t = text_new(c->cx->arena);
     dim_print(c->cx, s.dim[k], &t);
-    Diag *d = fault(c, E0511, parts->span, "an axis of extent %s can't be split like that", text_str(&t));
-    diag_note(c->cx, d, "the number of equal parts is from 1 to %d, and divides the extent", MAX_PARTS);
+    Diag *d =
+        fault(c, E0511, parts->span, "an axis of extent %s can't be split like that", text_str(&t));
+    diag_note(c->cx, d, "the number of equal parts is from 1 to %d, and divides the extent",
+              MAX_PARTS);
     return value_poison();
   }
   Value *items = NEWS(c->cx->arena, Value, n);
@@ -133,18 +142,22 @@ static bool read_spec(Check *c, const Arg *a, Spec *s) {
   Text plain = text_new(c->cx->arena);
   for (const char *t = a->value.u.text; *t; t++)
     if (*t != ' ') text_add_n(&plain, t, 1);
-  const char *text = text_str(&plain), *arrow = strstr(text, "->"), *end = arrow ? arrow : text + strlen(text);
+  const char *text = text_str(&plain), *arrow = strstr(text, "->"),
+             *end = arrow ? arrow : text + strlen(text);
   for (const char *t = text; t <= end; t += s->len[s->n++] + 1) {
     if (s->n == MAX_OPERANDS) return fault_spec(c, a, "einsum takes at most 4 tensors");
     s->in[s->n] = t;
     s->len[s->n] = (int)strcspn(t, ",-");
   }
   for (const char *t = text; *t; t++)
-    if (!(*t >= 'a' && *t <= 'z') && !(*t >= 'A' && *t <= 'Z') && *t != ',' && !(arrow && (t == arrow || t == arrow + 1)))
+    if (!(*t >= 'a' && *t <= 'z') && !(*t >= 'A' && *t <= 'Z') && *t != ',' &&
+        !(arrow && (t == arrow || t == arrow + 1)))
       return fault_spec(c, a, "labels are letters");
   for (const char *t = arrow ? arrow + 2 : ""; *t; t++) {
-    if (memchr(s->all, *t, (size_t)s->nall)) return fault_spec(c, a, "a label stands twice in the result");
-    if (*t == ',' || !add_label(c, a, s, *t)) return *t == ',' ? fault_spec(c, a, "there is one result") : false;
+    if (memchr(s->all, *t, (size_t)s->nall))
+      return fault_spec(c, a, "a label stands twice in the result");
+    if (*t == ',' || !add_label(c, a, s, *t))
+      return *t == ',' ? fault_spec(c, a, "there is one result") : false;
   }
   if (!arrow && !implied_result(c, a, s)) return false;
   s->nout = s->nall;
@@ -154,7 +167,9 @@ static bool read_spec(Check *c, const Arg *a, Spec *s) {
   return true;
 }
 
-static int label_place(const Spec *s, char label) { return (int)((const char *)memchr(s->all, label, (size_t)s->nall) - s->all); }
+static int label_place(const Spec *s, char label) {
+  return (int)((const char *)memchr(s->all, label, (size_t)s->nall) - s->all);
+}
 
 static bool find_extents(Check *c, const Arg *spec, Spec *s, const Value *v, const Arg *const *x) {
   bool known[IR_MAX_RANK] = {false};
@@ -170,7 +185,8 @@ static bool find_extents(Check *c, const Arg *spec, Spec *s, const Value *v, con
         Text t = text_new(c->cx->arena), u = text_new(c->cx->arena);
         dim_print(c->cx, s->extent[at], &t);
         dim_print(c->cx, shape.dim[k], &u);
-        fault(c, E0501, x[i]->span, "the label `%c` has extent %s here, and %s before", s->all[at], text_str(&u), text_str(&t));
+        fault(c, E0501, x[i]->span, "the label `%c` has extent %s here, and %s before", s->all[at],
+              text_str(&u), text_str(&t));
         return false;
       }
       known[at] = true;
@@ -205,12 +221,13 @@ Value array_einsum(Check *c, const Arg *spec, const Arg *const *x, Span at) {
   while (given < MAX_OPERANDS && x[given]) given++;
   if (!read_spec(c, spec, &s)) return value_poison();
   if (s.n != given) {
-    fault(c, E0204, at, "the labels are of %d tensor%s, and %d %s given", s.n, s.n == 1 ? "" : "s", given,
-          given == 1 ? "is" : "are");
+    fault(c, E0204, at, "the labels are of %d tensor%s, and %d %s given", s.n, s.n == 1 ? "" : "s",
+          given, given == 1 ? "is" : "are");
     return value_poison();
   }
   for (int i = 0; i < s.n; i++) v[i] = x[i]->value, spans[i] = x[i]->span;
-  if (!unify_types(c, v, spans, s.n, "einsum", at) || !find_extents(c, spec, &s, v, x)) return value_poison();
+  if (!unify_types(c, v, spans, s.n, "einsum", at) || !find_extents(c, spec, &s, v, x))
+    return value_poison();
   Value product = value_poison();
   for (int i = 0; i < s.n; i++) {
     Value pair[2] = {product, spread(c, &s, i, &v[i])};

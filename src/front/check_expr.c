@@ -140,11 +140,13 @@ void eval_statement(Check *c, const Node *n) {
   c->scope = scope_add(c, c->scope, n->name, v, n->name_span);
 }
 
-/* A block in an expression has variables of its own only: when it is evaluated is nobody's business. */
+/* A block in an expression has variables of its own only: when it is evaluated is nobody's
+ * business. */
 static bool keeps_variables(Check *c, const Node *block) {
   Vars vars = assigned_vars(c, &block, 1);
   if (!vars.n) return true;
-  Diag *d = fault(c, E0216, block->span, "a block in an expression can't assign `%s`, which is declared around it",
+  Diag *d = fault(c, E0216, block->span,
+                  "a block in an expression can't assign `%s`, which is declared around it",
                   vars.at[0]->name);
   diag_label(c->cx, d, vars.at[0]->span, "declared here");
   diag_hint(c->cx, d, "assign it the block's value");
@@ -189,7 +191,8 @@ static Value eval_kind(Check *c, const Node *n) {
   case NODE_INDEX: return eval_index(c, n, false);
   case NODE_MEMBER: return eval_member(c, n);
   case NODE_REPEAT:
-    fault(c, E0218, n->span, "`[layer(..); n]` makes an array of layers, and stands behind `let x =`");
+    fault(c, E0218, n->span,
+          "`[layer(..); n]` makes an array of layers, and stands behind `let x =`");
     return value_poison();
   case NODE_REDUCE: return eval_reduce(c, n);
   case NODE_TUPLE: return eval_items(c, n, false);

@@ -28,7 +28,8 @@ static bool add_pair(Testing *t, TestLine line, Value *v, const Span *spans) {
 }
 
 /* Tuples part by part. */
-static bool add_pairs(Testing *t, TestLine line, const Value *a, const Value *b, const Span *spans) {
+static bool add_pairs(Testing *t, TestLine line, const Value *a, const Value *b,
+                      const Span *spans) {
   if (a->kind == V_POISON || b->kind == V_POISON) return false;
   Value v[2] = {*a, *b};
   if (a->kind != V_TUPLE && b->kind != V_TUPLE) return add_pair(t, line, v, spans);
@@ -120,12 +121,14 @@ static bool check_grad(Testing *t, const Node *n) {
     if (a->value.kind == V_POISON) return false;
     if (a->value.kind != V_TENSOR) {
       if (!value_has_tensor(&a->value)) continue;
-      fault(c, E0219, a->span, "the arguments of `check grad` are tensors or known at compile time");
+      fault(c, E0219, a->span,
+            "the arguments of `check grad` are tensors or known at compile time");
       return false;
     }
     output(t, a->value.u.t.val);
     Name name = a->name ? a->name : arg ? arg->name : name_fmt(c->cx, "x%d", i);
-    Val in = ir_input(&b, name, ir_type(c->b, a->value.u.t.val), ir_shape(c->b, a->value.u.t.val), ROLE_ARG, a->span);
+    Val in = ir_input(&b, name, ir_type(c->b, a->value.u.t.val), ir_shape(c->b, a->value.u.t.val),
+                      ROLE_ARG, a->span);
     a->value = value_tensor(in, NULL);
   }
   Value v = call_fn(&own, f.u.fn, &call);
@@ -141,7 +144,8 @@ static bool line_of(Testing *t, const Node *n) {
   if (n->kind == NODE_CLOSE) return compare(t, TEST_CLOSE, n);
   if (n->kind == NODE_CHECK) return check_grad(t, n);
   if (n->kind == NODE_BINARY && n->u.op == OP_eq) return compare(t, TEST_EQUAL, n);
-  if (n->kind < NODE_LET || n->kind > NODE_CHOICE) return n->kind != NODE_ERROR && assert_true(t, n);
+  if (n->kind < NODE_LET || n->kind > NODE_CHOICE)
+    return n->kind != NODE_ERROR && assert_true(t, n);
   eval_statement(c, n);
   return c->faults == faults;
 }

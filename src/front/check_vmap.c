@@ -22,9 +22,11 @@ static bool maps(Check *c, const FnValue *f, Name name, const Value *v, Span at)
 static bool axes_disagree(Check *c, const Mapped *m, const Value *v, const Shape *s, Span at) {
   Diag *d;
   if (s->rank < m->d.f->axes) {
-    d = fault(c, E0308, at, "`vmap` goes over the first ax%s of this, which is %s", m->d.f->axes == 1 ? "is" : "es",
-              value_text(c->cx, c->b, v));
-    diag_hint(c->cx, d, "`over:` names the arguments that are mapped; the others are the same for all elements");
+    d = fault(c, E0308, at, "`vmap` goes over the first ax%s of this, which is %s",
+              m->d.f->axes == 1 ? "is" : "es", value_text(c->cx, c->b, v));
+    diag_hint(
+        c->cx, d,
+        "`over:` names the arguments that are mapped; the others are the same for all elements");
   } else {
     d = fault(c, E0304, at, "`vmap` goes over axes of different extents");
     diag_label(c->cx, d, m->first, "this one decides");

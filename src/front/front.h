@@ -16,7 +16,8 @@ typedef struct Program Program;
 
 /* A program that knows the prelude and nothing else. Also fills cx->rules. */
 Program *front_new(Cx *cx);
-/* Fixes a constant or a named size: wherever the program says `name`, it is n. Before front_declare. */
+/* Fixes a constant or a named size: wherever the program says `name`, it is n. Before
+ * front_declare. */
 void front_define(Program *p, Name name, int64_t n);
 /* Whether the program has a constant or a size of that name. */
 bool front_has_size(Program *p, Name name);
@@ -34,14 +35,14 @@ void front_check_last(Program *p);
 /* complete.c: what could be typed next. */
 typedef struct Completions {
   Vec(const char *) words; /* sorted, each once; they begin with the last word of the text */
-  size_t begin;            /* where that word begins; a string's contents where a file is expected */
+  size_t begin; /* where that word begins; a string's contents where a file is expected */
   bool file;               /* the name of a file is expected; words is empty */
 } Completions;
 /* text: the first n bytes of an entry, to where the cursor is. */
 Completions front_complete(Program *p, const char *text, size_t n);
 
-/* undo.c: a mark taken before something is declared, and the way back to it. front_settle is due after
- * work on the program was ended by unwinding. */
+/* undo.c: a mark taken before something is declared, and the way back to it. front_settle is due
+ * after work on the program was ended by unwinding. */
 typedef struct ProgramMark ProgramMark;
 ProgramMark *front_mark(const Program *p, Arena *a);
 void front_undo(Program *p, const ProgramMark *m);
@@ -57,7 +58,8 @@ typedef struct ParamInfo {
   Span span;
 } ParamInfo;
 int front_param_count(const Program *p);
-const ParamInfo *front_param(Program *p, int i); /* in order of declaration; NULL after an error in it */
+const ParamInfo *front_param(Program *p,
+                             int i); /* in order of declaration; NULL after an error in it */
 /* A function without inputs whose only output is the initial value of param i (numbers for all
  * sizes needed), drawn with the seed. NULL after an error. */
 Fn *front_param_init(Program *p, int i, int64_t seed);
@@ -68,7 +70,8 @@ const Node *front_declaration(const Program *p, int i);
 
 int front_fn_count(const Program *p); /* functions declared by the user's sources */
 const Node *front_fn_node(const Program *p, int i);
-const Node *front_fn_find(const Program *p, Name name); /* the user's or the prelude's; NULL: none */
+const Node *front_fn_find(const Program *p,
+                          Name name); /* the user's or the prelude's; NULL: none */
 
 /* The SSA of a declared function whose arguments all have types: inputs are its arguments, then the
  * params it uses (ROLE_PARAM); outputs its result, or the parts of a tuple. NULL after an error. */
@@ -84,7 +87,7 @@ typedef enum TestKind { TEST_TRUE, TEST_EQUAL, TEST_CLOSE, TEST_GRADIENT } TestK
 typedef struct TestLine { /* one assertion, or one part of a comparison of tuples */
   TestKind kind;
   Span span;
-  int first;        /* its first output: the truth values; both sides; the arguments that are inputs */
+  int first; /* its first output: the truth values; both sides; the arguments that are inputs */
   double tolerance; /* of TEST_CLOSE; < 0: the type's */
   Fn *function;     /* of TEST_GRADIENT: inputs are the arguments, then the parameters */
 } TestLine;
@@ -103,8 +106,9 @@ bool front_format(Cx *cx, int32_t source, const char **text, size_t *n);
 
 /* Calls a declared or prelude function from a builder in the middle of other work (the training
  * step calls the optimiser so). args are values of b. Returns how many results were written into
- * out (at most max), 0 after an error. Named arguments by nonzero names[i]; the first unnamed ones are positional. */
-int front_call(Program *p, Builder *b, Name name, const Val *args, const Name *names, int n, Val *out, int max,
-               Span at);
+ * out (at most max), 0 after an error. Named arguments by nonzero names[i]; the first unnamed ones
+ * are positional. */
+int front_call(Program *p, Builder *b, Name name, const Val *args, const Name *names, int n,
+               Val *out, int max, Span at);
 
 #endif

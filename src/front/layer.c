@@ -2,10 +2,10 @@
  * level or in a layer's body. Out: instances, functions with parameters of their own, which are
  * declared under their paths (up.W, blocks.up.W) like any parameter of the program.
  *
- * An instance is made once, when the program is declared; its layer's sizes are compile-time values,
- * a scope of its own. Elements of an array share one instance: their parameters are stacked along an
- * axis in front, and an element is the instance together with a number or a loop's variable. A
- * loop over the array so scans the stacked parameters, whatever their number. */
+ * An instance is made once, when the program is declared; its layer's sizes are compile-time
+ * values, a scope of its own. Elements of an array share one instance: their parameters are stacked
+ * along an axis in front, and an element is the instance together with a number or a loop's
+ * variable. A loop over the array so scans the stacked parameters, whatever their number. */
 #include "front/check.h"
 
 enum { MAX_INSTANCES = 20000 };
@@ -108,7 +108,8 @@ static Value element_param(Check *c, const FnValue *f, Decl *d, Unit **home) {
   if (!in_reach(c, f) && (*home)->up) return outer_element(c, f, d, *home);
   Value v = home_param(c, d), x = value_poison();
   if (v.kind == V_POISON || !f->nat) return v;
-  if (!region_pick(c, *home, v, f->at, f->nat, &x)) cx_bug(c->cx, "an element of %s is out of reach", f->name);
+  if (!region_pick(c, *home, v, f->at, f->nat, &x))
+    cx_bug(c->cx, "an element of %s is out of reach", f->name);
   *home = c->unit;
   return x;
 }
@@ -136,7 +137,8 @@ static bool is_local(Check *c, const Node *n) {
   while (n->kind == NODE_MEMBER) n = n->kid[0];
   const FnValue *self = c->frame ? c->frame->self : NULL;
   const Scope *s = n->kind == NODE_NAME ? scope_find(c->scope, n->name) : NULL;
-  return (s && s->value.kind == V_FN) || (self && n->kind == NODE_NAME && find_member(self->instance, n->name));
+  return (s && s->value.kind == V_FN) ||
+         (self && n->kind == NODE_NAME && find_member(self->instance, n->name));
 }
 
 Value eval_member(Check *c, const Node *n) {
@@ -158,7 +160,8 @@ Value eval_member(Check *c, const Node *n) {
   const Instance *in = base.u.fn->instance;
   const char **names = NEWS(c->cx->arena, const char *, in->members.n + 1);
   for (int i = 0; i < in->members.n; i++) names[i] = in->members.at[i].name;
-  Diag *e = fault(c, E0201, n->name_span, "`%s` has no parameter or layer `%s`", base.u.fn->name, n->name);
+  Diag *e = fault(c, E0201, n->name_span, "`%s` has no parameter or layer `%s`", base.u.fn->name,
+                  n->name);
   suggest(c, e, n->name, names, in->members.n);
   return value_poison();
 }
@@ -180,7 +183,10 @@ Value index_layers(Check *c, const Node *n, const FnValue *f) {
   Affine a;
   bool loop = value_is_loop_number(&v) && affine_of_value(&v, &a) && a.n == 1 && a.den == 1;
   if (v.kind != V_INT && !loop) {
-    Diag *d = fault(c, E0502, n->span, "an element of `%s` is picked by one integer known at compile time, or by the variable of a `for`", f->name);
+    Diag *d = fault(c, E0502, n->span,
+                    "an element of `%s` is picked by one integer known at compile time, or by the "
+                    "variable of a `for`",
+                    f->name);
     diag_hint(c->cx, d, "all of them: `for layer in %s { .. }`", f->name);
     return value_poison();
   }
@@ -189,8 +195,8 @@ Value index_layers(Check *c, const Node *n, const FnValue *f) {
                            dim_le(c->cx, dim_add(c->cx, hi, 1), count) == 1
                      : v.u.i >= 0 && v.u.i < count;
   if (inside) return layer_pick(c, f, v);
-  fault(c, E0503, at->span, "this index is outside of `%s`, which has %lld layer%s", f->name, (long long)count,
-        count == 1 ? "" : "s");
+  fault(c, E0503, at->span, "this index is outside of `%s`, which has %lld layer%s", f->name,
+        (long long)count, count == 1 ? "" : "s");
   return value_poison();
 }
 
@@ -211,11 +217,15 @@ bool expect_layers(Check *c, const Node *n, const FnValue **out) {
 Value call_layer(Check *c, const FnValue *f, const Call *call) {
   bool array = f->kind == FN_LAYERS;
   Diag *d = fault(c, E0218, call->span,
-                  array ? "`%s` is an array of layers" : "the layer `%s` has no parameters here: an instance of it has", f->name);
+                  array ? "`%s` is an array of layers"
+                        : "the layer `%s` has no parameters here: an instance of it has",
+                  f->name);
   if (array)
     diag_hint(c->cx, d, "apply one after the other: `for layer in %s { x = layer(x) }`", f->name);
   else
-    diag_hint(c->cx, d, "make one with `let`, at the top level or directly in a layer: `let up = %s(..)`", f->name);
+    diag_hint(c->cx, d,
+              "make one with `let`, at the top level or directly in a layer: `let up = %s(..)`",
+              f->name);
   return value_poison();
 }
 
@@ -231,7 +241,8 @@ static bool is_layer_name(Check *c, const Node *n) {
 }
 
 static bool makes_instance(Check *c, const Node *value) {
-  return value->kind == NODE_REPEAT || (value->kind == NODE_CALL && is_layer_name(c, value->kid[0]));
+  return value->kind == NODE_REPEAT ||
+         (value->kind == NODE_CALL && is_layer_name(c, value->kid[0]));
 }
 
 static bool is_new_name(Check *c, const Instance *in, const Node *n) {
@@ -242,7 +253,8 @@ static bool is_new_name(Check *c, const Instance *in, const Node *n) {
   for (int i = ast_fixed(NODE_FN); i < fn->nkids; i++)
     if (fn->kid[i]->name == n->name) first = fn->kid[i]->span;
   if (!first.source) return true;
-  Diag *d = fault(c, E0202, n->name_span, "`%s` is declared twice in the layer `%s`", n->name, in->layer->name);
+  Diag *d = fault(c, E0202, n->name_span, "`%s` is declared twice in the layer `%s`", n->name,
+                  in->layer->name);
   diag_label(c->cx, d, first, "first here");
   return false;
 }
@@ -297,7 +309,8 @@ static bool bind_sizes(Check *c, const FnValue *f, const Call *call) {
   for (int i = 0; i < n; i++) {
     const Node *arg = node->kid[first + i];
     if (slot[i] < 0 && !arg->kid[1]) {
-      Diag *d = fault(c, E0204, call->span, "this instance of `%s` lacks the argument `%s`", f->name, names[i]);
+      Diag *d = fault(c, E0204, call->span, "this instance of `%s` lacks the argument `%s`",
+                      f->name, names[i]);
       diag_label(c->cx, d, arg->span, "declared here");
       return false;
     }
@@ -308,7 +321,9 @@ static bool bind_sizes(Check *c, const FnValue *f, const Call *call) {
       Diag *d = fault(c, E0218, arg->kid[0] ? arg->kid[0]->span : at,
                       "what a layer is made with is known at compile time%s",
                       arg->kid[0] ? ", and has no type" : "");
-      diag_note(c->cx, d, "sizes, numbers, functions, layers and tuples of these; tensors are arguments of the call");
+      diag_note(c->cx, d,
+                "sizes, numbers, functions, layers and tuples of these; tensors are arguments of "
+                "the call");
       return false;
     }
     c->scope = scope_add(c, c->scope, names[i], v, arg->name_span);
@@ -332,9 +347,17 @@ static Value make_instance(Check *c, const FnValue *f, const Call *call, const P
   if (f->broken || !may_make(c, f, call, place)) return value_poison();
   Instance *in = NEW(c->cx->arena, Instance);
   FnValue *self = NEW(c->cx->arena, FnValue);
-  *in = (Instance){.up = place->up, .layer = f, .path = place->path, .pattern = place->pattern, .nlead = place->nlead};
+  *in = (Instance){.up = place->up,
+                   .layer = f,
+                   .path = place->path,
+                   .pattern = place->pattern,
+                   .nlead = place->nlead};
   memcpy(in->lead, place->lead, sizeof in->lead);
-  *self = (FnValue){.kind = FN_DECL, .name = place->path, .node = f->node->kid[0], .prelude = f->prelude, .instance = in};
+  *self = (FnValue){.kind = FN_DECL,
+                    .name = place->path,
+                    .node = f->node->kid[0],
+                    .prelude = f->prelude,
+                    .instance = in};
   Frame *outer = c->frame, frame;
   Scope *scope = c->scope;
   layer_enter(c, self, &frame);
@@ -352,8 +375,10 @@ static bool repeat(Check *c, const Node *n, Place *place) {
   Dim count;
   if (!expect_dim(c, &v, n->kid[1]->span, "the length of an array of layers", &count)) return false;
   if (!dim_is_number(count) || count < 0 || place->nlead == IR_MAX_RANK) {
-    Diag *d = fault(c, E0511, n->kid[1]->span, "the length of an array of layers is a number from 0 on");
-    if (!dim_is_number(count)) diag_hint(c->cx, d, "declare it: `const n = ..`, which -D can change");
+    Diag *d =
+        fault(c, E0511, n->kid[1]->span, "the length of an array of layers is a number from 0 on");
+    if (!dim_is_number(count))
+      diag_hint(c->cx, d, "declare it: `const n = ..`, which -D can change");
     return false;
   }
   place->pattern = name_fmt(c->cx, "%s.*", place->pattern);
@@ -363,7 +388,8 @@ static bool repeat(Check *c, const Node *n, Place *place) {
 
 static Value make(Check *c, const Node *n, Place *place) {
   if (n->kind == NODE_ERROR) return value_poison();
-  if (n->kind == NODE_REPEAT) return repeat(c, n, place) ? make(c, n->kid[0], place) : value_poison();
+  if (n->kind == NODE_REPEAT)
+    return repeat(c, n, place) ? make(c, n->kid[0], place) : value_poison();
   if (n->kind == NODE_CALL && is_layer_name(c, n->kid[0])) {
     Value f = eval_expr(c, n->kid[0]);
     Call call;
@@ -373,7 +399,8 @@ static Value make(Check *c, const Node *n, Place *place) {
   Value v = eval_expr(c, n);
   bool repeated = place->nlead > (place->up ? place->up->nlead : 0);
   if (v.kind == V_POISON || (v.kind == V_FN && v.u.fn->instance && !repeated)) return v;
-  Diag *d = fault(c, E0218, n->span, "this is %s, not a new instance of a layer", value_text(c->cx, c->b, &v));
+  Diag *d = fault(c, E0218, n->span, "this is %s, not a new instance of a layer",
+                  value_text(c->cx, c->b, &v));
   if (v.kind == V_FN && v.u.fn->kind == FN_LAYER)
     diag_hint(c->cx, d, "give its sizes: %s(..)", v.u.fn->name);
   else if (!place->up && !repeated)

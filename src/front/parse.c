@@ -30,7 +30,8 @@ NodeList parse_list(Parser *p, NodeList before, Node *item) {
 static Node *bounded(Parser *p, Node *n) {
   if (n->height <= HEIGHT_MAX) return n;
   if (!p->broken && !p->skipping)
-    parse_complain(p, E0801, n->span, "this expression is more than %d operations high", HEIGHT_MAX);
+    parse_complain(p, E0801, n->span, "this expression is more than %d operations high",
+                   HEIGHT_MAX);
   p->broken = true;
   return ast_new(p->cx, NODE_ERROR, n->span, NULL, 0, NULL);
 }
@@ -65,7 +66,8 @@ Node *parse_negative(Parser *p, Span span, Node *operand) {
 }
 
 static bool is_statement(const Node *n) {
-  return n->kind == NODE_ERROR || n->kind == NODE_PARAM || (n->kind >= NODE_LET && n->kind <= NODE_CHOICE);
+  return n->kind == NODE_ERROR || n->kind == NODE_PARAM ||
+         (n->kind >= NODE_LET && n->kind <= NODE_CHOICE);
 }
 
 static void value_unused(Parser *p, const Node *n) {
@@ -183,13 +185,16 @@ static bool ends_statement(const Parser *p, const Token *t) {
 
 static bool in_word(char c) { return c == '_' || isalnum((unsigned char)c); }
 
-/* An operator of another language: what is written for it here, as a word apart from those beside. */
+/* An operator of another language: what is written for it here, as a word apart from those beside.
+ */
 static void replace_token(Parser *p, Diag *d, const Token *t) {
   const char *text = token_info[token_row(t->kind)].text;
   if (!*text) return;
   bool word = token_flags(t->kind) & F_WORD;
-  bool left = word && t->lo > 0 && in_word(p->text[t->lo - 1]), right = word && in_word(p->text[t->hi]);
-  diag_fix(p->cx, d, parse_span(p, t), name_fmt(p->cx, "%s%s%s", left ? " " : "", text, right ? " " : ""));
+  bool left = word && t->lo > 0 && in_word(p->text[t->lo - 1]),
+       right = word && in_word(p->text[t->hi]);
+  diag_fix(p->cx, d, parse_span(p, t),
+           name_fmt(p->cx, "%s%s%s", left ? " " : "", text, right ? " " : ""));
 }
 
 /* Errors that are in the token itself, or in its being a bracket without partner. Returns whether
@@ -333,8 +338,8 @@ Node *ast_parse_line(Cx *cx, int32_t source, bool *is_expr) {
   return p->expr ? p->expr : file_node(p);
 }
 
-/* The text, a word where the next one will be, and all that is open closed: only so do brackets have
- * partners and lines their ends. */
+/* The text, a word where the next one will be, and all that is open closed: only so do brackets
+ * have partners and lines their ends. */
 static int32_t closed_source(Cx *cx, int32_t source, const TokenList *toks) {
   const Source src = cx->sources.at[source];
   Text t = text_new(cx->arena);

@@ -117,13 +117,15 @@ typedef struct Parser {
 Span parse_span(const Parser *p, const Token *t);
 /* Reports at a place; NULL when quiet (diag_* must not be called then). Starts skipping. */
 Diag *parse_complain(Parser *p, DiagCode code, Span at, const char *fmt, ...) GC_PRINTF(4, 5);
-/* parse_error.c: the parser can't go on with p->tok; expected has one flag for each row of tokens.def. */
+/* parse_error.c: the parser can't go on with p->tok; expected has one flag for each row of
+ * tokens.def. */
 void parse_unexpected(Parser *p, const bool *expected);
 
 /* Makers of nodes, for the grammar's actions. */
 Node *parse_node(Parser *p, NodeKind kind, Span span, Name name, int nkids, Node *const *kids);
 /* a and b are the fixed children, as many as the kind has; rest are the repeated ones. */
-Node *parse_list_node(Parser *p, NodeKind kind, Span span, Name name, Node *a, Node *b, NodeList rest);
+Node *parse_list_node(Parser *p, NodeKind kind, Span span, Name name, Node *a, Node *b,
+                      NodeList rest);
 Node *parse_negative(Parser *p, Span span, Node *operand);
 /* name = value, name += value, name[t] = value */
 Node *parse_assign(Parser *p, Span span, Node *target, Op op, Node *value);
@@ -139,8 +141,8 @@ void nn_forget_error(nn_pstate *state);
 /* The tokens it would take next: sets one flag for each row of tokens.def. */
 void nn_expected(nn_pstate *state, bool *expected);
 
-/* parse.c: which tokens could follow the text of a source, a line that is being typed. False where the
- * text already has an error. toks: its own. */
+/* parse.c: which tokens could follow the text of a source, a line that is being typed. False where
+ * the text already has an error. toks: its own. */
 bool parse_expected(Cx *cx, int32_t source, bool *expected, TokenList *toks);
 
 #endif

@@ -84,10 +84,13 @@ static const char *expected_words(Parser *p, const bool *exp) {
     int flags = token_info[row].flags;
     if (exp[row] && row == ROW_STRING && !expression) add_word(&w, "a string");
     bool path = row == ROW_DOT && !operand_before; /* of a parameter */
-    if (!exp[row] || path || row == ROW_STRING || row == ROW_END || row == ROW_SEP || row == ROW_NAME || row == ROW_INT)
+    if (!exp[row] || path || row == ROW_STRING || row == ROW_END || row == ROW_SEP ||
+        row == ROW_NAME || row == ROW_INT)
       continue;
     if (exp[ROW_FN] && is_declaration(row)) continue;
-    if (exp[ROW_LET] && (row == ROW_PARAM || row == ROW_CHECK || row == ROW_VAR || row == ROW_FOR || row == ROW_WHILE)) continue;
+    if (exp[ROW_LET] && (row == ROW_PARAM || row == ROW_CHECK || row == ROW_VAR || row == ROW_FOR ||
+                         row == ROW_WHILE))
+      continue;
     if (exp[ROW_ADDTO] && is_assignment(row)) continue;
     if (row == ROW_LET || (expression && (flags & F_START))) continue;
     if (!expression && exp[ROW_INT] && row == ROW_LPAREN) continue; /* of a size */

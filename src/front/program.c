@@ -49,7 +49,8 @@ bool program_has_size(Program *p, Name name) {
   if (program_find(p, name, false)) return false;
   for (int i = 0; i < p->decls.n; i++) {
     const Decl *d = p->decls.at[i];
-    if (d->node && !d->prelude && !d->owner && d->node->kind == NODE_PARAM && mentions(d->node->kid[0], name))
+    if (d->node && !d->prelude && !d->owner && d->node->kind == NODE_PARAM &&
+        mentions(d->node->kid[0], name))
       return true;
   }
   return false;
@@ -60,7 +61,9 @@ Dim program_size(const Program *p, Name name) {
   return size_lookup(&p->defines, name, &d) ? d : dim_named(p->cx, name);
 }
 
-void front_define(Program *p, Name name, int64_t n) { size_bind(p->cx->arena, &p->defines, name, n); }
+void front_define(Program *p, Name name, int64_t n) {
+  size_bind(p->cx->arena, &p->defines, name, n);
+}
 
 static bool in_types(const Node *n, Name name) {
   if (!n) return false;
@@ -102,7 +105,8 @@ static bool params_are_placed(Program *p, const Node *n, const Node *body) {
     const Node *k = n->kid[i];
     if (!k) continue;
     if (k->kind == NODE_PARAM && n != body) {
-      Diag *d = diag(p->cx, E0218, k->span, "a `param` stands at the top level, or directly in a layer's body");
+      Diag *d = diag(p->cx, E0218, k->span,
+                     "a `param` stands at the top level, or directly in a layer's body");
       diag_hint(p->cx, d, "inside a function values are named by `let`");
       good = false;
     }
@@ -175,7 +179,8 @@ static void declare_all(Program *p, const Node *file, bool prelude) {
     if (p->decls.at[i]->owner) p->decls.at[i]->node = NULL;
   for (int i = 0; i < file->nkids; i++) {
     NodeKind k = file->kid[i]->kind;
-    bool declares = k == NODE_PARAM || k == NODE_CONST || k == NODE_FN || k == NODE_LAYER || k == NODE_LET;
+    bool declares =
+        k == NODE_PARAM || k == NODE_CONST || k == NODE_FN || k == NODE_LAYER || k == NODE_LET;
     p->holes |= k == NODE_ERROR;
     if (k == NODE_TEST) add_test(p, file->kid[i]);
     if (declares) declare(p, file->kid[i], prelude);
@@ -274,7 +279,8 @@ static bool stack_param(Check *c, const Decl *d, ParamInfo *info) {
   info->lead = in->nlead;
   info->pattern = name_fmt(c->cx, "%s.%s", in->pattern, d->node->name);
   if (all.rank > IR_MAX_RANK) {
-    fault(c, E0812, d->node->span, "with the arrays it is in, `%s` has more than %d axes", d->name, IR_MAX_RANK);
+    fault(c, E0812, d->node->span, "with the arrays it is in, `%s` has more than %d axes", d->name,
+          IR_MAX_RANK);
     return false;
   }
   for (int i = 0; i < all.rank; i++)
@@ -291,7 +297,8 @@ const ParamInfo *param_info(Program *p, Decl *d) {
   Check c = check_begin(p, &unit, &b);
   ParamInfo *info = &d->param;
   Frame frame;
-  *info = (ParamInfo){.name = d->name, .pattern = d->name, .init = d->node->kid[1], .span = d->node->name_span};
+  *info = (ParamInfo){
+      .name = d->name, .pattern = d->name, .init = d->node->kid[1], .span = d->node->name_span};
   if (d->owner) layer_enter(&c, d->owner, &frame);
   bool good = resolve_type(&c, d->node->kid[0], TYPE_PARAM, &info->type, &info->shape);
   if (good && d->owner) good = stack_param(&c, d, info);

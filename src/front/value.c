@@ -139,7 +139,8 @@ const char *value_text(Cx *cx, const Builder *b, const Value *v) {
   case V_TUPLE: print_tuple(cx, b, v, &t); break;
   case V_FN:
     if (v->u.fn->instance) {
-      text_fmt(&t, v->u.fn->kind == FN_LAYERS ? "an array of layers `%s`" : "the layer `%s`", v->u.fn->name);
+      text_fmt(&t, v->u.fn->kind == FN_LAYERS ? "an array of layers `%s`" : "the layer `%s`",
+               v->u.fn->name);
       break;
     }
     text_fmt(&t, "the function `%s`", v->u.fn->name ? v->u.fn->name : "?"); break;

@@ -165,7 +165,7 @@ static Prec print_gather(Printer *p, const Ins *in, Text *out) {
 }
 
 /* ---- leaves
- * ----------------------------------------------------------------------------------------------------
+ * ------------------------------------------------------------------------------------------
  */
 static Prec print_leaf(Printer *p, Val v, Label *const *labels, Text *out) {
   const Ins *in = ins_of(p, v);

@@ -66,10 +66,12 @@ Name fresh_label(Printer *p) {
 
 /* A parameter of a layer keeps its path, a.b.c; others become a plain name. */
 Name param_name(Globals *g, Cx *cx, Name wish) {
-  bool path = wish && strchr(wish, '.') && !strstr(wish, "..") && *wish != '.' && wish[strlen(wish) - 1] != '.';
+  bool path = wish && strchr(wish, '.') && !strstr(wish, "..") && *wish != '.' &&
+              wish[strlen(wish) - 1] != '.';
   for (const char *s = wish; path && *s; s++) {
     bool starts = s == wish || s[-1] == '.';
-    path = *s == '.' || *s == '_' || (isalpha((unsigned char)*s) && (unsigned char)*s < 128) || (!starts && isdigit((unsigned char)*s));
+    path = *s == '.' || *s == '_' || (isalpha((unsigned char)*s) && (unsigned char)*s < 128) ||
+           (!starts && isdigit((unsigned char)*s));
   }
   if (!path || listed(&g->names, wish)) return global_name(g, cx, wish, "p");
   vec_push(g->out->arena, &g->names.list, wish);
