@@ -1,6 +1,6 @@
-/* test_window.c: windows and what their adjoints become: convolutions and pooling over many extents,
- * strides, paddings, dilations and groups, as text, compiled for every vector width and compared with
- * the reference evaluator: values, gradients and tangents (the laws of laws.h). */
+/* test_window.c: windows and what their adjoints become: convolutions and pooling over many
+ * extents, strides, paddings, dilations and groups, as text, compiled for every vector width and
+ * compared with the reference evaluator: values, gradients and tangents (the laws of laws.h). */
 #include "front/front.h"
 #include "laws.h"
 
@@ -9,8 +9,10 @@
 
 static const char *const programs[] = {
     /* n c o h w, k s p d */
-    "fn f(x: f32[%2$d, %3$d, %5$d, %6$d], w: f32[%4$d, %3$d, %7$d, %7$d]) = conv2d(x, w, stride: %8$d, pad: %9$d)",
-    "fn f(x: f32[%2$d, %3$d, %5$d, %6$d]) = sum(max_pool(x, k: %7$d, stride: %8$d, pad: 0), axis: (0, 1))",
+    "fn f(x: f32[%2$d, %3$d, %5$d, %6$d], w: f32[%4$d, %3$d, %7$d, %7$d]) = conv2d(x, w, stride: "
+    "%8$d, pad: %9$d)",
+    "fn f(x: f32[%2$d, %3$d, %5$d, %6$d]) = sum(max_pool(x, k: %7$d, stride: %8$d, pad: 0), axis: "
+    "(0, 1))",
     "fn f(x: f32[%2$d, %3$d, %5$d, %6$d]) = avg_pool(x, k: %7$d, stride: %8$d, pad: %9$d)",
     /* dilated, along one axis, bias and relu behind */
     "fn f(x: f32[%2$d, %3$d, %5$d], w: f32[%4$d, %3$d, %7$d], b: f32[%4$d]) {\n"
@@ -20,14 +22,16 @@ static const char *const programs[] = {
     /* each channel by itself */
     "fn f(x: f32[%2$d, %3$d, %5$d, %6$d], w: f32[%3$d, %7$d, %7$d]) {\n"
     "  let xp = zero_border(x, %9$d)\n"
-    "  let y[n, c, i: 0..(%5$d + 2 * %9$d - %7$d) // %8$d + 1, j: 0..(%6$d + 2 * %9$d - %7$d) // %8$d + 1] =\n"
+    "  let y[n, c, i: 0..(%5$d + 2 * %9$d - %7$d) // %8$d + 1, j: 0..(%6$d + 2 * %9$d - %7$d) // "
+    "%8$d + 1] =\n"
     "    sum(r, s) xp[n, c, %8$d * i + r, %8$d * j + s] * w[c, r, s]\n  y\n}",
     /* a pool of a convolution, its values looked at again */
     "fn f(x: f32[%2$d, %3$d, %5$d, %6$d], w: f32[%4$d, %3$d, 3, 3]) {\n"
     "  let y = relu(conv2d(x, w, pad: 1))\n  let p = max_pool(y, k: %7$d, stride: %8$d)\n"
     "  sum(p * p) + sum(y)\n}",
     /* two convolutions, a norm over channels between them, then all in one row */
-    "fn f(x: f32[%2$d, %3$d, %5$d, %6$d], w: f32[%4$d, %3$d, %7$d, %7$d], v: f32[9, %4$d, 1, 1]) {\n"
+    "fn f(x: f32[%2$d, %3$d, %5$d, %6$d], w: f32[%4$d, %3$d, %7$d, %7$d], v: f32[9, %4$d, 1, 1]) "
+    "{\n"
     "  let y = conv2d(x, w, stride: %8$d, pad: %9$d)\n"
     "  let z = y - mean(y, axis: (0, 2, 3), keepdims: true)\n"
     "  let u = conv2d(tanh(z), v)\n  sum(reshape(u, (%2$d, size(u) // %2$d)), axis: 0)\n}",
@@ -51,8 +55,11 @@ static void check_program(int which, Sizes z, uint64_t seed) {
   Cx *cx = cx_new();
   snprintf(text, sizeof text, programs[which], which, z.n, z.c, z.o, z.h, z.w, z.k, z.s, z.p, z.d);
   void *job[3] = {cx, text, NULL};
-  ck_assert_msg(cx_guard(cx, declare, job) == ST_OK, "%s\n%s%s", text, diag_text(cx), cx->trap_text);
-  LawCheck c = {.seed = seed, .spice = seed % 2 ? SPICE_PLAIN : SPICE_SMOOTH, .what = CHECK_JIT | CHECK_DERIVATIVES | CHECK_ALL_WIDTHS};
+  ck_assert_msg(cx_guard(cx, declare, job) == ST_OK, "%s\n%s%s", text, diag_text(cx),
+                cx->trap_text);
+  LawCheck c = {.seed = seed,
+                .spice = seed % 2 ? SPICE_PLAIN : SPICE_SMOOTH,
+                .what = CHECK_JIT | CHECK_DERIVATIVES | CHECK_ALL_WIDTHS};
   Fn *f = job[2];
   if (!check_laws(f, &c)) ck_abort_msg("%s\n%s", text, law_report(f, &c));
   cx_free(cx);
@@ -60,9 +67,14 @@ static void check_program(int which, Sizes z, uint64_t seed) {
 
 START_TEST(test_windows) {
   Rng r = rng_at((uint64_t)_i + 1);
-  for (int i = 0; i < 5; i++) { /* with few channels and with enough for them to be made the last axis */
-    Sizes z = {.n = 1 + rng_below(&r, 3), .c = 1 + rng_below(&r, 4), .o = rng_chance(&r, 50) ? 8 + rng_below(&r, 10) : 1 + rng_below(&r, 6), .k = 1 + rng_below(&r, 4),
-               .s = 1 + rng_below(&r, 3), .d = 1 + rng_below(&r, 3)};
+  for (int i = 0; i < 5;
+       i++) { /* with few channels and with enough for them to be made the last axis */
+    Sizes z = {.n = 1 + rng_below(&r, 3),
+               .c = 1 + rng_below(&r, 4),
+               .o = rng_chance(&r, 50) ? 8 + rng_below(&r, 10) : 1 + rng_below(&r, 6),
+               .k = 1 + rng_below(&r, 4),
+               .s = 1 + rng_below(&r, 3),
+               .d = 1 + rng_below(&r, 3)};
     z.p = rng_below(&r, z.k);
     z.h = z.d * (z.k - 1) + 1 + rng_below(&r, 9);
     z.w = z.d * (z.k - 1) + 1 + rng_below(&r, 19);

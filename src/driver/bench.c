@@ -168,7 +168,7 @@ static bool measure_with(const Fn *f, const BenchOptions *o, GradcRt *rt, BenchR
   r->cpu_seconds = time.cpu;
   if (o->kernels) time_kernels(c, callee, o->seconds, r);
   r->peak_gflops = machine_peak_gflops(widest_float(f), &t) * rt->threads;
-  r->flops = fn_flops(f);
+  r->flops = MIN(fn_flops(f), fn_flops(c->loops->fn)); /* work known to be zero does not count */
   r->bytes = io_bytes(f);
   r->gflops = r->flops / r->seconds * 1e-9;
   r->fraction_of_peak = r->gflops / r->peak_gflops;

@@ -381,9 +381,13 @@ void lower_contract(Low *lw, Nest *n) {
   }
   if (p->block) w->level[w->nlevels++] = BLOCKS;
   bool rows_first = !p->block && lw->may_parallel && tiles(p, p->row) > tiles(p, vec);
+  /* a column at a time: neighbouring vectors of one column are neighbours in the result */
+  bool cols_first = p->col >= 0 && p->nc == 1 &&
+                    (!lw->may_parallel || p->at[p->col].extent >= 4 * lw->p->target.threads);
+  if (cols_first) w->level[w->nlevels++] = p->col;
   if (rows_first) w->level[w->nlevels++] = p->row;
   if (vec >= 0) w->level[w->nlevels++] = vec;
-  if (p->col >= 0) w->level[w->nlevels++] = p->col;
+  if (p->col >= 0 && !cols_first) w->level[w->nlevels++] = p->col;
   if (!rows_first && p->row >= 0) w->level[w->nlevels++] = p->row;
   tile_loops(lw, w, 0);
   while (loops > 0) low_end(lw, mark[--loops]);

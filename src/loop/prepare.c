@@ -1,5 +1,5 @@
-/* prepare.c: rewrites of the function that only matter for the loops it becomes. In: a function whose
- * sizes are numbers. Out: an equal one (up to the order of sums), whose sums of products are
+/* prepare.c: rewrites of the function that only matter for the loops it becomes. In: a function
+ * whose sizes are numbers. Out: an equal one (up to the order of sums), whose sums of products are
  * contractions and whose windows are what prepare_window.c makes of them.
  *
  *   sum of a view of a product  is  sum of the product of views, which may be a contraction
@@ -26,7 +26,8 @@ static Val product_of_views(Builder *b, Val x) {
   return ir_map2(b, OP_mul, l, r);
 }
 
-/* ---- values at the finer shape of phases ------------------------------------------------------ */
+/* ---- values at the finer shape of phases ------------------------------------------------------
+ */
 static bool is_fine(const Prepare *p, Val v) {
   if (ir_ins(&p->b, v)->op != OP_reshape) return false;
   for (int i = 0; i < p->fine.n; i++)
@@ -66,10 +67,17 @@ static Val fold_fine(Prepare *p, const Ins *in, Val x) {
   return ir_reshape(&p->b, ir_fold(&p->b, (Op)in->op, base, axes), &in->shape);
 }
 
-/* ---- reductions in parts ---------------------------------------------------------------------------- */
-/* So long a reduction, to so few results, is cut into so many parts at least and at most: workers can
- * share them, and rounding errors grow less. It depends on the shape alone. */
-enum { LONG_REDUCTION = 1 << 15, FEW_RESULTS = 256, PARTS_LEAST = 8, PARTS_MOST = 64, PARTS_OF_AXIS = 1024 };
+/* ---- reductions in parts
+ * ---------------------------------------------------------------------------- */
+/* So long a reduction, to so few results, is cut into so many parts at least and at most: workers
+ * can share them, and rounding errors grow less. It depends on the shape alone. */
+enum {
+  LONG_REDUCTION = 1 << 15,
+  FEW_RESULTS = 256,
+  PARTS_LEAST = 8,
+  PARTS_MOST = 64,
+  PARTS_OF_AXIS = 1024
+};
 
 /* A reduced axis whose indices are the parts: the first with a good number of them. */
 static int part_axis(const Shape *s, uint32_t axes) {
@@ -78,7 +86,8 @@ static int part_axis(const Shape *s, uint32_t axes) {
   return -1;
 }
 
-/* x with its longest reduced axis cut in two, the parts first; -1 where its extent has no good divisor. */
+/* x with its longest reduced axis cut in two, the parts first; -1 where its extent has no good
+ * divisor. */
 static int cut_axis(Builder *b, Val *x, uint32_t *axes) {
   Shape s = *ir_shape(b, *x);
   int at = -1;
@@ -113,7 +122,8 @@ static Val fold_in_parts(Builder *b, Op op, Val x, uint32_t axes) {
   return ir_fold(b, op, ir_map1(b, OP_stop, parts), left); /* or the builder would join the two */
 }
 
-/* ---- part of a sum over windows ----------------------------------------------------------------- */
+/* ---- part of a sum over windows -----------------------------------------------------------------
+ */
 static Val part_of_sum(Prepare *p, const Ins *in, bool *fine) {
   const Ins *sum = fn_ins(p->f, in->arg[0]);
   Cx *cx = p->f->cx;
@@ -141,7 +151,8 @@ static Val part_of_sum(Prepare *p, const Ins *in, bool *fine) {
   return window_sum(&p->b, ir_view(&p->b, x, &out, &v), axes, fine);
 }
 
-/* ---- the walk -------------------------------------------------------------------------------------- */
+/* ---- the walk
+ * -------------------------------------------------------------------------------------- */
 static void pad_operands(Prepare *p, const Ins *in, Val *arg) {
   double steps = 1, n[2 * IR_MAX_RANK] = {0};
   for (int k = 0; k < 2; k++) {
@@ -165,8 +176,8 @@ static Val rewritten(Prepare *p, const Ins *in, Val *arg, bool *fine) {
   return 0;
 }
 
-/* Contractions and reductions are made and changed by several rewrites; last they are looked at as they
- * will be lowered. */
+/* Contractions and reductions are made and changed by several rewrites; last they are looked at as
+ * they will be lowered. */
 static Fn *copy_function(const Fn *f, bool last) {
   Prepare p = {.b = ir_begin(f->cx, f->name), .f = f};
   Builder *b = &p.b;
@@ -187,9 +198,12 @@ static Fn *copy_function(const Fn *f, bool last) {
     bool fine = false;
     for (int k = 0; k < in->nargs; k++) arg[k] = p.to[in->arg[k]];
     b->span = in->span;
-    if (!last) r = rewritten(&p, in, arg, &fine);
-    else if (in->op == OP_contract) pad_operands(&p, in, arg);
-    else if (op_kind(in->op) == KIND_FOLD) r = fold_in_parts(b, (Op)in->op, arg[0], in->u.axes);
+    if (!last)
+      r = rewritten(&p, in, arg, &fine);
+    else if (in->op == OP_contract)
+      pad_operands(&p, in, arg);
+    else if (op_kind(in->op) == KIND_FOLD)
+      r = fold_in_parts(b, (Op)in->op, arg[0], in->u.axes);
     if (r) ir_name(b, r, in->hint);
     if (fine) note_fine(&p, r);
     p.to[v] = r ? r : ir_copy(b, in, arg);
@@ -200,4 +214,6 @@ static Fn *copy_function(const Fn *f, bool last) {
   return g;
 }
 
-Fn *loop_prepare(const Fn *f) { return copy_function(prepare_layout(copy_function(f, false)), true); }
+Fn *loop_prepare(const Fn *f) {
+  return copy_function(prepare_layout(copy_function(f, false)), true);
+}

@@ -1,8 +1,9 @@
-/* prepare_layout.c: the order in which the axes of intermediate values lie in memory. In: a function
- * whose windows are prepared. Out: an equal one in which the results of convolutions, and what is
- * computed from them element by element, have their channels as the last axis, behind views that
- * give them their own order. Views compose, so nothing is ever copied for it; channels are what
- * vectors run along without gaps, whatever the windows' strides are. Inputs and outputs keep their order.
+/* prepare_layout.c: the order in which the axes of intermediate values lie in memory. In: a
+ * function whose windows are prepared. Out: an equal one in which the results of convolutions, and
+ * what is computed from them element by element, have their channels as the last axis, behind views
+ * that give them their own order. Views compose, so nothing is ever copied for it; channels are
+ * what vectors run along without gaps, whatever the windows' strides are. Inputs and outputs keep
+ * their order.
  *
  * "last" values are those made here: an axis that was not the last is their last one. */
 #include "loop/prepare.h"
@@ -23,8 +24,8 @@ static bool is_last(const Layout *l, Val v) {
   return false;
 }
 
-/* The axis of v along which the elements of a "last" value lie side by side, where it isn't the last
- * axis of v; else -1. */
+/* The axis of v along which the elements of a "last" value lie side by side, where it isn't the
+ * last axis of v; else -1. */
 static int wanted_axis(const Layout *l, Val v) {
   const Ins *in = ir_ins(&l->b, v);
   if (in->op != OP_view || !is_last(l, in->arg[0])) return -1;
@@ -121,8 +122,10 @@ static bool slides(const Layout *l, Val v, const Contract *c, const uint8_t *lab
     int64_t kept = 0, summed = 0;
     for (int t = 0; t < x->n; t++) {
       int64_t n = in->shape.dim[x->term[t].label];
-      if (out_dim_of(c, label[x->term[t].label]) >= 0) kept = MAX(kept, n);
-      else summed = MAX(summed, n);
+      if (out_dim_of(c, label[x->term[t].label]) >= 0)
+        kept = MAX(kept, n);
+      else
+        summed = MAX(summed, n);
     }
     if (summed && kept >= summed) return true;
   }
@@ -140,12 +143,16 @@ static Val layout_contract(Layout *l, const Ins *in, const Val *arg) {
   int q = -1;
   for (int k = 0; k < 2 && q < 0; k++) {
     const uint8_t *mine = k ? c->b : c->a, *other = k ? c->a : c->b;
-    int rank = ir_shape(&l->b, arg[k])->rank, others = ir_shape(&l->b, arg[1 - k])->rank, axis = wanted_axis(l, arg[k]);
+    int rank = ir_shape(&l->b, arg[k])->rank, others = ir_shape(&l->b, arg[1 - k])->rank,
+        axis = wanted_axis(l, arg[k]);
     bool channels = axis >= 0 && out_dim_of(c, mine[axis]) < 0;
     if (!channels && !slides(l, arg[k], c, mine)) continue;
-    if (!has(mine, rank, c->out[c->nout - 1])) continue; /* the other operand's labels are last already */
+    if (!has(mine, rank, c->out[c->nout - 1]))
+      continue; /* the other operand's labels are last already */
     for (int d = 0; d < c->nout; d++) {
-      if (has(mine, rank, c->out[d]) || !has(other, others, c->out[d]) || in->shape.dim[d] < CHANNELS_WORTH) continue;
+      if (has(mine, rank, c->out[d]) || !has(other, others, c->out[d]) ||
+          in->shape.dim[d] < CHANNELS_WORTH)
+        continue;
       if (q < 0 || in->shape.dim[d] > in->shape.dim[q]) q = d;
     }
   }

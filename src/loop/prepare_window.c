@@ -1,6 +1,6 @@
-/* prepare_window.c: windows and their adjoints. In: a sum over a view, with numbers for all sizes. Out:
- * an equal value (up to the order of sums, and zeros times infinities) that does no work known to be
- * zero, makes no tensor of windows, and divides no index:
+/* prepare_window.c: windows and their adjoints. In: a sum over a view, with numbers for all sizes.
+ * Out: an equal value (up to the order of sums, and zeros times infinities) that does no work known
+ * to be zero, makes no tensor of windows, and divides no index:
  *
  *   sum over m of  X[.., m, off + k - s*m, ..] or 0,  where the second dimension has R < M indices
  *     is  sum over r < R of  X[.., (off + k - r)/s, r, ..] or 0
@@ -11,8 +11,8 @@
  *     is at (K, p)  sum over q of  X[.., K - q, s*q + p, ..] or 0
  *   (the adjoint of a strided window: s phases, each a window of its own; no read is at a fraction)
  *
- *     (and where the places are as many as the phases, no sum at all: the adjoint of cutting an axis in
- *     blocks is to join them)
+ *     (and where the places are as many as the phases, no sum at all: the adjoint of cutting an
+ * axis in blocks is to join them)
  *
  *   sum of a view of a contraction  is  a contraction of views
  *   (the adjoint of a convolution: a convolution of the incoming gradient) */
@@ -22,13 +22,14 @@ static int64_t magnitude(int64_t v) { return v < 0 ? -v : v; }
 
 typedef struct Window {
   Builder *b;
-  Val x;        /* what is viewed */
-  Shape in;     /* its shape */
-  Shape out;    /* of the view */
+  Val x;         /* what is viewed */
+  Shape in;      /* its shape */
+  Shape out;     /* of the view */
   uint32_t axes; /* of out: summed */
   ViewDim dim[IR_MAX_RANK];
-  int64_t phases[IR_MAX_RANK], start[IR_MAX_RANK], extent[IR_MAX_RANK]; /* per kept axis split in two: how
-                   many phases, where the wanted part begins, its extent; by number of the first half */
+  int64_t phases[IR_MAX_RANK], start[IR_MAX_RANK],
+      extent[IR_MAX_RANK]; /* per kept axis split in two: how
+many phases, where the wanted part begins, its extent; by number of the first half */
   bool changed, split;
 } Window;
 
@@ -51,7 +52,8 @@ static bool two_uses(const Window *w, int m, int *alone, int *shared, int64_t *c
 }
 
 /* Terms left of a window of so many places, with s phases where the shared index allows them. */
-static int64_t terms_left(const Window *w, const ViewDim *shared, int m, int64_t s, int64_t places) {
+static int64_t terms_left(const Window *w, const ViewDim *shared, int m, int64_t s,
+                          int64_t places) {
   if (s > -2 || shared->n != 2) return places;
   ViewTerm other = shared->term[shared->term[0].label == m];
   bool phases = other.coef == 1 && !(w->axes >> other.label & 1) && !w->phases[other.label];
@@ -72,7 +74,8 @@ static void change_label(Window *w, int m) {
   ViewTerm *term = NEWS(cx->arena, ViewTerm, old.n + 1), *position = NEW(cx->arena, ViewTerm);
   int n = 0;
   for (int t = 0; t < old.n; t++)
-    term[n++] = old.term[t].label == m ? (ViewTerm){m, sign} : (ViewTerm){old.term[t].label, -sign * old.term[t].coef};
+    term[n++] = old.term[t].label == m ? (ViewTerm){m, sign}
+                                       : (ViewTerm){old.term[t].label, -sign * old.term[t].coef};
   *position = (ViewTerm){m, 1};
   w->dim[alone] = (ViewDim){-sign * old.off, magnitude(s), n, term};
   w->dim[shared] = (ViewDim){0, 1, 1, position};
@@ -81,7 +84,8 @@ static void change_label(Window *w, int m) {
 }
 
 /* ---- phases --------------------------------------------------------------------------------- */
-/* The index with label k replaced by s*k + p + off, p = k + 1, where all labels above k moved up. */
+/* The index with label k replaced by s*k + p + off, p = k + 1, where all labels above k moved up.
+ */
 static ViewDim split_index(Cx *cx, const ViewDim *d, int k, int64_t s, int64_t off) {
   ViewTerm *term = NEWS(cx->arena, ViewTerm, d->n + 1);
   ViewDim r = {d->off, d->den, 0, term};
@@ -110,7 +114,8 @@ static void insert_axis(Window *w, int at, int64_t extent) {
   w->axes = (w->axes & ((1u << at) - 1)) | (w->axes >> at << (at + 1));
 }
 
-/* dim[shared] is (off + k - r)/s for summed r and kept k, and dim[alone] is r. Returns how far r moved. */
+/* dim[shared] is (off + k - r)/s for summed r and kept k, and dim[alone] is r. Returns how far r
+ * moved. */
 static int split_phases(Window *w, int r) {
   Cx *cx = w->b->cx;
   int alone, shared;
@@ -221,7 +226,8 @@ static bool open_contraction(Window *w, Val *product, uint32_t *axes) {
 Val window_sum(Builder *b, Val x, uint32_t axes, bool *fine) {
   *fine = false;
   Ins in = *ir_ins(b, x);
-  if (in.op != OP_view || in.u.view->exact || shape_is_empty(&in.shape)) return ir_fold(b, OP_sum, x, axes);
+  if (in.op != OP_view || in.u.view->exact || shape_is_empty(&in.shape))
+    return ir_fold(b, OP_sum, x, axes);
   Window w = {.b = b, .x = in.arg[0], .in = *ir_shape(b, in.arg[0]), .out = in.shape, .axes = axes};
   for (int d = 0; d < w.in.rank; d++) w.dim[d] = in.u.view->dim[d];
   for (int m = 0; m < w.out.rank; m++)

@@ -1,7 +1,7 @@
-/* scatter.c: lowers scatters: zeros, then the updates added in the order of their index, so that it is
- * the same sum every time. The last axis that isn't scattered is walked by vectors: its elements are
- * distinct; workers share it by columns, so each element's updates stay in order. What falls outside is
- * dropped. */
+/* scatter.c: lowers scatters: zeros, then the updates added in the order of their index, so that it
+ * is the same sum every time. The last axis that isn't scattered is walked by vectors: its elements
+ * are distinct; workers share it by columns, so each element's updates stay in order. What falls
+ * outside is dropped. */
 #include "loop/lower.h"
 
 typedef struct ScatterWork {
@@ -55,7 +55,8 @@ static Ex scattered(Low *lw, ScatterWork *w, const Ins *in) {
   return inside;
 }
 
-/* The axes that aren't scattered: axis first + k of the updates is axis to_axis[k] of the result. */
+/* The axes that aren't scattered: axis first + k of the updates is axis to_axis[k] of the result.
+ */
 static void rest_axes(Low *lw, ScatterWork *w, int first, const int *to_axis, int lanes) {
   const Shape *us = &low_ins(lw, w->upd)->shape;
   int loops = 0;
@@ -73,13 +74,16 @@ static void rest_axes(Low *lw, ScatterWork *w, int first, const int *to_axis, in
       w->at[d] = w->to[to_axis[d - first]] = axis_var(lw, v);
     }
   }
-  if (w->axis < 0) scatter_body(lw, w, axis_number(0), point_scalar());
-  else low_vectors(lw, w->width ? w->width : us->dim[w->axis], lanes_for(lanes, us->dim[w->axis]), 8, scatter_body, w);
+  if (w->axis < 0)
+    scatter_body(lw, w, axis_number(0), point_scalar());
+  else
+    low_vectors(lw, w->width ? w->width : us->dim[w->axis], lanes_for(lanes, us->dim[w->axis]), 8,
+                scatter_body, w);
   while (loops > 0) low_end(lw, mark[--loops]);
 }
 
-/* Columns of the result that one worker makes: the last axis isn't scattered and has several vectors; 0:
- * one worker makes all. */
+/* Columns of the result that one worker makes: the last axis isn't scattered and has several
+ * vectors; 0: one worker makes all. */
 static int64_t columns(Low *lw, const Ins *in) {
   const Gather *g = in->u.gather;
   int rank = in->shape.rank, lanes = target_lanes(&lw->p->target, (DType)in->type);
@@ -92,7 +96,8 @@ static int64_t columns(Low *lw, const Ins *in) {
 
 static void clear(Low *lw, ScatterWork *w) {
   const Ins *in = low_ins(lw, w->out);
-  int64_t count = shape_count(lw->cx, &in->shape), n = in->shape.rank ? in->shape.dim[in->shape.rank - 1] : 1;
+  int64_t count = shape_count(lw->cx, &in->shape),
+          n = in->shape.rank ? in->shape.dim[in->shape.rank - 1] : 1;
   int lanes = target_lanes(&lw->p->target, (DType)in->type);
   if (!w->width) {
     low_vectors(lw, count, lanes_for(lanes, count), 1, zero_body, w);
@@ -114,8 +119,10 @@ static void add_updates(Low *lw, ScatterWork *w, Nest *n) {
   int nidx = low_ins(lw, in->arg[1])->shape.rank, loops = 0, rest = 0;
   int to_axis[IR_MAX_RANK];
   for (int d = 0, k = 0; d < in->shape.rank; d++) {
-    if (k < g->naxes && g->axis[k] == d) k++;
-    else to_axis[rest++] = d;
+    if (k < g->naxes && g->axis[k] == d)
+      k++;
+    else
+      to_axis[rest++] = d;
   }
   LoopMark mark[IR_MAX_RANK];
   for (int d = 0; d < us->rank; d++) w->at[d] = axis_number(0);
@@ -139,7 +146,8 @@ void lower_scatter(Low *lw, Nest *n) {
   w.width = columns(lw, in);
   LoopMark mark;
   if (w.width) {
-    Var c = low_for(lw, low_outermost(lw), "c", 0, in->shape.dim[in->shape.rank - 1] / w.width, 1, &mark);
+    Var c = low_for(lw, low_outermost(lw), "c", 0, in->shape.dim[in->shape.rank - 1] / w.width, 1,
+                    &mark);
     w.first = ix_add_term(&lw->m, ix_number(0), c, w.width);
   }
   lw->may_parallel = false;
