@@ -74,6 +74,26 @@ static Status make_program(void *arg) {
   return ST_OK;
 }
 
+static Status read_source(void *arg) {
+  Made *m = arg;
+  Program *p = front_new(m->cx);
+  front_declare(p, ast_parse(m->cx, cx_add_source(m->cx, "random.nn", m->source, strlen(m->source), false)));
+  m->f = diag_errors(m->cx) ? NULL : front_function(p, name_of(m->cx, "f"));
+  return m->f ? ST_OK : ST_SOURCE;
+}
+
+/* Whether the text is a program that breaks the same law. */
+static bool text_fails(const char *text, void *arg) {
+  const LawCheck *failed = arg;
+  Cx *cx = cx_new();
+  Made m = {cx, 0, NULL, NULL, text};
+  LawCheck c = *failed;
+  c.broken = LAW_NONE;
+  bool fails = cx_guard(cx, read_source, &m) == ST_OK && !check_laws(m.f, &c) && c.broken == failed->broken;
+  cx_free(cx);
+  return fails;
+}
+
 /* False after a failure, which was printed. */
 static bool one_program(int kind, uint64_t seed, bool all_widths) {
   Cx *cx = cx_new();
@@ -91,7 +111,8 @@ static bool one_program(int kind, uint64_t seed, bool all_widths) {
     if (!ok) fprintf(stderr, "---- %s, seed %llu: made: %s\n", kinds[kind].name, now_seed, cx->trap_text);
   } else if (!check_laws(m.f, &c)) {
     ok = false;
-    fprintf(stderr, "---- %s, %s\n%s\n", kinds[kind].name, law_report(m.f, &c), m.source ? m.source : "");
+    const char *text = m.source ? shrink_source(cx, m.source, text_fails, &c) : "";
+    fprintf(stderr, "---- %s, %s\n%s\n", kinds[kind].name, law_report(m.f, &c), text);
   }
   cx_free(cx);
   return ok;

@@ -116,7 +116,7 @@ static bool difference(Op op, const double *x, int k, double *out) {
   double left = (v[2] - v[1]) / h, right = (v[3] - v[2]) / h;
   *out = narrow + (narrow - wide) / 3;
   double scale = 1 + fabs(*out);
-  return fabs(left - right) < 0.05 * scale && fabs(wide - narrow) < 0.01 * scale;
+  return fabs(left - right) < 0.05 * scale && fabs(wide - narrow) < 0.001 * scale;
 }
 
 static void check_partials(Op op, DType t) {
