@@ -43,11 +43,8 @@ static const char *command_text(const Cli *cli, Arena *a) {
   return text_str(&t);
 }
 
-/* The lanes of each choice of --cpu; only native asks the machine. */
-static Target target_of(const Cli *cli, const char **flags) {
+Target emit_c_target(int which, const char **flags) {
   enum { NATIVE, GENERIC, V3, V4 };
-  const OptValue *v = &cli->opt[O_emit_cpu];
-  int which = v->n ? v->choice : NATIVE;
   Target t = compile_target(1);
   *flags = "-O3 -march=native -mprefer-vector-width=512 -ffp-contract=off";
   if (which == NATIVE) {
@@ -62,6 +59,15 @@ static Target target_of(const Cli *cli, const char **flags) {
            : which == V3    ? "-O3 -march=x86-64-v3 -ffp-contract=off"
                             : "-O3 -march=x86-64-v4 -mprefer-vector-width=512 -ffp-contract=off";
   return t;
+}
+
+Status emit_c_text(Session *s, const EmitCOptions *o, Text *source, Text *header) {
+  CFile file;
+  if (!emit_c(s, o, &file)) return ST_SOURCE;
+  *source = text_new(s->cx->arena);
+  *header = text_new(s->cx->arena);
+  c_print(&file, source, header);
+  return ST_OK;
 }
 
 static Status work(Session *s, void *arg) {
@@ -82,13 +88,8 @@ static Status work(Session *s, void *arg) {
                           .sizes = &sizes,
                           .size = opt_int(cli, O_emit_size, 64),
                           .main = o[O_emit_main].n > 0};
-  options.target = target_of(cli, &options.flags);
-  CFile file;
-  if (!emit_c(s, &options, &file)) return ST_SOURCE;
-  job->source = text_new(cx->arena);
-  job->header = text_new(cx->arena);
-  c_print(&file, &job->source, &job->header);
-  return ST_OK;
+  options.target = emit_c_target(o[O_emit_cpu].n ? o[O_emit_cpu].choice : 0, &options.flags);
+  return emit_c_text(s, &options, &job->source, &job->header);
 }
 
 static Status paths(Job *job) {

@@ -158,12 +158,13 @@ static Value call_inlined(Check *c, const FnValue *f, const Call *call) {
   Frame *outer = c->frame;
   Frame frame = {
       outer, f->node, f->name, call->span, f->prelude, higher, outer ? outer->depth + 1 : 1, {{0}},
-      f->instance ? f : NULL};
+      f->instance ? f : NULL, call, slot, c->b};
   if (!outer && c->preset) frame.sizes = *c->preset;
   c->frame = &frame;
   c->scope = f->instance ? f->instance->scope : NULL;
   Value v = value_poison();
   const Node *body = f->node->kid[1];
+  bind_call_sizes(c, f->node, call, slot);
   if (bind_arguments(c, f, call, slot, n)) {
     v = eval_block(c, body);
     const Node *last = body->kind == NODE_BLOCK && body->nkids ? body->kid[body->nkids - 1] : body;

@@ -85,7 +85,7 @@ void rule_declare(Program *p, const Node *rule, bool prelude) {
     if (d) diag_label(p->cx, e, d->node->name_span, "this is no function");
     return;
   }
-  FnValue *f = d->fn;
+  FnValue *f = arena_copy(p->cx->arena, d->fn, sizeof *f); /* front_undo brings the old one back */
   if (f->rule[kind] && f->round[kind] == p->round) {
     Diag *e = diag(p->cx, E0408, rule->name_span, "`%s` has two rules of this kind", rule->name);
     diag_label(p->cx, e, f->rule[kind]->name_span, "the first one");
@@ -99,6 +99,7 @@ void rule_declare(Program *p, const Node *rule, bool prelude) {
   f->rule[kind] = rule;
   f->run[kind] = run;
   f->round[kind] = p->round;
+  d->fn = f;
 }
 
 /* ---- a call being built -------------------------------------------------------------------------- */

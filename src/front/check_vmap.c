@@ -19,7 +19,7 @@ static bool maps(Check *c, const FnValue *f, Name name, const Value *v, Span at)
   return x.kind == V_TENSOR && tensor_rank(c->b, &x) >= f->axes;
 }
 
-static bool fault_axes(Check *c, const Mapped *m, const Value *v, const Shape *s, Span at) {
+static bool axes_disagree(Check *c, const Mapped *m, const Value *v, const Shape *s, Span at) {
   Diag *d;
   if (s->rank < m->d.f->axes) {
     d = fault(c, E0308, at, "`vmap` goes over the first ax%s of this, which is %s", m->d.f->axes == 1 ? "is" : "es",
@@ -41,9 +41,9 @@ static bool lift_mapped(Check *c, Mapped *m, Name name, Value v, Span at, Value 
   const Labels *labels = value_labels(&x);
   int n = m->d.f->axes, nl = labels->n;
   Shape s = tensor_shape(c->b, &x), lead = {.rank = n}, inner = {0};
-  if (s.rank < n) return fault_axes(c, m, &x, &s, at);
+  if (s.rank < n) return axes_disagree(c, m, &x, &s, at);
   for (int i = 0; i < n; i++) lead.dim[i] = s.dim[i];
-  if (m->any && !shape_eq(&lead, &m->lead)) return fault_axes(c, m, &x, &s, at);
+  if (m->any && !shape_eq(&lead, &m->lead)) return axes_disagree(c, m, &x, &s, at);
   if (!m->any) m->lead = lead, m->any = true, m->first = at;
   int32_t perm[IR_MAX_RANK];
   for (int i = 0; i < nl + s.rank; i++) perm[i] = i < n ? nl + i : i < n + nl ? i - n : i;

@@ -213,6 +213,7 @@ const char *value_text(Cx *cx, const Builder *b, const Value *v);
 /* ---- labels ---------------------------------------------------------------------------------- */
 extern const Labels no_labels;
 const Labels *labels_union(Cx *cx, const Labels *a, const Labels *b);
+bool labels_equal(const Labels *a, const Labels *b);
 int labels_find(const Labels *l, const Label *label); /* position or -1 */
 bool labels_overlap(const Labels *a, const Labels *b);
 

@@ -82,6 +82,7 @@ typedef struct OpInfo {
 } OpInfo;
 extern const OpInfo op_info[OP_COUNT];
 bool op_find(const char *name, Op *out);
+double op_weight(Op op); /* rough cost of one element of a MAP operator: an addition is 1 */
 static inline OpKind op_kind(Op op) { return op_info[op].kind; }
 
 /* ---- shapes ----------------------------------------------------------------------------------- */

@@ -217,6 +217,5 @@ Fn *loop_prepare(const Fn *f); /* prepare.c */
 void group_values(Low *lw);
 void fuse_nests(Low *lw);
 void plan_memory(Low *lw);
-double op_weight(Op op);
 
 #endif

@@ -21,6 +21,7 @@ Val *walk_args(Walk *w, const Ins *in) {
 Val walk_copy(Walk *w, const Ins *in) { return ir_copy(&w->b, in, walk_args(w, in)); }
 
 Val walk_copy_bodies(Walk *w, const Ins *in, Fn *(*pass)(const Fn *body, void *arg), void *arg) {
+  cx_poll(w->b.cx);
   Val *args = walk_args(w, in);
   if (!ins_has_bodies(in)) return ir_copy(&w->b, in, args);
   Ins copy = *in;
@@ -63,6 +64,7 @@ Fn *walk_end(Walk *w) {
     ir_output(&w->b, o->name, w->to[o->val]);
     w->b.fn->out.at[i].alias = o->alias;
   }
+  w->b.fn->nest = w->f->nest;
   return ir_finish(&w->b);
 }
 
