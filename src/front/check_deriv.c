@@ -33,7 +33,8 @@ int deriv_signature(Check *c, const FnValue *f, Name *names, bool *optional) {
   return -1;
 }
 
-const char *const deriv_word[] = {"grad", "value_and_grad", "jvp", "vjp", "hvp", "jacobian", "hessian", "vmap"};
+const char *const deriv_word[] = {"grad", "value_and_grad", "jvp",     "vjp",
+                                  "hvp",  "jacobian",       "hessian", "vmap"};
 
 bool deriv_is_param(Check *c, Name name) {
   Decl *d = program_find(c->p, name, false);
@@ -51,12 +52,15 @@ static Name group_name(Check *c, const Node *n) {
   return v.kind == V_FN && v.u.fn->instance ? layer_prefix(c, v.u.fn) : NULL;
 }
 
-static void fault_wrt(Check *c, const FnValue *f, const Node *n, Name name, Name *names, int count) {
+static void fault_wrt(Check *c, const FnValue *f, const Node *n, Name name, Name *names,
+                      int count) {
   for (int i = 0; i < c->p->decls.n && count < MAX_ARGS; i++) {
     const Decl *d = c->p->decls.at[i];
-    if (d->node && (d->node->kind == NODE_PARAM || d->node->kind == NODE_LET)) names[count++] = d->name;
+    if (d->node && (d->node->kind == NODE_PARAM || d->node->kind == NODE_LET))
+      names[count++] = d->name;
   }
-  Diag *d = fault(c, E0404, n->span, "`%s` has no argument `%s`, and no parameter has that name", f->of->name, name);
+  Diag *d = fault(c, E0404, n->span, "`%s` has no argument `%s`, and no parameter has that name",
+                  f->of->name, name);
   suggest(c, d, name, names, count);
 }
 
@@ -78,7 +82,8 @@ static void add_wrt(Check *c, FnValue *f, const Node *n) {
   }
   Name name = dotted_name(c, n), group = NULL;
   if (!name) {
-    fault(c, E0404, n->span, "`%s` takes names of arguments%s", f->mode == DERIV_VMAP ? "over:" : "wrt:",
+    fault(c, E0404, n->span, "`%s` takes names of arguments%s",
+          f->mode == DERIV_VMAP ? "over:" : "wrt:",
           f->mode == DERIV_VMAP ? "" : ", parameters and layers");
     return;
   }
@@ -115,7 +120,8 @@ static void read_axes(Check *c, FnValue *f, const Node *n) {
 }
 
 static bool option(Check *c, FnValue *f, const Node *a) {
-  bool mapped = f->mode == DERIV_VMAP, blocks = f->mode == DERIV_JACOBIAN || f->mode == DERIV_HESSIAN;
+  bool mapped = f->mode == DERIV_VMAP,
+       blocks = f->mode == DERIV_JACOBIAN || f->mode == DERIV_HESSIAN;
   if (a->kind != NODE_NAMED) return false;
   if (!strcmp(a->name, mapped ? "over" : "wrt"))
     add_wrt(c, f, a->kid[0]);
@@ -129,9 +135,9 @@ static bool option(Check *c, FnValue *f, const Node *a) {
 }
 
 static const char *options_of(DerivMode mode) {
-  return mode == DERIV_VMAP                                  ? "`over:` and `axes:`"
+  return mode == DERIV_VMAP                                ? "`over:` and `axes:`"
          : mode == DERIV_JACOBIAN || mode == DERIV_HESSIAN ? "`wrt:` and `mode:`"
-                                                            : "`wrt:`";
+                                                           : "`wrt:`";
 }
 
 static Value fault_no_function(Check *c, const Node *a, const Value *v, DerivMode mode) {
@@ -158,7 +164,8 @@ Value eval_deriv(Check *c, const Node *n, DerivMode mode) {
     }
     if (!f->of) break;
     if (option(c, f, a)) continue;
-    Diag *d = fault(c, E0406, a->span, "`%s` takes a function and %s", deriv_word[mode], options_of(mode));
+    Diag *d = fault(c, E0406, a->span, "`%s` takes a function and %s", deriv_word[mode],
+                    options_of(mode));
     diag_hint(c->cx, d, "arguments go behind it: %s(%s)(..)", deriv_word[mode], f->of->name);
   }
   if (!f->of) fault(c, E0406, n->span, "`%s` takes a function", deriv_word[mode]);

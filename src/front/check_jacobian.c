@@ -3,19 +3,23 @@
  * result, then those of the argument.
  *
  * A block is one derivative instruction mapped over the basis: forwards along every element of the
- * argument, or backwards from every element of the result, whichever are fewer (`mode:` forces one).
- * What doesn't depend on the direction, the values of f among it, is computed once. */
+ * argument, or backwards from every element of the result, whichever are fewer (`mode:` forces
+ * one). What doesn't depend on the direction, the values of f among it, is computed once. */
 #include "front/deriv.h"
 
 typedef struct Jacobian {
   Deriv d;
-  Val **block;  /* per output of the body, per input: the derivative, axes as the user sees them */
-  int nblocks;  /* inputs of the body */
+  Val **block; /* per output of the body, per input: the derivative, axes as the user sees them */
+  int nblocks; /* inputs of the body */
 } Jacobian;
 
-static const Ins *output(const Jacobian *j, int i) { return fn_ins(j->d.fn, j->d.fn->out.at[i].val); }
+static const Ins *output(const Jacobian *j, int i) {
+  return fn_ins(j->d.fn, j->d.fn->out.at[i].val);
+}
 
-static bool is_float_output(const Jacobian *j, int i) { return type_is_float((DType)output(j, i)->type); }
+static bool is_float_output(const Jacobian *j, int i) {
+  return type_is_float((DType)output(j, i)->type);
+}
 
 /* The axes behind the labels. */
 static Shape trailing(const Jacobian *j, const Shape *whole) {
@@ -24,7 +28,8 @@ static Shape trailing(const Jacobian *j, const Shape *whole) {
   return s;
 }
 
-/* Fewer directions forwards than backwards; where sizes can't be compared forwards, which stores nothing. */
+/* Fewer directions forwards than backwards; where sizes can't be compared forwards, which stores
+ * nothing. */
 static bool goes_forward(Check *c, const Jacobian *j, int out, int in) {
   if (j->d.f->way != WAY_CHEAPER) return j->d.f->way == WAY_FORWARD;
   Shape y = trailing(j, &output(j, out)->shape), x = trailing(j, &j->d.fn->in.at[in].shape);
@@ -33,7 +38,8 @@ static bool goes_forward(Check *c, const Jacobian *j, int out, int in) {
 }
 
 /* ---- directions ------------------------------------------------------------------------------ */
-/* For a tensor of shape `whole`: element (k.., labels.., i..) is 1 where k = i, for all k at once. */
+/* For a tensor of shape `whole`: element (k.., labels.., i..) is 1 where k = i, for all k at once.
+ */
 static Val basis(Check *c, const Jacobian *j, DType t, const Shape *whole) {
   Shape s = trailing(j, whole), out = shape_join(c->cx, &s, whole), one = {.rank = s.rank};
   ViewDim dim[IR_MAX_RANK];
@@ -54,12 +60,14 @@ static Builder begin_body(Check *c, const Jacobian *j, Val *args) {
   Builder g = ir_begin(c->cx, f->name);
   g.span = c->b->span;
   for (int i = 0; i < f->in.n; i++)
-    args[i] = ir_input(&g, f->in.at[i].name, f->in.at[i].type, &f->in.at[i].shape, ROLE_ARG, f->in.at[i].span);
+    args[i] = ir_input(&g, f->in.at[i].name, f->in.at[i].type, &f->in.at[i].shape, ROLE_ARG,
+                       f->in.at[i].span);
   return g;
 }
 
 /* The body mapped over the directions that its last input takes, or as it is where there is one. */
-static Val mapped(Check *c, const Jacobian *j, Builder *g, const Shape *lead, DType t, const Shape *whole) {
+static Val mapped(Check *c, const Jacobian *j, Builder *g, const Shape *lead, DType t,
+                  const Shape *whole) {
   Fn *fn = ir_finish(g);
   bool *over = NEWS(c->cx->arena, bool, fn->in.n + 1);
   Val *args = NEWS(c->cx->arena, Val, fn->in.n + 1);
@@ -80,7 +88,8 @@ static Val in_order(Check *c, const Jacobian *j, Val x, int lead, bool lead_firs
   return ir_permute(c->b, x, perm);
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------ */
+/* ---- blocks ------------------------------------------------------------------------------------
+ */
 static void forward_blocks(Check *c, Jacobian *j, int in, const bool *outs) {
   const Fn *f = j->d.fn;
   const Input *x = &f->in.at[in];
@@ -90,7 +99,8 @@ static void forward_blocks(Check *c, Jacobian *j, int in, const bool *outs) {
   Builder g = begin_body(c, j, args);
   Shape lead = trailing(j, &x->shape);
   wrt[in] = true;
-  args[f->in.n] = ir_input(&g, name_fmt(c->cx, "t_%s", x->name), x->type, &x->shape, ROLE_ARG, x->span);
+  args[f->in.n] =
+      ir_input(&g, name_fmt(c->cx, "t_%s", x->name), x->type, &x->shape, ROLE_ARG, x->span);
   Val bundle = ir_jvp(&g, j->d.fn, wrt, args, f->in.n + 1);
   for (int o = 0, k = f->out.n; o < f->out.n; o++) {
     if (!is_float_output(j, o)) continue;
@@ -139,19 +149,22 @@ static void all_blocks(Check *c, Jacobian *j) {
   }
   for (int o = 0; o < f->out.n; o++) {
     bool *ins = NEWS(a, bool, f->in.n + 1), any = false;
-    for (int i = 0; i < f->in.n && is_float_output(j, o); i++) any |= ins[i] = j->d.wrt[i] && !goes_forward(c, j, o, i);
+    for (int i = 0; i < f->in.n && is_float_output(j, o); i++)
+      any |= ins[i] = j->d.wrt[i] && !goes_forward(c, j, o, i);
     if (any) reverse_blocks(c, j, o, ins);
   }
 }
 
-/* ---- the result ---------------------------------------------------------------------------------- */
+/* ---- the result
+ * ---------------------------------------------------------------------------------- */
 static bool has_room(Check *c, const Jacobian *j) {
   const Fn *f = j->d.fn;
   for (int o = 0; o < f->out.n; o++)
     for (int i = 0; i < f->in.n; i++) {
       int rank = output(j, o)->shape.rank + f->in.at[i].shape.rank - j->d.batch->n;
       if (!j->d.wrt[i] || !is_float_output(j, o) || rank <= IR_MAX_RANK) continue;
-      fault(c, E0812, j->d.span, "the derivatives of this by `%s` would have %d axes; the limit is %d", f->in.at[i].name,
+      fault(c, E0812, j->d.span,
+            "the derivatives of this by `%s` would have %d axes; the limit is %d", f->in.at[i].name,
             rank, IR_MAX_RANK);
       return false;
     }
@@ -161,9 +174,11 @@ static bool has_room(Check *c, const Jacobian *j) {
 /* Per output: the block, or a tuple of blocks, one per thing differentiated by. */
 static Value row(Check *c, const Jacobian *j, int out) {
   const Deriv *d = &j->d;
-  Value *part = NEWS(c->cx->arena, Value, d->order.n + 1), *item = NEWS(c->cx->arena, Value, d->order.n + 1);
+  Value *part = NEWS(c->cx->arena, Value, d->order.n + 1),
+        *item = NEWS(c->cx->arena, Value, d->order.n + 1);
   if (!is_float_output(j, out)) return value_int(0);
-  for (int i = 0; i < d->order.n; i++) part[i] = value_tensor(j->block[out][d->order.at[i]], d->batch);
+  for (int i = 0; i < d->order.n; i++)
+    part[i] = value_tensor(j->block[out][d->order.at[i]], d->batch);
   int n = deriv_grouped(c, d, part, item);
   return n == 1 ? item[0] : value_tuple(c->cx, item, n);
 }
@@ -171,14 +186,15 @@ static Value row(Check *c, const Jacobian *j, int out) {
 static bool expect_floats(Check *c, const Jacobian *j) {
   for (int o = 0; o < j->d.fn->out.n; o++)
     if (is_float_output(j, o)) return true;
-  fault(c, E0403, j->d.span, "`%s` of `%s`, none of whose results is a float", deriv_word[j->d.f->mode],
-        j->d.f->of->name);
+  fault(c, E0403, j->d.span, "`%s` of `%s`, none of whose results is a float",
+        deriv_word[j->d.f->mode], j->d.f->of->name);
   return false;
 }
 
 Value call_jacobian(Check *c, const FnValue *f, const Call *call) {
   Value result;
-  Jacobian j = {.d = {.f = f, .span = call->span, .batch = c->unit->batch ? c->unit->batch : &no_labels}};
+  Jacobian j = {
+      .d = {.f = f, .span = call->span, .batch = c->unit->batch ? c->unit->batch : &no_labels}};
   for (int i = 0; i < call->n; i++)
     j.d.batch = labels_union(c->cx, j.d.batch, labels_within(c->cx, &call->arg[i].value));
   if (!deriv_build(c, &j.d, call, &result) || !deriv_operands(c, &j.d)) return value_poison();

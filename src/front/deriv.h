@@ -20,10 +20,11 @@ typedef struct Deriv {
   Vec(Lifted) in;
   Vec(Value) out; /* the results, one per output of the body */
   Fn *fn;
-  bool called;        /* the body of a call: every float is differentiable, literals stay what they are */
-  bool *wrt;          /* per input */
+  bool called; /* the body of a call: every float is differentiable, literals stay what they are */
+  bool *wrt;   /* per input */
   Vec(int32_t) order; /* inputs in the order the user sees */
-  Vec(int32_t) groups; /* per thing that `wrt:` names: -1, or how many of these are a group of parameters */
+  Vec(int32_t)
+      groups; /* per thing that `wrt:` names: -1, or how many of these are a group of parameters */
   Vec(Val) args;
 } Deriv;
 
@@ -35,9 +36,11 @@ bool deriv_is_param(Check *c, Name name);
 bool deriv_in_group(Name group, Name param); /* net, net.up.W */
 
 /* deriv_body.c */
-/* An argument as a value of the body: tensors become inputs, what is known at compile time stays. */
+/* An argument as a value of the body: tensors become inputs, what is known at compile time stays.
+ */
 Value deriv_lift(Check *c, Deriv *d, Name name, Value v, Span at, bool direct);
-/* A number without a type takes the one that the argument is declared with; false after an error. */
+/* A number without a type takes the one that the argument is declared with; false after an error.
+ */
 bool deriv_adapt(Check *c, const Deriv *d, Name name, Arg *a);
 /* The arguments of the call as values of the body; false after an error. */
 bool deriv_lift_call(Check *c, Deriv *d, const Call *call, Call *inner);
@@ -48,7 +51,8 @@ bool deriv_outputs(Check *c, Deriv *d, const Value *v);
 /* Makes the body the function under construction, and the one around it again. */
 void deriv_enter(Check *c, Deriv *d);
 void deriv_leave(Check *c, const Deriv *d);
-/* Builds the body for a derivative, and chooses what it is with respect to; false after an error. */
+/* Builds the body for a derivative, and chooses what it is with respect to; false after an error.
+ */
 bool deriv_build(Check *c, Deriv *d, const Call *call, Value *result);
 /* The operand for input i of fn, a body built in d's unit; 0 after an error. */
 Val deriv_operand(Check *c, const Deriv *d, const Fn *fn, int i);

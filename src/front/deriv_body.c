@@ -1,6 +1,7 @@
 /* deriv_body.c: a function that an instruction has as its body: of a derivative, of vmap, of a call
- * with rules. In: a function of the language and the arguments of a call. Out: an SSA function whose
- * inputs are the tensors among the arguments and the parameters it uses, and the operands for them.
+ * with rules. In: a function of the language and the arguments of a call. Out: an SSA function
+ * whose inputs are the tensors among the arguments and the parameters it uses, and the operands for
+ * them.
  *
  * Where arguments depend on labels, every operand that is differentiated carries all of them, and
  * so does the result: the derivative then is one per label. */
@@ -56,7 +57,8 @@ static bool declared_type(const FnValue *f, Name name, DType *t) {
 
 bool deriv_adapt(Check *c, const Deriv *d, Name name, Arg *a) {
   DType t;
-  bool untyped = value_is_untyped(&a->value) || a->value.kind == V_BOOL || a->value.kind == V_AFFINE;
+  bool untyped =
+      value_is_untyped(&a->value) || a->value.kind == V_BOOL || a->value.kind == V_AFFINE;
   if (untyped && declared_type(d->f->of, name, &t)) a->value = to_type(c, a->value, t, a->span);
   return a->value.kind != V_POISON;
 }
@@ -169,8 +171,8 @@ static int named_input(Check *c, Deriv *d, Name name) {
   return -1;
 }
 
-/* The parameters of a layer's instance, in the order of their declaration; of the element of an array
- * that a loop goes through, those it uses. */
+/* The parameters of a layer's instance, in the order of their declaration; of the element of an
+ * array that a loop goes through, those it uses. */
 static bool choose_group(Check *c, Deriv *d, Name name) {
   size_t n = strlen(name);
   int before = d->order.n;
@@ -183,7 +185,8 @@ static bool choose_group(Check *c, Deriv *d, Name name) {
   }
   for (int i = d->in.n; i < c->b->fn->in.n && d->order.n == before; i++) {
     const Input *in = &c->b->fn->in.at[i];
-    if (in->role == ROLE_PARAM && type_is_float(in->type) && !strncmp(in->name, name, n) && in->name[n] == '.')
+    if (in->role == ROLE_PARAM && type_is_float(in->type) && !strncmp(in->name, name, n) &&
+        in->name[n] == '.')
       vec_push(c->cx->arena, &d->order, i);
   }
   vec_push(c->cx->arena, &d->groups, d->order.n - before);

@@ -1,5 +1,5 @@
-/* print_lines.c: where a printed statement comes from: `# net.nn:7: let h = tanh(x @ W)`. A derivative
- * has many statements for one line of the source; each run of them has one comment. */
+/* print_lines.c: where a printed statement comes from: `# net.nn:7: let h = tanh(x @ W)`. A
+ * derivative has many statements for one line of the source; each run of them has one comment. */
 #include "ir/print.h"
 
 enum { MOST = 72 }; /* characters of the source shown */
@@ -32,6 +32,6 @@ void print_line_of(Printer *p, Val v) {
   bool cut = n > MOST;
   if (cut)
     for (n = MOST; n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80;) n--; /* whole characters */
-  text_fmt(&p->lets, "  # %s:%d: %.*s%s\n", base_name(p->cx->sources.at[at.source].path), (int)line, (int)n, text,
-           cut ? ".." : "");
+  text_fmt(&p->lets, "  # %s:%d: %.*s%s\n", base_name(p->cx->sources.at[at.source].path), (int)line,
+           (int)n, text, cut ? ".." : "");
 }
