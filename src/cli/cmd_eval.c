@@ -16,14 +16,19 @@ typedef struct Printing {
   Text out;
 } Printing;
 
+static void print_one(Printing *p, const Tensor *v) {
+  if (p->text && v->type == T_U8 && v->shape.rank == 1)
+    text_add_n(&p->out, v->data, (size_t)tensor_count(v));
+  else
+    tensor_print(p->session->cx, v, p->precision, &p->out);
+}
+
 /* One value, or a tuple of them; (a,) is one of one item. */
 static void print_nest(Printing *p, const char **nest, int *next) {
   char c = *(*nest)++;
   int n = 0;
   if (c != '(') {
-    const Tensor *v = &p->results->value[(*next)++];
-    if (p->text && v->type == T_U8 && v->shape.rank == 1) text_add_n(&p->out, v->data, (size_t)tensor_count(v));
-    else tensor_print(p->session->cx, v, p->precision, &p->out);
+    print_one(p, &p->results->value[(*next)++]);
     return;
   }
   text_add(&p->out, "(");
@@ -39,7 +44,7 @@ static Status print_results(void *arg) {
   Printing *p = arg;
   const Results *r = p->results;
   p->out = text_new(p->session->cx->arena);
-  const char *nest = r->nest;
+  const char *nest = r->nest ? r->nest : ".";
   int next = 0;
   print_nest(p, &nest, &next);
   text_add(&p->out, "\n");

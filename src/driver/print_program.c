@@ -39,7 +39,7 @@ static const char *without_params(const char *source) {
 
 void print_program(Session *s, const Fn *f, Text *out) {
   Text source = text_new(s->cx->arena);
-  ir_print_nn(f, &source);
+  ir_print_lines(f, &source, true);
   const char *rest = without_params(text_str(&source));
   if (uses_params(f))
     for (int i = 0; i < front_param_count(s->program); i++) {

@@ -272,7 +272,8 @@ static Status evaluate_known(Session *s, const Computed *c, Results *out) {
   }
   *out = evaluate(s, c, &s->how, in);
   if (s->trap_nan && origin_report(f, in, out->value)) return ST_SOURCE;
-  out->nest = f->nest ? f->nest : ".";
+  out->nest = f->nest;
+  out->tuple = f->nest ? *f->nest == '(' : out->n != 1;
   return ST_OK;
 }
 

@@ -47,7 +47,8 @@ Status session_check(Session *s);
 
 typedef struct Results {
   bool declaration; /* the line declared something and has no value */
-  const char *nest; /* how they are grouped, as in ir.h */
+  bool tuple;
+  const char *nest; /* how they are grouped, as in ir.h; NULL: one value */
   int n;
   Tensor *value;
   const Name *name; /* may be NULL each */

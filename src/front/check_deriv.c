@@ -135,9 +135,9 @@ static bool option(Check *c, FnValue *f, const Node *a) {
 }
 
 static const char *options_of(DerivMode mode) {
-  return mode == DERIV_VMAP                                  ? "`over:` and `axes:`"
+  return mode == DERIV_VMAP                                ? "`over:` and `axes:`"
          : mode == DERIV_JACOBIAN || mode == DERIV_HESSIAN ? "`wrt:` and `mode:`"
-                                                            : "`wrt:`";
+                                                           : "`wrt:`";
 }
 
 static Value fault_no_function(Check *c, const Node *a, const Value *v, DerivMode mode) {

@@ -9,8 +9,8 @@
 
 typedef struct Jacobian {
   Deriv d;
-  Val **block;  /* per output of the body, per input: the derivative, axes as the user sees them */
-  int nblocks;  /* inputs of the body */
+  Val **block; /* per output of the body, per input: the derivative, axes as the user sees them */
+  int nblocks; /* inputs of the body */
 } Jacobian;
 
 static const Ins *output(const Jacobian *j, int i) {

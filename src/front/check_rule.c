@@ -1,112 +1,23 @@
 /* check_rule.c: derivatives that the program gives itself, and checkpoints.
  *
- *   adjoint f(x, w; y, dy) = (.., ..)     adjoints of x and of the parameter w, from that of y = f(x)
- *   tangent f(x, w, dx, dw; y) = ..       the tangent of y, from those of x and w
- *   checkpoint f(x)                       f(x), whose values the backward pass computes again
+ *   adjoint f(x, w; y, dy) = (.., ..)     adjoints of x and of the parameter w, from that of y =
+ * f(x) tangent f(x, w, dx, dw; y) = ..       the tangent of y, from those of x and w checkpoint
+ * f(x)                       f(x), whose values the backward pass computes again
  *
- * A call of such a function isn't inlined: it is a call instruction with the function and its rules as
- * bodies, which take the arguments and parameters as inputs. A rule is checked like a function of its
- * own, for the types of the call. Both rules are linear, which is checked here: so one of them serves
- * both modes (pass/adjoint_call.c). */
+ * A call of such a function isn't inlined: it is a call instruction with the function and its rules
+ * as bodies, which take the arguments and parameters as inputs. A rule is checked like a function
+ * of its own, for the types of the call. Both rules are linear, which is checked here: so one of
+ * them serves both modes (pass/adjoint_call.c). */
 #include "front/deriv.h"
+#include "front/rule.h"
 
-enum { ADJOINT, TANGENT };
-static const char *const kind_word[] = {"adjoint", "tangent"};
-
-/* ---- declarations ------------------------------------------------------------------------------ */
-static int fn_args(const Node *fn) { return MIN(fn->nkids - ast_fixed(NODE_FN), MAX_ARGS); }
-static const Node *fn_arg(const Node *fn, int i) { return fn->kid[ast_fixed(NODE_FN) + i]; }
-static const Node *before(const Node *rule) { return rule->kid[1]; }
-static const Node *behind(const Node *rule) { return rule->kid[2]; }
-
-/* How many names behind the arguments are parameters. */
-static int count_params(const Program *p, const Node *rule, int nargs) {
-  int n = 0;
-  for (int i = nargs; i < before(rule)->nkids; i++, n++) {
-    Name name = before(rule)->kid[i]->name;
-    const Decl *d = program_find(p, name, false);
-    if (!strchr(name, '.') && !(d && d->node->kind == NODE_PARAM)) break;
-  }
-  return n;
-}
-
-static Node *plain_arg(Cx *cx, const Node *name) {
-  Node *n = ast_new(cx, NODE_ARG, name->span, name->name, 2, (Node *[]){NULL, NULL});
-  n->name_span = name->span;
-  return n;
-}
-
-/* The rule as a function: f's arguments under the rule's names, with f's types, then the others. */
-static const Node *as_function(Cx *cx, const Node *rule, const Node *fn, int nparams) {
-  int nargs = fn_args(fn), n = ast_fixed(NODE_FN);
-  Node **kid = NEWS(cx->arena, Node *, n + before(rule)->nkids + behind(rule)->nkids + 1);
-  kid[1] = rule->kid[0];
-  for (int i = 0; i < nargs; i++) {
-    Node *arg = arena_copy(cx->arena, fn_arg(fn, i), sizeof *arg);
-    arg->name = before(rule)->kid[i]->name;
-    kid[n++] = arg;
-  }
-  for (int i = nargs + nparams; i < before(rule)->nkids; i++) kid[n++] = plain_arg(cx, before(rule)->kid[i]);
-  for (int i = 0; i < behind(rule)->nkids; i++) kid[n++] = plain_arg(cx, behind(rule)->kid[i]);
-  Node *f = ast_new(cx, NODE_FN, rule->span, name_fmt(cx, "%s %s", kind_word[rule->u.i], rule->name), n, kid);
-  f->name_span = rule->name_span;
-  return f;
-}
-
-static bool names_fit(Program *p, const Node *rule, const Node *fn, int nparams) {
-  int nargs = fn_args(fn), n = before(rule)->nkids;
-  bool good = rule->u.i == TANGENT ? n > nargs + nparams : n == nargs + nparams;
-  Span at = before(rule)->span;
-  if (n) at = span_join(before(rule)->kid[0]->span, before(rule)->kid[n - 1]->span);
-  if (!good) {
-    Diag *d = diag(p->cx, E0409, at,
-                   rule->u.i == TANGENT ? "before the `;` stand the %d arguments of `%s`, and then a tangent for each"
-                                        : "before the `;` stand the %d arguments of `%s`, and parameters",
-                   nargs, rule->name);
-    diag_label(p->cx, d, fn->name_span, "`%s` is declared here", rule->name);
-  }
-  for (int i = 0; good && i < n + behind(rule)->nkids; i++)
-    for (int k = 0; k < i; k++) {
-      const Node *x = i < n ? before(rule)->kid[i] : behind(rule)->kid[i - n];
-      const Node *y = k < n ? before(rule)->kid[k] : behind(rule)->kid[k - n];
-      if (x->name != y->name) continue;
-      diag(p->cx, E0202, x->span, "`%s` stands here twice", x->name);
-      return false;
-    }
-  return good;
-}
-
-void rule_declare(Program *p, const Node *rule, bool prelude) {
-  Decl *d = program_find(p, rule->name, prelude);
-  if (!d && !prelude) d = program_find(p, rule->name, true);
-  int kind = (int)rule->u.i;
-  if (!d || d->node->kind != NODE_FN) {
-    Diag *e = diag(p->cx, E0408, rule->name_span, "there is no function `%s` that this could be the rule of", rule->name);
-    if (d) diag_label(p->cx, e, d->node->name_span, "this is no function");
-    return;
-  }
-  FnValue *f = d->fn;
-  if (f->rule[kind] && f->round[kind] == p->round) {
-    Diag *e = diag(p->cx, E0408, rule->name_span, "`%s` has two rules of this kind", rule->name);
-    diag_label(p->cx, e, f->rule[kind]->name_span, "the first one");
-    return;
-  }
-  int nparams = count_params(p, rule, fn_args(d->node));
-  if (f->broken || !names_fit(p, rule, d->node, nparams)) return;
-  FnValue *run = NEW(p->cx->arena, FnValue);
-  const Node *fn = as_function(p->cx, rule, d->node, nparams);
-  *run = (FnValue){.kind = FN_DECL, .name = fn->name, .node = fn, .prelude = prelude};
-  f->rule[kind] = rule;
-  f->run[kind] = run;
-  f->round[kind] = p->round;
-}
-
-/* ---- a call being built -------------------------------------------------------------------------- */
+/* ---- a call being built
+ * -------------------------------------------------------------------------- */
 typedef struct Ruled {
-  Deriv d;        /* the function's body */
-  Call inner;     /* its arguments, as values of a body */
-  Value result;   /* of it */
-  int *first;     /* per declared argument: its first input, and how many */
+  Deriv d;      /* the function's body */
+  Call inner;   /* its arguments, as values of a body */
+  Value result; /* of it */
+  int *first;   /* per declared argument: its first input, and how many */
   int *count;
   int nargs;
   Vec(Val) extra; /* operands behind the arguments: parameters, and what loops around give */
@@ -119,15 +30,18 @@ typedef struct RuleBody { /* a rule's body as it was built; inputs in the order 
   const Node *rule;
   Deriv d;
   int nparams;
-  int *y, *seed;        /* inputs: per output of the function; per float output, or per float input named */
-  int *param;           /* inputs that are the parameters named */
-  Value *out;           /* results: adjoints of what is named, or tangents of the float outputs */
+  int *y,
+      *seed;  /* inputs: per output of the function; per float output, or per float input named */
+  int *param; /* inputs that are the parameters named */
+  Value *out; /* results: adjoints of what is named, or tangents of the float outputs */
   int nout;
   Fn *raw;
 } RuleBody;
 
 static bool is_float_in(const Fn *f, int i) { return type_is_float(f->in.at[i].type); }
-static bool is_float_out(const Fn *f, int i) { return type_is_float((DType)fn_ins(f, f->out.at[i].val)->type); }
+static bool is_float_out(const Fn *f, int i) {
+  return type_is_float((DType)fn_ins(f, f->out.at[i].val)->type);
+}
 
 /* Which declared argument each given one is; its inputs. */
 static bool find_inputs(Check *c, Ruled *r, const Call *call) {
@@ -148,7 +62,8 @@ static bool find_inputs(Check *c, Ruled *r, const Call *call) {
     while (todo.n) {
       v = todo.at[--todo.n];
       if (v.kind == V_TENSOR) in++;
-      for (int j = 0; v.kind == V_TUPLE && j < v.u.tuple.n; j++) vec_push(c->cx->arena, &todo, v.u.tuple.item[j]);
+      for (int j = 0; v.kind == V_TUPLE && j < v.u.tuple.n; j++)
+        vec_push(c->cx->arena, &todo, v.u.tuple.item[j]);
     }
     r->count[k] = in - r->first[k];
   }
@@ -174,25 +89,29 @@ static bool build_function(Check *c, Ruled *r, const Call *call) {
   return good;
 }
 
-/* ---- a rule's body --------------------------------------------------------------------------------- */
+/* ---- a rule's body
+ * --------------------------------------------------------------------------------- */
 static int new_input(Check *c, Name name, DType t, const Shape *s, Span at) {
   int i = c->b->fn->in.n;
   ir_input(c->b, name, t, s, ROLE_ARG, at);
   return i;
 }
 
-static Value input_value(Check *c, const RuleBody *b, int i) { return value_tensor(c->b->fn->in.at[i].val, b->r->d.batch); }
+static Value input_value(Check *c, const RuleBody *b, int i) {
+  return value_tensor(c->b->fn->in.at[i].val, b->r->d.batch);
+}
 
 /* The parameters that the rule names. */
 static bool named_params(Check *c, RuleBody *b) {
-  int nargs = fn_args(b->r->f->node);
-  b->nparams = count_params(c->p, b->rule, nargs);
+  int nargs = rule_fn_args(b->r->f->node);
+  b->nparams = rule_params(c->p, b->rule, nargs);
   b->param = NEWS(c->cx->arena, int, b->nparams + 1);
   for (int i = 0; i < b->nparams; i++) {
-    const Node *n = before(b->rule)->kid[nargs + i];
+    const Node *n = rule_before(b->rule)->kid[nargs + i];
     Decl *d = program_find(c->p, n->name, false);
     Value v = d && d->node->kind == NODE_PARAM ? unit_param(c, d) : value_poison();
-    if (!d || d->node->kind != NODE_PARAM) fault(c, E0409, n->span, "the program has no parameter `%s`", n->name);
+    if (!d || d->node->kind != NODE_PARAM)
+      fault(c, E0409, n->span, "the program has no parameter `%s`", n->name);
     if (v.kind == V_POISON) return false;
     b->param[i] = (int)ir_ins(c->b, v.u.t.val)->u.i;
   }
@@ -201,14 +120,14 @@ static bool named_params(Check *c, RuleBody *b) {
 
 /* What the names behind the arguments stand for, as arguments of the rule's function. */
 static void give(Check *c, RuleBody *b, Call *call, int *next, Value v) {
-  const Node *arg = fn_arg(b->r->f->run[b->kind]->node, (*next)++);
+  const Node *arg = rule_fn_arg(b->r->f->run[b->kind]->node, (*next)++);
   (void)c;
   call->arg[call->n++] = (Arg){arg->name, arg->span, v};
 }
 
 static bool fault_names(Check *c, const RuleBody *b, int got, const char *what, int want) {
-  Diag *d = fault(c, E0409, b->rule->name_span, "this `%s` has %d name%s for %s, not %d", kind_word[b->kind], got,
-                  got == 1 ? "" : "s", what, want);
+  Diag *d = fault(c, E0409, b->rule->name_span, "this `%s` has %d name%s for %s, not %d",
+                  rule_word[b->kind], got, got == 1 ? "" : "s", what, want);
   diag_label(c->cx, d, b->r->d.span, "for this call");
   return false;
 }
@@ -219,14 +138,15 @@ static void make_results(Check *c, RuleBody *b, Value *each) {
   b->y = NEWS(c->cx->arena, int, f->out.n + 1);
   for (int k = 0; k < f->out.n; k++) {
     const Ins *y = fn_ins(f, f->out.at[k].val);
-    b->y[k] = new_input(c, f->out.at[k].name ? f->out.at[k].name : name_of(c->cx, "y"), (DType)y->type, &y->shape, y->span);
+    b->y[k] = new_input(c, f->out.at[k].name ? f->out.at[k].name : name_of(c->cx, "y"),
+                        (DType)y->type, &y->shape, y->span);
     each[k] = input_value(c, b, b->y[k]);
   }
 }
 
 static bool give_behind(Check *c, RuleBody *b, Call *call, int *next) {
   const Fn *f = b->r->d.fn;
-  int names = behind(b->rule)->nkids, floats = fn_float_outputs(f), k = 0, at = 0;
+  int names = rule_behind(b->rule)->nkids, floats = fn_float_outputs(f), k = 0, at = 0;
   bool adjoint = b->kind == ADJOINT;
   Value *y = NEWS(c->cx->arena, Value, f->out.n + 1), *dy = NEWS(c->cx->arena, Value, f->out.n + 1);
   make_results(c, b, y);
@@ -267,7 +187,8 @@ static Value tangent_like(Check *c, RuleBody *b, const Value *v, int *k) {
 /* The tangents of the arguments in the order of their declaration, then of the parameters named. */
 static bool give_tangents(Check *c, RuleBody *b, Call *call, int *next) {
   const Ruled *r = b->r;
-  int nargs = fn_args(r->f->node), names = before(b->rule)->nkids - nargs - b->nparams, k = 0, given = 0;
+  int nargs = rule_fn_args(r->f->node), names = rule_before(b->rule)->nkids - nargs - b->nparams,
+      k = 0, given = 0;
   Value *tangent = NEWS(c->cx->arena, Value, nargs + b->nparams + 1);
   bool *floats = NEWS(c->cx->arena, bool, nargs + b->nparams + 1);
   b->seed = NEWS(c->cx->arena, int, r->d.in.n + b->nparams + 1);
@@ -276,7 +197,7 @@ static bool give_tangents(Check *c, RuleBody *b, Call *call, int *next) {
     for (int j = 0, positional = 0; j < r->inner.n; j++) {
       const Arg *a = &r->inner.arg[j];
       int at = a->name ? -1 : positional++;
-      if (at != i && (at >= 0 || a->name != fn_arg(r->f->node, i)->name)) continue;
+      if (at != i && (at >= 0 || a->name != rule_fn_arg(r->f->node, i)->name)) continue;
       int from = k;
       tangent[i] = tangent_like(c, b, &a->value, &k);
       floats[i] = k > from;
@@ -301,13 +222,15 @@ static bool give_tangents(Check *c, RuleBody *b, Call *call, int *next) {
 static bool run_rule(Check *c, RuleBody *b, Value *result) {
   const Ruled *r = b->r;
   const FnValue *run = r->f->run[b->kind];
-  int nargs = fn_args(r->f->node), next = nargs;
-  Call call = {.arg = NEWS(c->cx->arena, Arg, fn_args(run->node) + r->inner.n + 1), .span = r->d.span, .name_span = r->d.span};
+  int nargs = rule_fn_args(r->f->node), next = nargs;
+  Call call = {.arg = NEWS(c->cx->arena, Arg, rule_fn_args(run->node) + r->inner.n + 1),
+               .span = r->d.span,
+               .name_span = r->d.span};
   for (int i = 0, positional = 0; i < r->inner.n; i++) {
     Arg a = r->inner.arg[i];
     int k = a.name ? 0 : positional++;
-    while (a.name && fn_arg(r->f->node, k)->name != a.name) k++;
-    a.name = fn_arg(run->node, k)->name;
+    while (a.name && rule_fn_arg(r->f->node, k)->name != a.name) k++;
+    a.name = rule_fn_arg(run->node, k)->name;
     call.arg[call.n++] = a;
   }
   if (!named_params(c, b)) return false;
@@ -326,11 +249,13 @@ static int count_leaves(const Value *v) {
 
 static void leaves_of(const Value *v, Value *out, int *n) {
   if (v->kind != V_TUPLE) out[(*n)++] = *v;
-  for (int i = 0; v->kind == V_TUPLE && i < v->u.tuple.n; i++) leaves_of(&v->u.tuple.item[i], out, n);
+  for (int i = 0; v->kind == V_TUPLE && i < v->u.tuple.n; i++)
+    leaves_of(&v->u.tuple.item[i], out, n);
 }
 
 /* One result as an output of the type and shape it belongs to. */
-static bool result_like(Check *c, const RuleBody *b, const Value *given, DType t, const Shape *whole, Name name, Val *out) {
+static bool result_like(Check *c, const RuleBody *b, const Value *given, DType t,
+                        const Shape *whole, Name name, Val *out) {
   const Labels *batch = b->r->d.batch;
   Shape want = {.rank = whole->rank - batch->n}, got;
   for (int i = 0; i < want.rank; i++) want.dim[i] = whole->dim[batch->n + i];
@@ -341,13 +266,14 @@ static bool result_like(Check *c, const RuleBody *b, const Value *given, DType t
   bool adapts = value_is_untyped(given) && broadcast_dims(&s, &want, &got);
   if (shape_eq(adapts ? &got : &s, &want)) return *out = align(c, &v, batch, &want), true;
   const char *of = name ? name_fmt(c->cx, "`%s`", name) : "the result";
-  Diag *d = fault(c, E0410, at, "the %s of %s is %s here, and %s is %s", kind_word[b->kind], of,
+  Diag *d = fault(c, E0410, at, "the %s of %s is %s here, and %s is %s", rule_word[b->kind], of,
                   value_text(c->cx, c->b, &v), of, type_text(c->cx, t, &want));
   diag_label(c->cx, d, b->r->d.span, "for this call");
   return false;
 }
 
-/* The inputs whose adjoints the rule gives: floats among the arguments as declared, then parameters. */
+/* The inputs whose adjoints the rule gives: floats among the arguments as declared, then
+ * parameters. */
 static int adjoint_inputs(const RuleBody *b, int *input) {
   const Ruled *r = b->r;
   int n = 0;
@@ -384,8 +310,8 @@ static bool take_results(Check *c, RuleBody *b, const Value *result) {
     for (int i = n = 0; i < f->out.n; i++)
       if (is_float_out(f, i)) leaf[n++] = leaf[i];
   if (n != want) {
-    Diag *d = fault(c, E0410, b->rule->kid[0]->span, "this %s has %d result%s, and %d %s wanted", kind_word[b->kind], n,
-                    n == 1 ? "" : "s", want, want == 1 ? "is" : "are");
+    Diag *d = fault(c, E0410, b->rule->kid[0]->span, "this %s has %d result%s, and %d %s wanted",
+                    rule_word[b->kind], n, n == 1 ? "" : "s", want, want == 1 ? "is" : "are");
     diag_label(c->cx, d, b->r->d.span, "for this call");
     return false;
   }
@@ -397,7 +323,8 @@ static bool take_results(Check *c, RuleBody *b, const Value *result) {
     const Ins *y = adjoint ? NULL : fn_ins(f, f->out.at[o++].val);
     Shape s = in ? in->shape : y->shape;
     Val v;
-    good = result_like(c, b, &leaf[i], in ? in->type : (DType)y->type, &s, in ? in->name : NULL, &v);
+    good =
+        result_like(c, b, &leaf[i], in ? in->type : (DType)y->type, &s, in ? in->name : NULL, &v);
     if (good) ir_output(c->b, NULL, v);
   }
   return good;
@@ -423,7 +350,8 @@ static bool build_rule(Check *c, const Ruled *r, int kind, RuleBody *b) {
   return good;
 }
 
-/* ---- bodies with the same inputs ------------------------------------------------------------------- */
+/* ---- bodies with the same inputs
+ * ------------------------------------------------------------------- */
 static int extra_number(Check *c, Ruled *r, Val operand) {
   for (int i = 0; i < r->extra.n; i++)
     if (r->extra.at[i] == operand) return i;
@@ -446,7 +374,8 @@ static bool is_own(const RuleBody *b, int i) {
 }
 
 /* Adds the operands that a body wants besides the arguments. b: NULL for the function itself. */
-static bool find_extras(Check *c, Ruled *r, const Deriv *d, const RuleBody *b, const Fn *raw, int **number) {
+static bool find_extras(Check *c, Ruled *r, const Deriv *d, const RuleBody *b, const Fn *raw,
+                        int **number) {
   *number = NEWS(c->cx->arena, int, raw->in.n + 1);
   for (int i = d->in.n; i < raw->in.n; i++) {
     (*number)[i] = -1;
@@ -458,12 +387,14 @@ static bool find_extras(Check *c, Ruled *r, const Deriv *d, const RuleBody *b, c
   return true;
 }
 
-static Builder begin_final(Check *c, const Ruled *r, Name name, Span at, Val *extra, const RuleBody *b, Val *args) {
+static Builder begin_final(Check *c, const Ruled *r, Name name, Span at, Val *extra,
+                           const RuleBody *b, Val *args) {
   const Fn *raw = b ? b->raw : r->d.fn;
   Builder f = ir_begin(c->cx, name);
   f.span = f.fn->span = at;
   for (int i = 0; i < r->d.in.n; i++)
-    args[i] = ir_input(&f, raw->in.at[i].name, raw->in.at[i].type, &raw->in.at[i].shape, ROLE_ARG, raw->in.at[i].span);
+    args[i] = ir_input(&f, raw->in.at[i].name, raw->in.at[i].type, &raw->in.at[i].shape, ROLE_ARG,
+                       raw->in.at[i].span);
   for (int i = 0; i < r->extra.n; i++) {
     const Ins in = *ir_ins(c->b, r->extra.at[i]);
     extra[i] = ir_input(&f, in.hint, (DType)in.type, &in.shape, ROLE_ARG, in.span);
@@ -473,7 +404,8 @@ static Builder begin_final(Check *c, const Ruled *r, Name name, Span at, Val *ex
 
 static Fn *final_function(Check *c, const Ruled *r, const int *number) {
   const Fn *raw = r->d.fn;
-  Val *args = NEWS(c->cx->arena, Val, raw->in.n + 1), *extra = NEWS(c->cx->arena, Val, r->extra.n + 1);
+  Val *args = NEWS(c->cx->arena, Val, raw->in.n + 1),
+      *extra = NEWS(c->cx->arena, Val, r->extra.n + 1);
   Val *outs = NEWS(c->cx->arena, Val, raw->out.n + 1);
   Builder f = begin_final(c, r, raw->name, raw->span, extra, NULL, args);
   for (int i = r->d.in.n; i < raw->in.n; i++) args[i] = extra[number[i]];
@@ -484,16 +416,19 @@ static Fn *final_function(Check *c, const Ruled *r, const int *number) {
 
 /* Which of the things the rule is for is the float input of the final function; -1: none. */
 static int named_as(const RuleBody *b, const int *number, int input, bool extra) {
-  int *list = NEWS(b->r->d.fn->cx->arena, int, b->r->d.in.n + b->nparams + 1), n = adjoint_inputs(b, list);
+  int *list = NEWS(b->r->d.fn->cx->arena, int, b->r->d.in.n + b->nparams + 1),
+      n = adjoint_inputs(b, list);
   for (int k = 0; k < n; k++)
     if (extra ? list[k] >= b->r->d.in.n && number[list[k]] == input : list[k] == input) return k;
   return -1;
 }
 
 static bool fault_unnamed(Check *c, const RuleBody *b, Name name) {
-  Diag *d = fault(c, E0410, b->rule->name_span, "`%s` uses the parameter `%s`, which this rule doesn't name", b->r->f->name, name);
-  diag_hint(c->cx, d, "name it behind the arguments: `%s %s(.., %s%s; ..)`", kind_word[b->kind], b->r->f->name, name,
-            b->kind == TANGENT ? ", .." : "");
+  Diag *d =
+      fault(c, E0410, b->rule->name_span,
+            "`%s` uses the parameter `%s`, which this rule doesn't name", b->r->f->name, name);
+  diag_hint(c->cx, d, "name it behind the arguments: `%s %s(.., %s%s; ..)`", rule_word[b->kind],
+            b->r->f->name, name, b->kind == TANGENT ? ", .." : "");
   return false;
 }
 
@@ -502,7 +437,8 @@ static Fn *final_rule(Check *c, const RuleBody *b, const Fn *fn, const int *numb
   const Fn *raw = b->raw, *f = r->d.fn;
   Arena *a = c->cx->arena;
   int nin = r->d.in.n;
-  Val *args = NEWS(a, Val, raw->in.n + 1), *extra = NEWS(a, Val, r->extra.n + 1), *outs = NEWS(a, Val, raw->out.n + 1);
+  Val *args = NEWS(a, Val, raw->in.n + 1), *extra = NEWS(a, Val, r->extra.n + 1),
+      *outs = NEWS(a, Val, raw->out.n + 1);
   Builder g = begin_final(c, r, raw->name, b->rule->span, extra, b, args);
   for (int i = nin; i < raw->in.n; i++)
     if (number[i] >= 0) args[i] = extra[number[i]];
@@ -510,8 +446,8 @@ static Fn *final_rule(Check *c, const RuleBody *b, const Fn *fn, const int *numb
     if (!is_float_in(fn, i)) continue;
     int k = named_as(b, number, i < nin ? i : i - nin, i >= nin);
     if (k < 0 && fn_uses_input(fn, i)) return fault_unnamed(c, b, fn->in.at[i].name), NULL;
-    Val t = ir_input(&g, name_fmt(c->cx, "d_%s", fn->in.at[i].name ? fn->in.at[i].name : "x"), fn->in.at[i].type,
-                     &fn->in.at[i].shape, ROLE_ARG, b->rule->span);
+    Val t = ir_input(&g, name_fmt(c->cx, "d_%s", fn->in.at[i].name ? fn->in.at[i].name : "x"),
+                     fn->in.at[i].type, &fn->in.at[i].shape, ROLE_ARG, b->rule->span);
     if (k >= 0) args[b->seed[k]] = t;
   }
   for (int k = 0; k < f->out.n; k++) {
@@ -528,28 +464,34 @@ static Fn *final_rule(Check *c, const RuleBody *b, const Fn *fn, const int *numb
     if (!is_float_in(fn, i)) continue;
     int k = named_as(b, number, i < nin ? i : i - nin, i >= nin);
     if (k < 0 && fn_uses_input(fn, i)) return fault_unnamed(c, b, fn->in.at[i].name), NULL;
-    ir_output(&g, NULL, k >= 0 ? outs[k] : ir_const_f(&g, fn->in.at[i].type, &fn->in.at[i].shape, 0));
+    ir_output(&g, NULL,
+              k >= 0 ? outs[k] : ir_const_f(&g, fn->in.at[i].type, &fn->in.at[i].shape, 0));
   }
   return ir_finish(&g);
 }
 
-/* ---- linear? ---------------------------------------------------------------------------------------- */
+/* ---- linear?
+ * ---------------------------------------------------------------------------------------- */
 static bool check_linear(Check *c, const RuleBody *b, const Fn *fn, const Fn *rule) {
   const Ins *culprit;
   int from = b->kind == ADJOINT ? fn->in.n + fn->out.n : fn->in.n;
   int to = b->kind == ADJOINT ? rule->in.n : fn->in.n + fn_float_inputs(fn);
   if (ir_is_linear(rule, from, to, &culprit)) return true;
-  const Node *last = b->kind == ADJOINT ? behind(b->rule) : before(b->rule);
+  const Node *last = b->kind == ADJOINT ? rule_behind(b->rule) : rule_before(b->rule);
   Name name = last->kid[last->nkids - 1]->name;
   Diag *d = fault(c, E0411, culprit && culprit->span.source ? culprit->span : b->rule->kid[0]->span,
-                  "this %s isn't linear in `%s`", kind_word[b->kind], name);
-  if (culprit) diag_note(c->cx, d, "`%s` makes it so; a derivative is a sum of products with its direction", op_info[culprit->op].name);
-  else diag_note(c->cx, d, "its value doesn't become 0 where `%s` is", name);
+                  "this %s isn't linear in `%s`", rule_word[b->kind], name);
+  if (culprit)
+    diag_note(c->cx, d, "`%s` makes it so; a derivative is a sum of products with its direction",
+              op_info[culprit->op].name);
+  else
+    diag_note(c->cx, d, "its value doesn't become 0 where `%s` is", name);
   diag_label(c->cx, d, b->rule->name_span, "the rule");
   return false;
 }
 
-/* ---- the call ------------------------------------------------------------------------------------------ */
+/* ---- the call
+ * ------------------------------------------------------------------------------------------ */
 static Value emit_call(Check *c, Ruled *r, bool again) {
   const Deriv *d = &r->d;
   RuleBody body[2];
@@ -558,7 +500,8 @@ static Value emit_call(Check *c, Ruled *r, bool again) {
   if (!find_extras(c, r, d, NULL, d->fn, &number[2])) return value_poison();
   for (int k = 0; k < 2; k++) {
     if (again || !r->f->rule[k]) continue;
-    if (!build_rule(c, r, k, &body[k]) || !find_extras(c, r, &body[k].d, &body[k], body[k].raw, &number[k]))
+    if (!build_rule(c, r, k, &body[k]) ||
+        !find_extras(c, r, &body[k].d, &body[k], body[k].raw, &number[k]))
       return value_poison();
   }
   Fn *fn = final_function(c, r, number[2]);
@@ -579,26 +522,35 @@ static Value emit_call(Check *c, Ruled *r, bool again) {
 
 static Value call_apart(Check *c, const FnValue *f, const Call *call, bool again) {
   FnValue *self = NEW(c->cx->arena, FnValue);
-  *self = (FnValue){.kind = FN_DERIV, .mode = DERIV_VJP, .of = f, .name = f->name, .span = call->span};
-  Ruled r = {.f = f, .d = {.f = self, .span = call->span, .called = true, .batch = c->unit->batch ? c->unit->batch : &no_labels}};
+  *self =
+      (FnValue){.kind = FN_DERIV, .mode = DERIV_VJP, .of = f, .name = f->name, .span = call->span};
+  Ruled r = {.f = f,
+             .d = {.f = self,
+                   .span = call->span,
+                   .called = true,
+                   .batch = c->unit->batch ? c->unit->batch : &no_labels}};
   for (int i = 0; i < call->n; i++)
     r.d.batch = labels_union(c->cx, r.d.batch, labels_within(c->cx, &call->arg[i].value));
   return build_function(c, &r, call) ? emit_call(c, &r, again) : value_poison();
 }
 
-Value call_ruled(Check *c, const FnValue *f, const Call *call) { return call_apart(c, f, call, false); }
+Value call_ruled(Check *c, const FnValue *f, const Call *call) {
+  return call_apart(c, f, call, false);
+}
 
 Value eval_checkpoint(Check *c, const Node *n) {
   const Node *inner = n->kid[0];
   if (inner->kind != NODE_CALL) {
     Diag *d = fault(c, E0412, n->span, "`checkpoint` stands before the call of a function");
-    diag_hint(c->cx, d, "as in `checkpoint f(x)`; a block of statements becomes a function of its own");
+    diag_hint(c->cx, d,
+              "as in `checkpoint f(x)`; a block of statements becomes a function of its own");
     return value_poison();
   }
   Call call;
   Value f = eval_expr(c, inner->kid[0]);
   bool good = eval_args(c, inner, &call);
   if (f.kind == V_POISON || !good) return value_poison();
-  if (f.kind == V_FN && f.u.fn->kind != FN_LAYER && f.u.fn->kind != FN_LAYERS) return call_apart(c, f.u.fn, &call, true);
+  if (f.kind == V_FN && f.u.fn->kind != FN_LAYER && f.u.fn->kind != FN_LAYERS)
+    return call_apart(c, f.u.fn, &call, true);
   return call_value(c, inner, &f, &call);
 }

@@ -1,13 +1,14 @@
-/* check_vmap.c: functions applied element by element, as one instruction. vmap(f, over: (x, y)): f for every element of the first axis of x and y, which all
- * results get in front. Without `over:` all tensors among the arguments are mapped. One instruction,
- * which pass/batch.c writes out: also loops and branches that differ between the elements. */
+/* check_vmap.c: functions applied element by element, as one instruction. vmap(f, over: (x, y)): f
+ * for every element of the first axis of x and y, which all results get in front. Without `over:`
+ * all tensors among the arguments are mapped. One instruction, which pass/batch.c writes out: also
+ * loops and branches that differ between the elements. */
 #include "front/deriv.h"
 
 typedef struct Mapped {
   Deriv d;
   Shape lead;
-  bool any;         /* the lead is known */
-  Vec(bool) over;   /* per argument among the inputs */
+  bool any;       /* the lead is known */
+  Vec(bool) over; /* per argument among the inputs */
   Span first;
 } Mapped;
 
@@ -134,7 +135,8 @@ Value call_vmap(Check *c, const FnValue *f, const Call *call) {
   return deriv_rebuild(c, &result, parts, &next);
 }
 
-/* ---- calls under labels -------------------------------------------------------------------------- */
+/* ---- calls under labels
+ * -------------------------------------------------------------------------- */
 /* What depends on labels becomes an input that is mapped over all of them. */
 static Value lift_labelled(Check *c, Mapped *m, const Labels *all, Name name, Value v, Span at) {
   Value x = v.kind == V_AFFINE || v.kind == V_WEAK ? to_tensor(c, v, at) : v;
@@ -162,10 +164,12 @@ static Value lift_labelled(Check *c, Mapped *m, const Labels *all, Name name, Va
 
 Value call_by_labels(Check *c, const FnValue *f, const Call *call) {
   FnValue *self = NEW(c->cx->arena, FnValue);
-  *self = (FnValue){.kind = FN_DERIV, .mode = DERIV_VMAP, .of = f, .name = f->name, .span = call->span};
+  *self =
+      (FnValue){.kind = FN_DERIV, .mode = DERIV_VMAP, .of = f, .name = f->name, .span = call->span};
   Mapped m = {.d = {.f = self, .span = call->span}};
   const Labels *all = &no_labels;
-  for (int i = 0; i < call->n; i++) all = labels_union(c->cx, all, labels_within(c->cx, &call->arg[i].value));
+  for (int i = 0; i < call->n; i++)
+    all = labels_union(c->cx, all, labels_within(c->cx, &call->arg[i].value));
   Shape none = {0};
   if (!labelled_shape(c, all, &none, call->span, &m.lead)) return value_poison();
   Call inner = *call;

@@ -20,8 +20,8 @@ typedef struct Deriv {
   Vec(Lifted) in;
   Vec(Value) out; /* the results, one per output of the body */
   Fn *fn;
-  bool called;        /* the body of a call: every float is differentiable, literals stay what they are */
-  bool *wrt;          /* per input */
+  bool called; /* the body of a call: every float is differentiable, literals stay what they are */
+  bool *wrt;   /* per input */
   Vec(int32_t) order; /* inputs in the order the user sees */
   Vec(int32_t)
       groups; /* per thing that `wrt:` names: -1, or how many of these are a group of parameters */

@@ -31,7 +31,8 @@ static void spread_from(Reach *r, int input) {
   }
   for (int i = 0; i < f->out.n; i++) r->needed[f->out.at[i].val] = true;
   for (Val v = f->ins.n; v-- > 1;)
-    for (int k = 0; r->needed[v] && k < fn_ins(f, v)->nargs; k++) r->needed[fn_ins(f, v)->arg[k]] = true;
+    for (int k = 0; r->needed[v] && k < fn_ins(f, v)->nargs; k++)
+      r->needed[fn_ins(f, v)->arg[k]] = true;
 }
 
 static bool reaches(const Reach *r) {
@@ -67,7 +68,8 @@ static void warn(Check *c, const Deriv *d, int input) {
   if (reaches(&r) || said_already(c, d->f->span)) return;
   const Ins *in = cut(&r);
   Name name = d->fn->in.at[input].name;
-  Diag *w = diag(c->cx, E0413, d->f->span, "the derivative of `%s` by `%s` is always 0", d->f->of->name, name);
+  Diag *w = diag(c->cx, E0413, d->f->span, "the derivative of `%s` by `%s` is always 0",
+                 d->f->of->name, name);
   if (!in) {
     diag_note(c->cx, w, "its result doesn't depend on `%s`", name);
   } else if (in->op == OP_stop) {

@@ -155,6 +155,7 @@ static void label_extents(Builder *b, const Ins *x, const Ins *y, const Contract
 /* Both operands over all labels, multiplied and summed: the definition. The builder finds the
  * contraction in it again where there is one, with every needless label gone. */
 static Val contract_by_definition(Builder *b, Val x, Val y, const Contract *c, const Dim *extent, int nout) {
+  if (c->nlabels > IR_MAX_RANK) cx_bug(b->cx, "a contraction over %d labels", c->nlabels);
   Shape all = {.rank = c->nlabels};
   int32_t at[IR_MAX_RANK], place[IR_MAX_RANK * 2];
   uint32_t summed = 0, out = label_set(c->out, nout);
@@ -218,6 +219,10 @@ Val ir_contract(Builder *b, Val x, Val y, const Contract *c) {
   check_contract(b, xi, yi, c, nout);
   label_extents(b, xi, yi, c, extent);
   uint32_t o = label_set(c->out, nout), all = a | d;
+  Shape out = {.rank = nout};
+  for (int k = 0; k < nout; k++) out.dim[k] = extent[c->out[k]];
+  Val moved = delta_contract(b, x, y, c, &out);
+  if (moved) return moved;
   bool proper = (all & ~o) && (a & ~d) && (d & ~a) && plain_operand(b, x) && plain_operand(b, y);
   if (!proper) return contract_by_definition(b, x, y, c, extent, nout);
   Contract ordered = *c;
@@ -225,7 +230,6 @@ Val ir_contract(Builder *b, Val x, Val y, const Contract *c) {
   y = in_order(b, y, ordered.b);
   const Contract *copy = number_labels(b, &ordered, ir_shape(b, x)->rank, ir_shape(b, y)->rank);
   Ins i = {.op = OP_contract, .type = ir_ins(b, x)->type, .nargs = 2, .arg = (Val[]){x, y}, .u.contract = copy};
-  i.shape.rank = nout;
-  for (int k = 0; k < nout; k++) i.shape.dim[k] = extent[c->out[k]];
+  i.shape = out;
   return build_emit(b, &i);
 }

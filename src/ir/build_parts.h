@@ -14,6 +14,9 @@ bool view_eq(const View *a, const View *b);
  * 0 where it is best left as it is. */
 Val einsum_of_product(Builder *b, Val mul, uint32_t axes);
 
+/* delta.c: the contraction where one operand is a basis: the other one, moved; 0 where none is. */
+Val delta_contract(Builder *b, Val x, Val y, const Contract *c, const Shape *out);
+
 /* Labels (result axes) a value really depends on: all but those of extent 1 and, for a view, those
  * that occur in no index. Bit set. */
 uint32_t labels_used(const Builder *b, Val v);

@@ -262,5 +262,7 @@ bool ir_equal(const Fn *f, const Fn *g);
 bool ir_is_linear(const Fn *f, int from, int to, const Ins **culprit);
 /* print.c: the function as .nn source that parses back to the same function. */
 void ir_print_nn(const Fn *f, Text *out);
+/* The same; lines: with comments that show the lines of the source it came from. */
+void ir_print_lines(const Fn *f, Text *out, bool lines);
 
 #endif

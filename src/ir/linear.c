@@ -26,7 +26,9 @@ static Degree of_sum(const Linear *l, const Ins *in, int first) {
   return d;
 }
 
-static Degree of_product(Degree x, Degree y) { return x == CONSTANT ? y : y == CONSTANT ? x : OTHER; }
+static Degree of_product(Degree x, Degree y) {
+  return x == CONSTANT ? y : y == CONSTANT ? x : OTHER;
+}
 
 static Degree of_map(const Linear *l, const Ins *in) {
   Degree d[3] = {CONSTANT, CONSTANT, CONSTANT};
@@ -50,64 +52,76 @@ static Degree of_map(const Linear *l, const Ins *in) {
   }
 }
 
-/* A body inside: its outputs for operands of these degrees; loops until nothing changes. */
-static Degree *of_body(Linear *l, const Ins *in) {
+/* ---- bodies inside: their outputs for operands of these degrees --------------------------------
+ */
+static void branch_degrees(Linear *l, const Ins *in, Degree *out, int n) {
+  const Fn *side[] = {in->u.branch->then, in->u.branch->other};
   Arena *a = l->f->cx->arena;
-  const Fn *body[IR_MAX_BODIES];
-  int n = ins_part_count(in), count = ins_bodies(in, body);
-  Degree *out = NEWS(a, Degree, n + 1), most = CONSTANT;
-  for (int k = 0; k < in->nargs; k++) most = MAX(most, l->degree[in->arg[k]]);
-  for (int k = 0; k < n; k++) out[k] = OTHER;
-  if (most == CONSTANT) memset(out, 0, (size_t)n * sizeof *out);
-  if (most != LINEAR) return out;
-  Degree *given = NEWS(a, Degree, body[0]->in.n + in->nargs + 1), *got = NEWS(a, Degree, n + 1);
+  Degree *given = NEWS(a, Degree, in->nargs + 1), *got[2];
   const Ins *inner = NULL;
-  if (in->op == OP_branch) {
-    if (l->degree[in->arg[0]] != CONSTANT) return out;
-    for (int k = 1; k < in->nargs; k++) given[k - 1] = l->degree[in->arg[k]];
-    memset(out, 0, (size_t)n * sizeof *out);
-    bool mixed = false;
-    for (int b = 0; b < count; b++) {
-      check_fn(body[b], given, got, &inner);
-      for (int k = 0; k < n; k++) {
-        const Ins *y = fn_ins(body[b], body[b]->out.at[k].val);
-        if (b && got[k] != out[k] && !ins_is_splat(y, 0) &&
-            !ins_is_splat(fn_ins(body[0], body[0]->out.at[k].val), 0))
-          mixed = true;
-        out[k] = mixed ? OTHER : MAX(out[k], got[k]);
-      }
-    }
-    return out;
+  if (l->degree[in->arg[0]] != CONSTANT) return;
+  for (int k = 1; k < in->nargs; k++) given[k - 1] = l->degree[in->arg[k]];
+  for (int s = 0; s < 2; s++) check_fn(side[s], given, got[s] = NEWS(a, Degree, n + 1), &inner);
+  for (int k = 0; k < n; k++) {
+    bool same = got[0][k] == got[1][k];
+    for (int s = 0; s < 2; s++) /* zero is as linear as the other side */
+      same = same || ins_is_splat(fn_ins(side[s], side[s]->out.at[k].val), 0);
+    out[k] = same ? MAX(got[0][k], got[1][k]) : OTHER;
   }
-  if (in->op == OP_loop) {
-    const Loop *lp = in->u.loop;
-    if (lp->counted && l->degree[in->arg[0]] != CONSTANT) return out;
-    for (int k = 1; k < body[0]->in.n; k++) given[k] = l->degree[in->arg[lp->counted + k - 1]];
-    for (bool more = true; more;) { /* a start of zero is as linear as the rest */
-      more = false;
-      check_fn(body[0], given, got, &inner);
-      for (int k = 0; k < lp->ncarry; k++) {
-        bool zero = is_zero(l, in->arg[lp->counted + k]);
-        Degree d = given[1 + k] == got[k] ? got[k] : zero && given[1 + k] == CONSTANT ? got[k] : OTHER;
-        more |= d != given[1 + k];
-        given[1 + k] = d;
-      }
+}
+
+/* Until nothing changes; a start of zero is as linear as the rest. */
+static void loop_degrees(Linear *l, const Ins *in, Degree *out, int n) {
+  const Loop *lp = in->u.loop;
+  const Fn *f = lp->body;
+  Arena *a = l->f->cx->arena;
+  Degree *given = NEWS(a, Degree, f->in.n + 1), *got = NEWS(a, Degree, n + f->out.n + 1);
+  const Ins *inner = NULL;
+  if (lp->counted && l->degree[in->arg[0]] != CONSTANT) return;
+  for (int k = 1; k < f->in.n; k++) given[k] = l->degree[in->arg[lp->counted + k - 1]];
+  for (bool more = true; more;) {
+    more = false;
+    check_fn(f, given, got, &inner);
+    for (int k = 0; k < lp->ncarry; k++) {
+      bool zero = is_zero(l, in->arg[lp->counted + k]) && given[1 + k] == CONSTANT;
+      Degree d = given[1 + k] == got[k] ? got[k] : zero ? LINEAR : OTHER;
+      more |= d != given[1 + k];
+      given[1 + k] = d;
     }
-    for (int k = 0; k < lp->ncarry; k++) out[k] = given[1 + k];
-    for (int k = lp->ncarry; k < lp->ncarry + lp->ncollect; k++) out[k] = got[k];
-    for (int k = 0; lp->cond && k < lp->cond->in.n; k++)
-      if (given[k <= lp->ncarry ? k : k + lp->nscan] != CONSTANT) out[0] = OTHER; /* by the carried values */
-    return out;
   }
-  const Fn *f = body[0];
-  for (int k = 0; k < f->in.n; k++) given[k] = l->degree[in->arg[k]];
+  for (int k = 0; lp->cond && k < lp->cond->in.n; k++)
+    if (given[k <= lp->ncarry ? k : k + lp->nscan] != CONSTANT) return; /* it decides */
+  for (int k = 0; k < lp->ncarry; k++) out[k] = given[1 + k];
+  for (int k = lp->ncarry; k < lp->ncarry + lp->ncollect; k++) out[k] = got[k];
+  if (lp->cond) out[n - 1] = CONSTANT;
+}
+
+/* Of a derivative: linear in its seeds where nothing else is. */
+static void called_degrees(Linear *l, const Ins *in, Degree *out, int n) {
+  const Fn *f = in->u.body->fn;
+  Arena *a = l->f->cx->arena;
+  Degree *given = NEWS(a, Degree, f->in.n + 1), *got = NEWS(a, Degree, f->out.n + 1);
+  Degree values = CONSTANT, seeds = CONSTANT;
+  const Ins *inner = NULL;
+  for (int k = 0; k < f->in.n; k++) values = MAX(values, given[k] = l->degree[in->arg[k]]);
+  for (int k = f->in.n; k < in->nargs; k++) seeds = MAX(seeds, l->degree[in->arg[k]]);
   check_fn(f, given, got, &inner);
   for (int k = 0; k < f->out.n; k++) out[k] = got[k];
-  if (in->op != OP_vjp && in->op != OP_jvp) return out;
-  Degree values = CONSTANT, seeds = CONSTANT; /* a derivative is linear in its seeds alone */
-  for (int k = 0; k < f->in.n; k++) values = MAX(values, given[k]);
-  for (int k = f->in.n; k < in->nargs; k++) seeds = MAX(seeds, l->degree[in->arg[k]]);
   for (int k = f->out.n; k < n; k++) out[k] = values == CONSTANT ? seeds : OTHER;
+}
+
+static Degree *of_body(Linear *l, const Ins *in) {
+  int n = ins_part_count(in);
+  Degree *out = NEWS(l->f->cx->arena, Degree, n + 1), most = CONSTANT;
+  for (int k = 0; k < in->nargs; k++) most = MAX(most, l->degree[in->arg[k]]);
+  for (int k = 0; k < n; k++) out[k] = most == CONSTANT ? CONSTANT : OTHER;
+  if (most != LINEAR) return out;
+  if (in->op == OP_branch)
+    branch_degrees(l, in, out, n);
+  else if (in->op == OP_loop)
+    loop_degrees(l, in, out, n);
+  else
+    called_degrees(l, in, out, n);
   return out;
 }
 

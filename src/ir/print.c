@@ -207,6 +207,7 @@ static void print_derivative(Printer *p, Val v) {
   else if (in->op == OP_jvp)
     name_tangents(p, v, &targets, &later);
   bool one = nout == 1 && !is_derivative(in);
+  print_line_of(p, v);
   text_fmt(&p->lets, one ? "  let %s = %s)\n%s" : "  let (%s) = %s)\n%s", text_str(&targets), text_str(&call),
            text_str(&later));
 }
@@ -292,8 +293,10 @@ static const Name *print_fn(Globals *g, const Fn *f, const Head *head, Name name
   return inputs;
 }
 
-void ir_print_nn(const Fn *f, Text *out) {
-  Globals g = {.out = out};
+void ir_print_nn(const Fn *f, Text *out) { ir_print_lines(f, out, false); }
+
+void ir_print_lines(const Fn *f, Text *out, bool lines) {
+  Globals g = {.out = out, .lines = lines};
   bool *as_param = NEWS(out->arena, bool, f->in.n + 1);
   for (int i = 0; i < f->in.n; i++) as_param[i] = f->in.at[i].role == ROLE_PARAM;
   Name name = global_name(&g, f->cx, f->name, "f");

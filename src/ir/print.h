@@ -52,6 +52,7 @@ typedef struct Globals { /* of the whole text */
   Text *out;
   Names names;
   Vec(BodyName) bodies;
+  bool lines;      /* comments say which lines of the source a statement is from */
 } Globals;
 
 typedef struct Printer {
@@ -64,6 +65,7 @@ typedef struct Printer {
   Names labels; /* in scope now */
   Text lets;    /* the statements so far */
   int unnamed;
+  int32_t source, line; /* which the last comment named */
   bool region; /* the body of a loop or branch: outputs are assigned, and need no name */
 } Printer;
 
@@ -87,6 +89,9 @@ void plan_all(Printer *p);
 /* print_loop.c */
 void print_loop(Printer *p, Val v);
 void print_branch(Printer *p, Val v);
+
+/* print_lines.c: a comment before the statement of v, where its line isn't that of the one before. */
+void print_line_of(Printer *p, Val v);
 
 /* print_plan.c */
 void plan_uses(Printer *p);

@@ -26,9 +26,13 @@ static Printer region(const Printer *up, const Fn *f) {
 static void open_region(const Printer *up, Printer *r) {
   r->names = up->names;
   r->unnamed = up->unnamed;
+  r->source = up->source, r->line = up->line;
 }
 
-static void close_region(Printer *up, const Printer *r) { up->unnamed = r->unnamed; }
+static void close_region(Printer *up, const Printer *r) {
+  up->unnamed = r->unnamed;
+  up->source = r->source, up->line = r->line;
+}
 
 static Node *input_node(Printer *r, int input) {
   Node *n = &r->node[r->f->in.at[input].val];
@@ -276,6 +280,7 @@ void print_loop(Printer *p, Val v) {
   Text vars = text_new(p->arena), head = text_new(p->arena), body = text_new(p->arena);
   for (int i = 0; i < in->nargs; i++)
     if (!p->node[in->arg[i]].array_ok) print_let(p, in->arg[i]);
+  print_line_of(p, v);
   for (int i = 0; i < l->ncarry; i++) {
     Name inside = l->body->out.at[i].name ? l->body->out.at[i].name : l->body->in.at[1 + i].name;
     t.carry[i] = fresh_name(p, wish_for_part(p, v, i, inside));
@@ -325,6 +330,7 @@ void print_branch(Printer *p, Val v) {
   Text vars = text_new(p->arena), cond = text_new(p->arena), then = text_new(p->arena),
        other = text_new(p->arena);
   if (!p->node[in->arg[0]].array_ok) print_let(p, in->arg[0]);
+  print_line_of(p, v);
   for (int i = 0; i < n; i++) {
     names[i] = fresh_name(p, wish_for_part(p, v, i, b->then->out.at[i].name));
     bool truth = fn_ins(b->then, b->then->out.at[i].val)->type == T_BOOL;

@@ -276,6 +276,7 @@ static void let_elements(Printer *p, Val v, Name name) {
   Text body = text_new(p->arena);
   for (int i = 0; i < s->rank; i++) labels[i] = new_label(p, s->dim[i]);
   print_value(p, v, labels, PREC_IF, &body);
+  print_line_of(p, v);
   text_fmt(&p->lets, "  let %s", name);
   if (s->rank) {
     text_add(&p->lets, "[");
@@ -294,6 +295,7 @@ void print_named_let(Printer *p, Val v) {
   find_caps(p, v);
   if (n->array_ok) {
     print_value(p, v, NULL, PREC_IF, &body);
+    print_line_of(p, v);
     text_fmt(&p->lets, "  let %s = %s\n", name, text_str(&body));
   } else if (n->index_ok) {
     let_elements(p, v, name);

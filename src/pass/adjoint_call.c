@@ -1,34 +1,41 @@
 /* adjoint_call.c: derivatives of calls, in both modes.
  *
  * A function with rules of its own has the derivative they say. Each is linear in its direction, so
- * one of them serves both modes: the transpose of dx -> dy is dy -> dx, and transposing is the adjoint
- * with respect to the direction.
+ * one of them serves both modes: the transpose of dx -> dy is dy -> dx, and transposing is the
+ * adjoint with respect to the direction.
  *
- * A call that is to be computed again has as its adjoint a loop of one step, whose body computes the
- * function's values and then sweeps back. A body is a function of its own, so nothing in it is the
- * same value as one of the way forwards: they are not kept, and their storage is free in between. */
+ * A call that is to be computed again has as its adjoint a loop of one step, whose body computes
+ * the function's values and then sweeps back. A body is a function of its own, so nothing in it is
+ * the same value as one of the way forwards: they are not kept, and their storage is free in
+ * between. */
 #include "pass/adjoint.h"
 #include "pass/tangent.h"
 
-/* The transpose of a rule: the adjoint with respect to its inputs from `first` on, which its outputs
- * are linear in, so that their value doesn't matter. args are those before them, `behind` those after. */
-static bool transposed(Builder *b, const Fn *rule, int first, int n, const Val *args, const Val *behind, const Val *seeds,
-                       Val *derived) {
+/* The transpose of a rule: the adjoint with respect to its inputs from `first` on, which its
+ * outputs are linear in, so that their value doesn't matter. args are those before them, `behind`
+ * those after. */
+static bool transposed(Builder *b, const Fn *rule, int first, int n, const Val *args,
+                       const Val *behind, const Val *seeds, Val *derived) {
   Arena *a = b->cx->arena;
   Val *arg = NEWS(a, Val, rule->in.n + 1), *values = NEWS(a, Val, rule->out.n + 1);
   bool *wrt = NEWS(a, bool, rule->in.n + 1);
   for (int i = 0; i < rule->in.n; i++) {
     const Input *in = &rule->in.at[i];
     wrt[i] = i >= first && i < first + n;
-    arg[i] = wrt[i] ? ir_const_f(b, in->type, &in->shape, 0) : i < first ? args[i] : behind[i - first - n];
+    arg[i] = wrt[i]      ? ir_const_f(b, in->type, &in->shape, 0)
+             : i < first ? args[i]
+                         : behind[i - first - n];
   }
   return adjoint_into(b, rule, wrt, arg, seeds, values, derived);
 }
 
-/* ---- reverse mode ------------------------------------------------------------------------------------ */
-static bool by_rule(Adjoint *g, const Body *body, const Val *args, const Val *y, const Val *dy, Val *derived) {
+/* ---- reverse mode
+ * ------------------------------------------------------------------------------------ */
+static bool by_rule(Adjoint *g, const Body *body, const Val *args, const Val *y, const Val *dy,
+                    Val *derived) {
   const Fn *f = body->fn;
-  if (!body->adjoint) return transposed(g->b, body->tangent, f->in.n, fn_float_inputs(f), args, y, dy, derived);
+  if (!body->adjoint)
+    return transposed(g->b, body->tangent, f->in.n, fn_float_inputs(f), args, y, dy, derived);
   Val *all = NEWS(g->b->cx->arena, Val, body->adjoint->in.n + 1);
   memcpy(all, args, (size_t)f->in.n * sizeof *all);
   memcpy(all + f->in.n, y, (size_t)f->out.n * sizeof *all);
@@ -43,19 +50,24 @@ static Fn *again_body(Adjoint *g, const Fn *f, const bool *wrt, const Val *dy, b
   Arena *a = f->cx->arena;
   int floats = fn_float_outputs(f), n = 0;
   b.span = b.fn->span = f->span;
-  Val *args = NEWS(a, Val, f->in.n + 1), *seeds = NEWS(a, Val, floats + 1), *values = NEWS(a, Val, f->out.n + 1);
+  Val *args = NEWS(a, Val, f->in.n + 1), *seeds = NEWS(a, Val, floats + 1),
+      *values = NEWS(a, Val, f->out.n + 1);
   Val *derived = NEWS(a, Val, f->in.n + 1);
   ir_input(&b, name_of(f->cx, "again"), T_I64, &(Shape){0}, ROLE_ARG, f->span);
   for (int i = 0; i < f->in.n; i++)
-    args[i] = ir_input(&b, f->in.at[i].name, f->in.at[i].type, &f->in.at[i].shape, ROLE_ARG, f->in.at[i].span);
+    args[i] = ir_input(&b, f->in.at[i].name, f->in.at[i].type, &f->in.at[i].shape, ROLE_ARG,
+                       f->in.at[i].span);
   for (int k = 0; k < floats; k++) {
     const Ins *in = ir_ins(g->b, dy[k]);
-    seeds[k] = ir_input(&b, in->hint ? in->hint : name_of(f->cx, "d_y"), (DType)in->type, &in->shape, ROLE_ARG, in->span);
+    seeds[k] = ir_input(&b, in->hint ? in->hint : name_of(f->cx, "d_y"), (DType)in->type,
+                        &in->shape, ROLE_ARG, in->span);
   }
   AdjointOf of = {.f = f, .wrt = wrt, .args = args, .seeds = seeds, .guarded = guarded};
   if (!adjoint_with(&b, &of, values, derived)) return NULL;
   for (int i = 0; i < f->in.n; i++)
-    if (wrt[i]) ir_output(&b, name_fmt(f->cx, "d_%s", f->in.at[i].name ? f->in.at[i].name : "x"), derived[n++]);
+    if (wrt[i])
+      ir_output(&b, name_fmt(f->cx, "d_%s", f->in.at[i].name ? f->in.at[i].name : "x"),
+                derived[n++]);
   return ir_finish(&b);
 }
 
@@ -74,7 +86,8 @@ static bool all_below_limit(const Fn *f, const bool *wrt) {
 }
 
 /* derived: per wrt input. */
-static bool computed_again(Adjoint *g, Val v, const Fn *f, const bool *wrt, const Val *args, const Val *dy, Val *derived) {
+static bool computed_again(Adjoint *g, Val v, const Fn *f, const bool *wrt, const Val *args,
+                           const Val *dy, Val *derived) {
   Arena *a = g->b->cx->arena;
   int floats = fn_float_outputs(f);
   Fn *step = again_body(g, f, wrt, dy, adjoint_is_guarded(g, v));
@@ -103,16 +116,21 @@ void adjoint_call(Adjoint *g, Val v) {
   const Fn *f = body->fn;
   Arena *a = g->b->cx->arena;
   bool *wrt = NEWS(a, bool, f->in.n + 1), rule = body->adjoint || body->tangent, good;
-  Val *args = NEWS(a, Val, f->in.n + 1), *y = NEWS(a, Val, f->out.n + 1), *dy = NEWS(a, Val, f->out.n + 1);
+  Val *args = NEWS(a, Val, f->in.n + 1), *y = NEWS(a, Val, f->out.n + 1),
+      *dy = NEWS(a, Val, f->out.n + 1);
   Val *derived = NEWS(a, Val, f->in.n + 1);
   ir_map_args(in, g->to, args);
   g->b->span = in->span;
   for (int k = 0; k < f->out.n; k++) y[k] = ir_part(g->b, g->to[v], k);
   cotangents(g, v, f, dy);
-  for (int i = 0; i < f->in.n; i++) wrt[i] = type_is_float(f->in.at[i].type) && (rule || g->active[in->arg[i]]);
-  if (rule) good = by_rule(g, body, args, y, dy, derived);
-  else if (all_below_limit(f, wrt)) good = computed_again(g, v, f, wrt, args, dy, derived);
-  else good = adjoint_into(g->b, f, wrt, args, dy, y, derived);
+  for (int i = 0; i < f->in.n; i++)
+    wrt[i] = type_is_float(f->in.at[i].type) && (rule || g->active[in->arg[i]]);
+  if (rule)
+    good = by_rule(g, body, args, y, dy, derived);
+  else if (all_below_limit(f, wrt))
+    good = computed_again(g, v, f, wrt, args, dy, derived);
+  else
+    good = adjoint_into(g->b, f, wrt, args, dy, y, derived);
   g->failed |= !good;
   for (int i = 0, k = 0; i < f->in.n && good; i++) {
     if (!wrt[i]) continue;
@@ -121,7 +139,8 @@ void adjoint_call(Adjoint *g, Val v) {
   }
 }
 
-/* ---- forward mode -------------------------------------------------------------------------------------- */
+/* ---- forward mode
+ * -------------------------------------------------------------------------------------- */
 static Val tangent_or_zero(const Tangent *g, Val v, Val copy) {
   return g->dot[v] ? g->dot[v] : ir_zeros_like(g->b, copy);
 }
@@ -145,7 +164,8 @@ bool tangent_call(Tangent *g, const Ins *in, Val call, const Val *args, Val *der
   memcpy(all, args, (size_t)f->in.n * sizeof *all);
   if (!body->tangent) {
     memcpy(all + f->in.n, y, (size_t)f->out.n * sizeof *all);
-    return transposed(g->b, body->adjoint, f->in.n + f->out.n, fn_float_outputs(f), all, NULL, dx, derived);
+    return transposed(g->b, body->adjoint, f->in.n + f->out.n, fn_float_outputs(f), all, NULL, dx,
+                      derived);
   }
   memcpy(all + f->in.n, dx, (size_t)n * sizeof *all);
   memcpy(all + f->in.n + n, y, (size_t)f->out.n * sizeof *all);

@@ -12,7 +12,8 @@
  * needs: no vjp, jvp, vmap inside (pass_expand)   keeps: the values   breaks: nothing */
 #include "pass/batch.h"
 
-/* ---- axes in front ------------------------------------------------------------------------------- */
+/* ---- axes in front
+ * ------------------------------------------------------------------------------- */
 Val batch_lift(Builder *b, const Shape *lead, Val x, bool mapped) {
   int32_t at[IR_MAX_RANK];
   if (mapped) return x;
@@ -23,7 +24,8 @@ Val batch_lift(Builder *b, const Shape *lead, Val x, bool mapped) {
 
 static Val lifted(Batch *g, Val x, bool mapped) { return batch_lift(g->b, &g->lead, x, mapped); }
 
-/* ---- by kind --------------------------------------------------------------------------------------- */
+/* ---- by kind
+ * --------------------------------------------------------------------------------------- */
 static Val batch_map(Batch *g, const Ins *in, const Val *args, const bool *mapped) {
   Val arg[3];
   for (int i = 0; i < in->nargs; i++) arg[i] = lifted(g, args[i], mapped[i]);
@@ -42,19 +44,22 @@ static Val batch_view(Batch *g, const Ins *in, Val x) {
     term[0] = (ViewTerm){d, 1};
     if (d < n) continue;
     dim[d] = (ViewDim){old->off, old->den, old->n, term};
-    for (int t = 0; t < old->n; t++) term[t] = (ViewTerm){old->term[t].label + n, old->term[t].coef};
+    for (int t = 0; t < old->n; t++)
+      term[t] = (ViewTerm){old->term[t].label + n, old->term[t].coef};
   }
   View wide = {n + v->rank, dim, false, v->claim};
   return ir_view(g->b, x, &out, &wide);
 }
 
 /* The position along axis k of the lead, in the shape of the mapped indices. */
-static Val position(Batch *g, DType t, const Shape *s, int k) { return ir_iota_along(g->b, t, s, k); }
+static Val position(Batch *g, DType t, const Shape *s, int k) {
+  return ir_iota_along(g->b, t, s, k);
+}
 
 /* The index operands of a gather or scatter whose indices are mapped: first the positions along the
  * lead where what is read or written has these axes too, then its own. Returns how many. */
-static int wide_indices(Batch *g, const Ins *in, const Val *args, const bool *mapped, bool along_lead, Val *index,
-                        int32_t *axis) {
+static int wide_indices(Batch *g, const Ins *in, const Val *args, const bool *mapped,
+                        bool along_lead, Val *index, int32_t *axis) {
   const Gather *a = in->u.gather;
   int n = 0, nl = g->lead.rank;
   Val own[IR_MAX_RANK];
@@ -62,7 +67,8 @@ static int wide_indices(Batch *g, const Ins *in, const Val *args, const bool *ma
   Shape s = *ir_shape(g->b, own[0]);
   DType t = ir_type(g->b, own[0]);
   for (int k = 0; k < nl && along_lead; k++) index[n] = position(g, t, &s, k), axis[n++] = k;
-  for (int j = 0; j < a->naxes; j++) index[n] = own[j], axis[n++] = a->axis[j] + (along_lead ? nl : 0);
+  for (int j = 0; j < a->naxes; j++)
+    index[n] = own[j], axis[n++] = a->axis[j] + (along_lead ? nl : 0);
   return n;
 }
 
@@ -114,7 +120,8 @@ static Val batch_scatter(Batch *g, const Ins *in, const Val *args, const bool *m
     return ir_scatter(g->b, upd, index, axis, n, &full);
   }
   for (int j = 0; j < in->u.gather->naxes; j++) axis[j] = in->u.gather->axis[j] + nl;
-  return ir_scatter(g->b, from_front(g->b, upd, nl, ns), args + 1, axis, in->u.gather->naxes, &full);
+  return ir_scatter(g->b, from_front(g->b, upd, nl, ns), args + 1, axis, in->u.gather->naxes,
+                    &full);
 }
 
 /* The labels of one tensor of a contraction, with those of the lead in front. */
@@ -148,9 +155,11 @@ static Val batch_move(Batch *g, const Ins *in, const Val *args, const bool *mapp
   }
 }
 
-/* ---- calls of functions with rules --------------------------------------------------------------------- */
+/* ---- calls of functions with rules
+ * --------------------------------------------------------------------- */
 /* Floats are mapped all alike, so that their adjoints are. */
-static void batch_call(Batch *g, const Ins *in, const Val *args, const bool *mapped, BatchParts *parts) {
+static void batch_call(Batch *g, const Ins *in, const Val *args, const bool *mapped,
+                       BatchParts *parts) {
   const Body *body = in->u.body;
   const Fn *f = body->fn;
   Arena *a = g->b->cx->arena;
@@ -172,7 +181,8 @@ static void batch_call(Batch *g, const Ins *in, const Val *args, const bool *map
   for (int k = 0; k < nout; k++) parts->val[k] = ir_part(g->b, call, k), parts->mapped[k] = true;
 }
 
-/* ---- all instructions ------------------------------------------------------------------------------------ */
+/* ---- all instructions
+ * ------------------------------------------------------------------------------------ */
 static void batch_bundle(Batch *g, Val v, const Ins *in, const Val *args, const bool *mapped) {
   Arena *a = g->b->cx->arena;
   int n = ins_part_count(in);
@@ -188,8 +198,9 @@ static void batch_bundle(Batch *g, Val v, const Ins *in, const Val *args, const 
 
 static bool has_room(Batch *g, const Ins *in) {
   if (in->shape.rank + g->lead.rank <= IR_MAX_RANK) return true;
-  Diag *d = diag(g->b->cx, E0812, in->span, "this has %d axes, and gets %d more by vmap, jacobian or hessian",
-                 in->shape.rank, g->lead.rank);
+  Diag *d = diag(g->b->cx, E0812, in->span,
+                 "this has %d axes, and gets %d more by vmap, jacobian or hessian", in->shape.rank,
+                 g->lead.rank);
   diag_note(g->b->cx, d, "the limit is %d", IR_MAX_RANK);
   g->failed = true;
   return false;
@@ -226,9 +237,14 @@ static void batch_ins(Batch *g, Val v) {
   ir_name(g->b, g->to[v], in->hint);
 }
 
-bool batch_into(Builder *b, const Fn *f, const Shape *lead, const bool *in, const Val *args, Val *outs, bool *out) {
+bool batch_into(Builder *b, const Fn *f, const Shape *lead, const bool *in, const Val *args,
+                Val *outs, bool *out) {
   Arena *a = b->cx->arena;
-  Batch g = {.b = b, .f = f, .lead = *lead, .to = NEWS(a, Val, f->ins.n), .mapped = NEWS(a, bool, f->ins.n),
+  Batch g = {.b = b,
+             .f = f,
+             .lead = *lead,
+             .to = NEWS(a, Val, f->ins.n),
+             .mapped = NEWS(a, bool, f->ins.n),
              .parts = NEWS(a, BatchParts, f->ins.n)};
   Span span = b->span;
   for (int i = 0; i < f->in.n; i++) {
@@ -257,7 +273,8 @@ Fn *batch_fn(const Fn *f, const Shape *lead, const bool *in, const bool *want, b
   for (int i = 0; i < f->in.n; i++) {
     const Input *x = &f->in.at[i];
     if (in[i] && x->shape.rank + lead->rank > IR_MAX_RANK) {
-      diag(f->cx, E0812, x->span, "`%s` gets more than %d axes here", x->name ? x->name : "a value", IR_MAX_RANK);
+      diag(f->cx, E0812, x->span, "`%s` gets more than %d axes here", x->name ? x->name : "a value",
+           IR_MAX_RANK);
       return NULL;
     }
     Shape s = in[i] ? shape_join(f->cx, lead, &x->shape) : x->shape;
@@ -272,12 +289,14 @@ Fn *batch_fn(const Fn *f, const Shape *lead, const bool *in, const bool *want, b
   return ir_finish(&b);
 }
 
-/* ---- what is mapped ---------------------------------------------------------------------------------- */
+/* ---- what is mapped
+ * ---------------------------------------------------------------------------------- */
 /* The parts of a loop that depend on a mapped operand. */
 static void loop_flags(const Ins *in, const bool *operand, bool *part) {
   const Loop *l = in->u.loop;
   Arena *a = l->body->cx->arena;
-  bool *inputs = NEWS(a, bool, l->body->in.n + 1), *outs = NEWS(a, bool, l->body->out.n + 1), lanes, more = true;
+  bool *inputs = NEWS(a, bool, l->body->in.n + 1), *outs = NEWS(a, bool, l->body->out.n + 1), lanes,
+       more = true;
   for (int i = 1; i < l->body->in.n; i++) inputs[i] = operand[l->counted + i - 1];
   while (more) {
     more = false;
@@ -289,7 +308,8 @@ static void loop_flags(const Ins *in, const bool *operand, bool *part) {
       inputs[1 + k] = now;
     }
   }
-  for (int k = 0; k < l->body->out.n; k++) part[k] = k < l->ncarry ? inputs[1 + k] : outs[k] || lanes;
+  for (int k = 0; k < l->body->out.n; k++)
+    part[k] = k < l->ncarry ? inputs[1 + k] : outs[k] || lanes;
   if (l->cond) part[l->body->out.n] = lanes;
 }
 

@@ -17,7 +17,7 @@ typedef struct Lanes { /* a loop being batched */
   bool *inputs;      /* of the body: mapped? */
   bool lanes, count; /* lanes are done at different times; by their counts */
   int ncapture;
-  Builder b; /* of the new body */
+  Builder b;               /* of the new body */
   Val going, steps, limit; /* its inputs where lanes differ; 0: none */
 } Lanes;
 
@@ -25,7 +25,8 @@ static Shape wide_shape(const Lanes *x, const Shape *s, bool mapped) {
   return mapped ? shape_join(x->g->b->cx, &x->g->lead, s) : *s;
 }
 
-/* ---- which values are mapped ------------------------------------------------------------------------- */
+/* ---- which values are mapped
+ * ------------------------------------------------------------------------- */
 static void find_mapped(Lanes *x, const bool *operand) {
   const Loop *l = x->l;
   bool *outs = NEWS(x->g->b->cx->arena, bool, l->body->out.n + 1), more = true;
@@ -43,7 +44,8 @@ static void find_mapped(Lanes *x, const bool *operand) {
   }
 }
 
-/* ---- inputs of the body or of the condition ------------------------------------------------------------ */
+/* ---- inputs of the body or of the condition
+ * ------------------------------------------------------------ */
 static Val new_input(Builder *b, const Lanes *x, int i) {
   const Input *in = &x->l->body->in.at[i];
   Shape s = wide_shape(x, &in->shape, x->inputs[i]);
@@ -54,7 +56,8 @@ static Val lane_input(Builder *b, const Lanes *x, const char *name, DType t) {
   return ir_input(b, name_of(b->cx, name), t, &x->g->lead, ROLE_ARG, x->in->span);
 }
 
-/* In the order of a loop's inputs; slices only where it is the body. arg: per input of the old body. */
+/* In the order of a loop's inputs; slices only where it is the body. arg: per input of the old
+ * body. */
 static void make_inputs(Builder *b, Lanes *x, bool slices, Val *arg) {
   const Loop *l = x->l;
   int carry = 1 + l->ncarry, scan = carry + l->nscan;
@@ -87,7 +90,8 @@ static bool lane_condition(Builder *b, const Lanes *x, const Val *arg, Val *out)
   return batch_into(b, cond, &x->g->lead, mapped, in, out, NULL);
 }
 
-/* ---- the body ---------------------------------------------------------------------------------------------- */
+/* ---- the body
+ * ---------------------------------------------------------------------------------------------- */
 static Val choose(Builder *b, const Lanes *x, Val act, Val yes, Val no) {
   int32_t at[IR_MAX_RANK];
   Shape s = *ir_shape(b, yes);
@@ -121,8 +125,10 @@ static Fn *build_body(Lanes *x, bool *collected) {
   if (x->lanes && !acting(x, arg, &act, &going)) return NULL;
   for (int k = 0; k < f->out.n; k++) {
     bool carried = k < l->ncarry;
-    if (x->lanes || (carried && x->inputs[1 + k])) outs[k] = batch_lift(b, &x->g->lead, outs[k], mapped[k]), mapped[k] = true;
-    if (x->lanes) outs[k] = choose(b, x, act, outs[k], carried ? arg[1 + k] : ir_zeros_like(b, outs[k]));
+    if (x->lanes || (carried && x->inputs[1 + k]))
+      outs[k] = batch_lift(b, &x->g->lead, outs[k], mapped[k]), mapped[k] = true;
+    if (x->lanes)
+      outs[k] = choose(b, x, act, outs[k], carried ? arg[1 + k] : ir_zeros_like(b, outs[k]));
     if (k == l->ncarry && going) {
       ir_output(b, NULL, going);
       ir_output(b, NULL, ir_map2(b, OP_add, x->steps, ir_cast(b, T_I64, act)));
@@ -149,8 +155,10 @@ static Fn *build_cond(Lanes *x) {
     if (!lane_condition(&b, x, arg, &cond)) return NULL;
     if (x->limit) { /* a lane that joins later */
       Val later = ir_map1(&b, OP_not, in_range(&b, x, arg[0]));
-      if (l->reverse) cond = ir_map2(&b, OP_or, cond, later);
-      else cond = ir_map2(&b, OP_and, cond, ir_map1(&b, OP_not, later));
+      if (l->reverse)
+        cond = ir_map2(&b, OP_or, cond, later);
+      else
+        cond = ir_map2(&b, OP_and, cond, ir_map1(&b, OP_not, later));
     }
     cond = ir_fold(&b, OP_amax, ir_map2(&b, OP_and, x->going, cond), (1u << x->g->lead.rank) - 1);
   } else {
@@ -163,7 +171,8 @@ static Fn *build_cond(Lanes *x) {
   return ir_finish(&b);
 }
 
-/* ---- operands and results ------------------------------------------------------------------------------------ */
+/* ---- operands and results
+ * ------------------------------------------------------------------------------------ */
 /* Axis n, which is the trip, in front of the n axes of the lead; and back. */
 static Val trip_first(Builder *b, Val x, int n) {
   int32_t perm[IR_MAX_RANK];
@@ -192,7 +201,8 @@ static int operands(Lanes *x, const Val *args, const bool *mapped, Val *out) {
     out[n++] = ir_const_i(b, T_BOOL, lead, 1);
     out[n++] = ir_const_i(b, T_I64, lead, 0);
   }
-  for (int k = carry; k < scan; k++) out[n++] = mapped[k] ? trip_first(b, args[k], lead->rank) : args[k];
+  for (int k = carry; k < scan; k++)
+    out[n++] = mapped[k] ? trip_first(b, args[k], lead->rank) : args[k];
   for (int k = scan; k < x->in->nargs; k++) out[n++] = args[k];
   if (x->count) out[n++] = args[0];
   return n;
@@ -237,9 +247,12 @@ void batch_loop(Batch *g, const Ins *in, const Val *args, const bool *mapped, Ba
   results(&x, ir_loop(g->b, &wide, operand, n), collected, parts);
 }
 
-/* ---- branches ---------------------------------------------------------------------------------------------------- */
+/* ---- branches
+ * ----------------------------------------------------------------------------------------------------
+ */
 /* Both sides, and a choice per element. */
-static void branch_by_choice(Batch *g, const Ins *in, const Val *args, const bool *mapped, BatchParts *parts) {
+static void branch_by_choice(Batch *g, const Ins *in, const Val *args, const bool *mapped,
+                             BatchParts *parts) {
   Arena *a = g->b->cx->arena;
   const Fn *side[] = {in->u.branch->then, in->u.branch->other};
   int n = side[0]->out.n;
@@ -255,7 +268,8 @@ static void branch_by_choice(Batch *g, const Ins *in, const Val *args, const boo
   }
   for (int k = 0; k < n; k++) {
     Shape s = *ir_shape(g->b, out[0][k]);
-    parts->val[k] = ir_map3(g->b, OP_select, ir_spread(g->b, args[0], &s, at), out[0][k], out[1][k]);
+    parts->val[k] =
+        ir_map3(g->b, OP_select, ir_spread(g->b, args[0], &s, at), out[0][k], out[1][k]);
     parts->mapped[k] = true;
   }
 }

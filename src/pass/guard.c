@@ -3,15 +3,15 @@
  * In `if x > 0 then sqrt(x) else 0` the square root is computed for x = 0 as well, and so is its
  * partial, which is infinite there; the cotangent is 0, and 0 * inf would be NaN. As long as the
  * cotangent still is a choice (`if c then dy else 0`), the product goes inside of it
- * (scale_cotangent). But where elements were summed, broadcast or contracted in between it is a number
- * that happens to be 0. There the product is safe_mul, which is 0 where a factor is.
+ * (scale_cotangent). But where elements were summed, broadcast or contracted in between it is a
+ * number that happens to be 0. There the product is safe_mul, which is 0 where a factor is.
  *
  * That costs a comparison, so it is done only where it can matter: for values all of whose uses lie
- * behind choices, and that may be infinite or NaN. (One that is used elsewhere too spoils the function
- * itself.) Both sides of one choice together are no guard: one of them is always taken.
+ * behind choices, and that may be infinite or NaN. (One that is used elsewhere too spoils the
+ * function itself.) Both sides of one choice together are no guard: one of them is always taken.
  *
- * guarded: the uses of a value are collected backwards, as conditions under which it matters. A value
- * used under c and under not c matters as much as the two choices themselves do. */
+ * guarded: the uses of a value are collected backwards, as conditions under which it matters. A
+ * value used under c and under not c matters as much as the two choices themselves do. */
 #include "pass/guard.h"
 #include "ir/arith.h"
 #include "ir/rules.h"
@@ -53,8 +53,10 @@ static void use_under(Finder *x, Uses *u, Condition c) {
     for (int k = 0; k < 2; k++) use_all(x, u, &both[k]);
     return;
   }
-  if (u->n == MOST) u->many = true;
-  else u->at[u->n++] = c;
+  if (u->n == MOST)
+    u->many = true;
+  else
+    u->at[u->n++] = c;
 }
 
 static void use_all(Finder *x, Uses *u, const Uses *more) {
@@ -66,7 +68,8 @@ static void use_all(Finder *x, Uses *u, const Uses *more) {
 
 static bool is_guarded(const Uses *u) { return u->any && !u->open && (u->n || u->many); }
 
-/* ---- uses ------------------------------------------------------------------------------------------- */
+/* ---- uses
+ * ------------------------------------------------------------------------------------------- */
 /* Whether a derivative goes from the result of `in` to operand k. */
 static bool matters(const Fn *f, const Ins *in, int k) {
   DType t = (DType)fn_ins(f, in->arg[k])->type;
@@ -98,8 +101,8 @@ static void branch_uses(Finder *x, Val v, const Ins *in) {
   }
 }
 
-/* What a loop captures or scans matters as in its body, and not at all where no step is done; what it
- * carries comes out then. */
+/* What a loop captures or scans matters as in its body, and not at all where no step is done; what
+ * it carries comes out then. */
 static void loop_uses(Finder *x, Val v, const Ins *in) {
   const Loop *l = in->u.loop;
   Uses *known = NULL;
@@ -108,9 +111,12 @@ static void loop_uses(Finder *x, Val v, const Ins *in) {
     Uses *u = &x->uses[in->arg[k]];
     const Uses *inner = body_uses(x, v, l->body, k - l->counted + 1, &known);
     bool carried = k - l->counted < l->ncarry;
-    if (carried) use_all(x, u, &x->uses[v]);
-    else if (inner->any && (is_guarded(inner) || l->counted || l->cond)) use_under(x, u, (Condition){-v, v, 0});
-    else if (inner->any) use_all(x, u, &x->uses[v]);
+    if (carried)
+      use_all(x, u, &x->uses[v]);
+    else if (inner->any && (is_guarded(inner) || l->counted || l->cond))
+      use_under(x, u, (Condition){-v, v, 0});
+    else if (inner->any)
+      use_all(x, u, &x->uses[v]);
   }
 }
 
@@ -126,9 +132,12 @@ static void ins_uses(Finder *x, Val v) {
     for (int k = 0; k < in->nargs; k++) {
       if (!matters(x->f, in, k)) continue;
       Uses *u = &x->uses[in->arg[k]];
-      if (in->op == OP_select) use_under(x, u, (Condition){in->arg[0], v, k});
-      else if (in->op == OP_safe_mul) use_under(x, u, (Condition){-in->arg[1 - k], v, 0});
-      else use_all(x, u, &own);
+      if (in->op == OP_select)
+        use_under(x, u, (Condition){in->arg[0], v, k});
+      else if (in->op == OP_safe_mul)
+        use_under(x, u, (Condition){-in->arg[1 - k], v, 0});
+      else
+        use_all(x, u, &own);
     }
   }
 }
@@ -137,21 +146,25 @@ static Uses *uses_in(const Fn *f, bool guarded) {
   Finder x = {f, NEWS(f->cx->arena, Uses, f->ins.n + 1)};
   for (int i = 0; i < f->out.n; i++) {
     Uses *u = &x.uses[f->out.at[i].val];
-    if (!guarded) use_open(u);
-    else u->any = u->many = true;
+    if (!guarded)
+      use_open(u);
+    else
+      u->any = u->many = true;
   }
   for (Val v = f->ins.n; v-- > 1;) ins_uses(&x, v);
   return x.uses;
 }
 
-/* ---- what may be infinite ------------------------------------------------------------------------------ */
-/* The operator at ordinary values and at the usual poles: does it give anything but a number? Constant
- * operands are what they are. */
+/* ---- what may be infinite
+ * ------------------------------------------------------------------------------ */
+/* The operator at ordinary values and at the usual poles: does it give anything but a number?
+ * Constant operands are what they are. */
 static bool value_is_wild(const Fn *f, const Ins *in) {
   static const double at[] = {-1000, -2, -1, -0.5, 0, 0.5, 1, 2, 1000};
   enum { N = COUNT_OF(at) };
   int n = in->nargs, many = 1;
-  if (!type_is_float((DType)in->type) || op_info[in->op].typing == TY_SELECT || in->op == OP_cast) return false;
+  if (!type_is_float((DType)in->type) || op_info[in->op].typing == TY_SELECT || in->op == OP_cast)
+    return false;
   const Ins *operand[3] = {NULL, NULL, NULL};
   for (int k = 0; k < n; k++) {
     operand[k] = fn_ins(f, in->arg[k]);
@@ -195,7 +208,9 @@ static bool has_poles(const Fn *f) {
   const Fn *body[IR_MAX_BODIES];
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
-    if (op_kind((Op)in->op) == KIND_MAP && type_is_float((DType)in->type) && guard_partial_is_wild(f, in)) return true;
+    if (op_kind((Op)in->op) == KIND_MAP && type_is_float((DType)in->type) &&
+        guard_partial_is_wild(f, in))
+      return true;
     for (int i = 0, n = ins_bodies(in, body); i < n; i++)
       if (has_poles(body[i])) return true;
   }
@@ -206,16 +221,20 @@ static bool is_wild(const Fn *f, const Ins *in, const bool *wild) {
   const Fn *body[IR_MAX_BODIES];
   for (int k = 0; k < in->nargs; k++) {
     const Ins *a = fn_ins(f, in->arg[k]);
-    if (wild[in->arg[k]] || (a->op == OP_const && type_is_float((DType)a->type) && !isfinite(a->u.f))) return true;
+    if (wild[in->arg[k]] ||
+        (a->op == OP_const && type_is_float((DType)a->type) && !isfinite(a->u.f)))
+      return true;
   }
-  if (op_kind((Op)in->op) == KIND_MAP) return type_is_float((DType)in->type) && guard_partial_is_wild(f, in);
+  if (op_kind((Op)in->op) == KIND_MAP)
+    return type_is_float((DType)in->type) && guard_partial_is_wild(f, in);
   if (op_kind((Op)in->op) == KIND_FOLD) return in->op == OP_prod; /* its partial divides */
   for (int i = 0, n = ins_bodies(in, body); i < n; i++)
     if (has_poles(body[i])) return true;
   return in->op == OP_gather; /* NaN outside */
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------- */
+/* ---- the whole
+ * ------------------------------------------------------------------------------------------- */
 static bool has_guards(const Fn *f) {
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
@@ -236,7 +255,8 @@ static void find_plain(const Fn *f, Guards *g) {
       if (!matters(f, in, k)) continue;
       users[in->arg[k]]++;
       bool choice = in->op == OP_select && !g->guarded[v];
-      g->plain[in->arg[k]] = choice || (op_kind((Op)in->op) == KIND_MAP && in->op != OP_select && g->plain[v]);
+      g->plain[in->arg[k]] =
+          choice || (op_kind((Op)in->op) == KIND_MAP && in->op != OP_select && g->plain[v]);
     }
   }
 }
@@ -257,7 +277,8 @@ Guards guards_find(const Fn *f, bool guarded) {
   return g;
 }
 
-/* ---- contractions ------------------------------------------------------------------------------------------ */
+/* ---- contractions
+ * ------------------------------------------------------------------------------------------ */
 Val guard_operand(Builder *b, Val dy, const uint8_t *out, Val x, const uint8_t *own) {
   Shape sy = *ir_shape(b, dy), sx = *ir_shape(b, x);
   int32_t at[IR_MAX_RANK];
@@ -267,8 +288,10 @@ Val guard_operand(Builder *b, Val dy, const uint8_t *out, Val x, const uint8_t *
     int axis = -1;
     for (int k = 0; k < sx.rank; k++)
       if (own[k] == out[i]) axis = k;
-    if (axis < 0) gone |= 1u << i;
-    else at[n++] = axis;
+    if (axis < 0)
+      gone |= 1u << i;
+    else
+      at[n++] = axis;
   }
   Val some = ir_map2(b, OP_ne, dy, ir_zeros_like(b, dy));
   if (gone) some = ir_fold(b, OP_amax, some, gone);

@@ -64,6 +64,7 @@ Fn *walk_end(Walk *w) {
     ir_output(&w->b, o->name, w->to[o->val]);
     w->b.fn->out.at[i].alias = o->alias;
   }
+  w->b.fn->nest = w->f->nest;
   return ir_finish(&w->b);
 }
 
