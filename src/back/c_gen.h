@@ -22,6 +22,7 @@ typedef struct CGen {
   int programs; /* how many got a number */
   Name function; /* the exported function they belong to */
   bool vec_used[CE_COUNT][C_MAX_LOG], splat_used[C_MAX_LOG];
+  bool shuffle_used;
   bool help_used[CH_COUNT][CE_COUNT][C_MAX_LOG];
   bool scalar_used[OP_COUNT][T_BUNDLE + 1]; /* functions for operators on scalars */
   /* the program and kernel being printed */

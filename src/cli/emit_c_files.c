@@ -37,6 +37,7 @@ static const char *command_text(const Cli *cli, Arena *a) {
   if (o[O_emit_cpu].n) text_fmt(&t, " --cpu %s", o[O_emit_cpu].text);
   for (int i = 0; i < o[O_emit_define].n; i++) text_fmt(&t, " -D %s", o[O_emit_define].list[i]);
   if (o[O_emit_size].n) text_fmt(&t, " --size %lld", (long long)o[O_emit_size].i);
+  if (o[O_emit_memory].n) text_fmt(&t, " --memory %s", o[O_emit_memory].text);
   if (o[O_emit_main].n) text_add(&t, " --main");
   for (char *c = t.at; *c; c++) /* it stands in a comment */
     if (*c < ' ' || (*c == '*' && c[1] == '/')) *c = '_';
@@ -115,7 +116,8 @@ Status emit_c_files(Cli *cli) {
   if (s != ST_OK) return s;
   Session *session = cli_session(cli, &s);
   if (!session) return s;
-  s = session_load(session, cli->arg[0]);
+  s = cli_memory(cli, session, O_emit_memory, 1);
+  if (s == ST_OK) s = session_load(session, cli->arg[0]);
   if (s == ST_OK) s = session_run(session, work, &job);
   if (s == ST_OK) s = output_write(cli, job.source_path, text_str(&job.source));
   if (s == ST_OK) s = output_write(cli, job.header_path, text_str(&job.header));

@@ -5,14 +5,22 @@
 
 /* ---- buffers -------------------------------------------------------------------------------- */
 Buf low_buffer(Low *lw, Name name, BufKind kind, DType type, int64_t count) {
-  Buffer b = {.name = name, .kind = kind, .type = type, .count = count, .slot = -1, .same_as = -1};
+  Buffer b = {.name = name, .kind = kind, .type = type, .count = count, .slot = -1, .same_as = -1, .into = -1};
   vec_push(lw->cx->arena, &lw->p->buf, b);
   return lw->p->buf.n - 1;
 }
 
-static Name value_name(Low *lw, Val v) {
+/* A result of a loop or branch bears the name it has inside, and comes from the line it has there. */
+static const Ins *origin(const Low *lw, Val v) {
+  const Fn *body[8];
   const Ins *in = low_ins(lw, v);
-  return in->hint ? in->hint : name_fmt(lw->cx, "%s%d", op_info[in->op].name, (int)v);
+  if (in->op != OP_part || in->hint || ins_bodies(low_ins(lw, in->arg[0]), body) == 0) return in;
+  return in->u.i < body[0]->out.n ? fn_ins(body[0], body[0]->out.at[in->u.i].val) : in;
+}
+
+static Name value_name(Low *lw, Val v) {
+  const Ins *in = low_ins(lw, v), *from = origin(lw, v);
+  return from->hint ? from->hint : name_fmt(lw->cx, "%s%d", op_info[in->op].name, (int)v);
 }
 
 static void check_numbers(const Fn *f) {
@@ -56,6 +64,7 @@ static void value_buffers(Low *lw) {
     int64_t count = 1;
     for (int d = p->skip; d < in->shape.rank; d++) count *= in->shape.dim[d];
     p->buf = low_buffer(lw, value_name(lw, v), local ? BUF_LOCAL : BUF_TEMP, (DType)in->type, count);
+    lw->p->buf.at[p->buf].span = origin(lw, v)->span;
   }
 }
 
@@ -366,9 +375,14 @@ LoopProgram *loop_lower(const Fn *given, const Target *t) {
   port_buffers(lw);
   value_buffers(lw);
   stash_buffers(lw);
-  for (int i = 0; i < lw->group.n; i++) lower_group(lw, &lw->group.at[i]);
+  for (int i = 0; i < lw->group.n; i++) {
+    lower_group(lw, &lw->group.at[i]);
+    lw->group.at[i].kernel = p->kernel.n - 1; /* those before it pack operands */
+  }
   find_uses(lw);
   plan_memory(lw);
+  p->stored = NEWS(cx->arena, bool, f->ins.n);
+  for (Val v = 1; v < f->ins.n; v++) p->stored[v] = lw->place[v].buf >= 0;
   arena_free(lw->arena);
   return p;
 }

@@ -21,6 +21,7 @@ enum { MAX_AXES = 20 };
 typedef struct Group { /* nests that share a kernel */
   Vec(int32_t) nest;
   int32_t rows; /* leading axes of their shapes that are the kernel's outer loops */
+  int32_t kernel; /* its number */
 } Group;
 
 typedef struct Place { /* what is decided about one value */
@@ -112,6 +113,7 @@ typedef struct Point {
   int64_t active; /* lanes that count */
   Ex vmask;       /* vector mask: active lanes and conditions that differ by lane, 0: all */
   Ex smask;       /* scalar condition for the whole point, 0: holds */
+  bool by_lane;   /* vmask says more than which lanes are active */
 } Point;
 typedef struct Memo {
   Val v;
@@ -147,6 +149,9 @@ struct Low {
 };
 
 Val low_base(const Low *lw, Val v); /* below reshapes */
+/* The value whose storage a loop or branch is given for its operand k, and the element it begins at:
+ * rows of a tensor are not copied. (The count and the condition begin where their storage does.) */
+Val low_operand(const Low *lw, const Ins *call, int k, int64_t *from);
 bool low_stored(const Low *lw, Val v); /* has storage or is an input (v not a reshape) */
 static inline const Ins *low_ins(const Low *lw, Val v) { return &lw->f->ins.at[v]; }
 
@@ -160,6 +165,13 @@ DType ex_type(Low *lw, Ex e);
 int ex_lanes(Low *lw, Ex e);
 Ex mask_and(Low *lw, Ex a, Ex b);
 static inline Point point_scalar(void) { return (Point){.lanes = 1, .active = 1}; }
+
+/* ---- lanes.c ------------------------------------------------------------------------------- */
+/* v[0..n) are vectors, n at most their lanes; v[0..lanes) become the vectors of their lanes. */
+void low_transpose(Low *lw, Ex *v, int n);
+/* Loads of elements `lane` apart are better made of whole vectors. */
+bool low_strided(int64_t lane, int lanes, DType t);
+Ex low_load_strided(Low *lw, Buf buf, Ix ix, int lanes, int64_t lane, Ex dyn, int64_t active, Ex smask);
 
 /* Blocks with the memo's scope. */
 Block *low_enter(Low *lw, Block *inner, int32_t *mark);
@@ -216,6 +228,10 @@ Ex fold_step(Low *lw, Op fold, Ex acc, Ex x);
 Fn *loop_prepare(const Fn *f); /* prepare.c */
 void group_values(Low *lw);
 void fuse_nests(Low *lw);
+bool nest_reads(const Nest *n, Val v);
+/* The nest reads v only where it stores: it may store in v's place. */
+bool reads_in_place(const Nest *n, Val v);
+void share_places(Low *lw); /* inplace.c */
 void plan_memory(Low *lw);
 
 #endif
