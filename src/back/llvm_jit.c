@@ -202,7 +202,7 @@ static const char *host_cpu(void) {
   return name;
 }
 
-const LlvmBackend *gradc_llvm_backend(void);
+__attribute__((visibility("default"))) const LlvmBackend *gradc_llvm_backend(void);
 const LlvmBackend *gradc_llvm_backend(void) {
   static const LlvmBackend backend = {BACK_ABI, compile, entry, dispose, text, version, host_cpu};
   return &backend;

@@ -52,7 +52,11 @@ static void let_go(void *arg) {
   NativeHold *h = arg;
   h->llvm->dispose(h->native);
   free(h->workspace);
+  h->native = NULL;
+  h->workspace = NULL;
 }
+
+void compiled_free(Compiled *c) { let_go(c->hold); }
 
 Compiled *compile_native(const Fn *prepared, const Target *t) {
   Cx *cx = prepared->cx;
@@ -65,11 +69,11 @@ Compiled *compile_native(const Fn *prepared, const Target *t) {
   c->loops = loop_lower(prepared, t);
   const char *wrong = loop_verify(c->loops);
   if (wrong) cx_bug(cx, "loops of %s: %s", prepared->name ? prepared->name : "the program", wrong);
-  NativeHold *hold = NEW(cx->arena, NativeHold);
+  NativeHold *hold = c->hold = NEW(cx->arena, NativeHold);
   hold->llvm = llvm;
+  arena_defer(cx->arena, let_go, hold);
   hold->native = llvm->compile(c->loops, why, sizeof why);
   if (!hold->native) return no_code(cx, prepared, why);
-  arena_defer(cx->arena, let_go, hold);
   c->workspace_bytes = (size_t)c->loops->workspace;
   hold->workspace = aligned_alloc(64, ((c->workspace_bytes + 63) & ~(size_t)63) + 64);
   if (!hold->workspace) cx_no_room(cx, (double)c->workspace_bytes);

@@ -19,12 +19,15 @@ typedef struct Compiled {
   void *workspace; /* aligned to 64 */
   size_t workspace_bytes;
   double seconds; /* from prepared SSA to machine code */
+  struct NativeHold *hold;
 } Compiled;
 
 /* The target of this process' programs: the host, for so many threads. */
 Target compile_target(int threads);
 /* Machine code for a prepared function; freed with the context. NULL after a diagnostic (E0701). */
 Compiled *compile_native(const Fn *prepared, const Target *t);
+/* Gives machine code and workspace back now; it may not run after that. */
+void compiled_free(Compiled *c);
 static inline void compiled_run(const Compiled *c, void *const *in, void *const *out, GradcRt *rt) {
   c->run(in, out, c->workspace, rt);
 }

@@ -22,6 +22,7 @@ Session *session_new(void) {
 }
 
 static void forget_params(Session *s) {
+  if (s->keep_params) return;
   arena_free(s->params);
   s->params = NULL;
   s->list.n = s->list.cap = 0;
@@ -30,7 +31,8 @@ static void forget_params(Session *s) {
 
 void session_free(Session *s) {
   if (!s) return;
-  forget_params(s);
+  s->keep_params = false;
+  if (s->cx) forget_params(s);
   cx_free(s->cx);
   free(s);
 }
@@ -62,6 +64,22 @@ static Status load(Session *s, void *path) {
 }
 
 Status session_load(Session *s, const char *path) { return session_run(s, load, (void *)path); }
+
+typedef struct SourceText {
+  const char *label, *text;
+} SourceText;
+
+static Status declare_text(Session *s, void *arg) {
+  const SourceText *t = arg;
+  int32_t source = cx_add_source(s->cx, t->label, t->text, strlen(t->text), false);
+  forget_params(s);
+  return session_declare(s, ast_parse(s->cx, source));
+}
+
+Status session_declare_text(Session *s, const char *label, const char *text) {
+  SourceText t = {label, text};
+  return session_run(s, declare_text, &t);
+}
 
 static bool has_types(const Node *fn) {
   for (int i = 2; i < fn->nkids; i++)
@@ -96,6 +114,36 @@ Fn *session_function(Session *s, Name name) {
   return NULL;
 }
 
+/* Names of C and of the language from "grad(loss, wrt: x)": the function bears it in listings and code. */
+static Name plain_name(Cx *cx, const char *text) {
+  Text t = text_new(cx->arena);
+  for (const char *s = text; *s; s++) {
+    bool letter = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') || *s == '_';
+    if (letter) text_add_n(&t, s, 1);
+    else if (t.n && t.at[t.n - 1] != '_') text_add(&t, "_");
+  }
+  while (t.n > 1 && t.at[t.n - 1] == '_') t.n--;
+  return name_of_n(cx, text_str(&t), t.n);
+}
+
+Fn *session_function_value(Session *s, const char *text) {
+  Cx *cx = s->cx;
+  int32_t source = cx_add_source(cx, "<function>", text, strlen(text), false);
+  int before = diag_errors(cx);
+  bool is_expr = false;
+  const Node *node = ast_parse_line(cx, source, &is_expr);
+  if (diag_errors(cx) > before) return NULL;
+  if (is_expr && node->kind == NODE_NAME) return session_function(s, node->name);
+  if (is_expr) {
+    Fn *f = front_function_value(s->program, node);
+    if (f) f->name = plain_name(cx, text);
+    return f;
+  }
+  Diag *d = diag(cx, E0209, node->span, "a declaration is no function");
+  diag_hint(cx, d, "declare it first, and then ask for it by its name");
+  return NULL;
+}
+
 /* ---- values ------------------------------------------------------------------------------------------- */
 typedef struct Evaluation {
   const Fn *f;
@@ -122,12 +170,19 @@ static Results evaluate(Session *s, const Fn *f, const Tensor *in) {
   cx_unwind_again(s->cx);
 }
 
-static int param_number(Session *s, Name name) {
+/* -1: it is declared no more. */
+static int find_param(Session *s, Name name) {
   for (int i = 0; i < front_param_count(s->program); i++) {
     const ParamInfo *p = front_param(s->program, i);
     if (p && p->name == name) return i;
   }
-  cx_bug(s->cx, "a function uses the parameter %s, which the program lacks", name);
+  return -1;
+}
+
+static int param_number(Session *s, Name name) {
+  int i = find_param(s, name);
+  if (i < 0) cx_bug(s->cx, "a function uses the parameter %s, which the program lacks", name);
+  return i;
 }
 
 /* The initial value as a function of nothing, with numbers for all sizes. */
@@ -146,27 +201,56 @@ static const Fn *param_init(Session *s, Name name) {
 
 void session_sizes(Session *s, const SizeBindings *sizes) {
   int kept = 0;
-  for (int i = 0; i < s->list.n; i++) {
+  for (int i = 0; i < s->list.n && !s->keep_params; i++) {
     const ParamInfo *p = front_param(s->program, param_number(s, s->list.at[i].name));
     if (shape_is_numbers(&p->shape)) s->list.at[kept++] = s->list.at[i];
   }
-  s->list.n = kept;
+  if (!s->keep_params) s->list.n = kept;
   s->sizes = sizes;
 }
 
+/* Declarations may have changed under values that were kept. */
+static bool still_fits(Session *s, const ParamValue *v) {
+  int number = find_param(s, v->name);
+  if (number < 0) return false;
+  const ParamInfo *p = front_param(s->program, number);
+  Shape shape = p->shape;
+  for (int i = 0; s->sizes && i < shape.rank; i++) shape.dim[i] = dim_subst(s->cx, shape.dim[i], s->sizes);
+  bool same = p->span.source == v->span.source && p->span.lo == v->span.lo;
+  return same && p->type == v->value.type && shape_eq(&shape, &v->value.shape);
+}
+
 const Tensor *session_param(Session *s, Name name) {
-  for (int i = 0; i < s->list.n; i++)
-    if (s->list.at[i].name == name) return &s->list.at[i].value;
+  for (int i = 0; i < s->list.n; i++) {
+    ParamValue *v = &s->list.at[i];
+    if (v->name == name && (!s->keep_params || still_fits(s, v))) return &v->value;
+    if (v->name == name) *v = s->list.at[--s->list.n]; /* its memory may still be in use */
+  }
   const Fn *init = param_init(s, name);
   if (!init) return NULL;
   Results r = evaluate(s, init, NULL);
   if (!s->params) s->params = arena_new(s->cx);
-  ParamValue p = {name, r.value[0]};
+  ParamValue p = {name, r.value[0], front_param(s->program, param_number(s, name))->span};
   size_t bytes = (size_t)tensor_count(&r.value[0]) * (size_t)type_info[r.value[0].type].bytes;
-  p.value.data = arena_copy(s->params, r.value[0].data, bytes);
+  char *at = arena_alloc(s->params, bytes + 64); /* aligned to a cache line */
+  p.value.data = at + (64 - (uintptr_t)at % 64) % 64;
+  if (bytes) memcpy(p.value.data, r.value[0].data, bytes);
   results_free(&r);
   vec_push(s->params, &s->list, p);
   return &s->list.at[s->list.n - 1].value;
+}
+
+Status session_redraw(Session *s, int64_t seed) {
+  s->seed = seed;
+  for (int i = 0; i < s->list.n; i++) {
+    ParamValue *v = &s->list.at[i];
+    const Fn *init = still_fits(s, v) ? param_init(s, v->name) : NULL;
+    if (!init) continue;
+    Results r = evaluate(s, init, NULL);
+    memcpy(v->value.data, r.value[0].data, (size_t)tensor_count(&v->value) * (size_t)type_info[v->value.type].bytes);
+    results_free(&r);
+  }
+  return ST_OK;
 }
 
 Status session_evaluate(Session *s, const Fn *f, Results *out) {

@@ -10,6 +10,7 @@
 typedef struct ParamValue {
   Name name;
   Tensor value;
+  Span span; /* of the declaration it was drawn for */
 } ParamValue;
 
 typedef struct Session {
@@ -17,6 +18,7 @@ typedef struct Session {
   Program *program;
   const SizeBindings *sizes; /* numbers for named sizes in the types of parameters; NULL: none are known */
   int64_t seed;         /* of the parameters' initial values; set before the first evaluation */
+  bool keep_params;     /* a declaration leaves the values of parameters it doesn't declare anew */
   Arena *params;        /* what the values lie in; NULL: none yet */
   Vec(ParamValue) list; /* drawn so far */
 } Session;
@@ -29,6 +31,8 @@ Status session_run(Session *s, Status (*work)(Session *s, void *arg), void *arg)
 
 /* Reads a file ("-" is standard input) and declares what it holds. */
 Status session_load(Session *s, const char *path);
+/* Declares what a text holds. The label stands for it in diagnostics, and imports are seen from its folder. */
+Status session_declare_text(Session *s, const char *label, const char *text);
 /* Checks all that is declared, used or not. */
 Status session_check(Session *s);
 
@@ -48,9 +52,13 @@ void results_free(Results *r);
 /* ---- inside session_run ------------------------------------------------------------------------------- */
 /* A declared function by its name as the user gave it. NULL after a diagnostic, also where there is none. */
 Fn *session_function(Session *s, Name name);
+/* The same by an expression: a name, or a derivative that takes its function's arguments. */
+Fn *session_function_value(Session *s, const char *text);
 /* The value of a parameter: drawn at first use, then the same until something is declared anew.
  * NULL after a diagnostic. */
 const Tensor *session_param(Session *s, Name name);
+/* All parameters from now on as drawn with another seed: values that are there are overwritten in place. */
+Status session_redraw(Session *s, int64_t seed);
 /* Numbers for the named sizes of parameters, from data or chosen for a check. They must outlive their use. */
 void session_sizes(Session *s, const SizeBindings *sizes);
 /* Evaluates f, whose inputs are all parameters, with the reference evaluator. */
@@ -61,6 +69,9 @@ Status session_evaluate(Session *s, const Fn *f, Results *out);
 int32_t session_read_source(Cx *cx, const char *path, Span at);
 /* imports.c: declares what a file or line holds and what it imports. */
 Status session_declare(Session *s, const Node *file);
+
+/* parameters.c: all parameters of the program, where their values lie; NULL after a diagnostic. */
+struct Weight *session_weights(Session *s, int *n);
 
 /* derive.c: the derivative of a finished function as a function. */
 typedef struct DeriveOptions {

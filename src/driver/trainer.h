@@ -7,9 +7,9 @@
 #include "train/train.h"
 
 typedef struct TrainerOptions {
-  const char *const *data; /* as given to --data and --val */
+  const DataSource *data;
   int ndata;
-  const char *const *val;
+  const DataSource *val;
   int nval;
   const char *optimizer, *load, *freeze; /* load, freeze: may be NULL */
   int threads;

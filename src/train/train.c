@@ -210,8 +210,9 @@ static Status steps_of_epoch(Run *r) {
     if (s != ST_OK) return s;
     if (!isfinite(loss)) return find_culprit(r);
     if (r->at.t % every == 0 && (s = keep_good(r)) != ST_OK) return s;
-    progress_step(r->progress, r->at.epoch + 1, r->at.step, r->at.t, loss,
-                  r->at.loss_sum / (double)r->at.step);
+    double mean = r->at.loss_sum / (double)r->at.step;
+    progress_step(r->progress, r->at.epoch + 1, r->at.step, r->at.t, loss, mean);
+    if (r->opt->tick && r->opt->tick(r->opt->tick_arg, r->at.epoch + 1, r->at.step, r->steps, mean)) return ST_INTERRUPTED;
   }
   return ST_OK;
 }

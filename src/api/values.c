@@ -1,0 +1,69 @@
+/* values.c: lines evaluated by the reference evaluator: the `eval` of libgradc. */
+#include "api/api.h"
+
+#include <stdlib.h>
+
+struct gradc_values {
+  gradc_context *gc;
+  Results results;
+  gradc_tensor *item;
+  int digits;
+  const char *text;
+};
+
+static Status describe(void *arg) {
+  gradc_values *v = arg;
+  const Results *r = &v->results;
+  v->item = NEWS(r->arena, gradc_tensor, r->n + 1);
+  for (int i = 0; i < r->n; i++)
+    v->item[i] = api_tensor(v->gc->session->cx, r->name[i], r->value[i].type, &r->value[i].shape, r->value[i].data);
+  return ST_OK;
+}
+
+gradc_status gradc_eval(gradc_context *gc, const char *label, const char *line, gradc_values **out) {
+  API_RETURN_UNLESS(gc && line && out);
+  *out = NULL;
+  if (!api_enter(gc)) return gc->broken;
+  gradc_values *v = calloc(1, sizeof *v);
+  if (!v) return api_leave(gc, ST_MEMORY);
+  v->gc = gc;
+  Status s = session_line(gc->session, label ? label : "<line>", line, &v->results);
+  bool value = s == ST_OK && !v->results.declaration;
+  if (value) s = cx_guard(gc->session->cx, describe, v);
+  if (value && s == ST_OK) *out = v;
+  else gradc_values_free(v);
+  return api_leave(gc, s);
+}
+
+int gradc_value_count(const gradc_values *v) { return v ? v->results.n : 0; }
+const gradc_tensor *gradc_value(const gradc_values *v, int i) {
+  return v && i >= 0 && i < v->results.n ? &v->item[i] : NULL;
+}
+
+static Status print(Session *s, void *arg) {
+  gradc_values *v = arg;
+  const Results *r = &v->results;
+  Text out = text_new(r->arena);
+  if (r->tuple) text_add(&out, "(");
+  for (int i = 0; i < r->n; i++) {
+    if (i) text_add(&out, ", ");
+    tensor_print(s->cx, &r->value[i], v->digits, &out);
+  }
+  if (r->tuple) text_add(&out, ")");
+  v->text = text_str(&out);
+  return ST_OK;
+}
+
+gradc_status gradc_values_text(gradc_values *v, int digits, const char **out) {
+  API_RETURN_UNLESS(v && out && digits >= 0 && digits <= 17);
+  v->digits = digits;
+  gradc_status s = api_run(v->gc, print, v);
+  *out = s == GRADC_OK ? v->text : NULL;
+  return s;
+}
+
+void gradc_values_free(gradc_values *v) {
+  if (!v) return;
+  results_free(&v->results);
+  free(v);
+}
