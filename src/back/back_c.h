@@ -6,6 +6,18 @@
 
 #include "loop/loop.h"
 
+/* What functions return: C_STATUS_TABLE(name, text), numbered from 0. Object files have the same codes. */
+#define C_STATUS_TABLE(_)                                         \
+  _(OK, "ok")                                                   \
+  _(NULL_POINTER, "an argument is a null pointer")              \
+  _(MISALIGNED, "the workspace is not aligned to 64 bytes")     \
+  _(TOO_SMALL, "the workspace is too small")
+typedef enum CStatus {
+#define _(name, text) CST_##name,
+  C_STATUS_TABLE(_)
+#undef _
+} CStatus;
+
 /* A C argument: a pointer to elements, a scalar by value, or a pointer to a struct of parameters. */
 typedef enum CArgKind { CARG_ARRAY, CARG_VALUE, CARG_STRUCT } CArgKind;
 typedef struct CArg {
@@ -37,13 +49,20 @@ typedef struct CParam {
 typedef struct CFile {
   Cx *cx;
   Name prefix, header; /* header: the file's name for #include */
-  const char *version, *command, *flags; /* flags: for the same bits and full speed */
+  const char *version, *command;
+  const char *flags; /* of the compiler, for the same bits and full speed; NULL: it is compiled already */
   Vec(CParam) param;
   Vec(CFunction *) fn;
+  bool weights;     /* there is a constant PREFIX_weights with the values of the parameters */
   const char *main; /* further text for the end of the C file, may be NULL */
 } CFile;
 
 void c_print(const CFile *f, Text *source, Text *header); /* c_file.c */
+void c_print_header(const CFile *f, Text *header);
+/* archive.c: the names that the header declares, with or without the constant weights; a static library of one
+ * object that has them. */
+int c_symbols(const CFile *f, bool weights, const char ***out);
+void c_archive(Cx *cx, const char *member, const Text *object, const char *const *symbol, int n, Text *out);
 bool c_identifier(const char *word);                 /* usable as a name in C and C++ */
 Name c_safe_name(Cx *cx, const char *word);          /* the word, or it with an underscore */
 const char *c_upper(Cx *cx, const char *word);

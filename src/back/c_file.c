@@ -44,15 +44,9 @@ const char *c_upper(Cx *cx, const char *word) {
   return s;
 }
 
-/* ---- status codes: the one table ------------------------------------------------------------------------- */
-#define C_STATUS_TABLE(_)                                         \
-  _("OK", "ok")                                                   \
-  _("NULL_POINTER", "an argument is a null pointer")              \
-  _("MISALIGNED", "the workspace is not aligned to 64 bytes")     \
-  _("TOO_SMALL", "the workspace is too small")
-
+/* ---- status codes ------------------------------------------------------------------------- */
 static const char *const status_word[][2] = {
-#define _(name, text) {name, text},
+#define _(name, text) {#name, text},
     C_STATUS_TABLE(_)
 #undef _
 };
@@ -111,6 +105,7 @@ static void params_struct(const CFile *f, const char *upper, Text *out) {
            "  size_t offset, bytes; /* within %s_params */\n} %s_tensor;\n"
            "extern const %s_tensor %s_param_table[%s_PARAMS];\n\n",
            f->prefix, IR_MAX_RANK, f->prefix, f->prefix, f->prefix, f->prefix, upper);
+  if (f->weights) text_fmt(out, "extern const %s_params %s_weights; /* the values built in */\n\n", f->prefix, f->prefix);
 }
 
 static void params_table(const CFile *f, const char *upper, Text *out) {
@@ -199,11 +194,13 @@ static void definition(const CFile *f, const CFunction *fn, const char *upper, T
 /* ---- the files ------------------------------------------------------------------------------------------------ */
 static void head(const CFile *f, Text *out) {
   text_fmt(out, "/* Written by %s: %s\n", f->version, f->command);
-  text_add(out, " * The code stands under the licence of the program it was made from; gradc claims no right in it.\n");
-  text_fmt(out, " * For full speed and the same bits as gradc itself: %s */\n", f->flags);
+  text_add(out, " * The code stands under the licence of the program it was made from; gradc claims no right in it.");
+  if (f->flags) text_fmt(out, "\n * For full speed and the same bits as gradc itself: %s", f->flags);
+  text_add(out, " */\n");
 }
 
-static void print_header(const CFile *f, const char *upper, Text *out) {
+void c_print_header(const CFile *f, Text *out) {
+  const char *upper = c_upper(f->cx, f->prefix);
   head(f, out);
   text_fmt(out, "#ifndef %s_H\n#define %s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", upper, upper);
   text_add(out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
@@ -234,5 +231,5 @@ void c_print(const CFile *f, Text *source, Text *header) {
   params_table(f, upper, source);
   text_add(source, text_str(&g.body));
   if (f->main) text_add(source, f->main);
-  print_header(f, upper, header);
+  c_print_header(f, header);
 }

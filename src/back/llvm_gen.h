@@ -15,6 +15,7 @@ typedef struct Gen {
   LLVMModuleRef m;
   LLVMBuilderRef b;
   LLVMTypeRef i1, i8, i32, i64, ptr, nothing;
+  bool alone; /* there is no runtime: parallel kernels are run by the caller */
   /* the kernel being printed */
   const Kernel *k;
   LLVMValueRef fn;
@@ -47,5 +48,17 @@ void gen_kernel_call(Gen *g, const Kernel *k, LLVMValueRef kernel, LLVMValueRef 
 void gen_call_site(Gen *g, const Call *c, LLVMValueRef entry, LLVMValueRef table, LLVMValueRef body, LLVMValueRef other);
 /* llvm_module.c: the whole program; its entry is the function "gradc_entry". */
 LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p);
+/* A generator with an empty module; gen_end gives back what isn't the module. */
+Gen gen_begin(Cx *cx, LLVMContextRef c, const char *name);
+void gen_end(Gen *g);
+/* Adds a program's functions; the entry, which is returned, is visible only where `visible`. */
+LLVMValueRef gen_program(Gen *g, const LoopProgram *p, const char *name, bool visible);
+/* llvm_jit.c */
+void gen_set_err(char *err, size_t n, const char *what, const char *why);
+/* The module gets the machine's layout, and is verified; NULL and disposed of where it isn't valid. */
+LLVMModuleRef gen_complete(LLVMContextRef c, LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr);
+bool gen_optimise(LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr);
+/* llvm_object.c */
+bool gen_object(const CFile *f, const Target *t, const void *const *weights, Text *out, char *err, size_t nerr);
 
 #endif

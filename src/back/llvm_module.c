@@ -59,6 +59,10 @@ static void call_parallel(Gen *g, const Kernel *k, LLVMValueRef entry, LLVMValue
   int64_t n = iterations(k);
   LLVMValueRef rt = LLVMGetParam(entry, 3), count = LLVMConstInt(g->i64, (uint64_t)n, 0);
   LLVMValueRef zero = LLVMConstInt(g->i64, 0, 0);
+  if (g->alone) {
+    gen_kernel_call(g, k, kernel, table, zero, count, zero);
+    return;
+  }
   LLVMBasicBlockRef many = LLVMAppendBasicBlockInContext(g->c, entry, "parallel");
   LLVMBasicBlockRef one = LLVMAppendBasicBlockInContext(g->c, entry, "alone");
   LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(g->c, entry, "after");
@@ -81,16 +85,14 @@ typedef struct StepCode {
   LLVMValueRef kernel, task, body, other;
 } StepCode;
 
-static LLVMValueRef gen_program(Gen *g, const LoopProgram *p, const char *name);
-
 static StepCode gen_step(Gen *g, const Kernel *k, int number) {
   StepCode s = {0};
   if (k->call) {
-    s.body = gen_program(g, k->call->body, "body");
-    if (k->call->other) s.other = gen_program(g, k->call->other, "other");
+    s.body = gen_program(g, k->call->body, "body", false);
+    if (k->call->other) s.other = gen_program(g, k->call->other, "other", false);
   } else {
     s.kernel = gen_kernel(g, k, number);
-    if (k->parallel) s.task = gen_task(g, k, s.kernel);
+    if (k->parallel && !g->alone) s.task = gen_task(g, k, s.kernel);
   }
   return s;
 }
@@ -112,22 +114,24 @@ static void gen_entry(Gen *g, LLVMValueRef entry, const StepCode *step) {
 }
 
 /* The programs of loops' bodies come before the one that calls them. */
-static LLVMValueRef gen_program(Gen *g, const LoopProgram *p, const char *name) {
+LLVMValueRef gen_program(Gen *g, const LoopProgram *p, const char *name, bool visible) {
   const LoopProgram *outer = g->p;
   g->p = p;
   StepCode *step = NEWS(g->cx->arena, StepCode, p->kernel.n + 1);
   for (int i = 0; i < p->kernel.n; i++) step[i] = gen_step(g, p->kernel.at[i], i);
   LLVMTypeRef params[] = {g->ptr, g->ptr, g->ptr, g->ptr};
   LLVMValueRef entry = LLVMAddFunction(g->m, name, LLVMFunctionType(g->i32, params, 4, 0));
-  if (outer != p) LLVMSetLinkage(entry, LLVMInternalLinkage);
+  LLVMAddAttributeAtIndex(entry, LLVMAttributeFunctionIndex,
+                          LLVMCreateEnumAttribute(g->c, LLVMGetEnumAttributeKindForName("nounwind", 8), 0));
+  if (!visible) LLVMSetLinkage(entry, LLVMInternalLinkage);
   gen_entry(g, entry, step);
   g->p = outer;
   return entry;
 }
 
-LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p) {
-  Gen g = {.cx = cx, .p = p, .c = c};
-  g.m = LLVMModuleCreateWithNameInContext(p->name ? p->name : "gradc", c);
+Gen gen_begin(Cx *cx, LLVMContextRef c, const char *name) {
+  Gen g = {.cx = cx, .c = c};
+  g.m = LLVMModuleCreateWithNameInContext(name, c);
   g.b = LLVMCreateBuilderInContext(c);
   g.i1 = LLVMInt1TypeInContext(c);
   g.i8 = LLVMInt8TypeInContext(c);
@@ -135,7 +139,14 @@ LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p) {
   g.i64 = LLVMInt64TypeInContext(c);
   g.ptr = LLVMPointerTypeInContext(c, 0);
   g.nothing = LLVMVoidTypeInContext(c);
-  gen_program(&g, p, "gradc_entry");
-  LLVMDisposeBuilder(g.b);
+  return g;
+}
+
+void gen_end(Gen *g) { LLVMDisposeBuilder(g->b); }
+
+LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p) {
+  Gen g = gen_begin(cx, c, p->name ? p->name : "gradc");
+  gen_program(&g, p, "gradc_entry", true);
+  gen_end(&g);
   return g.m;
 }

@@ -11,14 +11,13 @@ typedef struct Job {
   Text source, header;
 } Job;
 
-static const char *base_of(const char *path) {
+const char *path_base(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash ? slash + 1 : path;
 }
 
-/* The file's name without folder and ending. */
-static const char *stem(Arena *a, const char *path, const char *ending) {
-  const char *base = base_of(path);
+const char *path_stem(Arena *a, const char *path, const char *ending) {
+  const char *base = path_base(path);
   size_t n = strlen(base), e = strlen(ending);
   if (n > e && !strcmp(base + n - e, ending)) n -= e;
   char *s = arena_alloc(a, n + 1);
@@ -26,10 +25,15 @@ static const char *stem(Arena *a, const char *path, const char *ending) {
   return s;
 }
 
+void comment_safe(char *text) {
+  for (char *c = text; *c; c++)
+    if (*c < ' ' || (*c == '*' && c[1] == '/')) *c = '_';
+}
+
 /* The command as it would be typed: without folders, so that it doesn't depend on where it was run. */
 static const char *command_text(const Cli *cli, Arena *a) {
   Text t = text_new(a);
-  text_fmt(&t, "gradc emit --c %s", base_of(cli->arg[0]));
+  text_fmt(&t, "gradc emit --c %s", path_base(cli->arg[0]));
   const OptValue *o = cli->opt;
   if (o[O_emit_functions].n) text_fmt(&t, " --functions %s", o[O_emit_functions].text);
   if (o[O_emit_step].n) text_fmt(&t, " --step %s", o[O_emit_step].text);
@@ -38,8 +42,7 @@ static const char *command_text(const Cli *cli, Arena *a) {
   for (int i = 0; i < o[O_emit_define].n; i++) text_fmt(&t, " -D %s", o[O_emit_define].list[i]);
   if (o[O_emit_size].n) text_fmt(&t, " --size %lld", (long long)o[O_emit_size].i);
   if (o[O_emit_main].n) text_add(&t, " --main");
-  for (char *c = t.at; *c; c++) /* it stands in a comment */
-    if (*c < ' ' || (*c == '*' && c[1] == '/')) *c = '_';
+  comment_safe(t.at);
   return text_str(&t);
 }
 
@@ -71,10 +74,10 @@ static Status work(Session *s, void *arg) {
   const OptValue *o = cli->opt;
   SizeBindings sizes = {0};
   if (!target_sizes(cli, s, O_emit_define, &sizes)) return ST_USAGE;
-  const char *given = o[O_emit_prefix].n ? o[O_emit_prefix].text : stem(cli->arena, cli->arg[0], ".nn");
+  const char *given = o[O_emit_prefix].n ? o[O_emit_prefix].text : path_stem(cli->arena, cli->arg[0], ".nn");
   EmitCOptions options = {.prefix = o[O_emit_prefix].n ? name_of(cx, given) : c_safe_name(cx, given),
-                          .header = name_of(cx, job->header_path ? base_of(job->header_path)
-                                                                 : name_fmt(cx, "%s.h", stem(cli->arena, cli->arg[0], ".nn"))),
+                          .header = name_of(cx, job->header_path ? path_base(job->header_path)
+                                                                 : name_fmt(cx, "%s.h", path_stem(cli->arena, cli->arg[0], ".nn"))),
                           .version = "gradc " PACKAGE_VERSION,
                           .command = command_text(cli, cx->arena),
                           .functions = o[O_emit_functions].n ? o[O_emit_functions].text : NULL,

@@ -19,8 +19,10 @@ typedef int32_t Buf; /* number of a buffer of the program */
 
 /* ---- the machine compiled for ---------------------------------------------------------------- */
 typedef struct Target {
+  const char *triple;   /* LLVM's name of architecture and system; NULL: the host's */
   const char *cpu;      /* LLVM's name; NULL: the host */
   const char *features; /* LLVM's list; NULL: the host's */
+  const char *abi;      /* where the triple doesn't say it; NULL or "": it does */
   int vector_bytes;     /* 64 AVX-512, 32 AVX2, 16 SSE/NEON, 0: scalars only */
   int vector_regs;      /* 32, 16 */
   bool fma;             /* has fused multiply-add in hardware */
@@ -28,6 +30,10 @@ typedef struct Target {
   int threads;          /* workers the program may be run with: sizes per-worker buffers */
 } Target;
 Target target_host(void); /* target.c */
+/* A processor of cpu.def, with the caches of a small one, for one thread; false where there is none of that
+ * name. target_cpu_name: the i-th name, NULL at the end. */
+bool target_named(const char *name, Target *out);
+const char *target_cpu_name(int i);
 static inline int target_lanes(const Target *t, DType type) {
   int bytes = type == T_BOOL ? 4 : type_info[type].bytes;
   return t->vector_bytes > bytes ? t->vector_bytes / bytes : 1;
