@@ -165,6 +165,10 @@ static bool mono_divides(const Mono *a, const Mono *b, Mono *q) {
 bool dim_divides(Cx *cx, Dim a, Dim b, Dim *quotient) {
   *quotient = 0;
   if (b == 0) return false;
+  if (dim_is_number(a) && dim_is_number(b)) {
+    *quotient = a / b;
+    return a % b == 0;
+  }
   Mono room;
   for (int steps = 0; a != 0; steps++) {
     Mono ra;
@@ -301,6 +305,8 @@ bool dim_unify(Cx *cx, Arena *a, Dim declared, Dim actual, SizeBindings *b) {
   size_bind(a, b, unknown, value);
   return dim_subst(cx, declared, b) == actual; /* false where it wasn't linear */
 }
+
+bool dim_is_known(Cx *cx, Dim d) { return cx->sizes && d - DIM_SYMBOLIC < cx->sizes->polys.n; }
 
 /* ---- printing ---------------------------------------------------------------------------------------------- */
 static bool is_one_word(Cx *cx, Dim d) {

@@ -44,6 +44,7 @@ bool dim_unify(Cx *cx, Arena *a, Dim declared, Dim actual, SizeBindings *b);
 /* The names that occur in d are added to out (each once). */
 void dim_names(Cx *cx, Dim d, Arena *a, SizeBindings *out);
 
+bool dim_is_known(Cx *cx, Dim d); /* a symbolic d is the handle of an expression */
 void dim_print(Cx *cx, Dim d, Text *out); /* as .nn: "2*N + 1", "(W - 3)//2 + 1" */
 
 #endif
