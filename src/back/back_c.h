@@ -1,6 +1,6 @@
 /* back_c.h: loop programs as a C file and its header. Who calls it has chosen the functions and how
- * their inputs and outputs map to arguments; this prints them. Needs numbers for all sizes and one
- * thread. The same input gives the same bytes. */
+ * their inputs and outputs map to arguments; this prints them. Needs one
+ * thread. Sizes left by name become arguments. The same input gives the same bytes. */
 #ifndef GRADC_BACK_C_H
 #define GRADC_BACK_C_H
 
@@ -25,6 +25,8 @@ typedef struct CFunction {
   Name name; /* without the prefix */
   Name says;
   LoopProgram *loops;
+  Vec(Name) size;  /* named sizes, known at run time only: the first arguments */
+  Vec(Dim) check;  /* what must not be negative for the function to make sense */
   Vec(CArg) arg;
   Vec(CPort) in, out;
   Vec(CPort) zero; /* fields that the function sets to zero */

@@ -25,6 +25,8 @@ typedef struct Compiled {
 Target compile_target(int threads);
 /* Machine code for a prepared function; freed with the context. NULL after a diagnostic (E0701). */
 Compiled *compile_native(const Fn *prepared, const Target *t);
+/* The same of loops that are made already; f: the function they stand for, with the same sizes. */
+Compiled *compile_loops(const Fn *f, LoopProgram *loops);
 static inline void compiled_run(const Compiled *c, void *const *in, void *const *out, GradcRt *rt) {
   c->run(in, out, c->workspace, rt);
 }
