@@ -1,6 +1,6 @@
 /* back_c.h: loop programs as a C file and its header. Who calls it has chosen the functions and how
- * their inputs and outputs map to arguments; this prints them. Needs numbers for all sizes and one
- * thread. The same input gives the same bytes. */
+ * their inputs and outputs map to arguments; this prints them. Needs one
+ * thread. Sizes left by name become arguments. The same input gives the same bytes. */
 #ifndef GRADC_BACK_C_H
 #define GRADC_BACK_C_H
 
@@ -11,7 +11,9 @@
   _(OK, "ok")                                                   \
   _(NULL_POINTER, "an argument is a null pointer")              \
   _(MISALIGNED, "the workspace is not aligned to 64 bytes")     \
-  _(TOO_SMALL, "the workspace is too small")
+  _(TOO_SMALL, "the workspace is too small")                      \
+  _(BAD_SIZE, "a size is less than 1, or one leaves no room for another") \
+  _(TOO_LARGE, "the sizes ask for more memory than can be addressed")
 typedef enum CStatus {
 #define _(name, text) CST_##name,
   C_STATUS_TABLE(_)
@@ -37,6 +39,8 @@ typedef struct CFunction {
   Name name; /* without the prefix */
   Name says;
   LoopProgram *loops;
+  Vec(Name) size;  /* named sizes, known at run time only: the first arguments */
+  Vec(Dim) check;  /* what must not be negative for the function to make sense */
   Vec(CArg) arg;
   Vec(CPort) in, out;
   Vec(CPort) zero; /* fields that the function sets to zero */

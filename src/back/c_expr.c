@@ -114,27 +114,84 @@ const char *cg_number(CGen *g, DType t, double f, int64_t i) {
   return text_str(&s);
 }
 
+/* ---- sizes ------------------------------------------------------------------------------------------- */
+static const char *dim_constant(CGen *g, Dim d) {
+  int k = 0;
+  while (k < g->dim.n && g->dim.at[k] != d) k++;
+  if (k == g->dim.n) vec_push(g->cx->arena, &g->dim, d);
+  return cg_fmt(g, "d%d", k);
+}
+
+const char *cg_dim(CGen *g, Dim d) { return dim_is_number(d) ? int_text(g, d) : dim_constant(g, d); }
+
+static DimC size_syntax(CGen *g) { return (DimC){.before = "n_", .after = "", .floor_div = cg_fmt(g, "%s_floor_div", g->prefix)}; }
+
 const char *cg_ix(CGen *g, const Ix *ix) {
   Text t = text_new(g->cx->arena);
-  int64_t off = ix->off;
+  Dim off = ix->off;
   int n = 0;
   for (int i = 0; i < ix->n; i++) {
     int v = ix->term[i].var;
-    int64_t c = ix->term[i].coef;
-    if (!dim_is_number(c)) cx_bug(g->cx, "a named size reached C");
+    Dim c = ix->term[i].coef;
     if (g->fixed[v]) {
-      off += c * g->value[v];
+      off = dim_add(g->cx, off, dim_mul(g->cx, c, g->value[v]));
       continue;
     }
     if (n++) text_add(&t, " + ");
-    if (c != 1) text_fmt(&t, "%s * ", int_text(g, c));
+    if (c != 1) text_fmt(&t, "%s * ", cg_dim(g, c));
     text_fmt(&t, "i%d", v);
   }
-  if (!dim_is_number(ix->off)) cx_bug(g->cx, "a named size reached C");
-  if (!n) return int_text(g, off);
-  if (off) text_fmt(&t, off < 0 ? " - %s" : " + %s", int_text(g, off < 0 ? -off : off));
+  if (!n) return cg_dim(g, off);
+  if (!dim_is_number(off)) text_fmt(&t, " + %s", cg_dim(g, off));
+  else if (off) text_fmt(&t, off < 0 ? " - %s" : " + %s", int_text(g, off < 0 ? -off : off));
   else if (n == 1 && ix->n == 1 && ix->term[0].coef == 1) return text_str(&t);
   return cg_fmt(g, "(%s)", text_str(&t));
+}
+
+const char *cg_sizes(CGen *g, const char *type) {
+  Text t = text_new(g->cx->arena);
+  for (int i = 0; i < g->sizes.n; i++) text_fmt(&t, ", %sn_%s", type, g->sizes.at[i]);
+  return text_str(&t);
+}
+
+const char *cg_sizes_used(CGen *g, const char *before, const char *type) {
+  Text t = text_new(g->cx->arena);
+  SizeBindings used = {0};
+  for (int i = 0; i < g->dim.n; i++) dim_names(g->cx, g->dim.at[i], g->cx->arena, &used);
+  for (int i = 0; i < g->sizes.n; i++) {
+    Dim d;
+    if (!size_lookup(&used, g->sizes.at[i], &d)) continue;
+    text_fmt(&t, "%s%sn_%s", before, type, g->sizes.at[i]);
+    before = ", ";
+  }
+  return text_str(&t);
+}
+
+CgBody cg_body_begin(CGen *g) {
+  CgBody b = {g->body};
+  g->body = text_new(g->cx->arena);
+  g->dim.n = 0;
+  g->indent++;
+  return b;
+}
+
+void cg_body_end(CGen *g, CgBody b, const char *head) {
+  Text body = g->body;
+  DimC how = size_syntax(g);
+  g->body = b.outer;
+  g->indent--;
+  cg_line(g, "%s {", head);
+  Text sizes = text_new(g->cx->arena);
+  for (int i = 0; i < g->dim.n; i++) {
+    text_fmt(&sizes, "  const int64_t d%d = ", i);
+    dim_print_c(g->cx, g->dim.at[i], &how, &sizes);
+    text_add(&sizes, ";\n");
+  }
+  g->floor_div_used |= strstr(text_str(&sizes), how.floor_div) != NULL;
+  text_add(&g->body, text_str(&sizes));
+  text_add(&g->body, text_str(&body));
+  cg_line(g, "}");
+  cg_line(g, "%s", "");
 }
 
 const char *cg_splat(CGen *g, const char *scalar, CElem e, int lanes) {
@@ -155,6 +212,12 @@ static const char *lane_numbers(CGen *g, CElem e, int lanes, int64_t step) {
   }
   text_add(&t, "}");
   return text_str(&t);
+}
+
+static const char *lane_steps(CGen *g, CElem e, int lanes, Dim step) {
+  if (dim_is_number(step)) return lane_numbers(g, e, lanes, step);
+  const char *by = cg_splat(g, cg_fmt(g, "(%s)%s", cg_elem_type[e], cg_dim(g, step)), e, lanes);
+  return cg_fmt(g, "%s * %s", lane_numbers(g, e, lanes, 1), by);
 }
 
 /* ---- masks ---------------------------------------------------------------------------------------------- */
@@ -220,7 +283,7 @@ static const char *vector_load(CGen *g, const ExNode *x) {
   const char *move = dyn ? cg_atom(g, cg_ex(g, x->dyn, 0), cg_type(g, (DType)dyn->type, dyn->lanes, 4)) : NULL;
   const char *mask = x->mask ? cg_atom(g, cg_ex(g, x->mask, 4), cg_type(g, T_BOOL, lanes, 4)) : NULL;
   at = cg_atom(g, at, "int64_t");
-  if (x->lane_stride) at = cg_fmt(g, "%s + %s * l", at, int_text(g, x->lane_stride));
+  if (x->lane_stride) at = cg_fmt(g, "%s + %s * l", at, cg_dim(g, x->lane_stride));
   if (move) at = cg_fmt(g, "%s + (int64_t)%s%s", at, move, dyn->lanes > 1 ? "[l]" : "");
   const char *t = cg_fmt(g, "t%d", g->temps++);
   cg_line(g, "%s %s = {0};", type, t);
@@ -252,6 +315,13 @@ static const char *immediate(CGen *g, DType t, int lanes, double f, int64_t i, i
   return cg_splat(g, v, cg_elem(g, t, mask_bytes), lanes);
 }
 
+static const char *size_value(CGen *g, const ExNode *x, int mask_bytes) {
+  DType t = (DType)x->type;
+  if (dim_is_number(x->ix.off)) return immediate(g, t, x->lanes, (double)x->ix.off, x->ix.off, mask_bytes);
+  CElem e = cg_elem(g, t, mask_bytes);
+  return cg_splat(g, cg_fmt(g, "(%s)%s", cg_elem_type[e], cg_dim(g, x->ix.off)), e, x->lanes);
+}
+
 static const char *index_value(CGen *g, const ExNode *x) {
   DType t = (DType)x->type, own = type_is_float(t) ? T_I64 : t;
   CElem e = cg_elem(g, own, 4);
@@ -259,7 +329,7 @@ static const char *index_value(CGen *g, const ExNode *x) {
   if (own != T_I64) v = cg_fmt(g, "(%s)%s", cg_elem_type[e], v);
   if (x->lanes > 1) {
     v = cg_splat(g, v, e, x->lanes);
-    if (x->lane_stride) v = cg_fmt(g, "(%s + %s)", v, lane_numbers(g, e, x->lanes, x->lane_stride));
+    if (x->lane_stride) v = cg_fmt(g, "(%s + %s)", v, lane_steps(g, e, x->lanes, x->lane_stride));
   }
   if (own == t) return v;
   if (x->lanes == 1) return cg_fmt(g, "(%s)%s", cg_elem_type[cg_elem(g, t, 4)], v);
@@ -323,7 +393,7 @@ const char *cg_ex(CGen *g, Ex e, int mask_bytes) {
   if (!mask_bytes) mask_bytes = cg_mask_bytes(g, e);
   switch ((ExKind)x->kind) {
   case EX_IMM: v = immediate(g, t, x->lanes, x->u.f, x->u.i, mask_bytes); break;
-  case EX_SIZE: v = immediate(g, t, x->lanes, (double)x->ix.off, x->ix.off, mask_bytes); break;
+  case EX_SIZE: v = size_value(g, x, mask_bytes); break;
   case EX_INDEX: v = index_value(g, x); break;
   case EX_REG:
     v = cg_fmt(g, "r%d", x->u.reg);

@@ -24,6 +24,9 @@ typedef struct CGen {
   bool vec_used[CE_COUNT][C_MAX_LOG], splat_used[C_MAX_LOG];
   bool help_used[CH_COUNT][CE_COUNT][C_MAX_LOG];
   bool scalar_used[OP_COUNT][T_BUNDLE + 1]; /* functions for operators on scalars */
+  bool floor_div_used;
+  Vec(Name) sizes;  /* named sizes of the function; each is a parameter n_NAME */
+  Vec(Dim) dim;     /* expressions in them that the C function being printed needs: constants d0, d1, .. */
   /* the program and kernel being printed */
   const LoopProgram *p;
   const Kernel *k;
@@ -46,7 +49,15 @@ const char *cg_memory_type(CGen *g, DType t);                           /* of el
 const char *cg_atom(CGen *g, const char *text, const char *type);       /* a name or number for it */
 const char *cg_splat(CGen *g, const char *scalar, CElem e, int lanes);
 const char *cg_number(CGen *g, DType t, double f, int64_t i);
+const char *cg_dim(CGen *g, Dim d);
 const char *cg_ix(CGen *g, const Ix *ix);
+/* A C function whose body is printed before its head, which names what the body needs of the sizes. */
+typedef struct CgBody {
+  Text outer;
+} CgBody;
+CgBody cg_body_begin(CGen *g);
+void cg_body_end(CGen *g, CgBody b, const char *head);
+const char *cg_sizes_used(CGen *g, const char *before, const char *type); /* of the body: "int64_t n_N, int64_t n_M" */
 /* A vector truth value comes with lanes of so many bytes; 0: as they come, see cg_mask_bytes. */
 const char *cg_ex(CGen *g, Ex e, int mask_bytes);
 int cg_mask_bytes(CGen *g, Ex e);
@@ -55,8 +66,10 @@ const char *cg_help(CGen *g, CHelp h, CElem e, int lanes); /* the macro's name *
 /* c_map.c. mask_bytes: of the operands' masks where from is bool, and of a bool result. */
 const char *cg_map(CGen *g, Op op, DType from, DType to, int lanes, const char **arg, int mask_in, int mask_out);
 /* c_kernel.c */
-void cg_kernel(CGen *g, const Kernel *k, const char *name);
-void cg_kernel_call(CGen *g, const Kernel *k, const char *name);
+/* Returns the arguments for the sizes that the kernel takes after its buffers. */
+const char *cg_kernel(CGen *g, const Kernel *k, const char *name);
+void cg_kernel_call(CGen *g, const Kernel *k, const char *name, const char *sizes);
+const char *cg_sizes(CGen *g, const char *type); /* all sizes, after other arguments: ", int64_t n_N" */
 /* c_program.c: the program as a function NAME(in, out, ws), after the functions it calls. */
 void cg_program(CGen *g, const LoopProgram *p, const char *name);
 const char *cg_base(CGen *g, Buf b); /* text of a buffer's address in the program's function */

@@ -63,7 +63,7 @@ static void vector_store(CGen *g, const Stmt *s, DType t, int lanes, const char 
   const char *move = d ? cg_atom(g, cg_ex(g, dyn, 0), cg_type(g, (DType)d->type, d->lanes, 4)) : NULL;
   const char *mask = s->u.store.mask ? cg_atom(g, cg_ex(g, s->u.store.mask, 4), cg_type(g, T_BOOL, lanes, 4)) : NULL;
   at = cg_atom(g, at, "int64_t");
-  if (s->u.store.lane_stride) at = cg_fmt(g, "%s + %s * l", at, cg_number(g, T_I64, 0, s->u.store.lane_stride));
+  if (s->u.store.lane_stride) at = cg_fmt(g, "%s + %s * l", at, cg_dim(g, s->u.store.lane_stride));
   if (move) at = cg_fmt(g, "%s + (int64_t)%s%s", at, move, d->lanes > 1 ? "[l]" : "");
   const char *test = mask ? cg_fmt(g, "if (%s[l]) ", mask) : "";
   cg_line(g, "for (int l = 0; l < %d; l++) %sb%d[%s] = %s[l];", lanes, test, s->u.store.buf, at, v);
@@ -89,12 +89,13 @@ static void print_body(CGen *g, const Block *b) {
 }
 
 static bool constant_ix(CGen *g, const Ix *ix, int64_t *v) {
-  *v = ix->off;
+  Dim sum = ix->off;
   for (int i = 0; i < ix->n; i++) {
     if (!g->fixed[ix->term[i].var]) return false;
-    *v += ix->term[i].coef * g->value[ix->term[i].var];
+    sum = dim_add(g->cx, sum, dim_mul(g->cx, ix->term[i].coef, g->value[ix->term[i].var]));
   }
-  return true;
+  *v = sum;
+  return dim_is_number(sum);
 }
 
 static void print_for(CGen *g, const Stmt *s) {
@@ -219,7 +220,7 @@ static bool counts_truths(const Kernel *k) {
   return false;
 }
 
-void cg_kernel(CGen *g, const Kernel *k, const char *name) {
+const char *cg_kernel(CGen *g, const Kernel *k, const char *name) {
   Arena *a = g->cx->arena;
   g->k = k;
   g->temps = 0;
@@ -238,18 +239,21 @@ void cg_kernel(CGen *g, const Kernel *k, const char *name) {
     text_fmt(&params, "%s%s%sb%d", i ? ", " : "", pointer_type(g, k, b), restricted, b);
   }
   if (counts_truths(k)) cg_line(g, "%s_AS_WRITTEN", g->prefix);
-  open_brace(g, cg_fmt(g, "static %s_NOINLINE void %s(%s) ", g->prefix, name, k->uses.n ? text_str(&params) : "void"));
+  CgBody body = cg_body_begin(g);
   print_block(g, &k->body);
-  close_brace(g);
-  cg_line(g, "%s", "");
+  const char *sizes = cg_sizes_used(g, k->uses.n ? ", " : "", "int64_t ");
+  const char *all = cg_fmt(g, "%s%s", text_str(&params), sizes);
+  const char *pass = cg_sizes_used(g, k->uses.n ? ", " : "", "");
+  cg_body_end(g, body, cg_fmt(g, "static %s_NOINLINE void %s(%s)", g->prefix, name, *all ? all : "void"));
+  return pass;
 }
 
-void cg_kernel_call(CGen *g, const Kernel *k, const char *name) {
+void cg_kernel_call(CGen *g, const Kernel *k, const char *name, const char *sizes) {
   Text t = text_new(g->cx->arena);
   for (int i = 0; i < k->uses.n; i++) {
     Buf b = k->uses.at[i];
     const char *type = pointer_type(g, k, b);
     text_fmt(&t, "%s(%.*s*)%s", i ? ", " : "", (int)strlen(type) - 1, type, cg_base(g, b));
   }
-  cg_line(g, "%s(%s);", name, text_str(&t));
+  cg_line(g, "%s(%s%s);", name, text_str(&t), sizes);
 }

@@ -83,7 +83,7 @@ static Status work(Session *s, void *arg) {
                           .functions = o[O_emit_functions].n ? o[O_emit_functions].text : NULL,
                           .step = o[O_emit_step].n ? o[O_emit_step].text : NULL,
                           .sizes = &sizes,
-                          .size = opt_int(cli, O_emit_size, 64),
+                          .size = opt_int(cli, O_emit_size, 0),
                           .main = o[O_emit_main].n > 0};
   options.target = target_of(cli, &options.flags);
   CFile file;

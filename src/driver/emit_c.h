@@ -13,10 +13,15 @@ typedef struct EmitCOptions {
   const char *functions; /* names with commas between; NULL: every function whose arguments have types */
   const char *step;      /* an optimiser: a training step of `loss` as well; NULL: none */
   SizeBindings *sizes;
-  int64_t size;          /* of named sizes not bound */
+  int64_t size;          /* of named sizes not bound; 0: they stay names, known at run time */
   Target target;
   bool main;             /* with a self-check (emit_c_main.c) */
 } EmitCOptions;
+
+/* The loops of fn with numbers for its named sizes. NULL after a diagnostic: they don't suit it. */
+LoopProgram *emit_c_bound(const CFunction *fn, const SizeBindings *sizes);
+/* Every named size of fn is n. */
+SizeBindings emit_c_all_sizes(const CFunction *fn, int64_t n);
 
 /* False after diagnostics. */
 bool emit_c(Session *s, const EmitCOptions *o, CFile *out);

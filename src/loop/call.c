@@ -16,14 +16,16 @@ static Buf part_buf(Low *lw, Val bundle, int k) {
   return low_buffer(lw, name_of(lw->cx, "unread"), BUF_TEMP, t, shape_count(lw->cx, &s));
 }
 
-static int64_t larger_workspace(const Call *c) {
-  return MAX(c->body->workspace, c->other ? c->other->workspace : 0);
+static Dim larger_workspace(Low *lw, const Call *c) {
+  Dim a = c->body->workspace, b = c->other ? c->other->workspace : 0;
+  if (dim_le(lw->cx, a, b) == 1) return b;
+  return dim_le(lw->cx, b, a) == 1 ? a : dim_add(lw->cx, a, b);
 }
 
 static void carried_places(Low *lw, Call *c) {
   for (int i = 0; i < c->loop->ncarry; i++) {
     const Input *in = &c->loop->body->in.at[1 + i];
-    int64_t n = shape_count(lw->cx, &in->shape);
+    Dim n = shape_count(lw->cx, &in->shape);
     vec_push(lw->cx->arena, &c->ping, low_buffer(lw, name_fmt(lw->cx, "%s'a", in->name ? in->name : "v"), BUF_TEMP, in->type, n));
     vec_push(lw->cx->arena, &c->pong, low_buffer(lw, name_fmt(lw->cx, "%s'b", in->name ? in->name : "v"), BUF_TEMP, in->type, n));
   }
@@ -45,9 +47,9 @@ void lower_call(Low *lw, Nest *n) {
   c->index = low_buffer(lw, name_of(lw->cx, "index"), BUF_TEMP, T_I64, 1);
   c->more = low_buffer(lw, name_of(lw->cx, "more"), BUF_TEMP, T_BOOL, 1);
   if (loop) carried_places(lw, c);
-  c->workspace = low_buffer(lw, name_of(lw->cx, "inner"), BUF_TEMP, T_U8, larger_workspace(c));
+  c->workspace = low_buffer(lw, name_of(lw->cx, "inner"), BUF_TEMP, T_U8, larger_workspace(lw, c));
   k->call = c;
-  k->flops = loop ? fn_flops(in->u.loop->body) * (double)in->u.loop->trip : fn_flops(in->u.branch->then);
+  k->flops = loop ? fn_flops(in->u.loop->body) * (double)low_number(lw, in->u.loop->trip) : fn_flops(in->u.branch->then);
 }
 
 void call_uses(const Call *c, void (*use)(void *arg, Buf b), void *arg) {

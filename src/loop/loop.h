@@ -28,6 +28,7 @@ typedef struct Target {
   bool fma;             /* has fused multiply-add in hardware */
   int64_t l1, l2, l3;   /* data cache bytes of one core (l3: its share) */
   int threads;          /* workers the program may be run with: sizes per-worker buffers */
+  int64_t expected;     /* what a named size is expected to be, for decisions; 0: 64 */
 } Target;
 Target target_host(void); /* target.c */
 /* A processor of cpu.def, with the caches of a small one, for one thread; false where there is none of that
@@ -53,7 +54,7 @@ typedef struct Buffer {
   int32_t slot;
   Dim count;      /* elements */
   Dim offset;     /* bytes from the workspace's start, a multiple of 64; set by memplan.c */
-  int64_t stride; /* BUF_LOCAL: bytes between two workers' copies */
+  Dim stride;     /* BUF_LOCAL: bytes between two workers' copies */
   int32_t first, last; /* kernels that touch it */
   Buf same_as;    /* output that is updated in place in this input's storage, or -1 */
 } Buffer;
@@ -72,7 +73,7 @@ typedef struct Ix {
 /* ---- expressions: trees; what is used twice is a register ------------------------------------------- */
 typedef enum ExKind {
   EX_IMM,    /* u.f (float types) or u.i; at any lanes */
-  EX_SIZE,   /* u.ix.off as a number of the node's type */
+  EX_SIZE,   /* ix.off as a number of the node's type; at any lanes */
   EX_INDEX,  /* u.ix as an integer; lane l adds l * lane_stride */
   EX_REG,    /* u.reg */
   EX_LOAD,   /* buffer element ix + lane * lane_stride (+ dyn) where mask holds, else 0 */
@@ -189,8 +190,13 @@ struct LoopProgram {
   Dim workspace;        /* bytes, for target.threads workers; alignment 64 */
 };
 
-/* needs: no vjp/jvp (pass_expand) and, for the LLVM printer, numbers for all sizes */
+/* needs: no vjp/jvp (pass_expand). Named sizes may be left: every extent, index and offset then is an
+ * expression in them, true for all their values from 1 on. */
 LoopProgram *loop_lower(const Fn *f, const Target *t);
+/* named.c: the same program with numbers for the names, as the LLVM printer and interp.c need it; the order
+ * and rounding of everything are those of p. f: pass_bind_sizes of p->fn. */
+LoopProgram *loop_bind(const LoopProgram *p, const Fn *f, const SizeBindings *sizes);
+bool loop_has_names(const LoopProgram *p);
 void loop_dump(LoopProgram *p, Text *out);
 const char *loop_verify(const LoopProgram *p); /* NULL: well formed */
 /* No other buffer of the kernel may share bytes with b (memplan.c). */
@@ -210,6 +216,7 @@ Ex ex_index(KernelMaker *m, DType t, int lanes, Ix ix, Dim lane_stride);
 Ex ex_load(KernelMaker *m, Buf b, Ix ix, int lanes, Dim lane_stride, Ex dyn, Ex mask);
 Ex ex_map(KernelMaker *m, Op op, DType result, const Ex *arg, int n);
 Ex ex_splat(KernelMaker *m, Ex scalar, int lanes); /* returns it unchanged for lanes == 1 */
+Ex ex_size(KernelMaker *m, DType t, int lanes, Dim d);
 Ex ex_active(KernelMaker *m, int lanes, Ix count);
 Ex ex_reduce(KernelMaker *m, Op op, Ex vector);
 Var var_new(KernelMaker *m, const char *name);

@@ -1,5 +1,5 @@
-/* prepare.c: rewrites of the function that only matter for the loops it becomes. In: a function whose
- * sizes are numbers. Out: an equal one (up to the order of sums), whose reductions do no work that
+/* prepare.c: rewrites of the function that only matter for the loops it becomes. In: a function without
+ * derivatives. Out: an equal one (up to the order of sums), whose reductions do no work that
  * is known to be zero and whose sums of products are contractions.
  *
  *   sum over m of  X[.., m, k - s*m, ..] or 0,  where the second dimension has R < M indices
@@ -13,7 +13,7 @@ static int64_t magnitude(int64_t v) { return v < 0 ? -v : v; }
 
 /* The dimension of the view that is label m alone, the one it shares with others and m's
  * coefficient there; false unless there is exactly one of each. */
-static bool two_uses(const View *v, int m, int *alone, int *shared, int64_t *coef) {
+static bool two_uses(const View *v, int m, int *alone, int *shared, Dim *coef) {
   *alone = *shared = -1;
   for (int d = 0; d < v->rank; d++)
     for (int t = 0; t < v->dim[d].n; t++) {
@@ -31,9 +31,9 @@ static bool two_uses(const View *v, int m, int *alone, int *shared, int64_t *coe
 /* One summed label replaced by the position in the dimension it shares. */
 static bool change_label(Cx *cx, View *v, ViewDim *dim, const Shape *x, Shape *out, int m) {
   int alone, shared;
-  int64_t s = 0;
-  if (!two_uses(v, m, &alone, &shared, &s)) return false;
-  if (x->dim[shared] >= out->dim[m] || x->dim[alone] != out->dim[m]) return false;
+  Dim s = 0;
+  if (!two_uses(v, m, &alone, &shared, &s) || !dim_is_number(s)) return false;
+  if (dim_le(cx, out->dim[m], x->dim[shared]) != 0 || x->dim[alone] != out->dim[m]) return false;
   /* r = rest + s*m, so m = (r - rest) / s: written with a positive denominator */
   const ViewDim *old = &dim[shared];
   int64_t sign = s < 0 ? -1 : 1;
@@ -41,10 +41,10 @@ static bool change_label(Cx *cx, View *v, ViewDim *dim, const Shape *x, Shape *o
   int n = 0;
   for (int t = 0; t < old->n; t++)
     term[n++] = old->term[t].label == m ? (ViewTerm){m, sign}
-                                        : (ViewTerm){old->term[t].label, -sign * old->term[t].coef};
+                                        : (ViewTerm){old->term[t].label, dim_mul(cx, -sign, old->term[t].coef)};
   ViewTerm *position = NEW(cx->arena, ViewTerm);
   *position = (ViewTerm){m, 1};
-  dim[alone] = (ViewDim){-sign * old->off, magnitude(s), n, term};
+  dim[alone] = (ViewDim){dim_mul(cx, -sign, old->off), magnitude(s), n, term};
   dim[shared] = (ViewDim){0, 1, 1, position};
   out->dim[m] = x->dim[shared];
   return true;

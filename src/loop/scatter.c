@@ -20,7 +20,7 @@ static void scatter_body(Low *lw, void *arg, AxisIx ix, Point pt) {
   ScatterWork *w = arg;
   if (w->axis >= 0) w->at[w->axis] = w->to[w->to_axis] = ix;
   Ex value = value_reg(lw, w->upd, w->at, pt);
-  int64_t lane;
+  Dim lane;
   Ex dyn;
   Ix lin = low_linear(lw, &low_ins(lw, w->out)->shape, 0, w->to, &lane, &dyn);
   if (dyn) dyn = ex_let(lw, dyn, NULL);
@@ -40,9 +40,9 @@ static Ex scattered(Low *lw, ScatterWork *w, const Ins *in) {
   for (int k = 0; k < g->naxes; k++) {
     Ex i = value_reg(lw, in->arg[k + 1], w->at, point_scalar());
     DType t = ex_type(lw, i);
-    int64_t extent = in->shape.dim[g->axis[k]];
+    Dim extent = in->shape.dim[g->axis[k]];
     Ex lo = low_map(lw, OP_ge, T_BOOL, (Ex[]){i, ex_imm_i(&lw->m, t, 1, 0)}, 2);
-    Ex hi = low_map(lw, OP_lt, T_BOOL, (Ex[]){i, ex_imm_i(&lw->m, t, 1, extent)}, 2);
+    Ex hi = low_map(lw, OP_lt, T_BOOL, (Ex[]){i, ex_dim(lw, t, 1, extent)}, 2);
     inside = mask_and(lw, inside, mask_and(lw, lo, hi));
     w->to[g->axis[k]] = (AxisIx){.dyn = ex_let(lw, low_map(lw, OP_cast, T_I32, &i, 1), NULL)};
   }
@@ -80,7 +80,7 @@ void lower_scatter(Low *lw, Nest *n) {
   w.axis = w.to_axis = -1;
   lw->may_parallel = false;
   if (w.buf < 0) return; /* nobody reads it */
-  int64_t count = shape_count(lw->cx, &in->shape);
+  Dim count = shape_count(lw->cx, &in->shape);
   low_vectors(lw, count, lanes_for(target_lanes(&lw->p->target, (DType)in->type), count), 1,
               zero_body, &w);
   int nidx = low_ins(lw, in->arg[1])->shape.rank, loops = 0, rest = 0;
