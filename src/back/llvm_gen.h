@@ -16,6 +16,8 @@ typedef struct Gen {
   LLVMBuilderRef b;
   LLVMTypeRef i1, i8, i32, i64, ptr, nothing;
   bool alone; /* there is no runtime: parallel kernels are run by the caller */
+  Vec(Name) sizes;     /* named sizes; every function takes them as its last arguments */
+  LLVMValueRef *size;  /* their values in the function being made */
   /* the kernel being printed */
   const Kernel *k;
   LLVMValueRef fn;
@@ -30,6 +32,11 @@ typedef struct Gen {
 LLVMTypeRef gen_type(Gen *g, DType t, int lanes);     /* as a value: bool is i1 */
 LLVMTypeRef gen_memory_type(Gen *g, DType t, int lanes); /* as stored: bool is i8 */
 LLVMValueRef gen_ix(Gen *g, const Ix *ix);            /* i64 */
+/* llvm_size.c: an extent in the present function, i64; as a double with every term by its absolute value. */
+LLVMValueRef gen_dim(Gen *g, Dim d);
+LLVMValueRef gen_dim_magnitude(Gen *g, Dim d);
+void gen_take_sizes(Gen *g, LLVMValueRef f); /* the function's last parameters are its sizes */
+int gen_add_sizes(Gen *g, LLVMTypeRef *types, LLVMValueRef *args, int n); /* appends them; either may be NULL */
 LLVMValueRef gen_ex(Gen *g, Ex e);
 /* Whether the lanes of an access lie apart, so that gen_address gives an address each. */
 bool gen_is_spread(LLVMValueRef dyn, int lanes, Dim lane_stride);
@@ -53,6 +60,7 @@ Gen gen_begin(Cx *cx, LLVMContextRef c, const char *name);
 void gen_end(Gen *g);
 /* Adds a program's functions; the entry, which is returned, is visible only where `visible`. */
 LLVMValueRef gen_program(Gen *g, const LoopProgram *p, const char *name, bool visible);
+LLVMTypeRef gen_entry_type(Gen *g);
 /* llvm_jit.c */
 void gen_set_err(char *err, size_t n, const char *what, const char *why);
 /* The module gets the machine's layout, and is verified; NULL and disposed of where it isn't valid. */

@@ -3,6 +3,7 @@
  * (back_c.h) and a target, which need not be this machine. Out: the bytes of a relocatable object. */
 #include "back/llvm_gen.h"
 
+#include <llvm-c/ErrorHandling.h>
 #include <llvm-c/Target.h>
 #include <llvm/Config/llvm-config.h>
 
@@ -17,6 +18,8 @@ typedef struct Obj {
   LLVMTypeRef params; /* struct PREFIX_params; NULL where there is no parameter */
   const CFunction *fn; /* being generated */
   LLVMValueRef entry;
+  LLVMValueRef sizes_check; /* of fn: the status of its named sizes; NULL where it has none */
+  int first;                /* number of the first argument after the sizes */
 } Obj;
 
 /* ---- the machine ------------------------------------------------------------------------------------- */
@@ -188,28 +191,49 @@ static void fail_if(Obj *o, LLVMValueRef condition, CStatus status) {
   LLVMPositionBuilderAtEnd(g->b, good);
 }
 
+static LLVMValueRef argument(Obj *o, int i) { return LLVMGetParam(o->entry, (unsigned)(o->first + i)); }
+
+/* The workspace in bytes, as size_t. */
+static LLVMValueRef workspace_bytes(Obj *o) {
+  return LLVMBuildIntCast2(o->g.b, gen_dim(&o->g, o->fn->loops->workspace), o->word, 1, "");
+}
+
+/* Returns what the sizes deserve, where it isn't OK. */
+static void check_sizes(Obj *o, LLVMValueRef (*result)(Obj *o, LLVMValueRef status)) {
+  Gen *g = &o->g;
+  if (!o->sizes_check) return;
+  LLVMValueRef status = LLVMBuildCall2(g->b, LLVMGlobalGetValueType(o->sizes_check), o->sizes_check, g->size, (unsigned)g->sizes.n, "");
+  LLVMBasicBlockRef bad = LLVMAppendBasicBlockInContext(g->c, o->entry, "bad");
+  LLVMBasicBlockRef good = LLVMAppendBasicBlockInContext(g->c, o->entry, "good");
+  LLVMBuildCondBr(g->b, LLVMBuildIsNull(g->b, status, ""), good, bad);
+  LLVMPositionBuilderAtEnd(g->b, bad);
+  LLVMBuildRet(g->b, result(o, status));
+  LLVMPositionBuilderAtEnd(g->b, good);
+}
+
+static LLVMValueRef the_status(Obj *o, LLVMValueRef status) { return (void)o, status; }
+static LLVMValueRef no_workspace(Obj *o, LLVMValueRef status) { return (void)status, LLVMConstAllOnes(o->word); }
+
 static void check_arguments(Obj *o, LLVMValueRef workspace, LLVMValueRef bytes) {
   Gen *g = &o->g;
-  int64_t need = o->fn->loops->workspace;
+  check_sizes(o, the_status);
   for (int i = 0; i < o->fn->arg.n; i++)
-    if (o->fn->arg.at[i].kind != CARG_VALUE)
-      fail_if(o, LLVMBuildIsNull(g->b, LLVMGetParam(o->entry, (unsigned)i), ""), CST_NULL_POINTER);
-  if (!need) return;
+    if (o->fn->arg.at[i].kind != CARG_VALUE) fail_if(o, LLVMBuildIsNull(g->b, argument(o, i), ""), CST_NULL_POINTER);
+  if (o->fn->loops->workspace == 0) return;
   fail_if(o, LLVMBuildIsNull(g->b, workspace, ""), CST_NULL_POINTER);
   LLVMValueRef low = LLVMBuildAnd(g->b, LLVMBuildPtrToInt(g->b, workspace, o->word, ""), word(o, 63), "");
   fail_if(o, LLVMBuildICmp(g->b, LLVMIntNE, low, word(o, 0), ""), CST_MISALIGNED);
-  fail_if(o, LLVMBuildICmp(g->b, LLVMIntULT, bytes, word(o, (uint64_t)need), ""), CST_TOO_SMALL);
+  fail_if(o, LLVMBuildICmp(g->b, LLVMIntULT, bytes, workspace_bytes(o), ""), CST_TOO_SMALL);
 }
 
 static LLVMValueRef field_address(Obj *o, int arg, int field) {
-  LLVMValueRef at = LLVMGetParam(o->entry, (unsigned)arg);
-  return LLVMBuildStructGEP2(o->g.b, o->params, at, (unsigned)field, "");
+  return LLVMBuildStructGEP2(o->g.b, o->params, argument(o, arg), (unsigned)field, "");
 }
 
 static LLVMValueRef port_address(Obj *o, const LLVMValueRef *value, CPort p) {
   const CArg *a = &o->fn->arg.at[p.arg];
   if (a->kind == CARG_STRUCT) return field_address(o, p.arg, p.field);
-  return a->kind == CARG_VALUE ? value[p.arg] : LLVMGetParam(o->entry, (unsigned)p.arg);
+  return a->kind == CARG_VALUE ? value[p.arg] : argument(o, p.arg);
 }
 
 static LLVMValueRef pointer_table(Obj *o, const LLVMValueRef *value, const CPort *port, int n) {
@@ -222,37 +246,78 @@ static LLVMValueRef pointer_table(Obj *o, const LLVMValueRef *value, const CPort
   return table;
 }
 
+/* As c_file.c has it: bytes are added as double, which doesn't overflow. */
+static void make_sizes_check(Obj *o) {
+  Gen *g = &o->g;
+  const CFunction *fn = o->fn;
+  o->sizes_check = NULL;
+  if (!fn->size.n) return;
+  LLVMTypeRef *params = NEWS(g->cx->arena, LLVMTypeRef, g->sizes.n);
+  int n = gen_add_sizes(g, params, NULL, 0);
+  LLVMValueRef f = new_function(o, name_fmt(g->cx, "%s_%s_sizes", o->f->prefix, fn->name), g->i32, params, n);
+  LLVMSetLinkage(f, LLVMInternalLinkage);
+  gen_take_sizes(g, f);
+  for (int i = 0; i < n; i++)
+    fail_if(o, LLVMBuildICmp(g->b, LLVMIntSLT, g->size[i], LLVMConstInt(g->i64, 1, 0), ""), CST_BAD_SIZE);
+  LLVMValueRef bytes = gen_dim_magnitude(g, fn->loops->workspace);
+  for (int i = 0; i < fn->loops->buf.n; i++) {
+    const Buffer *b = &fn->loops->buf.at[i];
+    if (dim_is_number(b->count) || (b->kind != BUF_INPUT && b->kind != BUF_OUTPUT)) continue;
+    bytes = LLVMBuildFAdd(g->b, bytes, gen_dim_magnitude(g, dim_mul(g->cx, b->count, type_info[b->type].bytes)), "");
+  }
+  double most = LLVMPointerSize(o->layout) == 4 ? 0x1p30 : 0x1p62;
+  fail_if(o, LLVMBuildFCmp(g->b, LLVMRealOGT, bytes, LLVMConstReal(LLVMTypeOf(bytes), most), ""), CST_TOO_LARGE);
+  for (int i = 0; i < fn->check.n; i++)
+    fail_if(o, LLVMBuildICmp(g->b, LLVMIntSLT, gen_dim(g, fn->check.at[i]), LLVMConstInt(g->i64, 0, 0), ""), CST_BAD_SIZE);
+  LLVMBuildRet(g->b, LLVMConstInt(g->i32, CST_OK, 0));
+  o->sizes_check = f;
+}
+
 static void make_query(Obj *o) {
-  const char *name = name_fmt(o->g.cx, "%s_%s_workspace", o->f->prefix, o->fn->name);
-  new_function(o, name, o->word, NULL, 0);
-  LLVMBuildRet(o->g.b, word(o, (uint64_t)o->fn->loops->workspace));
+  Gen *g = &o->g;
+  LLVMTypeRef *params = NEWS(g->cx->arena, LLVMTypeRef, g->sizes.n + 1);
+  int n = gen_add_sizes(g, params, NULL, 0);
+  LLVMValueRef f = new_function(o, name_fmt(g->cx, "%s_%s_workspace", o->f->prefix, o->fn->name), o->word, params, n);
+  gen_take_sizes(g, f);
+  check_sizes(o, no_workspace);
+  LLVMBuildRet(g->b, workspace_bytes(o));
+}
+
+static void zero_fields(Obj *o) {
+  for (int i = 0; i < o->fn->zero.n; i++) {
+    CPort z = o->fn->zero.at[i];
+    const CParam *p = &o->f->param.at[z.field];
+    uint64_t bytes = (uint64_t)(MAX(count_of(&p->shape), 1) * type_info[p->type].bytes);
+    LLVMBuildMemSet(o->g.b, field_address(o, z.arg, z.field), LLVMConstInt(o->g.i8, 0, 0), word(o, bytes), 1);
+  }
 }
 
 static void make_function(Obj *o, LLVMValueRef run) {
   Gen *g = &o->g;
   const CFunction *fn = o->fn;
-  int n = fn->arg.n;
-  LLVMTypeRef *params = NEWS(g->cx->arena, LLVMTypeRef, n + 2);
-  LLVMValueRef *value = NEWS(g->cx->arena, LLVMValueRef, n + 1);
-  for (int i = 0; i < n; i++) params[i] = arg_type(o, &fn->arg.at[i]);
-  params[n] = g->ptr;
-  params[n + 1] = o->word;
-  LLVMValueRef f = new_function(o, name_fmt(g->cx, "%s_%s", o->f->prefix, fn->name), g->i32, params, n + 2);
-  LLVMValueRef workspace = LLVMGetParam(f, (unsigned)n);
-  for (int i = 0; i < n; i++) { /* the program reads its inputs through pointers */
+  int n = gen_add_sizes(g, NULL, NULL, 0);
+  LLVMTypeRef *params = NEWS(g->cx->arena, LLVMTypeRef, n + fn->arg.n + 2);
+  LLVMValueRef *value = NEWS(g->cx->arena, LLVMValueRef, fn->arg.n + 1), *args = NEWS(g->cx->arena, LLVMValueRef, n + 4);
+  gen_add_sizes(g, params, NULL, 0);
+  o->first = n;
+  for (int i = 0; i < fn->arg.n; i++) params[n++] = arg_type(o, &fn->arg.at[i]);
+  params[n++] = g->ptr;
+  params[n++] = o->word;
+  LLVMValueRef f = new_function(o, name_fmt(g->cx, "%s_%s", o->f->prefix, fn->name), g->i32, params, n);
+  LLVMValueRef workspace = LLVMGetParam(f, (unsigned)n - 2);
+  for (int i = 0; i < o->first; i++) g->size[i] = LLVMGetParam(f, (unsigned)i);
+  for (int i = 0; i < fn->arg.n; i++) { /* the program reads its inputs through pointers */
     if (fn->arg.at[i].kind != CARG_VALUE) continue;
-    value[i] = LLVMBuildAlloca(g->b, params[i], "");
-    LLVMBuildStore(g->b, LLVMGetParam(f, (unsigned)i), value[i]);
+    value[i] = LLVMBuildAlloca(g->b, params[o->first + i], "");
+    LLVMBuildStore(g->b, argument(o, i), value[i]);
   }
-  check_arguments(o, workspace, LLVMGetParam(f, (unsigned)n + 1));
-  for (int i = 0; i < fn->zero.n; i++) {
-    const CParam *p = &o->f->param.at[fn->zero.at[i].field];
-    uint64_t bytes = (uint64_t)(MAX(count_of(&p->shape), 1) * type_info[p->type].bytes);
-    LLVMBuildMemSet(g->b, field_address(o, fn->zero.at[i].arg, fn->zero.at[i].field), LLVMConstInt(g->i8, 0, 0), word(o, bytes), 1);
-  }
-  LLVMValueRef args[] = {pointer_table(o, value, fn->in.at, fn->in.n), pointer_table(o, value, fn->out.at, fn->out.n), workspace,
-                         LLVMConstNull(g->ptr)};
-  LLVMBuildCall2(g->b, LLVMGlobalGetValueType(run), run, args, 4, "");
+  check_arguments(o, workspace, LLVMGetParam(f, (unsigned)n - 1));
+  zero_fields(o);
+  args[0] = pointer_table(o, value, fn->in.at, fn->in.n);
+  args[1] = pointer_table(o, value, fn->out.at, fn->out.n);
+  args[2] = workspace;
+  args[3] = LLVMConstNull(g->ptr);
+  LLVMBuildCall2(g->b, LLVMGlobalGetValueType(run), run, args, (unsigned)gen_add_sizes(g, NULL, args, 4), "");
   LLVMBuildRet(g->b, LLVMConstInt(g->i32, CST_OK, 0));
 }
 
@@ -263,17 +328,46 @@ static void make_all(Obj *o, const void *const *weights) {
   make_weights(o, weights);
   for (int i = 0; i < o->f->fn.n; i++) {
     o->fn = o->f->fn.at[i];
+    o->g.sizes.n = 0;
+    for (int k = 0; k < o->fn->size.n; k++) vec_push(o->g.cx->arena, &o->g.sizes, o->fn->size.at[k]);
+    make_sizes_check(o);
     LLVMValueRef run = gen_program(&o->g, o->fn->loops, name_fmt(o->g.cx, "%s_%s_run", o->f->prefix, o->fn->name), false);
     make_query(o);
     make_function(o, run);
   }
 }
 
+/* Where a processor lacks something, LLVM's code generators may give up by ending the process; while they
+ * work for us they come back here instead. What they had allocated is lost. */
+static _Thread_local jmp_buf *give_up;
+static _Thread_local char give_up_why[300];
+
+static void on_fatal_error(const char *why) {
+  if (!give_up) return; /* somebody else's: LLVM goes on as it would */
+  snprintf(give_up_why, sizeof give_up_why, "%.*s", (int)strcspn(why, "\n"), why);
+  longjmp(*give_up, 1);
+}
+
+static bool generate(LLVMModuleRef m, LLVMTargetMachineRef tm, LLVMMemoryBufferRef *out, char **why) {
+  jmp_buf env;
+  if (setjmp(env)) {
+    *why = LLVMCreateMessage(give_up_why);
+    *out = NULL;
+  } else {
+    give_up = &env;
+    LLVMInstallFatalErrorHandler(on_fatal_error);
+    if (LLVMTargetMachineEmitToMemoryBuffer(tm, m, LLVMObjectFile, why, out)) *out = NULL;
+  }
+  LLVMResetFatalErrorHandler();
+  give_up = NULL;
+  return *out != NULL;
+}
+
 static bool emit(LLVMModuleRef m, LLVMTargetMachineRef tm, Text *out, char *err, size_t nerr) {
-  LLVMMemoryBufferRef buf;
+  LLVMMemoryBufferRef buf = NULL;
   char *why = NULL;
-  if (LLVMTargetMachineEmitToMemoryBuffer(tm, m, LLVMObjectFile, &why, &buf)) {
-    gen_set_err(err, nerr, "no object file", why);
+  if (!generate(m, tm, &buf, &why)) {
+    gen_set_err(err, nerr, "LLVM makes no object file", why);
     LLVMDisposeMessage(why);
     return false;
   }

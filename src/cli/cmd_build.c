@@ -41,7 +41,7 @@ static Status work(Session *s, void *arg) {
                           .functions = given(cli, O_build_functions),
                           .step = given(cli, O_build_step),
                           .sizes = &sizes,
-                          .size = opt_int(cli, O_build_size, 64),
+                          .size = opt_int(cli, O_build_size, 0),
                           .target = job->target},
                     .cpu = given(cli, O_build_cpu) ? given(cli, O_build_cpu) : "native",
                     .kind = job->kind,

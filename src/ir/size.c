@@ -3,7 +3,7 @@
  * floor(P / k) whose polynomial P has all coefficients in 0..k-1 (the rest was divided out). */
 #include "ir/size.h"
 
-enum { MAX_ATOMS = 12, MAX_MONOS = 64 };
+enum { MAX_ATOMS = DIM_MAX_ATOMS, MAX_MONOS = 64 };
 
 typedef struct Mono {
   int64_t coef;
@@ -336,6 +336,22 @@ void dim_print_c(Cx *cx, Dim d, const DimC *how, Text *out) {
       atom_as_c(cx, p.mono[i].atom[k], how, out);
     }
   }
+}
+
+int dim_term_count(Cx *cx, Dim d) {
+  Mono room;
+  return as_poly(cx, d, &room).n;
+}
+
+DimTerm dim_term(Cx *cx, Dim d, int i) {
+  Mono room;
+  const Mono *m = &as_poly(cx, d, &room).mono[i];
+  DimTerm t = {.coef = m->coef, .n = m->n};
+  for (int k = 0; k < m->n; k++) {
+    const Atom *a = &cx->sizes->atoms.at[m->atom[k]];
+    t.atom[k] = (DimAtom){a->name, a->over, a->by};
+  }
+  return t;
 }
 
 bool dim_is_known(Cx *cx, Dim d) { return cx->sizes && d - DIM_SYMBOLIC < cx->sizes->polys.n; }
