@@ -262,11 +262,17 @@ static const gradc_tensor *missing(const gradc_function *f, const void *const *a
   return NULL;
 }
 
+/* The tables themselves may be null where no argument, or no result, has an element. */
+static void *input_address(const gradc_function *f, int i, const void *const *args) {
+  if (f->in[i].arg < 0) return (void *)f->in[i].param;
+  return args ? (void *)args[f->in[i].arg] : NULL;
+}
+
 static void run(const gradc_function *f, const void *const *args, void *const *results, char *workspace, GradcRt *rt) {
   const Fn *fn = f->prepared;
   void **in = (void **)(void *)(workspace + code_bytes(f)), **out = in + fn->in.n;
-  for (int i = 0; i < fn->in.n; i++) in[i] = (void *)(f->in[i].arg < 0 ? f->in[i].param : args[f->in[i].arg]);
-  for (int i = 0; i < fn->out.n; i++) out[i] = results[i];
+  for (int i = 0; i < fn->in.n; i++) in[i] = input_address(f, i, args);
+  for (int i = 0; i < fn->out.n; i++) out[i] = results ? results[i] : NULL;
   f->code->run(in, out, workspace, rt);
 }
 
@@ -282,8 +288,7 @@ static Status evaluate(void *arg) {
   const Fn *fn = e->f->prepared;
   Tensor *in = NEWS(e->arena, Tensor, fn->in.n + 1), *out = NEWS(e->arena, Tensor, fn->out.n + 1);
   for (int i = 0; i < fn->in.n; i++) {
-    const InputAt *at = &e->f->in[i];
-    in[i] = (Tensor){fn->in.at[i].type, fn->in.at[i].shape, (void *)(at->arg < 0 ? at->param : e->args[at->arg])};
+    in[i] = (Tensor){fn->in.at[i].type, fn->in.at[i].shape, input_address(e->f, i, e->args)};
   }
   ir_eval(fn, e->arena, in, out, NULL);
   for (int i = 0; i < fn->out.n; i++)

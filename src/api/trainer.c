@@ -146,7 +146,7 @@ gradc_status gradc_trainer_step(gradc_trainer *t, const void *const *args, doubl
   for (int i = 0; i < t->plan.nargs; i++) {
     if (t->arg[i].count && (!args || !args[i]))
       return (gradc_status)api_usage(gc, "the pointer for `%s` (%s) is null", t->arg[i].name, t->arg[i].text);
-    t->in[first + i] = (void *)args[i];
+    t->in[first + i] = args ? (void *)args[i] : NULL;
   }
   t->lr = lr;
   t->t = (double)++t->steps;

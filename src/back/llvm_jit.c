@@ -132,21 +132,29 @@ static LLVMOrcThreadSafeContextRef new_context(LLVMContextRef *c) {
 #endif
 }
 
-static bool add_program(LLVMOrcLLJITRef jit, const LoopProgram *p, char *err, size_t nerr) {
+typedef struct Compiling { /* what must be given back, also when memory runs out while the module is made */
+  const LoopProgram *p;
+  char *err;
+  size_t nerr;
+  Native *n;
+  LLVMOrcThreadSafeContextRef ts;
+  LLVMTargetMachineRef tm;
+} Compiling;
+
+static bool add_program(Compiling *w) {
   LLVMContextRef c;
-  LLVMOrcThreadSafeContextRef ts = new_context(&c);
-  LLVMTargetMachineRef tm = machine_for(&p->target, LLVMCodeModelJITDefault, err, nerr);
-  LLVMModuleRef m = tm ? module_for(c, p, tm, err, nerr) : NULL;
-  bool ok = m && gen_optimise(m, tm, err, nerr);
+  LLVMOrcLLJITRef jit = w->n->jit;
+  w->ts = new_context(&c);
+  w->tm = machine_for(&w->p->target, LLVMCodeModelJITDefault, w->err, w->nerr);
+  LLVMModuleRef m = w->tm ? module_for(c, w->p, w->tm, w->err, w->nerr) : NULL;
+  bool ok = m && gen_optimise(m, w->tm, w->err, w->nerr);
   if (ok) {
-    LLVMOrcThreadSafeModuleRef tsm = LLVMOrcCreateNewThreadSafeModule(m, ts);
+    LLVMOrcThreadSafeModuleRef tsm = LLVMOrcCreateNewThreadSafeModule(m, w->ts);
     ok = !failed(LLVMOrcLLJITAddLLVMIRModule(jit, LLVMOrcLLJITGetMainJITDylib(jit), tsm), "LLVM's JIT refused the code",
-                 err, nerr);
+                 w->err, w->nerr);
   } else if (m) {
     LLVMDisposeModule(m);
   }
-  if (tm) LLVMDisposeTargetMachine(tm);
-  LLVMOrcDisposeThreadSafeContext(ts);
   return ok;
 }
 
@@ -156,17 +164,34 @@ static void dispose(Native *n) {
   free(n);
 }
 
-static Native *compile(const LoopProgram *p, char *err, size_t nerr) {
-  Native *n = calloc(1, sizeof *n);
+static Status compile_guarded(void *arg) {
+  Compiling *w = arg;
   LLVMOrcExecutorAddress at = 0;
-  bool ok = n && (n->jit = new_jit(&p->target, err, nerr)) && add_program(n->jit, p, err, nerr) &&
-            !failed(LLVMOrcLLJITLookup(n->jit, &at, "gradc_entry"), "the code can't be linked", err, nerr);
-  if (!ok) {
-    dispose(n);
-    return NULL;
-  }
-  n->entry = (NativeFn)(uintptr_t)at;
-  return n;
+  w->n->jit = new_jit(&w->p->target, w->err, w->nerr);
+  bool ok = w->n->jit && add_program(w) &&
+            !failed(LLVMOrcLLJITLookup(w->n->jit, &at, "gradc_entry"), "the code can't be linked", w->err, w->nerr);
+  w->n->entry = (NativeFn)(uintptr_t)at;
+  return ok ? ST_OK : ST_SOURCE;
+}
+
+/* LLVM ends the process when memory runs out inside it: better to find out before. */
+static void *reserve(void) {
+  enum { ROOM = 48 << 20 }; /* what compiling a training step takes, generously */
+  void *room = malloc(ROOM);
+  free(room);
+  return room ? calloc(1, sizeof(Native)) : NULL;
+}
+
+static Native *compile(const LoopProgram *p, char *err, size_t nerr) {
+  Compiling w = {.p = p, .err = err, .nerr = nerr, .n = reserve()};
+  if (!w.n) cx_out_of_memory(p->cx);
+  Status s = cx_guard(p->cx, compile_guarded, &w);
+  if (w.tm) LLVMDisposeTargetMachine(w.tm);
+  if (w.ts) LLVMOrcDisposeThreadSafeContext(w.ts);
+  if (s == ST_OK) return w.n;
+  dispose(w.n);
+  if (s != ST_SOURCE) cx_unwind_again(p->cx);
+  return NULL;
 }
 
 static NativeFn entry(Native *n) { return n->entry; }

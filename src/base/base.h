@@ -43,7 +43,8 @@ typedef enum Status {
 const char *status_text(Status s);
 
 /* ---- arenas ------------------------------------------------------------------------------- */
-/* A fresh arena; cx may be NULL (then allocation failure returns NULL instead of unwinding). */
+/* A fresh arena; cx may be NULL (then allocation failure returns NULL instead of unwinding). An arena that is
+ * never freed, because something unwound past it, goes with its context. */
 Arena *arena_new(Cx *cx);
 void arena_free(Arena *a); /* runs the deferred clean-ups, newest first, then gives all memory back */
 void *arena_alloc(Arena *a, size_t bytes); /* zeroed, aligned to 16 */
@@ -108,7 +109,8 @@ typedef struct RuleBook RuleBook;   /* ir/rules.h */
 typedef struct NameTable NameTable;
 
 struct Cx {
-  Arena *arena; /* lives as long as the context */
+  Arena *arena;  /* lives as long as the context */
+  Arena *others; /* the newest of those that were made with the context and not freed yet */
   NameTable *names;
   Vec(Source) sources; /* [0] is "no place" */
   Diags *diags;

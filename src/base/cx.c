@@ -156,6 +156,7 @@ Cx *cx_new(void) {
 
 void cx_free(Cx *cx) {
   if (!cx) return;
+  while (cx->others && cx->others != cx->arena) arena_free(cx->others); /* newest first; the context's is the oldest */
   arena_free(cx->arena);
   free(cx);
 }

@@ -72,7 +72,9 @@ for end in npy npz safetensors; do
   is 0
   same "y.$end" "$(sed 1d again.csv | cksum)" "$(sed 1d y.csv | cksum)"
 done
+rm again.csv
 run predict same.nn same --data y.csv -o again.csv
+is 0
 same "y.csv read again" "$(sed 1d again.csv | cksum)" "$(sed 1d y.csv | cksum)"
 
 # ---- results that aren't a row for each example: once, on all of them
