@@ -30,15 +30,16 @@ public:
   std::vector<float> output(const std::vector<float> &x) {
     const auto n = static_cast<std::int64_t>(x.size() / 2);
     std::vector<float> y(static_cast<std::size_t>(n));
-    check(sensor_output(n, &params_, x.data(), y.data(), room(sensor_output_workspace(n)), bytes_));
+    void *workspace = room(sensor_output_workspace(n));
+    check(sensor_output(n, &params_, x.data(), y.data(), workspace, bytes_));
     return y;
   }
 
   float train(const std::vector<float> &x, const std::vector<float> &y, double lr) {
     const auto n = static_cast<std::int64_t>(y.size());
     float loss = 0;
-    check(sensor_loss_adam_step(n, &params_, &m_, &v_, x.data(), y.data(), lr, ++steps_, &loss,
-                                room(sensor_loss_adam_step_workspace(n)), bytes_));
+    void *workspace = room(sensor_loss_adam_step_workspace(n));
+    check(sensor_loss_adam_step(n, &params_, &m_, &v_, x.data(), y.data(), lr, ++steps_, &loss, workspace, bytes_));
     return loss;
   }
 

@@ -22,27 +22,32 @@ class Library:
     def __init__(self, path, prefix, params):
         self.so = ctypes.CDLL(path)
         self.prefix = prefix
-        self.so[prefix + "_strerror"].restype = ctypes.c_char_p
+        self.function("strerror").restype = ctypes.c_char_p
         table = (Tensor * params).in_dll(self.so, prefix + "_param_table")
         types = {b"f32": np.float32, b"f64": np.float64, b"i32": np.int32, b"i64": np.int64, b"u8": np.uint8}
         self.params = np.dtype({"names": [t.name.decode() for t in table],
                                 "formats": [(types[t.dtype], tuple(t.shape[:t.rank])) for t in table],
                                 "offsets": [t.offset for t in table]})
 
+    def function(self, name):
+        return getattr(self.so, f"{self.prefix}_{name}")
+
     def call(self, name, size, *arrays):
         """Calls PREFIX_NAME(size, arrays..., workspace, bytes); arrays written to are the caller's."""
-        query = self.so[f"{self.prefix}_{name}_workspace"]
+        query = self.function(name + "_workspace")
         query.argtypes, query.restype = [ctypes.c_int64], ctypes.c_size_t
         bytes_ = query(size)
+        if bytes_ == ctypes.c_size_t(-1).value:  # no workspace suits such a size: the call says why
+            bytes_ = 0
         room = np.empty(bytes_ + 64, np.uint8)
         aligned = room.ctypes.data + -room.ctypes.data % 64
         for a in arrays:
             assert a.flags.c_contiguous, "only dense arrays can be passed without a copy"
-        status = self.so[f"{self.prefix}_{name}"](
+        status = self.function(name)(
             ctypes.c_int64(size), *(ctypes.c_void_p(a.ctypes.data) for a in arrays), ctypes.c_void_p(aligned),
             ctypes.c_size_t(bytes_))
         if status:
-            raise RuntimeError(self.so[self.prefix + "_strerror"](status).decode())
+            raise RuntimeError(self.function("strerror")(status).decode())
 
 
 def main():

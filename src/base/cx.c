@@ -38,6 +38,7 @@ void cx_out_of_memory(Cx *cx) {
 void cx_unwind_again(Cx *cx) { unwind(cx, cx->trap_why); }
 
 void cx_no_room(Cx *cx, double bytes) {
+  if (bytes < 1 << 20) cx_out_of_memory(cx);
   static const char *const unit[] = {"MiB", "GiB", "TiB", "PiB", "EiB"};
   int u = 0;
   for (bytes /= 1 << 20; bytes >= 1024 && u + 1 < COUNT_OF(unit); u++) bytes /= 1024;
