@@ -30,6 +30,7 @@ typedef struct CFunction {
   Vec(CArg) arg;
   Vec(CPort) in, out;
   Vec(CPort) zero; /* fields that the function sets to zero */
+  const struct CFunction *primal; /* of a gradient: the function itself; else NULL */
 } CFunction;
 typedef struct CParam {
   Name name, field;
@@ -42,6 +43,7 @@ typedef struct CFile {
   const char *version, *command, *flags; /* flags: for the same bits and full speed */
   Vec(CParam) param;
   Vec(CFunction *) fn;
+  bool selftest;    /* main defines PREFIX_selftest() */
   const char *main; /* further text for the end of the C file, may be NULL */
 } CFile;
 

@@ -285,6 +285,11 @@ static void print_header(const CFile *f, const char *upper, Text *out) {
   status_enum(f, upper, out);
   params_struct(f, upper, out);
   for (int i = 0; i < f->fn.n; i++) declaration(f, f->fn.at[i], out);
+  if (f->selftest)
+    text_fmt(out,
+             "/* Calls every function on fixed arguments and compares: 0, or the number of the first that is wrong,\n"
+             " * from 1 in the order of this file. Its arguments are static variables. */\nint %s_selftest(void);\n\n",
+             f->prefix);
   text_add(out, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
 }
 

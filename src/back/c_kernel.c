@@ -199,12 +199,14 @@ static const char *comment_name(CGen *g, const char *name) {
   return s;
 }
 
-/* GCC 12 gives wrong sums of truth values that it vectorises itself. */
-static bool counts_truths(const Kernel *k) {
-  for (int i = 1; i < k->ex.n; i++) {
-    const ExNode *x = &k->ex.at[i];
-    if (x->kind != EX_MAP || x->lanes != 1 || x->type == T_BOOL || type_is_float((DType)x->type)) continue;
-    if (x->arg[0] && k->ex.at[x->arg[0]].type == T_BOOL) return true;
+/* GCC 12 gives wrong sums of integers and truth values that it vectorises itself. */
+static bool sums_integers(const Kernel *k, const Block *b) {
+  for (int i = 0; i < b->at.n; i++) {
+    const Stmt *s = b->at.at[i];
+    const RegInfo *r = s->kind == ST_SET ? &k->reg.at[s->u.set.reg] : NULL;
+    if (r && r->lanes == 1 && !type_is_float(r->type)) return true;
+    if (s->kind == ST_FOR && sums_integers(k, &s->u.loop.body)) return true;
+    if (s->kind == ST_IF && (sums_integers(k, &s->u.cond.then) || sums_integers(k, &s->u.cond.other))) return true;
   }
   return false;
 }
@@ -227,7 +229,7 @@ const char *cg_kernel(CGen *g, const Kernel *k, const char *name) {
     const char *restricted = loop_buffer_alone(g->p, k, b) ? cg_fmt(g, "%s_RESTRICT ", g->prefix) : "";
     text_fmt(&params, "%s%s%sb%d", i ? ", " : "", pointer_type(g, k, b), restricted, b);
   }
-  if (counts_truths(k)) cg_line(g, "%s_AS_WRITTEN", g->prefix);
+  if (sums_integers(k, &k->body)) cg_line(g, "%s_AS_WRITTEN", g->prefix);
   CgBody body = cg_body_begin(g);
   print_block(g, &k->body);
   const char *sizes = cg_sizes_used(g, k->uses.n ? ", " : "", "int64_t ");

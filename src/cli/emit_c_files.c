@@ -37,6 +37,7 @@ static const char *command_text(const Cli *cli, Arena *a) {
   if (o[O_emit_cpu].n) text_fmt(&t, " --cpu %s", o[O_emit_cpu].text);
   for (int i = 0; i < o[O_emit_define].n; i++) text_fmt(&t, " -D %s", o[O_emit_define].list[i]);
   if (o[O_emit_size].n) text_fmt(&t, " --size %lld", (long long)o[O_emit_size].i);
+  if (o[O_emit_selftest].n) text_add(&t, " --selftest");
   if (o[O_emit_main].n) text_add(&t, " --main");
   for (char *c = t.at; *c; c++) /* it stands in a comment */
     if (*c < ' ' || (*c == '*' && c[1] == '/')) *c = '_';
@@ -81,7 +82,8 @@ static Status work(Session *s, void *arg) {
                           .step = o[O_emit_step].n ? o[O_emit_step].text : NULL,
                           .sizes = &sizes,
                           .size = opt_int(cli, O_emit_size, 0),
-                          .main = o[O_emit_main].n > 0};
+                          .main = o[O_emit_main].n > 0,
+                          .selftest = o[O_emit_selftest].n > 0};
   options.target = target_of(cli, &options.flags);
   CFile file;
   if (!emit_c(s, &options, &file)) return ST_SOURCE;

@@ -304,8 +304,10 @@ bool emit_c(Session *s, const EmitCOptions *o, CFile *out) {
   collect_params(&e, &list);
   for (int i = 0; i < list.n; i++) {
     CFunction *fn = make_function(&e, &list.at[i]);
+    if (list.at[i].kind == GRADIENT) fn->primal = out->fn.at[i - 1];
     vec_push(s->cx->arena, &out->fn, fn);
   }
-  if (o->main) out->main = emit_c_main(out);
+  out->selftest = o->selftest;
+  if (o->main || o->selftest) out->main = emit_c_check(out, o->main);
   return !diag_errors(s->cx);
 }

@@ -15,7 +15,7 @@ typedef struct EmitCOptions {
   SizeBindings *sizes;
   int64_t size;          /* of named sizes not bound; 0: they stay names, known at run time */
   Target target;
-  bool main;             /* with a self-check (emit_c_main.c) */
+  bool main, selftest;   /* with a self-check (emit_c_check.c) */
 } EmitCOptions;
 
 /* The loops of fn with numbers for its named sizes. NULL after a diagnostic: they don't suit it. */
@@ -26,8 +26,8 @@ SizeBindings emit_c_all_sizes(const CFunction *fn, int64_t n);
 /* False after diagnostics. */
 bool emit_c(Session *s, const EmitCOptions *o, CFile *out);
 
-/* emit_c_main.c: the text of main(): each function on fixed inputs, compared with values the
- * reference evaluator gives now. */
-const char *emit_c_main(const CFile *f);
+/* emit_c_check.c: the text of P_selftest() where f asks for it, and of main(): each function on fixed
+ * inputs, compared with values the reference evaluator gives now. */
+const char *emit_c_check(const CFile *f, bool with_main);
 
 #endif
