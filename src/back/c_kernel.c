@@ -171,7 +171,10 @@ static bool mark(CGen *g, Ex e) {
     g->live[x->u.reg] = true;
   }
   for (int i = 0; i < 3 && x->kind != EX_REG && x->arg[i]; i++) news |= mark(g, x->arg[i]);
-  if (x->kind == EX_LOAD) news |= mark(g, x->dyn) | mark(g, x->mask);
+  if (x->kind == EX_LOAD) {
+    news |= mark(g, x->dyn);
+    news |= mark(g, x->mask);
+  }
   return news;
 }
 
@@ -183,8 +186,16 @@ static bool mark_block(CGen *g, const Block *b) {
     case ST_FOR: news |= mark_block(g, &s->u.loop.body); break;
     case ST_LET:
     case ST_SET: news |= g->live[s->u.set.reg] && mark(g, s->u.set.value); break;
-    case ST_STORE: news |= mark(g, s->u.store.value) | mark(g, s->u.store.dyn) | mark(g, s->u.store.mask); break;
-    case ST_IF: news |= mark(g, s->u.cond.cond) | mark_block(g, &s->u.cond.then) | mark_block(g, &s->u.cond.other); break;
+    case ST_STORE:
+      news |= mark(g, s->u.store.value);
+      news |= mark(g, s->u.store.dyn);
+      news |= mark(g, s->u.store.mask);
+      break;
+    case ST_IF:
+      news |= mark(g, s->u.cond.cond);
+      news |= mark_block(g, &s->u.cond.then);
+      news |= mark_block(g, &s->u.cond.other);
+      break;
     }
   }
   return news;

@@ -189,10 +189,17 @@ static LLVMValueRef index_value(Gen *g, const ExNode *x) {
   return t == (DType)x->type ? v : LLVMBuildSIToFP(g->b, v, gen_type(g, (DType)x->type, x->lanes), "");
 }
 
+static LLVMValueRef known_lanes(Gen *g, int64_t count, int lanes) {
+  LLVMValueRef bit[128];
+  for (int i = 0; i < lanes; i++) bit[i] = LLVMConstInt(g->i1, i < count, 0);
+  return LLVMConstVector(bit, (unsigned)lanes);
+}
+
 /* lane < count, for counts that may be negative or beyond the lanes */
 static LLVMValueRef active_lanes(Gen *g, const ExNode *x) {
   LLVMValueRef n = gen_ix(g, &x->ix);
   if (x->lanes == 1) return LLVMBuildICmp(g->b, LLVMIntSGT, n, LLVMConstNull(g->i64), "");
+  if (LLVMIsAConstantInt(n)) return known_lanes(g, LLVMConstIntGetSExtValue(n), x->lanes);
   LLVMValueRef args[] = {n, LLVMConstInt(g->i64, x->lanes, 0)};
   n = gen_call(g, "llvm.smin", NULL, g->i64, args, 2);
   n = gen_splat(g, LLVMBuildTrunc(g->b, n, g->i32, ""), x->lanes);
@@ -230,7 +237,9 @@ LLVMValueRef gen_ex(Gen *g, Ex e) {
     return immediate(g, &imm);
   }
   case EX_INDEX: return index_value(g, x);
-  case EX_REG: return LLVMBuildLoad2(g->b, gen_type(g, (DType)x->type, x->lanes), g->reg[x->u.reg], "");
+  case EX_REG:
+    if (!g->changes[x->u.reg]) return g->reg[x->u.reg];
+    return LLVMBuildLoad2(g->b, gen_type(g, (DType)x->type, x->lanes), g->reg[x->u.reg], "");
   case EX_LOAD: return gen_load(g, x);
   case EX_SPLAT: return gen_splat(g, gen_ex(g, x->arg[0]), x->lanes);
   case EX_ACTIVE: return active_lanes(g, x);

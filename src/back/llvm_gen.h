@@ -19,7 +19,8 @@ typedef struct Gen {
   const Kernel *k;
   LLVMValueRef fn;
   LLVMValueRef *var; /* loop variable -> its value (i64) */
-  LLVMValueRef *reg; /* register -> its stack slot, which the optimiser makes a register */
+  LLVMValueRef *reg; /* register -> its value, or its stack slot where it changes */
+  bool *changes;     /* register -> is it ever set anew */
   LLVMValueRef *buf; /* buffer -> its base pointer */
   LLVMValueRef lo, hi; /* the share of a parallel kernel */
 } Gen;

@@ -3,7 +3,18 @@
 
 static void gen_block(Gen *g, const Block *b);
 
-/* ---- registers: stack slots in the entry block, promoted by the optimiser ----------------------------- */
+/* ---- registers: values; those that change are stack slots in the entry block, promoted by the optimiser -- */
+static void mark_changing(Gen *g, const Block *b) {
+  for (int i = 0; i < b->at.n; i++) {
+    const Stmt *s = b->at.at[i];
+    if (s->kind == ST_SET) g->changes[s->u.set.reg] = true;
+    if (s->kind == ST_FOR) mark_changing(g, &s->u.loop.body);
+    if (s->kind != ST_IF) continue;
+    mark_changing(g, &s->u.cond.then);
+    mark_changing(g, &s->u.cond.other);
+  }
+}
+
 static LLVMValueRef new_slot(Gen *g, LLVMTypeRef t, Name name) {
   LLVMBuilderRef at = LLVMCreateBuilderInContext(g->c);
   LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(g->fn);
@@ -16,6 +27,10 @@ static LLVMValueRef new_slot(Gen *g, LLVMTypeRef t, Name name) {
 static void gen_set(Gen *g, Reg r, Ex value) {
   const RegInfo *info = &g->k->reg.at[r];
   LLVMValueRef v = gen_ex(g, value);
+  if (!g->changes[r]) {
+    g->reg[r] = v;
+    return;
+  }
   if (!g->reg[r]) g->reg[r] = new_slot(g, gen_type(g, info->type, info->lanes), info->name);
   LLVMBuildStore(g->b, v, g->reg[r]);
 }
@@ -49,6 +64,16 @@ static void close_if(Gen *g, LLVMBasicBlockRef after) {
   LLVMPositionBuilderAtEnd(g->b, after);
 }
 
+/* The mask is known and lets the first lane alone pass. */
+static bool is_first_lane(LLVMValueRef mask, int lanes) {
+  if (!LLVMIsConstant(mask)) return false;
+  for (int i = 0; i < lanes; i++) {
+    LLVMValueRef bit = LLVMGetAggregateElement(mask, (unsigned)i);
+    if (!bit || !LLVMIsAConstantInt(bit) || LLVMConstIntGetZExtValue(bit) != (i == 0)) return false;
+  }
+  return true;
+}
+
 static void gen_store(Gen *g, const Stmt *s) {
   const ExNode *x = &g->k->ex.at[s->u.store.value];
   DType t = (DType)x->type;
@@ -71,6 +96,12 @@ static void gen_store(Gen *g, const Stmt *s) {
     return;
   }
   if (!mask) mask = LLVMConstAllOnes(LLVMVectorType(g->i1, (unsigned)lanes));
+  /* One lane is a scalar's store. LLVM 22 makes it one itself, but of the value before a narrowing that it
+   * has merged into the masked store: i32 to u8 then writes four bytes. */
+  if (!spread && is_first_lane(mask, lanes)) {
+    plain_store(g, t, LLVMBuildExtractElement(g->b, v, LLVMConstInt(g->i32, 0, 0), ""), at);
+    return;
+  }
   gen_masked_store(g, t, v, at, mask, spread);
 }
 
@@ -199,6 +230,8 @@ LLVMValueRef gen_kernel(Gen *g, const Kernel *k, int number) {
   g->fn = declare_kernel(g, k, number);
   g->var = NEWS(a, LLVMValueRef, k->var.n + 1);
   g->reg = NEWS(a, LLVMValueRef, k->reg.n + 1);
+  g->changes = NEWS(a, bool, k->reg.n + 1);
+  mark_changing(g, &k->body);
   g->buf = NEWS(a, LLVMValueRef, g->p->buf.n + 1);
   for (int i = 0; i < k->uses.n; i++) g->buf[k->uses.at[i]] = LLVMGetParam(g->fn, (unsigned)i);
   g->lo = LLVMGetParam(g->fn, (unsigned)k->uses.n);

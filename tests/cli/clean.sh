@@ -10,6 +10,10 @@ if grep -q -a __asan_init "$GRADC"; then
   echo "SKIP: a build with the address sanitizer"
   exit 77
 fi
+if valgrind "$GRADC" --version 2>&1 | grep -q "debuginfo reader: Possibly corrupted"; then
+  echo "SKIP: this valgrind can't read what this compiler writes for debuggers"
+  exit 77
+fi
 cd "$work" || exit 99
 real=$GRADC
 cat >clean <<END
