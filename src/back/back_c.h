@@ -36,17 +36,28 @@ typedef struct CParam {
   Name name, field;
   DType type;
   Shape shape;
+  const void *value; /* with CFile.embed */
 } CParam;
+/* Values of the parameters that the file brings along: none; a function that takes them from bytes; as
+ * P_weights from a file that the assembler includes; as P_weights in C text. */
+typedef enum CEmbed { CEMBED_NO, CEMBED_LOADER, CEMBED_INCBIN, CEMBED_HEX } CEmbed;
+
 typedef struct CFile {
   Cx *cx;
   Name prefix, header; /* header: the file's name for #include */
   const char *version, *command, *flags; /* flags: for the same bits and full speed */
   Vec(CParam) param;
   Vec(CFunction *) fn;
+  bool openmp;      /* parallel loops say so to OpenMP */
+  CEmbed embed;
+  Name weights_file; /* for the loader's bytes and for .incbin */
   bool selftest;    /* main defines PREFIX_selftest() */
   const char *main; /* further text for the end of the C file, may be NULL */
 } CFile;
 
+/* Where a parameter lies in the struct where every type is aligned to its size; returns that for i == param.n:
+ * the struct's size. */
+int64_t c_param_offset(const CFile *f, int i);
 void c_print(const CFile *f, Text *source, Text *header); /* c_file.c */
 bool c_identifier(const char *word);                 /* usable as a name in C and C++ */
 Name c_safe_name(Cx *cx, const char *word);          /* the word, or it with an underscore */

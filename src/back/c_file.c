@@ -51,7 +51,8 @@ const char *c_upper(Cx *cx, const char *word) {
   _("MISALIGNED", "the workspace is not aligned to 64 bytes")     \
   _("TOO_SMALL", "the workspace is too small")                    \
   _("BAD_SIZE", "a size is less than 1, or one leaves no room for another") \
-  _("TOO_LARGE", "the sizes ask for more memory than can be addressed")
+  _("TOO_LARGE", "the sizes ask for more memory than can be addressed")  \
+  _("BAD_WEIGHTS", "the weights' bytes are not as many as the parameters have")
 
 static const char *const status_word[][2] = {
 #define _(name, text) {name, text},
@@ -284,6 +285,7 @@ static void print_header(const CFile *f, const char *upper, Text *out) {
            " * different workspaces and results may run at the same time. Results must not overlap other arguments. */\n");
   status_enum(f, upper, out);
   params_struct(f, upper, out);
+  c_weights_header(f, out);
   for (int i = 0; i < f->fn.n; i++) declaration(f, f->fn.at[i], out);
   if (f->selftest)
     text_fmt(out,
@@ -295,10 +297,11 @@ static void print_header(const CFile *f, const char *upper, Text *out) {
 
 void c_print(const CFile *f, Text *source, Text *header) {
   const char *upper = c_upper(f->cx, f->prefix);
-  CGen g = {.cx = f->cx, .prefix = f->prefix, .body = text_new(f->cx->arena)};
+  CGen g = {.cx = f->cx, .prefix = f->prefix, .openmp = f->openmp, .body = text_new(f->cx->arena)};
   for (int i = 0; i < f->fn.n; i++) {
     const CFunction *fn = f->fn.at[i];
     g.function = fn->name;
+    g.threads = fn->loops->target.threads;
     g.programs = 0;
     g.sizes.n = 0;
     for (int k = 0; k < fn->size.n; k++) vec_push(f->cx->arena, &g.sizes, fn->size.at[k]);
@@ -311,6 +314,7 @@ void c_print(const CFile *f, Text *source, Text *header) {
   cg_prelude(&g, source);
   status_texts(f, source);
   params_table(f, upper, source);
+  c_weights_source(f, source);
   text_add(source, text_str(&g.body));
   if (f->main) text_add(source, f->main);
   print_header(f, upper, header);

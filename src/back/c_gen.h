@@ -25,6 +25,8 @@ typedef struct CGen {
   bool help_used[CH_COUNT][CE_COUNT][C_MAX_LOG];
   bool scalar_used[OP_COUNT][T_BUNDLE + 1]; /* functions for operators on scalars */
   bool floor_div_used;
+  bool openmp, omp_used;
+  int threads; /* with openmp: that the workspace has room for */
   Vec(Name) sizes;  /* named sizes of the function; each is a parameter n_NAME */
   Vec(Dim) dim;     /* expressions in them that the C function being printed needs: constants d0, d1, .. */
   /* the program and kernel being printed */
@@ -75,6 +77,9 @@ void cg_program(CGen *g, const LoopProgram *p, const char *name);
 const char *cg_base(CGen *g, Buf b); /* text of a buffer's address in the program's function */
 /* c_call.c */
 void cg_call_site(CGen *g, const Call *c, const char *body, const char *other);
+/* c_weights.c: the parameters' values. */
+void c_weights_header(const CFile *f, Text *out);
+void c_weights_source(const CFile *f, Text *out);
 /* c_prelude.c: types, macros and small functions that were used. */
 void cg_prelude(CGen *g, Text *out);
 extern const char *const cg_elem_name[CE_COUNT], *const cg_elem_type[CE_COUNT];

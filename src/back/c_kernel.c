@@ -79,6 +79,22 @@ static void print_store(CGen *g, const Stmt *s) {
   else vector_store(g, s, t, x->lanes, v, bytes);
 }
 
+/* ---- buffers ---------------------------------------------------------------------------------------------- */
+static bool stores_to(const Block *b, Buf buf) {
+  for (int i = 0; i < b->at.n; i++) {
+    const Stmt *s = b->at.at[i];
+    if (s->kind == ST_STORE && s->u.store.buf == buf) return true;
+    if (s->kind == ST_FOR && stores_to(&s->u.loop.body, buf)) return true;
+    if (s->kind == ST_IF && (stores_to(&s->u.cond.then, buf) || stores_to(&s->u.cond.other, buf))) return true;
+  }
+  return false;
+}
+
+static const char *pointer_type(CGen *g, const Kernel *k, Buf b) {
+  bool written = stores_to(&k->body, b);
+  return cg_fmt(g, "%s%s *", written ? "" : "const ", cg_memory_type(g, g->p->buf.at[b].type));
+}
+
 /* ---- loops ------------------------------------------------------------------------------------------------- */
 /* What a block declares ends with it. */
 static void print_body(CGen *g, const Block *b) {
@@ -98,7 +114,37 @@ static bool constant_ix(CGen *g, const Ix *ix, int64_t *v) {
   return dim_is_number(sum);
 }
 
+static bool is_per_worker(CGen *g, const Kernel *k, Buf b) {
+  return g->openmp && k->parallel && g->p->buf.at[b].kind == BUF_LOCAL;
+}
+
+/* Pieces for OpenMP's threads, each with its own copies of what is a worker's own. */
+static void print_shared_for(CGen *g, const Stmt *s) {
+  Var v = s->u.loop.var;
+  const char *p = g->prefix, *from = cg_ix(g, &s->u.loop.lo), *to = cg_ix(g, &s->u.loop.hi);
+  cg_line(g, "%s_OMP(omp parallel num_threads(%s_threads()))", p, p);
+  open_brace(g, "");
+  for (int i = 0; i < g->k->uses.n; i++) {
+    Buf b = g->k->uses.at[i];
+    const Buffer *x = &g->p->buf.at[b];
+    Dim step = 0;
+    if (!is_per_worker(g, g->k, b)) continue;
+    if (!dim_divides(g->cx, x->stride, type_info[x->type].bytes, &step)) cx_bug(g->cx, "a worker's copy out of step");
+    cg_line(g, "%s%s_RESTRICT b%d = w%d + %s_WORKER * %s;", pointer_type(g, g->k, b), p, b, b, p, cg_dim(g, step));
+  }
+  cg_line(g, "%s_OMP(omp for)", p);
+  open_brace(g, cg_fmt(g, "for (int64_t i%d = %s; i%d < %s; i%d++) ", v, from, v, to, v));
+  print_body(g, &s->u.loop.body);
+  close_brace(g);
+  close_brace(g);
+}
+
 static void print_for(CGen *g, const Stmt *s) {
+  if (g->openmp && s->u.loop.kind == FOR_PARALLEL && s->u.loop.step == 1) {
+    g->omp_used = true;
+    print_shared_for(g, s);
+    return;
+  }
   int64_t lo, hi, step = s->u.loop.step;
   Var v = s->u.loop.var;
   bool known = constant_ix(g, &s->u.loop.lo, &lo) && constant_ix(g, &s->u.loop.hi, &hi);
@@ -143,22 +189,6 @@ static void print_block(CGen *g, const Block *b) {
     case ST_IF: print_if(g, s); break;
     }
   }
-}
-
-/* ---- a kernel ------------------------------------------------------------------------------------------------ */
-static bool stores_to(const Block *b, Buf buf) {
-  for (int i = 0; i < b->at.n; i++) {
-    const Stmt *s = b->at.at[i];
-    if (s->kind == ST_STORE && s->u.store.buf == buf) return true;
-    if (s->kind == ST_FOR && stores_to(&s->u.loop.body, buf)) return true;
-    if (s->kind == ST_IF && (stores_to(&s->u.cond.then, buf) || stores_to(&s->u.cond.other, buf))) return true;
-  }
-  return false;
-}
-
-static const char *pointer_type(CGen *g, const Kernel *k, Buf b) {
-  bool written = stores_to(&k->body, b);
-  return cg_fmt(g, "%s%s *", written ? "" : "const ", cg_memory_type(g, g->p->buf.at[b].type));
 }
 
 /* ---- registers that something is made of in the end: compilers warn of others ----------------------------- */
@@ -238,7 +268,7 @@ const char *cg_kernel(CGen *g, const Kernel *k, const char *name) {
   for (int i = 0; i < k->uses.n; i++) {
     Buf b = k->uses.at[i];
     const char *restricted = loop_buffer_alone(g->p, k, b) ? cg_fmt(g, "%s_RESTRICT ", g->prefix) : "";
-    text_fmt(&params, "%s%s%sb%d", i ? ", " : "", pointer_type(g, k, b), restricted, b);
+    text_fmt(&params, "%s%s%s%s%d", i ? ", " : "", pointer_type(g, k, b), restricted, is_per_worker(g, k, b) ? "w" : "b", b);
   }
   if (sums_integers(k, &k->body)) cg_line(g, "%s_AS_WRITTEN", g->prefix);
   CgBody body = cg_body_begin(g);

@@ -99,6 +99,7 @@ void out_bytes(const char *text, size_t n);
 /* Writes a whole file, or stdout for NULL and "-". A regular file's old contents stay until the new
  * ones are complete. */
 Status output_write(const Cli *cli, const char *path, const char *text);
+Status output_write_bytes(const Cli *cli, const char *path, const char *bytes, size_t n);
 /* At the end of the program: stdout could be written to its end, or an error is said. */
 Status output_finish(Status s);
 

@@ -19,6 +19,7 @@ static Status work(Session *s, void *arg) {
                           .command = "gradc verify", .sizes = &sizes, .size = opt_int(cli, O_verify_size, 0)};
   options.functions = o[O_verify_functions].n ? o[O_verify_functions].text : NULL;
   options.step = o[O_verify_step].n ? o[O_verify_step].text : NULL;
+  options.real = T_BUNDLE;
   options.target = compile_target(1);
   options.flags = "-O3 -march=native -ffp-contract=off";
   if (options.target.vector_bytes == 64) options.flags = "-O3 -march=native -mprefer-vector-width=512 -ffp-contract=off";

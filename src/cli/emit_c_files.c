@@ -5,10 +5,13 @@
 #include "config.h"
 #include "driver/emit_c.h"
 
+enum { OPENMP_THREADS = 16 }; /* that the workspace has room for */
+
 typedef struct Job {
   Cli *cli;
   const char *source_path, *header_path; /* NULL: standard output */
-  Text source, header;
+  const char *weights_path;
+  Text source, header, weights;
 } Job;
 
 static const char *base_of(const char *path) {
@@ -37,6 +40,10 @@ static const char *command_text(const Cli *cli, Arena *a) {
   if (o[O_emit_cpu].n) text_fmt(&t, " --cpu %s", o[O_emit_cpu].text);
   for (int i = 0; i < o[O_emit_define].n; i++) text_fmt(&t, " -D %s", o[O_emit_define].list[i]);
   if (o[O_emit_size].n) text_fmt(&t, " --size %lld", (long long)o[O_emit_size].i);
+  if (o[O_emit_real].n) text_fmt(&t, " --real %s", o[O_emit_real].choice ? "double" : "float");
+  if (o[O_emit_openmp].n) text_add(&t, " --openmp");
+  if (o[O_emit_weights].n) text_fmt(&t, " --weights %s", base_of(o[O_emit_weights].text));
+  if (o[O_emit_embed].n) text_fmt(&t, " --embed %s", (const char *const[]){"none", "incbin", "hex"}[o[O_emit_embed].choice]);
   if (o[O_emit_selftest].n) text_add(&t, " --selftest");
   if (o[O_emit_main].n) text_add(&t, " --main");
   for (char *c = t.at; *c; c++) /* it stands in a comment */
@@ -83,11 +90,19 @@ static Status work(Session *s, void *arg) {
                           .sizes = &sizes,
                           .size = opt_int(cli, O_emit_size, 0),
                           .main = o[O_emit_main].n > 0,
+                          .real = !o[O_emit_real].n ? T_BUNDLE : o[O_emit_real].choice ? T_F64 : T_F32,
+                          .openmp = o[O_emit_openmp].n > 0,
+                          .embed = !o[O_emit_weights].n ? CEMBED_NO : (CEmbed)(CEMBED_LOADER + (o[O_emit_embed].n ? o[O_emit_embed].choice : 0)),
+                          .weights = o[O_emit_weights].n ? o[O_emit_weights].text : NULL,
                           .selftest = o[O_emit_selftest].n > 0};
   options.target = target_of(cli, &options.flags);
+  if (options.openmp) options.target.threads = OPENMP_THREADS;
   CFile file;
   if (!emit_c(s, &options, &file)) return ST_SOURCE;
+  if (job->weights_path) file.weights_file = name_of(cx, base_of(job->weights_path));
   job->source = text_new(cx->arena);
+  job->weights = text_new(cx->arena);
+  if (job->weights_path) emit_c_weight_bytes(&file, &job->weights);
   job->header = text_new(cx->arena);
   c_print(&file, &job->source, &job->header);
   return ST_OK;
@@ -96,13 +111,23 @@ static Status work(Session *s, void *arg) {
 static Status paths(Job *job) {
   const Cli *cli = job->cli;
   const OptValue *o = &cli->opt[O_emit_output];
-  if (!o->n || !strcmp(o->text, "-")) return ST_OK;
+  const OptValue *weights = &cli->opt[O_emit_weights], *embed = &cli->opt[O_emit_embed];
+  if (embed->n && !weights->n) return usage_error(cli, "--embed says how the values of --weights are brought along");
+  if (!o->n || !strcmp(o->text, "-")) {
+    bool file = weights->n && !(embed->n && embed->choice == 2);
+    return file ? usage_error(cli, "--weights makes a third file: give --output, or --embed hex") : ST_OK;
+  }
   size_t n = strlen(o->text);
   if (n < 3 || strcmp(o->text + n - 2, ".c")) return usage_error(cli, "--output takes the C file's name, NAME.c, not \"%s\"", o->text);
   char *h = arena_copy(cli->arena, o->text, n + 1);
   h[n - 1] = 'h';
   job->source_path = o->text;
   job->header_path = h;
+  if (!cli->opt[O_emit_weights].n || cli->opt[O_emit_embed].choice == 2) return ST_OK;
+  char *w = arena_alloc(cli->arena, n + 3);
+  memcpy(w, o->text, n - 1);
+  memcpy(w + n - 1, "bin", 4);
+  job->weights_path = w;
   return ST_OK;
 }
 
@@ -120,6 +145,7 @@ Status emit_c_files(Cli *cli) {
   if (s == ST_OK) s = session_run(session, work, &job);
   if (s == ST_OK) s = output_write(cli, job.source_path, text_str(&job.source));
   if (s == ST_OK) s = output_write(cli, job.header_path, text_str(&job.header));
+  if (s == ST_OK && job.weights_path) s = output_write_bytes(cli, job.weights_path, job.weights.at, job.weights.n);
   s = cli_report(cli, session, s);
   session_free(session);
   return s;

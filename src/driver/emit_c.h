@@ -13,10 +13,19 @@ typedef struct EmitCOptions {
   const char *functions; /* names with commas between; NULL: every function whose arguments have types */
   const char *step;      /* an optimiser: a training step of `loss` as well; NULL: none */
   SizeBindings *sizes;
+  DType real;            /* what all floats become; T_BUNDLE: they stay */
+  bool openmp;
+  CEmbed embed;
+  const char *weights;   /* a file, where embed asks for one */
   int64_t size;          /* of named sizes not bound; 0: they stay names, known at run time */
   Target target;
   bool main, selftest;   /* with a self-check (emit_c_check.c) */
 } EmitCOptions;
+
+/* emit_c_weights.c: the parameters' values from a file, for f->embed. False after diagnostics. */
+bool emit_c_weights(Session *s, CFile *f, const char *path);
+/* The bytes that a loader or .incbin takes: the struct as it lies in memory, little-endian. */
+void emit_c_weight_bytes(const CFile *f, Text *out);
 
 /* The loops of fn with numbers for its named sizes. NULL after a diagnostic: they don't suit it. */
 LoopProgram *emit_c_bound(const CFunction *fn, const SizeBindings *sizes);
