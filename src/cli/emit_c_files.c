@@ -3,7 +3,7 @@
 #include "cli/emit_c_files.h"
 #include "cli/target_fn.h"
 #include "config.h"
-#include "driver/emit_c.h"
+#include "driver/emit_c_report.h"
 
 enum { OPENMP_THREADS = 16 }; /* that the workspace has room for */
 
@@ -11,7 +11,7 @@ typedef struct Job {
   Cli *cli;
   const char *source_path, *header_path; /* NULL: standard output */
   const char *weights_path;
-  Text source, header, weights;
+  Text source, header, weights, report;
 } Job;
 
 static const char *base_of(const char *path) {
@@ -102,9 +102,12 @@ static Status work(Session *s, void *arg) {
   if (job->weights_path) file.weights_file = name_of(cx, base_of(job->weights_path));
   job->source = text_new(cx->arena);
   job->weights = text_new(cx->arena);
+  job->report = text_new(cx->arena);
   if (job->weights_path) emit_c_weight_bytes(&file, &job->weights);
   job->header = text_new(cx->arena);
   c_print(&file, &job->source, &job->header);
+  const char *cc = o[O_emit_cc].n ? o[O_emit_cc].text : NULL;
+  if (o[O_emit_report].n && !emit_c_report(&file, text_str(&job->source), text_str(&job->header), cc, &job->report)) return ST_SOURCE;
   return ST_OK;
 }
 
@@ -143,8 +146,10 @@ Status emit_c_files(Cli *cli) {
   if (!session) return s;
   s = session_load(session, cli->arg[0]);
   if (s == ST_OK) s = session_run(session, work, &job);
-  if (s == ST_OK) s = output_write(cli, job.source_path, text_str(&job.source));
-  if (s == ST_OK) s = output_write(cli, job.header_path, text_str(&job.header));
+  bool write = job.source_path || !cli->opt[O_emit_report].n;
+  if (s == ST_OK && write) s = output_write(cli, job.source_path, text_str(&job.source));
+  if (s == ST_OK && write) s = output_write(cli, job.header_path, text_str(&job.header));
+  if (s == ST_OK && job.report.n) out_text(text_str(&job.report));
   if (s == ST_OK && job.weights_path) s = output_write_bytes(cli, job.weights_path, job.weights.at, job.weights.n);
   s = cli_report(cli, session, s);
   session_free(session);
