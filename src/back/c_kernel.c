@@ -29,16 +29,16 @@ static void print_set(CGen *g, const Stmt *s) {
 /* ---- stores ---------------------------------------------------------------------------------------------- */
 static void scalar_store(CGen *g, const Stmt *s, DType t, const char *v) {
   const char *at = cg_ix(g, &s->u.store.ix);
-  if (s->u.store.dyn) at = cg_fmt(g, "%s + (int64_t)%s", at, cg_ex(g, s->u.store.dyn, 0));
+  if (s->u.store.dyn) at = cg_fmt(g, "%s + (ptrdiff_t)%s", at, cg_ex(g, s->u.store.dyn, 0));
   const char *mask = s->u.store.mask ? cg_ex(g, s->u.store.mask, 0) : NULL;
   if (s->u.store.add) {
-    const char *type = cg_type(g, t, 1, 4), *old = cg_fmt(g, "b%d[%s]", s->u.store.buf, at);
+    const char *type = cg_type(g, t, 1, 4), *old = cg_fmt(g, "b%d[%s]", cg_place(g, s->u.store.buf), at);
     const char *arg[2] = {old, cg_atom(g, v, type)};
     v = cg_map(g, t == T_BOOL ? OP_or : OP_add, t, t, 1, arg, 4, 4);
   }
   if (t == T_BOOL) v = cg_fmt(g, "(uint8_t)%s", v);
-  if (mask) cg_line(g, "if (%s) b%d[%s] = %s;", mask, s->u.store.buf, at, v);
-  else cg_line(g, "b%d[%s] = %s;", s->u.store.buf, at, v);
+  if (mask) cg_line(g, "if (%s) b%d[%s] = %s;", mask, cg_place(g, s->u.store.buf), at, v);
+  else cg_line(g, "b%d[%s] = %s;", cg_place(g, s->u.store.buf), at, v);
 }
 
 static void vector_store(CGen *g, const Stmt *s, DType t, int lanes, const char *v, int bytes) {
@@ -50,23 +50,23 @@ static void vector_store(CGen *g, const Stmt *s, DType t, int lanes, const char 
   v = cg_atom(g, v, type);
   int width = cg_elem_bytes[e];
   if (!cg_is_spread(g, dyn, lanes, s->u.store.lane_stride)) {
-    if (dyn) at = cg_fmt(g, "%s + (int64_t)%s", at, cg_ex(g, dyn, 0));
+    if (dyn) at = cg_fmt(g, "%s + (ptrdiff_t)%s", at, cg_ex(g, dyn, 0));
     if (!s->u.store.mask) {
-      cg_line(g, "*(%su *)(b%d + %s) = %s;", type, s->u.store.buf, at, v);
+      cg_line(g, "*(%su *)(b%d + %s) = %s;", type, cg_place(g, s->u.store.buf), at, v);
       return;
     }
     const char *mask = cg_atom(g, cg_ex(g, s->u.store.mask, width), cg_type(g, T_BOOL, lanes, width));
-    cg_line(g, "%s(b%d + %s, %s, %s);", cg_help(g, CH_STORE, e, lanes), s->u.store.buf, at, mask, v);
+    cg_line(g, "%s(b%d + %s, %s, %s);", cg_help(g, CH_STORE, e, lanes), cg_place(g, s->u.store.buf), at, mask, v);
     return;
   }
   const ExNode *d = dyn ? &g->k->ex.at[dyn] : NULL;
   const char *move = d ? cg_atom(g, cg_ex(g, dyn, 0), cg_type(g, (DType)d->type, d->lanes, 4)) : NULL;
   const char *mask = s->u.store.mask ? cg_atom(g, cg_ex(g, s->u.store.mask, 4), cg_type(g, T_BOOL, lanes, 4)) : NULL;
-  at = cg_atom(g, at, "int64_t");
+  at = cg_atom(g, at, "ptrdiff_t");
   if (s->u.store.lane_stride) at = cg_fmt(g, "%s + %s * l", at, cg_dim(g, s->u.store.lane_stride));
-  if (move) at = cg_fmt(g, "%s + (int64_t)%s%s", at, move, d->lanes > 1 ? "[l]" : "");
+  if (move) at = cg_fmt(g, "%s + (ptrdiff_t)%s%s", at, move, d->lanes > 1 ? "[l]" : "");
   const char *test = mask ? cg_fmt(g, "if (%s[l]) ", mask) : "";
-  cg_line(g, "for (int l = 0; l < %d; l++) %sb%d[%s] = %s[l];", lanes, test, s->u.store.buf, at, v);
+  cg_line(g, "for (int l = 0; l < %d; l++) %sb%d[%s] = %s[l];", lanes, test, cg_place(g, s->u.store.buf), at, v);
 }
 
 static void print_store(CGen *g, const Stmt *s) {
@@ -130,10 +130,10 @@ static void print_shared_for(CGen *g, const Stmt *s) {
     Dim step = 0;
     if (!is_per_worker(g, g->k, b)) continue;
     if (!dim_divides(g->cx, x->stride, type_info[x->type].bytes, &step)) cx_bug(g->cx, "a worker's copy out of step");
-    cg_line(g, "%s%s_RESTRICT b%d = w%d + %s_WORKER * %s;", pointer_type(g, g->k, b), p, b, b, p, cg_dim(g, step));
+    cg_line(g, "%s%s_RESTRICT b%d = w%d + %s_WORKER * %s;", pointer_type(g, g->k, b), p, i, i, p, cg_dim(g, step));
   }
   cg_line(g, "%s_OMP(omp for)", p);
-  open_brace(g, cg_fmt(g, "for (int64_t i%d = %s; i%d < %s; i%d++) ", v, from, v, to, v));
+  open_brace(g, cg_fmt(g, "for (ptrdiff_t i%d = %s; i%d < %s; i%d++) ", v, from, v, to, v));
   print_body(g, &s->u.loop.body);
   close_brace(g);
   close_brace(g);
@@ -152,7 +152,7 @@ static void print_for(CGen *g, const Stmt *s) {
   if (!unroll) {
     const char *from = cg_ix(g, &s->u.loop.lo), *to = cg_ix(g, &s->u.loop.hi);
     const char *more = step == 1 ? cg_fmt(g, "i%d++", v) : cg_fmt(g, "i%d += %lld", v, (long long)step);
-    open_brace(g, cg_fmt(g, "for (int64_t i%d = %s; i%d < %s; %s) ", v, from, v, to, more));
+    open_brace(g, cg_fmt(g, "for (ptrdiff_t i%d = %s; i%d < %s; %s) ", v, from, v, to, more));
     print_body(g, &s->u.loop.body);
     close_brace(g);
     return;
@@ -252,7 +252,21 @@ static bool sums_integers(const Kernel *k, const Block *b) {
   return false;
 }
 
-const char *cg_kernel(CGen *g, const Kernel *k, const char *name) {
+/* Buffers are numbered by kernel, so that equal kernels have equal texts. */
+int cg_place(CGen *g, Buf b) {
+  int i = 0;
+  while (i < g->k->uses.n && g->k->uses.at[i] != b) i++;
+  return i;
+}
+
+/* The name of an equal kernel that has been printed, of whatever function. */
+static const char *seen_before(CGen *g, const CgKernel *k) {
+  for (int i = 0; i < g->kernel.n; i++)
+    if (g->kernel.at[i].plain == k->plain && !strcmp(g->kernel.at[i].text, k->text)) return g->kernel.at[i].name;
+  return NULL;
+}
+
+CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name) {
   Arena *a = g->cx->arena;
   g->k = k;
   g->temps = 0;
@@ -263,29 +277,35 @@ const char *cg_kernel(CGen *g, const Kernel *k, const char *name) {
   g->live = NEWS(a, bool, k->reg.n + 1);
   while (mark_block(g, &k->body)) {}
   memset(g->mask, 4, (size_t)k->reg.n + 1);
-  if (k->name) cg_line(g, "/* %s */", comment_name(g, k->name));
   Text params = text_new(a);
   for (int i = 0; i < k->uses.n; i++) {
     Buf b = k->uses.at[i];
     const char *restricted = loop_buffer_alone(g->p, k, b) ? cg_fmt(g, "%s_RESTRICT ", g->prefix) : "";
-    text_fmt(&params, "%s%s%s%s%d", i ? ", " : "", pointer_type(g, k, b), restricted, is_per_worker(g, k, b) ? "w" : "b", b);
+    text_fmt(&params, "%s%s%s%s%d", i ? ", " : "", pointer_type(g, k, b), restricted, is_per_worker(g, k, b) ? "w" : "b", i);
   }
-  if (sums_integers(k, &k->body)) cg_line(g, "%s_AS_WRITTEN", g->prefix);
   CgBody body = cg_body_begin(g);
   print_block(g, &k->body);
   const char *sizes = cg_sizes_used(g, k->uses.n ? ", " : "", "int64_t ");
   const char *all = cg_fmt(g, "%s%s", text_str(&params), sizes);
-  const char *pass = cg_sizes_used(g, k->uses.n ? ", " : "", "");
-  cg_body_end(g, body, cg_fmt(g, "static %s_NOINLINE void %s(%s)", g->prefix, name, *all ? all : "void"));
-  return pass;
+  CgKernel made = {.sizes = cg_sizes_used(g, k->uses.n ? ", " : "", "")};
+  made.text = cg_fmt(g, "(%s)%s", *all ? all : "void", cg_body_text(g, body));
+  made.plain = !sums_integers(k, &k->body);
+  made.name = seen_before(g, &made);
+  if (made.name) return made;
+  made.name = name;
+  vec_push(a, &g->kernel, made);
+  if (k->name) cg_line(g, "/* %s */", comment_name(g, k->name));
+  if (!made.plain) cg_line(g, "%s_AS_WRITTEN", g->prefix);
+  cg_line(g, "static %s_NOINLINE void %s%s", g->prefix, name, made.text);
+  return made;
 }
 
-void cg_kernel_call(CGen *g, const Kernel *k, const char *name, const char *sizes) {
+void cg_kernel_call(CGen *g, const Kernel *k, const CgKernel *made) {
   Text t = text_new(g->cx->arena);
   for (int i = 0; i < k->uses.n; i++) {
     Buf b = k->uses.at[i];
     const char *type = pointer_type(g, k, b);
     text_fmt(&t, "%s(%.*s*)%s", i ? ", " : "", (int)strlen(type) - 1, type, cg_base(g, b));
   }
-  cg_line(g, "%s(%s%s);", name, text_str(&t), sizes);
+  cg_line(g, "%s(%s%s);", made->name, text_str(&t), made->sizes);
 }

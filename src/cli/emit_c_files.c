@@ -5,8 +5,6 @@
 #include "config.h"
 #include "driver/emit_c_report.h"
 
-enum { OPENMP_THREADS = 16 }; /* that the workspace has room for */
-
 typedef struct Job {
   Cli *cli;
   const char *source_path, *header_path; /* NULL: standard output */
@@ -96,7 +94,7 @@ static Status work(Session *s, void *arg) {
                           .weights = o[O_emit_weights].n ? o[O_emit_weights].text : NULL,
                           .selftest = o[O_emit_selftest].n > 0};
   options.target = target_of(cli, &options.flags);
-  if (options.openmp) options.target.threads = OPENMP_THREADS;
+  if (options.openmp) options.target.threads = EMIT_C_OPENMP_THREADS;
   CFile file;
   if (!emit_c(s, &options, &file)) return ST_SOURCE;
   if (job->weights_path) file.weights_file = name_of(cx, base_of(job->weights_path));

@@ -234,13 +234,22 @@ static bool has_gradient(const Fn *f) {
   return any && f->out.n == 1 && y->shape.rank == 0 && type_is_float((DType)y->type);
 }
 
+/* Some derivative isn't zero everywhere. */
+static bool says_something(const Fn *grad) {
+  for (int k = 1; k < grad->out.n; k++)
+    if (!ins_is_splat(fn_ins(grad, grad->out.at[k].val), 0)) return true;
+  return false;
+}
+
 static bool want_function(Emitting *e, WantedList *list, Name name) {
   Fn *f = session_function(e->s, name);
   if (!f || !want(e, list, FORWARD, name, name_fmt(e->cx, "%s.", name), f)) return false;
   if (!has_gradient(f)) return true;
   DeriveOptions d = {.order = 1, .value = true};
+  Fn *grad = derive(f, &d);
+  if (!grad || !says_something(grad)) return grad != NULL;
   return want(e, list, GRADIENT, name_fmt(e->cx, "%s_grad", name), name_fmt(e->cx, "The gradient of %s, and its value.", name),
-              derive(f, &d));
+              grad);
 }
 
 static bool want_step(Emitting *e, WantedList *list, const char *optimizer) {

@@ -7,6 +7,8 @@
 #include "driver/compile.h"
 #include "driver/session.h"
 
+enum { EMIT_C_OPENMP_THREADS = 16 }; /* that workspaces have room for */
+
 typedef struct EmitCOptions {
   Name prefix, header;
   const char *version, *command, *flags;
