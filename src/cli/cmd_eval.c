@@ -1,6 +1,7 @@
 /* cmd_eval.c: gradc eval [FILE.nn] LINE...: declarations and expressions in order; the value of
  * each expression is printed on a line of its own. Ends at the first line with an error. */
 #include "cli/cli.h"
+#include "train/weights.h"
 
 static bool is_file(const char *word) {
   size_t n = strlen(word);
@@ -11,6 +12,7 @@ typedef struct Printing {
   Session *session;
   const Results *results;
   int precision;
+  bool text;
   Text out;
 } Printing;
 
@@ -21,7 +23,11 @@ static Status print_results(void *arg) {
   if (r->tuple) text_add(&p->out, "(");
   for (int i = 0; i < r->n; i++) {
     if (i) text_add(&p->out, ", ");
-    tensor_print(p->session->cx, &r->value[i], p->precision, &p->out);
+    const Tensor *v = &r->value[i];
+    if (p->text && v->type == T_U8 && v->shape.rank == 1)
+      text_add_n(&p->out, v->data, (size_t)tensor_count(v));
+    else
+      tensor_print(p->session->cx, v, p->precision, &p->out);
   }
   text_add(&p->out, r->tuple ? ")\n" : "\n");
   return ST_OK;
@@ -33,12 +39,19 @@ static Status eval_line(const Cli *cli, Session *session, int number, const char
   Results r = {0};
   Status s = session_line(session, label, text, &r);
   if (s == ST_OK && !r.declaration) {
-    Printing p = {session, &r, (int)opt_int(cli, O_eval_precision, 0), {0}};
+    Printing p = {session, &r, (int)opt_int(cli, O_eval_precision, 0), cli->opt[O_eval_text].n > 0, {0}};
     s = cx_guard(session->cx, print_results, &p);
-    if (s == ST_OK) out_text(text_str(&p.out));
+    if (s == ST_OK) out_bytes(text_str(&p.out), p.out.n);
   }
   results_free(&r);
   return cli_report(cli, session, s);
+}
+
+static Status load_weights(Session *s, void *path) {
+  int n;
+  Weight *w = session_weights(s, &n);
+  s->keep_params = true;
+  return w ? weights_load(s->cx, path, w, n) : ST_SOURCE;
 }
 
 Status cmd_eval(Cli *cli) {
@@ -48,6 +61,8 @@ Status cmd_eval(Cli *cli) {
   session->seed = opt_int(cli, O_eval_seed, 0);
   int first = is_file(cli->arg[0]);
   s = cli_report(cli, session, cli_load(cli, session, O_eval_define, first ? cli->arg[0] : NULL));
+  if (s == ST_OK && cli->opt[O_eval_load].n)
+    s = cli_report(cli, session, session_run(session, load_weights, (void *)cli->opt[O_eval_load].text));
   for (int i = first; i < cli->n && s == ST_OK; i++)
     s = eval_line(cli, session, i - first + 1, cli->arg[i]);
   session_free(session);

@@ -35,11 +35,13 @@ static bool to_terminal(void) {
 }
 
 /* --threads, else GRADC_THREADS, else all processors. */
-int cli_threads(const Cli *cli, OptId id) {
+int cli_all_threads(void) {
   const char *set = getenv("GRADC_THREADS");
   int n = set ? atoi(set) : 0;
-  return (int)opt_int(cli, id, n > 0 ? n : gradc_rt_cores());
+  return n > 0 ? n : gradc_rt_cores();
 }
+
+int cli_threads(const Cli *cli, OptId id) { return (int)opt_int(cli, id, cli_all_threads()); }
 
 static const char *text_or(const Cli *cli, OptId id, const char *otherwise) {
   return cli->opt[id].n ? cli->opt[id].text : otherwise;
@@ -50,6 +52,7 @@ static TrainerOptions options_of(const Cli *cli) {
                       .ndata = cli->opt[O_train_data].n,
                       .val = cli->opt[O_train_val].list,
                       .nval = cli->opt[O_train_val].n,
+                      .window_step = opt_int(cli, O_train_window_step, 0),
                       .optimizer = text_or(cli, O_train_optimizer, "sgd"),
                       .load = text_or(cli, O_train_load, NULL),
                       .freeze = text_or(cli, O_train_freeze, NULL),
@@ -57,6 +60,7 @@ static TrainerOptions options_of(const Cli *cli) {
                       .about = about};
   o.loop = (TrainOptions){.epochs = opt_int(cli, O_train_epochs, 10),
                           .batch = opt_int(cli, O_train_batch, 64),
+                          .steps = opt_int(cli, O_train_steps, 0),
                           .eval_batch = opt_int(cli, O_train_eval_batch, 0),
                           .lr = opt_real(cli, O_train_lr, strcmp(o.optimizer, "adam") ? 0.05 : 0.001),
                           .decay = (TrainDecay)cli->opt[O_train_decay].choice,
@@ -84,7 +88,6 @@ static Status train(Session *s, void *arg) {
 
 Status cmd_train(Cli *cli) {
   Status s = ST_OK;
-  if (!cli->opt[O_train_data].n) return usage_error(cli, "no data: give --data NAME=FILE for each argument of `loss`");
   Session *session = cli_session(cli, &s);
   if (!session) return s;
   session->seed = opt_int(cli, O_train_seed, 0);

@@ -19,7 +19,7 @@ static Status work(Session *s, void *arg) {
                           .command = "gradc verify", .sizes = &sizes, .size = opt_int(cli, O_verify_size, 0)};
   options.functions = o[O_verify_functions].n ? o[O_verify_functions].text : NULL;
   options.step = o[O_verify_step].n ? o[O_verify_step].text : NULL;
-  options.real = !o[O_verify_real].n ? T_BUNDLE : o[O_verify_real].choice ? T_F64 : T_F32;
+  options.real = !o[O_verify_real].n ? 0 : o[O_verify_real].choice ? 8 : 4;
   options.openmp = o[O_verify_openmp].n > 0;
   options.target = compile_target(1);
   options.flags = "-O3 -march=native -ffp-contract=off";

@@ -49,11 +49,8 @@ static const char *command_text(const Cli *cli, Arena *a) {
   return text_str(&t);
 }
 
-/* The lanes of each choice of --cpu; only native asks the machine. */
-static Target target_of(const Cli *cli, const char **flags) {
+Target emit_c_target(int which, const char **flags) {
   enum { NATIVE, GENERIC, V3, V4 };
-  const OptValue *v = &cli->opt[O_emit_cpu];
-  int which = v->n ? v->choice : NATIVE;
   Target t = compile_target(1);
   *flags = "-O3 -march=native -mprefer-vector-width=512 -ffp-contract=off";
   if (which == NATIVE) {
@@ -68,6 +65,15 @@ static Target target_of(const Cli *cli, const char **flags) {
            : which == V3    ? "-O3 -march=x86-64-v3 -ffp-contract=off"
                             : "-O3 -march=x86-64-v4 -mprefer-vector-width=512 -ffp-contract=off";
   return t;
+}
+
+Status emit_c_text(Session *s, const EmitCOptions *o, Text *source, Text *header) {
+  CFile file;
+  if (!emit_c(s, o, &file)) return ST_SOURCE;
+  *source = text_new(s->cx->arena);
+  *header = text_new(s->cx->arena);
+  c_print(&file, source, header);
+  return ST_OK;
 }
 
 static Status work(Session *s, void *arg) {
@@ -88,12 +94,12 @@ static Status work(Session *s, void *arg) {
                           .sizes = &sizes,
                           .size = opt_int(cli, O_emit_size, 0),
                           .main = o[O_emit_main].n > 0,
-                          .real = !o[O_emit_real].n ? T_BUNDLE : o[O_emit_real].choice ? T_F64 : T_F32,
+                          .real = !o[O_emit_real].n ? 0 : o[O_emit_real].choice ? 8 : 4,
                           .openmp = o[O_emit_openmp].n > 0,
                           .embed = !o[O_emit_weights].n ? CEMBED_NO : (CEmbed)(CEMBED_LOADER + (o[O_emit_embed].n ? o[O_emit_embed].choice : 0)),
                           .weights = o[O_emit_weights].n ? o[O_emit_weights].text : NULL,
                           .selftest = o[O_emit_selftest].n > 0};
-  options.target = target_of(cli, &options.flags);
+  options.target = emit_c_target(o[O_emit_cpu].n ? o[O_emit_cpu].choice : 0, &options.flags);
   if (options.openmp) options.target.threads = EMIT_C_OPENMP_THREADS;
   CFile file;
   if (!emit_c(s, &options, &file)) return ST_SOURCE;

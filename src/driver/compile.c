@@ -11,11 +11,19 @@ static double now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+enum {
+  HOIST_BYTES = 64 << 20, /* what a value kept for all iterations of a loop may take */
+  CHUNK_ABOVE = 16 << 20, /* larger values of rows are computed in chunks */
+  CHUNK_BYTES = 1 << 20   /* of about this size, so that a chunk stays in the cache */
+};
+
 Fn *compile_prepare(const Fn *f, const SizeBindings *sizes) {
   Fn *g = pass_expand(f);
   if (g) g = pass_simplify(g);
   if (g && sizes) g = pass_bind_sizes(g, sizes);
   if (g && sizes) g = pass_simplify(g); /* extents of 1 and exact reads are known only now */
+  if (g && sizes) g = pass_chunk(g, CHUNK_ABOVE, CHUNK_BYTES);
+  if (g && sizes) g = pass_hoist(g, HOIST_BYTES);
   return g;
 }
 
@@ -52,7 +60,11 @@ static void let_go(void *arg) {
   NativeHold *h = arg;
   h->llvm->dispose(h->native);
   free(h->workspace);
+  h->native = NULL;
+  h->workspace = NULL;
 }
+
+void compiled_free(Compiled *c) { let_go(c->hold); }
 
 Compiled *compile_native(const Fn *prepared, const Target *t) {
   char why[600] = "";
@@ -74,11 +86,11 @@ Compiled *compile_loops(const Fn *prepared, LoopProgram *loops) {
   c->loops = loops;
   const char *wrong = loop_verify(c->loops);
   if (wrong) cx_bug(cx, "loops of %s: %s", prepared->name ? prepared->name : "the program", wrong);
-  NativeHold *hold = NEW(cx->arena, NativeHold);
+  NativeHold *hold = c->hold = NEW(cx->arena, NativeHold);
   hold->llvm = llvm;
+  arena_defer(cx->arena, let_go, hold);
   hold->native = llvm->compile(c->loops, why, sizeof why);
   if (!hold->native) return no_code(cx, prepared, why);
-  arena_defer(cx->arena, let_go, hold);
   c->workspace_bytes = (size_t)c->loops->workspace;
   hold->workspace = aligned_alloc(64, ((c->workspace_bytes + 63) & ~(size_t)63) + 64);
   if (!hold->workspace) cx_no_room(cx, (double)c->workspace_bytes);

@@ -215,9 +215,9 @@ typedef Vec(Wanted) WantedList;
 static bool want(Emitting *e, WantedList *list, Kind kind, Name name, const char *says, Fn *f) {
   if (!f) return false;
   if (e->o->size) compile_bind_rest(f, e->o->sizes, e->o->size);
-  if (e->o->real != T_BUNDLE) {
+  if (e->o->real) {
     const Fn *plain = pass_expand(f);
-    f = plain ? pass_retype(plain, e->o->real) : NULL;
+    f = plain ? pass_retype(plain, e->o->real == 8 ? T_F64 : T_F32) : NULL;
     if (!f) return false;
   }
   f = compile_prepare(f, e->o->sizes);

@@ -15,7 +15,7 @@ typedef struct EmitCOptions {
   const char *functions; /* names with commas between; NULL: every function whose arguments have types */
   const char *step;      /* an optimiser: a training step of `loss` as well; NULL: none */
   SizeBindings *sizes;
-  DType real;            /* what all floats become; T_BUNDLE: they stay */
+  int real;              /* bytes that all floats become: 4 or 8; 0: they stay */
   bool openmp;
   CEmbed embed;
   const char *weights;   /* a file, where embed asks for one */

@@ -4,6 +4,7 @@
 #include "pass/pass.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 /* ---- life ------------------------------------------------------------------------------------------- */
 static Status make_program(Session *s, void *arg) {
@@ -22,15 +23,24 @@ Session *session_new(void) {
 }
 
 static void forget_params(Session *s) {
+  if (s->keep_params) return;
   arena_free(s->params);
   s->params = NULL;
   s->list.n = s->list.cap = 0;
   s->list.at = NULL;
 }
 
+static void forget_lines(Session *s) {
+  for (int i = 0; i < COUNT_OF(s->known); i++) {
+    if (s->known[i].computed.code) compiled_free(s->known[i].computed.code);
+    s->known[i] = (KnownLine){0};
+  }
+}
+
 void session_free(Session *s) {
   if (!s) return;
-  forget_params(s);
+  s->keep_params = false;
+  if (s->cx) forget_params(s);
   cx_free(s->cx);
   free(s);
 }
@@ -50,24 +60,72 @@ Status session_run(Session *s, Status (*work)(Session *s, void *arg), void *arg)
   int before = diag_errors(s->cx);
   Work w = {s, work, arg};
   Status status = cx_guard(s->cx, do_work, &w);
+  if (s->program && (status == ST_INTERRUPTED || status == ST_MEMORY)) front_settle(s->program);
   return status == ST_OK && diag_errors(s->cx) > before ? ST_SOURCE : status;
 }
 
-/* ---- files ------------------------------------------------------------------------------------------ */
-static Status load(Session *s, void *path) {
-  int32_t source = session_read_source(s->cx, path, (Span){0});
-  if (!source) return ST_DATA;
+static void forget_values(Session *s) {
   forget_params(s);
-  return session_declare(s, ast_parse(s->cx, source));
+  forget_lines(s);
 }
 
-Status session_load(Session *s, const char *path) { return session_run(s, load, (void *)path); }
-
+/* ---- declaring -------------------------------------------------------------------------------------- */
 static bool has_types(const Node *fn) {
   for (int i = 2; i < fn->nkids; i++)
     if (!fn->kid[i]->kid[0]) return false;
   return true;
 }
+
+/* What was just declared, and what a derivative in it asks for. */
+static void check_last(Session *s, const Node *file) {
+  int before = diag_errors(s->cx);
+  front_check_last(s->program);
+  for (int i = 0; i < file->nkids && diag_errors(s->cx) == before; i++) {
+    const Node *fn = file->kid[i];
+    const Fn *f = fn->kind == NODE_FN && has_types(fn) ? front_function(s->program, fn->name) : NULL;
+    if (f) pass_expand(f);
+  }
+}
+
+typedef struct Declaring {
+  Session *s;
+  const Node *file;
+} Declaring;
+
+static Status declare_and_check(void *arg) {
+  Declaring *d = arg;
+  int before = diag_errors(d->s->cx);
+  Status status = session_declare(d->s, d->file);
+  if (status == ST_OK && diag_errors(d->s->cx) == before) check_last(d->s, d->file);
+  return status == ST_OK && diag_errors(d->s->cx) > before ? ST_SOURCE : status;
+}
+
+/* All of it or nothing: also where it ends by unwinding. */
+static Status declare_carefully(Session *s, const Node *file) {
+  Declaring d = {s, file};
+  Arena *a = arena_new(s->cx);
+  const ProgramMark *mark = front_mark(s->program, a);
+  Status status = cx_guard(s->cx, declare_and_check, &d);
+  if (status != ST_OK) front_undo(s->program, mark);
+  else forget_values(s);
+  arena_free(a);
+  if (status == ST_INTERRUPTED || status == ST_MEMORY || status == ST_INTERNAL) cx_unwind_again(s->cx);
+  return status;
+}
+
+static Status declare(Session *s, const Node *file) {
+  if (s->careful) return declare_carefully(s, file);
+  forget_values(s);
+  return session_declare(s, file);
+}
+
+/* ---- files ------------------------------------------------------------------------------------------ */
+static Status load(Session *s, void *path) {
+  int32_t source = session_read_source(s->cx, path, (Span){0});
+  return source ? declare(s, ast_parse(s->cx, source)) : ST_DATA;
+}
+
+Status session_load(Session *s, const char *path) { return session_run(s, load, (void *)path); }
 
 /* Derivatives too: an operator without one is an error of the program like any other. */
 static Status check(Session *s, void *arg) {
@@ -98,36 +156,54 @@ Fn *session_function(Session *s, Name name) {
 
 /* ---- values ------------------------------------------------------------------------------------------- */
 typedef struct Evaluation {
-  const Fn *f;
+  const Computed *computed;
+  const Computing *how;
   const Tensor *in;
   Results r;
 } Evaluation;
 
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 static Status run_evaluation(void *arg) {
   Evaluation *e = arg;
   Results *r = &e->r;
-  r->value = NEWS(r->arena, Tensor, r->n);
-  Name *name = NEWS(r->arena, Name, r->n);
-  for (int i = 0; i < r->n; i++) name[i] = e->f->out.at[i].name;
+  r->value = NEWS(r->arena, Tensor, r->n + 1);
+  Name *name = NEWS(r->arena, Name, r->n + 1);
+  for (int i = 0; i < r->n; i++) name[i] = e->computed->fn->out.at[i].name;
   r->name = name;
-  ir_eval(e->f, r->arena, e->in, r->value, NULL);
+  double start = now();
+  compute_run(e->computed, e->how, r->arena, e->in, r->value);
+  r->run_seconds = now() - start;
   return ST_OK;
 }
 
 /* The results' memory goes back where the evaluation runs out of it. */
-static Results evaluate(Session *s, const Fn *f, const Tensor *in) {
-  Evaluation e = {f, in, {.n = f->out.n, .arena = arena_new(s->cx)}};
+static Results evaluate(Session *s, const Computed *c, const Computing *how, const Tensor *in) {
+  Evaluation e = {c, how, in, {.n = c->fn->out.n, .arena = arena_new(s->cx)}};
+  e.r.native = c->code != NULL;
+  e.r.compile_seconds = c->compile_seconds;
   if (cx_guard(s->cx, run_evaluation, &e) == ST_OK) return e.r;
   arena_free(e.r.arena);
   cx_unwind_again(s->cx);
 }
 
-static int param_number(Session *s, Name name) {
+/* -1: it is declared no more. */
+static int find_param(Session *s, Name name) {
   for (int i = 0; i < front_param_count(s->program); i++) {
     const ParamInfo *p = front_param(s->program, i);
     if (p && p->name == name) return i;
   }
-  cx_bug(s->cx, "a function uses the parameter %s, which the program lacks", name);
+  return -1;
+}
+
+static int param_number(Session *s, Name name) {
+  int i = find_param(s, name);
+  if (i < 0) cx_bug(s->cx, "a function uses the parameter %s, which the program lacks", name);
+  return i;
 }
 
 /* The initial value as a function of nothing, with numbers for all sizes. */
@@ -146,41 +222,63 @@ static const Fn *param_init(Session *s, Name name) {
 
 void session_sizes(Session *s, const SizeBindings *sizes) {
   int kept = 0;
-  for (int i = 0; i < s->list.n; i++) {
+  for (int i = 0; i < s->list.n && !s->keep_params; i++) {
     const ParamInfo *p = front_param(s->program, param_number(s, s->list.at[i].name));
     if (shape_is_numbers(&p->shape)) s->list.at[kept++] = s->list.at[i];
   }
-  s->list.n = kept;
+  if (!s->keep_params) s->list.n = kept;
   s->sizes = sizes;
 }
 
+/* Declarations may have changed under values that were kept. */
+static bool still_fits(Session *s, const ParamValue *v) {
+  int number = find_param(s, v->name);
+  if (number < 0) return false;
+  const ParamInfo *p = front_param(s->program, number);
+  Shape shape = p->shape;
+  for (int i = 0; s->sizes && i < shape.rank; i++) shape.dim[i] = dim_subst(s->cx, shape.dim[i], s->sizes);
+  bool same = p->span.source == v->span.source && p->span.lo == v->span.lo;
+  return same && p->type == v->value.type && shape_eq(&shape, &v->value.shape);
+}
+
 const Tensor *session_param(Session *s, Name name) {
-  for (int i = 0; i < s->list.n; i++)
-    if (s->list.at[i].name == name) return &s->list.at[i].value;
+  for (int i = 0; i < s->list.n; i++) {
+    ParamValue *v = &s->list.at[i];
+    if (v->name == name && (!s->keep_params || still_fits(s, v))) return &v->value;
+    if (v->name == name) *v = s->list.at[--s->list.n]; /* its memory may still be in use */
+  }
   const Fn *init = param_init(s, name);
   if (!init) return NULL;
-  Results r = evaluate(s, init, NULL);
+  Results r = evaluate(s, &(Computed){.fn = init}, &(Computing){0}, NULL);
   if (!s->params) s->params = arena_new(s->cx);
-  ParamValue p = {name, r.value[0]};
+  ParamValue p = {name, r.value[0], front_param(s->program, param_number(s, name))->span};
   size_t bytes = (size_t)tensor_count(&r.value[0]) * (size_t)type_info[r.value[0].type].bytes;
-  p.value.data = arena_copy(s->params, r.value[0].data, bytes);
+  char *at = arena_alloc(s->params, bytes + 64); /* aligned to a cache line */
+  p.value.data = at + (64 - (uintptr_t)at % 64) % 64;
+  if (bytes) memcpy(p.value.data, r.value[0].data, bytes);
   results_free(&r);
   vec_push(s->params, &s->list, p);
   return &s->list.at[s->list.n - 1].value;
 }
 
-Status session_evaluate(Session *s, const Fn *f, Results *out) {
-  f = pass_expand(f);
-  if (!f) return ST_SOURCE;
-  Tensor *in = NEWS(s->cx->arena, Tensor, f->in.n);
+static Status evaluate_known(Session *s, const Computed *c, Results *out) {
+  const Fn *f = c->fn;
+  Tensor *in = NEWS(s->cx->arena, Tensor, f->in.n + 1);
   for (int i = 0; i < f->in.n; i++) {
     const Tensor *p = session_param(s, f->in.at[i].name);
     if (!p) return ST_SOURCE;
     in[i] = *p;
   }
-  *out = evaluate(s, f, in);
+  *out = evaluate(s, c, &s->how, in);
   out->tuple = out->n != 1;
   return ST_OK;
+}
+
+Status session_evaluate(Session *s, const Fn *f, Results *out) {
+  f = pass_expand(f);
+  if (!f) return ST_SOURCE;
+  Computed c = {.fn = f};
+  return evaluate_known(s, &c, out);
 }
 
 void results_free(Results *r) {
@@ -194,20 +292,57 @@ typedef struct Line {
   Results *out;
 } Line;
 
+static const Node *parse_line(Session *s, const char *label, const char *text, bool *is_expr) {
+  int before = diag_errors(s->cx);
+  int32_t source = cx_add_source(s->cx, label, text, strlen(text), false);
+  const Node *node = ast_parse_line(s->cx, source, is_expr);
+  return diag_errors(s->cx) > before ? NULL : node;
+}
+
+static const Fn *expr_function(Session *s, const Node *node) {
+  const Fn *f = front_expr(s->program, node);
+  return f ? pass_expand(f) : NULL;
+}
+
+const Fn *session_expr(Session *s, const char *label, const char *text) {
+  bool is_expr = false;
+  const Node *node = parse_line(s, label, text, &is_expr);
+  if (node && is_expr) return expr_function(s, node);
+  if (node) diag(s->cx, E0110, node->span, "this is no expression");
+  return NULL;
+}
+
+static const Computed *find_known(Session *s, const char *text) {
+  for (int i = 0; i < COUNT_OF(s->known); i++)
+    if (s->known[i].text && !strcmp(s->known[i].text, text)) return &s->known[i].computed;
+  return NULL;
+}
+
+/* In place of the oldest. */
+static const Computed *remember(Session *s, const char *text, const Computed *c) {
+  KnownLine *k = &s->known[s->next_known++ % COUNT_OF(s->known)];
+  if (k->computed.code) compiled_free(k->computed.code);
+  *k = (KnownLine){name_of(s->cx, text), *c};
+  return &k->computed;
+}
+
+static Status take_expr(Session *s, const Node *node, const char *text, Results *out) {
+  const Fn *f = expr_function(s, node);
+  if (!f) return ST_SOURCE;
+  Computed c = compute_prepare(f, &s->how);
+  return evaluate_known(s, c.code ? remember(s, text, &c) : &c, out);
+}
+
 static Status take_line(Session *s, void *arg) {
   const Line *l = arg;
-  int32_t source = cx_add_source(s->cx, l->label, l->text, strlen(l->text), false);
-  int before = diag_errors(s->cx);
   bool is_expr = false;
-  const Node *node = ast_parse_line(s->cx, source, &is_expr);
-  if (diag_errors(s->cx) > before) return ST_SOURCE;
-  if (!is_expr) {
-    forget_params(s);
-    l->out->declaration = true;
-    return session_declare(s, node);
-  }
-  const Fn *f = front_expr(s->program, node);
-  return f ? session_evaluate(s, f, l->out) : ST_SOURCE;
+  const Computed *known = find_known(s, l->text);
+  if (known) return evaluate_known(s, known, l->out);
+  const Node *node = parse_line(s, l->label, l->text, &is_expr);
+  if (!node) return ST_SOURCE;
+  if (is_expr) return take_expr(s, node, l->text, l->out);
+  l->out->declaration = true;
+  return declare(s, node);
 }
 
 Status session_line(Session *s, const char *label, const char *text, Results *out) {

@@ -4,21 +4,34 @@
 #ifndef GRADC_SESSION_H
 #define GRADC_SESSION_H
 
+#include "driver/compute.h"
 #include "front/front.h"
 #include "ir/eval.h"
 
 typedef struct ParamValue {
   Name name;
   Tensor value;
+  Span span; /* of the declaration it was drawn for */
 } ParamValue;
+
+typedef struct KnownLine { /* an expression that was evaluated, ready to run again */
+  Name text;
+  Computed computed;
+} KnownLine;
 
 typedef struct Session {
   Cx *cx;
   Program *program;
   const SizeBindings *sizes; /* numbers for named sizes in the types of parameters; NULL: none are known */
   int64_t seed;         /* of the parameters' initial values; set before the first evaluation */
+  bool keep_params;     /* a declaration leaves the values of parameters it doesn't declare anew */
   Arena *params;        /* what the values lie in; NULL: none yet */
   Vec(ParamValue) list; /* drawn so far */
+  Computing how;        /* zero: by the reference evaluator */
+  bool careful;         /* what is declared is checked at once, and taken back where it is wrong */
+  bool trap_nan;        /* a result that isn't finite is an error, which says where it first arose */
+  KnownLine known[4];   /* until something is declared */
+  int next_known;
 } Session;
 
 Session *session_new(void); /* NULL when out of memory */
@@ -38,9 +51,11 @@ typedef struct Results {
   int n;
   Tensor *value;
   const Name *name; /* may be NULL each */
+  bool native;      /* computed by machine code */
+  double compile_seconds, run_seconds;
   Arena *arena;     /* what the values lie in */
 } Results;
-/* Takes a line of `eval` or of the REPL: declares it, or evaluates it. label names it in
+/* Takes a line (or several) of `eval` or of the REPL: declares it, or evaluates it. label names it in
  * diagnostics. results_free is due in every case. */
 Status session_line(Session *s, const char *label, const char *text, Results *out);
 void results_free(Results *r);
@@ -53,14 +68,20 @@ Fn *session_function(Session *s, Name name);
 const Tensor *session_param(Session *s, Name name);
 /* Numbers for the named sizes of parameters, from data or chosen for a check. They must outlive their use. */
 void session_sizes(Session *s, const SizeBindings *sizes);
-/* Evaluates f, whose inputs are all parameters, with the reference evaluator. */
+/* The computation of f, whose inputs are all parameters, and its values. */
 Status session_evaluate(Session *s, const Fn *f, Results *out);
+/* The expression as a function of nothing but parameters; NULL after diagnostics. */
+const Fn *session_expr(Session *s, const char *label, const char *text);
+
 
 /* source_file.c: registers the text of a file as a source. Returns its number, or 0 after a
  * diagnostic; at is where the program asks for it. */
 int32_t session_read_source(Cx *cx, const char *path, Span at);
 /* imports.c: declares what a file or line holds and what it imports. */
 Status session_declare(Session *s, const Node *file);
+
+/* parameters.c: all parameters of the program, where their values lie; NULL after a diagnostic. */
+struct Weight *session_weights(Session *s, int *n);
 
 /* derive.c: the derivative of a finished function as a function. */
 typedef struct DeriveOptions {
@@ -69,6 +90,8 @@ typedef struct DeriveOptions {
   bool forward, value;
 } DeriveOptions;
 Fn *derive(const Fn *f, const DeriveOptions *o); /* NULL after a diagnostic */
+/* Sets wrt[i] for each input that "a,b" names; NULL, or what is wrong with it. */
+const char *derive_wrt(const Fn *f, const char *list, bool *wrt);
 
 /* print_program.c: f as a program of its own: the parameters of the session's program with their
  * initial values, in their order, so that these are drawn the same; then f as source. */

@@ -11,6 +11,7 @@ typedef struct TrainerOptions {
   int ndata;
   const char *const *val;
   int nval;
+  int64_t window_step; /* between the windows of a series; 0: they don't overlap */
   const char *optimizer, *load, *freeze; /* load, freeze: may be NULL */
   int threads;
   TrainOptions loop;

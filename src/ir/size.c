@@ -303,7 +303,9 @@ bool dim_unify(Cx *cx, Arena *a, Dim declared, Dim actual, SizeBindings *b) {
   if (!dim_divides(cx, dim_sub(cx, actual, rest), step, &value)) return false;
   if (dim_is_number(value) && value < 0) return false;
   size_bind(a, b, unknown, value);
-  return dim_subst(cx, declared, b) == actual; /* false where it wasn't linear */
+  if (dim_subst(cx, declared, b) == actual) return true;
+  b->list.n--; /* it wasn't linear */
+  return false;
 }
 
 bool dim_is_known(Cx *cx, Dim d) { return cx->sizes && d - DIM_SYMBOLIC < cx->sizes->polys.n; }

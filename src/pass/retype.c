@@ -20,7 +20,8 @@ static Val retype_ins(Walk *w, const Ins *in, DType to) {
   case OP_bits: return ir_map1(b, OP_bits, ir_cast(b, in->type == T_I32 ? T_F32 : T_F64, arg[0]));
   case OP_from_bits: return ir_cast(b, t, ir_map1(b, OP_from_bits, arg[0]));
   case OP_loop:
-  case OP_branch: return walk_copy_bodies(w, in, body, &to);
+  case OP_branch:
+  case OP_call: return walk_copy_bodies(w, in, body, &to);
   default: return ir_copy(b, in, arg);
   }
 }
