@@ -411,13 +411,21 @@ bound:
 
 void nn_forget_error(nn_pstate *state) { state->yyerrstatus = 0; }
 
-static int yyreport_syntax_error(const yypcontext_t *ctx, Parser *p) {
-  yysymbol_kind_t symbol[YYNTOKENS];
-  bool expected[TOKEN_ROWS] = {false};
-  int n = yypcontext_expected_tokens(ctx, symbol, YYNTOKENS);
+static void rows_of(const yysymbol_kind_t *symbol, int n, bool *expected) {
   for (int row = 0; row < TOKEN_ROWS; row++)
     for (int i = 0; i < n; i++)
       expected[row] |= YYTRANSLATE(token_info[row].kind) == symbol[i];
+}
+
+void nn_expected(nn_pstate *state, bool *expected) {
+  yysymbol_kind_t symbol[YYNTOKENS];
+  rows_of(symbol, yypstate_expected_tokens(state, symbol, YYNTOKENS), expected);
+}
+
+static int yyreport_syntax_error(const yypcontext_t *ctx, Parser *p) {
+  yysymbol_kind_t symbol[YYNTOKENS];
+  bool expected[TOKEN_ROWS] = {false};
+  rows_of(symbol, yypcontext_expected_tokens(ctx, symbol, YYNTOKENS), expected);
   parse_unexpected(p, expected);
   return 0;
 }

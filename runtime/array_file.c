@@ -256,6 +256,8 @@ static bool ends_in(const char *path, const char *end) {
   return n >= m && !strcasecmp(path + n - m, end);
 }
 
+static bool is_text(const char *path) { return ends_in(path, ".txt") || ends_in(path, ".txt.gz"); }
+
 static bool load(const ByteSource *src, ArraySet *set, ArrayError *err) {
   uint8_t head[9] = {0};
   int64_t n = src->size < 9 ? src->size : 9;
@@ -263,14 +265,15 @@ static bool load(const ByteSource *src, ArraySet *set, ArrayError *err) {
   if (!n) return array_fail(err, src->path, 0, "the file is empty");
   bool zip = n >= 4 && !memcmp(head, "PK", 2) &&
              (!memcmp(head + 2, "\3\4", 2) || !memcmp(head + 2, "\5\6", 2));
-  if (zip || ends_in(src->path, ".npz")) return npz_read(src, set, err);
-  if (ends_in(src->path, ".safetensors") || is_safetensors(head, n, src->size))
+  bool as_bytes = set->bytes || is_text(src->path);
+  if (!as_bytes && (zip || ends_in(src->path, ".npz"))) return npz_read(src, set, err);
+  if (!as_bytes && (ends_in(src->path, ".safetensors") || is_safetensors(head, n, src->size)))
     return safetensors_read(src, set, err);
   ByteStream in;
   bool gzip = n >= 2 && head[0] == 0x1f && head[1] == 0x8b;
   if (!stream_open(&in, src, 0, src->size, gzip ? STREAM_GZIP : STREAM_PLAIN, src->path, err))
     return false;
-  bool ok = read_stream(&in, set, err);
+  bool ok = as_bytes ? bytes_read(&in, set, err) : read_stream(&in, set, err);
   stream_close(&in);
   return ok;
 }

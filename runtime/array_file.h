@@ -1,6 +1,6 @@
 /* array_file.h: arrays in files. In: a path (or bytes); out: arrays with a name, an element type, a
  * shape and their elements in native byte order, row by row; or an error text with the path and the
- * byte where the file went wrong. Reads .npy, .npz, IDX, CSV (each also gzipped) and .safetensors;
+ * byte where the file went wrong. Reads .npy, .npz, IDX, CSV, text (each also gzipped) and .safetensors;
  * writes .npy, .npz, .safetensors and CSV.
  *
  * Files are hostile until proven otherwise: all size arithmetic is checked, a declared size is
@@ -69,6 +69,7 @@ typedef struct ArraySet {
   int nmeta, meta_cap;
   /* wishes of the caller, set before loading */
   int64_t max_bytes; /* of all arrays together; 0: no limit but the format's own */
+  bool bytes;        /* no format: the file's bytes, u8 */
   bool columns;      /* CSV with a header line: one array per column, not one matrix */
   bool (*want)(void *arg, const char *name); /* NULL: everything; only for formats with names */
   void *want_arg;
@@ -79,7 +80,8 @@ typedef struct ArrayError {
   char text[640];
 } ArrayError;
 
-/* Reads a file of any known format, told by its first bytes (CSV is what is none of the others).
+/* Reads a file of any known format, told by its first bytes (CSV is what is none of the others), but
+ * for text, which is told by its name: .txt or .txt.gz, an array u8[length] of its bytes.
  * On failure everything loaded is given back and err->text says why. */
 bool array_load(const char *path, ArraySet *set, ArrayError *err);
 /* The same from memory; path only serves the messages. */

@@ -33,6 +33,7 @@ Array *array_read_payload(ByteStream *in, ArraySet *set, const char *name, ElemT
 
 bool npy_read(ByteStream *in, const char *name, ArraySet *set, ArrayError *err);
 bool idx_read(ByteStream *in, ArraySet *set, ArrayError *err);
+bool bytes_read(ByteStream *in, ArraySet *set, ArrayError *err);
 bool csv_read(ByteStream *in, ArraySet *set, ArrayError *err);
 bool npz_read(const ByteSource *src, ArraySet *set, ArrayError *err);
 bool safetensors_read(const ByteSource *src, ArraySet *set, ArrayError *err);

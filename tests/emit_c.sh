@@ -60,9 +60,9 @@ if have cppcheck; then
 fi
 
 # ---- the same bytes; nothing of the folder; names and workspace in the header
-run emit --c "$here/examples/logistic.nn" -o one.c --cpu generic
+run emit --c "$here/examples/logistic.nn" -o one.c --cpu generic --size 64
 mkdir -p deep && cp "$here/examples/logistic.nn" deep/ && cp one.c one.first
-(cd deep && "$GRADC" emit --c logistic.nn -o one.c --cpu generic)
+(cd deep && "$GRADC" emit --c logistic.nn -o one.c --cpu generic --size 64)
 same "the emitted bytes" "$(cksum <deep/one.c)" "$(cksum <one.first)"
 out=$(cat one.h) what=one.h
 out_has "LOGISTIC_LOSS_GRAD_WORKSPACE ="
@@ -70,7 +70,7 @@ out_has "extern \"C\""
 out_has "int logistic_loss(const logistic_params *params, const float *x, const float *y, float *result, void *workspace, size_t workspace_bytes);"
 
 # ---- statuses
-run emit --c "$here/examples/logistic.nn" -o one.c
+run emit --c "$here/examples/logistic.nn" -o one.c --size 64
 cat >status.c <<'END'
 #include "one.h"
 #include <stdio.h>

@@ -57,6 +57,33 @@ is 0
 near 1 "(2, 10)"
 near 3 "2.302585093"
 
+# The tests in examples; what they print has a line for each, and no failure.
+for f in adbench_lstm bundle_adjustment gmm heat_pinn newton_cg newton_root ode_fit; do
+  run test "$TOP_SRCDIR/examples/$f.nn"
+  is 0
+  out_has ", 0 failed"
+done
+
+# Networks at their full size, as they are before training: 50 blocks, causal attention, the recurrent
+# one writing letters, pictures drawn.
+pictures='u8(full((2, 28, 28), 7))'
+run eval "$TOP_SRCDIR/examples/fashion_cnn.nn" "shape(logits($pictures))"
+near 1 "(2, 10)"
+run eval "$TOP_SRCDIR/examples/residual_mlp.nn" "shape(logits($pictures))" 'shape(blocks.up.W)'
+near 1 "(2, 10)"
+near 2 "(50, 64, 64)"
+run eval "$TOP_SRCDIR/examples/transformer.nn" -D T=8 'shape(scores(zeros_like(i32(full((2, 8), 1)))))' \
+  'const a = scores([[1, 2, 3, 4, 5, 6, 7, 8]])' 'const b = scores([[1, 2, 3, 4, 9, 9, 9, 9]])' \
+  'max(abs(a[0, :4] - b[0, :4])) == 0' 'max(abs(a[0, 4:] - b[0, 4:])) > 0.001'
+near 1 "(2, 8, 128)"
+same "what comes later is not seen" "$(printf '%s\n' "$out" | tail -n 2 | tr '\n' ' ')" "true true "
+run eval "$TOP_SRCDIR/examples/char_lstm.nn" 'shape(write(5, 1))' 'sum(i32(write(5, 1) == write(5, 1)))'
+near 1 "5"
+near 2 "5"
+run eval --text "$TOP_SRCDIR/examples/fashion_vae.nn" 'draw(1, 1)'
+is 0
+same "lines of a picture" "$(printf '%s\n' "$out" | grep -c '^[ .:=+*#%@-]\{28\}$')" 14
+
 run eval "$TOP_SRCDIR/examples/cnn.nn" 'shape(logits(u8(full((2, 28, 28), 7))))'
 near 1 "(2, 10)"
 finish

@@ -9,6 +9,7 @@ typedef struct GenOptions {
   bool bodies;   /* derivative instructions among the others */
   bool symbolic; /* named sizes among the extents */
   int size;      /* instructions asked for, about */
+  bool loops;    /* a program around a loop: gen_loop.c */
 } GenOptions;
 
 /* A function of one to four inputs; about o->size instructions; one to three outputs. */
@@ -26,6 +27,9 @@ int gen_indices(Builder *b, Rng *r, const Shape *full, const Shape *s, Val *inde
 
 /* The text of a file that declares `fn f` with typed arguments. */
 const char *gen_source(Cx *cx, Rng *r);
+
+/* gen_loop.c: a smooth function in f64 with a loop, or loops in a loop; one scalar output. */
+Fn *gen_loops(Cx *cx, Rng *r);
 
 /* f without what doesn't matter: outputs dropped and instructions cut (replaced by inputs, operands
  * or zeros) one by one as long as still_fails says so. */

@@ -155,7 +155,7 @@ static void eval_one(Cx *cx, Arena *a, const Ins *in, Tensor *const *arg, Tensor
       tensor_fill(out->type, (char *)out->data + i * type_info[out->type].bytes, 1, v.f, v.i);
     }
     return;
-  case KIND_LOOP: cx_bug(cx, "a derivative instruction in a program to be evaluated");
+  case KIND_LOOP: cx_bug(cx, "%s has no result of its own", op_info[in->op].name);
   }
 }
 
@@ -205,12 +205,27 @@ static void add_noise(Rng *r, const Ins *in, Noise kind, Tensor *const *arg, Ten
   }
 }
 
-static void eval_noisy(const Fn *f, Arena *a, Rng *r, const Tensor *in, Tensor *out) {
-  Tensor *val = NEWS(a, Tensor, f->ins.n);
+static Tensor *noisy_parts(const Fn *f, Arena *a, Rng *r, const Ins *in, const Tensor *val) {
+  Tensor *arg = NEWS(a, Tensor, in->nargs + 1), *part = NEWS(a, Tensor, ins_part_count(in) + 1);
+  for (int k = 0; k < in->nargs; k++) arg[k] = val[in->arg[k]];
+  eval_noisy_bundle(f->cx, a, r, in, arg, part);
+  return part;
+}
+
+void eval_noisy(const Fn *f, Arena *a, Rng *r, const Tensor *in, Tensor *out) {
+  Tensor *val = NEWS(a, Tensor, f->ins.n), **part = NEWS(a, Tensor *, f->ins.n);
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *i = fn_ins(f, v);
     if (i->op == OP_arg) {
       val[v] = in[i->u.i];
+      continue;
+    }
+    if (i->op == OP_part) {
+      val[v] = part[i->arg[0]][i->u.i];
+      continue;
+    }
+    if (op_kind((Op)i->op) == KIND_LOOP) {
+      part[v] = noisy_parts(f, a, r, i, val);
       continue;
     }
     Tensor *arg[IR_MAX_RANK + 2], copy[2];

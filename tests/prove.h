@@ -45,6 +45,11 @@ const char *differs(Cx *cx, const Bounded *want, const Tensor *got);
 const char *differ_both(Cx *cx, const Bounded *x, const Bounded *y);
 bool same_bits(const Tensor *x, const Tensor *y);
 
+/* One evaluation, of which r disturbs every rounding; NULL: none. Results may be shared with inputs. */
+void eval_noisy(const Fn *f, Arena *a, Rng *r, const Tensor *in, Tensor *out);
+/* prove_loop.c: the parts of a loop or branch, likewise. */
+void eval_noisy_bundle(Cx *cx, Arena *a, Rng *r, const Ins *in, const Tensor *arg, Tensor *part);
+
 /* f's inputs, drawn with the seed; those of a training seed role like the others. */
 Tensor *random_inputs(const Fn *f, uint64_t seed, Spice spice);
 

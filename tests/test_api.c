@@ -258,7 +258,7 @@ START_TEST(another_locale) {
   gradc_values *v;
   const char *text;
   OK(gradc_eval(gc, "line", "1.5 + 0.25", &v));
-  OK(gradc_values_text(v, 0, &text));
+  OK(gradc_values_text(v, 0, 0, &text, NULL));
   ck_assert_str_eq(text, "1.75");
   gradc_values_free(v);
   if (found) {
@@ -423,9 +423,16 @@ START_TEST(lines) {
   ck_assert_int_eq(gradc_value_count(v), 2);
   ck_assert_double_eq(((const double *)gradc_value(v, 1)->data)[1], 4);
   ck_assert_ptr_null(gradc_value(v, 2));
-  OK(gradc_values_text(v, 0, &text));
+  OK(gradc_values_text(v, 0, 0, &text, NULL));
   ck_assert_str_eq(text, "(3, [2.0, 4.0])");
-  IS(USAGE, gradc_values_text(v, 99, &text));
+  gradc_values *bytes;
+  size_t n;
+  OK(gradc_eval(gc, "line", "u8([72, 0, 33])", &bytes));
+  OK(gradc_values_text(bytes, 0, 1, &text, &n));
+  ck_assert_uint_eq(n, 3);
+  ck_assert_int_eq(memcmp(text, "H\0!", 3), 0);
+  gradc_values_free(bytes);
+  IS(USAGE, gradc_values_text(v, 99, 0, &text, NULL));
   gradc_values_free(v);
 }
 END_TEST

@@ -261,7 +261,7 @@ static const Fault faults[] = {
     {"fn f(x: bool[N]) = x + 1", "E0301", "truth value"},
     {"fn f(x: bool[N]) = x + x", "E0303", "numbers"},
     {"fn f(x: i32) = exp(x)", "E0303", "floats"},
-    {"fn f(x: f32[N, 3], y: f32[M, 3]) = x * y", "E0304", "N in one and M in the other"},
+    {"fn f(x: f32[N, 3], y: f32[M, 3]) = x * y", "E0304", "of the first is N, axis 0 of the second is M"},
     {"fn f(x: f32[4, 3], y: f32[4]) = x * y", "E0304", "expand_dims"},
     {"fn f(x: f32[N, 64], W: f32[32, 64]) = x @ W", "E0305", "transpose"},
     {"fn g(x: f64[N]) = x\nfn f(x: f32[N]) = g(x)", "E0306", "f64(..)"},
@@ -358,8 +358,8 @@ START_TEST(whole_text) {
       "     |   ^^^^^\n"
       "     |   - f32[N, 3]\n"
       "     |       - f32[N]\n"
-      "     = note: counted from the right, axis 1 is 3 in one and N in the other\n"
-      "     = hint: named sizes must be equal as expressions; give both arguments the same name\n");
+      "     = note: axis 1 of the first is 3, axis 0 of the second is N\n"
+      "     = hint: to use one element per row, give it a last axis: expand_dims(.., -1)\n");
 }
 END_TEST
 

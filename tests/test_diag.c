@@ -1,5 +1,6 @@
 /* test_diag.c: diagnostics: whole rendered texts, what is recorded and what is not, closest words. */
 #include <check.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,6 +219,55 @@ START_TEST(no_limit_on_the_length_of_words) {
 }
 END_TEST
 
+/* What jansson, which is no part of gradc, reads back. */
+static json_t *json_of(const Diag *d) {
+  Text t = text_new(cx->arena);
+  json_error_t err;
+  diag_json(cx, d, &t);
+  ck_assert_msg(strchr(text_str(&t), '\n') == text_str(&t) + t.n - 1, "%s", text_str(&t));
+  json_t *o = json_loads(text_str(&t), 0, &err);
+  ck_assert_msg(o != NULL, "%s: %s", err.text, text_str(&t));
+  return o;
+}
+
+START_TEST(json_is_read_back) {
+  const char *odd = "\"\\/ \t\r\n\x01\x7f é \xF0\x9F\x98\x80 \xFF\xC3";
+  int32_t s = source(odd, "fn f(x) = y\n  + 日z\n");
+  Diag *d = diag(cx, E0201, place(s, "y\n  +", 0), "%s", odd);
+  diag_label(cx, d, place(s, "z", 0), "a label");
+  diag_note(cx, d, "first");
+  diag_note(cx, d, "second");
+  diag_fix(cx, d, place(s, "z", 0), "\"w\"");
+  json_t *o = json_of(d);
+  const char *want = "\"\\/ \t\r\n\x01\x7f é \xF0\x9F\x98\x80 \xEF\xBF\xBD\xEF\xBF\xBD";
+  ck_assert_str_eq(json_string_value(json_object_get(o, "message")), want);
+  ck_assert_str_eq(json_string_value(json_object_get(o, "file")), want);
+  ck_assert_int_eq(json_array_size(json_object_get(o, "spans")), 2);
+  ck_assert_int_eq(json_array_size(json_object_get(o, "notes")), 2);
+  ck_assert_int_eq(json_array_size(json_object_get(o, "hints")), 0);
+  const json_t *primary = json_array_get(json_object_get(o, "spans"), 0);
+  ck_assert_int_eq(json_integer_value(json_object_get(primary, "line")), 1);
+  ck_assert_int_eq(json_integer_value(json_object_get(primary, "col")), 11);
+  ck_assert_int_eq(json_integer_value(json_object_get(primary, "endline")), 2);
+  ck_assert_int_eq(json_integer_value(json_object_get(primary, "endcol")), 4);
+  const json_t *fix = json_array_get(json_object_get(o, "fixes"), 0);
+  ck_assert_str_eq(json_string_value(json_object_get(fix, "replacement")), "\"w\"");
+  ck_assert_int_eq(json_integer_value(json_object_get(fix, "start")), 19);
+  ck_assert_int_eq(json_integer_value(json_object_get(fix, "end")), 20);
+  ck_assert_int_eq(json_integer_value(json_object_get(fix, "col")), 8);
+  json_decref(o);
+}
+END_TEST
+
+START_TEST(json_without_a_place) {
+  json_t *o = json_of(diag(cx, E0623, (Span){0}, "a warning"));
+  ck_assert_str_eq(json_string_value(json_object_get(o, "severity")), "warning");
+  ck_assert(json_is_null(json_object_get(o, "file")));
+  ck_assert_int_eq(json_array_size(json_object_get(o, "spans")), 0);
+  json_decref(o);
+}
+END_TEST
+
 Suite *diag_suite(void);
 Suite *diag_suite(void) {
   Suite *s = suite_create("diag");
@@ -233,6 +283,8 @@ Suite *diag_suite(void) {
   tcase_add_test(t, codes);
   tcase_add_loop_test(t, closest_words, 0, COUNT_OF(words));
   tcase_add_test(t, no_limit_on_the_length_of_words);
+  tcase_add_test(t, json_is_read_back);
+  tcase_add_test(t, json_without_a_place);
   suite_add_tcase(s, t);
   return s;
 }

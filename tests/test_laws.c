@@ -19,12 +19,13 @@ static const struct {
   Spice spice;
   int seconds; /* of the share in make check */
 } kinds[] = {
-    {"plain", {false, false, false, 14}, SPICE_PLAIN, 8},
-    {"smooth", {true, false, false, 10}, SPICE_SMOOTH, 4},
-    {"nasty", {false, false, false, 6}, SPICE_NASTY, 2},
-    {"extreme", {false, false, false, 4}, SPICE_EXTREME, 1},
-    {"bodies", {false, true, false, 8}, SPICE_PLAIN, 3},
-    {"sizes", {false, false, true, 8}, SPICE_PLAIN, 2},
+    {"plain", {false, false, false, 14, false}, SPICE_PLAIN, 8},
+    {"smooth", {true, false, false, 10, false}, SPICE_SMOOTH, 4},
+    {"nasty", {false, false, false, 6, false}, SPICE_NASTY, 2},
+    {"extreme", {false, false, false, 4, false}, SPICE_EXTREME, 1},
+    {"bodies", {false, true, false, 8, false}, SPICE_PLAIN, 3},
+    {"sizes", {false, false, true, 8, false}, SPICE_PLAIN, 2},
+    {"loops", {.smooth = true, .size = 1, .loops = true}, SPICE_SMOOTH, 4},
     {"source", {.size = 0}, SPICE_SMOOTH, 4}, /* as text: gen_source.c */
 };
 
@@ -68,7 +69,7 @@ static Status make_program(void *arg) {
     m->source = text;
     return m->f ? ST_OK : ST_SOURCE;
   }
-  m->f = gen_function(m->cx, &r, m->gen);
+  m->f = m->gen->loops ? gen_loops(m->cx, &r) : gen_function(m->cx, &r, m->gen);
   return ST_OK;
 }
 

@@ -226,6 +226,50 @@ START_TEST(whole_arguments_and_given_sizes) {
 }
 END_TEST
 
+/* One long array gives windows; the bytes of a text are such an array. */
+START_TEST(data_of_a_series) {
+  Dim n = dim_named(cx, name_of(cx, "N"));
+  Input in[1] = {arg("t", T_I32, 2, n, 4)};
+  FILE *f = fopen(in_dir("t.txt"), "w");
+  fputs("abcdefghij", f);
+  fclose(f);
+  DataSource src = data_source(cx, name_fmt(cx, "t=%s", in_dir("t.txt")));
+  Dataset *ds = dataset_open(cx, cx->arena, &src, 1, in, 1, NULL);
+  expect_none();
+  ck_assert_int_eq(ds->examples, 2); /* abcd efgh */
+  int32_t t[8];
+  dataset_batch(ds, 0, (int64_t[]){1, 0}, 0, 2, t);
+  ck_assert_int_eq(t[0], 'e');
+  ck_assert_int_eq(t[7], 'd');
+  src.step = 3;
+  ds = dataset_open(cx, cx->arena, &src, 1, in, 1, NULL);
+  ck_assert_int_eq(ds->examples, 3); /* abcd defg ghij */
+  dataset_batch(ds, 0, NULL, 1, 2, t);
+  ck_assert_int_eq(t[0], 'd');
+  ck_assert_int_eq(t[7], 'j');
+  in[0] = arg("t", T_I32, 2, n, 11);
+  refused(in, 1, name_fmt(cx, "t=%s", in_dir("t.txt")), E0614, "shorter than one example");
+  /* rows of several numbers; and a file whose name says nothing */
+  save_array(in_dir("r.npy"), "", ELEM_F32, 2, (int64_t[]){3, 2}, (float[]){1, 2, 3, 4, 5, 6});
+  Input rows[1] = {arg("r", T_F32, 3, n, 2)};
+  rows[0].shape.dim[2] = 2;
+  src = data_source(cx, name_fmt(cx, "r=%s", in_dir("r.npy")));
+  src.step = 1;
+  ds = dataset_open(cx, cx->arena, &src, 1, rows, 1, NULL);
+  expect_none();
+  ck_assert_int_eq(ds->examples, 2);
+  float r[4];
+  dataset_batch(ds, 0, NULL, 1, 1, r);
+  ck_assert_float_eq(r[0], 3);
+  ck_assert_float_eq(r[3], 6);
+  in[0] = arg("t", T_U8, 2, n, 5);
+  src = data_source(cx, name_fmt(cx, "t=bytes:%s", in_dir("t.txt")));
+  ds = dataset_open(cx, cx->arena, &src, 1, in, 1, NULL);
+  expect_none();
+  ck_assert_int_eq(ds->examples, 2);
+}
+END_TEST
+
 /* ---- weights --------------------------------------------------------------------------------- */
 static Weight weight(const char *name, DType type, int rank, Dim a, Dim b, void *data) {
   return (Weight){.name = name_of(cx, name), .type = type, .shape = {rank, {a, b}}, .data = data};
@@ -604,6 +648,7 @@ Suite *train_suite(void) {
   tcase_add_test(t, data_by_name_and_from_archives);
   tcase_add_test(t, data_that_do_not_fit);
   tcase_add_test(t, whole_arguments_and_given_sizes);
+  tcase_add_test(t, data_of_a_series);
   tcase_add_test(t, weights_there_and_back);
   tcase_add_test(t, training_converges);
   tcase_add_test(t, plain_lines_without_a_terminal);

@@ -150,7 +150,7 @@ static Status add_array(Session *s, void *arg) {
     return api_usage(m->j->gc, "the shape given for `%s` can't be that of an array", m->name);
   if (a->count && !m->elements) return api_usage(m->j->gc, "the elements of `%s` are a null pointer", m->name);
   a->data = (void *)m->elements;
-  Adding add = {.j = m->j, .made = {a->name, "memory", a}};
+  Adding add = {.j = m->j, .made = {.name = a->name, .path = "memory", .array = a}};
   return add_source(s, &add);
 }
 
@@ -247,6 +247,7 @@ static Status train(Session *s, gradc_job *j) {
   double usual_lr = strcmp(o.optimizer, "adam") ? 0.05 : 0.001;
   o.loop = (TrainOptions){.epochs = whole(j, N_EPOCHS, 10),
                           .batch = whole(j, N_BATCH, 64),
+                          .steps = whole(j, N_STEPS, 0),
                           .eval_batch = whole(j, N_EVAL_BATCH, 0),
                           .lr = j->has[N_LR] ? j->number[N_LR] : usual_lr,
                           .decay = (TrainDecay)MAX(decay_of(j->text[X_DECAY]), 0),
@@ -274,6 +275,8 @@ static Status predict(Session *s, gradc_job *j) {
 
 static Status run(Session *s, void *arg) {
   gradc_job *j = arg;
+  for (int i = 0; i < j->data.n; i++) j->data.at[i].step = whole(j, N_WINDOW, 0);
+  for (int i = 0; i < j->val.n; i++) j->val.at[i].step = whole(j, N_WINDOW, 0);
   return (j->kind == JOB_TRAIN ? train : predict)(s, j);
 }
 

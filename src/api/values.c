@@ -8,7 +8,8 @@ struct gradc_values {
   Results results;
   gradc_tensor *item;
   int digits;
-  const char *text;
+  bool strings;
+  Text text;
 };
 
 static Status describe(void *arg) {
@@ -47,18 +48,23 @@ static Status print(Session *s, void *arg) {
   if (r->tuple) text_add(&out, "(");
   for (int i = 0; i < r->n; i++) {
     if (i) text_add(&out, ", ");
-    tensor_print(s->cx, &r->value[i], v->digits, &out);
+    const Tensor *t = &r->value[i];
+    if (v->strings && t->type == T_U8 && t->shape.rank == 1) text_add_n(&out, t->data, (size_t)tensor_count(t));
+    else tensor_print(s->cx, t, v->digits, &out);
   }
   if (r->tuple) text_add(&out, ")");
-  v->text = text_str(&out);
+  text_str(&out);
+  v->text = out;
   return ST_OK;
 }
 
-gradc_status gradc_values_text(gradc_values *v, int digits, const char **out) {
+gradc_status gradc_values_text(gradc_values *v, int digits, int strings, const char **out, size_t *n) {
   API_RETURN_UNLESS(v && out && digits >= 0 && digits <= 17);
   v->digits = digits;
+  v->strings = strings != 0;
   gradc_status s = api_run(v->gc, print, v);
-  *out = s == GRADC_OK ? v->text : NULL;
+  *out = s == GRADC_OK ? text_str(&v->text) : NULL;
+  if (n) *n = s == GRADC_OK ? v->text.n : 0;
   return s;
 }
 

@@ -37,12 +37,12 @@ void c_archive(Cx *cx, const char *member, const Text *object, const char *const
 }
 
 /* The visible names of the object and of the C file: those that the header declares. */
-int c_symbols(const CFile *f, bool weights, const char ***out) {
+int c_symbols(const CFile *f, const char ***out) {
   const char **s = NEWS(f->cx->arena, const char *, 2 * f->fn.n + 4);
   int n = 0;
   s[n++] = name_fmt(f->cx, "%s_strerror", f->prefix);
   if (f->param.n) s[n++] = name_fmt(f->cx, "%s_param_table", f->prefix);
-  if (f->param.n && weights) s[n++] = name_fmt(f->cx, "%s_weights", f->prefix);
+  if (f->param.n && f->embed > CEMBED_LOADER) s[n++] = name_fmt(f->cx, "%s_weights", f->prefix);
   for (int i = 0; i < f->fn.n; i++) {
     s[n++] = name_fmt(f->cx, "%s_%s", f->prefix, f->fn.at[i]->name);
     s[n++] = name_fmt(f->cx, "%s_%s_workspace", f->prefix, f->fn.at[i]->name);

@@ -23,9 +23,8 @@ typedef struct LlvmBackend {
   NativeFn (*entry)(Native *n);
   void (*dispose)(Native *n);
   bool (*text)(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr);
-  /* An object file with the functions that the C file would have, for the target; weights (may be NULL): the
-   * bytes of each parameter, for a constant struct of them. */
-  bool (*object)(const CFile *f, const Target *t, const void *const *weights, Text *out, char *err, size_t nerr);
+  /* An object file with the functions that the C file would have, for the target. */
+  bool (*object)(const CFile *f, const Target *t, Text *out, char *err, size_t nerr);
   const char *(*version)(void);  /* "LLVM 19.1.7" */
   const char *(*host_cpu)(void); /* "znver4" */
 } LlvmBackend;

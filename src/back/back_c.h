@@ -13,7 +13,8 @@
   _(MISALIGNED, "the workspace is not aligned to 64 bytes")     \
   _(TOO_SMALL, "the workspace is too small")                      \
   _(BAD_SIZE, "a size is less than 1, or one leaves no room for another") \
-  _(TOO_LARGE, "the sizes ask for more memory than can be addressed")
+  _(TOO_LARGE, "the sizes ask for more memory than can be addressed")  \
+  _(BAD_WEIGHTS, "the weights' bytes are not as many as the parameters have")
 typedef enum CStatus {
 #define _(name, text) CST_##name,
   C_STATUS_TABLE(_)
@@ -44,12 +45,18 @@ typedef struct CFunction {
   Vec(CArg) arg;
   Vec(CPort) in, out;
   Vec(CPort) zero; /* fields that the function sets to zero */
+  const struct CFunction *primal; /* of a gradient: the function itself; else NULL */
 } CFunction;
 typedef struct CParam {
   Name name, field;
   DType type;
   Shape shape;
+  const void *value; /* with CFile.embed */
 } CParam;
+/* Values of the parameters that the file brings along: none; a function that takes them from bytes; as
+ * P_weights from a file that the assembler includes; as P_weights in C text. */
+typedef enum CEmbed { CEMBED_NO, CEMBED_LOADER, CEMBED_INCBIN, CEMBED_HEX } CEmbed;
+
 typedef struct CFile {
   Cx *cx;
   Name prefix, header; /* header: the file's name for #include */
@@ -57,15 +64,20 @@ typedef struct CFile {
   const char *flags; /* of the compiler, for the same bits and full speed; NULL: it is compiled already */
   Vec(CParam) param;
   Vec(CFunction *) fn;
-  bool weights;     /* there is a constant PREFIX_weights with the values of the parameters */
+  bool openmp;      /* parallel loops say so to OpenMP */
+  CEmbed embed;
+  Name weights_file; /* for the loader's bytes and for .incbin */
+  bool selftest;    /* main defines PREFIX_selftest() */
   const char *main; /* further text for the end of the C file, may be NULL */
 } CFile;
 
+/* Where a parameter lies in the struct where every type is aligned to its size; returns that for i == param.n:
+ * the struct's size. */
+int64_t c_param_offset(const CFile *f, int i);
 void c_print(const CFile *f, Text *source, Text *header); /* c_file.c */
 void c_print_header(const CFile *f, Text *header);
-/* archive.c: the names that the header declares, with or without the constant weights; a static library of one
- * object that has them. */
-int c_symbols(const CFile *f, bool weights, const char ***out);
+/* archive.c: the names that the header declares; a static library of one object that has them. */
+int c_symbols(const CFile *f, const char ***out);
 void c_archive(Cx *cx, const char *member, const Text *object, const char *const *symbol, int n, Text *out);
 bool c_identifier(const char *word);                 /* usable as a name in C and C++ */
 Name c_safe_name(Cx *cx, const char *word);          /* the word, or it with an underscore */

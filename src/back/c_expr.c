@@ -176,22 +176,23 @@ CgBody cg_body_begin(CGen *g) {
 }
 
 void cg_body_end(CGen *g, CgBody b, const char *head) {
+  const char *text = cg_body_text(g, b);
+  cg_line(g, "%s%s", head, text);
+}
+
+const char *cg_body_text(CGen *g, CgBody b) {
   Text body = g->body;
   DimC how = size_syntax(g);
   g->body = b.outer;
   g->indent--;
-  cg_line(g, "%s {", head);
   Text sizes = text_new(g->cx->arena);
   for (int i = 0; i < g->dim.n; i++) {
-    text_fmt(&sizes, "  const int64_t d%d = ", i);
+    text_fmt(&sizes, "  const ptrdiff_t d%d = ", i);
     dim_print_c(g->cx, g->dim.at[i], &how, &sizes);
     text_add(&sizes, ";\n");
   }
   g->floor_div_used |= strstr(text_str(&sizes), how.floor_div) != NULL;
-  text_add(&g->body, text_str(&sizes));
-  text_add(&g->body, text_str(&body));
-  cg_line(g, "}");
-  cg_line(g, "%s", "");
+  return cg_fmt(g, " {\n%s%s}\n", text_str(&sizes), text_str(&body));
 }
 
 const char *cg_splat(CGen *g, const char *scalar, CElem e, int lanes) {
@@ -261,7 +262,7 @@ const char *cg_help(CGen *g, CHelp h, CElem e, int lanes) {
 }
 
 static const char *plus_dyn(CGen *g, const char *at, Ex dyn) {
-  return dyn ? cg_fmt(g, "%s + (int64_t)%s", at, cg_ex(g, dyn, 0)) : at;
+  return dyn ? cg_fmt(g, "%s + (ptrdiff_t)%s", at, cg_ex(g, dyn, 0)) : at;
 }
 
 /* A vector of elements as they lie in memory: bool as u8. */
@@ -271,24 +272,24 @@ static const char *vector_load(CGen *g, const ExNode *x) {
   const char *type = cg_vec(g, e, lanes), *at = cg_ix(g, &x->ix);
   if (!cg_is_spread(g, x->dyn, lanes, x->lane_stride)) {
     at = plus_dyn(g, at, x->dyn);
-    if (!x->mask) return cg_fmt(g, "*(const %su *)(b%d + %s)", type, x->buf, at);
+    if (!x->mask) return cg_fmt(g, "*(const %su *)(b%d + %s)", type, cg_place(g, x->buf), at);
     int bytes = cg_elem_bytes[e];
     const char *mask = cg_atom(g, cg_ex(g, x->mask, bytes), cg_type(g, T_BOOL, lanes, bytes));
     const char *t = cg_fmt(g, "t%d", g->temps++);
     cg_line(g, "%s %s = {0};", type, t);
-    cg_line(g, "%s(%s, b%d + %s, %s);", cg_help(g, CH_LOAD, e, lanes), t, x->buf, at, mask);
+    cg_line(g, "%s(%s, b%d + %s, %s);", cg_help(g, CH_LOAD, e, lanes), t, cg_place(g, x->buf), at, mask);
     return t;
   }
   const ExNode *dyn = x->dyn ? &g->k->ex.at[x->dyn] : NULL;
   const char *move = dyn ? cg_atom(g, cg_ex(g, x->dyn, 0), cg_type(g, (DType)dyn->type, dyn->lanes, 4)) : NULL;
   const char *mask = x->mask ? cg_atom(g, cg_ex(g, x->mask, 4), cg_type(g, T_BOOL, lanes, 4)) : NULL;
-  at = cg_atom(g, at, "int64_t");
+  at = cg_atom(g, at, "ptrdiff_t");
   if (x->lane_stride) at = cg_fmt(g, "%s + %s * l", at, cg_dim(g, x->lane_stride));
-  if (move) at = cg_fmt(g, "%s + (int64_t)%s%s", at, move, dyn->lanes > 1 ? "[l]" : "");
+  if (move) at = cg_fmt(g, "%s + (ptrdiff_t)%s%s", at, move, dyn->lanes > 1 ? "[l]" : "");
   const char *t = cg_fmt(g, "t%d", g->temps++);
   cg_line(g, "%s %s = {0};", type, t);
-  if (mask) cg_line(g, "for (int l = 0; l < %d; l++) if (%s[l]) %s[l] = b%d[%s];", lanes, mask, t, x->buf, at);
-  else cg_line(g, "for (int l = 0; l < %d; l++) %s[l] = b%d[%s];", lanes, t, x->buf, at);
+  if (mask) cg_line(g, "for (int l = 0; l < %d; l++) if (%s[l]) %s[l] = b%d[%s];", lanes, mask, t, cg_place(g, x->buf), at);
+  else cg_line(g, "for (int l = 0; l < %d; l++) %s[l] = b%d[%s];", lanes, t, cg_place(g, x->buf), at);
   return t;
 }
 
@@ -299,7 +300,7 @@ static const char *load(CGen *g, const ExNode *x, int mask_bytes) {
     size_t n = strlen(at);
     if (!x->dyn && at[0] == '(' && at[1] != '-' && at[n - 1] == ')' && !memchr(at + 1, '(', n - 1))
       at = cg_fmt(g, "%.*s", (int)n - 2, at + 1);
-    const char *v = cg_fmt(g, t == T_BOOL ? "(b%d[%s] != 0)" : "b%d[%s]", x->buf, at);
+    const char *v = cg_fmt(g, t == T_BOOL ? "(b%d[%s] != 0)" : "b%d[%s]", cg_place(g, x->buf), at);
     return x->mask ? cg_fmt(g, "(%s ? %s : %s)", cg_ex(g, x->mask, 0), v, cg_number(g, t, 0, 0)) : v;
   }
   const char *v = vector_load(g, x);
@@ -341,7 +342,7 @@ static const char *active_lanes(CGen *g, const ExNode *x, int mask_bytes) {
   const char *n = cg_ix(g, &x->ix);
   if (x->lanes == 1) return cg_fmt(g, "(%s > 0)", n);
   CElem e = mask_elem(mask_bytes);
-  n = cg_atom(g, n, "int64_t");
+  n = cg_atom(g, n, "ptrdiff_t");
   const char *clamped = cg_fmt(g, "(%s)(%s < 0 ? 0 : %s > %d ? %d : %s)", cg_elem_type[e], n, n, x->lanes, x->lanes, n);
   const char *all = cg_splat(g, clamped, e, x->lanes), *type = cg_vec(g, e, x->lanes);
   return cg_fmt(g, "(%s)(%s < %s)", type, lane_numbers(g, e, x->lanes, 1), all);

@@ -106,7 +106,6 @@ static void params_struct(const CFile *f, const char *upper, Text *out) {
            "  size_t offset, bytes; /* within %s_params */\n} %s_tensor;\n"
            "extern const %s_tensor %s_param_table[%s_PARAMS];\n\n",
            f->prefix, IR_MAX_RANK, f->prefix, f->prefix, f->prefix, f->prefix, upper);
-  if (f->weights) text_fmt(out, "extern const %s_params %s_weights; /* the values built in */\n\n", f->prefix, f->prefix);
 }
 
 static void params_table(const CFile *f, const char *upper, Text *out) {
@@ -279,16 +278,23 @@ void c_print_header(const CFile *f, Text *out) {
            " * different workspaces and results may run at the same time. Results must not overlap other arguments. */\n");
   status_enum(f, upper, out);
   params_struct(f, upper, out);
+  c_weights_header(f, out);
   for (int i = 0; i < f->fn.n; i++) declaration(f, f->fn.at[i], out);
+  if (f->selftest)
+    text_fmt(out,
+             "/* Calls every function on fixed arguments and compares: 0, or the number of the first that is wrong,\n"
+             " * from 1 in the order of this file. Its arguments are static variables. */\nint %s_selftest(void);\n\n",
+             f->prefix);
   text_add(out, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
 }
 
 void c_print(const CFile *f, Text *source, Text *header) {
   const char *upper = c_upper(f->cx, f->prefix);
-  CGen g = {.cx = f->cx, .prefix = f->prefix, .body = text_new(f->cx->arena)};
+  CGen g = {.cx = f->cx, .prefix = f->prefix, .openmp = f->openmp, .body = text_new(f->cx->arena)};
   for (int i = 0; i < f->fn.n; i++) {
     const CFunction *fn = f->fn.at[i];
     g.function = fn->name;
+    g.threads = fn->loops->target.threads;
     g.programs = 0;
     g.sizes.n = 0;
     for (int k = 0; k < fn->size.n; k++) vec_push(f->cx->arena, &g.sizes, fn->size.at[k]);
@@ -301,6 +307,7 @@ void c_print(const CFile *f, Text *source, Text *header) {
   cg_prelude(&g, source);
   status_texts(f, source);
   params_table(f, upper, source);
+  c_weights_source(f, source);
   text_add(source, text_str(&g.body));
   if (f->main) text_add(source, f->main);
   c_print_header(f, header);

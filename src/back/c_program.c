@@ -10,14 +10,14 @@ const char *cg_base(CGen *g, Buf b) {
 }
 
 typedef struct Names {
-  const char *task, *sizes, *body, *other;
+  CgKernel kernel;
+  const char *body, *other;
 } Names;
 
 static Names before(CGen *g, const Kernel *k, const char *name, int number) {
   Names n = {0};
   if (!k->call) {
-    n.task = cg_fmt(g, "%s_k%d", name, number);
-    n.sizes = cg_kernel(g, k, n.task);
+    n.kernel = cg_kernel(g, k, cg_fmt(g, "%s_k%d", name, number));
     return n;
   }
   n.body = cg_fmt(g, "%s_%s_p%d", g->prefix, g->function, ++g->programs);
@@ -42,7 +42,7 @@ void cg_program(CGen *g, const LoopProgram *p, const char *name) {
   for (int i = 0; i < p->kernel.n; i++) {
     const Kernel *k = p->kernel.at[i];
     if (k->call) cg_call_site(g, k->call, step[i].body, step[i].other);
-    else cg_kernel_call(g, k, step[i].task, step[i].sizes);
+    else cg_kernel_call(g, k, &step[i].kernel);
   }
   cg_body_end(g, body, cg_fmt(g, "static void %s(void *const *in, void *const *out, unsigned char *ws%s)", name,
                               cg_sizes(g, "int64_t ")));

@@ -67,6 +67,6 @@ void gen_set_err(char *err, size_t n, const char *what, const char *why);
 LLVMModuleRef gen_complete(LLVMContextRef c, LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr);
 bool gen_optimise(LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr);
 /* llvm_object.c */
-bool gen_object(const CFile *f, const Target *t, const void *const *weights, Text *out, char *err, size_t nerr);
+bool gen_object(const CFile *f, const Target *t, Text *out, char *err, size_t nerr);
 
 #endif

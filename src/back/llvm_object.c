@@ -117,8 +117,8 @@ static void make_param_table(Obj *o) {
 }
 
 /* The struct's bytes as the target has them. */
-static void make_weights(Obj *o, const void *const *weights) {
-  if (!weights || !o->params) return;
+static void make_weights(Obj *o) {
+  if (o->f->embed <= CEMBED_LOADER || !o->params) return;
   size_t bytes = (size_t)LLVMABISizeOfType(o->layout, o->params);
   bool swap = LLVMByteOrder(o->layout) == LLVMBigEndian;
   char *all = arena_alloc(o->g.cx->arena, bytes);
@@ -126,7 +126,7 @@ static void make_weights(Obj *o, const void *const *weights) {
     const CParam *p = &o->f->param.at[i];
     size_t size = (size_t)type_info[p->type].bytes, n = (size_t)count_of(&p->shape);
     char *to = all + LLVMOffsetOfElement(o->layout, o->params, (unsigned)i);
-    const char *from = weights[i];
+    const char *from = p->value;
     for (size_t e = 0; e < n * size; e++) to[e] = from[swap ? e / size * size + (size - 1 - e % size) : e];
   }
   LLVMValueRef at = constant(o, name_fmt(o->g.cx, "%s_weights", o->f->prefix),
@@ -321,11 +321,11 @@ static void make_function(Obj *o, LLVMValueRef run) {
   LLVMBuildRet(g->b, LLVMConstInt(g->i32, CST_OK, 0));
 }
 
-static void make_all(Obj *o, const void *const *weights) {
+static void make_all(Obj *o) {
   make_params(o);
   make_strerror(o);
   make_param_table(o);
-  make_weights(o, weights);
+  make_weights(o);
   for (int i = 0; i < o->f->fn.n; i++) {
     o->fn = o->f->fn.at[i];
     o->g.sizes.n = 0;
@@ -376,7 +376,7 @@ static bool emit(LLVMModuleRef m, LLVMTargetMachineRef tm, Text *out, char *err,
   return true;
 }
 
-bool gen_object(const CFile *f, const Target *t, const void *const *weights, Text *out, char *err, size_t nerr) {
+bool gen_object(const CFile *f, const Target *t, Text *out, char *err, size_t nerr) {
   LLVMTargetMachineRef tm = machine(t, err, nerr);
   if (!tm) return false;
   LLVMContextRef c = LLVMContextCreate();
@@ -385,7 +385,7 @@ bool gen_object(const CFile *f, const Target *t, const void *const *weights, Tex
   o.word = LLVMIntPtrTypeInContext(c, o.layout);
   LLVMSetModuleDataLayout(o.g.m, o.layout);
   set_abi(&o, t->abi);
-  make_all(&o, weights);
+  make_all(&o);
   gen_end(&o.g);
   LLVMModuleRef m = gen_complete(c, o.g.m, tm, err, nerr);
   bool ok = m && gen_optimise(m, tm, err, nerr) && emit(m, tm, out, err, nerr);

@@ -3,12 +3,14 @@
  * All memory of a compilation comes from arenas and is given back at once; passes free nothing.
  * There is one way out that is not a return: cx_guard() sets a trap, and running out of memory or
  * a broken invariant (cx_bug) unwinds to it. Errors of the user never unwind: they are recorded
- * as diagnostics (diag.h) and the work goes on. */
+ * as diagnostics (diag.h) and the work goes on. The same way out serves a user who interrupts: work that
+ * can be long asks cx_poll() now and then whether it is still wanted. */
 #ifndef GRADC_BASE_H
 #define GRADC_BASE_H
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -89,6 +91,7 @@ void text_vfmt(Text *t, const char *fmt, va_list ap);
 /* The shortest decimal that reads back as the same float/double; always has a '.', 'e', inf or nan. */
 void text_f64(Text *t, double v);
 void text_f32(Text *t, float v);
+void text_json(Text *t, const char *s); /* as a JSON string, quoted; what isn't UTF-8 is replaced */
 const char *text_str(Text *t); /* "" when empty */
 
 /* ---- sources and spans ------------------------------------------------------------------------ */
@@ -117,19 +120,27 @@ struct Cx {
   SizeTable *sizes;
   RuleBook *rules;
   jmp_buf *trap;     /* where out of memory and cx_bug unwind to */
-  Status trap_why;   /* ST_MEMORY or ST_INTERNAL */
+  Status trap_why;   /* ST_MEMORY, ST_INTERNAL or ST_INTERRUPTED */
+  const atomic_int *stop; /* set from outside, by a signal's handler or a thread: end the work; NULL: nobody can */
   char trap_text[512];
 };
 
 Cx *cx_new(void); /* NULL when out of memory */
 void cx_free(Cx *cx);
 /* Runs work(arg) with a trap set (nests). Returns work's status, or ST_MEMORY / ST_INTERNAL with the
- * text in cx->trap_text when it unwound. */
+ * text in cx->trap_text, or ST_INTERRUPTED, when it unwound. */
 Status cx_guard(Cx *cx, Status (*work)(void *arg), void *arg);
 GC_NORETURN void cx_bug(Cx *cx, const char *fmt, ...) GC_PRINTF(2, 3);
 GC_NORETURN void cx_out_of_memory(Cx *cx);
+GC_NORETURN void cx_interrupted(Cx *cx); /* unwinds with ST_INTERRUPTED */
 GC_NORETURN void cx_unwind_again(Cx *cx); /* goes on with the unwinding that a cx_guard inside stopped */
 GC_NORETURN void cx_no_room(Cx *cx, double bytes); /* out of memory; the text says how much was asked for */
+static inline bool cx_stopping(const Cx *cx) {
+  return cx->stop && atomic_load_explicit(cx->stop, memory_order_relaxed);
+}
+static inline void cx_poll(Cx *cx) {
+  if (cx_stopping(cx)) cx_interrupted(cx);
+}
 /* Registers a source text (copied). Returns its number. */
 int32_t cx_add_source(Cx *cx, const char *path, const char *text, size_t len, bool prelude);
 /* 1-based line and column (column in bytes) of a span's start. */

@@ -35,6 +35,11 @@ void cx_out_of_memory(Cx *cx) {
   unwind(cx, ST_MEMORY);
 }
 
+void cx_interrupted(Cx *cx) {
+  cx->trap_text[0] = 0;
+  unwind(cx, ST_INTERRUPTED);
+}
+
 void cx_unwind_again(Cx *cx) { unwind(cx, cx->trap_why); }
 
 void cx_no_room(Cx *cx, double bytes) {

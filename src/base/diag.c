@@ -2,6 +2,7 @@
  * user may have meant. In: spans and words from every layer. Out: cx->diags, which diag_render.c
  * turns into text. */
 #include "base/diag.h"
+#include "base/utf8.h"
 
 #include <ctype.h>
 
@@ -39,16 +40,14 @@ Diags *diags_new(Cx *cx) {
   return ds;
 }
 
-static bool inside_char(char c) { return ((unsigned char)c & 0xC0) == 0x80; }
-
 /* A message that quotes a name or a type of megabytes keeps its beginning and its end. */
 static const char *vtext(Cx *cx, const char *fmt, va_list ap) {
   Text t = text_new(cx->arena), cut = text_new(cx->arena);
   text_vfmt(&t, fmt, ap);
   if (t.n <= TEXT_HEAD + TEXT_TAIL + 8) return text_str(&t);
   size_t head = TEXT_HEAD, tail = t.n - TEXT_TAIL;
-  while (head && inside_char(t.at[head])) head--;
-  while (tail < t.n && inside_char(t.at[tail])) tail++;
+  while (head && utf8_continues(t.at[head])) head--;
+  while (tail < t.n && utf8_continues(t.at[tail])) tail++;
   text_add_n(&cut, t.at, head);
   text_fmt(&cut, " ... %s", t.at + tail);
   return text_str(&cut);
@@ -111,6 +110,11 @@ void diag_hint(Cx *cx, Diag *d, const char *fmt, ...) {
   va_start(ap, fmt);
   add_part(cx, d, PART_HINT, (Span){0}, fmt, ap);
   va_end(ap);
+}
+
+void diag_fix(Cx *cx, Diag *d, Span at, const char *replacement) {
+  DiagPart part = {PART_FIX, at, name_of(cx, replacement)};
+  vec_push(cx->arena, &d->parts, part);
 }
 
 int diag_errors(Cx *cx) { return cx->diags->errors; }

@@ -9,6 +9,7 @@
  * Source lines are shown with tabs expanded and with what can't be printed replaced, so that carets
  * stand under their text on any terminal; a long line is cut to a window around the span. */
 #include "base/diag.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 
@@ -34,64 +35,12 @@ typedef struct Render {
 #define C_BLUE  "\033[1;34m"
 #define C_GREEN "\033[1;32m"
 
-/* ---- characters ------------------------------------------------------------------------------ */
-static int continuation_bytes(unsigned char c) {
-  return c >= 0xC2 && c <= 0xDF ? 1 : c >= 0xE0 && c <= 0xEF ? 2 : c >= 0xF0 && c <= 0xF4 ? 3 : 0;
-}
-
-/* Reads one character of s[0..n), n > 0; returns its bytes; *code is -1 when it is not UTF-8. */
-static int read_utf8(const char *s, int n, int32_t *code) {
-  static const int32_t least[4] = {0, 0x80, 0x800, 0x10000};
-  unsigned char c = (unsigned char)s[0];
-  int more = continuation_bytes(c);
-  *code = c < 0x80 ? c : -1;
-  if (!more || more >= n) return 1;
-  int32_t v = c & (0x3F >> more);
-  for (int i = 1; i <= more; i++) {
-    if (((unsigned char)s[i] & 0xC0) != 0x80) return 1;
-    v = v << 6 | (s[i] & 0x3F);
-  }
-  if (v < least[more] || v > 0x10FFFF || (v >= 0xD800 && v <= 0xDFFF)) return 1;
-  *code = v;
-  return more + 1;
-}
-
-typedef struct CodeRange {
-  int32_t lo, hi;
-} CodeRange;
-
-static bool in_ranges(const CodeRange *r, int n, int32_t c) {
-  for (int i = 0; i < n; i++)
-    if (c >= r[i].lo && c <= r[i].hi) return true;
-  return false;
-}
-
-/* Columns of a character on a terminal: the common cases of Unicode's East Asian Width and of
- * combining marks; -1 for what must not reach a terminal. */
-static int char_columns(int32_t c) {
-  static const CodeRange zero[] = {
-      {0x300, 0x36F},   {0x483, 0x489},   {0x591, 0x5BD},   {0x610, 0x61A},   {0x64B, 0x65F},
-      {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF}, {0x20D0, 0x20FF}, {0xFE00, 0xFE0F}, {0xFE20, 0xFE2F}};
-  static const CodeRange wide[] = {{0x1100, 0x115F},   {0x2E80, 0x303E},   {0x3041, 0x33FF},
-                                   {0x3400, 0x4DBF},   {0x4E00, 0x9FFF},   {0xA000, 0xA4CF},
-                                   {0xAC00, 0xD7A3},   {0xF900, 0xFAFF},   {0xFE30, 0xFE6F},
-                                   {0xFF00, 0xFF60},   {0xFFE0, 0xFFE6},   {0x1F300, 0x1F64F},
-                                   {0x1F680, 0x1F6FF}, {0x1F900, 0x1F9FF}, {0x20000, 0x3FFFD}};
-  /* Controls, and what reorders or hides text (bidirectional marks, zero-width, byte order mark).
-   */
-  static const CodeRange hidden[] = {{0, 0x1F},        {0x7F, 0x9F},     {0x200B, 0x200F},
-                                     {0x2028, 0x202E}, {0x2060, 0x206F}, {0xFEFF, 0xFEFF}};
-  if (c < 0 || in_ranges(hidden, COUNT_OF(hidden), c)) return -1;
-  if (in_ranges(zero, COUNT_OF(zero), c)) return 0;
-  return in_ranges(wide, COUNT_OF(wide), c) ? 2 : 1;
-}
-
 /* Writes s[0..n), which starts at display column col, to out (may be NULL); returns the column
  * after it. */
 static int show_text(Text *out, const char *s, int n, int col) {
   for (int i = 0; i < n;) {
     int32_t c;
-    int bytes = read_utf8(s + i, n - i, &c), columns = char_columns(c);
+    int bytes = utf8_read(s + i, n - i, &c), columns = utf8_columns(c);
     if (c == '\t') {
       int to = (col / TAB + 1) * TAB;
       for (; col < to; col++)
@@ -108,7 +57,8 @@ static int show_text(Text *out, const char *s, int n, int col) {
   return col;
 }
 
-/* Messages quote names of files and pieces of sources: what a terminal would obey is replaced there, too. */
+/* Messages quote names of files and pieces of sources: what a terminal would obey is replaced
+ * there, too. */
 static void paint(Render *r, const char *colour, const char *text) {
   if (r->colour) text_add(r->out, colour);
   show_text(r->out, text, (int)strlen(text), 0);
@@ -123,7 +73,7 @@ typedef struct Line {
 } Line;
 
 static bool inside_char(const Source *s, int32_t i) {
-  return i < s->len && ((unsigned char)s->text[i] & 0xC0) == 0x80;
+  return i < s->len && utf8_continues(s->text[i]);
 }
 
 static Line line_of(const Source *src, int32_t at) {
@@ -181,7 +131,7 @@ static const Source *source_of(Cx *cx, Span s) {
   return s.source > 0 && s.source < cx->sources.n ? &cx->sources.at[s.source] : NULL;
 }
 
-static const char *shown_path(const Source *s) { return s->prelude ? "<prelude>" : s->path; }
+const char *source_shown_path(const Source *s) { return s->prelude ? "<prelude>" : s->path; }
 
 static void show_head(Render *r, const Diag *d) {
   const Source *src = source_of(r->cx, d->span);
@@ -190,7 +140,7 @@ static void show_head(Render *r, const Diag *d) {
   if (src) {
     int line, col;
     span_place(r->cx, d->span, &line, &col);
-    text_fmt(&t, "%s:%d:%d: ", shown_path(src), line, col);
+    text_fmt(&t, "%s:%d:%d: ", source_shown_path(src), line, col);
     paint(r, C_BOLD, text_str(&t));
     t = text_new(r->cx->arena);
   }
@@ -237,7 +187,7 @@ static void show_marks(Render *r, const Diag *d) {
       Text t = text_new(r->cx->arena);
       text_fmt(&t, "%*s ::: ", r->gutter - 1, "");
       paint(r, C_BLUE, text_str(&t));
-      show_text(r->out, shown_path(src), (int)strlen(shown_path(src)), 0);
+      show_text(r->out, source_shown_path(src), (int)strlen(source_shown_path(src)), 0);
       text_fmt(r->out, ":%d\n", m->line);
     } else if (prev && m->line > prev->line + 1) {
       paint(r, C_BLUE, "...");
@@ -269,14 +219,14 @@ void diag_render(Cx *cx, const Diag *d, bool colour, Text *out) {
   show_head(&r, d);
   show_marks(&r, d);
   for (int i = 0; i < d->parts.n; i++)
-    if (d->parts.at[i].kind != PART_LABEL)
+    if (d->parts.at[i].kind == PART_NOTE || d->parts.at[i].kind == PART_HINT)
       show_note(&r, d->parts.at[i].kind == PART_NOTE ? "note" : "hint", d->parts.at[i].text);
 }
 
 /* By source, then place; what was recorded first stays first among equals. */
-void diag_render_all(Cx *cx, bool colour, Text *out) {
+const Diag *const *diag_sorted(Cx *cx) {
   const Diags *ds = cx->diags;
-  const Diag **sorted = NEWS(cx->arena, const Diag *, ds->list.n);
+  const Diag **sorted = NEWS(cx->arena, const Diag *, ds->list.n + 1);
   for (int i = 0; i < ds->list.n; i++) {
     const Diag *d = ds->list.at[i];
     int at = i;
@@ -287,5 +237,10 @@ void diag_render_all(Cx *cx, bool colour, Text *out) {
     }
     sorted[at] = d;
   }
-  for (int i = 0; i < ds->list.n; i++) diag_render(cx, sorted[i], colour, out);
+  return sorted;
+}
+
+void diag_render_all(Cx *cx, bool colour, Text *out) {
+  const Diag *const *sorted = diag_sorted(cx);
+  for (int i = 0; i < cx->diags->list.n; i++) diag_render(cx, sorted[i], colour, out);
 }

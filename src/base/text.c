@@ -1,5 +1,6 @@
 /* text.c: growing text buffers and the printing of numbers that read back exactly. */
 #include "base/base.h"
+#include "base/utf8.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -22,6 +23,22 @@ void text_add_n(Text *t, const char *s, size_t n) {
   memcpy(t->at + t->n, s, n);
   t->n += n;
   t->at[t->n] = 0;
+}
+
+void text_json(Text *t, const char *s) {
+  text_add(t, "\"");
+  for (int32_t code, bytes; *s; s += bytes) {
+    bytes = utf8_read(s, (int)strnlen(s, 4), &code);
+    if (code < 0)
+      text_add(t, "\\ufffd");
+    else if (code < ' ' || code == 0x7F)
+      text_fmt(t, "\\u%04x", (unsigned)code);
+    else if (code == '"' || code == '\\')
+      text_fmt(t, "\\%c", (char)code);
+    else
+      text_add_n(t, s, (size_t)bytes);
+  }
+  text_add(t, "\"");
 }
 
 void text_add(Text *t, const char *s) { text_add_n(t, s, strlen(s)); }

@@ -67,6 +67,11 @@ static inline double opt_real(const Cli *cli, OptId id, double otherwise) {
   return cli->opt[id].n ? cli->opt[id].r : otherwise;
 }
 
+/* Whether errors are told to a program. */
+static inline bool cli_json(const Cli *cli) {
+  return cli->opt[O_all_diagnostics].n && cli->opt[O_all_diagnostics].choice == 1;
+}
+
 /* help.c */
 void help_overview(FILE *out);
 void help_command(const CommandInfo *c, FILE *out);
@@ -98,6 +103,7 @@ Status cli_check_defines(const Cli *cli, Session *session, OptId id);
 
 /* cmd_train.c: how many threads: the option, else GRADC_THREADS, else all processors. */
 int cli_threads(const Cli *cli, OptId id);
+int cli_all_threads(void); /* without the option */
 
 /* output.c */
 /* Prints to stdout at once, so that it stands before any later diagnostic. */

@@ -7,57 +7,67 @@ typedef struct Bench {
   Text out;
 } Bench;
 
-static void json_string(Text *out, const char *s) {
-  text_add(out, "\"");
-  for (; *s; s++) text_fmt(out, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
-  text_add(out, "\"");
-}
-
 static void print_json(Text *out, const char *name, const BenchResult *r, double ratio) {
   text_add(out, "{\"function\": ");
-  json_string(out, name);
-  text_fmt(out, ", \"seconds\": %.9g, \"flops\": %.0f, \"gflops\": %.6g, \"peak_gflops\": %.6g", r->seconds, r->flops,
-           r->gflops, r->peak_gflops);
+  text_json(out, name);
+  text_fmt(out, ", \"seconds\": %.9g, \"cpu_seconds\": %.9g, \"flops\": %.0f, \"gflops\": %.6g, \"peak_gflops\": %.6g", r->seconds,
+           r->cpu_seconds, r->flops, r->gflops, r->peak_gflops);
   text_fmt(out, ", \"fraction_of_peak\": %.6g, \"bytes\": %.0f, \"workspace_bytes\": %zu", r->fraction_of_peak, r->bytes,
            r->workspace_bytes);
   text_fmt(out, ", \"compile_seconds\": %.6g, \"threads\": %d", r->compile_seconds, r->threads);
+  for (int i = 0; i < r->nkernels; i++) {
+    const BenchKernel *k = &r->kernel[i];
+    text_add(out, i ? ", {\"name\": " : ", \"kernels\": [{\"name\": ");
+    text_json(out, k->name);
+    text_fmt(out, ", \"seconds\": %.9g, \"flops\": %.0f, \"bytes\": %.0f}", k->seconds, k->flops, k->bytes);
+    if (i + 1 == r->nkernels) text_add(out, "]");
+  }
   if (ratio > 0) text_fmt(out, ", \"gradient_to_forward\": %.4g", ratio);
   text_add(out, "}\n");
 }
 
-static void print_plain(Text *out, const char *name, const BenchResult *r, double ratio) {
-  text_fmt(out, "%s: %.3f us a call, %.3g FLOP, %.2f GFLOP/s = %.1f %% of the %.1f measured at peak", name,
-           1e6 * r->seconds, r->flops, r->gflops, 100 * r->fraction_of_peak, r->peak_gflops);
-  text_fmt(out, "; %d thread%s, %.1f KiB in and out, %.1f KiB workspace, compiled in %.1f ms", r->threads,
-           r->threads == 1 ? "" : "s", r->bytes / 1024, (double)r->workspace_bytes / 1024, 1e3 * r->compile_seconds);
-  if (ratio > 0) text_fmt(out, "; %.2f times the forward pass", ratio);
-  text_add(out, "\n");
-}
-
-static Fn *prepared(Bench *b, Session *s, const char *text, SizeBindings *sizes, Name *bare, bool *gradient) {
-  Fn *f = target_function(s, text, bare, gradient);
+static Fn *bound(Bench *b, Session *s, Fn *f, SizeBindings *sizes) {
   if (!f) return NULL;
   compile_bind_rest(f, sizes, opt_int(b->cli, O_bench_size, 64));
+  session_sizes(s, sizes);
   return compile_prepare(f, sizes);
+}
+
+/* The function, or with --step a whole training step that minimises it. */
+static Fn *target(Bench *b, Session *s, const char *text, SizeBindings *sizes, Name *bare, bool *gradient) {
+  const OptValue *step = &b->cli->opt[O_bench_step];
+  Fn *f = target_function(s, text, bare, gradient);
+  StepPlan plan;
+  if (!f || !step->n) return bound(b, s, f, sizes);
+  return step_build(s->program, f, name_of(s->cx, step->text), NULL, &plan) ? bound(b, s, plan.fn, sizes) : NULL;
+}
+
+/* The forward pass a gradient or a step is measured against. */
+static bool forward_seconds(Bench *b, Session *s, Name bare, SizeBindings *sizes, const BenchOptions *o, double *seconds) {
+  Fn *f = bound(b, s, session_function(s, bare), sizes);
+  BenchResult r;
+  BenchOptions plain = *o;
+  plain.kernels = false;
+  if (!f || !bench_function(f, &plain, &r)) return false;
+  *seconds = r.seconds;
+  return true;
 }
 
 static Status bench_one(Bench *b, Session *s, const char *text) {
   const Cli *cli = b->cli;
-  SizeBindings sizes = {0};
-  Name bare, ignored;
-  bool gradient, no;
-  BenchResult r, forward;
-  double ratio = 0, seconds = opt_real(cli, O_bench_seconds, 0.5);
-  int threads = cli_threads(cli, O_bench_threads);
-  if (!target_sizes(cli, s, O_bench_define, &sizes)) return ST_USAGE;
-  Fn *f = prepared(b, s, text, &sizes, &bare, &gradient);
-  if (!f || !bench_function(f, threads, seconds, &r)) return ST_SOURCE;
-  if (gradient) {
-    Fn *g = prepared(b, s, bare, &sizes, &ignored, &no);
-    if (!g || !bench_function(g, threads, seconds, &forward)) return ST_SOURCE;
-    ratio = r.seconds / forward.seconds;
-  }
-  (cli->opt[O_bench_json].n ? print_json : print_plain)(&b->out, text, &r, ratio);
+  SizeBindings *sizes = NEW(s->cx->arena, SizeBindings);
+  Name bare;
+  bool gradient;
+  BenchResult r;
+  double forward = 0;
+  BenchOptions o = {cli_threads(cli, O_bench_threads), opt_real(cli, O_bench_seconds, 0.5), opt_int(cli, O_bench_below, 2),
+                    cli->opt[O_bench_kernels].n > 0, s};
+  if (!target_sizes(cli, s, O_bench_define, sizes)) return ST_USAGE;
+  Fn *f = target(b, s, text, sizes, &bare, &gradient);
+  if (!f || !bench_function(f, &o, &r)) return ST_SOURCE;
+  bool ratio = (gradient || cli->opt[O_bench_step].n) && !cli->opt[O_bench_alone].n;
+  if (ratio && !forward_seconds(b, s, bare, sizes, &o, &forward)) return ST_SOURCE;
+  (cli->opt[O_bench_json].n ? print_json : bench_print)(&b->out, text, &r, ratio ? r.seconds / forward : 0);
   return ST_OK;
 }
 

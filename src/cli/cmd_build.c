@@ -42,11 +42,12 @@ static Status work(Session *s, void *arg) {
                           .step = given(cli, O_build_step),
                           .sizes = &sizes,
                           .size = opt_int(cli, O_build_size, 0),
+                          .embed = given(cli, O_build_weights) ? CEMBED_HEX : CEMBED_NO,
+                          .weights = given(cli, O_build_weights),
                           .target = job->target},
                     .cpu = given(cli, O_build_cpu) ? given(cli, O_build_cpu) : "native",
                     .kind = job->kind,
-                    .base = path_base(job->output),
-                    .weights = given(cli, O_build_weights)};
+                    .base = path_base(job->output)};
   job->bytes = text_new(cx->arena);
   job->header = text_new(cx->arena);
   return build_native(s, &o, &job->bytes, &job->header);

@@ -1,8 +1,7 @@
 /* cmd_emit.c: gradc emit FILE.nn [FUNCTION]: any stage of the compilation as text. */
 #include "cli/emit_c_files.h"
 #include "cli/target_fn.h"
-#include "driver/compile.h"
-#include "pass/pass.h"
+#include "driver/stage.h"
 
 typedef struct Emission {
   Cli *cli;
@@ -11,12 +10,8 @@ typedef struct Emission {
 
 static bool asked(const Cli *cli, OptId id) { return cli->opt[id].n > 0; }
 
-static Status emit_native_text(Cx *cx, const LoopProgram *p, LlvmText what, Text *out) {
-  char why[600] = "";
-  const LlvmBackend *llvm = back_llvm(why, sizeof why);
-  if (llvm && llvm->text(p, what, out, why, sizeof why)) return ST_OK;
-  diag_note(cx, diag(cx, E0701, p->fn->span, "`%s` can't be shown as machine code", p->name ? p->name : "it"), "%s", why);
-  return ST_SOURCE;
+static Stage stage_asked(const Cli *cli) {
+  return asked(cli, O_emit_ir) ? STAGE_IR : asked(cli, O_emit_loops) ? STAGE_LOOPS : asked(cli, O_emit_asm) ? STAGE_ASM : STAGE_LLVM;
 }
 
 static Status emit_function(Emission *e, Session *s, const char *name) {
@@ -26,23 +21,7 @@ static Status emit_function(Emission *e, Session *s, const char *name) {
   Fn *f = target_function(s, name, &bare, &gradient);
   if (!f) return ST_SOURCE;
   if (!target_sizes(e->cli, s, O_emit_define, &sizes)) return ST_USAGE;
-  const Cli *cli = e->cli;
-  bool loops = asked(cli, O_emit_loops) || asked(cli, O_emit_llvm) || asked(cli, O_emit_asm);
-  if (loops) compile_bind_rest(f, &sizes, opt_int(cli, O_emit_size, 64));
-  f = compile_prepare(f, loops || sizes.list.n ? &sizes : NULL);
-  if (!f) return ST_SOURCE;
-  if (!loops) {
-    ir_dump(f, &e->out);
-    return ST_OK;
-  }
-  Target t = compile_target(1);
-  LoopProgram *p = loop_lower(f, &t);
-  if (asked(cli, O_emit_loops)) {
-    loop_dump(p, &e->out);
-    return ST_OK;
-  }
-  LlvmText what = asked(cli, O_emit_asm) ? LLVM_ASM : LLVM_IR_OPTIMISED;
-  return emit_native_text(s->cx, p, what, &e->out);
+  return stage_print(f, stage_asked(e->cli), &sizes, opt_int(e->cli, O_emit_size, 64), &e->out);
 }
 
 static bool all_typed(const Node *fn) {

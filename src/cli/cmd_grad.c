@@ -6,25 +6,13 @@ typedef struct Grad {
   Text out;
 } Grad;
 
-static Status no_such_input(const Cli *cli, const Fn *f, const char *name, size_t n) {
-  Text has = text_new(f->cx->arena);
-  for (int i = 0; i < f->in.n; i++) text_fmt(&has, "%s%s", i ? ", " : "", f->in.at[i].name);
-  return usage_error(cli, "%s has no argument or parameter \"%.*s\"; it has %s", f->name, (int)n, name,
-                     f->in.n ? text_str(&has) : "none");
-}
-
 /* Marks the inputs that --wrt names, "a,b" and repeated. */
 static Status read_wrt(const Cli *cli, const Fn *f, bool *wrt) {
   const OptValue *v = &cli->opt[O_grad_wrt];
-  for (int k = 0; k < v->n; k++)
-    for (const char *word = v->list[k];; word++) {
-      size_t n = strcspn(word, ",");
-      int i = fn_input(f, name_of_n(f->cx, word, n));
-      if (i < 0) return no_such_input(cli, f, word, n);
-      wrt[i] = true;
-      word += n;
-      if (!*word) break;
-    }
+  for (int k = 0; k < v->n; k++) {
+    const char *wrong = derive_wrt(f, v->list[k], wrt);
+    if (wrong) return usage_error(cli, "%s", wrong);
+  }
   return ST_OK;
 }
 

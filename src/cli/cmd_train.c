@@ -5,11 +5,13 @@
 #include <stdlib.h>
 
 /* --threads, else GRADC_THREADS, else all processors. */
-int cli_threads(const Cli *cli, OptId id) {
+int cli_all_threads(void) {
   const char *set = getenv("GRADC_THREADS");
   int n = set ? atoi(set) : 0;
-  return (int)opt_int(cli, id, n > 0 ? n : gradc_rt_cores());
+  return n > 0 ? n : gradc_rt_cores();
 }
+
+int cli_threads(const Cli *cli, OptId id) { return (int)opt_int(cli, id, cli_all_threads()); }
 
 static gradc_status train(const Cli *cli, gradc_context *gc) {
   gradc_job *j;
@@ -27,7 +29,6 @@ static gradc_status train(const Cli *cli, gradc_context *gc) {
 
 Status cmd_train(Cli *cli) {
   Status s;
-  if (!cli->opt[O_train_data].n) return usage_error(cli, "no data: give --data NAME=FILE for each argument of `loss`");
   gradc_context *gc = cli_context(cli, &s);
   if (!gc) return s;
   gradc_set_threads(gc, cli_threads(cli, O_train_threads));

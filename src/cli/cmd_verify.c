@@ -19,10 +19,16 @@ static Status work(Session *s, void *arg) {
                           .command = "gradc verify", .sizes = &sizes, .size = opt_int(cli, O_verify_size, 0)};
   options.functions = o[O_verify_functions].n ? o[O_verify_functions].text : NULL;
   options.step = o[O_verify_step].n ? o[O_verify_step].text : NULL;
+  options.real = !o[O_verify_real].n ? 0 : o[O_verify_real].choice ? 8 : 4;
+  options.openmp = o[O_verify_openmp].n > 0;
   options.target = compile_target(1);
   options.flags = "-O3 -march=native -ffp-contract=off";
   if (options.target.vector_bytes == 64) options.flags = "-O3 -march=native -mprefer-vector-width=512 -ffp-contract=off";
   if (o[O_verify_cpu].n && o[O_verify_cpu].choice) options.target.vector_bytes = 0;
+  if (options.openmp) {
+    options.target.threads = EMIT_C_OPENMP_THREADS;
+    options.flags = name_fmt(s->cx, "%s -fopenmp", options.flags);
+  }
   CFile file;
   Text source = text_new(s->cx->arena), header = text_new(s->cx->arena);
   if (!emit_c(s, &options, &file)) return ST_SOURCE;

@@ -4,29 +4,45 @@
 
 typedef struct Rendering {
   Cx *cx;
-  bool colour;
+  bool colour, json;
   Text out;
 } Rendering;
+
+static int left_out(const Cx *cx) {
+  int n = cx->diags->errors;
+  for (int i = 0; i < cx->diags->list.n; i++) n -= cx->diags->list.at[i]->severity == SEV_ERROR;
+  return n;
+}
 
 static Status render(void *arg) {
   Rendering *r = arg;
   r->out = text_new(r->cx->arena);
-  diag_render_all(r->cx, r->colour, &r->out);
-  int left_out = diag_errors(r->cx);
+  const Diag *const *d = diag_sorted(r->cx);
   for (int i = 0; i < r->cx->diags->list.n; i++)
-    left_out -= r->cx->diags->list.at[i]->severity == SEV_ERROR;
-  if (left_out > 0)
-    text_fmt(&r->out, "and %d more error%s\n", left_out, left_out == 1 ? "" : "s");
+    if (r->json)
+      diag_json(r->cx, d[i], &r->out);
+    else
+      diag_render(r->cx, d[i], r->colour, &r->out);
+  int more = left_out(r->cx);
+  if (more <= 0) return ST_OK;
+  const char *text = name_fmt(r->cx, "and %d more error%s", more, more == 1 ? "" : "s");
+  if (r->json)
+    diag_json_plain("note", text, &r->out);
+  else
+    text_fmt(&r->out, "%s\n", text);
   return ST_OK;
 }
 
 Status cli_report(const Cli *cli, Session *session, Status s) {
   Cx *cx = session->cx;
   if (s == ST_INTERNAL)
-    return cli_error(cli, s, "internal error: %s\nThis is a bug of gradc: please report it "
-                     "with the program that shows it.", cx->trap_text);
-  if (s == ST_MEMORY) return cli_error(cli, s, "%s", cx->trap_text[0] ? cx->trap_text : status_text(s));
-  Rendering r = {.cx = cx, .colour = cli->colour};
+    return cli_error(cli, s,
+                     "internal error: %s\nThis is a bug of gradc: please report it "
+                     "with the program that shows it.",
+                     cx->trap_text);
+  if (s == ST_MEMORY)
+    return cli_error(cli, s, "%s", cx->trap_text[0] ? cx->trap_text : status_text(s));
+  Rendering r = {.cx = cx, .colour = cli->colour, .json = cli_json(cli)};
   Status printed = cx_guard(cx, render, &r);
   if (printed != ST_OK) return cli_error(cli, printed, "%s", cx->trap_text);
   fflush(stdout);

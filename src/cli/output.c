@@ -20,15 +20,15 @@ Status output_write(const Cli *cli, const char *path, const char *text) {
   return output_write_bytes(cli, path, text, strlen(text));
 }
 
-Status output_write_bytes(const Cli *cli, const char *path, const char *bytes, size_t n) {
+Status output_write_bytes(const Cli *cli, const char *path, const char *text, size_t n) {
   if (!path || !strcmp(path, "-")) {
-    out_bytes(bytes, n);
+    out_bytes(text, n);
     return ST_OK;
   }
   AtomicFile f;
   ArrayError err;
   if (!atomic_open(&f, path, &err)) return cli_error(cli, ST_DATA, "%s", err.text);
-  bool ok = atomic_write(&f, bytes, n, &err) && atomic_commit(&f, &err);
+  bool ok = atomic_write(&f, text, n, &err) && atomic_commit(&f, &err);
   atomic_abort(&f);
   return ok ? ST_OK : cli_error(cli, ST_DATA, "%s", err.text);
 }

@@ -6,11 +6,13 @@
 
 enum { MAX_SAMPLES = 1000 };
 
-static double now(void) {
+static double now_of(clockid_t clock) {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(clock, &t);
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
+static double now(void) { return now_of(CLOCK_MONOTONIC); }
+static double processor_time(void) { return now_of(CLOCK_PROCESS_CPUTIME_ID); }
 
 /* splitmix64: the same numbers in every run */
 static uint64_t next_random(uint64_t *s) {
@@ -20,11 +22,11 @@ static uint64_t next_random(uint64_t *s) {
   return z ^ (z >> 31);
 }
 
-static void fill(Tensor *t, uint64_t *seed) {
+static void fill(Tensor *t, int64_t below, uint64_t *seed) {
   int64_t n = tensor_count(t);
   for (int64_t i = 0; i < n; i++) {
     uint64_t r = next_random(seed);
-    tensor_set(t, i, type_is_float(t->type) ? (double)(r >> 11) * 0x1p-53 - 0.5 : (double)(r & 1));
+    tensor_set(t, i, type_is_float(t->type) ? (double)(r >> 11) * 0x1p-53 - 0.5 : (double)(r % (uint64_t)below));
   }
 }
 
@@ -42,23 +44,69 @@ static int by_value(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Calls are timed in groups that last at least some microseconds, so that the clock's own time vanishes. */
-static double median_time(const Compiled *c, void *const *in, void *const *out, GradcRt *rt, double budget) {
-  compiled_run(c, in, out, rt);
-  double start = now();
-  compiled_run(c, in, out, rt);
-  double once = MAX(now() - start, 1e-8);
-  int64_t group = MAX((int64_t)(20e-6 / once), (int64_t)1);
-  double *sample = NEWS(c->fn->cx->arena, double, MAX_SAMPLES);
+typedef struct Timing {
+  double median, cpu; /* seconds of a call: by the clock; the least of processor time */
+} Timing;
+
+typedef struct Callee {
+  NativeFn run;
+  void *const *in, *const *out;
+  void *workspace;
+  GradcRt *rt;
+} Callee;
+
+static void many(const Callee *c, int64_t calls) {
+  for (int64_t i = 0; i < calls; i++) c->run(c->in, c->out, c->workspace, c->rt);
+}
+
+/* The first calls warm caches, pages and branch predictors, and bring the processor to its clock. */
+static double warm_up(const Callee *c, double budget) {
+  double begin = now(), once = 1e9;
+  for (int i = 0; i < 3 || (i < 1000 && now() - begin < budget); i++) {
+    double start = now();
+    many(c, 1);
+    once = MIN(once, MAX(now() - start, 1e-8));
+  }
+  return once;
+}
+
+/* Calls are timed in groups that last at least some microseconds, so that the clocks' own time vanishes. */
+static Timing measure(Cx *cx, const Callee *c, double budget) {
+  int64_t group = MAX((int64_t)(50e-6 / warm_up(c, budget / 10)), (int64_t)1);
+  double *sample = NEWS(cx->arena, double, MAX_SAMPLES), begin = now();
+  Timing t = {.cpu = 1e9};
   int n = 0;
-  double begin = now();
   while (n < MAX_SAMPLES && (n < 5 || now() - begin < budget)) {
-    start = now();
-    for (int64_t i = 0; i < group; i++) compiled_run(c, in, out, rt);
+    double start = now(), worked = processor_time();
+    many(c, group);
+    worked = processor_time() - worked;
     sample[n++] = (now() - start) / (double)group;
+    t.cpu = MIN(t.cpu, worked / (double)group);
   }
   qsort(sample, (size_t)n, sizeof *sample, by_value);
-  return sample[n / 2];
+  t.median = sample[n / 2];
+  return t;
+}
+
+/* Each kernel is compiled once more, as a program of its own over the same buffers. */
+static void time_kernels(const Compiled *c, Callee callee, double budget, BenchResult *r) {
+  Cx *cx = c->fn->cx;
+  char why[600];
+  const LlvmBackend *llvm = back_llvm(why, sizeof why);
+  int n = c->loops->kernel.n;
+  r->kernel = NEWS(cx->arena, BenchKernel, n + 1);
+  for (int i = 0; i < n; i++) {
+    LoopProgram alone = *c->loops;
+    alone.kernel.n = 1;
+    alone.kernel.at = &c->loops->kernel.at[i];
+    Native *native = llvm->compile(&alone, why, sizeof why);
+    if (!native) cx_bug(cx, "a kernel alone: %s", why);
+    const Kernel *k = c->loops->kernel.at[i];
+    callee.run = llvm->entry(native);
+    Timing t = measure(cx, &callee, budget / n);
+    r->kernel[r->nkernels++] = (BenchKernel){k->name, callee.rt->threads > 1 ? t.median : t.cpu, k->flops, k->bytes, k->parallel};
+    llvm->dispose(native);
+  }
 }
 
 static double io_bytes(const Fn *f) {
@@ -74,38 +122,81 @@ static double io_bytes(const Fn *f) {
 
 static DType widest_float(const Fn *f) {
   for (int i = 0; i < f->in.n; i++)
-    if (f->in.at[i].type == T_F64) return T_F64;
+    if (f->in.at[i].type == T_F64 && f->in.at[i].role != ROLE_SEED) return T_F64;
   return T_F32;
 }
 
-bool bench_function(const Fn *f, int threads, double seconds, BenchResult *r) {
-  Cx *cx = f->cx;
-  GradcRt *rt = gradc_rt_new(threads);
-  if (!rt) cx_out_of_memory(cx);
-  Target t = compile_target(rt->threads);
-  Compiled *c = compile_native(f, &t);
-  if (!c) {
-    gradc_rt_free(rt);
-    return false;
+/* Where input i lies, and its value at the start. NULL after a diagnostic. */
+static void *input_place(const Fn *f, int i, const BenchOptions *o, uint64_t *seed) {
+  const Input *in = &f->in.at[i];
+  Tensor x = aligned_tensor(f->cx, in->type, &in->shape);
+  if (in->role == ROLE_PARAM) {
+    const Tensor *value = session_param(o->session, in->name);
+    if (!value) return NULL;
+    memcpy(x.data, value->data, (size_t)tensor_count(&x) * (size_t)type_info[x.type].bytes);
+  } else if (in->role == ROLE_STATE || in->role == ROLE_SEED) {
+    bool number = in->name == name_of(f->cx, "t");
+    for (int64_t k = 0; k < tensor_count(&x); k++) tensor_set(&x, k, number);
+  } else {
+    fill(&x, o->below, seed);
   }
-  void **in = NEWS(cx->arena, void *, f->in.n + 1), **out = NEWS(cx->arena, void *, f->out.n + 1);
+  return x.data;
+}
+
+static bool lay_out(const Fn *f, const BenchOptions *o, void **in, void **out) {
   uint64_t seed = 1;
-  for (int i = 0; i < f->in.n; i++) {
-    Tensor x = aligned_tensor(cx, f->in.at[i].type, &f->in.at[i].shape);
-    fill(&x, &seed);
-    in[i] = x.data;
-  }
+  for (int i = 0; i < f->in.n; i++)
+    if (!(in[i] = input_place(f, i, o, &seed))) return false;
   for (int i = 0; i < f->out.n; i++) {
     const Ins *y = fn_ins(f, f->out.at[i].val);
-    out[i] = aligned_tensor(cx, (DType)y->type, &y->shape).data;
+    int32_t alias = f->out.at[i].alias;
+    out[i] = alias >= 0 ? in[alias] : aligned_tensor(f->cx, (DType)y->type, &y->shape).data;
   }
+  return true;
+}
+
+static bool measure_with(const Fn *f, const BenchOptions *o, GradcRt *rt, BenchResult *r) {
+  Cx *cx = f->cx;
+  Target t = compile_target(rt->threads);
+  Compiled *c = compile_native(f, &t);
+  void **in = NEWS(cx->arena, void *, f->in.n + 1), **out = NEWS(cx->arena, void *, f->out.n + 1);
+  if (!c || !lay_out(f, o, in, out)) return false;
   *r = (BenchResult){.threads = rt->threads, .compile_seconds = c->seconds, .workspace_bytes = c->workspace_bytes};
-  r->seconds = median_time(c, in, out, rt, seconds);
+  Callee callee = {c->run, in, out, c->workspace, rt};
+  Timing time = measure(cx, &callee, o->seconds);
+  r->seconds = time.median;
+  r->cpu_seconds = time.cpu;
+  if (o->kernels) time_kernels(c, callee, o->seconds, r);
   r->peak_gflops = machine_peak_gflops(widest_float(f), &t) * rt->threads;
   r->flops = fn_flops(f);
   r->bytes = io_bytes(f);
   r->gflops = r->flops / r->seconds * 1e-9;
   r->fraction_of_peak = r->gflops / r->peak_gflops;
-  gradc_rt_free(rt);
   return true;
+}
+
+bool bench_function(const Fn *prepared, const BenchOptions *o, BenchResult *out) {
+  GradcRt *rt = gradc_rt_new(o->threads);
+  if (!rt) cx_out_of_memory(prepared->cx);
+  bool ok = measure_with(prepared, o, rt, out);
+  gradc_rt_free(rt);
+  return ok;
+}
+
+static void print_kernels(Text *out, const BenchResult *r) {
+  for (int i = 0; i < r->nkernels; i++) {
+    const BenchKernel *k = &r->kernel[i];
+    text_fmt(out, "  %10.3f us  %6.2f GFLOP/s  %6.2f GB/s  %s%s\n", 1e6 * k->seconds, k->flops / k->seconds * 1e-9,
+             k->bytes / k->seconds * 1e-9, k->name, k->parallel ? " (shared out)" : "");
+  }
+}
+
+void bench_print(Text *out, const char *name, const BenchResult *r, double ratio) {
+  text_fmt(out, "%s: %.3f us a call (%.3f of processor time), %.3g FLOP, %.2f GFLOP/s = %.1f %% of the %.1f measured at peak",
+           name, 1e6 * r->seconds, 1e6 * r->cpu_seconds, r->flops, r->gflops, 100 * r->fraction_of_peak, r->peak_gflops);
+  text_fmt(out, "; %d thread%s, %.1f KiB in and out, %.1f KiB workspace, compiled in %.1f ms", r->threads,
+           r->threads == 1 ? "" : "s", r->bytes / 1024, (double)r->workspace_bytes / 1024, 1e3 * r->compile_seconds);
+  if (ratio > 0) text_fmt(out, "; %.2f times the forward pass", ratio);
+  text_add(out, "\n");
+  print_kernels(out, r);
 }

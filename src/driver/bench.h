@@ -3,18 +3,41 @@
 #define GRADC_BENCH_H
 
 #include "driver/compile.h"
+#include "driver/session.h"
+
+typedef struct BenchOptions {
+  int threads;
+  double seconds; /* how long to measure */
+  int64_t below;  /* integer arguments are filled with numbers below it */
+  bool kernels;     /* each kernel by itself as well */
+  Session *session; /* whose parameters' values are taken for inputs that are parameters */
+} BenchOptions;
+
+typedef struct BenchKernel {
+  const char *name;
+  double seconds, flops, bytes;
+  bool parallel;
+} BenchKernel;
 
 typedef struct BenchResult {
-  double seconds; /* of one call: the median of the runs */
+  double seconds;     /* of one call: the median of the runs, by the clock */
+  double cpu_seconds; /* of one call: processor time of the whole process, the least of the runs' */
   double flops, gflops, peak_gflops, fraction_of_peak;
   double bytes; /* of inputs and outputs */
   double compile_seconds;
   size_t workspace_bytes;
   int threads;
+  int nkernels; /* where kernels were asked for: each by itself, in the order they run */
+  BenchKernel *kernel;
 } BenchResult;
 
-/* prepared: all sizes numbers. Inputs are filled with numbers near 0 (floats) and small integers.
- * seconds: how long to measure. */
-bool bench_function(const Fn *prepared, int threads, double seconds, BenchResult *out);
+/* prepared: all sizes numbers. Floating arguments are filled with numbers near 0; outputs with an alias
+ * take the place of that input, as a training step's do; its rate is 0, so that the work stays the same. */
+bool bench_function(const Fn *prepared, const BenchOptions *o, BenchResult *out);
+/* The result in words; ratio: to the forward pass, 0: unknown. */
+void bench_print(Text *out, const char *name, const BenchResult *r, double ratio);
+
+/* A line about it; ratio: of its time to the forward pass', 0 where there is none. */
+void bench_print(Text *out, const char *name, const BenchResult *r, double ratio);
 
 #endif

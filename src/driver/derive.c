@@ -70,6 +70,22 @@ static Fn *derive_once(const Fn *f, const DeriveOptions *o, const bool *wrt) {
   return d ? pass_simplify(d) : NULL;
 }
 
+const char *derive_wrt(const Fn *f, const char *list, bool *wrt) {
+  for (const char *word = list;; word++) {
+    size_t n = strcspn(word, ",");
+    int i = fn_input(f, name_of_n(f->cx, word, n));
+    if (i < 0) {
+      Text has = text_new(f->cx->arena);
+      text_fmt(&has, "%s has no argument or parameter \"%.*s\"; it has %s", f->name, (int)n, word, f->in.n ? "" : "none");
+      for (int k = 0; k < f->in.n; k++) text_fmt(&has, "%s%s", k ? ", " : "", f->in.at[k].name);
+      return text_str(&has);
+    }
+    wrt[i] = true;
+    word += n;
+    if (!*word) return NULL;
+  }
+}
+
 Fn *derive(const Fn *f, const DeriveOptions *o) {
   const bool *wrt = o->wrt ? o->wrt : default_wrt(f);
   Fn *d = pass_expand(f);

@@ -215,6 +215,11 @@ typedef Vec(Wanted) WantedList;
 static bool want(Emitting *e, WantedList *list, Kind kind, Name name, const char *says, Fn *f) {
   if (!f) return false;
   if (e->o->size) compile_bind_rest(f, e->o->sizes, e->o->size);
+  if (e->o->real) {
+    const Fn *plain = pass_expand(f);
+    f = plain ? pass_retype(plain, e->o->real == 8 ? T_F64 : T_F32) : NULL;
+    if (!f) return false;
+  }
   f = compile_prepare(f, e->o->sizes);
   if (!f || !parameters_have_numbers(f)) return false;
   Wanted w = {kind, name, says, f};
@@ -229,13 +234,22 @@ static bool has_gradient(const Fn *f) {
   return any && f->out.n == 1 && y->shape.rank == 0 && type_is_float((DType)y->type);
 }
 
+/* Some derivative isn't zero everywhere. */
+static bool says_something(const Fn *grad) {
+  for (int k = 1; k < grad->out.n; k++)
+    if (!ins_is_splat(fn_ins(grad, grad->out.at[k].val), 0)) return true;
+  return false;
+}
+
 static bool want_function(Emitting *e, WantedList *list, Name name) {
   Fn *f = session_function(e->s, name);
   if (!f || !want(e, list, FORWARD, name, name_fmt(e->cx, "%s.", name), f)) return false;
   if (!has_gradient(f)) return true;
   DeriveOptions d = {.order = 1, .value = true};
+  Fn *grad = derive(f, &d);
+  if (!grad || !says_something(grad)) return grad != NULL;
   return want(e, list, GRADIENT, name_fmt(e->cx, "%s_grad", name), name_fmt(e->cx, "The gradient of %s, and its value.", name),
-              derive(f, &d));
+              grad);
 }
 
 static bool want_step(Emitting *e, WantedList *list, const char *optimizer) {
@@ -262,7 +276,12 @@ static bool want_all(Emitting *e, WantedList *list) {
   }
   for (int i = 0; !e->o->functions && i < front_fn_count(p); i++)
     if (all_typed(front_fn_node(p, i)) && !want_function(e, list, front_fn_node(p, i)->name)) return false;
-  return !e->o->step || want_step(e, list, e->o->step);
+  for (const char *s = e->o->step; s && *s;) {
+    size_t n = strcspn(s, ",");
+    if (!want_step(e, list, name_of_n(e->cx, s, n))) return false;
+    s += n + (s[n] == ',');
+  }
+  return true;
 }
 
 /* The parameters that some function uses, in the program's order. */
@@ -274,7 +293,7 @@ static void collect_params(Emitting *e, const WantedList *list) {
       int at = fn_input(list->at[k].fn, info->name);
       if (at < 0 || list->at[k].fn->in.at[at].role != ROLE_PARAM) continue;
       const Input *in = &list->at[k].fn->in.at[at];
-      CParam param = {in->name, c_safe_name(e->cx, in->name), in->type, in->shape};
+      CParam param = {in->name, c_safe_name(e->cx, in->name), in->type, in->shape, NULL};
       vec_push(e->cx->arena, &e->file->param, param);
       break;
     }
@@ -304,8 +323,13 @@ bool emit_c(Session *s, const EmitCOptions *o, CFile *out) {
   collect_params(&e, &list);
   for (int i = 0; i < list.n; i++) {
     CFunction *fn = make_function(&e, &list.at[i]);
+    if (list.at[i].kind == GRADIENT) fn->primal = out->fn.at[i - 1];
     vec_push(s->cx->arena, &out->fn, fn);
   }
-  if (o->main) out->main = emit_c_main(out);
+  out->openmp = o->openmp;
+  out->embed = o->embed;
+  if (o->embed && !emit_c_weights(s, out, o->weights)) return false;
+  out->selftest = o->selftest;
+  if (o->main || o->selftest) out->main = emit_c_check(out, o->main);
   return !diag_errors(s->cx);
 }

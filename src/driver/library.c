@@ -2,7 +2,6 @@
  * kind of file that was asked for. */
 #include "driver/library.h"
 #include "driver/spawn.h"
-#include "train/weights.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,24 +18,6 @@ bool build_kind(const char *path, BuildKind *out) {
     return true;
   }
   return false;
-}
-
-/* ---- weights ------------------------------------------------------------------------------------------- */
-/* The tensors of the file, in the order of the struct; NULL without weights. */
-static Status take_weights(Session *s, const BuildOptions *o, const CFile *f, const void *const **out) {
-  int n;
-  *out = NULL;
-  if (!o->weights) return ST_OK;
-  session_sizes(s, o->c.sizes);
-  Weight *w = session_weights(s, &n);
-  if (!w) return ST_SOURCE;
-  Status status = weights_load(s->cx, o->weights, w, n);
-  const void **at = NEWS(s->cx->arena, const void *, f->param.n + 1);
-  for (int i = 0; i < f->param.n; i++)
-    for (int k = 0; k < n; k++)
-      if (!strcmp(w[k].name, f->param.at[i].name)) at[i] = w[k].data;
-  *out = at;
-  return status;
 }
 
 /* ---- shared libraries ------------------------------------------------------------------------------------ */
@@ -149,7 +130,7 @@ static Status wrap(Session *s, const BuildOptions *o, const CFile *f, const Text
   switch (o->kind) {
   case BUILD_OBJECT: text_add_n(bytes, object->at, object->n); return ST_OK;
   case BUILD_ARCHIVE: {
-    int n = c_symbols(f, o->weights != NULL, &symbol);
+    int n = c_symbols(f, &symbol);
     c_archive(s->cx, name_fmt(s->cx, "%.12s.o", o->c.prefix), object, symbol, n, bytes);
     return ST_OK;
   }
@@ -158,18 +139,21 @@ static Status wrap(Session *s, const BuildOptions *o, const CFile *f, const Text
   return make_shared(s, o, object, bytes);
 }
 
+/* Whether a file is what is wrong: of weights, that is. */
+static bool about_files(const Cx *cx) {
+  for (int i = 0; i < cx->diags->list.n; i++)
+    if (!strncmp(diag_code_name(cx->diags->list.at[i]->code), "E06", 3)) return true;
+  return false;
+}
+
 Status build_native(Session *s, const BuildOptions *o, Text *bytes, Text *header) {
   Cx *cx = s->cx;
   char why[600] = "";
   const LlvmBackend *llvm = back_llvm(why, sizeof why);
   CFile f;
-  if (!emit_c(s, &o->c, &f)) return ST_SOURCE;
-  f.weights = o->weights != NULL;
-  const void *const *weights;
-  Status status = take_weights(s, o, &f, &weights);
-  if (status != ST_OK) return status;
+  if (!emit_c(s, &o->c, &f)) return about_files(cx) ? ST_DATA : ST_SOURCE;
   Text object = text_new(cx->arena);
-  if (!llvm || !llvm->object(&f, &o->c.target, weights, &object, why, sizeof why)) {
+  if (!llvm || !llvm->object(&f, &o->c.target, &object, why, sizeof why)) {
     diag_note(cx, diag(cx, E0701, (Span){0}, "there is no machine code for \"%s\"", o->cpu), "%s", why);
     return ST_SOURCE;
   }

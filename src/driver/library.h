@@ -10,7 +10,6 @@ typedef struct BuildOptions {
   const char *cpu; /* as the user named it; for messages and to find a linker */
   BuildKind kind;
   const char *base; /* the output's name without folder */
-  const char *weights; /* a file whose tensors become a constant; NULL: none */
 } BuildOptions;
 /* By a name's ending; false: none of them. */
 bool build_kind(const char *path, BuildKind *out);

@@ -4,6 +4,7 @@
 #include "pass/pass.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 /* ---- life ------------------------------------------------------------------------------------------- */
 static Status make_program(Session *s, void *arg) {
@@ -29,6 +30,13 @@ static void forget_params(Session *s) {
   s->list.at = NULL;
 }
 
+static void forget_lines(Session *s) {
+  for (int i = 0; i < COUNT_OF(s->known); i++) {
+    if (s->known[i].computed.code) compiled_free(s->known[i].computed.code);
+    s->known[i] = (KnownLine){0};
+  }
+}
+
 void session_free(Session *s) {
   if (!s) return;
   s->keep_params = false;
@@ -52,15 +60,69 @@ Status session_run(Session *s, Status (*work)(Session *s, void *arg), void *arg)
   int before = diag_errors(s->cx);
   Work w = {s, work, arg};
   Status status = cx_guard(s->cx, do_work, &w);
+  if (s->program && (status == ST_INTERRUPTED || status == ST_MEMORY)) front_settle(s->program);
   return status == ST_OK && diag_errors(s->cx) > before ? ST_SOURCE : status;
+}
+
+static void forget_values(Session *s) {
+  forget_params(s);
+  forget_lines(s);
+}
+
+/* ---- declaring -------------------------------------------------------------------------------------- */
+static bool has_types(const Node *fn) {
+  for (int i = 2; i < fn->nkids; i++)
+    if (!fn->kid[i]->kid[0]) return false;
+  return true;
+}
+
+/* What was just declared, and what a derivative in it asks for. */
+static void check_last(Session *s, const Node *file) {
+  int before = diag_errors(s->cx);
+  front_check_last(s->program);
+  for (int i = 0; i < file->nkids && diag_errors(s->cx) == before; i++) {
+    const Node *fn = file->kid[i];
+    const Fn *f = fn->kind == NODE_FN && has_types(fn) ? front_function(s->program, fn->name) : NULL;
+    if (f) pass_expand(f);
+  }
+}
+
+typedef struct Declaring {
+  Session *s;
+  const Node *file;
+} Declaring;
+
+static Status declare_and_check(void *arg) {
+  Declaring *d = arg;
+  int before = diag_errors(d->s->cx);
+  Status status = session_declare(d->s, d->file);
+  if (status == ST_OK && diag_errors(d->s->cx) == before) check_last(d->s, d->file);
+  return status == ST_OK && diag_errors(d->s->cx) > before ? ST_SOURCE : status;
+}
+
+/* All of it or nothing: also where it ends by unwinding. */
+static Status declare_carefully(Session *s, const Node *file) {
+  Declaring d = {s, file};
+  Arena *a = arena_new(s->cx);
+  const ProgramMark *mark = front_mark(s->program, a);
+  Status status = cx_guard(s->cx, declare_and_check, &d);
+  if (status != ST_OK) front_undo(s->program, mark);
+  else forget_values(s);
+  arena_free(a);
+  if (status == ST_INTERRUPTED || status == ST_MEMORY || status == ST_INTERNAL) cx_unwind_again(s->cx);
+  return status;
+}
+
+static Status declare(Session *s, const Node *file) {
+  if (s->careful) return declare_carefully(s, file);
+  forget_values(s);
+  return session_declare(s, file);
 }
 
 /* ---- files ------------------------------------------------------------------------------------------ */
 static Status load(Session *s, void *path) {
   int32_t source = session_read_source(s->cx, path, (Span){0});
-  if (!source) return ST_DATA;
-  forget_params(s);
-  return session_declare(s, ast_parse(s->cx, source));
+  return source ? declare(s, ast_parse(s->cx, source)) : ST_DATA;
 }
 
 Status session_load(Session *s, const char *path) { return session_run(s, load, (void *)path); }
@@ -72,19 +134,12 @@ typedef struct SourceText {
 static Status declare_text(Session *s, void *arg) {
   const SourceText *t = arg;
   int32_t source = cx_add_source(s->cx, t->label, t->text, strlen(t->text), false);
-  forget_params(s);
-  return session_declare(s, ast_parse(s->cx, source));
+  return declare(s, ast_parse(s->cx, source));
 }
 
 Status session_declare_text(Session *s, const char *label, const char *text) {
   SourceText t = {label, text};
   return session_run(s, declare_text, &t);
-}
-
-static bool has_types(const Node *fn) {
-  for (int i = 2; i < fn->nkids; i++)
-    if (!fn->kid[i]->kid[0]) return false;
-  return true;
 }
 
 /* Derivatives too: an operator without one is an error of the program like any other. */
@@ -146,25 +201,36 @@ Fn *session_function_value(Session *s, const char *text) {
 
 /* ---- values ------------------------------------------------------------------------------------------- */
 typedef struct Evaluation {
-  const Fn *f;
+  const Computed *computed;
+  const Computing *how;
   const Tensor *in;
   Results r;
 } Evaluation;
 
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 static Status run_evaluation(void *arg) {
   Evaluation *e = arg;
   Results *r = &e->r;
-  r->value = NEWS(r->arena, Tensor, r->n);
-  Name *name = NEWS(r->arena, Name, r->n);
-  for (int i = 0; i < r->n; i++) name[i] = e->f->out.at[i].name;
+  r->value = NEWS(r->arena, Tensor, r->n + 1);
+  Name *name = NEWS(r->arena, Name, r->n + 1);
+  for (int i = 0; i < r->n; i++) name[i] = e->computed->fn->out.at[i].name;
   r->name = name;
-  ir_eval(e->f, r->arena, e->in, r->value, NULL);
+  double start = now();
+  compute_run(e->computed, e->how, r->arena, e->in, r->value);
+  r->run_seconds = now() - start;
   return ST_OK;
 }
 
 /* The results' memory goes back where the evaluation runs out of it. */
-static Results evaluate(Session *s, const Fn *f, const Tensor *in) {
-  Evaluation e = {f, in, {.n = f->out.n, .arena = arena_new(s->cx)}};
+static Results evaluate(Session *s, const Computed *c, const Computing *how, const Tensor *in) {
+  Evaluation e = {c, how, in, {.n = c->fn->out.n, .arena = arena_new(s->cx)}};
+  e.r.native = c->code != NULL;
+  e.r.compile_seconds = c->compile_seconds;
   if (cx_guard(s->cx, run_evaluation, &e) == ST_OK) return e.r;
   arena_free(e.r.arena);
   cx_unwind_again(s->cx);
@@ -228,7 +294,7 @@ const Tensor *session_param(Session *s, Name name) {
   }
   const Fn *init = param_init(s, name);
   if (!init) return NULL;
-  Results r = evaluate(s, init, NULL);
+  Results r = evaluate(s, &(Computed){.fn = init}, &(Computing){0}, NULL);
   if (!s->params) s->params = arena_new(s->cx);
   ParamValue p = {name, r.value[0], front_param(s->program, param_number(s, name))->span};
   size_t bytes = (size_t)tensor_count(&r.value[0]) * (size_t)type_info[r.value[0].type].bytes;
@@ -244,27 +310,34 @@ Status session_redraw(Session *s, int64_t seed) {
   s->seed = seed;
   for (int i = 0; i < s->list.n; i++) {
     ParamValue *v = &s->list.at[i];
-    const Fn *init = still_fits(s, v) ? param_init(s, v->name) : NULL;
-    if (!init) continue;
-    Results r = evaluate(s, init, NULL);
+    Computed init = {.fn = still_fits(s, v) ? param_init(s, v->name) : NULL};
+    Computing how = {0};
+    if (!init.fn) continue;
+    Results r = evaluate(s, &init, &how, NULL);
     memcpy(v->value.data, r.value[0].data, (size_t)tensor_count(&v->value) * (size_t)type_info[v->value.type].bytes);
     results_free(&r);
   }
   return ST_OK;
 }
 
-Status session_evaluate(Session *s, const Fn *f, Results *out) {
-  f = pass_expand(f);
-  if (!f) return ST_SOURCE;
-  Tensor *in = NEWS(s->cx->arena, Tensor, f->in.n);
+static Status evaluate_known(Session *s, const Computed *c, Results *out) {
+  const Fn *f = c->fn;
+  Tensor *in = NEWS(s->cx->arena, Tensor, f->in.n + 1);
   for (int i = 0; i < f->in.n; i++) {
     const Tensor *p = session_param(s, f->in.at[i].name);
     if (!p) return ST_SOURCE;
     in[i] = *p;
   }
-  *out = evaluate(s, f, in);
+  *out = evaluate(s, c, &s->how, in);
   out->tuple = out->n != 1;
   return ST_OK;
+}
+
+Status session_evaluate(Session *s, const Fn *f, Results *out) {
+  f = pass_expand(f);
+  if (!f) return ST_SOURCE;
+  Computed c = {.fn = f};
+  return evaluate_known(s, &c, out);
 }
 
 void results_free(Results *r) {
@@ -278,20 +351,57 @@ typedef struct Line {
   Results *out;
 } Line;
 
+static const Node *parse_line(Session *s, const char *label, const char *text, bool *is_expr) {
+  int before = diag_errors(s->cx);
+  int32_t source = cx_add_source(s->cx, label, text, strlen(text), false);
+  const Node *node = ast_parse_line(s->cx, source, is_expr);
+  return diag_errors(s->cx) > before ? NULL : node;
+}
+
+static const Fn *expr_function(Session *s, const Node *node) {
+  const Fn *f = front_expr(s->program, node);
+  return f ? pass_expand(f) : NULL;
+}
+
+const Fn *session_expr(Session *s, const char *label, const char *text) {
+  bool is_expr = false;
+  const Node *node = parse_line(s, label, text, &is_expr);
+  if (node && is_expr) return expr_function(s, node);
+  if (node) diag(s->cx, E0110, node->span, "this is no expression");
+  return NULL;
+}
+
+static const Computed *find_known(Session *s, const char *text) {
+  for (int i = 0; i < COUNT_OF(s->known); i++)
+    if (s->known[i].text && !strcmp(s->known[i].text, text)) return &s->known[i].computed;
+  return NULL;
+}
+
+/* In place of the oldest. */
+static const Computed *remember(Session *s, const char *text, const Computed *c) {
+  KnownLine *k = &s->known[s->next_known++ % COUNT_OF(s->known)];
+  if (k->computed.code) compiled_free(k->computed.code);
+  *k = (KnownLine){name_of(s->cx, text), *c};
+  return &k->computed;
+}
+
+static Status take_expr(Session *s, const Node *node, const char *text, Results *out) {
+  const Fn *f = expr_function(s, node);
+  if (!f) return ST_SOURCE;
+  Computed c = compute_prepare(f, &s->how);
+  return evaluate_known(s, c.code ? remember(s, text, &c) : &c, out);
+}
+
 static Status take_line(Session *s, void *arg) {
   const Line *l = arg;
-  int32_t source = cx_add_source(s->cx, l->label, l->text, strlen(l->text), false);
-  int before = diag_errors(s->cx);
   bool is_expr = false;
-  const Node *node = ast_parse_line(s->cx, source, &is_expr);
-  if (diag_errors(s->cx) > before) return ST_SOURCE;
-  if (!is_expr) {
-    forget_params(s);
-    l->out->declaration = true;
-    return session_declare(s, node);
-  }
-  const Fn *f = front_expr(s->program, node);
-  return f ? session_evaluate(s, f, l->out) : ST_SOURCE;
+  const Computed *known = find_known(s, l->text);
+  if (known) return evaluate_known(s, known, l->out);
+  const Node *node = parse_line(s, l->label, l->text, &is_expr);
+  if (!node) return ST_SOURCE;
+  if (is_expr) return take_expr(s, node, l->text, l->out);
+  l->out->declaration = true;
+  return declare(s, node);
 }
 
 Status session_line(Session *s, const char *label, const char *text, Results *out) {

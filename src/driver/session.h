@@ -4,6 +4,7 @@
 #ifndef GRADC_SESSION_H
 #define GRADC_SESSION_H
 
+#include "driver/compute.h"
 #include "front/front.h"
 #include "ir/eval.h"
 
@@ -13,6 +14,11 @@ typedef struct ParamValue {
   Span span; /* of the declaration it was drawn for */
 } ParamValue;
 
+typedef struct KnownLine { /* an expression that was evaluated, ready to run again */
+  Name text;
+  Computed computed;
+} KnownLine;
+
 typedef struct Session {
   Cx *cx;
   Program *program;
@@ -21,6 +27,11 @@ typedef struct Session {
   bool keep_params;     /* a declaration leaves the values of parameters it doesn't declare anew */
   Arena *params;        /* what the values lie in; NULL: none yet */
   Vec(ParamValue) list; /* drawn so far */
+  Computing how;        /* zero: by the reference evaluator */
+  bool careful;         /* what is declared is checked at once, and taken back where it is wrong */
+  bool trap_nan;        /* a result that isn't finite is an error, which says where it first arose */
+  KnownLine known[4];   /* until something is declared */
+  int next_known;
 } Session;
 
 Session *session_new(void); /* NULL when out of memory */
@@ -42,9 +53,11 @@ typedef struct Results {
   int n;
   Tensor *value;
   const Name *name; /* may be NULL each */
+  bool native;      /* computed by machine code */
+  double compile_seconds, run_seconds;
   Arena *arena;     /* what the values lie in */
 } Results;
-/* Takes a line of `eval` or of the REPL: declares it, or evaluates it. label names it in
+/* Takes a line (or several) of `eval` or of the REPL: declares it, or evaluates it. label names it in
  * diagnostics. results_free is due in every case. */
 Status session_line(Session *s, const char *label, const char *text, Results *out);
 void results_free(Results *r);
@@ -61,8 +74,11 @@ const Tensor *session_param(Session *s, Name name);
 Status session_redraw(Session *s, int64_t seed);
 /* Numbers for the named sizes of parameters, from data or chosen for a check. They must outlive their use. */
 void session_sizes(Session *s, const SizeBindings *sizes);
-/* Evaluates f, whose inputs are all parameters, with the reference evaluator. */
+/* The computation of f, whose inputs are all parameters, and its values. */
 Status session_evaluate(Session *s, const Fn *f, Results *out);
+/* The expression as a function of nothing but parameters; NULL after diagnostics. */
+const Fn *session_expr(Session *s, const char *label, const char *text);
+
 
 /* source_file.c: registers the text of a file as a source. Returns its number, or 0 after a
  * diagnostic; at is where the program asks for it. */
@@ -80,6 +96,8 @@ typedef struct DeriveOptions {
   bool forward, value;
 } DeriveOptions;
 Fn *derive(const Fn *f, const DeriveOptions *o); /* NULL after a diagnostic */
+/* Sets wrt[i] for each input that "a,b" names; NULL, or what is wrong with it. */
+const char *derive_wrt(const Fn *f, const char *list, bool *wrt);
 
 /* print_program.c: f as a program of its own: the parameters of the session's program with their
  * initial values, in their order, so that these are drawn the same; then f as source. */

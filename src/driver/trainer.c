@@ -214,7 +214,7 @@ static bool connect(Trainer *t, Metric *m) {
       nargs++;
     }
   }
-  return nargs > 0;
+  return nargs > 0 || !t->ds->nin;
 }
 
 static void add_metric(Trainer *t, const Fn *fn) {
@@ -270,10 +270,14 @@ static void tell(Trainer *t) {
   Text s = text_new(t->cx->arena);
   int64_t n = 0;
   for (int i = 0; i < t->nparams; i++) n += weight_count(&t->param[i]);
-  text_fmt(&s, "%lld example%s", (long long)t->ds->examples, t->ds->examples == 1 ? "" : "s");
+  if (t->ds->nin)
+    text_fmt(&s, "%lld example%s", (long long)t->ds->examples, t->ds->examples == 1 ? "" : "s");
+  else
+    text_add(&s, "no data");
   if (t->val) text_fmt(&s, ", %lld for validation", (long long)t->val->examples);
-  text_fmt(&s, "; %lld parameter%s; %s, batches of %lld; step compiled in %.0f ms, %.1f KiB of workspace\n", (long long)n,
-           n == 1 ? "" : "s", t->o->optimizer, (long long)t->o->loop.batch, 1e3 * t->step->seconds,
+  text_fmt(&s, "; %lld parameter%s; %s", (long long)n, n == 1 ? "" : "s", t->o->optimizer);
+  if (t->ds->nin) text_fmt(&s, ", batches of %lld", (long long)t->o->loop.batch);
+  text_fmt(&s, "; step compiled in %.0f ms, %.1f KiB of workspace\n", 1e3 * t->step->seconds,
            (double)t->step->workspace_bytes / 1024);
   if (t->o->about) t->o->about(t->o->about_arg, text_str(&s));
 }
@@ -304,7 +308,7 @@ Status trainer_run(Session *s, const TrainerOptions *o, TrainerReport *out) {
   Fn *loss;
   Status status = set_up(t, &loss);
   if (status != ST_OK) return status;
-  if (o->loop.batch > t->ds->examples) {
+  if (t->ds->nin && o->loop.batch > t->ds->examples) {
     Diag *d = diag(t->cx, E0705, (Span){0}, "a batch of %lld is more than the %lld examples there are",
                    (long long)o->loop.batch, (long long)t->ds->examples);
     diag_hint(t->cx, d, "--batch %lld", (long long)t->ds->examples);

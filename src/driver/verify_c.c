@@ -1,19 +1,12 @@
 /* verify_c.c: see verify_c.h. In: a C file that emit_c made. It is compiled into a shared object in a
  * folder of its own, loaded, and run on random inputs beside the machine code of the same loops. */
 #include "driver/verify_c.h"
+#include "driver/system_cc.h"
 
 #include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <spawn.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-extern char **environ;
 
 typedef void (*EntryFn)(void *const *in, void *const *out, void *ws, const int64_t *sizes);
 
@@ -27,38 +20,6 @@ const char *verify_c_entries(const CFile *f) {
     text_add(&t, ");\n}\n");
   }
   return text_str(&t);
-}
-
-/* ---- files and compilers ------------------------------------------------------------------------------------ */
-static bool write_file(const char *path, const char *text) {
-  FILE *f = fopen(path, "w");
-  if (!f) return false;
-  bool ok = fputs(text, f) >= 0;
-  return !fclose(f) && ok;
-}
-
-enum { MAX_WORDS = 24 };
-
-/* Runs a program quietly; its exit code, 127 where there is none of that name. */
-static int run_quietly(Cx *cx, const char *program, const char *flags, const char *from, const char *to) {
-  char *word[MAX_WORDS], *text = arena_copy(cx->arena, flags, strlen(flags) + 1), *save = NULL;
-  char *more[] = {"-std=c11", "-w", "-shared", "-fPIC", "-o", (char *)to, (char *)from, "-lm"};
-  int n = 0;
-  word[n++] = (char *)program;
-  for (char *w = strtok_r(text, " ", &save); w && n < MAX_WORDS - 10; w = strtok_r(NULL, " ", &save)) word[n++] = w;
-  for (int i = 0; i < COUNT_OF(more); i++) word[n++] = more[i];
-  word[n] = NULL;
-  posix_spawn_file_actions_t quiet;
-  posix_spawn_file_actions_init(&quiet);
-  posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_addopen(&quiet, 2, "/dev/null", O_WRONLY, 0);
-  pid_t pid;
-  int code = posix_spawnp(&pid, program, &quiet, NULL, word, environ), state = 0;
-  posix_spawn_file_actions_destroy(&quiet);
-  if (code) return 127;
-  while (waitpid(pid, &state, 0) < 0)
-    if (errno != EINTR) return 126;
-  return WIFEXITED(state) ? WEXITSTATUS(state) : 126;
 }
 
 /* ---- inputs and results ---------------------------------------------------------------------------------------- */
@@ -222,7 +183,8 @@ static void with_compiler(const CFile *f, const References *refs, const char *fo
                           VerifyReport *out) {
   Cx *cx = f->cx;
   const char *so_path = name_fmt(cx, "%s/%s.so", folder, compiler), *c_path = name_fmt(cx, "%s/program.c", folder);
-  int code = run_quietly(cx, compiler, flags, c_path, so_path);
+  const char *more = "-std=c11 -w -shared -fPIC -o";
+  int code = run_quietly(cx, name_fmt(cx, "%s %s %s %s %s -lm", compiler, flags, more, so_path, c_path), NULL);
   if (code == 127) return;
   out->compilers++;
   void *so = code ? NULL : dlopen(so_path, RTLD_NOW | RTLD_LOCAL);
@@ -237,24 +199,13 @@ static void with_compiler(const CFile *f, const References *refs, const char *fo
 
 bool verify_c(const CFile *f, const char *source, const char *header, const char *flags, VerifyReport *out) {
   static const char *const compilers[] = {"gcc", "clang", "cc"};
-  const char *base = getenv("TMPDIR");
   Cx *cx = f->cx;
-  const char *pattern = name_fmt(cx, "%s/gradc-verify.XXXXXX", base && *base ? base : "/tmp");
-  char *folder = arena_copy(cx->arena, pattern, strlen(pattern) + 1);
-  const char *c_path, *h_path;
-  bool ok = mkdtemp(folder) != NULL;
-  c_path = name_fmt(cx, "%s/program.c", folder);
-  h_path = name_fmt(cx, "%s/%s", folder, f->header);
-  if (!ok || !write_file(c_path, source) || !write_file(h_path, header)) {
-    diag(cx, E0601, (Span){0}, "can't write a temporary file in \"%s\": %s", folder, strerror(errno));
-    ok = false;
-  }
+  const char *folder = scratch_open(cx);
+  bool ok = folder && scratch_write(cx, folder, "program.c", source) && scratch_write(cx, folder, f->header, header);
   References *refs = NEWS(cx->arena, References, f->fn.n + 1);
   for (int i = 0; i < f->fn.n && ok; i++) ok = make_references(f->fn.at[i], &refs[i]);
   for (int i = 0; i < COUNT_OF(compilers) && ok; i++)
     if (i < 2 || !out->compilers) with_compiler(f, refs, folder, compilers[i], flags, out); /* cc is one of the others */
-  unlink(c_path);
-  unlink(h_path);
-  rmdir(folder);
+  if (folder) scratch_close(folder);
   return ok;
 }

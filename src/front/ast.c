@@ -38,6 +38,19 @@ int ast_fixed(NodeKind kind) {
   return n;
 }
 
+static bool same_doc(const char *a, const char *b) { return a && b ? !strcmp(a, b) : a == b; }
+
+/* The widest member of the union decides: nodes start zeroed, and floats are compared by their bits. */
+bool ast_equal(const Node *a, const Node *b) {
+  if (!a || !b) return a == b;
+  if (a->kind != b->kind || a->name != b->name || a->nkids != b->nkids || a->u.i != b->u.i ||
+      !same_doc(a->doc, b->doc))
+    return false;
+  for (int i = 0; i < a->nkids; i++)
+    if (!ast_equal(a->kid[i], b->kid[i])) return false;
+  return true;
+}
+
 static void dump_string(const char *s, Text *out) {
   text_add(out, " \"");
   for (; *s; s++) {

@@ -33,6 +33,8 @@ struct Node {
 Node *ast_new(Cx *cx, NodeKind kind, Span span, Name name, int nkids, Node *const *kids);
 /* How many children of the kind are fixed (before the repeated ones). */
 int ast_fixed(NodeKind kind);
+/* Whether two trees are one program, wherever they stand; the comments above declarations count. */
+bool ast_equal(const Node *a, const Node *b);
 /* One-line s-expression, for tests: (fn f () (binary + (name x) (int 1)) (arg x)). */
 void ast_dump(const Node *n, Text *out);
 
@@ -44,5 +46,9 @@ Node *ast_parse(Cx *cx, int32_t source);
 Node *ast_parse_line(Cx *cx, int32_t source, bool *is_expr);
 /* Whether the text of the source ends inside an open bracket, block or expression (REPL: go on reading). */
 bool ast_incomplete(Cx *cx, int32_t source);
+/* Whether the text begins with what goes on the statement of the line before: `else`, `+`, `)`. */
+bool ast_joins(Cx *cx, int32_t source);
+/* Whether there is nothing but blanks and comments. */
+bool ast_is_blank(Cx *cx, int32_t source);
 
 #endif

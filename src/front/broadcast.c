@@ -83,13 +83,14 @@ static void fault_shapes(Check *c, const Value *a, const Value *b, Span sa, Span
   diag_label(c->cx, d, sb, "%s", tb);
   fault_declared(c, d, a);
   fault_declared(c, d, b);
-  diag_note(c->cx, d, "counted from the right, axis %d is %s in one and %s in the other",
-            from_right, dim_text(c->cx, x), dim_text(c->cx, y));
-  if (!dim_is_number(x) || !dim_is_number(y))
+  diag_note(c->cx, d, "axis %d of the first is %s, axis %d of the second is %s",
+            s.rank - from_right, dim_text(c->cx, x), t.rank - from_right, dim_text(c->cx, y));
+  fault_sizes(c, d);
+  if (s.rank + t.rank == 3 && s.dim[0] == t.dim[0])
+    diag_hint(c->cx, d, "to use one element per row, give it a last axis: expand_dims(.., -1)");
+  else if (!dim_is_number(x) || !dim_is_number(y))
     diag_hint(c->cx, d,
               "named sizes must be equal as expressions; give both arguments the same name");
-  else if (s.rank == 2 && t.rank == 1 && s.dim[0] == t.dim[0])
-    diag_hint(c->cx, d, "to use one element per row, give it a last axis: expand_dims(.., -1)");
   else
     diag_hint(c->cx, d, "only an extent of 1 stretches");
 }
@@ -175,6 +176,11 @@ static Value fault_matmul(Check *c, const Value *v, const Span *spans, Span at, 
   fault_declared(c, d, &v[0]);
   fault_declared(c, d, &v[1]);
   Shape s = tensor_shape(c->b, &v[0]), t = tensor_shape(c->b, &v[1]);
+  int inner = MAX(t.rank - 2, 0);
+  if (s.rank && t.rank && s.dim[s.rank - 1] != t.dim[inner])
+    diag_note(c->cx, d, "axis %d of the first is %s, axis %d of the second is %s", s.rank - 1,
+              dim_text(c->cx, s.dim[s.rank - 1]), inner, dim_text(c->cx, t.dim[inner]));
+  fault_sizes(c, d);
   if (s.rank >= 1 && t.rank >= 2 && s.dim[s.rank - 1] == t.dim[t.rank - 1])
     diag_hint(c->cx, d, "the second operand fits when transposed: @ transpose(..)");
   else if (s.rank == 0 || t.rank == 0)

@@ -86,6 +86,18 @@ struct Unit {                     /* one SSA function under construction */
   Vec(Capture) captures;
 };
 
+typedef struct Arg { /* of a call */
+  Name name;         /* NULL: positional */
+  Span span;
+  Value value;
+} Arg;
+typedef struct Call {
+  int n;
+  Arg *arg;
+  Span span;
+  Span name_span; /* of what is called */
+} Call;
+
 typedef struct Frame { /* one call being inlined, or the value of a constant */
   struct Frame *up;
   const Node *fn; /* NULL for a constant */
@@ -96,6 +108,9 @@ typedef struct Frame { /* one call being inlined, or the value of a constant */
   int depth;
   SizeBindings sizes;
   const FnValue *self; /* the instance of a layer that is called, or NULL */
+  const Call *args;  /* as the caller gave them, NULL: none; values of `b` */
+  const int *slot;          /* which of them is argument i of fn, or -1 */
+  const Builder *b;
 } Frame;
 
 typedef struct Ranges { /* labels of one reduction whose ranges the enclosing solve found */
@@ -125,18 +140,6 @@ typedef struct Check {
   DType int_type, float_type; /* of untyped numbers that stand alone: i32, f64 */
 } Check;
 
-typedef struct Arg { /* of a call */
-  Name name;         /* NULL: positional */
-  Span span;
-  Value value;
-} Arg;
-typedef struct Call {
-  int n;
-  Arg *arg;
-  Span span;
-  Span name_span; /* of what is called */
-} Call;
-
 /* ---- program.c ------------------------------------------------------------------------------- */
 Decl *program_add(Program *p, Name name, const Node *n); /* one of the user's */
 Decl *program_find(const Program *p, Name name, bool prelude);
@@ -161,6 +164,10 @@ Value index_layers(Check *c, const Node *n, const FnValue *layers);
 bool expect_layers(Check *c, const Node *n, const FnValue **out); /* in the head of a `for` */
 Value eval_member(Check *c, const Node *n);
 Name dotted_name(Check *c, const Node *n); /* a.b.c as one name; NULL: it is none */
+/* What the names of its parameters begin with: its path, or for the element of an array that a loop goes
+ * through the name of that. */
+Name layer_prefix(Check *c, const FnValue *f);
+bool layer_has(const FnValue *f, Name name);
 Value call_layer(Check *c, const FnValue *f, const Call *call); /* an error */
 /* The layer's names around what is checked for its instance. */
 void layer_enter(Check *c, const FnValue *self, Frame *frame);
@@ -183,7 +190,11 @@ Value unit_param(Check *c, Decl *d);
 /* Records a diagnostic at `at`, or, where that lies in the prelude, at the user's line that led
  * there. */
 Diag *fault(Check *c, DiagCode code, Span at, const char *fmt, ...) GC_PRINTF(4, 5);
-void fault_declared(Check *c, Diag *d, const Value *v); /* "`x` was declared here" */
+void fault_declared(Check *c, Diag *d, const Value *v); /* "`x` is f32[2], declared as f32[N]" */
+/* What the named sizes in use are, where they are numbers: "N is 2 and M is 3 in this call of `f`". */
+void fault_sizes(Check *c, Diag *d);
+/* Which axis makes the difference between two shapes that should be equal. */
+void fault_axes(Check *c, Diag *d, const Shape *is, const Shape *wanted, const char *what);
 void suggest(Check *c, Diag *d, const char *word, const char *const *more, int n);
 
 /* ---- check_expr.c ---------------------------------------------------------------------------- */
@@ -281,6 +292,8 @@ Value affine_tensor(Check *c, const Affine *a, DType t);
 /* ---- check_type.c ---------------------------------------------------------------------------- */
 typedef enum TypeUse { TYPE_ARG, TYPE_RESULT, TYPE_PARAM } TypeUse;
 bool resolve_type(Check *c, const Node *type, TypeUse use, DType *t, Shape *s);
+/* Fixes the named sizes of the call that the arguments decide, whatever their order. */
+void bind_call_sizes(Check *c, const Node *fn, const Call *call, const int *slot);
 /* A declared argument: the value with the declared element type, its extents bound or checked. */
 Value check_argument(Check *c, const Node *arg, Value v, Span at);
 Value check_result(Check *c, const Node *fn, Value v, Span at);

@@ -121,12 +121,13 @@ static Value call_decl(Check *c, const FnValue *f, const Call *call) {
   Frame *outer = c->frame;
   Frame frame = {
       outer, f->node, f->name, call->span, f->prelude, higher, outer ? outer->depth + 1 : 1, {{0}},
-      f->instance ? f : NULL};
+      f->instance ? f : NULL, call, slot, c->b};
   if (!outer && c->preset) frame.sizes = *c->preset;
   c->frame = &frame;
   c->scope = f->instance ? f->instance->scope : NULL;
   Value v = value_poison();
   const Node *body = f->node->kid[1];
+  bind_call_sizes(c, f->node, call, slot);
   if (bind_arguments(c, f, call, slot, n)) {
     v = eval_block(c, body);
     const Node *last = body->kind == NODE_BLOCK && body->nkids ? body->kid[body->nkids - 1] : body;
@@ -200,6 +201,10 @@ static bool eval_special(Check *c, const Node *n, const Value *f, Value *out) {
   case BI_value_and_grad: *out = eval_deriv(c, n, DERIV_VALUE_AND_GRAD); return true;
   case BI_jvp: *out = eval_deriv(c, n, DERIV_JVP); return true;
   case BI_vjp: *out = eval_deriv(c, n, DERIV_VJP); return true;
+  case BI_hvp: *out = eval_deriv(c, n, DERIV_HVP); return true;
+  case BI_jacobian: *out = eval_deriv(c, n, DERIV_JACOBIAN); return true;
+  case BI_hessian: *out = eval_deriv(c, n, DERIV_HESSIAN); return true;
+  case BI_vmap: *out = eval_deriv(c, n, DERIV_VMAP); return true;
   case BI_inside:
     if (n->nkids == 2 && n->kid[1]->kind == NODE_INDEX) {
       *out = eval_index(c, n->kid[1], true);

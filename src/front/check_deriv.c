@@ -4,11 +4,10 @@
  *
  * Where arguments depend on labels, every operand that is differentiated carries all of them, and
  * so does the result: the derivative then is one per label. */
-#include "front/check.h"
+#include "front/deriv.h"
 
 /* ---- the derivative as a function ------------------------------------------------------------ */
-/* Names of the arguments; -1 where they aren't known (a jvp or vjp). */
-static int signature(Check *c, const FnValue *f, Name *names, bool *optional) {
+int deriv_signature(Check *c, const FnValue *f, Name *names, bool *optional) {
   static const char *const letters[] = {"a", "b", "c"};
   int n;
   switch (f->kind) {
@@ -28,17 +27,46 @@ static int signature(Check *c, const FnValue *f, Name *names, bool *optional) {
   case FN_LAYER:
   case FN_LAYERS: return 0;
   case FN_DERIV:
-    if (f->mode == DERIV_JVP || f->mode == DERIV_VJP) return -1;
-    return signature(c, f->of, names, optional);
+    if (f->mode == DERIV_JVP || f->mode == DERIV_VJP || f->mode == DERIV_HVP) return -1;
+    return deriv_signature(c, f->of, names, optional);
   }
   return -1;
 }
 
-static const char *const mode_word[] = {"grad", "value_and_grad", "jvp", "vjp"};
+const char *const deriv_word[] = {"grad", "value_and_grad", "jvp", "vjp", "hvp", "jacobian", "hessian", "vmap"};
 
-static bool is_param(Check *c, Name name) {
+bool deriv_is_param(Check *c, Name name) {
   Decl *d = program_find(c->p, name, false);
   return d && d->node->kind == NODE_PARAM;
+}
+
+bool deriv_in_group(Name group, Name param) {
+  size_t n = strlen(group);
+  return !strncmp(group, param, n) && param[n] == '.';
+}
+
+/* The instance of a layer by the name that its parameters begin with; NULL: it is none. */
+static Name group_name(Check *c, const Node *n) {
+  Value v = eval_expr(c, n);
+  return v.kind == V_FN && v.u.fn->instance ? layer_prefix(c, v.u.fn) : NULL;
+}
+
+static void fault_wrt(Check *c, const FnValue *f, const Node *n, Name name, Name *names, int count) {
+  for (int i = 0; i < c->p->decls.n && count < MAX_ARGS; i++) {
+    const Decl *d = c->p->decls.at[i];
+    if (d->node && (d->node->kind == NODE_PARAM || d->node->kind == NODE_LET)) names[count++] = d->name;
+  }
+  Diag *d = fault(c, E0404, n->span, "`%s` has no argument `%s`, and no parameter has that name", f->of->name, name);
+  suggest(c, d, name, names, count);
+}
+
+/* Whether something that isn't an argument or parameter can be evaluated without a message. */
+static bool is_known(Check *c, const Node *n) {
+  while (n->kind == NODE_MEMBER) n = n->kid[0];
+  Value v;
+  Decl *d = program_find(c->p, n->name, false);
+  return name_value_quiet(c, n->name, &v) || (d && d->node->kind == NODE_LET) ||
+         (c->frame && c->frame->self && layer_has(c->frame->self, n->name));
 }
 
 static void add_wrt(Check *c, FnValue *f, const Node *n) {
@@ -48,320 +76,103 @@ static void add_wrt(Check *c, FnValue *f, const Node *n) {
     for (int i = 0; i < n->nkids; i++) add_wrt(c, f, n->kid[i]);
     return;
   }
-  Name name = dotted_name(c, n);
+  Name name = dotted_name(c, n), group = NULL;
   if (!name) {
-    fault(c, E0404, n->span, "`wrt:` takes names of arguments or parameters");
+    fault(c, E0404, n->span, "`%s` takes names of arguments%s", f->mode == DERIV_VMAP ? "over:" : "wrt:",
+          f->mode == DERIV_VMAP ? "" : ", parameters and layers");
     return;
   }
-  int count = signature(c, f->of, names, optional);
-  bool found = count < 0 || is_param(c, name);
+  int count = deriv_signature(c, f->of, names, optional);
+  bool found = count < 0 || (f->mode != DERIV_VMAP && deriv_is_param(c, name));
   for (int i = 0; i < count; i++) found = found || names[i] == name;
-  if (!found) {
-    for (int i = 0; i < c->p->decls.n && count < MAX_ARGS; i++) {
-      const Decl *d = c->p->decls.at[i];
-      if (d->node && d->node->kind == NODE_PARAM) names[count++] = d->name;
-    }
-    Diag *d = fault(c, E0404, n->span, "`%s` has no argument `%s`, and no parameter has that name",
-                    f->of->name, name);
-    suggest(c, d, name, names, count);
+  if (!found && f->mode != DERIV_VMAP && is_known(c, n)) group = group_name(c, n);
+  if (!found && !group) {
+    fault_wrt(c, f, n, name, names, MAX(count, 0));
     return;
   }
-  vec_push(c->cx->arena, &f->wrt, name);
+  Wrt w = {group ? group : name, group != NULL};
+  vec_push(c->cx->arena, &f->wrt, w);
+}
+
+/* ---- options --------------------------------------------------------------------------------- */
+static void read_way(Check *c, FnValue *f, const Node *n) {
+  static const char *const words[] = {"forward", "reverse"};
+  for (int i = 0; i < 2 && n->kind == NODE_NAME; i++)
+    if (!strcmp(n->name, words[i])) {
+      f->way = (DerivWay)(WAY_FORWARD + i);
+      return;
+    }
+  Diag *d = fault(c, E0406, n->span, "`mode:` is forward or reverse");
+  if (n->kind == NODE_NAME) suggest(c, d, n->name, words, 2);
+}
+
+static void read_axes(Check *c, FnValue *f, const Node *n) {
+  Value v = eval_expr(c, n);
+  if (v.kind == V_INT && v.u.i >= 1 && v.u.i <= IR_MAX_RANK)
+    f->axes = (int32_t)v.u.i;
+  else if (v.kind != V_POISON)
+    fault(c, E0406, n->span, "`axes:` is a number from 1 to %d", IR_MAX_RANK);
+}
+
+static bool option(Check *c, FnValue *f, const Node *a) {
+  bool mapped = f->mode == DERIV_VMAP, blocks = f->mode == DERIV_JACOBIAN || f->mode == DERIV_HESSIAN;
+  if (a->kind != NODE_NAMED) return false;
+  if (!strcmp(a->name, mapped ? "over" : "wrt"))
+    add_wrt(c, f, a->kid[0]);
+  else if (blocks && !strcmp(a->name, "mode"))
+    read_way(c, f, a->kid[0]);
+  else if (mapped && !strcmp(a->name, "axes"))
+    read_axes(c, f, a->kid[0]);
+  else
+    return false;
+  return true;
+}
+
+static const char *options_of(DerivMode mode) {
+  return mode == DERIV_VMAP                                  ? "`over:` and `axes:`"
+         : mode == DERIV_JACOBIAN || mode == DERIV_HESSIAN ? "`wrt:` and `mode:`"
+                                                            : "`wrt:`";
+}
+
+static Value fault_no_function(Check *c, const Node *a, const Value *v, DerivMode mode) {
+  Diag *d = fault(c, E0406, a->span, "`%s` takes a function, not %s", deriv_word[mode],
+                  value_text(c->cx, c->b, v));
+  if (a->kind == NODE_CALL && a->kid[0]->kind == NODE_NAME)
+    diag_hint(c->cx, d, "write %s(%s)(..): the %s is a function, called with the arguments",
+              deriv_word[mode], a->kid[0]->name, mode == DERIV_VMAP ? "result" : "derivative");
+  return value_poison();
 }
 
 Value eval_deriv(Check *c, const Node *n, DerivMode mode) {
-  Name wrt = name_of(c->cx, "wrt");
   FnValue *f = NEW(c->cx->arena, FnValue);
-  *f = (FnValue){.kind = FN_DERIV, .mode = mode, .span = n->span};
-  int errors = diag_errors(c->cx);
+  *f = (FnValue){.kind = FN_DERIV, .mode = mode, .span = n->span, .axes = 1};
+  int errors = c->faults;
   for (int i = 1; i < n->nkids; i++) {
     const Node *a = n->kid[i];
-    bool named = a->kind == NODE_NAMED;
-    if (i == 1 && !named) {
+    if (i == 1 && a->kind != NODE_NAMED) {
       Value v = eval_expr(c, a);
       if (v.kind == V_POISON) return v;
-      if (v.kind == V_FN) {
-        f->of = v.u.fn;
-        continue;
-      }
-      Diag *d = fault(c, E0406, a->span, "`%s` takes a function, not %s", mode_word[mode],
-                      value_text(c->cx, c->b, &v));
-      if (a->kind == NODE_CALL && a->kid[0]->kind == NODE_NAME)
-        diag_hint(c->cx, d,
-                  "write %s(%s)(..): the derivative is a function, called with the arguments",
-                  mode_word[mode], a->kid[0]->name);
-      return value_poison();
+      if (v.kind != V_FN) return fault_no_function(c, a, &v, mode);
+      f->of = v.u.fn;
+      continue;
     }
     if (!f->of) break;
-    if (named && a->name == wrt) {
-      add_wrt(c, f, a->kid[0]);
-    } else {
-      Diag *d = fault(c, E0406, a->span, "`%s` takes a function and `wrt:`", mode_word[mode]);
-      diag_hint(c->cx, d, "arguments go behind it: %s(%s)(..)", mode_word[mode], f->of->name);
-    }
+    if (option(c, f, a)) continue;
+    Diag *d = fault(c, E0406, a->span, "`%s` takes a function and %s", deriv_word[mode], options_of(mode));
+    diag_hint(c->cx, d, "arguments go behind it: %s(%s)(..)", deriv_word[mode], f->of->name);
   }
-  if (!f->of) fault(c, E0406, n->span, "`%s` takes a function", mode_word[mode]);
-  if (!f->of || diag_errors(c->cx) != errors) return value_poison();
-  f->name = name_fmt(c->cx, "%s(%s)", mode_word[mode], f->of->name);
+  if (!f->of) fault(c, E0406, n->span, "`%s` takes a function", deriv_word[mode]);
+  if (!f->of || c->faults != errors) return value_poison();
+  f->name = name_fmt(c->cx, "%s(%s)", deriv_word[mode], f->of->name);
   return value_fn(f);
 }
 
 bool deriv_wants(const FnValue *f, Name name) {
-  for (int i = 0; i < f->wrt.n; i++)
-    if (f->wrt.at[i] == name) return true;
+  for (int i = 0; i < f->wrt.n; i++) {
+    const Wrt *w = &f->wrt.at[i];
+    if (w->group ? deriv_in_group(w->name, name) : w->name == name) return true;
+  }
   return f->wrt.n == 0;
-}
-
-/* ---- the body -------------------------------------------------------------------------------- */
-typedef struct Lifted { /* an input of the body that is an argument */
-  Name name;
-  Val outer;
-  bool direct; /* an argument itself, not a part of a tuple */
-  Span span;
-} Lifted;
-
-typedef struct Deriv {
-  const FnValue *f;
-  Span span;
-  const Labels *batch;
-  Unit unit;
-  Builder body;
-  Vec(Lifted) in;
-  Vec(Value) out; /* the results, one per output of the body */
-  Fn *fn;
-  bool *wrt;          /* per input */
-  Vec(int32_t) order; /* inputs in the order the user sees */
-  Vec(Val) args;
-} Deriv;
-
-static Value lift_tensor(Check *c, Deriv *d, Name name, const Value *v, Span at, bool direct) {
-  Val outer = v->u.t.val;
-  const Labels *labels = value_labels(v);
-  DType t = ir_type(c->b, outer);
-  if (type_is_float(t) && direct && deriv_wants(d->f, name)) {
-    Shape s = tensor_shape(c->b, v), whole;
-    labels = labels_union(c->cx, labels, d->batch);
-    if (!labelled_shape(c, labels, &s, at, &whole)) return value_poison();
-    outer = align(c, v, labels, &s);
-  }
-  Shape whole = *ir_shape(c->b, outer);
-  Val in = ir_input(&d->body, name, t, &whole, ROLE_ARG, at);
-  vec_push(c->cx->arena, &d->in, ((Lifted){name, outer, direct, at}));
-  Value r = value_tensor(in, labels);
-  r.name = v->name, r.decl = v->decl;
-  return r;
-}
-
-/* An argument as a value of the body: tensors become inputs, what is known at compile time stays.
- */
-static Value lift(Check *c, Deriv *d, Name name, Value v, Span at, bool direct) {
-  bool wanted = direct && deriv_wants(d->f, name), named = d->f->wrt.n > 0;
-  if (v.kind == V_TUPLE) {
-    Value *items = arena_copy(c->cx->arena, v.u.tuple.item, (size_t)v.u.tuple.n * sizeof v);
-    for (int i = 0; i < v.u.tuple.n; i++)
-      items[i] = lift(c, d, name_fmt(c->cx, "%s_%d", name, i), items[i], at, false);
-    return value_tuple(c->cx, items, v.u.tuple.n);
-  }
-  bool floating = v.kind == V_FLOAT || (v.kind == V_WEAK && v.is_float);
-  if (wanted && floating)
-    v = to_tensor(c, v, at);
-  else if (wanted && named && value_is_untyped(&v))
-    v = to_type(c, v, c->float_type, at);
-  else if (v.kind != V_TENSOR && value_has_tensor(&v))
-    v = to_tensor(c, v, at);
-  return v.kind == V_TENSOR ? lift_tensor(c, d, name, &v, at, direct) : v;
-}
-
-/* The declared element type of argument k; false where it has none. */
-static bool declared_type(const FnValue *f, Name name, DType *t) {
-  while (f->kind == FN_DERIV) f = f->of;
-  if (f->kind != FN_DECL) return false;
-  for (int i = 2; i < f->node->nkids; i++) {
-    const Node *type = f->node->kid[i]->kid[0];
-    if (f->node->kid[i]->name == name) return type && type_find(type->name, t);
-  }
-  return false;
-}
-
-static bool lift_call(Check *c, Deriv *d, const Call *call, Call *inner) {
-  Name names[MAX_ARGS];
-  bool optional[MAX_ARGS];
-  int n = signature(c, d->f->of, names, optional);
-  *inner = *call;
-  inner->arg = NEWS(c->cx->arena, Arg, call->n + 1);
-  for (int i = 0; i < call->n; i++) {
-    Arg a = call->arg[i];
-    Name name = a.name ? a.name : i < n ? names[i] : name_fmt(c->cx, "x%d", i);
-    DType t;
-    bool untyped = value_is_untyped(&a.value) || a.value.kind == V_BOOL || a.value.kind == V_AFFINE;
-    if (untyped && declared_type(d->f->of, name, &t)) a.value = to_type(c, a.value, t, a.span);
-    a.value = lift(c, d, name, a.value, a.span, true);
-    if (a.value.kind == V_POISON) return false;
-    inner->arg[i] = a;
-  }
-  return true;
-}
-
-/* ---- the results ----------------------------------------------------------------------------- */
-static bool flatten(Check *c, Deriv *d, const Value *v, Span at) {
-  if (v->kind == V_TUPLE) {
-    for (int i = 0; i < v->u.tuple.n; i++)
-      if (!flatten(c, d, &v->u.tuple.item[i], at)) return false;
-    return true;
-  }
-  Value x = to_tensor(c, *v, at);
-  if (x.kind == V_POISON) return false;
-  vec_push(c->cx->arena, &d->out, x);
-  return true;
-}
-
-static bool check_scalar(Check *c, Deriv *d, const Value *r) {
-  const char *word = mode_word[d->f->mode], *is = value_text(c->cx, c->b, r);
-  if (r->kind == V_TUPLE) {
-    Diag *e = fault(c, E0402, d->span, "`%s` of `%s`, which has %d results", word, d->f->of->name,
-                    r->u.tuple.n);
-    diag_hint(c->cx, e, "write a function that returns the one to differentiate");
-    return false;
-  }
-  if (r->kind != V_TENSOR) return true;
-  if (tensor_rank(c->b, r) > 0) {
-    Diag *e = fault(c, E0402, d->span, "`%s` of `%s`, whose result is %s and not a scalar", word,
-                    d->f->of->name, is);
-    if (d->f->of->node)
-      diag_label(c->cx, e, d->f->of->node->name_span, "`%s` is declared here", d->f->of->name);
-    diag_hint(c->cx, e, "take its mean or sum, or use vjp(%s)(.., dy)", d->f->of->name);
-    return false;
-  }
-  if (type_is_float(ir_type(c->b, r->u.t.val))) return true;
-  fault(c, E0403, d->span, "`%s` of `%s`, whose result is %s and not a float", word, d->f->of->name,
-        is);
-  return false;
-}
-
-static bool make_outputs(Check *c, Deriv *d, Value *r) {
-  bool scalar = d->f->mode == DERIV_GRAD || d->f->mode == DERIV_VALUE_AND_GRAD;
-  if (scalar && value_is_untyped(r)) *r = to_type(c, *r, c->float_type, d->span);
-  if (r->kind == V_POISON || (scalar && !check_scalar(c, d, r)) || !flatten(c, d, r, d->span))
-    return false;
-  for (int i = 0; i < d->out.n; i++) {
-    Value *v = &d->out.at[i];
-    Shape s = tensor_shape(c->b, v), whole;
-    if (!labelled_shape(c, d->batch, &s, d->span, &whole)) return false;
-    Val x = align(c, v, d->batch, &s);
-    ir_output(c->b, v->name, x);
-    *v = value_tensor(x, d->batch);
-  }
-  return true;
-}
-
-/* ---- with respect to what -------------------------------------------------------------------- */
-static int decl_number(const Program *p, Name name) {
-  for (int i = 0; i < p->decls.n; i++)
-    if (p->decls.at[i]->name == name && !p->decls.at[i]->prelude) return i;
-  return -1;
-}
-
-/* Parameters in the order of their declaration, else the floating arguments in theirs. */
-static void default_wrt(Check *c, Deriv *d, const Fn *fn) {
-  int32_t *order;
-  for (int i = d->in.n; i < fn->in.n; i++)
-    if (fn->in.at[i].role == ROLE_PARAM && type_is_float(fn->in.at[i].type))
-      vec_push(c->cx->arena, &d->order, i);
-  order = d->order.at;
-  for (int i = 1; i < d->order.n; i++)
-    for (int k = i; k > 0; k--) {
-      int32_t a = order[k - 1], b = order[k];
-      if (decl_number(c->p, fn->in.at[a].name) <= decl_number(c->p, fn->in.at[b].name)) break;
-      order[k - 1] = b, order[k] = a;
-    }
-  for (int i = 0; i < d->in.n && (!d->order.n || d->order.at[0] < d->in.n); i++)
-    if (d->in.at[i].direct && type_is_float(fn->in.at[i].type))
-      vec_push(c->cx->arena, &d->order, i);
-}
-
-static int named_input(Check *c, Deriv *d, Name name) {
-  for (int i = 0; i < d->in.n; i++)
-    if (d->in.at[i].direct && d->in.at[i].name == name) return i;
-  /* a parameter the function doesn't use has the derivative 0: it becomes an input all the same */
-  if (!is_param(c, name) || unit_param(c, program_find(c->p, name, false)).kind == V_POISON)
-    return -1;
-  for (int i = d->in.n; i < c->b->fn->in.n; i++)
-    if (c->b->fn->in.at[i].role == ROLE_PARAM && c->b->fn->in.at[i].name == name) return i;
-  return -1;
-}
-
-static bool choose_wrt(Check *c, Deriv *d) {
-  const Fn *fn = c->b->fn;
-  for (int i = 0; i < d->f->wrt.n; i++) {
-    Name name = d->f->wrt.at[i];
-    int k = named_input(c, d, name);
-    if (k < 0) {
-      Diag *e = fault(c, E0403, d->span, "`%s` isn't given as a tensor of floats here", name);
-      diag_note(c->cx, e, "`%s` is with respect to it", d->f->name);
-      return false;
-    }
-    if (!type_is_float(fn->in.at[k].type)) {
-      Diag *e = fault(c, E0403, d->span, "`%s` is %s: only floats have a derivative", name,
-                      type_text(c->cx, fn->in.at[k].type, &fn->in.at[k].shape));
-      diag_label(c->cx, e, d->f->span, "the derivative with respect to `%s`", name);
-      return false;
-    }
-    vec_push(c->cx->arena, &d->order, k);
-  }
-  if (!d->f->wrt.n) default_wrt(c, d, fn);
-  if (!d->order.n) {
-    Diag *e = fault(c, E0405, d->span, "there is nothing to differentiate `%s` by", d->f->of->name);
-    diag_note(c->cx, e, "it uses no parameters, and none of its arguments is a float");
-    return false;
-  }
-  return true;
-}
-
-/* Builds the body; false after an error. */
-static bool build_body(Check *c, Deriv *d, const Call *call, Value *result) {
-  Unit *unit = c->unit;
-  Scope *scope = c->scope;
-  Call inner;
-  d->body = ir_begin(c->cx, d->f->of->name);
-  d->body.span = c->b->span;
-  if (!lift_call(c, d, call, &inner)) return false;
-  d->unit = (Unit){.up = unit, .b = &d->body, .batch = d->batch, .deriv = d->f};
-  c->unit = &d->unit;
-  c->b = &d->body;
-  c->scope = NULL;
-  *result = call_fn(c, d->f->of, &inner);
-  bool good = make_outputs(c, d, result) && choose_wrt(c, d);
-  if (good) d->fn = ir_finish(&d->body);
-  c->unit = unit;
-  c->b = unit->b;
-  c->scope = scope;
-  if (!good) return false;
-  d->wrt = NEWS(c->cx->arena, bool, d->fn->in.n + 1);
-  for (int i = 0; i < d->order.n; i++) d->wrt[d->order.at[i]] = true;
-  return true;
-}
-
-/* ---- the instruction ------------------------------------------------------------------------- */
-static const Labels *input_labels(const Deriv *d, Name name) {
-  for (int i = 0; i < d->unit.params.n; i++)
-    if (d->unit.params.at[i].decl->name == name) return value_labels(&d->unit.params.at[i].value);
-  return &no_labels;
-}
-
-static bool operands(Check *c, Deriv *d) {
-  for (int i = 0; i < d->fn->in.n; i++) {
-    Val v = 0;
-    if (i < d->in.n) {
-      v = d->in.at[i].outer;
-    } else {
-      Value p = unit_param(c, program_find(c->p, d->fn->in.at[i].name, false));
-      if (p.kind == V_POISON) return false;
-      Shape s = tensor_shape(c->b, &p);
-      v = align(c, &p, input_labels(d, d->fn->in.at[i].name), &s);
-    }
-    vec_push(c->cx->arena, &d->args, v);
-  }
-  return true;
 }
 
 /* A cotangent or tangent given by the user, as long as what it belongs to. */
@@ -420,7 +231,23 @@ static bool cotangents(Check *c, Deriv *d, const Call *extra) {
   return true;
 }
 
-static bool tangents(Check *c, Deriv *d, const Call *extra) {
+/* A group of parameters takes a tuple of tangents. */
+static Call ungrouped(Check *c, const Deriv *d, const Call *extra) {
+  Call flat = *extra;
+  flat.n = 0;
+  flat.arg = NEWS(c->cx->arena, Arg, d->order.n + extra->n + 1);
+  for (int i = 0; i < extra->n; i++) {
+    const Arg *a = &extra->arg[i];
+    bool tuple = i < d->groups.n && d->groups.at[i] >= 0 && a->value.kind == V_TUPLE &&
+                 a->value.u.tuple.n == d->groups.at[i];
+    for (int k = 0; k < (tuple ? d->groups.at[i] : 1); k++)
+      flat.arg[flat.n++] = tuple ? (Arg){NULL, a->span, a->value.u.tuple.item[k]} : *a;
+  }
+  return flat;
+}
+
+static bool tangents(Check *c, Deriv *d, const Call *given) {
+  Call flat = ungrouped(c, d, given), *extra = &flat;
   if (extra->n != d->order.n) return fault_extras(c, d, extra->n, d->order.n, "tangent");
   for (int i = 0; i < d->fn->in.n; i++) {
     if (!d->wrt[i]) continue;
@@ -430,15 +257,6 @@ static bool tangents(Check *c, Deriv *d, const Call *extra) {
     if (!extra_operand(c, d, &extra->arg[k], d->fn->in.at[i].type, &s, "tangent")) return false;
   }
   return true;
-}
-
-/* The parts in the shape of the result: a tensor, or tuples of them. */
-static Value rebuild(Check *c, const Value *like, const Value *parts, int *next) {
-  if (like->kind != V_TUPLE) return parts[(*next)++];
-  Value *items = NEWS(c->cx->arena, Value, like->u.tuple.n + 1);
-  for (int i = 0; i < like->u.tuple.n; i++)
-    items[i] = rebuild(c, &like->u.tuple.item[i], parts, next);
-  return value_tuple(c->cx, items, like->u.tuple.n);
 }
 
 static Value part(Check *c, Deriv *d, Val bundle, int k, Name name) {
@@ -453,7 +271,7 @@ static Value results(Check *c, Deriv *d, Val bundle, const Value *result) {
   Value *all = NEWS(c->cx->arena, Value, outs + d->order.n + 2);
   Value *values = NEWS(c->cx->arena, Value, outs + 1);
   for (int i = 0; i < outs; i++) values[i] = part(c, d, bundle, i, d->fn->out.at[i].name);
-  if (d->f->mode != DERIV_GRAD) all[n++] = rebuild(c, result, values, &next);
+  if (d->f->mode != DERIV_GRAD) all[n++] = deriv_rebuild(c, result, values, &next);
   if (d->f->mode == DERIV_JVP) {
     int k = outs;
     for (int i = 0; i < outs; i++)
@@ -461,14 +279,16 @@ static Value results(Check *c, Deriv *d, Val bundle, const Value *result) {
                       ? part(c, d, bundle, k++, NULL)
                       : value_int(0);
     next = 0;
-    all[n++] = rebuild(c, result, values, &next);
+    all[n++] = deriv_rebuild(c, result, values, &next);
     return value_tuple(c->cx, all, n);
   }
+  Value *adjoints = NEWS(c->cx->arena, Value, d->order.n + 1);
   for (int i = 0; i < d->order.n; i++) {
     int input = d->order.at[i], k = outs;
     for (int j = 0; j < input; j++) k += d->wrt[j];
-    all[n++] = part(c, d, bundle, k, name_fmt(c->cx, "d_%s", d->fn->in.at[input].name));
+    adjoints[i] = part(c, d, bundle, k, name_fmt(c->cx, "d_%s", d->fn->in.at[input].name));
   }
+  n += deriv_grouped(c, d, adjoints, all + n);
   return n == 1 ? all[0] : value_tuple(c->cx, all, n);
 }
 
@@ -482,7 +302,7 @@ static void split(Check *c, const FnValue *f, const Call *call, Call *primal, Ca
   primal->arg = NEWS(c->cx->arena, Arg, call->n + 1);
   extra->arg = NEWS(c->cx->arena, Arg, call->n + 1);
   primal->n = extra->n = 0;
-  int n = signature(c, f->of, names, optional), want = 0;
+  int n = deriv_signature(c, f->of, names, optional), want = 0;
   for (int i = 0; i < call->n; i++) positional += !call->arg[i].name;
   if (n < 0) {
     want = f->mode == DERIV_JVP ? positional / 2 : positional - 1;
@@ -501,17 +321,44 @@ static void split(Check *c, const FnValue *f, const Call *call, Call *primal, Ca
   }
 }
 
-Value call_deriv(Check *c, const FnValue *f, const Call *call) {
+static Value derivative(Check *c, const FnValue *f, const Call *call) {
   Call primal, extra;
   Value result;
   Deriv d = {.f = f, .span = call->span, .batch = c->unit->batch ? c->unit->batch : &no_labels};
   for (int i = 0; i < call->n; i++)
     d.batch = labels_union(c->cx, d.batch, labels_within(c->cx, &call->arg[i].value));
   split(c, f, call, &primal, &extra);
-  if (!build_body(c, &d, &primal, &result) || !operands(c, &d)) return value_poison();
+  if (!deriv_build(c, &d, &primal, &result) || !deriv_operands(c, &d)) return value_poison();
   bool forward = f->mode == DERIV_JVP;
   if (!(forward ? tangents(c, &d, &extra) : cotangents(c, &d, &extra))) return value_poison();
   Val bundle = forward ? ir_jvp(c->b, d.fn, d.wrt, d.args.at, d.args.n)
                        : ir_vjp(c->b, d.fn, d.wrt, d.args.at, d.args.n);
   return results(c, &d, bundle, &result);
+}
+
+/* The same derivative in another mode, of what `of` is. */
+static FnValue *as_mode(Check *c, const FnValue *f, DerivMode mode, const FnValue *of) {
+  FnValue *g = arena_copy(c->cx->arena, f, sizeof *f);
+  g->mode = mode;
+  g->of = of;
+  g->name = name_fmt(c->cx, "%s(%s)", deriv_word[mode], of->name);
+  return g;
+}
+
+/* H v is the derivative of the gradient along v. */
+static Value call_hvp(Check *c, const FnValue *f, const Call *call) {
+  const FnValue *gradient = as_mode(c, f, DERIV_GRAD, f->of);
+  Value v = derivative(c, as_mode(c, f, DERIV_JVP, gradient), call);
+  return v.kind == V_TUPLE ? v.u.tuple.item[1] : v;
+}
+
+Value call_deriv(Check *c, const FnValue *f, const Call *call) {
+  switch (f->mode) {
+  case DERIV_HVP: return call_hvp(c, f, call);
+  case DERIV_JACOBIAN: return call_jacobian(c, f, call);
+  case DERIV_HESSIAN: /* the Jacobian of the gradient, which is as wide as high: forwards */
+    return call_jacobian(c, as_mode(c, f, DERIV_JACOBIAN, as_mode(c, f, DERIV_GRAD, f->of)), call);
+  case DERIV_VMAP: return call_vmap(c, f, call);
+  default: return derivative(c, f, call);
+  }
 }

@@ -200,6 +200,7 @@ static Value eval_kind(Check *c, const Node *n) {
 
 Value eval_expr(Check *c, const Node *n) {
   if (!n || c->gave_up) return value_poison();
+  cx_poll(c->cx);
   if (++c->depth > MAX_EVAL_DEPTH) {
     Diag *d = fault(c, E0811, n->span, "expressions and calls are nested too deeply here");
     diag_note(c->cx, d, "the limit is %d levels, those of called functions included",

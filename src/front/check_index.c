@@ -353,16 +353,32 @@ static Value apply_gather(Check *c, const Read *r, const Value *base) {
 }
 
 /* ---- reads ----------------------------------------------------------------------------------- */
+static Value slice_tuple(Check *c, const Node *n, const Value *base) {
+  Pos p;
+  if (!read_slice(c, n, base->u.tuple.n, &p)) return value_poison();
+  if (!dim_is_number(p.start) || !dim_is_number(p.count)) {
+    fault(c, E0504, n->span, "the bounds of a slice of a tuple must be numbers");
+    return value_poison();
+  }
+  Value *item = NEWS(c->cx->arena, Value, p.count + 1);
+  for (int64_t i = 0; i < p.count; i++) item[i] = base->u.tuple.item[p.start + i * p.step];
+  return value_tuple(c->cx, item, (int)p.count);
+}
+
 static Value index_tuple(Check *c, const Node *n, const Value *base) {
   Dim d;
-  Value v = n->nkids == 2 ? eval_expr(c, n->kid[1]) : value_poison();
-  if (n->nkids != 2)
+  const Node *at = n->kid[1];
+  if (n->nkids != 2 || at->kind == NODE_ELLIPSIS) {
     fault(c, E0504, n->span, "a tuple has one index");
-  else if (expect_dim(c, &v, n->kid[1]->span, "the index of a tuple", &d)) {
+    return value_poison();
+  }
+  if (at->kind == NODE_SLICE) return slice_tuple(c, at, base);
+  Value v = eval_expr(c, at);
+  if (expect_dim(c, &v, at->span, "the index of a tuple", &d)) {
     int count = base->u.tuple.n;
     if (dim_is_number(d) && d >= -count && d < count)
       return base->u.tuple.item[d < 0 ? d + count : d];
-    fault(c, E0503, n->kid[1]->span, "the tuple has %d parts", count);
+    fault(c, E0503, at->span, "the tuple has %d parts", count);
   }
   return value_poison();
 }

@@ -558,10 +558,25 @@ void eval_loop_statement(Check *c, const Node *n) {
 }
 
 /* ---- collecting ------------------------------------------------------------------------------ */
+/* By the statements of the loop itself, done or still to come; those of inner loops are not names
+ * here. */
+static bool collects(const Node *n, Name name) {
+  if (n->kind == NODE_COLLECT && n->name == name) return true;
+  bool statements = n->kind == NODE_BLOCK || n->kind == NODE_CHOICE;
+  for (int i = 0; statements && i < n->nkids; i++)
+    if (n->kid[i] && collects(n->kid[i], name)) return true;
+  return false;
+}
+
 bool is_collected(Check *c, Name name) {
   for (const Unit *u = c->unit; u->region; u = u->up)
-    for (int i = 0; u->loop && i < u->loop->collected.n; i++)
-      if (u->loop->collected.at[i].name == name) return true;
+    if (u->loop && collects(u->loop->body, name)) return true;
+  return false;
+}
+
+static bool collected_before(const LoopBody *l, Name name) {
+  for (int i = 0; i < l->collected.n; i++)
+    if (l->collected.at[i].name == name) return true;
   return false;
 }
 
@@ -588,7 +603,7 @@ static bool may_collect(Check *c, const Node *n, const LoopBody *l) {
     diag_hint(c->cx, d, "write `for t in 0..N while cond { .. }`");
     return false;
   }
-  if (s || is_collected(c, n->name)) {
+  if (s || collected_before(l, n->name)) {
     Diag *d = fault_collect(c, n, s ? "the name must be new" : "and the name is collected already");
     if (s) diag_label(c->cx, d, s->span, "declared here");
     if (s && s->var) diag_hint(c->cx, d, "a variable is assigned as a whole: `%s = ..`", n->name);

@@ -23,6 +23,7 @@ static Value fault_reshape(Check *c, const Value *v, const Shape *want, Span at)
   else
     diag_note(c->cx, d, "it has %s elements, that shape %s", text_str(&have), text_str(&asked));
   fault_declared(c, d, v);
+  fault_sizes(c, d);
   return value_poison();
 }
 
@@ -164,6 +165,8 @@ static Value join(Check *c, Value *v, const Span *spans, int n, int axis, Span a
                       shape_text(c->cx, &first), shape_text(c->cx, &s));
       diag_label(c->cx, d, spans[0], "%s", value_text(c->cx, c->b, &v[0]));
       diag_label(c->cx, d, spans[i], "%s", value_text(c->cx, c->b, &v[i]));
+      fault_axes(c, d, &same, &first, "that of the first");
+      fault_sizes(c, d);
       return value_poison();
     }
     place[i] = total;
@@ -200,7 +203,7 @@ Value move_stack(Check *c, const Value *items, const Span *spans, int n, Span at
       fault(c, E0812, at, "more than %d axes", IR_MAX_RANK);
       return value_poison();
     }
-    if (v[i].u.t.val != same) same = 0;
+    if (v[i].u.t.val != same || !labels_equal(value_labels(&v[i]), value_labels(&v[0]))) same = 0;
     out.dim[0] = 1;
     for (int k = 0; k < s.rank; k++) out.dim[k + 1] = s.dim[k], from[k + 1] = k;
     v[i] = rearrange(c, &v[i], &out, from);

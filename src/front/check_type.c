@@ -100,17 +100,13 @@ bool resolve_type(Check *c, const Node *type, TypeUse use, DType *t, Shape *s) {
   return check_count(c, s, type->span);
 }
 
-/* ---- arguments ------------------------------------------------------------------------------- */
-static Value fault_argument(Check *c, const Node *arg, const Value *v, Span at, DType t,
-                            const Shape *s, const char *why) {
-  const char *is = value_text(c->cx, c->b, v);
-  Diag *d = fault(c, E0306, at, "argument `%s` is %s, declared as %s: %s", arg->name, is,
-                  type_text(c->cx, t, s), why);
-  diag_label(c->cx, d, arg->span, "declared here");
-  fault_declared(c, d, v);
-  if (v->kind == V_TENSOR && ir_type(c->b, v->u.t.val) != t)
-    diag_hint(c->cx, d, "there are no implicit conversions: write %s(..)", type_info[t].word);
-  return value_poison();
+/* ---- named sizes of a call ------------------------------------------------------------------- */
+static bool mentions(const Node *n, Name name) {
+  if (!n) return false;
+  if (n->kind == NODE_NAME && n->name == name) return true;
+  for (int i = 0; i < n->nkids; i++)
+    if (mentions(n->kid[i], name)) return true;
+  return false;
 }
 
 /* Names of sizes fixed by the program (those of parameters) keep their own value in every call. */
@@ -122,6 +118,85 @@ static void bind_globals(Check *c, Dim d) {
     Name name = names.list.at[i].name;
     if (known_size(c, name) && !size_lookup(&c->frame->sizes, name, &have))
       size_bind(c->cx->arena, &c->frame->sizes, name, program_size(c->p, name));
+  }
+}
+
+/* An extent that may be a compile-time argument is not a size to be bound. */
+static bool uses_arguments(const Node *type, const Node *fn) {
+  for (int i = 2; i < fn->nkids; i++)
+    if (mentions(type, fn->kid[i]->name)) return true;
+  return false;
+}
+
+/* Returns whether a size became known. */
+static bool bind_one(Check *c, const Node *type, const Arg *given) {
+  DType t;
+  Shape s;
+  SizeBindings *sizes = &c->frame->sizes;
+  int before = sizes->list.n;
+  if (!resolve_type(c, type, TYPE_ARG, &t, &s)) return false;
+  Value v = to_type(c, given->value, t, given->span);
+  if (v.kind != V_TENSOR) return false;
+  Shape actual = tensor_shape(c->b, &v);
+  if (s.rank != actual.rank) return false;
+  for (int i = 0; i < s.rank; i++) {
+    int had = sizes->list.n;
+    bind_globals(c, s.dim[i]);
+    if (!dim_unify(c->cx, c->cx->arena, s.dim[i], actual.dim[i], sizes)) sizes->list.n = had;
+  }
+  return sizes->list.n > before;
+}
+
+void bind_call_sizes(Check *c, const Node *fn, const Call *call, const int *slot) {
+  bool compound = false, more = true;
+  for (int i = 2; i < fn->nkids; i++)
+    for (int k = 0; fn->kid[i]->kid[0] && k < fn->kid[i]->kid[0]->nkids; k++)
+      compound = compound || fn->kid[i]->kid[0]->kid[k]->kind == NODE_BINARY;
+  if (!compound) return; /* each argument's own extents bind its sizes */
+  c->mute++;
+  while (more) {
+    more = false;
+    for (int i = 2; i < fn->nkids && i - 2 < MAX_ARGS; i++) {
+      const Node *type = fn->kid[i]->kid[0];
+      const Arg *given = slot[i - 2] >= 0 ? &call->arg[slot[i - 2]] : NULL;
+      if (type && given && given->value.kind < V_TUPLE && !uses_arguments(type, fn))
+        more = bind_one(c, type, given) || more;
+    }
+  }
+  c->mute--;
+}
+
+/* ---- arguments ------------------------------------------------------------------------------- */
+static Diag *fault_argument(Check *c, const Node *arg, const Value *v, Span at, DType t,
+                            const Shape *s, const char *why) {
+  const char *is = value_text(c->cx, c->b, v);
+  Diag *d = fault(c, E0306, at, "argument `%s` is %s, declared as %s: %s", arg->name, is,
+                  type_text(c->cx, t, s), why);
+  diag_label(c->cx, d, arg->span, "declared here");
+  fault_declared(c, d, v);
+  if (v->kind == V_TENSOR && ir_type(c->b, v->u.t.val) != t)
+    diag_hint(c->cx, d, "there are no implicit conversions: write %s(..)", type_info[t].word);
+  return d;
+}
+
+/* Other arguments of the call that have a say in an extent. */
+static void label_binders(Check *c, Diag *d, const Node *arg, Dim declared) {
+  const Frame *f = c->frame;
+  SizeBindings names = {0};
+  Dim value;
+  dim_names(c->cx, declared, c->cx->arena, &names);
+  for (int i = 2; f->args && i < f->fn->nkids && i - 2 < MAX_ARGS; i++) {
+    const Node *other = f->fn->kid[i];
+    const Arg *given = f->slot[i - 2] >= 0 ? &f->args->arg[f->slot[i - 2]] : NULL;
+    if (other == arg || !given || !given->span.source || given->value.kind >= V_TUPLE) continue;
+    bool typed = given->value.kind == V_TENSOR;
+    for (int k = 0; k < names.list.n; k++) {
+      Name size = names.list.at[k].name;
+      if (!mentions(other->kid[0], size) || !size_lookup(&f->sizes, size, &value)) continue;
+      diag_label(c->cx, d, given->span, "`%s`%s%s: %s is %s", other->name, typed ? " is " : "",
+                 typed ? value_text(c->cx, f->b, &given->value) : "", size, dim_text(c->cx, value));
+      break;
+    }
   }
 }
 
@@ -139,22 +214,28 @@ Value check_argument(Check *c, const Node *arg, Value v, Span at) {
   Shape s;
   if (v.kind == V_POISON || !arg->kid[0]) return v;
   if (!resolve_type(c, arg->kid[0], TYPE_ARG, &t, &s)) return value_poison();
+  const char *why = NULL;
   if (v.kind == V_TUPLE || v.kind == V_FN || v.kind == V_STRING)
-    return fault_argument(c, arg, &v, at, t, &s, "a tensor is needed");
-  bool same = v.kind != V_TENSOR || ir_type(c->b, v.u.t.val) == t;
-  if (!same) return fault_argument(c, arg, &v, at, t, &s, "the element types differ");
-  Value x = to_type(c, v, t, at);
+    why = "a tensor is needed";
+  else if (v.kind == V_TENSOR && ir_type(c->b, v.u.t.val) != t)
+    why = "the element types differ";
+  Value x = why ? v : to_type(c, v, t, at);
   if (x.kind == V_POISON) return x;
-  Shape actual = tensor_shape(c->b, &x);
-  if (actual.rank != s.rank) {
-    const char *why = name_fmt(c->cx, "%d ax%s instead of %d", actual.rank,
-                               actual.rank == 1 ? "is" : "es", s.rank);
-    return fault_argument(c, arg, &x, at, t, &s, why);
+  Shape actual = {0};
+  if (!why) actual = tensor_shape(c->b, &x);
+  if (!why && actual.rank != s.rank)
+    why = name_fmt(c->cx, "%d ax%s instead of %d", actual.rank, actual.rank == 1 ? "is" : "es",
+                   s.rank);
+  if (why) {
+    fault_argument(c, arg, &x, at, t, &s, why);
+    return value_poison();
   }
   for (int i = 0; i < s.rank; i++) {
     bind_globals(c, s.dim[i]);
-    if (!dim_unify(c->cx, c->cx->arena, s.dim[i], actual.dim[i], &c->frame->sizes))
-      return fault_argument(c, arg, &x, at, t, &s, why_extent(c, i, s.dim[i], actual.dim[i]));
+    if (dim_unify(c->cx, c->cx->arena, s.dim[i], actual.dim[i], &c->frame->sizes)) continue;
+    why = why_extent(c, i, s.dim[i], actual.dim[i]);
+    label_binders(c, fault_argument(c, arg, &x, at, t, &s, why), arg, s.dim[i]);
+    return value_poison();
   }
   return x;
 }
@@ -180,7 +261,12 @@ Value check_result(Check *c, const Node *fn, Value v, Span at) {
   if (fits) return x;
   Diag *d = fault(c, E0307, at, "the result of `%s` is %s, declared as %s", fn->name, is, declared);
   diag_label(c->cx, d, fn->kid[0]->span, "declared here");
-  if (v.kind == V_TENSOR && ir_type(c->b, v.u.t.val) != t)
+  if (v.kind == V_TENSOR && ir_type(c->b, v.u.t.val) != t) {
     diag_hint(c->cx, d, "there are no implicit conversions: write %s(..)", type_info[t].word);
+  } else if (x.kind == V_TENSOR) {
+    for (int i = 0; i < s.rank; i++) s.dim[i] = dim_subst(c->cx, s.dim[i], &c->frame->sizes);
+    fault_axes(c, d, &actual, &s, "declared as");
+    fault_sizes(c, d);
+  }
   return value_poison();
 }

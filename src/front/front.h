@@ -27,6 +27,25 @@ void front_declare(Program *p, const Node *file);
  * all params and consts. */
 void front_check(Program *p);
 
+/* The same for what the last front_declare declared. */
+void front_check_last(Program *p);
+
+/* complete.c: what could be typed next. */
+typedef struct Completions {
+  Vec(const char *) words; /* sorted, each once; they begin with the last word of the text */
+  size_t begin;            /* where that word begins; a string's contents where a file is expected */
+  bool file;               /* the name of a file is expected; words is empty */
+} Completions;
+/* text: the first n bytes of an entry, to where the cursor is. */
+Completions front_complete(Program *p, const char *text, size_t n);
+
+/* undo.c: a mark taken before something is declared, and the way back to it. front_settle is due after
+ * work on the program was ended by unwinding. */
+typedef struct ProgramMark ProgramMark;
+ProgramMark *front_mark(const Program *p, Arena *a);
+void front_undo(Program *p, const ProgramMark *m);
+void front_settle(Program *p);
+
 typedef struct ParamInfo {
   Name name;
   DType type;
@@ -41,6 +60,10 @@ const ParamInfo *front_param(Program *p, int i); /* in order of declaration; NUL
 /* A function without inputs whose only output is the initial value of param i (numbers for all
  * sizes needed), drawn with the seed. NULL after an error. */
 Fn *front_param_init(Program *p, int i, int64_t seed);
+
+/* undo.c: all declarations of the user's that stand, in their order. */
+int front_declaration_count(const Program *p);
+const Node *front_declaration(const Program *p, int i);
 
 int front_fn_count(const Program *p); /* functions declared by the user's sources */
 const Node *front_fn_node(const Program *p, int i);
@@ -75,6 +98,10 @@ typedef struct TestPlan {
 int front_test_count(const Program *p);
 const Node *front_test_node(const Program *p, int i);
 bool front_test(Program *p, const Node *test, TestPlan *plan); /* false after a diagnostic */
+
+/* fmt.c: the source's text in the canonical layout, of the same tree and with the same comments.
+ * false after a syntax error. */
+bool front_format(Cx *cx, int32_t source, const char **text, size_t *n);
 
 /* Calls a declared or prelude function from a builder in the middle of other work (the training
  * step calls the optimiser so). args are values of b. Returns how many results were written into

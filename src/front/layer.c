@@ -50,15 +50,67 @@ static Value as_value(Check *c, const FnValue *f, const Value *at, int nat) {
   return value_fn(g);
 }
 
+Name layer_prefix(Check *c, const FnValue *f) {
+  const char *behind = strrchr(f->instance->pattern, '*');
+  const Value *last = f->nat ? &f->at[f->nat - 1] : NULL;
+  if (!last || last->kind != V_AFFINE) return f->instance->path;
+  return name_fmt(c->cx, "%s%s", last->u.affine->term[0].label->name, behind ? behind + 1 : "");
+}
+
+bool layer_has(const FnValue *f, Name name) { return find_member(f->instance, name) != NULL; }
+
+/* Whether all loops that pick the element are in the function under construction. */
+static bool in_reach(Check *c, const FnValue *f) {
+  for (int i = 0; i < f->nat; i++) {
+    if (f->at[i].kind != V_AFFINE) continue;
+    const Unit *u = c->unit;
+    while (u->region && u != f->at[i].u.affine->term[0].label->loop) u = u->up;
+    if (u != f->at[i].u.affine->term[0].label->loop) return false;
+  }
+  return true;
+}
+
+static Value element_param(Check *c, const FnValue *f, Decl *d, Unit **home);
+
+/* The parameter of an element that a loop around this function picks: an input of the function, as
+ * its parameters are, whose operand is the slice there. */
+static Value outer_element(Check *c, const FnValue *f, Decl *d, Unit *home) {
+  Unit *unit = c->unit, *at;
+  region_resume(c, home->up);
+  Value outer = element_param(c, f, d, &at);
+  outer = import_value(c, at, outer);
+  region_resume(c, unit);
+  if (outer.kind == V_POISON) return outer;
+  for (int i = 0; i < home->captures.n; i++)
+    if (home->captures.at[i].outer == outer.u.t.val)
+      return value_tensor(home->captures.at[i].inner, value_labels(&outer));
+  const Labels *labels = value_labels(&outer), *all = labels;
+  Shape s = tensor_shape(home->up->b, &outer), whole = *ir_shape(home->up->b, outer.u.t.val);
+  DType t = ir_type(home->up->b, outer.u.t.val);
+  Name name = name_fmt(c->cx, "%s.%s", layer_prefix(c, f), d->node->name);
+  if (home->deriv && home->batch && deriv_wants(home->deriv, name) && type_is_float(t)) {
+    all = labels_union(c->cx, labels, home->batch);
+    region_resume(c, home->up);
+    outer.u.t.val = align(c, &outer, all, &s);
+    whole = *ir_shape(c->b, outer.u.t.val);
+    region_resume(c, unit);
+  }
+  Val in = ir_input(home->b, name, t, &whole, ROLE_PARAM, d->node->name_span);
+  Capture taken = {outer.u.t.val, in, (int32_t)ir_ins(home->b, in)->u.i, false};
+  vec_push(c->cx->arena, &home->captures, taken);
+  Value v = value_tensor(in, all);
+  v.name = name, v.decl = d->node->name_span;
+  return v;
+}
+
 static Value element_param(Check *c, const FnValue *f, Decl *d, Unit **home) {
-  Value v = home_param(c, d), x = value_poison();
   *home = unit_home(c);
+  if (!in_reach(c, f) && (*home)->up) return outer_element(c, f, d, *home);
+  Value v = home_param(c, d), x = value_poison();
   if (v.kind == V_POISON || !f->nat) return v;
-  if (region_pick(c, *home, v, f->at, f->nat, &x)) return *home = c->unit, x;
-  Diag *e = fault(c, E0218, c->b->span, "the loop that picks `%s` is outside of the function differentiated here", f->name);
-  diag_hint(c->cx, e, "differentiate a function that has the loop in it");
+  if (!region_pick(c, *home, v, f->at, f->nat, &x)) cx_bug(c->cx, "an element of %s is out of reach", f->name);
   *home = c->unit;
-  return value_poison();
+  return x;
 }
 
 bool layer_member(Check *c, const FnValue *f, Name name, Unit **home, Value *out) {

@@ -1,7 +1,7 @@
 /* layout.c: the text of a source -> its tokens, with everything decided that needs a look around:
  * comments are gone (those above a declaration are its documentation), brackets know their
- * partners, and `sum(k) ...` is told from the call `sum(k)`. Where lines end statements is decided
- * from this by parse.c as it goes.
+ * partners, and `sum(k) ...` is told from the call `sum(k)`. tokens_line_ends says from this which
+ * line ends end statements.
  *
  * A bracket without a partner is found here, over the whole text, so that the error can be given
  * where it was opened: `fn`, `param` and `const` at the start of a line are never inside ( or [,
@@ -31,7 +31,6 @@ static void add_doc(Cx *cx, DocLines *doc, const char *comment, int n) {
     doc->text = text_new(cx->arena);
   comment++, n--;
   if (n && *comment == ' ') comment++, n--;
-  while (n && (comment[n - 1] == '\r' || comment[n - 1] == ' ')) n--;
   for (int i = 0; i < n; i++) text_add_n(&doc->text, comment[i] ? comment + i : "?", 1);
   if (!doc->text.n) text_add(&doc->text, " ");
   doc->blank = false;
@@ -48,8 +47,14 @@ static bool has_doc(int kind) {
          kind == TOK_TEST;
 }
 
+/* A comment's bytes without the blanks at its end. */
+static CommentAt comment_at(const char *text, int32_t lo, int32_t hi) {
+  while (hi > lo && strchr(" \t\r\f\v", text[hi - 1]) && text[hi - 1]) hi--;
+  return (CommentAt){lo, hi};
+}
+
 /* ---- reading --------------------------------------------------------------------------------- */
-static TokenList read_all(Cx *cx, int32_t source) {
+static TokenList read_all(Cx *cx, int32_t source, CommentList *comments) {
   const Source src = cx->sources.at[source];
   TokenList toks = {0};
   Lexer lx = {.cx = cx, .source = source};
@@ -65,7 +70,9 @@ static TokenList read_all(Cx *cx, int32_t source) {
       if (doc.blank) take_doc(&doc); /* an empty line */
       newline = doc.blank = true;
     } else if (kind == TOK_COMMENT) {
-      add_doc(cx, &doc, src.text + lx.tok.lo, lx.tok.hi - lx.tok.lo);
+      CommentAt c = comment_at(src.text, lx.tok.lo, lx.tok.hi);
+      add_doc(cx, &doc, src.text + c.lo, c.hi - c.lo);
+      if (comments) vec_push(cx->arena, comments, c);
     } else {
       if (kind == TOK_END) lx.tok.lo = lx.tok.hi = src.len;
       const char *above = take_doc(&doc);
@@ -206,8 +213,7 @@ static void settle_loop_head(TokenList *toks, int32_t i) {
     bool reversal = t->kind == TOK_IN && is_word(t + 1, "reversed") && t[2].kind == TOK_LPAREN;
     if (reversal) t[1].kind = TOK_REVERSED;
     bool in_reversal = t->within >= 1 && toks->at[t->within - 1].kind == TOK_REVERSED;
-    if (is_word(t, "max") && ends_operand(t[-1].kind) &&
-        t->depth == depth + in_reversal)
+    if (is_word(t, "max") && ends_operand(t[-1].kind) && t->depth == depth + in_reversal)
       limit = end;
   }
   if (end >= toks->n) return;
@@ -217,7 +223,8 @@ static void settle_loop_head(TokenList *toks, int32_t i) {
     toks->at[end - 2].kind = TOK_COUNT;
 }
 
-/* `check grad f(..)`, and `tol x` behind an operand: elsewhere two names never follow each other. */
+/* `check grad f(..)`, and `tol x` behind an operand: elsewhere two names never follow each other.
+ */
 static void settle_test_word(TokenList *toks, int32_t i) {
   Token *t = &toks->at[i];
   if (is_word(t, "check") && is_word(t + 1, "grad") && t[2].kind == TOK_NAME && !t[1].newline)
@@ -238,11 +245,36 @@ static void settle_words(TokenList *toks) {
   }
 }
 
-TokenList tokens_read(Cx *cx, int32_t source, bool *open) {
-  TokenList toks = read_all(cx, source);
+TokenList tokens_read(Cx *cx, int32_t source, bool *open, CommentList *comments) {
+  TokenList toks = read_all(cx, source, comments);
   bool inside = match_brackets(cx, &toks);
   place_tokens(cx, &toks);
   *open = inside || toks.at[toks.n - 1].closes > 0;
   settle_words(&toks);
   return toks;
+}
+
+/* ---- line ends ------------------------------------------------------------------------------- */
+static bool starts_declaration(const Token *t) {
+  return t->kind == TOK_FN || t->kind == TOK_PARAM || t->kind == TOK_CONST || t->kind == TOK_LET ||
+         t->kind == TOK_LAYER || t->kind == TOK_IMPORT || t->kind == TOK_TEST ||
+         t->kind == TOK_VAR || t->kind == TOK_FOR || t->kind == TOK_WHILE;
+}
+
+bool tokens_line_ends(const TokenList *toks, const Token *t, const Token *prev) {
+  if (!t->newline || t->kind == TOK_END || t->kind == TOK_RBRACE || prev->kind == TOK_SEP)
+    return false;
+  if (t->within >= 0 && toks->at[t->within].kind != TOK_LBRACE) return false;
+  if (prev->kind == TOK_LBRACE) return false;
+  if (starts_declaration(t)) return true;
+  return !(token_flags(prev->kind) & F_MORE) && !(token_flags(t->kind) & F_JOIN);
+}
+
+bool token_is_idle(const TokenList *toks, const Token *t, const Token *prev) {
+  if (t->kind != TOK_SEP || (t->within >= 0 && toks->at[t->within].kind != TOK_LBRACE))
+    return false;
+  const Token *next = t + 1;
+  while (next->kind == TOK_SEP) next++;
+  return !prev || prev->kind == TOK_SEP || prev->kind == TOK_LBRACE || next->kind == TOK_RBRACE ||
+         next->kind == TOK_END;
 }

@@ -6,6 +6,7 @@
 #endif
 #include "front/parse.h"
 #include "grammar/nn_parse.h"
+#include "base/utf8.h"
 
 #include <locale.h>
 #include <math.h>
@@ -125,18 +126,9 @@ int lex_float(Lexer *lx, const char *text, int n) {
 /* ---- strings and characters outside ASCII ---------------------------------------------------- */
 /* Bytes of the UTF-8 character at s[0..n), 0 when it is none. */
 static int utf8_bytes(const char *s, int n) {
-  const unsigned char *u = (const unsigned char *)s;
-  int m = u[0] < 0x80                    ? 1
-          : u[0] >= 0xC2 && u[0] <= 0xDF ? 2
-          : (u[0] & 0xF0) == 0xE0        ? 3
-          : u[0] >= 0xF0 && u[0] <= 0xF4 ? 4
-                                         : 0;
-  if (m > n) return 0;
-  for (int i = 1; i < m; i++)
-    if ((u[i] & 0xC0) != 0x80) return 0;
-  if (m == 3 && ((u[0] == 0xE0 && u[1] < 0xA0) || (u[0] == 0xED && u[1] > 0x9F))) return 0;
-  if (m == 4 && ((u[0] == 0xF0 && u[1] < 0x90) || (u[0] == 0xF4 && u[1] > 0x8F))) return 0;
-  return m;
+  int32_t code;
+  int m = utf8_read(s, n, &code);
+  return code < 0 ? 0 : m;
 }
 
 static const char unknown_escape[] = "unknown escape in the string";

@@ -4,6 +4,8 @@
 #include "front/parse.h"
 #include "grammar/nn_parse.h"
 
+#include <ctype.h>
+
 Span parse_span(const Parser *p, const Token *t) { return (Span){p->source, t->lo, t->hi}; }
 
 Diag *parse_complain(Parser *p, DiagCode code, Span at, const char *fmt, ...) {
@@ -178,6 +180,17 @@ static bool ends_statement(const Parser *p, const Token *t) {
   return t->kind == TOK_RBRACE && t->depth == p->stmt_depth && t->depth > 0;
 }
 
+static bool in_word(char c) { return c == '_' || isalnum((unsigned char)c); }
+
+/* An operator of another language: what is written for it here, as a word apart from those beside. */
+static void replace_token(Parser *p, Diag *d, const Token *t) {
+  const char *text = token_info[token_row(t->kind)].text;
+  if (!*text) return;
+  bool word = token_flags(t->kind) & F_WORD;
+  bool left = word && t->lo > 0 && in_word(p->text[t->lo - 1]), right = word && in_word(p->text[t->hi]);
+  diag_fix(p->cx, d, parse_span(p, t), name_fmt(p->cx, "%s%s%s", left ? " " : "", text, right ? " " : ""));
+}
+
 /* Errors that are in the token itself, or in its being a bracket without partner. Returns whether
  * it can be pushed all the same. */
 static bool token_is_sound(Parser *p, const Token *t) {
@@ -187,6 +200,7 @@ static bool token_is_sound(Parser *p, const Token *t) {
   if (t->trouble) {
     if ((d = parse_complain(p, t->trouble->code, at, "%s", t->trouble->text)) && t->trouble->hint)
       diag_hint(p->cx, d, "%s", t->trouble->hint);
+    if (d && t->trouble->code == E0101) replace_token(p, d, t);
     p->skipping = t->kind == TOK_BAD;
     return !p->skipping;
   }
@@ -262,48 +276,27 @@ static void feed(Parser *p, Token t) {
   if (t.kind == TOK_RBRACE) statement_begins(p, p->stmt_first, depth_around(p, &t));
 }
 
-/* ---- line ends ------------------------------------------------------------------------------- */
-static bool starts_declaration(const Token *t) {
-  return t->kind == TOK_FN || t->kind == TOK_PARAM || t->kind == TOK_CONST || t->kind == TOK_LET ||
-         t->kind == TOK_LAYER || t->kind == TOK_IMPORT || t->kind == TOK_TEST ||
-         t->kind == TOK_VAR || t->kind == TOK_FOR || t->kind == TOK_WHILE;
+/* What the layout puts in before t: closing braces that are missing, the end of a statement. */
+static void feed_layout(Parser *p, const Token *t, const Token *prev) {
+  int32_t end = prev ? prev->hi : t->lo;
+  for (int k = t->closes; k > 0; k--)
+    feed(p, (Token){.kind = TOK_RBRACE, .lo = end, .hi = end, .match = -1, .depth = t->depth + k});
+  if (prev && (tokens_line_ends(&p->toks, t, prev) || (t->closes && t->kind != TOK_END)))
+    feed(p, (Token){.kind = TOK_SEP, .lo = end, .hi = end, .match = -1, .depth = t->depth});
 }
 
-/* Whether the end of the line before t ends a statement. */
-static bool line_ends_before(const Parser *p, const Token *t, const Token *prev) {
-  if (!t->newline || t->kind == TOK_END || t->kind == TOK_RBRACE || prev->kind == TOK_SEP)
-    return false;
-  if (t->within >= 0 && p->toks.at[t->within].kind != TOK_LBRACE) return false;
-  if (prev->kind == TOK_LBRACE) return false;
-  if (starts_declaration(t)) return true;
-  return !(token_flags(prev->kind) & F_MORE) && !(token_flags(t->kind) & F_JOIN);
-}
-
-/* A `;` with nothing to separate. */
-static bool is_idle(const Parser *p, const Token *t, const Token *prev) {
-  if (t->kind != TOK_SEP || (t->within >= 0 && p->toks.at[t->within].kind != TOK_LBRACE))
-    return false;
-  const Token *next = t + 1;
-  while (next->kind == TOK_SEP) next++;
-  return !prev || prev->kind == TOK_SEP || prev->kind == TOK_LBRACE || next->kind == TOK_RBRACE ||
-         next->kind == TOK_END;
-}
-
-static void feed_all(Parser *p) {
-  const Token *prev = NULL; /* the last that was not idle */
-  for (int32_t i = 0; i < p->toks.n; i++) {
+/* Returns the last token that was not idle. */
+static const Token *feed_first(Parser *p, int32_t n) {
+  const Token *prev = NULL;
+  for (int32_t i = 0; i < n; i++) {
     const Token *t = &p->toks.at[i];
-    int32_t end = prev ? prev->hi : t->lo;
     p->at = i;
-    if (is_idle(p, t, prev)) continue;
-    for (int k = t->closes; k > 0; k--)
-      feed(p,
-           (Token){.kind = TOK_RBRACE, .lo = end, .hi = end, .match = -1, .depth = t->depth + k});
-    if (prev && (line_ends_before(p, t, prev) || (t->closes && t->kind != TOK_END)))
-      feed(p, (Token){.kind = TOK_SEP, .lo = end, .hi = end, .match = -1, .depth = t->depth});
+    if (token_is_idle(&p->toks, t, prev)) continue;
+    feed_layout(p, t, prev);
     feed(p, *t);
     prev = t;
   }
+  return prev;
 }
 
 /* ---- the interface --------------------------------------------------------------------------- */
@@ -314,10 +307,10 @@ static Parser *run(Cx *cx, int32_t source, bool line, bool quiet, bool *open) {
   p->text = cx->sources.at[source].text;
   p->line = line;
   p->quiet = quiet;
-  p->toks = tokens_read(cx, source, open);
+  p->toks = tokens_read(cx, source, open, NULL);
   arena_defer(cx->arena, drop_state, p);
   start_state(p);
-  feed_all(p);
+  feed_first(p, p->toks.n);
   drop_state(p);
   return p;
 }
@@ -339,8 +332,57 @@ Node *ast_parse_line(Cx *cx, int32_t source, bool *is_expr) {
   return p->expr ? p->expr : file_node(p);
 }
 
+/* The text, a word where the next one will be, and all that is open closed: only so do brackets have
+ * partners and lines their ends. */
+static int32_t closed_source(Cx *cx, int32_t source, const TokenList *toks) {
+  const Source src = cx->sources.at[source];
+  Text t = text_new(cx->arena);
+  text_add_n(&t, src.text, (size_t)src.len);
+  text_add(&t, " x ");
+  for (int32_t i = toks->n - 1; i >= 0; i--) {
+    int kind = toks->at[i].kind;
+    if (toks->at[i].match >= 0) continue;
+    if (kind == TOK_LPAREN) text_add(&t, ")");
+    if (kind == TOK_LBRACKET) text_add(&t, "]");
+    if (kind == TOK_LBRACE) text_add(&t, "}");
+  }
+  return cx_add_source(cx, src.path, text_str(&t), t.n, false);
+}
+
+bool parse_expected(Cx *cx, int32_t source, bool *expected, TokenList *toks) {
+  bool open;
+  *toks = tokens_read(cx, source, &open, NULL);
+  int32_t own = toks->n - 1; /* without END; behind them the word */
+  Parser *p = NEW(cx->arena, Parser);
+  p->cx = cx;
+  p->source = closed_source(cx, source, toks);
+  p->text = cx->sources.at[p->source].text;
+  p->line = p->quiet = true;
+  p->toks = tokens_read(cx, p->source, &open, NULL);
+  arena_defer(cx->arena, drop_state, p);
+  start_state(p);
+  p->at = MIN(own, p->toks.n - 1);
+  const Token *prev = feed_first(p, p->at);
+  feed_layout(p, &p->toks.at[p->at], prev);
+  bool good = !p->errors;
+  if (good) nn_expected(p->state, expected);
+  drop_state(p);
+  return good;
+}
+
 bool ast_incomplete(Cx *cx, int32_t source) {
   bool open = false;
   const Parser *p = run(cx, source, true, true, &open);
   return open || p->error_at_end;
+}
+
+bool ast_joins(Cx *cx, int32_t source) {
+  bool open;
+  TokenList toks = tokens_read(cx, source, &open, NULL);
+  return token_flags(toks.at[0].kind) & F_JOIN && toks.at[0].kind != TOK_LBRACE;
+}
+
+bool ast_is_blank(Cx *cx, int32_t source) {
+  bool open;
+  return tokens_read(cx, source, &open, NULL).n == 1;
 }

@@ -78,8 +78,18 @@ int lex_trouble(Lexer *lx, int kind, DiagCode code, const char *hint, const char
     GC_PRINTF(5, 6);
 const char *reserved_for(const char *text, size_t n); /* "loops", or NULL when not reserved */
 
-/* layout.c: all tokens of a source; the last one is END. *open: brackets are open at the end. */
-TokenList tokens_read(Cx *cx, int32_t source, bool *open);
+typedef struct CommentAt { /* bytes from the # on, without blanks at the end */
+  int32_t lo, hi;
+} CommentAt;
+typedef Vec(CommentAt) CommentList;
+
+/* layout.c: all tokens of a source; the last one is END. *open: brackets are open at the end.
+ * comments: where to put those, or NULL. */
+TokenList tokens_read(Cx *cx, int32_t source, bool *open, CommentList *comments);
+/* Whether the end of the line before t ends a statement; prev is the last token that isn't idle. */
+bool tokens_line_ends(const TokenList *toks, const Token *t, const Token *prev);
+/* A `;` with nothing to separate. */
+bool token_is_idle(const TokenList *toks, const Token *t, const Token *prev);
 
 /* ---- parser ---------------------------------------------------------------------------------- */
 typedef struct nn_pstate nn_pstate;
@@ -126,5 +136,11 @@ NodeList parse_list(Parser *p, NodeList before, Node *item);
 
 /* grammar/nn.y: ends the parser's silence after an error. */
 void nn_forget_error(nn_pstate *state);
+/* The tokens it would take next: sets one flag for each row of tokens.def. */
+void nn_expected(nn_pstate *state, bool *expected);
+
+/* parse.c: which tokens could follow the text of a source, a line that is being typed. False where the
+ * text already has an error. toks: its own. */
+bool parse_expected(Cx *cx, int32_t source, bool *expected, TokenList *toks);
 
 #endif

@@ -250,4 +250,5 @@ void parse_unexpected(Parser *p, const bool *exp) {
     diag_label(p->cx, d, parse_span(p, in), "inside this bracket");
   const char *hint = hint_for(p, exp);
   if (hint) diag_hint(p->cx, d, "%s", hint);
+  if (p->tok.kind == TOK_EQ && exp[ROW_ASSIGN]) diag_fix(p->cx, d, at, "=");
 }

@@ -153,6 +153,19 @@ static void declare(Program *p, const Node *n, bool prelude) {
   add_decl(p, n->name, n, prelude);
 }
 
+/* A file that is read again brings its tests again. */
+static void add_test(Program *p, const Node *test) {
+  const char *path = p->cx->sources.at[test->span.source].path;
+  for (int i = 0; i < p->tests.n; i++) {
+    const Node *old = p->tests.at[i];
+    bool again = old->name == test->name && old->span.source != test->span.source;
+    if (!again || p->cx->sources.at[old->span.source].path != path) continue;
+    p->tests.at[i] = test;
+    return;
+  }
+  vec_push(p->cx->arena, &p->tests, test);
+}
+
 static void declare_all(Program *p, const Node *file, bool prelude) {
   p->round++;
   for (int i = 0; i < p->decls.n; i++) /* made anew, with what is declared now */
@@ -160,7 +173,7 @@ static void declare_all(Program *p, const Node *file, bool prelude) {
   for (int i = 0; i < file->nkids; i++) {
     NodeKind k = file->kid[i]->kind;
     bool declares = k == NODE_PARAM || k == NODE_CONST || k == NODE_FN || k == NODE_LAYER || k == NODE_LET;
-    if (k == NODE_TEST) vec_push(p->cx->arena, &p->tests, file->kid[i]);
+    if (k == NODE_TEST) add_test(p, file->kid[i]);
     if (declares) declare(p, file->kid[i], prelude);
   }
   for (int i = 0; i < p->decls.n; i++) { /* what was computed may depend on what was replaced */
@@ -208,6 +221,7 @@ static Value const_typed(Check *c, const Node *n, Value v) {
   Diag *d = fault(c, E0307, n->kid[1]->span, "the constant `%s` is %s, declared as %s", n->name,
                   value_text(c->cx, c->b, &x), type_text(c->cx, t, &s));
   diag_label(c->cx, d, n->kid[0]->span, "declared here");
+  fault_axes(c, d, &is, &s, "declared as");
   return value_poison();
 }
 
@@ -569,6 +583,7 @@ Fn *front_param_init(Program *p, int i, int64_t seed) {
         fault(&c, E0307, at, "the initial value is %s, and `%s` is %s", value_text(c.cx, &b, &v),
               info->name, type_text(c.cx, info->type, &want));
     diag_label(c.cx, d, info->span, "declared here");
+    fault_axes(&c, d, &is, &want, "declared as");
     return NULL;
   }
   v = value_tensor(align(&c, &v, labels, &want), NULL);
@@ -602,14 +617,17 @@ static void check_instance(Program *p, const Decl *d) {
   if (!empty && is_complete(f->node)) typed_function(p, f);
 }
 
-void front_check(Program *p) {
+/* All declarations, or those of the last call of front_declare alone. */
+static void check_decls(Program *p, bool last) {
   int param = 0;
   for (int i = 0; i < p->decls.n; i++) {
     Decl *d = p->decls.at[i];
     if (!d->node || d->prelude) continue;
+    int number = d->node->kind == NODE_PARAM ? param++ : 0;
+    if (last && d->round != p->round) continue;
     switch (d->node->kind) {
     case NODE_CONST: check_const(p, d); break;
-    case NODE_PARAM: front_param_init(p, param++, 0); break;
+    case NODE_PARAM: front_param_init(p, number, 0); break;
     case NODE_FN:
       if (is_complete(d->node)) front_function(p, d->name);
       break;
@@ -617,8 +635,14 @@ void front_check(Program *p) {
     default: break;
     }
   }
+}
+
+void front_check(Program *p) {
+  check_decls(p, false);
   for (int i = 0; i < p->tests.n; i++) {
     TestPlan plan;
     front_test(p, p->tests.at[i], &plan);
   }
 }
+
+void front_check_last(Program *p) { check_decls(p, true); }

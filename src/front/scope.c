@@ -20,6 +20,19 @@ static bool in_prelude(Check *c, Span at) {
   return at.source > 0 && at.source < c->cx->sources.n && c->cx->sources.at[at.source].prelude;
 }
 
+/* What the user's line gives to a function of the prelude. */
+static void label_arguments(Check *c, Diag *d, const Frame *f) {
+  enum { MOST = 4 };
+  if (!f || !f->args || f->args->n > MOST) return;
+  for (int i = 0; i < f->args->n; i++) {
+    const Arg *a = &f->args->arg[i];
+    if (a->value.kind != V_TENSOR || in_prelude(c, a->span)) continue;
+    diag_label(c->cx, d, a->span, "%s", value_text(c->cx, f->b, &a->value));
+    if (a->value.name && !in_prelude(c, a->value.decl) && a->value.decl.source)
+      diag_label(c->cx, d, a->value.decl, "`%s` is declared here", a->value.name);
+  }
+}
+
 Diag *fault(Check *c, DiagCode code, Span at, const char *fmt, ...) {
   va_list ap;
   va_start(ap, fmt);
@@ -40,6 +53,7 @@ Diag *fault(Check *c, DiagCode code, Span at, const char *fmt, ...) {
   c->reported++;
   Diag *d = callee ? diag(c->cx, code, place, "in `%s`: %s", callee, text_str(&t))
                    : diag(c->cx, code, place, "%s", text_str(&t));
+  if (callee) label_arguments(c, d, f);
   if (callee) diag_label(c->cx, d, at, "here in the prelude");
   int shown = 0;
   for (f = within && f ? f->up : f; f && shown < 4; f = f->up)
@@ -50,12 +64,76 @@ Diag *fault(Check *c, DiagCode code, Span at, const char *fmt, ...) {
   return d;
 }
 
+/* The type of the argument declared there, as it is written; "" where there is none. */
+static const char *written_type(Check *c, Span decl) {
+  for (const Frame *f = c->frame; f; f = f->up)
+    for (int i = 2; f->fn && i < f->fn->nkids; i++) {
+      const Node *arg = f->fn->kid[i], *type = arg->kid[0];
+      bool here = arg->span.source == decl.source && arg->span.lo == decl.lo;
+      if (!here || !type || type->kind != NODE_TYPE) continue;
+      const char *text = c->cx->sources.at[decl.source].text;
+      return name_of_n(c->cx, text + type->span.lo, (size_t)(type->span.hi - type->span.lo));
+    }
+  return "";
+}
+
+static bool has_letter(const char *sizes) {
+  for (; sizes && *sizes; sizes++)
+    if (*sizes == '_' || ((*sizes | 32) >= 'a' && (*sizes | 32) <= 'z')) return true;
+  return false;
+}
+
 void fault_declared(Check *c, Diag *d, const Value *v) {
-  if (v->name && v->decl.source && !in_prelude(c, v->decl))
-    diag_label(c->cx, d, v->decl, "`%s` is %s", v->name, value_text(c->cx, c->b, v));
+  if (!v->name || !v->decl.source || in_prelude(c, v->decl)) return;
+  const char *is = value_text(c->cx, c->b, v), *declared = written_type(c, v->decl);
+  bool by_name = has_letter(strchr(declared, '[')) && !has_letter(strchr(is, '['));
+  diag_label(c->cx, d, v->decl, "`%s` is %s%s%s", v->name, is, by_name ? ", declared as " : "",
+             by_name ? declared : "");
+}
+
+void fault_sizes(Check *c, Diag *d) {
+  const Frame *f = c->frame;
+  while (f && in_prelude(c, f->fn ? f->fn->span : (Span){0})) f = f->up;
+  if (!f || !f->fn) return;
+  Text t = text_new(c->cx->arena);
+  for (int i = 0; i < f->sizes.list.n; i++) {
+    const SizeBinding *s = &f->sizes.list.at[i];
+    if (dim_is_number(s->value))
+      text_fmt(&t, "%s%s is %lld", t.n ? ", " : "", s->name, (long long)s->value);
+  }
+  if (t.n) diag_note(c->cx, d, "%s in this call of `%s`", text_str(&t), f->name);
+}
+
+static const char *dim_text(Cx *cx, Dim d) {
+  Text t = text_new(cx->arena);
+  dim_print(cx, d, &t);
+  return text_str(&t);
+}
+
+void fault_axes(Check *c, Diag *d, const Shape *is, const Shape *wanted, const char *what) {
+  if (is->rank != wanted->rank) {
+    diag_note(c->cx, d, "it has %d ax%s, %s %d", is->rank, is->rank == 1 ? "is" : "es", what,
+              wanted->rank);
+    return;
+  }
+  for (int i = 0; i < is->rank; i++)
+    if (is->dim[i] != wanted->dim[i]) {
+      diag_note(c->cx, d, "axis %d is %s, %s %s", i, dim_text(c->cx, is->dim[i]), what,
+                dim_text(c->cx, wanted->dim[i]));
+      return;
+    }
 }
 
 enum { MAX_WORDS = 1024 };
+
+/* Where the diagnostic's place begins with the word itself. */
+static void replace_word(Check *c, Diag *d, const char *word, const char *with) {
+  size_t n = strlen(word);
+  if (d->span.source <= 0 || d->span.source >= c->cx->sources.n) return;
+  const Source *src = &c->cx->sources.at[d->span.source];
+  if (src->prelude || strncmp(src->text + d->span.lo, word, n)) return;
+  diag_fix(c->cx, d, (Span){d->span.source, d->span.lo, d->span.lo + (int32_t)n}, with);
+}
 
 void suggest(Check *c, Diag *d, const char *word, const char *const *more, int n) {
   const char **words = NEWS(c->cx->arena, const char *, MAX_WORDS);
@@ -71,7 +149,9 @@ void suggest(Check *c, Diag *d, const char *word, const char *const *more, int n
     builtin_names(c, words, &count, MAX_WORDS);
   }
   const char *close = closest_word(word, words, count);
-  if (close) diag_hint(c->cx, d, "did you mean `%s`?", close);
+  if (!close) return;
+  diag_hint(c->cx, d, "did you mean `%s`?", close);
+  replace_word(c, d, word, close);
 }
 
 /* ---- parameters of the model ----------------------------------------------------------------- */
@@ -162,7 +242,10 @@ static Value unknown_name(Check *c, const Node *n) {
   if (is_collected(c, n->name)) {
     Diag *d = fault(c, E0217, n->span, "`%s` is being collected: it has its values after the loop",
                     n->name);
-    diag_hint(c->cx, d, "to use the step before, carry it: a `var` that the loop assigns");
+    diag_hint(c->cx, d,
+              "to use the step before, carry it: `var y = ..` before the loop, `y = ..` and "
+              "`%s[t] = y` in it",
+              n->name);
     return value_poison();
   }
   Diag *e = fault(c, E0201, n->span, "nothing here is called `%s`", n->name);

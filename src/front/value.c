@@ -4,6 +4,10 @@
 /* ---- labels ---------------------------------------------------------------------------------- */
 const Labels no_labels = {0};
 
+bool labels_equal(const Labels *a, const Labels *b) {
+  return a->n == b->n && !memcmp(a->at, b->at, (size_t)a->n * sizeof a->at[0]);
+}
+
 int labels_find(const Labels *l, const Label *label) {
   for (int i = 0; i < l->n; i++)
     if (l->at[i] == label) return i;

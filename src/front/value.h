@@ -57,7 +57,21 @@ typedef struct Affine { /* (off + sum coef * label) / den; den is 1 except below
   AffineTerm term[IR_MAX_RANK]; /* ascending order of labels, no coefficient 0 */
 } Affine;
 
-typedef enum DerivMode { DERIV_GRAD, DERIV_VALUE_AND_GRAD, DERIV_JVP, DERIV_VJP } DerivMode;
+typedef enum DerivMode {
+  DERIV_GRAD,
+  DERIV_VALUE_AND_GRAD,
+  DERIV_JVP,
+  DERIV_VJP,
+  DERIV_HVP,
+  DERIV_JACOBIAN,
+  DERIV_HESSIAN,
+  DERIV_VMAP, /* no derivative, but a function made from one likewise: wrt is what it maps over */
+} DerivMode;
+typedef enum DerivWay { WAY_CHEAPER, WAY_FORWARD, WAY_REVERSE } DerivWay;
+typedef struct Wrt { /* an argument or parameter, or a layer's instance: all its parameters */
+  Name name;
+  bool group;
+} Wrt;
 typedef enum FnKind {
   FN_DECL, /* a function, or an instance of a layer */
   FN_BUILTIN,
@@ -84,7 +98,9 @@ struct FnValue {
   DType type; /* FN_CAST */
   DerivMode mode;
   const FnValue *of;
-  Vec(Name) wrt; /* empty: the default */
+  DerivWay way;
+  int32_t axes; /* vmap: how many */
+  Vec(Wrt) wrt; /* empty: the default */
   Span span;     /* of the derivative expression */
 };
 
@@ -190,6 +206,7 @@ const char *value_text(Cx *cx, const Builder *b, const Value *v);
 /* ---- labels ---------------------------------------------------------------------------------- */
 extern const Labels no_labels;
 const Labels *labels_union(Cx *cx, const Labels *a, const Labels *b);
+bool labels_equal(const Labels *a, const Labels *b);
 int labels_find(const Labels *l, const Label *label); /* position or -1 */
 bool labels_overlap(const Labels *a, const Labels *b);
 

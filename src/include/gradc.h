@@ -187,8 +187,9 @@ typedef struct gradc_values gradc_values;
 GRADC_API gradc_status gradc_eval(gradc_context *gc, const char *label, const char *line, gradc_values **out);
 GRADC_API int gradc_value_count(const gradc_values *v);
 GRADC_API const gradc_tensor *gradc_value(const gradc_values *v, int i);
-/* As `gradc eval` prints them; so many significant digits, 0: as many as read back exactly. */
-GRADC_API gradc_status gradc_values_text(gradc_values *v, int digits, const char **out);
+/* As `gradc eval` prints them; so many significant digits, 0: as many as read back exactly. strings: vectors of
+ * bytes (u8) as the text they are, which then may hold zeros; n, which may be NULL, is the whole text's length. */
+GRADC_API gradc_status gradc_values_text(gradc_values *v, int digits, int strings, const char **out, size_t *n);
 GRADC_API void gradc_values_free(gradc_values *v); /* before its context; NULL is allowed */
 
 /* ---- steps of training, on the caller's own data --------------------------------------------------------- */

@@ -25,7 +25,9 @@ static uint64_t hash_attr(uint64_t h, const Ins *i) {
   case OP_loop: return mix(h, (uint64_t)(uintptr_t)i->u.loop->body);
   case OP_branch: return mix(h, (uint64_t)(uintptr_t)i->u.branch->then);
   case OP_vjp:
-  case OP_jvp: return mix(h, (uint64_t)(uintptr_t)i->u.body->fn);
+  case OP_jvp:
+  case OP_vmap:
+  case OP_call: return mix(h, (uint64_t)(uintptr_t)i->u.body->fn);
   default: return mix(h, (uint64_t)i->u.i);
   }
 }
@@ -54,7 +56,8 @@ static bool gather_eq(const Gather *a, const Gather *b) {
 }
 
 static bool body_eq(const Body *a, const Body *b, int ninputs) {
-  return a->fn == b->fn && !memcmp(a->wrt, b->wrt, (size_t)((ninputs + 63) / 64) * sizeof *a->wrt);
+  return a->fn == b->fn && a->adjoint == b->adjoint && a->tangent == b->tangent && a->again == b->again &&
+         shape_eq(&a->lead, &b->lead) && !memcmp(a->wrt, b->wrt, (size_t)((ninputs + 63) / 64) * sizeof *a->wrt);
 }
 
 static bool loop_eq(const Loop *a, const Loop *b) {
@@ -72,7 +75,9 @@ static bool attr_eq(const Ins *a, const Ins *b) {
   case OP_loop: return loop_eq(a->u.loop, b->u.loop);
   case OP_branch: return a->u.branch->then == b->u.branch->then && a->u.branch->other == b->u.branch->other;
   case OP_vjp:
-  case OP_jvp: return body_eq(a->u.body, b->u.body, a->u.body->fn->in.n);
+  case OP_jvp:
+  case OP_vmap:
+  case OP_call: return body_eq(a->u.body, b->u.body, a->u.body->fn->in.n);
   default: return a->u.i == b->u.i; /* floats compare by bits: -0 and 0 are two constants */
   }
 }

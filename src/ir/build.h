@@ -69,6 +69,10 @@ Val ir_contract(Builder *b, Val x, Val y, const Contract *c);
  * adjoint per wrt input, or one tangent per float output. */
 Val ir_vjp(Builder *b, Fn *body, const bool *wrt, const Val *args, int nargs);
 Val ir_jvp(Builder *b, Fn *body, const bool *wrt, const Val *args, int nargs);
+/* The body once per index of `lead`; args are its inputs, those mapped with these axes in front. */
+Val ir_vmap(Builder *b, Fn *body, const bool *mapped, const Shape *lead, const Val *args);
+/* The rules may be NULL; args are the body's inputs. */
+Val ir_call(Builder *b, Fn *body, Fn *adjoint, Fn *tangent, bool again, const Val *args);
 /* args as ir.h says at Loop and Branch; both return a bundle. */
 Val ir_loop(Builder *b, const Loop *loop, const Val *args, int nargs);
 Val ir_branch(Builder *b, Fn *then, Fn *other, Val cond, const Val *captures, int ncaptures);

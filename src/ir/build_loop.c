@@ -17,14 +17,29 @@ int ins_bodies(const Ins *b, const Fn **body) {
     body[1] = b->u.branch->other;
     return 2;
   case OP_vjp:
-  case OP_jvp: body[0] = b->u.body->fn; return 1;
+  case OP_jvp:
+  case OP_vmap: body[0] = b->u.body->fn; return 1;
+  case OP_call: {
+    const Fn *rule[] = {b->u.body->adjoint, b->u.body->tangent};
+    int n = 0;
+    body[n++] = b->u.body->fn;
+    for (int i = 0; i < 2; i++)
+      if (rule[i]) body[n++] = rule[i];
+    return n;
+  }
   default: return 0;
   }
 }
 
-static int float_outputs(const Fn *f) {
+int fn_float_outputs(const Fn *f) {
   int n = 0;
   for (int i = 0; i < f->out.n; i++) n += type_is_float((DType)fn_ins(f, f->out.at[i].val)->type);
+  return n;
+}
+
+int fn_float_inputs(const Fn *f) {
+  int n = 0;
+  for (int i = 0; i < f->in.n; i++) n += type_is_float(f->in.at[i].type);
   return n;
 }
 
@@ -33,7 +48,9 @@ int ins_part_count(const Ins *b) {
   case OP_loop: return b->u.loop->ncarry + b->u.loop->ncollect + (b->u.loop->cond != NULL);
   case OP_branch: return b->u.branch->then->out.n;
   case OP_vjp:
-  case OP_jvp: return b->u.body->nparts;
+  case OP_jvp:
+  case OP_vmap:
+  case OP_call: return b->u.body->nparts;
   default: return 0;
   }
 }
@@ -78,6 +95,7 @@ bool ins_part(Cx *cx, const Ins *b, int64_t k, DType *type, Shape *shape) {
   if (!y) return false;
   *type = (DType)y->type;
   *shape = y->shape;
+  if (b->op == OP_vmap) *shape = shape_join(cx, &b->u.body->lead, &y->shape);
   return true;
 }
 
@@ -89,6 +107,11 @@ Val ir_part(Builder *b, Val bundle, int k) {
   return build_emit(b, &i);
 }
 
+static void need_like(Builder *b, const char *what, int k, DType t, const Shape *s, Val got) {
+  if (ir_type(b, got) != t || !shape_eq(ir_shape(b, got), s))
+    cx_bug(b->cx, "%s %d is %s, not %s", what, k, type_text(b->cx, ir_type(b, got), ir_shape(b, got)), type_text(b->cx, t, s));
+}
+
 /* ---- derivatives to be expanded -------------------------------------------------------------------------- */
 static Val with_body(Builder *b, Op op, Fn *fn, const bool *wrt, const Val *args, int nargs) {
   Body *body = NEW(b->cx->arena, Body);
@@ -96,7 +119,7 @@ static Val with_body(Builder *b, Op op, Fn *fn, const bool *wrt, const Val *args
   body->wrt = NEWS(b->cx->arena, uint64_t, (fn->in.n + 63) / 64 + 1);
   for (int i = 0; i < fn->in.n; i++)
     if (wrt[i]) body->wrt[i / 64] |= (uint64_t)1 << (i % 64), body->nwrt++;
-  int nfloat = float_outputs(fn);
+  int nfloat = fn_float_outputs(fn);
   int want = fn->in.n + (op == OP_vjp ? nfloat : body->nwrt);
   if (nargs != want) cx_bug(b->cx, "%s of %s takes %d operands, got %d", op_info[op].name, fn->name, want, nargs);
   body->nparts = fn->out.n + (op == OP_vjp ? body->nwrt : nfloat);
@@ -112,12 +135,37 @@ Val ir_jvp(Builder *b, Fn *fn, const bool *wrt, const Val *args, int nargs) {
   return with_body(b, OP_jvp, fn, wrt, args, nargs);
 }
 
-/* ---- loops -------------------------------------------------------------------------------------------------- */
-static void need_like(Builder *b, const char *what, int k, DType t, const Shape *s, Val got) {
-  if (ir_type(b, got) != t || !shape_eq(ir_shape(b, got), s))
-    cx_bug(b->cx, "%s %d is %s, not %s", what, k, type_text(b->cx, ir_type(b, got), ir_shape(b, got)), type_text(b->cx, t, s));
+/* ---- functions that are mapped or called ------------------------------------------------------------------ */
+Val ir_vmap(Builder *b, Fn *fn, const bool *mapped, const Shape *lead, const Val *args) {
+  Body *body = NEW(b->cx->arena, Body);
+  *body = (Body){.fn = fn, .nparts = fn->out.n, .lead = *lead, .wrt = NEWS(b->cx->arena, uint64_t, fn->in.n / 64 + 2)};
+  for (int i = 0; i < fn->in.n; i++) {
+    Shape s = fn->in.at[i].shape;
+    if (mapped[i]) {
+      body->wrt[i / 64] |= (uint64_t)1 << (i % 64), body->nwrt++;
+      s = shape_join(b->cx, lead, &s);
+    }
+    need_like(b, "a mapped function's operand", i, fn->in.at[i].type, &s, args[i]);
+  }
+  Ins i = {.op = OP_vmap, .type = T_BUNDLE, .nargs = (uint16_t)fn->in.n, .arg = (Val *)args, .u.body = body};
+  return build_emit(b, &i);
 }
 
+Val ir_call(Builder *b, Fn *fn, Fn *adjoint, Fn *tangent, bool again, const Val *args) {
+  Body *body = NEW(b->cx->arena, Body);
+  *body = (Body){.fn = fn, .nparts = fn->out.n, .adjoint = adjoint, .tangent = tangent, .again = again,
+                 .wrt = NEWS(b->cx->arena, uint64_t, fn->in.n / 64 + 2)};
+  int nin = fn_float_inputs(fn), nout = fn_float_outputs(fn);
+  if ((adjoint && (adjoint->in.n != fn->in.n + fn->out.n + nout || adjoint->out.n != nin)) ||
+      (tangent && (tangent->in.n != fn->in.n + nin + fn->out.n || tangent->out.n != nout)))
+    cx_bug(b->cx, "a rule doesn't fit %s", fn->name);
+  for (int i = 0; i < fn->in.n; i++)
+    need_like(b, "a called function's operand", i, fn->in.at[i].type, &fn->in.at[i].shape, args[i]);
+  Ins i = {.op = OP_call, .type = T_BUNDLE, .nargs = (uint16_t)fn->in.n, .arg = (Val *)args, .u.body = body};
+  return build_emit(b, &i);
+}
+
+/* ---- loops -------------------------------------------------------------------------------------------------- */
 static void check_loop(Builder *b, const Loop *l, const Val *args, int nargs) {
   const Fn *f = l->body;
   int first = l->counted, ncapture = f->in.n - 1 - l->ncarry - l->nscan;

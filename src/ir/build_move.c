@@ -313,13 +313,6 @@ static Shape rest_of(const Shape *full, const int32_t *axis, int n) {
   return r;
 }
 
-static Shape concat_shapes(Cx *cx, const Shape *a, const Shape *b) {
-  if (a->rank + b->rank > IR_MAX_RANK) cx_bug(cx, "a rank above %d", IR_MAX_RANK);
-  Shape r = *a;
-  for (int i = 0; i < b->rank; i++) r.dim[r.rank++] = b->dim[i];
-  return r;
-}
-
 /* Indices are all i32, or all i64 where one of them is. */
 static DType index_type(const Builder *b, const Val *index, int n) {
   for (int i = 0; i < n; i++)
@@ -344,7 +337,7 @@ Val ir_gather(Builder *b, Val x, const Val *index, const int32_t *axis, int n) {
   if (!n) return x;
   Shape full = *ir_shape(b, x), rest = rest_of(&full, axis, n);
   check_indices(b, index, axis, n, full.rank);
-  Shape out = concat_shapes(b->cx, ir_shape(b, index[0]), &rest);
+  Shape out = shape_join(b->cx, ir_shape(b, index[0]), &rest);
   if (shape_is_empty(&full)) /* every index is outside */
     return ir_const_f(b, ir_type(b, x), &out, type_is_float(ir_type(b, x)) ? (double)NAN : 0);
   return indexed(b, OP_gather, x, index, axis, n, &full, &out);
@@ -353,7 +346,7 @@ Val ir_gather(Builder *b, Val x, const Val *index, const int32_t *axis, int n) {
 Val ir_scatter(Builder *b, Val upd, const Val *index, const int32_t *axis, int n, const Shape *full) {
   if (!n) return upd;
   check_indices(b, index, axis, n, full->rank);
-  Shape rest = rest_of(full, axis, n), want = concat_shapes(b->cx, ir_shape(b, index[0]), &rest);
+  Shape rest = rest_of(full, axis, n), want = shape_join(b->cx, ir_shape(b, index[0]), &rest);
   if (!shape_eq(&want, ir_shape(b, upd))) cx_bug(b->cx, "a scatter's update has the wrong shape");
   if (ins_is_splat(ir_ins(b, upd), 0) || shape_is_empty(&want)) return ir_const_f(b, ir_type(b, upd), full, 0);
   return indexed(b, OP_scatter, upd, index, axis, n, full, full);

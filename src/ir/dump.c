@@ -109,6 +109,16 @@ void ir_attr_print(const Fn *f, const Ins *in, Text *out) {
     text_add(out, "wrt ");
     dump_set(in->u.body->wrt, in->u.body->fn->in.n, out);
     return;
+  case OP_vmap:
+    text_add(out, "over ");
+    dump_set(in->u.body->wrt, in->u.body->fn->in.n, out);
+    text_add(out, " axes ");
+    shape_print(cx, &in->u.body->lead, out);
+    return;
+  case OP_call:
+    text_fmt(out, "%s%s%s", in->u.body->adjoint ? "adjoint " : "", in->u.body->tangent ? "tangent " : "",
+             in->u.body->again ? "again" : "");
+    return;
   case OP_loop: {
     const Loop *l = in->u.loop;
     text_add(out, l->reverse ? "reverse trip " : "trip ");
@@ -147,7 +157,7 @@ static void dump_ins(const Fn *f, Val v, int depth, Text *out) {
   if (out->n == before + 1) out->at[--out->n] = 0;
   if (in->hint) text_fmt(out, "   # %s", in->hint);
   text_add(out, "\n");
-  const Fn *body[2];
+  const Fn *body[IR_MAX_BODIES];
   for (int i = 0, n = ins_bodies(in, body); i < n; i++) dump_fn(body[i], depth + 1, out);
 }
 

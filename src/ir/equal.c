@@ -123,7 +123,7 @@ static Name ins_key(const Fn *f, const Ins *in, const Inputs *inputs, const Name
     text_add(t, f->in.at[in->u.i].name);
   else
     ir_attr_print(f, in, t);
-  const Fn *body[2];
+  const Fn *body[IR_MAX_BODIES];
   for (int i = ins_bodies(in, body); i-- > 0;)
     text_fmt(t, " %p", (const void *)fn_key(body[i], &(Inputs){.by_name = false}));
   const Name *first = NULL;

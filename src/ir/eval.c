@@ -17,6 +17,7 @@ typedef struct Eval {
   const Tensor *in;
   Tensor *out;
   EvalTrap *trap;
+  bool inside; /* a body: its inputs were judged by the function around it */
   Tensor *val;       /* of every instruction; data NULL: not computed, or dead */
   int32_t *last_use; /* number of the last instruction that reads it; outputs: INT32_MAX */
   Tensor **parts;    /* of every instruction with a body */
@@ -119,8 +120,9 @@ static void eval_bundle(Eval *e, const Ins *in, Val v) {
   Tensor *arg = NEWS(e->tmp, Tensor, in->nargs + 1);
   for (int i = 0; i < in->nargs; i++) arg[i] = e->val[in->arg[i]];
   e->parts[v] = NEWS(e->tmp, Tensor, ins_part_count(in) + 1);
-  if (in->op == OP_loop) eval_loop(e->cx, e->tmp, in->u.loop, arg, e->parts[v]);
-  else if (in->op == OP_branch) eval_branch(e->tmp, in->u.branch, arg, e->parts[v]);
+  if (in->op == OP_loop) eval_loop(e->cx, e->tmp, in->u.loop, arg, e->parts[v], e->trap);
+  else if (in->op == OP_branch) eval_branch(e->tmp, in->u.branch, arg, e->parts[v], e->trap);
+  else if (in->op == OP_call) ir_eval(in->u.body->fn, e->tmp, arg, e->parts[v], e->trap);
   else cx_bug(e->cx, "can't evaluate `%s`: expand it first", op_info[in->op].name);
 }
 
@@ -163,8 +165,10 @@ enum { BAD_NAN = 1, BAD_INF = 2 };
 static bool trapped(Eval *e, Val v) {
   const Ins *in = fn_ins(e->f, v);
   const Tensor *t = &e->val[v];
+  if (e->trap->val) return true; /* in a body */
+  if (in->type == T_BUNDLE) e->bad[v] = BAD_NAN | BAD_INF; /* looked at where they were made */
   if (in->op == OP_none || in->type >= DTYPE_COUNT || !type_is_float(t->type)) return false;
-  uint8_t had = in->op == OP_const ? BAD_NAN | BAD_INF : 0;
+  uint8_t had = in->op == OP_const || (e->inside && in->op == OP_arg) ? BAD_NAN | BAD_INF : 0;
   for (int i = 0; i < in->nargs; i++) had |= e->bad[in->arg[i]];
   int64_t n = tensor_count(t);
   for (int64_t k = 0; k < n; k++) {
@@ -173,7 +177,7 @@ static bool trapped(Eval *e, Val v) {
     uint8_t kind = isnan(x) ? BAD_NAN : BAD_INF;
     e->bad[v] |= kind;
     if (had & kind) continue;
-    *e->trap = (EvalTrap){v, k, x};
+    *e->trap = (EvalTrap){e->f, v, k, x, -1};
     return true;
   }
   return false;
@@ -190,6 +194,7 @@ static Status run(void *arg) {
   e->bad = NEWS(e->tmp, uint8_t, f->ins.n);
   find_last_uses(e);
   for (Val v = 1; v < f->ins.n; v++) {
+    cx_poll(e->cx);
     eval_ins(e, v);
     if (e->trap && trapped(e, v)) return ST_OK;
     release_operands(e, v);
@@ -202,11 +207,19 @@ static Status run(void *arg) {
   return ST_OK;
 }
 
-void ir_eval(const Fn *f, Arena *a, const Tensor *in, Tensor *out, EvalTrap *trap) {
-  Eval e = {.cx = f->cx, .f = f, .results = a, .in = in, .out = out, .trap = trap};
-  if (trap) *trap = (EvalTrap){0};
+static void eval_fn(const Fn *f, Arena *a, const Tensor *in, Tensor *out, EvalTrap *trap, bool inside) {
+  Eval e = {.cx = f->cx, .f = f, .results = a, .in = in, .out = out, .trap = trap, .inside = inside};
+  if (trap) *trap = (EvalTrap){.step = -1};
   for (int i = 0; i < f->out.n; i++) out[i] = (Tensor){0};
   Status s = cx_guard(f->cx, run, &e); /* the temporaries go, whatever happens */
   if (e.tmp) arena_free(e.tmp);
   if (s != ST_OK) cx_unwind_again(f->cx);
+}
+
+void ir_eval(const Fn *f, Arena *a, const Tensor *in, Tensor *out, EvalTrap *trap) {
+  eval_fn(f, a, in, out, trap, false);
+}
+
+void eval_body(const Fn *f, Arena *a, const Tensor *in, Tensor *out, EvalTrap *trap) {
+  eval_fn(f, a, in, out, trap, true);
 }

@@ -18,11 +18,12 @@ void tensor_set(Tensor *t, int64_t i, double v); /* converted as a cast would */
 /* NumPy-like text: 3.0   [1.0, 2.0]   [[1, 2], [3, 4]]; %.{precision}g, shortest exact when 0. */
 void tensor_print(Cx *cx, const Tensor *t, int precision, Text *out);
 
-typedef struct EvalTrap { /* filled when trapping non-finite values: the first instruction that made
-                             one */
-  Val val;
+typedef struct EvalTrap { /* filled when trapping non-finite values: the first instruction that made one */
+  const Fn *fn; /* whose instruction: the function itself, or the body of a loop or branch in it */
+  Val val;      /* 0: none did */
   int64_t element;
   double value;
+  int64_t step; /* in the body of a loop: the loop's index; else -1 */
 } EvalTrap;
 
 /* Evaluates f (all sizes numbers, no derivative instructions) on in[0..f->in.n), writes

@@ -3,7 +3,7 @@
  * are taken modulo 2^64 and wrapped to their type. */
 #include "ir/eval_ops.h"
 
-enum { MAX_LABELS = 3 * IR_MAX_RANK };
+enum { MAX_LABELS = 3 * IR_MAX_RANK, POLL_EVERY = 255 };
 
 typedef struct Nest { /* loops over labels with the steps they make in both operands */
   int depth;
@@ -62,6 +62,7 @@ static int64_t dot_i64(const Nest *sum, const int64_t *a, const int64_t *b) {
 
 #define DOT_ALL(T, dot)                                                                            \
   for (int64_t k = 0; k < n; k++) {                                                                \
+    if (!(k & POLL_EVERY)) cx_poll(cx);                                                            \
     ((T *)out->data)[k] = dot(&sum, (const T *)x->data + off[0], (const T *)y->data + off[1]);     \
     nest_next(&free, free.depth, at, off);                                                         \
   }

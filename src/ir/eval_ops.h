@@ -13,8 +13,10 @@ void eval_scatter(Cx *cx, Arena *tmp, const Ins *in, const Tensor *const *arg, T
 void eval_contract(Cx *cx, const Ins *in, const Tensor *x, const Tensor *y, Tensor *out);
 
 /* Instructions with bodies: parts (in a) get their data here. */
-void eval_loop(Cx *cx, Arena *a, const Loop *l, const Tensor *arg, Tensor *part);
-void eval_branch(Arena *a, const Branch *b, const Tensor *arg, Tensor *part);
+void eval_loop(Cx *cx, Arena *a, const Loop *l, const Tensor *arg, Tensor *part, EvalTrap *trap);
+void eval_branch(Arena *a, const Branch *b, const Tensor *arg, Tensor *part, EvalTrap *trap);
+/* As ir_eval; with a trap, what isn't finite in the inputs was judged where it was made. */
+void eval_body(const Fn *f, Arena *a, const Tensor *in, Tensor *out, EvalTrap *trap);
 
 /* Row-major strides in elements. */
 void tensor_strides(const Shape *s, int64_t *stride);

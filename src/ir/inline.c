@@ -32,8 +32,13 @@ static Val copy_body(Builder *b, const Ins *in, const Val *arg, const SizeBindin
   }
   if (in->op == OP_branch) return ir_branch(b, in->u.branch->then, in->u.branch->other, arg[0], arg + 1, in->nargs - 1);
   const Body *body = in->u.body;
+  if (in->op == OP_call) return ir_call(b, body->fn, body->adjoint, body->tangent, body->again, arg);
   bool *wrt = NEWS(b->cx->arena, bool, body->fn->in.n + 1);
   for (int i = 0; i < body->fn->in.n; i++) wrt[i] = body_wrt(body, i);
+  if (in->op == OP_vmap) {
+    Shape lead = subst_shape(b->cx, &body->lead, sizes);
+    return ir_vmap(b, body->fn, wrt, &lead, arg);
+  }
   return in->op == OP_vjp ? ir_vjp(b, body->fn, wrt, arg, in->nargs) : ir_jvp(b, body->fn, wrt, arg, in->nargs);
 }
 

@@ -82,6 +82,7 @@ typedef struct OpInfo {
 } OpInfo;
 extern const OpInfo op_info[OP_COUNT];
 bool op_find(const char *name, Op *out);
+double op_weight(Op op); /* rough cost of one element of a MAP operator: an addition is 1 */
 static inline OpKind op_kind(Op op) { return op_info[op].kind; }
 
 /* ---- shapes ----------------------------------------------------------------------------------- */
@@ -92,6 +93,7 @@ typedef struct Shape {
 } Shape;
 bool shape_eq(const Shape *a, const Shape *b);
 Dim shape_count(Cx *cx, const Shape *s); /* product of the extents */
+Shape shape_join(Cx *cx, const Shape *a, const Shape *b); /* the axes of a, then those of b */
 bool shape_is_numbers(const Shape *s);
 bool shape_is_empty(const Shape *s); /* some extent is the number 0: there are no elements */
 void shape_print(Cx *cx, const Shape *s, Text *out);            /* "[N, 64]" */
@@ -130,12 +132,26 @@ typedef struct Gather {
 } Gather;
 
 typedef struct Fn Fn;
-typedef struct Body { /* of vjp and jvp */
+/* Of vjp, jvp, vmap and call; fn's inputs are the first operands. All inputs are arguments: what a
+ * body knows of the outside it is given.
+ *   vjp   wrt: differentiated for. More operands: a cotangent per float output
+ *   jvp   the same. More operands: a tangent per wrt input
+ *   vmap  wrt: mapped, one element per index of `lead`, whose axes these operands have in front.
+ *         All results have them
+ *   call  wrt is empty. The rules stand for the derivative of fn, where there are any:
+ *         adjoint: inputs of fn, its outputs, a cotangent per float output -> an adjoint per float input
+ *         tangent: inputs of fn, a tangent per float input, fn's outputs   -> a tangent per float output
+ *         again: the way back computes fn's values again instead of keeping them */
+typedef struct Body {
   Fn *fn;
-  uint64_t *wrt; /* bit i set: with respect to input i */
+  uint64_t *wrt; /* bit i set: input i */
   int32_t nwrt;  /* how many bits are set */
   int32_t nparts;
+  Shape lead;
+  Fn *adjoint, *tangent;
+  bool again;
 } Body;
+enum { IR_MAX_BODIES = 3 };
 
 /* A loop. Operands: the count (counted only, i64), the carried values' starts, the scanned tensors
  * (each with a first axis of extent trip), the captured values.
@@ -178,7 +194,7 @@ typedef struct Ins {
     const View *view;
     const Contract *contract;
     const Gather *gather; /* gather, scatter */
-    const Body *body;     /* vjp, jvp */
+    const Body *body;     /* vjp, jvp, vmap, call */
     const Loop *loop;
     const Branch *branch;
   } u;
@@ -217,8 +233,10 @@ bool ins_is_splat(const Ins *i, double value); /* const with that value at any s
 /* Result k of an instruction with a body: type and shape; false where it has no such result. */
 bool ins_part(Cx *cx, const Ins *bundle, int64_t k, DType *type, Shape *shape);
 int ins_part_count(const Ins *bundle);
-int ins_bodies(const Ins *bundle, const Fn **body); /* its one or two bodies; returns how many */
-bool body_wrt(const Body *body, int input);    /* whether the body is differentiated for that input */
+int ins_bodies(const Ins *bundle, const Fn **body); /* its bodies, up to IR_MAX_BODIES; returns how many */
+bool body_wrt(const Body *body, int input); /* whether the body is differentiated or mapped for that input */
+int fn_float_inputs(const Fn *f);
+int fn_float_outputs(const Fn *f);
 int fn_input(const Fn *f, Name name); /* number of the input, or -1 */
 
 /* ---- helpers named in ops.def -------------------------------------------------------------------- */

@@ -58,6 +58,36 @@ bool type_find(const char *word, DType *out) {
   return false;
 }
 
+double op_weight(Op op) {
+  switch (op) {
+  case OP_div:
+  case OP_sqrt:
+  case OP_idiv:
+  case OP_mod: return 4;
+  case OP_exp:
+  case OP_exp2:
+  case OP_log:
+  case OP_log2:
+  case OP_sigmoid:
+  case OP_expm1:
+  case OP_log1p: return 14;
+  case OP_tanh:
+  case OP_erf:
+  case OP_sin:
+  case OP_cos: return 20;
+  case OP_tan:
+  case OP_asin:
+  case OP_acos:
+  case OP_atan:
+  case OP_atan2:
+  case OP_sinh:
+  case OP_cosh:
+  case OP_pow: return 30;
+  case OP_stop: return 0;
+  default: return 1;
+  }
+}
+
 double ins_const_value(const Ins *i) {
   return type_is_float((DType)i->type) ? i->u.f : (double)i->u.i;
 }

@@ -184,7 +184,7 @@ static void collect_sizes(Printer *p, Dim d) {
 
 /* Names of sizes are taken before anything else gets one: they can't be changed. */
 static void take_size_names(Printer *p, const Fn *f) {
-  const Fn *body[2];
+  const Fn *body[IR_MAX_BODIES];
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
     for (int i = 0; i < in->shape.rank; i++) collect_sizes(p, in->shape.dim[i]);

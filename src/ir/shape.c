@@ -45,3 +45,10 @@ const char *type_text(Cx *cx, DType t, const Shape *s) {
   type_print(cx, t, s, &out);
   return text_str(&out);
 }
+
+Shape shape_join(Cx *cx, const Shape *a, const Shape *b) {
+  if (a->rank + b->rank > IR_MAX_RANK) cx_bug(cx, "a rank above %d", IR_MAX_RANK);
+  Shape r = *a;
+  for (int i = 0; i < b->rank; i++) r.dim[r.rank++] = b->dim[i];
+  return r;
+}

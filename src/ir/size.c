@@ -303,39 +303,9 @@ bool dim_unify(Cx *cx, Arena *a, Dim declared, Dim actual, SizeBindings *b) {
   if (!dim_divides(cx, dim_sub(cx, actual, rest), step, &value)) return false;
   if (dim_is_number(value) && value < 0) return false;
   size_bind(a, b, unknown, value);
-  return dim_subst(cx, declared, b) == actual; /* false where it wasn't linear */
-}
-
-/* ---- as C ------------------------------------------------------------------------------------------------ */
-static void atom_as_c(Cx *cx, int32_t atom, const DimC *how, Text *out) {
-  Atom at = cx->sizes->atoms.at[atom];
-  if (at.name) {
-    text_fmt(out, "%s%s%s", how->before, how->word ? how->word(cx, at.name) : at.name, how->after);
-    return;
-  }
-  bool plain = how->magnitude || dim_le(cx, 0, at.over) == 1;
-  text_add(out, plain ? "(" : how->floor_div);
-  text_add(out, "(");
-  dim_print_c(cx, at.over, how, out);
-  text_fmt(out, plain ? ") / %lld)" : ", %lld)", (long long)at.by);
-}
-
-void dim_print_c(Cx *cx, Dim d, const DimC *how, Text *out) {
-  Mono room;
-  Poly p = as_poly(cx, d, &room);
-  if (!p.n) text_add(out, "0");
-  for (int i = p.n; i-- > 0;) {
-    int64_t c = p.mono[i].coef;
-    bool minus = c < 0 && !how->magnitude;
-    if (i < p.n - 1) text_add(out, minus ? " - " : " + ");
-    else if (minus) text_add(out, "-");
-    c = c < 0 ? -c : c;
-    if (c != 1 || !p.mono[i].n) text_fmt(out, c > INT32_MAX ? "INT64_C(%lld)" : "%lld", (long long)c);
-    for (int k = 0; k < p.mono[i].n; k++) {
-      if (k || c != 1) text_add(out, " * ");
-      atom_as_c(cx, p.mono[i].atom[k], how, out);
-    }
-  }
+  if (dim_subst(cx, declared, b) == actual) return true;
+  b->list.n--; /* it wasn't linear */
+  return false;
 }
 
 int dim_term_count(Cx *cx, Dim d) {
@@ -399,5 +369,36 @@ void dim_print(Cx *cx, Dim d, Text *out) {
       text_add(out, c < 0 ? " - " : " + ");
     }
     print_mono(cx, &p.mono[i], c < 0 ? -c : c, c < 0 && i == p.n - 1, out);
+  }
+}
+
+/* ---- as C ------------------------------------------------------------------------------------------------ */
+static void atom_as_c(Cx *cx, int32_t atom, const DimC *how, Text *out) {
+  Atom at = cx->sizes->atoms.at[atom];
+  if (at.name) {
+    text_fmt(out, "%s%s%s", how->before, how->word ? how->word(cx, at.name) : at.name, how->after);
+    return;
+  }
+  bool plain = how->magnitude || dim_le(cx, 0, at.over) == 1, word = is_one_word(cx, at.over);
+  text_fmt(out, "%s(%s", plain ? "" : how->floor_div, plain && !word ? "(" : "");
+  dim_print_c(cx, at.over, how, out);
+  text_fmt(out, "%s%s%lld)", plain && !word ? ")" : "", plain ? " / " : ", ", (long long)at.by);
+}
+
+void dim_print_c(Cx *cx, Dim d, const DimC *how, Text *out) {
+  Mono room;
+  Poly p = as_poly(cx, d, &room);
+  if (!p.n) text_add(out, "0");
+  for (int i = p.n; i-- > 0;) {
+    int64_t c = p.mono[i].coef;
+    bool minus = c < 0 && !how->magnitude;
+    if (i < p.n - 1) text_add(out, minus ? " - " : " + ");
+    else if (minus) text_add(out, "-");
+    c = c < 0 ? -c : c;
+    if (c != 1 || !p.mono[i].n) text_fmt(out, c > INT32_MAX ? "INT64_C(%lld)" : "%lld", (long long)c);
+    for (int k = 0; k < p.mono[i].n; k++) {
+      if (k || c != 1) text_add(out, " * ");
+      atom_as_c(cx, p.mono[i].atom[k], how, out);
+    }
   }
 }

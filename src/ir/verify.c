@@ -238,6 +238,69 @@ static bool check_derivative(Check *c) {
   return inner ? fail(c, "%s", inner) : true;
 }
 
+/* The body once per index of the axes in front. */
+static bool check_vmap(Check *c) {
+  const Body *b = c->in->u.body;
+  const Fn *f = b->fn;
+  if (!need_operands(c, f->in.n)) return false;
+  for (int i = 0; i < f->in.n; i++) {
+    Shape s = f->in.at[i].shape;
+    if (body_wrt(b, i)) s = shape_join(c->cx, &b->lead, &s);
+    if (!need_operand_like(c, i, f->in.at[i].type, &s)) return false;
+  }
+  const char *inner = ir_verify(f);
+  return inner ? fail(c, "%s", inner) : true;
+}
+
+static bool check_input_like(Check *c, const Fn *rule, int i, DType t, const Shape *s) {
+  if (i < rule->in.n && rule->in.at[i].type == t && shape_eq(&rule->in.at[i].shape, s)) return true;
+  return fail(c, "input %d of a rule isn't %s", i, type_text(c->cx, t, s));
+}
+
+/* Inputs of a rule: those of fn, then for an adjoint its outputs and their cotangents, for a tangent
+ * the tangents of the inputs and then the outputs. */
+static bool check_rule(Check *c, const Fn *f, const Fn *rule, bool adjoint) {
+  int k = 0, n = 0;
+  for (int i = 0; i < f->in.n; i++)
+    if (!check_input_like(c, rule, k++, f->in.at[i].type, &f->in.at[i].shape)) return false;
+  for (int i = 0; i < f->in.n; i++) {
+    const Input *in = &f->in.at[i];
+    if (!type_is_float(in->type)) continue;
+    if (!adjoint && !check_input_like(c, rule, k++, in->type, &in->shape)) return false;
+    if (!adjoint) continue;
+    const Ins *y = n < rule->out.n ? fn_ins(rule, rule->out.at[n].val) : NULL;
+    if (!y || y->type != in->type || !shape_eq(&y->shape, &in->shape)) return fail(c, "adjoint %d doesn't fit", n);
+    n++;
+  }
+  for (int i = 0; i < f->out.n; i++) {
+    const Ins *y = fn_ins(f, f->out.at[i].val);
+    if (!check_input_like(c, rule, k++, (DType)y->type, &y->shape)) return false;
+  }
+  for (int i = 0; i < f->out.n; i++) {
+    const Ins *y = fn_ins(f, f->out.at[i].val);
+    if (!type_is_float((DType)y->type)) continue;
+    if (adjoint && !check_input_like(c, rule, k++, (DType)y->type, &y->shape)) return false;
+    if (adjoint) continue;
+    const Ins *t = n < rule->out.n ? fn_ins(rule, rule->out.at[n].val) : NULL;
+    if (!t || t->type != y->type || !shape_eq(&t->shape, &y->shape)) return fail(c, "tangent %d doesn't fit", n);
+    n++;
+  }
+  if (k != rule->in.n || n != rule->out.n) return fail(c, "a rule has %d inputs and %d outputs", rule->in.n, rule->out.n);
+  const char *inner = ir_verify(rule);
+  return inner ? fail(c, "%s", inner) : true;
+}
+
+static bool check_call(Check *c) {
+  const Body *b = c->in->u.body;
+  if (!need_operands(c, b->fn->in.n)) return false;
+  for (int i = 0; i < b->fn->in.n; i++)
+    if (!need_operand_like(c, i, b->fn->in.at[i].type, &b->fn->in.at[i].shape)) return false;
+  if (b->adjoint && !check_rule(c, b->fn, b->adjoint, true)) return false;
+  if (b->tangent && !check_rule(c, b->fn, b->tangent, false)) return false;
+  const char *inner = ir_verify(b->fn);
+  return inner ? fail(c, "%s", inner) : true;
+}
+
 /* Carried values keep their types; slices are the scanned tensors without their first axis. */
 static bool check_loop(Check *c) {
   const Loop *l = c->in->u.loop;
@@ -286,6 +349,8 @@ static bool check_branch(Check *c) {
 static bool check_body(Check *c) {
   if (c->in->type != T_BUNDLE || c->in->shape.rank) return fail(c, "its result is no bundle");
   if (c->in->op == OP_loop) return check_loop(c);
+  if (c->in->op == OP_vmap) return check_vmap(c);
+  if (c->in->op == OP_call) return check_call(c);
   return c->in->op == OP_branch ? check_branch(c) : check_derivative(c);
 }
 

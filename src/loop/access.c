@@ -15,36 +15,6 @@ typedef struct Walk {
   Vec(Seen) seen;
 } Walk;
 
-double op_weight(Op op) {
-  switch (op) {
-  case OP_div:
-  case OP_sqrt:
-  case OP_idiv:
-  case OP_mod: return 4;
-  case OP_exp:
-  case OP_exp2:
-  case OP_log:
-  case OP_log2:
-  case OP_sigmoid:
-  case OP_expm1:
-  case OP_log1p: return 14;
-  case OP_tanh:
-  case OP_erf:
-  case OP_sin:
-  case OP_cos: return 20;
-  case OP_tan:
-  case OP_asin:
-  case OP_acos:
-  case OP_atan:
-  case OP_atan2:
-  case OP_sinh:
-  case OP_cosh:
-  case OP_pow: return 30;
-  case OP_stop: return 0;
-  default: return 1;
-  }
-}
-
 static Form *forms_new(Walk *w, int n) { return NEWS(w->lw->arena, Form, n > 0 ? n : 1); }
 
 static void form_add(Cx *cx, Form *to, const Form *f, Dim by, int axes) {

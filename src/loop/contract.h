@@ -36,6 +36,7 @@ typedef struct ContractPlan {
   bool dot;
   Pack pack[2];
   double cost;       /* estimated cycles */
+  int64_t l1, l2;    /* the caches' bytes */
 } ContractPlan;
 
 /* contract_plan.c */

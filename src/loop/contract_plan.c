@@ -118,15 +118,42 @@ static double read_cost(const ContractPlan *p, int k) {
   return p->pack[k].on ? 1 : p->at[p->vec].lane_cost[k];
 }
 
+/* Cache lines of operand k that one tile reads: those an axis of long steps goes through, times those
+ * that the axes of short steps cover together. */
+static double tile_lines(const ContractPlan *p, int k, const int size[3]) {
+  double lines = 1, span = 0, bytes = type_info[p->in->type].bytes;
+  const int axis[3] = {p->row, p->col, p->dot ? -1 : p->vec};
+  for (int i = 0; i < p->count; i++) {
+    const Label *x = &p->at[i];
+    if (!x->in[k]) continue;
+    double n = x->out ? 1 : (double)x->extent;
+    for (int j = 0; j < 3; j++)
+      if (axis[j] == i) n = size[j];
+    double step = (double)(x->stride[k] < 0 ? -x->stride[k] : x->stride[k]) * bytes;
+    if (step >= 64) lines *= n;
+    else span += (n - 1) * step;
+  }
+  return lines * (1 + span / 64);
+}
+
+/* What reading an operand costs beside the instruction, where the tile's reads don't stay in the first
+ * cache until the next tile. */
+static double far_reads(const ContractPlan *p, int k, int m, int c, int v) {
+  if (p->pack[k].on) return 0;
+  double bytes = 64 * tile_lines(p, k, (int[]){m, c, v * p->lanes});
+  return bytes > (double)p->l2 ? 0.6 : bytes > 0.6 * (double)p->l1 ? 0.3 : 0;
+}
+
 /* Cycles of one tile of m rows, c columns and v vectors. */
 static double tile_cost(const ContractPlan *p, int m, int c, int v) {
-  double fma = (double)m * c * v, loads = 0;
+  double fma = (double)m * c * v, loads = 0, far = 0;
   for (int k = 0; k < 2; k++) {
     double n = (depends(p, k, p->row) ? m : 1) * (depends(p, k, p->col) ? c : 1) *
                (depends(p, k, p->vec) && !p->dot ? v : 1);
     loads += n * read_cost(p, k);
+    far += n * far_reads(p, k, m, c, v);
   }
-  double step = MAX(MAX(fma, loads), 5) + 0.5 + 0.05 * loads;
+  double step = MAX(MAX(fma, loads), 5) + 0.5 + 0.05 * loads + far;
   double out = p->dot ? fma * 12
                       : fma * (p->vec >= 0 && p->at[p->vec].out_stride != 1 ? p->lanes : 1);
   return step * steps(p, p->lanes) + out + 8;
@@ -166,16 +193,28 @@ static void try_tiles(ContractPlan *p, ContractPlan *best, int regs) {
       }
 }
 
-/* The largest result axis that only operand k has (k = 2: any), other than the vector axis. */
-static int largest(const ContractPlan *p, int k, int not_this) {
-  int best = -1;
+/* The result axes that only operand k has, other than the vector axis; -1 alone where there is none. */
+static int tile_axes(const ContractPlan *p, int k, int *axis) {
+  int n = 0;
   for (int i = 0; i < p->count; i++) {
     const Label *x = &p->at[i];
-    if (!x->out || i == p->vec || i == not_this) continue;
-    if (k < 2 && !(x->in[k] && !x->in[1 - k])) continue;
-    if (best < 0 || x->number > p->at[best].number) best = i;
+    if (x->out && i != p->vec && x->in[k] && !x->in[1 - k]) axis[n++] = i;
   }
-  return best;
+  if (!n) axis[n++] = -1;
+  return n;
+}
+
+/* Copies pay when vectors would have to be gathered and are read often. */
+static void try_copies(ContractPlan *p, ContractPlan *best, int regs) {
+  const Label *x = p->vec >= 0 ? &p->at[p->vec] : NULL;
+  for (int copy = 0; copy < 4; copy++) {
+    bool sensible = true;
+    for (int k = 0; k < 2; k++) {
+      p->pack[k].on = copy >> k & 1;
+      if (p->pack[k].on && (!depends(p, k, p->vec) || x->lane_cost[k] < 2 || p->dot || named_operand(p, k))) sensible = false;
+    }
+    if (sensible) try_tiles(p, best, regs);
+  }
 }
 
 static void try_vec(Low *lw, ContractPlan *p, ContractPlan *best, int vec) {
@@ -184,27 +223,17 @@ static void try_vec(Low *lw, ContractPlan *p, ContractPlan *best, int vec) {
   p->vec = vec;
   p->lanes = x ? lanes_for(p->lanes, x->extent) : 1;
   p->dot = x && !x->out;
-  p->row = p->col = -1;
-  if (p->dot || !x) {
-    p->row = largest(p, 0, -1);
-    p->col = largest(p, 1, -1);
-  } else if (x->in[0] && x->in[1]) {
-    p->row = largest(p, 0, -1);
-    if (p->row < 0) p->row = largest(p, 1, -1);
-  } else {
-    int mine = x->in[1];
-    p->row = largest(p, 1 - mine, -1);
-    p->col = largest(p, mine, -1);
-  }
-  /* copies pay when vectors would have to be gathered and are read often */
-  for (int copy = 0; copy < 4; copy++) {
-    bool sensible = true;
-    for (int k = 0; k < 2; k++) {
-      p->pack[k].on = copy >> k & 1;
-      if (p->pack[k].on && (!depends(p, k, vec) || x->lane_cost[k] < 2 || p->dot || named_operand(p, k))) sensible = false;
+  /* rows are of the operand that isn't read by vectors, columns of the other */
+  bool both = x && !p->dot && x->in[0] && x->in[1];
+  int mine = x && !p->dot && x->in[1], row[MAX_AXES], col[MAX_AXES] = {-1};
+  int nrow = tile_axes(p, x && !p->dot ? 1 - mine : 0, row), ncol = 1;
+  if (!both) ncol = tile_axes(p, x && !p->dot ? mine : 1, col);
+  else if (row[0] < 0) nrow = tile_axes(p, mine, row);
+  for (int i = 0; i < nrow; i++)
+    for (int j = 0; j < ncol; j++) {
+      p->row = row[i], p->col = col[j];
+      try_copies(p, best, regs);
     }
-    if (sensible) try_tiles(p, best, regs);
-  }
 }
 
 /* ---- copies for the caches' sake ------------------------------------------------------------ */
@@ -262,7 +291,8 @@ static void choose_block(Low *lw, ContractPlan *p) {
 void contract_plan(Low *lw, Nest *n, ContractPlan *p) {
   const Ins *in = low_ins(lw, n->anchor);
   const Contract *c = in->u.contract;
-  *p = (ContractPlan){.n = n, .in = in, .side = {n->side.at[0], n->side.at[1]}, .vec = -1};
+  *p = (ContractPlan){.n = n, .in = in, .side = {n->side.at[0], n->side.at[1]}, .vec = -1,
+                      .l1 = lw->p->target.l1, .l2 = lw->p->target.l2};
   p->lanes = nest_lanes(n);
   for (int k = 0; k < 2; k++)
     for (int l = 0; l < c->nlabels; l++) /* both operands know all extents */

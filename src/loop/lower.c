@@ -19,7 +19,8 @@ static void port_buffers(Low *lw) {
   const Fn *f = lw->f;
   for (int i = 0; i < f->in.n; i++) {
     const Input *in = &f->in.at[i];
-    Buf b = low_buffer(lw, in->name, BUF_INPUT, in->type, shape_count(lw->cx, &in->shape));
+    Name name = in->name ? in->name : name_fmt(lw->cx, "in%d", i);
+    Buf b = low_buffer(lw, name, BUF_INPUT, in->type, shape_count(lw->cx, &in->shape));
     lw->p->buf.at[b].slot = i;
     lw->place[in->val].buf = b;
   }

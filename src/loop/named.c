@@ -1,17 +1,24 @@
 /* named.c: programs whose sizes are names. In: extents that are expressions in names. Out: numbers, for
  * decisions: those expected of them; for running: those that they have. */
-#include "loop/lower.h"
+#include "loop/prepare.h"
 
 enum { EXPECTED = 64 };
 
-int64_t low_number(const Low *lw, Dim d) {
+int64_t dim_expected(Cx *cx, Dim d, int64_t n) {
   if (dim_is_number(d)) return d;
   SizeBindings names = {0}, sizes = {0};
-  int64_t n = lw->p->target.expected ? lw->p->target.expected : EXPECTED;
-  dim_names(lw->cx, d, lw->arena, &names);
-  for (int i = 0; i < names.list.n; i++) size_bind(lw->arena, &sizes, names.list.at[i].name, n);
-  return dim_subst(lw->cx, d, &sizes);
+  dim_names(cx, d, cx->arena, &names);
+  for (int i = 0; i < names.list.n; i++) size_bind(cx->arena, &sizes, names.list.at[i].name, n ? n : EXPECTED);
+  return dim_subst(cx, d, &sizes);
 }
+
+double shape_expected(Cx *cx, const Shape *s) {
+  double n = 1;
+  for (int d = 0; d < s->rank; d++) n *= (double)dim_expected(cx, s->dim[d], 0);
+  return n;
+}
+
+int64_t low_number(const Low *lw, Dim d) { return dim_expected(lw->cx, d, lw->p->target.expected); }
 
 Ex ex_dim(Low *lw, DType t, int lanes, Dim d) { return ex_size(&lw->m, t, lanes, d); }
 

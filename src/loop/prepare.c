@@ -1,68 +1,19 @@
 /* prepare.c: rewrites of the function that only matter for the loops it becomes. In: a function without
- * derivatives. Out: an equal one (up to the order of sums), whose reductions do no work that
- * is known to be zero and whose sums of products are contractions.
+ * derivatives. Out: an equal one (up to the order of sums), whose sums of products are
+ * contractions and whose windows are what prepare_window.c makes of them.
  *
- *   sum over m of  X[.., m, k - s*m, ..] or 0,  where the second dimension has R < M indices
- *     is  sum over r < R of  X[.., (k - r)/s, r, ..] or 0
- *   (the adjoint of a window: only R of the M terms can be inside)
- *
- *   sum of a view of a product  is  sum of the product of views, which may be a contraction */
-#include "loop/lower.h"
+ *   sum of a view of a product  is  sum of the product of views, which may be a contraction
+ *   part of a sum over windows  is  sum over part of the windows
+ *   f(reshape(x), y)  is  reshape(f(x, reshape(y)))  where x is at the finer shape of phases */
+#include "loop/prepare.h"
 
-static int64_t magnitude(int64_t v) { return v < 0 ? -v : v; }
-
-/* The dimension of the view that is label m alone, the one it shares with others and m's
- * coefficient there; false unless there is exactly one of each. */
-static bool two_uses(const View *v, int m, int *alone, int *shared, Dim *coef) {
-  *alone = *shared = -1;
-  for (int d = 0; d < v->rank; d++)
-    for (int t = 0; t < v->dim[d].n; t++) {
-      if (v->dim[d].term[t].label != m) continue;
-      const ViewDim *x = &v->dim[d];
-      bool plain = x->n == 1 && x->term[0].coef == 1 && x->off == 0 && x->den == 1;
-      int *slot = plain && *alone < 0 ? alone : shared;
-      if (*slot >= 0 || x->den != 1) return false;
-      *slot = d;
-      if (slot == shared) *coef = x->term[t].coef;
-    }
-  return *alone >= 0 && *shared >= 0;
-}
-
-/* One summed label replaced by the position in the dimension it shares. */
-static bool change_label(Cx *cx, View *v, ViewDim *dim, const Shape *x, Shape *out, int m) {
-  int alone, shared;
-  Dim s = 0;
-  if (!two_uses(v, m, &alone, &shared, &s) || !dim_is_number(s)) return false;
-  if (dim_le(cx, out->dim[m], x->dim[shared]) != 0 || x->dim[alone] != out->dim[m]) return false;
-  /* r = rest + s*m, so m = (r - rest) / s: written with a positive denominator */
-  const ViewDim *old = &dim[shared];
-  int64_t sign = s < 0 ? -1 : 1;
-  ViewTerm *term = NEWS(cx->arena, ViewTerm, old->n + 1);
-  int n = 0;
-  for (int t = 0; t < old->n; t++)
-    term[n++] = old->term[t].label == m ? (ViewTerm){m, sign}
-                                        : (ViewTerm){old->term[t].label, dim_mul(cx, -sign, old->term[t].coef)};
-  ViewTerm *position = NEW(cx->arena, ViewTerm);
-  *position = (ViewTerm){m, 1};
-  dim[alone] = (ViewDim){dim_mul(cx, -sign, old->off), magnitude(s), n, term};
-  dim[shared] = (ViewDim){0, 1, 1, position};
-  out->dim[m] = x->dim[shared];
-  return true;
-}
-
-static Val fewer_terms(Builder *b, Val x, uint32_t axes) {
-  Ins in = *ir_ins(b, x);
-  if (in.op != OP_view || in.u.view->exact) return x;
-  const Shape *operand = ir_shape(b, in.arg[0]);
-  ViewDim dim[IR_MAX_RANK];
-  for (int d = 0; d < in.u.view->rank; d++) dim[d] = in.u.view->dim[d];
-  View v = {.rank = in.u.view->rank, .dim = dim};
-  Shape out = in.shape;
-  bool changed = false;
-  for (int m = 0; m < out.rank; m++)
-    if (axes >> m & 1) changed |= change_label(b->cx, &v, dim, operand, &out, m);
-  return changed ? ir_view(b, in.arg[0], &out, &v) : x;
-}
+typedef struct Prepare {
+  Builder b;
+  const Fn *f;
+  Val *to;       /* per value of f */
+  int32_t *uses; /* per value of f: operand slots and outputs that read it */
+  Vec(Val) fine; /* reshapes of values at a finer shape, of the new function */
+} Prepare;
 
 static Val product_of_views(Builder *b, Val x) {
   Ins in = *ir_ins(b, x);
@@ -74,26 +25,129 @@ static Val product_of_views(Builder *b, Val x) {
   return ir_map2(b, OP_mul, l, r);
 }
 
-Fn *loop_prepare(const Fn *f) {
-  Builder b = ir_begin(f->cx, f->name);
-  b.fn->span = f->span;
-  Val *to = NEWS(f->cx->arena, Val, f->ins.n);
+/* ---- values at the finer shape of phases ------------------------------------------------------ */
+static bool is_fine(const Prepare *p, Val v) {
+  if (ir_ins(&p->b, v)->op != OP_reshape) return false;
+  for (int i = 0; i < p->fine.n; i++)
+    if (p->fine.at[i] == v) return true;
+  return false;
+}
+
+static void note_fine(Prepare *p, Val v) {
+  if (ir_ins(&p->b, v)->op == OP_reshape) vec_push(p->b.cx->arena, &p->fine, v);
+}
+
+/* An elementwise operator is computed at the finer shape. */
+static Val map_fine(Prepare *p, const Ins *in, Val *arg) {
+  int at = -1;
+  for (int k = 0; k < in->nargs; k++)
+    if (is_fine(p, arg[k])) at = k;
+  if (at < 0) return 0;
+  Shape shape = *ir_shape(&p->b, ir_ins(&p->b, arg[at])->arg[0]);
+  for (int k = 0; k < in->nargs; k++) arg[k] = ir_reshape(&p->b, arg[k], &shape);
+  Ins finer = *in;
+  finer.shape = shape;
+  Val v = ir_reshape(&p->b, ir_copy(&p->b, &finer, arg), &in->shape);
+  note_fine(p, v);
+  return v;
+}
+
+/* A reduction of a reshape, as one over the axes that its axes were cut into. */
+static Val fold_fine(Prepare *p, const Ins *in, Val x) {
+  if (!is_fine(p, x)) return 0;
+  Val base = ir_ins(&p->b, x)->arg[0];
+  Shape coarse = *ir_shape(&p->b, x);
+  int8_t first[IR_MAX_RANK], count[IR_MAX_RANK];
+  if (!reshape_split(p->b.cx, &coarse, ir_shape(&p->b, base), first, count)) return 0;
+  uint32_t axes = 0;
+  for (int d = 0; d < coarse.rank; d++)
+    for (int k = 0; in->u.axes >> d & 1 && k < count[d]; k++) axes |= 1u << (first[d] + k);
+  return ir_reshape(&p->b, ir_fold(&p->b, (Op)in->op, base, axes), &in->shape);
+}
+
+/* ---- part of a sum over windows ----------------------------------------------------------------- */
+static Val part_of_sum(Prepare *p, const Ins *in, bool *fine) {
+  const Ins *sum = fn_ins(p->f, in->arg[0]);
+  Cx *cx = p->f->cx;
+  if (!in->u.view->exact || sum->op != OP_sum || p->uses[in->arg[0]] > 1) return 0;
+  if (shape_expected(cx, &in->shape) > shape_expected(cx, &sum->shape)) return 0;
+  Val x = p->to[sum->arg[0]];
+  Ins wide = *ir_ins(&p->b, x);
+  Shape out = in->shape;
+  ViewDim dim[IR_MAX_RANK];
+  ViewTerm own[IR_MAX_RANK];
+  uint32_t axes = 0;
+  if (wide.op != OP_view || wide.u.view->exact) return 0;
+  for (int d = 0, kept = 0; d < wide.shape.rank; d++) {
+    if (!(sum->u.axes >> d & 1)) {
+      dim[d] = in->u.view->dim[kept++];
+      continue;
+    }
+    if (out.rank == IR_MAX_RANK) return 0;
+    own[d] = (ViewTerm){out.rank, 1};
+    dim[d] = (ViewDim){0, 1, 1, &own[d]};
+    axes |= 1u << out.rank;
+    out.dim[out.rank++] = wide.shape.dim[d];
+  }
+  View v = {.rank = wide.shape.rank, .dim = dim};
+  return window_sum(&p->b, ir_view(&p->b, x, &out, &v), axes, fine);
+}
+
+/* ---- the walk -------------------------------------------------------------------------------------- */
+static void pad_operands(Prepare *p, const Ins *in, Val *arg) {
+  double steps = 1, n[2 * IR_MAX_RANK] = {0};
+  for (int k = 0; k < 2; k++) {
+    const Shape *s = ir_shape(&p->b, arg[k]);
+    for (int d = 0; d < s->rank; d++)
+      n[(k ? in->u.contract->b : in->u.contract->a)[d]] = (double)dim_expected(p->b.cx, s->dim[d], 0);
+  }
+  for (int l = 0; l < in->u.contract->nlabels; l++) steps *= n[l];
+  for (int k = 0; k < 2; k++) arg[k] = window_padded(&p->b, arg[k], steps);
+}
+
+static Val rewritten(Prepare *p, const Ins *in, Val *arg, bool *fine) {
+  Builder *b = &p->b;
+  if (op_kind(in->op) == KIND_MAP) return map_fine(p, in, arg);
+  if (op_kind(in->op) == KIND_FOLD) {
+    Val v = fold_fine(p, in, arg[0]);
+    if (v || in->op != OP_sum) return v;
+    return window_sum(b, product_of_views(b, arg[0]), in->u.axes, fine);
+  }
+  if (in->op == OP_view) return part_of_sum(p, in, fine);
+  return 0;
+}
+
+/* Contractions are made by several rewrites; their operands are looked at when all are made. */
+static Fn *copy_function(const Fn *f, bool last) {
+  Prepare p = {.b = ir_begin(f->cx, f->name), .f = f};
+  Builder *b = &p.b;
+  b->fn->span = f->span;
+  p.to = NEWS(f->cx->arena, Val, f->ins.n);
+  p.uses = NEWS(f->cx->arena, int32_t, f->ins.n);
+  for (Val v = 1; v < f->ins.n; v++)
+    for (int k = 0; k < fn_ins(f, v)->nargs; k++) p.uses[fn_ins(f, v)->arg[k]]++;
+  for (int i = 0; i < f->out.n; i++) p.uses[f->out.at[i].val]++;
   for (int i = 0; i < f->in.n; i++) {
     const Input *in = &f->in.at[i];
-    to[in->val] = ir_input(&b, in->name, in->type, &in->shape, in->role, in->span);
+    p.to[in->val] = ir_input(b, in->name, in->type, &in->shape, in->role, in->span);
   }
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
     if (in->op == OP_arg) continue;
-    Val *arg = NEWS(f->cx->arena, Val, in->nargs + 1);
-    for (int k = 0; k < in->nargs; k++) arg[k] = to[in->arg[k]];
-    b.span = in->span;
-    if (in->op == OP_sum)
-      arg[0] = product_of_views(&b, fewer_terms(&b, arg[0], in->u.axes));
-    to[v] = ir_copy(&b, in, arg);
+    Val *arg = NEWS(f->cx->arena, Val, in->nargs + 1), r = 0;
+    bool fine = false;
+    for (int k = 0; k < in->nargs; k++) arg[k] = p.to[in->arg[k]];
+    b->span = in->span;
+    if (!last) r = rewritten(&p, in, arg, &fine);
+    else if (in->op == OP_contract) pad_operands(&p, in, arg);
+    if (r) ir_name(b, r, in->hint);
+    if (fine) note_fine(&p, r);
+    p.to[v] = r ? r : ir_copy(b, in, arg);
   }
-  for (int i = 0; i < f->out.n; i++) ir_output(&b, f->out.at[i].name, to[f->out.at[i].val]);
-  Fn *g = ir_finish(&b);
+  for (int i = 0; i < f->out.n; i++) ir_output(b, f->out.at[i].name, p.to[f->out.at[i].val]);
+  Fn *g = ir_finish(b);
   for (int i = 0; i < f->out.n; i++) g->out.at[i].alias = f->out.at[i].alias;
   return g;
 }
+
+Fn *loop_prepare(const Fn *f) { return copy_function(copy_function(f, false), true); }

@@ -372,7 +372,7 @@ static void fold_along(Low *lw, FoldWork *w) {
   int64_t blocks = vectors / nvec, width = (int64_t)nvec * lanes;
   int rest = (int)(vectors - blocks * nvec) + (tail > 0);
   if (blocks > 0) {
-    ForKind kind = rest == 0 ? low_outermost(lw) : FOR_SERIAL;
+    ForKind kind = rest == 0 && blocks > 1 ? low_outermost(lw) : FOR_SERIAL;
     Ix base = ix_number(0);
     if (blocks > 1) {
       Var v = low_for(lw, kind, "c", 0, blocks, 1, &block);

@@ -29,7 +29,8 @@ static void scatter_body(Low *lw, void *arg, AxisIx ix, Point pt) {
     return;
   }
   Ex old = ex_load(&lw->m, w->buf, lin, pt.lanes, lane, dyn, pt.vmask);
-  Ex sum = low_map(lw, OP_add, ex_type(lw, value), (Ex[]){old, value}, 2);
+  Op add = ex_type(lw, value) == T_BOOL ? OP_or : OP_add;
+  Ex sum = low_map(lw, add, ex_type(lw, value), (Ex[]){old, value}, 2);
   st_store(&lw->m, w->buf, lin, lane, dyn, pt.vmask, sum, false);
 }
 

@@ -2,8 +2,9 @@
  *
  * The adjoint of a loop is a loop that runs the other way. Its body is the adjoint of the loop's body,
  * for which it needs the values of the iteration it undoes. Of those, the carried values at the
- * iteration's start and what was costly to compute (contractions, reductions, inner loops) are
- * collected by the forward loop and handed back slice by slice; the rest is computed again.
+ * iteration's start and what was costly to compute (contractions, reductions, inner loops), or
+ * fewer bytes from which the rest follows (tape.c), are collected by the forward loop and handed
+ * back slice by slice; the rest is computed again.
  *
  *   carried:   the adjoints of the carried values; a running sum per captured value
  *   scanned:   collected values, the scanned tensors, the adjoints of what the loop collected
@@ -13,6 +14,7 @@
  * A branch's adjoint is the branch of its bodies' adjoints; the other one is not run, so it
  * contributes exactly nothing. */
 #include "pass/adjoint.h"
+#include "pass/tape.h"
 
 struct LoopPlan {
   const Loop *l;
@@ -28,19 +30,6 @@ static int captures(const Loop *l) { return l->body->in.n - 1 - l->ncarry - l->n
 static const Input *carry_in(const Loop *l, int i) { return &l->body->in.at[1 + i]; }
 static const Input *scan_in(const Loop *l, int i) { return &l->body->in.at[1 + l->ncarry + i]; }
 static const Input *capture_in(const Loop *l, int i) { return &l->body->in.at[1 + l->ncarry + l->nscan + i]; }
-
-/* ---- what is collected ------------------------------------------------------------------------------------ */
-static bool costly(const Ins *in) {
-  return op_kind((Op)in->op) == KIND_DOT || op_kind((Op)in->op) == KIND_FOLD || in->op == OP_part;
-}
-
-static void choose_saved(Arena *a, LoopPlan *p) {
-  const Fn *f = p->l->body;
-  p->saved = NEWS(a, Val, f->ins.n + 1);
-  for (int i = 0; i < p->l->ncarry; i++) p->saved[p->nsaved++] = carry_in(p->l, i)->val;
-  for (Val v = 1; v < f->ins.n; v++)
-    if (costly(fn_ins(f, v)) && fn_ins(f, v)->shape.rank < IR_MAX_RANK) p->saved[p->nsaved++] = v;
-}
 
 /* ---- the body of the way back -------------------------------------------------------------------------------- */
 typedef struct Back {
@@ -120,6 +109,34 @@ static Fn *build_back(Cx *cx, const LoopPlan *p) {
   return ir_finish(&k.b);
 }
 
+/* ---- what is collected -------------------------------------------------------------------------------- */
+/* A trial with every value of the body at hand shows which of them the way back uses. */
+static bool choose_saved(Cx *cx, LoopPlan *p) {
+  const Fn *f = p->l->body;
+  p->saved = NEWS(cx->arena, Val, f->ins.n + 1);
+  for (Val v = 1; v < f->ins.n; v++) {
+    const Ins *in = fn_ins(f, v);
+    bool carried = in->op == OP_arg && in->u.i >= 1 && in->u.i <= p->l->ncarry;
+    bool leaf = op_kind((Op)in->op) == KIND_LEAF && in->op != OP_part && !carried;
+    if (!leaf && in->type != T_BUNDLE) p->saved[p->nsaved++] = v;
+  }
+  const Fn *back = build_back(cx, p);
+  if (!back) return false;
+  bool *needed = NEWS(cx->arena, bool, f->ins.n);
+  int first = 1;
+  for (int i = 0; i < p->l->ncarry; i++) first += p->carry[i];
+  for (int i = 0; i < captures(p->l); i++) first += p->capture[i];
+  for (int i = 0; i < p->nsaved; i++) needed[p->saved[i]] = fn_uses_input(back, first + i);
+  p->nsaved = tape_choose(p->l, needed, false, p->saved);
+  for (int i = 0; i < p->l->ncarry; i++) { /* build_back takes them as slices; unused ones go later */
+    Val v = carry_in(p->l, i)->val;
+    bool there = false;
+    for (int k = 0; k < p->nsaved; k++) there |= p->saved[k] == v;
+    if (!there) p->saved[p->nsaved++] = v;
+  }
+  return true;
+}
+
 /* ---- the way there, collecting ---------------------------------------------------------------------------------- */
 static Fn *collecting_body(const LoopPlan *p) {
   Walk w = walk_begin(p->l->body);
@@ -163,14 +180,13 @@ static LoopPlan *new_plan(Adjoint *g, Val v) {
   for (int i = 0; i < l->ncarry; i++) p->carry[i] = type_is_float(carry_in(l, i)->type);
   for (int i = 0; i < l->nscan; i++) p->scan[i] = g->active[arg[l->ncarry + i]];
   for (int i = 0; i < captures(l); i++) p->capture[i] = g->active[arg[l->ncarry + l->nscan + i]];
-  choose_saved(a, p);
   return p;
 }
 
 Val adjoint_copy_loop(Adjoint *g, Val v, const Val *args) {
   const Ins *in = fn_ins(g->f, v);
   LoopPlan *p = g->plan[v] = new_plan(g, v);
-  Fn *back = build_back(g->b->cx, p);
+  Fn *back = choose_saved(g->b->cx, p) ? build_back(g->b->cx, p) : NULL;
   if (!back) {
     g->failed = true;
     return ir_copy(g->b, in, args);

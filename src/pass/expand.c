@@ -1,6 +1,6 @@
-/* expand.c: replaces vjp and jvp by the derivatives they stand for, innermost first, so that the
+/* expand.c: replaces vjp, jvp and vmap by what they stand for, innermost first, so that the
  * derivative passes never meet one: a derivative of a derivative is a derivative of plain code.
- * needs: nothing   keeps: the values   breaks: nothing   after it: no vjp, jvp or part is left */
+ * needs: nothing   keeps: the values   breaks: nothing   after it: no vjp, jvp or vmap is left */
 #include "pass/walk.h"
 
 typedef struct Expander {
@@ -9,11 +9,11 @@ typedef struct Expander {
   bool failed;
 } Expander;
 
-static bool is_derivative(const Ins *in) { return in->op == OP_vjp || in->op == OP_jvp; }
+static bool is_derivative(const Ins *in) { return in->op == OP_vjp || in->op == OP_jvp || in->op == OP_vmap; }
 
-/* Also inside of loops and branches. */
+/* Also inside of loops, branches and calls. */
 static bool has_derivatives(const Fn *f) {
-  const Fn *body[2];
+  const Fn *body[IR_MAX_BODIES];
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
     if (is_derivative(in)) return true;
@@ -41,8 +41,10 @@ static void expand_ins(Expander *x, Val v) {
   Val *args = walk_args(&x->w, in), *parts = NEWS(a, Val, body->nparts + 1);
   bool *wrt = NEWS(a, bool, f->in.n + 1);
   for (int i = 0; i < f->in.n; i++) wrt[i] = body_wrt(body, i);
-  bool ok = (in->op == OP_vjp ? adjoint_into : tangent_into)(&x->w.b, f, wrt, args, args + f->in.n, parts,
-                                                             parts + f->out.n);
+  Builder *b = &x->w.b;
+  bool ok = in->op == OP_vmap  ? batch_into(b, f, &body->lead, wrt, args, parts, NULL)
+            : in->op == OP_vjp ? adjoint_into(b, f, wrt, args, args + f->in.n, parts, parts + f->out.n)
+                               : tangent_into(b, f, wrt, args, args + f->in.n, parts, parts + f->out.n);
   x->failed |= !ok;
   x->parts[v] = parts;
 }

@@ -24,12 +24,24 @@ Fn *pass_gradient(const Fn *f, const bool *wrt, bool with_value);
  * keeps: the evaluator's values up to rounding   breaks: nothing */
 Fn *pass_simplify(const Fn *f);
 
+/* hoist.c: work that no iteration has to wait for leaves its loop, in larger contractions; each value
+ * kept for that takes at most `most` bytes.
+ * needs: no vjp/jvp   keeps: the evaluator's values up to rounding   breaks: nothing */
+Fn *pass_hoist(const Fn *f, double most);
+
+/* chunk.c: where a value computed row by row is larger than `above` bytes and only summed over the rows,
+ * that is done in chunks, in which it has about `bytes`; more where weights would be read too often,
+ * unless above <= bytes: then room is all that counts.
+ * needs: no vjp/jvp, numbers   keeps: the evaluator's values up to rounding   breaks: nothing */
+Fn *pass_chunk(const Fn *f, double above, double bytes);
+
 /* sizes.c: every named size replaced by its number; recomputes exactness of views and reports
  * E05xx where a read would leave its tensor. */
 Fn *pass_bind_sizes(const Fn *f, const SizeBindings *sizes);
 
 /* retype.c: all f32 become f64 (for checks in double precision). */
 Fn *pass_to_f64(const Fn *f);
+Fn *pass_retype(const Fn *f, DType to); /* the same with f32 or f64 */
 
 /* transpose.c: the adjoint of one MOVE or DOT instruction: what operand i gets for cotangent dy of
  * instruction `in`, whose operands in b are args. */

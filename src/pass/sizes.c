@@ -36,7 +36,7 @@ static Fn *bind_body(const Fn *f, void *sizes) {
   return g ? g : (Fn *)f; /* the caller sees the diagnostics */
 }
 
-/* Loops and branches: their bodies, and the number of iterations. */
+/* Loops, branches and calls: their bodies, and the number of iterations. */
 static Val bind_bundle(Walk *w, const Ins *in, const SizeBindings *sizes) {
   Ins copy = *in;
   Loop loop;
@@ -63,7 +63,7 @@ Fn *pass_bind_sizes(const Fn *f, const SizeBindings *sizes) {
     const Ins *in = fn_ins(f, v);
     if (in->op == OP_arg) continue;
     if (!check_extents(cx, in, sizes)) return NULL;
-    bool bundle = in->op == OP_loop || in->op == OP_branch;
+    bool bundle = ins_has_bodies(in);
     Val n = bundle ? bind_bundle(&w, in, sizes) : ir_copy_with(&w.b, in, walk_args(&w, in), sizes);
     w.to[v] = n;
     if (diag_errors(cx) > errors) return NULL; /* bodies that failed don't fit together any more */

@@ -21,16 +21,24 @@ Val *walk_args(Walk *w, const Ins *in) {
 Val walk_copy(Walk *w, const Ins *in) { return ir_copy(&w->b, in, walk_args(w, in)); }
 
 Val walk_copy_bodies(Walk *w, const Ins *in, Fn *(*pass)(const Fn *body, void *arg), void *arg) {
+  cx_poll(w->b.cx);
   Val *args = walk_args(w, in);
-  if (in->op != OP_loop && in->op != OP_branch) return ir_copy(&w->b, in, args);
+  if (!ins_has_bodies(in)) return ir_copy(&w->b, in, args);
   Ins copy = *in;
   Loop loop;
   Branch branch;
+  Body call;
   if (in->op == OP_loop) {
     loop = *in->u.loop;
     loop.body = pass(loop.body, arg);
     if (loop.cond) loop.cond = pass(loop.cond, arg);
     copy.u.loop = &loop;
+  } else if (in->op == OP_call) {
+    call = *in->u.body;
+    call.fn = pass(call.fn, arg);
+    if (call.adjoint) call.adjoint = pass(call.adjoint, arg);
+    if (call.tangent) call.tangent = pass(call.tangent, arg);
+    copy.u.body = &call;
   } else {
     branch = (Branch){pass(in->u.branch->then, arg), pass(in->u.branch->other, arg)};
     copy.u.branch = &branch;

@@ -17,7 +17,11 @@ Walk walk_begin(const Fn *f);
 Val *walk_args(Walk *w, const Ins *in);
 /* The instruction copied as it is (the builder may fold it). */
 Val walk_copy(Walk *w, const Ins *in);
-/* The same, with the bodies of a loop or branch replaced by what pass gives for them. */
+/* Loops, branches and calls: what is left with bodies when derivatives are expanded. */
+static inline bool ins_has_bodies(const Ins *in) {
+  return in->op == OP_loop || in->op == OP_branch || in->op == OP_call;
+}
+/* The same, with the bodies of such an instruction replaced by what pass gives for them. */
 Val walk_copy_bodies(Walk *w, const Ins *in, Fn *(*pass)(const Fn *body, void *arg), void *arg);
 /* f with all instructions copied into a new function whose inputs are chosen by keep: inputs that
  * nothing uses can be left out. Outputs and their order stay. */
@@ -37,6 +41,10 @@ bool adjoint_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, con
                   Val *derived);
 bool tangent_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds, Val *values,
                   Val *derived);
+
+/* batch.c: f over the axes `lead`, for inputs mapped as `in` says, whose args have them in front. out
+ * tells which outputs are mapped; where it is NULL all of them become so. False after a diagnostic. */
+bool batch_into(Builder *b, const Fn *f, const Shape *lead, const bool *in, const Val *args, Val *outs, bool *out);
 
 /* The partial of MAP instruction `in` for operand i: 0 where it is zero. *missing: there is none. */
 Val map_partial(Builder *b, const Ins *in, const Val *args, Val y, int i, bool *missing);

@@ -46,7 +46,7 @@ void snapshot_restore(const Snapshot *s, const TrainJob *job, Position *at) {
 /* ---- in files -------------------------------------------------------------------------------- */
 /* The numbers of the metadata: those that say where the run stands and those that say which run. */
 typedef struct Facts {
-  int64_t version, epoch, step, t, seed, batch, examples, in_order;
+  int64_t version, epoch, step, t, seed, batch, steps, examples, in_order;
 } Facts;
 static const struct {
   const char *key;
@@ -59,6 +59,7 @@ static const struct {
     {"gradc.step", offsetof(Facts, t), NULL},
     {"gradc.seed", offsetof(Facts, seed), "seed"},
     {"gradc.batch", offsetof(Facts, batch), "batch size"},
+    {"gradc.epoch_steps", offsetof(Facts, steps), "number of steps in an epoch"},
     {"gradc.examples", offsetof(Facts, examples), "number of examples"},
     {"gradc.in_order", offsetof(Facts, in_order), "setting of --no-shuffle (1: given)"},
 };
@@ -67,7 +68,7 @@ static int64_t *fact(Facts *f, int i) { return (int64_t *)(void *)((char *)f + f
 
 static Facts facts_of(const TrainJob *job, const TrainOptions *opt, const Position *at) {
   return (Facts){1,          at->epoch,           at->step,     at->t, (int64_t)opt->seed,
-                 opt->batch, job->data->examples, opt->in_order};
+                 opt->batch, train_steps(job, opt), job->data->examples, opt->in_order};
 }
 
 static bool read_number(const ArraySet *set, const char *key, int64_t *out) {
@@ -98,7 +99,7 @@ static bool same_run(const TrainJob *job, const TrainOptions *opt, const ArraySe
                      Position *at) {
   Facts mine = facts_of(job, opt, at), its = {0};
   const char *path = opt->resume;
-  int64_t steps = job->data->examples / opt->batch;
+  int64_t steps = train_steps(job, opt);
   for (int i = 0; i < COUNT_OF(facts); i++)
     if (!read_number(set, facts[i].key, fact(&its, i))) {
       diag(job->cx, E0626, (Span){0}, "%s is not a checkpoint: it has no `%s`", path, facts[i].key);

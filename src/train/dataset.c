@@ -12,6 +12,7 @@ typedef struct Found { /* an array of a file, under the name it goes by */
   Name name;
   const char *file;
   const Array *array;
+  int64_t step; /* of windows */
 } Found;
 
 typedef struct Opening {
@@ -27,8 +28,8 @@ typedef struct Opening {
 DataSource data_source(Cx *cx, const char *text) {
   const char *p = text;
   while (isalnum((unsigned char)*p) || *p == '_') p++;
-  if (*p != '=' || p == text) return (DataSource){NULL, name_of(cx, text), NULL};
-  return (DataSource){name_of_n(cx, text, (size_t)(p - text)), name_of(cx, p + 1), NULL};
+  if (*p != '=' || p == text) return (DataSource){.path = name_of(cx, text)};
+  return (DataSource){.name = name_of_n(cx, text, (size_t)(p - text)), .path = name_of(cx, p + 1)};
 }
 
 /* ---- loading --------------------------------------------------------------------------------- */
@@ -52,6 +53,8 @@ static ArraySet *load(Opening *o, const char *path, bool named, Span at) {
   ArraySet *set = calloc(1, sizeof *set);
   if (!set) cx_out_of_memory(o->cx);
   set->columns = !named;
+  set->bytes = named && !strncmp(path, "bytes:", 6);
+  if (set->bytes) path += 6;
   if (!named) set->want = want_array, set->want_arg = o;
   arena_defer(o->arena, free_set, set);
   if (array_load(path, set, &err)) return set;
@@ -67,14 +70,15 @@ static ArraySet *load(Opening *o, const char *path, bool named, Span at) {
   return NULL;
 }
 
-static void add_found(Opening *o, Name name, const char *file, const Array *a) {
+static void add_found(Opening *o, Name name, const DataSource *src, const Array *a) {
+  const char *file = src->path;
   for (int i = 0; i < o->found.n; i++)
     if (o->found.at[i].name == name) {
       diag(o->cx, E0618, (Span){0}, "two arrays are given for the argument `%s`: in %s and in %s",
            name, o->found.at[i].file, file);
       return;
     }
-  vec_push(o->arena, &o->found, ((Found){name, file, a}));
+  vec_push(o->arena, &o->found, ((Found){name, file, a, src->step}));
 }
 
 static const char *argument_list(Opening *o) {
@@ -106,28 +110,28 @@ static void load_named(Opening *o, const DataSource *src) {
   int k = argument_named(o, src->name);
   if (k == o->nin) return;
   if (src->array) {
-    add_found(o, o->in[k].name, "memory", src->array);
+    add_found(o, o->in[k].name, src, src->array);
     return;
   }
   ArraySet *set = load(o, src->path, true, o->in[k].span);
   if (!set) return;
   Array *a = set->n == 1 ? set->at : array_find(set, src->name);
   if (a)
-    add_found(o, o->in[k].name, src->path, a);
+    add_found(o, o->in[k].name, src, a);
   else
     diag(o->cx, E0612, o->in[k].span, "%s holds %d arrays, none of which is called `%s`", src->path,
          set->n, src->name);
 }
 
-static void load_folder(Opening *o, const char *path) {
-  static const char *const ends[] = {".npy",    ".idx",    ".idx.gz", ".csv",
-                                     ".npy.gz", ".csv.gz", ".gz"};
+static void load_folder(Opening *o, const DataSource *src) {
+  static const char *const ends[] = {".npy", ".idx", ".idx.gz", ".csv", ".npy.gz", ".csv.gz",
+                                     ".txt", ".txt.gz", ".gz"};
   struct stat st;
   for (int k = 0; k < o->nin; k++)
     for (int e = 0; e < COUNT_OF(ends); e++) {
-      Name file = name_fmt(o->cx, "%s/%s%s", path, o->in[k].name, ends[e]);
+      Name file = name_fmt(o->cx, "%s/%s%s", src->path, o->in[k].name, ends[e]);
       if (stat(file, &st) || !S_ISREG(st.st_mode)) continue;
-      DataSource one = {o->in[k].name, file, NULL};
+      DataSource one = {.name = o->in[k].name, .path = file, .step = src->step};
       load_named(o, &one);
       break;
     }
@@ -140,13 +144,13 @@ static void load_source(Opening *o, const DataSource *src) {
     return;
   }
   if (!stat(src->path, &st) && S_ISDIR(st.st_mode)) {
-    load_folder(o, src->path);
+    load_folder(o, src);
     return;
   }
   ArraySet *set = load(o, src->path, false, (Span){0});
   for (int i = 0; set && i < set->n; i++) {
     if (set->at[i].name[0]) {
-      add_found(o, name_of(o->cx, set->at[i].name), src->path, &set->at[i]);
+      add_found(o, name_of(o->cx, set->at[i].name), src, &set->at[i]);
       continue;
     }
     Diag *d = diag(o->cx, E0618, (Span){0}, "%s holds an array without a name", src->path);
@@ -269,9 +273,35 @@ static void match_type(Opening *o, DataInput *in) {
   mismatch(o, E0616, in, why);
 }
 
+/* An array with one axis less than the argument whose rows are alike: a series. */
+static bool is_series(Opening *o, DataInput *in) {
+  const Shape *want = &in->want.shape;
+  const Array *a = in->array;
+  if (!in->batched || a->rank < 1 || a->rank != want->rank - 1) return false;
+  Dim length = dim_subst(o->cx, want->dim[1], &o->ds->sizes);
+  for (int i = 1; i < a->rank; i++)
+    if (dim_subst(o->cx, want->dim[i + 1], &o->ds->sizes) != a->dim[i]) return false;
+  return dim_is_number(length) && length >= 1;
+}
+
+/* Its windows are the examples; how many, or -1 after a diagnostic. */
+static int64_t count_windows(Opening *o, DataInput *in) {
+  const Array *a = in->array;
+  int64_t length = dim_subst(o->cx, in->want.shape.dim[1], &o->ds->sizes), each = 1;
+  int64_t step = in->step ? in->step : length;
+  for (int i = 1; i < a->rank; i++) each *= a->dim[i];
+  in->series = true;
+  in->row = length * each;
+  in->stride = step * each;
+  if (a->dim[0] >= length) return (a->dim[0] - length) / step + 1;
+  mismatch(o, E0614, in, "the series is shorter than one example");
+  return -1;
+}
+
 static void match_examples(Opening *o, DataInput *in) {
   Dataset *ds = o->ds;
-  int64_t n = in->array->dim[0];
+  int64_t n = is_series(o, in) ? count_windows(o, in) : in->array->dim[0];
+  if (n < 0) return;
   if (ds->examples < 0) {
     ds->examples = n;
     if (!n) mismatch(o, E0614, in, "there are no examples");
@@ -292,7 +322,7 @@ static bool find_arrays(Opening *o) {
     in->want = o->in[k];
     for (int i = 0; i < o->found.n; i++)
       if (o->found.at[i].name == in->want.name)
-        in->array = o->found.at[i].array, in->file = o->found.at[i].file;
+        in->array = o->found.at[i].array, in->file = o->found.at[i].file, in->step = o->found.at[i].step;
     if (in->array) continue;
     all = false;
     Diag *d = diag(o->cx, E0612, in->want.span, "there are no data for the argument `%s: %s`",
@@ -302,6 +332,23 @@ static bool find_arrays(Opening *o) {
     diag_hint(o->cx, d, "give them with --data %s=FILE", in->want.name);
   }
   return all;
+}
+
+/* Sizes that the arrays decide whatever their order: x: f32[N, A*B], y: f32[N, A]. */
+static void bind_open_sizes(Opening *o) {
+  SizeBindings *sizes = &o->ds->sizes;
+  for (int before = -1; before < sizes->list.n;) {
+    before = sizes->list.n;
+    for (int k = 0; k < o->nin; k++) {
+      const DataInput *in = &o->ds->in[k];
+      if (in->want.shape.rank != in->array->rank) continue;
+      for (int i = in->batched; i < in->want.shape.rank; i++) {
+        int had = sizes->list.n;
+        if (!dim_unify(o->cx, o->arena, in->want.shape.dim[i], in->array->dim[i], sizes))
+          sizes->list.n = had;
+      }
+    }
+  }
 }
 
 static void match(Opening *o) {
@@ -314,14 +361,17 @@ static void match(Opening *o) {
     }
     if (in->batched) match_examples(o, in);
   }
+  bind_open_sizes(o);
   /* equal ranks first: they bind sizes that the reshaped ones may need */
   for (int pass = 0; pass < 2; pass++)
     for (int k = 0; k < o->nin; k++) {
       DataInput *in = &o->ds->in[k];
       if (pass != (in->want.shape.rank != in->array->rank)) continue;
-      if (!(pass ? match_reshaped(o, in) : match_axes(o, in))) continue;
-      int64_t rows = in->batched ? in->array->dim[0] : 1;
-      in->row = rows ? in->array->count / rows : 0;
+      if (!in->series) {
+        if (!(pass ? match_reshaped(o, in) : match_axes(o, in))) continue;
+        int64_t rows = in->batched ? in->array->dim[0] : 1;
+        in->stride = in->row = rows ? in->array->count / rows : 0;
+      }
       match_type(o, in);
     }
 }
@@ -335,7 +385,8 @@ Dataset *dataset_open(Cx *cx, Arena *a, const DataSource *src, int nsrc, const I
   ds->in = NEWS(a, DataInput, nin + 1);
   for (int i = 0; given && i < given->list.n; i++)
     size_bind(a, &ds->sizes, given->list.at[i].name, given->list.at[i].value);
-  if (!find_batch_axis(&o)) return NULL;
+  if (!nin) ds->examples = 1;
+  if (nin && !find_batch_axis(&o)) return NULL;
   for (int i = 0; i < nsrc; i++) load_source(&o, &src[i]);
   if (diag_errors(cx) > before) return NULL; /* what a broken file held is not "missing" as well */
   if (find_arrays(&o)) match(&o);
@@ -364,15 +415,15 @@ void dataset_batch(const Dataset *ds, int k, const int64_t *index, int64_t first
                    void *dst) {
   const DataInput *in = &ds->in[k];
   const Array *a = in->array;
-  int64_t from = in->row * elem_info[a->type].bytes, to = in->row * type_info[in->want.type].bytes;
+  int64_t from = in->stride * elem_info[a->type].bytes, to = in->row * type_info[in->want.type].bytes;
   if (!in->batched) {
     convert(a->type, a->data, in->want.type, dst, in->row);
-  } else if (!index) {
+  } else if (!index && in->stride == in->row) {
     convert(a->type, (const char *)a->data + first * from, in->want.type, dst, n * in->row);
   } else {
     for (int64_t i = 0; i < n; i++)
-      convert(a->type, (const char *)a->data + index[i] * from, in->want.type, (char *)dst + i * to,
-              in->row);
+      convert(a->type, (const char *)a->data + (index ? index[i] : first + i) * from, in->want.type,
+              (char *)dst + i * to, in->row);
   }
 }
 

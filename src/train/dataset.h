@@ -4,7 +4,10 @@
  *
  * The batch axis is the first size name that stands as the first extent of an argument: with
  * `x: f32[N, 784], label: i32[N]` it is N. Arguments whose first extent is that name have one row
- * per example; others (`k: f32`, `table: f32[10, 4]`) are whole and the same for every batch. */
+ * per example; others (`k: f32`, `table: f32[10, 4]`) are whole and the same for every batch.
+ *
+ * A series is an array with one axis less, text or a recording: [L] for `t: u8[N, 65]`. Its windows
+ * are the examples, `step` rows apart (0: one behind the other); what doesn't fill one is left. */
 #ifndef GRADC_DATASET_H
 #define GRADC_DATASET_H
 
@@ -14,7 +17,8 @@
 
 typedef struct DataSource {
   const char *name; /* of the argument (NAME=FILE), or NULL: an archive, a table or a folder */
-  const char *path;
+  const char *path; /* "bytes:FILE": the file's bytes as they are */
+  int64_t step;     /* between the windows of a series; 0: they lie one behind the other */
   const Array *array; /* elements in memory for the argument; NULL: they are in the file */
 } DataSource;
 /* "x=images.gz" or "digits.npz"; text lives as long as the context. */
@@ -26,7 +30,10 @@ typedef struct DataInput {
   const char *file;
   bool batched;  /* one row per example */
   bool reshaped; /* the rows' axes were merged or split (row-major): [60000, 28, 28] for [N, 784] */
-  int64_t row;   /* elements per example, or of the whole */
+  bool series;   /* the examples are windows of one array */
+  int64_t step;    /* rows of a series from one window to the next */
+  int64_t row;     /* elements per example, or of the whole */
+  int64_t stride; /* elements from one example to the next */
 } DataInput;
 
 typedef struct Dataset {
@@ -40,6 +47,7 @@ typedef struct Dataset {
 
 /* Opens the data of the arguments in[0..nin). `given` (may be NULL) are sizes that are known
  * already: those of the command line, and for validation data those the training data have bound.
+ * Without arguments and data there is one example, of nothing.
  * NULL after diagnostics. The data live in memory of their own, given back with the arena. */
 Dataset *dataset_open(Cx *cx, Arena *a, const DataSource *src, int nsrc, const Input *in, int nin,
                       const SizeBindings *given);

@@ -101,6 +101,7 @@ static Status measure(Run *r) {
 
 /* ---- one step -------------------------------------------------------------------------------- */
 static void fill_step(Run *r, const Position *at) {
+  if (!r->job->data->nin) return;
   if (r->order_of != at->epoch) {
     if (r->opt->in_order)
       for (int64_t i = 0; i < r->job->data->examples; i++) r->order[i] = i;
@@ -114,7 +115,7 @@ static void fill_step(Run *r, const Position *at) {
 /* The learning rate of the step after position at. */
 static double learning_rate(const Run *r, const Position *at) {
   const TrainOptions *o = r->opt;
-  double total = (double)o->epochs * (double)(r->job->data->examples / o->batch);
+  double total = (double)o->epochs * (double)r->steps;
   double done = total > 0 ? (double)at->t / total : 0;
   switch (o->decay) {
   case DECAY_LINEAR: return o->lr * fmax(0, 1 - done);
@@ -246,6 +247,13 @@ static Status epochs(Run *r) {
   return saved != ST_OK ? saved : s;
 }
 
+int64_t train_steps(const TrainJob *job, const TrainOptions *opt) {
+  enum { WITHOUT_DATA = 100 };
+  if (!job->data->nin) return opt->steps ? opt->steps : WITHOUT_DATA;
+  int64_t whole = job->data->examples / opt->batch;
+  return opt->steps ? MIN(opt->steps, whole) : whole;
+}
+
 /* ---- the run --------------------------------------------------------------------------------- */
 Status train_can_write(Cx *cx, const TrainOptions *opt) {
   if (opt->save && !weights_can_save(cx, opt->save)) return ST_DATA;
@@ -257,11 +265,11 @@ static Status check_options(const TrainJob *job, const TrainOptions *opt) {
   int before = diag_errors(cx);
   if (opt->epochs < 0)
     diag(cx, E0628, (Span){0}, "--epochs %lld: it can't be negative", (long long)opt->epochs);
-  if (opt->batch < 1 || opt->batch > job->data->examples)
+  if (opt->batch < 1 || (job->data->nin && opt->batch > job->data->examples))
     diag(cx, E0628, (Span){0}, "--batch %lld: there are %lld examples", (long long)opt->batch,
          (long long)job->data->examples);
   if (!isfinite(opt->lr)) diag(cx, E0628, (Span){0}, "--lr: not a finite number");
-  if (opt->eval_batch < 0 || opt->snapshot_every < 0 || opt->log_every < 0)
+  if (opt->steps < 0 || opt->eval_batch < 0 || opt->snapshot_every < 0 || opt->log_every < 0)
     diag(cx, E0628, (Span){0}, "an interval or a batch size can't be negative");
   return diag_errors(cx) > before ? ST_USAGE : train_can_write(cx, opt);
 }
@@ -323,7 +331,7 @@ Status train_run(const TrainJob *job, const TrainOptions *opt, TrainResult *resu
   if (s != ST_OK) return s;
   Run r = {.job = job, .opt = opt, .cx = job->cx, .order_of = -1};
   r.at.last_loss = NAN;
-  r.steps = job->data->examples / opt->batch;
+  r.steps = train_steps(job, opt);
   r.progress = NEW(job->cx->arena, Progress);
   /* guarded: what is not the context's is given back also when memory runs out on the way */
   Guarded g = {.r = &r, .result = result};

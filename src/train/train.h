@@ -47,6 +47,7 @@ typedef enum TrainDecay { DECAY_CONSTANT, DECAY_LINEAR, DECAY_COSINE } TrainDeca
 
 typedef struct TrainOptions {
   int64_t epochs, batch;
+  int64_t steps;      /* of an epoch at most; 0: as many as the data fill, 100 without data */
   int64_t eval_batch; /* 0: as batch */
   double lr; /* of the first step */
   TrainDecay decay;
@@ -88,6 +89,8 @@ typedef struct TrainResult {
   double seconds; /* of this run */
 } TrainResult;
 
+/* Steps in an epoch. */
+int64_t train_steps(const TrainJob *job, const TrainOptions *opt);
 /* Whether the files the options name can be written, before hours are spent; ST_DATA after a diagnostic. */
 Status train_can_write(Cx *cx, const TrainOptions *opt);
 

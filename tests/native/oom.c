@@ -180,7 +180,7 @@ static gradc_status values(gradc_context *gc) {
   gradc_values *v = NULL;
   const char *text;
   gradc_status s = gradc_eval(gc, "line", "scores([[1.0, 2.0, 3.0]])", &v);
-  if (s == GRADC_OK) s = gradc_values_text(v, 0, &text);
+  if (s == GRADC_OK) s = gradc_values_text(v, 0, 0, &text, NULL);
   gradc_values_free(v);
   return s;
 }

@@ -1,0 +1,128 @@
+/* cmd_repl.c: gradc repl [FILE.nn]: reads entries, evaluates or declares them, answers. On a terminal it
+ * has prompts and goes on after errors and Ctrl-C; standard input of any other kind is a script, whose
+ * errors decide the exit status. */
+#include "base/diag.h"
+#include "cli/repl.h"
+#include "config.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- Ctrl-C ------------------------------------------------------------------------------------- */
+static Interrupt interrupt; /* of the process: signals have no argument */
+
+static void on_interrupt(int sig) { interrupt_ask(&interrupt, sig); }
+
+static void watch_interrupts(Session *s) {
+  interrupt_init(&interrupt);
+  s->cx->stop = &interrupt.asked;
+  s->how.interrupt = &interrupt;
+  struct sigaction act = {.sa_handler = on_interrupt}; /* without SA_RESTART: reading ends too */
+  sigemptyset(&act.sa_mask);
+  sigaction(SIGINT, &act, NULL);
+}
+
+/* ---- entries --------------------------------------------------------------------------------------- */
+typedef struct Printing {
+  const Repl *r;
+  const Results *results;
+  Text out;
+} Printing;
+
+static Status print_results(void *arg) {
+  Printing *p = arg;
+  Cx *cx = p->r->session->cx;
+  p->out = text_new(p->results->arena);
+  repl_value_print(cx, p->results, (int)opt_int(p->r->cli, O_repl_precision, 0), &p->out);
+  return ST_OK;
+}
+
+Status repl_print(const Repl *r, const Results *results) {
+  Printing p = {r, results, {0}};
+  Status s = cx_guard(r->session->cx, print_results, &p);
+  if (s == ST_OK) out_text(text_str(&p.out));
+  return s;
+}
+
+static Status take_line(Repl *r, const char *text) {
+  Results results = {0};
+  Status s = session_line(r->session, r->label, text, &results);
+  if (s == ST_OK && !results.declaration) s = repl_print(r, &results);
+  results_free(&results);
+  return s;
+}
+
+static Status answer(Repl *r, const Entry *e) {
+  const char *text = text_str((Text *)&e->text);
+  snprintf(r->label, sizeof r->label, "<line %lld>", (long long)e->line);
+  atomic_store(&interrupt.asked, 0);
+  Status s = *text == ':' ? repl_command_run(r, text) : take_line(r, text);
+  if (s == ST_INTERRUPTED) {
+    diag_clear(r->session->cx);
+    return r->interactive ? cli_error(r->cli, s, "interrupted") : s;
+  }
+  return cli_report(r->cli, r->session, s);
+}
+
+/* False: that was the last one. */
+static bool one_entry(Repl *r) {
+  Arena *a = arena_new(NULL);
+  if (!a) return false;
+  Entry e = {.text = text_new(a)};
+  LineEnd end = entry_read(r, &e);
+  if (end == LINE_READ && e.text.n) {
+    if (r->lines.entered) r->lines.entered(r->lines.self, text_str(&e.text));
+    Status s = answer(r, &e);
+    if (r->worst == ST_OK) r->worst = s;
+    if (s == ST_INTERRUPTED && !r->interactive) r->quit = true;
+  }
+  if (end == LINE_CANCELLED && !r->interactive) r->worst = ST_INTERRUPTED, r->quit = true;
+  arena_free(a);
+  return end != LINE_NONE && !r->quit;
+}
+
+/* ---- the command ----------------------------------------------------------------------------------- */
+static bool is_terminal(void) {
+  return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
+static void open_lines(Repl *r, Arena *a) {
+  const char *term = getenv("TERM");
+  r->interactive = is_terminal();
+  bool edits = r->interactive && term && *term && strcmp(term, "dumb");
+  if (!edits || !lines_edited(&r->lines, a, r)) lines_plain(&r->lines, a, r->interactive);
+}
+
+/* With the file's program; *s says whether that was good. NULL after an error was printed. */
+static Session *new_session(Repl *r, Status *s) {
+  Session *session = cli_session(r->cli, s);
+  if (!session) return NULL;
+  session->seed = opt_int(r->cli, O_repl_seed, 0);
+  session->careful = true;
+  session->how.native = true;
+  session->how.engine = r->cli->opt[O_repl_engine].n ? (Engine)r->cli->opt[O_repl_engine].choice : ENGINE_AUTO;
+  watch_interrupts(session);
+  *s = cli_report(r->cli, session, cli_load(r->cli, session, O_repl_define, r->file));
+  return session;
+}
+
+Status cmd_repl(Cli *cli) {
+  Repl *r = NEW(cli->arena, Repl);
+  Status s = ST_OK;
+  *r = (Repl){.cli = cli, .file = cli->n ? cli->arg[0] : NULL};
+  r->session = new_session(r, &s);
+  if (!r->session) return s;
+  open_lines(r, cli->arena);
+  if (r->interactive) {
+    out_text("gradc " PACKAGE_VERSION ": type an expression or a definition; :help lists the commands\n");
+    s = ST_OK; /* the file can be mended and read again */
+  }
+  if (s == ST_OK)
+    while (one_entry(r)) {}
+  r->lines.close(r->lines.self);
+  session_free(r->session);
+  signal(SIGINT, SIG_DFL);
+  if (s != ST_OK) return s;
+  return r->interactive ? ST_OK : r->worst;
+}

@@ -1,0 +1,61 @@
+/* deriv.h: what the files of derivatives share: a function made into the body of an instruction. */
+#ifndef GRADC_FRONT_DERIV_H
+#define GRADC_FRONT_DERIV_H
+
+#include "front/check.h"
+
+typedef struct Lifted { /* an input of the body that is an argument */
+  Name name;
+  Val outer;
+  bool direct; /* an argument itself, not a part of a tuple */
+  Span span;
+} Lifted;
+
+typedef struct Deriv {
+  const FnValue *f;
+  Span span;
+  const Labels *batch;
+  Unit unit;
+  Builder body;
+  Vec(Lifted) in;
+  Vec(Value) out; /* the results, one per output of the body */
+  Fn *fn;
+  bool *wrt;          /* per input */
+  Vec(int32_t) order; /* inputs in the order the user sees */
+  Vec(int32_t) groups; /* per thing that `wrt:` names: -1, or how many of these are a group of parameters */
+  Vec(Val) args;
+} Deriv;
+
+extern const char *const deriv_word[]; /* by mode */
+
+/* Names of the arguments; -1 where they aren't known (those of a jvp or vjp). */
+int deriv_signature(Check *c, const FnValue *f, Name *names, bool *optional);
+bool deriv_is_param(Check *c, Name name);
+bool deriv_in_group(Name group, Name param); /* net, net.up.W */
+
+/* deriv_body.c */
+/* An argument as a value of the body: tensors become inputs, what is known at compile time stays. */
+Value deriv_lift(Check *c, Deriv *d, Name name, Value v, Span at, bool direct);
+/* A number without a type takes the one that the argument is declared with; false after an error. */
+bool deriv_adapt(Check *c, const Deriv *d, Name name, Arg *a);
+/* The arguments of the call as values of the body; false after an error. */
+bool deriv_lift_call(Check *c, Deriv *d, const Call *call, Call *inner);
+/* Appends the tensors of a result to d->out. */
+bool deriv_flatten(Check *c, Deriv *d, const Value *v, Span at);
+/* Makes the body the function under construction, and the one around it again. */
+void deriv_enter(Check *c, Deriv *d);
+void deriv_leave(Check *c, const Deriv *d);
+/* Builds the body for a derivative, and chooses what it is with respect to; false after an error. */
+bool deriv_build(Check *c, Deriv *d, const Call *call, Value *result);
+/* The operands for the inputs of d->fn. */
+bool deriv_operands(Check *c, Deriv *d);
+/* Parts in the shape of the result: a tensor, or tuples of them. */
+Value deriv_rebuild(Check *c, const Value *like, const Value *parts, int *next);
+/* One item per thing that `wrt:` names: a value, or a tuple for a group of parameters. */
+int deriv_grouped(Check *c, const Deriv *d, const Value *parts, Value *items);
+
+/* check_jacobian.c, check_vmap.c */
+Value call_jacobian(Check *c, const FnValue *f, const Call *call);
+Value call_vmap(Check *c, const FnValue *f, const Call *call);
+
+#endif

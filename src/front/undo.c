@@ -1,0 +1,58 @@
+/* undo.c: taking back declarations. In: a program, before something is declared. Out: a mark that
+ * brings the program back to what it was, however far the declaring came (an interrupt or a lack of
+ * memory may have ended it in the middle). Also what was declared last, checked on its own. */
+#include "front/check.h"
+
+struct ProgramMark {
+  int ndecls, ntests, ndefines, round, instances;
+  int32_t cap, n, *slot; /* of the user's names */
+  Decl *decl;            /* copies of all there were */
+};
+
+ProgramMark *front_mark(const Program *p, Arena *a) {
+  ProgramMark *m = NEW(a, ProgramMark);
+  *m = (ProgramMark){.ndecls = p->decls.n, .ntests = p->tests.n, .ndefines = p->defines.list.n,
+                     .round = p->round, .instances = p->instances, .cap = p->user.cap, .n = p->user.n};
+  if (m->cap) m->slot = arena_copy(a, p->user.slot, (size_t)m->cap * sizeof *m->slot);
+  m->decl = NEWS(a, Decl, m->ndecls + 1);
+  for (int i = 0; i < m->ndecls; i++) m->decl[i] = *p->decls.at[i];
+  return m;
+}
+
+void front_undo(Program *p, const ProgramMark *m) {
+  for (int i = 0; i < m->ndecls; i++) *p->decls.at[i] = m->decl[i];
+  p->decls.n = m->ndecls;
+  p->tests.n = m->ntests;
+  p->defines.list.n = m->ndefines;
+  p->round = m->round;
+  p->instances = m->instances;
+  if (p->user.cap != m->cap) p->user.slot = NEWS(p->cx->arena, int32_t, m->cap + 1);
+  if (m->cap) memcpy(p->user.slot, m->slot, (size_t)m->cap * sizeof *m->slot);
+  p->user.cap = m->cap, p->user.n = m->n;
+}
+
+/* What was being computed is computed anew when it is next needed. */
+void front_settle(Program *p) {
+  for (int i = 0; i < p->decls.n; i++)
+    if (p->decls.at[i]->state == DECL_BUSY) p->decls.at[i]->state = DECL_FRESH;
+}
+
+static const Node *declaration(const Program *p, int i, int *count) {
+  *count = 0;
+  for (int k = 0; k < p->decls.n; k++) {
+    const Decl *d = p->decls.at[k];
+    if (d->node && !d->prelude && !d->owner && (*count)++ == i) return d->node;
+  }
+  return NULL;
+}
+
+int front_declaration_count(const Program *p) {
+  int n;
+  declaration(p, -1, &n);
+  return n;
+}
+
+const Node *front_declaration(const Program *p, int i) {
+  int n;
+  return declaration(p, i, &n);
+}

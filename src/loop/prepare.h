@@ -1,0 +1,14 @@
+/* prepare.h: what the files of the rewrites before the lowering share. Private to src/loop. */
+#ifndef GRADC_PREPARE_H
+#define GRADC_PREPARE_H
+
+#include "ir/build.h"
+#include "loop/lower.h"
+
+/* prepare_window.c: the sum over `axes` of x, where x is a view. *fine: the result is a reshape of
+ * values that lie at a finer shape (0: no). */
+Val window_sum(Builder *b, Val x, uint32_t axes, bool *fine);
+/* An operand of a contraction whose windows reach outside: windows that don't, of a padded copy. */
+Val window_padded(Builder *b, Val x, double reads);
+
+#endif

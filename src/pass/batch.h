@@ -1,0 +1,37 @@
+/* batch.h: what the files of batching share: one function being written again over axes in front. */
+#ifndef GRADC_BATCH_H
+#define GRADC_BATCH_H
+
+#include "pass/walk.h"
+
+typedef struct BatchParts { /* of a bundle: what stands for each of its parts, and whether it is mapped */
+  Val *val;
+  bool *mapped;
+} BatchParts;
+
+typedef struct Batch {
+  Builder *b;
+  const Fn *f;
+  Shape lead;
+  Val *to;       /* value of f -> its value, with the lead in front where it is mapped */
+  bool *mapped;
+  BatchParts *parts;
+  bool failed;
+} Batch;
+
+/* x with the lead in front, whether it is mapped or not. */
+Val batch_lift(Builder *b, const Shape *lead, Val x, bool mapped);
+/* f over the lead: inputs as flagged; outputs mapped where wanted, or all that depend on a mapped
+ * input where want is NULL (out tells which). NULL after a diagnostic. */
+Fn *batch_fn(const Fn *f, const Shape *lead, const bool *in, const bool *want, bool *out);
+/* Which outputs of f depend on a mapped input. */
+void batch_flags(const Fn *f, const bool *in, bool *out);
+/* Whether the elements may be done after different numbers of steps; inputs: which of the body's are
+ * mapped, count: whether the count is. */
+bool batch_lanes(const Loop *l, const bool *inputs, bool count);
+
+/* batch_loop.c: loop or branch `in`, with operands and flags as given: fills parts. */
+void batch_loop(Batch *g, const Ins *in, const Val *args, const bool *mapped, BatchParts *parts);
+void batch_branch(Batch *g, const Ins *in, const Val *args, const bool *mapped, BatchParts *parts);
+
+#endif

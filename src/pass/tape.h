@@ -1,0 +1,12 @@
+/* tape.h: what a loop saves for its way back. */
+#ifndef GRADC_TAPE_H
+#define GRADC_TAPE_H
+
+#include "pass/steps.h"
+
+/* Values of the body whose saving gives the way back all that it needs: the fewest bytes from which the
+ * rest follows by cheap work. needed: per value of the body. thrifty: all work counts as cheap, so
+ * that little more than the carried values is saved. Returns how many are in saved[]. */
+int tape_choose(const Loop *l, const bool *needed, bool thrifty, Val *saved);
+
+#endif

@@ -1,0 +1,75 @@
+#!/bin/sh
+# train.sh: what `gradc train` takes for data, and how long it goes on; weights given to `eval`.
+. "${TOP_SRCDIR:-.}/tests/lib.sh"
+cd "$work" || exit 99
+
+# A text: its bytes in windows. The mean of the letters' numbers is learnt, in windows that overlap.
+cat >letters.nn <<'END'
+const T = 4
+param w: f32
+fn loss(text: u8[N, T]) = mean(square(w - f32(text)))
+fn level(text: u8[N, T]) = mean(f32(text))
+END
+printf 'aaaabbbbcc' >ab.txt
+run train letters.nn --data text=ab.txt --epochs 400 --batch 2 --lr 0.05 --save w.npz
+case $err in
+  *gradc-llvm*"cannot open shared object"*)
+    echo "SKIP: built without the LLVM back end"
+    exit 77
+    ;;
+esac
+is 0
+out_has "2 examples; 1 parameter"
+out_has "train level 97.5"
+run eval letters.nn --load w.npz 'abs(w - 97.5) < 0.01'
+is 0 true
+run train letters.nn --data text=ab.txt --epochs 1 --batch 2 --window-step 3
+out_has "3 examples"
+run train letters.nn --data text=bytes:letters.nn --epochs 1 --batch 2 -D T=8
+is 0
+gzip -k ab.txt
+run train letters.nn --data text=ab.txt.gz --epochs 1 --batch 2
+out_has "2 examples"
+run train letters.nn --data text=ab.txt --epochs 1 -D T=11
+is 4
+err_has "the series is shorter than one example"
+
+# No data: the loss draws its own examples. The slope of a line is learnt.
+cat >line.nn <<'END'
+const POINTS = 16
+param slope: f64
+fn loss(key: i32) {
+  let x = uniform(shape: (POINTS), key: key)
+  mean(square(slope * x - 3 * x))
+}
+fn error() = abs(slope - 3)
+END
+run train line.nn --epochs 3 --steps 50 --lr 0.1 --save w.npz --log log
+is 0
+out_has "no data; 1 parameter"
+same "steps" "$(tail -n 1 log | sed 's/.*"step":\([0-9]*\).*/\1/')" 150
+run eval line.nn --load w.npz 'error() < 0.01'
+is 0 true
+# Going on is the same as going through.
+run train line.nn --epochs 2 --steps 50 --lr 0.1 --resume part.safetensors
+is 0
+run train line.nn --epochs 3 --steps 50 --lr 0.1 --resume part.safetensors --save resumed.npz
+is 0
+cmp -s w.npz resumed.npz && ok || not_ok "a resumed run without data differs"
+run train line.nn --epochs 3 --steps 60 --lr 0.1 --resume part.safetensors
+is 4
+err_has "number of steps in an epoch"
+run train line.nn --data x=ab.txt
+is 4
+err_has "data are given for"
+# With data, --steps bounds an epoch.
+run train letters.nn --data text=ab.txt --epochs 2 --batch 1 --steps 1 --log log
+same "steps" "$(tail -n 1 log | sed 's/.*"step":\([0-9]*\).*/\1/')" 2
+
+# Text that a program makes, as text.
+run eval --text 'u8([72, 105, 33])' '[72, 105]'
+is 0 'Hi!
+[72, 105]'
+run eval letters.nn --load none.npz w
+is 4
+finish
