@@ -2,6 +2,7 @@
  * with every array against pages that nobody may touch. A fixed sample; GRADC_GUARD=full tries every m and n
  * with eight k (minutes). emit_guard.sh does the same for emitted C. */
 #include "driver/compile.h"
+#include "front/front.h"
 #include "ir/build.h"
 
 #include <check.h>
@@ -55,6 +56,7 @@ static void check_values(const Job *j, void *const *in, const void *y) {
 
 static Status run(void *arg) {
   Job *j = arg;
+  front_new(j->cx); /* knows the rules of the op table */
   Builder b = ir_begin(j->cx, name_of(j->cx, "f"));
   Val x = operand(&b, "a", j->type, j->ta, j->m, j->k), y = operand(&b, "b", j->type, j->tb, j->k, j->n);
   Contract dot = {.nlabels = 3, .nout = 2, .a = {0, 1}, .b = {1, 2}, .out = {0, 2}};
