@@ -23,10 +23,10 @@ void cg_line(CGen *g, const char *fmt, ...) {
 }
 
 /* ---- types ------------------------------------------------------------------------------------------ */
-const char *const cg_elem_name[CE_COUNT] = {"f32", "f64", "i8", "i32", "i64", "u8", "u32", "u64"};
+const char *const cg_elem_name[CE_COUNT] = {"f32", "f64", "i8", "i32", "i64", "u8", "u32", "u64", "i16", "u16"};
 const char *const cg_elem_type[CE_COUNT] = {"float",   "double",  "int8_t",   "int32_t",
-                                            "int64_t", "uint8_t", "uint32_t", "uint64_t"};
-const int cg_elem_bytes[CE_COUNT] = {4, 8, 1, 4, 8, 1, 4, 8};
+                                            "int64_t", "uint8_t", "uint32_t", "uint64_t", "int16_t", "uint16_t"};
+const int cg_elem_bytes[CE_COUNT] = {4, 8, 1, 4, 8, 1, 4, 8, 2, 2};
 
 int cg_log(CGen *g, int lanes) {
   int k = 0;
@@ -202,6 +202,24 @@ const char *cg_splat(CGen *g, const char *scalar, CElem e, int lanes) {
   return cg_fmt(g, "%s_ALL%d(%s, %s)", g->prefix, lanes, cg_vec(g, e, lanes), scalar);
 }
 
+/* GCC 12 goes lane by lane where the width changes by more than a factor of two. */
+const char *cg_convert(CGen *g, const char *v, CElem from, CElem to, int lanes) {
+  bool plain = from == CE_U8 || from == CE_U16 || to == CE_U8;
+  while (cg_elem_bytes[from] * 2 < cg_elem_bytes[to] || cg_elem_bytes[to] * 2 < cg_elem_bytes[from]) {
+    bool up = cg_elem_bytes[from] < cg_elem_bytes[to];
+    int bytes = up ? cg_elem_bytes[from] * 2 : cg_elem_bytes[from] / 2;
+    CElem next = bytes == 2 ? (plain ? CE_U16 : CE_I16) : CE_I32;
+    v = cg_fmt(g, "__builtin_convertvector(%s, %s)", v, cg_vec(g, next, lanes));
+    from = next;
+  }
+  bool real_from = from == CE_F32 || from == CE_F64, real_to = to == CE_F32 || to == CE_F64;
+  if (real_from != real_to && (cg_elem_bytes[from] < 4 || cg_elem_bytes[to] < 4)) {
+    v = cg_fmt(g, "__builtin_convertvector(%s, %s)", v, cg_vec(g, CE_I32, lanes));
+    if (real_from) return cg_convert(g, v, CE_I32, to, lanes);
+  }
+  return cg_fmt(g, "__builtin_convertvector(%s, %s)", v, cg_vec(g, to, lanes));
+}
+
 /* {0, step, 2*step, ...} */
 static const char *lane_numbers(CGen *g, CElem e, int lanes, int64_t step) {
   Text t = text_new(g->cx->arena);
@@ -246,7 +264,7 @@ int cg_mask_bytes(CGen *g, Ex e) {
 
 static const char *widened(CGen *g, const char *mask, int lanes, int from, int to) {
   if (from == to || lanes == 1) return mask;
-  return cg_fmt(g, "__builtin_convertvector(%s, %s)", mask, cg_vec(g, mask_elem(to), lanes));
+  return cg_convert(g, mask, mask_elem(from), mask_elem(to), lanes);
 }
 
 /* ---- memory ------------------------------------------------------------------------------------------------ */
@@ -306,7 +324,7 @@ static const char *load(CGen *g, const ExNode *x, int mask_bytes) {
   const char *v = vector_load(g, x);
   if (t != T_BOOL) return v;
   const char *m = cg_vec(g, mask_elem(mask_bytes), x->lanes);
-  return cg_fmt(g, "(%s)(__builtin_convertvector(%s, %s) != 0)", m, v, m);
+  return cg_fmt(g, "(%s)(%s != 0)", m, cg_convert(g, v, CE_U8, mask_elem(mask_bytes), x->lanes));
 }
 
 /* ---- the other kinds ------------------------------------------------------------------------------------ */

@@ -10,7 +10,7 @@
 
 #include "back/back_c.h"
 
-typedef enum CElem { CE_F32, CE_F64, CE_I8, CE_I32, CE_I64, CE_U8, CE_U32, CE_U64, CE_COUNT } CElem;
+typedef enum CElem { CE_F32, CE_F64, CE_I8, CE_I32, CE_I64, CE_U8, CE_U32, CE_U64, CE_I16, CE_U16, CE_COUNT } CElem;
 typedef enum CHelp { CH_FMA, CH_SQRT, CH_FLOOR, CH_CEIL, CH_ROUND, CH_LOAD, CH_STORE, CH_COUNT } CHelp;
 enum { C_MAX_LOG = 8 }; /* up to 2^7 lanes */
 
@@ -57,6 +57,8 @@ const char *cg_type(CGen *g, DType t, int lanes, int mask_bytes);       /* as a 
 const char *cg_memory_type(CGen *g, DType t);                           /* of elements as stored */
 const char *cg_atom(CGen *g, const char *text, const char *type);       /* a name or number for it */
 const char *cg_splat(CGen *g, const char *scalar, CElem e, int lanes);
+/* A vector as one of other elements. */
+const char *cg_convert(CGen *g, const char *vector, CElem from, CElem to, int lanes);
 const char *cg_number(CGen *g, DType t, double f, int64_t i);
 const char *cg_dim(CGen *g, Dim d);
 const char *cg_ix(CGen *g, const Ix *ix);

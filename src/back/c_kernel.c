@@ -240,14 +240,15 @@ static const char *comment_name(CGen *g, const char *name) {
   return s;
 }
 
-/* GCC 12 gives wrong sums of integers and truth values that it vectorises itself. */
-static bool sums_integers(const Kernel *k, const Block *b) {
+/* Sums of scalars, which GCC 12 must not vectorise itself: it gives wrong sums of integers and truth values,
+ * and for sums of neighbours it reads up to a vector beyond the end of an array. */
+static bool sums_scalars(const Kernel *k, const Block *b) {
   for (int i = 0; i < b->at.n; i++) {
     const Stmt *s = b->at.at[i];
     const RegInfo *r = s->kind == ST_SET ? &k->reg.at[s->u.set.reg] : NULL;
-    if (r && r->lanes == 1 && !type_is_float(r->type)) return true;
-    if (s->kind == ST_FOR && sums_integers(k, &s->u.loop.body)) return true;
-    if (s->kind == ST_IF && (sums_integers(k, &s->u.cond.then) || sums_integers(k, &s->u.cond.other))) return true;
+    if (r && r->lanes == 1) return true;
+    if (s->kind == ST_FOR && sums_scalars(k, &s->u.loop.body)) return true;
+    if (s->kind == ST_IF && (sums_scalars(k, &s->u.cond.then) || sums_scalars(k, &s->u.cond.other))) return true;
   }
   return false;
 }
@@ -289,7 +290,7 @@ CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name) {
   const char *all = cg_fmt(g, "%s%s", text_str(&params), sizes);
   CgKernel made = {.sizes = cg_sizes_used(g, k->uses.n ? ", " : "", "")};
   made.text = cg_fmt(g, "(%s)%s", *all ? all : "void", cg_body_text(g, body));
-  made.plain = !sums_integers(k, &k->body);
+  made.plain = !sums_scalars(k, &k->body);
   made.name = seen_before(g, &made);
   if (made.name) return made;
   made.name = name;

@@ -314,6 +314,14 @@ static CFunction *make_function(Emitting *e, const Wanted *w) {
   return fn;
 }
 
+void emit_c_add(CFile *f, const Fn *prepared, Name name, const Target *target) {
+  EmitCOptions o = {.target = *target};
+  Emitting e = {.cx = f->cx, .o = &o, .file = f};
+  Wanted w = {FORWARD, name, name, (Fn *)prepared};
+  CFunction *fn = make_function(&e, &w);
+  vec_push(f->cx->arena, &f->fn, fn);
+}
+
 bool emit_c(Session *s, const EmitCOptions *o, CFile *out) {
   *out = (CFile){.cx = s->cx, .prefix = o->prefix, .header = o->header, .version = o->version, .command = o->command,
                  .flags = o->flags};

@@ -34,6 +34,9 @@ LoopProgram *emit_c_bound(const CFunction *fn, const SizeBindings *sizes);
 /* Every named size of fn is n. */
 SizeBindings emit_c_all_sizes(const CFunction *fn, int64_t n);
 
+/* Adds a function of arguments alone, prepared, under the name. */
+void emit_c_add(CFile *f, const Fn *prepared, Name name, const Target *target);
+
 /* False after diagnostics. */
 bool emit_c(Session *s, const EmitCOptions *o, CFile *out);
 

@@ -15,6 +15,7 @@ typedef struct VerifyRow {
   double special_ulps; /* the largest distance to such code */
 } VerifyRow;
 typedef struct VerifyReport {
+  bool untimed;           /* asked for by the caller */
   Vec(VerifyRow) row;
   int compilers;          /* found and used */
   const char *failed;     /* a compiler that couldn't compile the file: its name; else NULL */
