@@ -58,7 +58,7 @@ AC_DEFUN([GRADC_LLVM_FLAGS], [
   for gradc_flag in `"$LLVM_CONFIG" --ldflags`; do
     AS_CASE([$gradc_flag], [-L*], [LLVM_LDFLAGS="$LLVM_LDFLAGS $gradc_flag"])
   done
-  gradc_parts="orcjit native passes"
+  gradc_parts="orcjit passes all-targets"
   LLVM_LIBS=`"$LLVM_CONFIG" --link-shared --libs $gradc_parts 2>/dev/null` ||
     LLVM_LIBS="`"$LLVM_CONFIG" --link-static --libs --system-libs $gradc_parts` -lstdc++"
   LLVM_LIBS=`AS_ECHO(["$LLVM_LIBS"]) | tr '\n' ' '`

@@ -305,9 +305,17 @@ static bool save(AtomicFile *out, const ArrayView *at, int n, const ArrayMeta *m
                  ArrayError *err) {
   if (ends_in(out->path, ".npz")) return npz_write(out, at, n, err);
   if (ends_in(out->path, ".safetensors")) return safetensors_write(out, at, n, meta, nmeta, err);
-  if (ends_in(out->path, ".npy") && n == 1) return npy_write(out, at, err);
-  return array_fail(err, out->path, -1,
-                    "its name must end in .safetensors, .npz or (one array only) .npy");
+  if (ends_in(out->path, ".csv")) return csv_write(out, at, n, err);
+  return npy_write(out, at, err);
+}
+
+bool array_fits_format(const char *path, const ArrayView *at, int n, ArrayError *err) {
+  *err = (ArrayError){0};
+  if (ends_in(path, ".npz") || ends_in(path, ".safetensors")) return true;
+  if (ends_in(path, ".npy") && n == 1) return true;
+  if (ends_in(path, ".npy")) return array_fail(err, path, -1, "a .npy file holds one array, and there are %d; .npz holds several", n);
+  if (ends_in(path, ".csv")) return csv_fits(path, at, n, err);
+  return array_fail(err, path, -1, "its name must end in .safetensors, .npz, .csv or (one array only) .npy");
 }
 
 bool array_save(const char *path, const ArrayView *at, int n, const ArrayMeta *meta, int nmeta,
@@ -318,7 +326,7 @@ bool array_save(const char *path, const ArrayView *at, int n, const ArrayMeta *m
   for (int i = 0; i < n; i++)
     if (!array_size(at[i].type, at[i].rank, at[i].dim, &count, &bytes))
       return array_fail(err, path, -1, "the array `%s` is too large to be written", at[i].name);
-  if (!atomic_open(&out, path, err)) return false;
+  if (!array_fits_format(path, at, n, err) || !atomic_open(&out, path, err)) return false;
   if (save(&out, at, n, meta, nmeta, err)) return atomic_commit(&out, err);
   atomic_abort(&out);
   return false;

@@ -1,7 +1,7 @@
 /* array_file.h: arrays in files. In: a path (or bytes); out: arrays with a name, an element type, a
  * shape and their elements in native byte order, row by row; or an error text with the path and the
  * byte where the file went wrong. Reads .npy, .npz, IDX, CSV, text (each also gzipped) and .safetensors;
- * writes .npy, .npz and .safetensors.
+ * writes .npy, .npz, .safetensors and CSV.
  *
  * Files are hostile until proven otherwise: all size arithmetic is checked, a declared size is
  * compared with the bytes that are there before anything is allocated for it, counts and names are
@@ -100,10 +100,12 @@ typedef struct ArrayView {
   int64_t dim[ARRAY_MAX_RANK];
   const void *data;
 } ArrayView;
-/* The format by the name's end: .npy (one array), .npz, .safetensors (the only one with metadata).
- */
+/* The format by the name's end: .npy (one array), .npz, .safetensors (the only one with metadata), .csv
+ * (columns of one length: of a matrix, each of its columns). */
 bool array_save(const char *path, const ArrayView *at, int n, const ArrayMeta *meta, int nmeta,
                 ArrayError *err);
+/* Whether the format that the name asks for can hold these arrays; their data aren't looked at. */
+bool array_fits_format(const char *path, const ArrayView *at, int n, ArrayError *err);
 /* Whether a file could be written there: opens it the same way, and leaves what is there alone. */
 bool array_can_save(const char *path, ArrayError *err);
 

@@ -41,6 +41,8 @@ bool safetensors_read(const ByteSource *src, ArraySet *set, ArrayError *err);
 bool npy_write(AtomicFile *out, const ArrayView *a, ArrayError *err);
 /* The header of an .npy file; its length (a multiple of 64), 0 where it can't be written. */
 size_t npy_header(const ArrayView *a, char *out, size_t room);
+bool csv_fits(const char *path, const ArrayView *at, int n, ArrayError *err);
+bool csv_write(AtomicFile *out, const ArrayView *at, int n, ArrayError *err);
 bool npz_write(AtomicFile *out, const ArrayView *at, int n, ArrayError *err);
 bool safetensors_write(AtomicFile *out, const ArrayView *at, int n, const ArrayMeta *meta,
                        int nmeta, ArrayError *err);

@@ -7,34 +7,41 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { WRITE_BUFFER = 256 << 10 };
 
-/* DIR/.NAME.XXXXXX next to the target: hidden, and on the same file system as rename needs it. */
+/* DIR/.NAME.NUMBER next to the target: hidden, and on the same file system as rename needs it. */
 static char *temp_name(const char *target) {
   const char *slash = strrchr(target, '/');
   int dir = slash ? (int)(slash - target) + 1 : 0;
-  size_t n = strlen(target) + 16;
+  size_t n = strlen(target) + 48;
   char *s = malloc(n);
-  if (s) snprintf(s, n, "%.*s.%.200s.XXXXXX", dir, target, target + dir);
+  static _Atomic uint32_t made; /* by this process: threads get different numbers */
+  struct timespec t;
+  clock_gettime(CLOCK_REALTIME, &t);
+  unsigned long long number = ((unsigned long long)getpid() << 40) ^ ((unsigned long long)made++ << 30) ^ (unsigned long long)t.tv_nsec;
+  if (s) snprintf(s, n, "%.*s.%.200s.%llx", dir, target, target + dir, number);
   return s;
 }
 
-static bool open_new(AtomicFile *f, mode_t mode, ArrayError *err) {
-  f->temp = temp_name(f->target);
-  if (!f->temp) return array_no_memory(err, f->path);
-  f->fd = mkstemp(f->temp);
-  if (f->fd < 0) {
-    int why = errno;
+/* A file that wasn't there before. Permissions: those of the old file, else what the process' mask leaves. */
+static bool open_new(AtomicFile *f, const struct stat *old, ArrayError *err) {
+  int why = EEXIST;
+  for (int tries = 0; tries < 100 && why == EEXIST; tries++) {
+    f->temp = temp_name(f->target);
+    if (!f->temp) return array_no_memory(err, f->path);
+    f->fd = open(f->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (f->fd >= 0) {
+      if (old && fchmod(f->fd, old->st_mode & 07777)) errno = 0; /* a file system without modes may refuse, no harm */
+      return true;
+    }
+    why = errno;
     free(f->temp);
     f->temp = NULL;
-    return array_fail(err, f->path, -1, "can't be written: %s", strerror(why));
   }
-  fcntl(f->fd, F_SETFD, FD_CLOEXEC);
-  /* mkstemp makes files only the owner can read; a file system without modes may refuse, no harm */
-  if (fchmod(f->fd, mode)) errno = 0;
-  return true;
+  return array_fail(err, f->path, -1, "can't be written: %s", strerror(why));
 }
 
 bool atomic_open(AtomicFile *f, const char *path, ArrayError *err) {
@@ -54,9 +61,7 @@ bool atomic_open(AtomicFile *f, const char *path, ArrayError *err) {
     f->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     ok = f->fd >= 0 || array_fail(err, path, -1, "can't be written: %s", strerror(errno));
   } else {
-    mode_t mask = umask(0);
-    umask(mask);
-    ok = open_new(f, exists ? st.st_mode & 07777 : 0666 & ~mask, err);
+    ok = open_new(f, exists ? &st : NULL, err);
   }
   if (!ok) atomic_abort(f);
   return ok;

@@ -235,9 +235,10 @@ static int run_of(const Table *t, int k, size_t *base) {
 
 static bool arrays(Table *t, ArraySet *set) {
   if (!t->name || !set->columns) return give(t, set, "", 0, 0, t->columns, true);
-  for (int k = 0; k < t->columns; k++) {
+  for (int k = 0, end = 0; k < t->columns; k++) {
     size_t base = 0;
-    int n = run_of(t, k, &base);
+    int n = k < end ? 0 : run_of(t, k, &base); /* x1 x2 behind x0 begin no matrix of their own */
+    if (n) end = k + n;
     if (array_wanted(set, t->name[k]) &&
         !give(t, set, t->name[k], strlen(t->name[k]), k, k + 1, false))
       return false;

@@ -4,7 +4,9 @@
  * without overlaps: a file in which bytes could hide is refused. */
 #include "array_format.h"
 
+#include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,11 +152,12 @@ bool safetensors_read(const ByteSource *src, ArraySet *set, ArrayError *err) {
   char *text = malloc((size_t)n + 1);
   if (!text) return array_no_memory(err, src->path);
   bool ok = source_read(src, 8, text, (int64_t)n, err);
+  errno = 0; /* what jansson makes of an allocation that failed is often a syntax error */
   json_t *root = ok ? json_loadb(text, (size_t)n, JSON_REJECT_DUPLICATES, &why) : NULL;
   free(text);
   if (ok && !root)
     ok =
-        json_error_code(&why) == json_error_out_of_memory
+        errno == ENOMEM || json_error_code(&why) == json_error_out_of_memory
             ? array_no_memory(err, src->path)
             : array_fail(err, src->path, 8 + why.position, "bad .safetensors header: %s", why.text);
   int64_t base = 8 + (int64_t)n;
@@ -174,30 +177,99 @@ static int *writing_order(const ArrayView *at, int n) {
   return order;
 }
 
-static json_t *entry_json(const ArrayView *a, int64_t from, int64_t bytes) {
-  json_t *dims = json_array();
-  for (int i = 0; i < a->rank; i++) json_array_append_new(dims, json_integer(a->dim[i]));
-  return json_pack("{s:s, s:o, s:[I, I]}", "dtype", elem_info[a->type].safetensors, "shape", dims,
-                   "data_offsets", (json_int_t)from, (json_int_t)(from + bytes));
+/* The header's text. (Made here: jansson loses keys without a word when memory runs out.) */
+typedef struct Header {
+  char *text;
+  size_t n, cap;
+  bool memory; /* ran out */
+} Header;
+
+static void put(Header *h, const char *s, size_t n) {
+  if (h->n + n + 1 > h->cap && !h->memory) {
+    size_t cap = 2 * h->cap + n + 256;
+    char *more = realloc(h->text, cap);
+    h->memory = !more;
+    if (more) h->text = more, h->cap = cap;
+  }
+  if (h->memory) return;
+  memcpy(h->text + h->n, s, n);
+  h->text[h->n += n] = 0;
+}
+static void put_text(Header *h, const char *s) { put(h, s, strlen(s)); }
+static void put_number(Header *h, int64_t v) {
+  char text[24];
+  put(h, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)v));
 }
 
-static char *header_text(const ArrayView *at, const int *order, int n, const ArrayMeta *meta,
-                         int nmeta) {
-  json_t *root = json_object(), *about = nmeta ? json_object() : NULL;
+static void put_string(Header *h, const char *s) {
+  put_text(h, "\"");
+  for (; *s; s++) {
+    char escape[8];
+    unsigned char c = (unsigned char)*s;
+    if (c == '"' || c == '\\') put(h, escape, (size_t)snprintf(escape, sizeof escape, "\\%c", c));
+    else if (c < 0x20) put(h, escape, (size_t)snprintf(escape, sizeof escape, "\\u%04X", c));
+    else put(h, s, 1);
+  }
+  put_text(h, "\"");
+}
+
+/* RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
+static bool is_utf8(const char *s) {
+  for (const unsigned char *p = (const unsigned char *)s; *p;) {
+    int more = *p < 0x80 ? 0 : *p >= 0xC2 && *p < 0xE0 ? 1 : *p >= 0xE0 && *p < 0xF0 ? 2 : *p >= 0xF0 && *p < 0xF5 ? 3 : -1;
+    if (more < 0) return false;
+    unsigned low = *p == 0xE0 ? 0xA0 : *p == 0xF0 ? 0x90 : 0x80, high = *p == 0xED ? 0x9F : *p == 0xF4 ? 0x8F : 0xBF;
+    for (p++; more > 0; more--, p++, low = 0x80, high = 0xBF)
+      if (*p < low || *p > high) return false;
+  }
+  return true;
+}
+
+static void put_entry(Header *h, const ArrayView *a, int64_t from, int64_t bytes) {
+  put_string(h, a->name);
+  put_text(h, ":{\"dtype\":\"");
+  put_text(h, elem_info[a->type].safetensors);
+  put_text(h, "\",\"shape\":[");
+  for (int i = 0; i < a->rank; i++) {
+    if (i) put_text(h, ",");
+    put_number(h, a->dim[i]);
+  }
+  put_text(h, "],\"data_offsets\":[");
+  put_number(h, from);
+  put_text(h, ",");
+  put_number(h, from + bytes);
+  put_text(h, "]}");
+}
+
+static Header header_text(const ArrayView *at, const int *order, int n, const ArrayMeta *meta, int nmeta) {
+  Header h = {0};
   int64_t from = 0, count, bytes;
-  bool ok = root != NULL;
-  for (int i = 0; i < nmeta; i++)
-    ok = !json_object_set_new(about, meta[i].key, json_string(meta[i].value)) && ok;
-  if (about) ok = !json_object_set_new(root, "__metadata__", about) && ok;
-  for (int i = 0; ok && i < n; i++) {
+  put_text(&h, "{");
+  if (nmeta) put_text(&h, "\"__metadata__\":{");
+  for (int i = 0; i < nmeta; i++) {
+    if (i) put_text(&h, ",");
+    put_string(&h, meta[i].key);
+    put_text(&h, ":");
+    put_string(&h, meta[i].value);
+  }
+  if (nmeta) put_text(&h, n ? "}," : "}");
+  for (int i = 0; i < n; i++) {
     const ArrayView *a = &at[order[i]];
     array_size(a->type, a->rank, a->dim, &count, &bytes);
-    ok = !json_object_set_new(root, a->name, entry_json(a, from, bytes));
+    if (i) put_text(&h, ",");
+    put_entry(&h, a, from, bytes);
     from += bytes;
   }
-  char *text = ok ? json_dumps(root, JSON_COMPACT) : NULL;
-  json_decref(root);
-  return text;
+  put_text(&h, "}");
+  return h;
+}
+
+static bool names_are_text(const ArrayView *at, int n, const ArrayMeta *meta, int nmeta) {
+  for (int i = 0; i < n; i++)
+    if (!is_utf8(at[i].name)) return false;
+  for (int i = 0; i < nmeta; i++)
+    if (!is_utf8(meta[i].key) || !is_utf8(meta[i].value)) return false;
+  return true;
 }
 
 static bool write_elements(AtomicFile *out, const ArrayView *a, ArrayError *err) {
@@ -216,11 +288,12 @@ static bool write_elements(AtomicFile *out, const ArrayView *a, ArrayError *err)
 
 bool safetensors_write(AtomicFile *out, const ArrayView *at, int n, const ArrayMeta *meta,
                        int nmeta, ArrayError *err) {
+  if (!names_are_text(at, n, meta, nmeta))
+    return array_fail(err, out->path, -1, "the header can't be made: a name is not UTF-8");
   int *order = writing_order(at, n);
-  char *text = order ? header_text(at, order, n, meta, nmeta) : NULL;
-  bool ok = text || array_fail(err, out->path, -1,
-                               "the header can't be made: a name is not UTF-8, "
-                               "or there is not enough memory");
+  Header h = order ? header_text(at, order, n, meta, nmeta) : (Header){.memory = true};
+  char *text = h.text;
+  bool ok = !h.memory || array_no_memory(err, out->path);
   if (ok) {
     size_t len = strlen(text), padded = (len + 8 + 63) / 64 * 64 - 8;
     uint8_t b[8];

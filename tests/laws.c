@@ -2,6 +2,8 @@
  * says which derivative of which form broke. */
 #include "laws.h"
 
+#include "loop/interp.h"
+
 #include "driver/compile.h"
 #include "front/front.h"
 #include "gen_program.h"
@@ -397,6 +399,61 @@ static bool derivative_laws(const Fn *f, LawCheck *c) {
   return !is_tractable(second) || laws_of_one(second, c, "second adjoint");
 }
 
+/* ---- sizes known at run time only ---------------------------------------------------------------------------- */
+/* f, lowered while its sizes are names, and then given numbers. */
+static bool law_named(const Fn *f, LawCheck *c, const char *where, const SizeBindings *sizes) {
+  static const int widths[] = {64, 32, 16, 0};
+  Cx *cx = f->cx;
+  Rng r = rng_at(c->seed ^ 0x9A3D);
+  const Fn *g = compile_prepare(f, NULL), *bound = g ? pass_bind_sizes(g, sizes) : NULL;
+  if (!bound) return declined(cx, c, where);
+  if (!is_tractable(g)) return true;
+  Target t = compile_target(1 + rng_below(&r, 2));
+  t.vector_bytes = MIN(widths[rng_below(&r, COUNT_OF(widths))], t.vector_bytes);
+  t.expected = rng_chance(&r, 30) ? 4 : 0;
+  where = text_printf(cx, "%s, vectors of %d bytes", where, t.vector_bytes);
+  c->form = bound;
+  LoopProgram *p = loop_lower(g, &t), *q = loop_bind(p, bound, sizes);
+  Text loops = text_new(cx->arena);
+  const char *wrong = loop_verify(p);
+  if (!wrong) wrong = loop_verify(q);
+  if (wrong) loop_dump(p, &loops);
+  if (wrong) return broken(c, LAW_NAMED, where, text_printf(cx, "%s\n%s\n%s", wrong, dump_text(g), text_str(&loops)));
+  Tensor *in = random_inputs(bound, c->seed, c->spice), *out = NEWS(cx->arena, Tensor, f->out.n + 1);
+  Bounded *want = NEWS(cx->arena, Bounded, f->out.n + 1);
+  eval_bounded(bound, in, c->seed, want);
+  void **ip = NEWS(cx->arena, void *, f->in.n + 1), **op = NEWS(cx->arena, void *, f->out.n + 1);
+  for (int i = 0; i < f->in.n; i++) ip[i] = in[i].data;
+  for (int i = 0; i < f->out.n; i++) {
+    const Ins *y = fn_ins(bound, bound->out.at[i].val);
+    out[i] = tensor_new(cx, cx->arena, (DType)y->type, &y->shape);
+    op[i] = out[i].data;
+  }
+  char *work = arena_alloc(cx->arena, (size_t)q->workspace + 64);
+  memset(work, 0xFF, (size_t)q->workspace);
+  wrong = loop_interp(q, ip, op, work);
+  for (int i = 0; i < f->out.n && !wrong; i++) {
+    const char *bad = differs(cx, &want[i], &out[i]);
+    if (bad) wrong = text_printf(cx, "output %d, %s", i, bad);
+  }
+  c->checks++;
+  if (!wrong) return true;
+  loop_dump(p, &loops);
+  return broken(c, LAW_NAMED, where, text_printf(cx, "%s\n%s\n%s", wrong, dump_text(g), text_str(&loops)));
+}
+
+static bool named_laws(const Fn *f, LawCheck *c, const SizeBindings *sizes) {
+  const Fn *plain = pass_expand(f);
+  int nwrt;
+  if (!plain) return declined(f->cx, c, "expanded");
+  if (!law_named(plain, c, "the program with named sizes", sizes)) return false;
+  bool *wrt = all_floats(plain, &nwrt);
+  if (!nwrt || !float_outputs(plain)) return true;
+  Fn *adjoint = pass_adjoint(plain, wrt);
+  if (!adjoint) diag_clear(f->cx);
+  return !adjoint || law_named(adjoint, c, "the adjoint with named sizes", sizes);
+}
+
 /* ---- all of them ------------------------------------------------------------------------------------------------ */
 static bool has_named_sizes(const Fn *f) {
   for (int i = 0; i < f->in.n; i++)
@@ -425,6 +482,18 @@ static bool all_laws(const Fn *f, LawCheck *c) {
   if (!law_verify(f, c, "as built")) return false;
   if (has_named_sizes(f)) {
     if (c->what & CHECK_PRINT && !law_print(f, c, "named sizes")) return false;
+    static const int numbers[] = {1, 2, 3, 5, 6}, more[] = {16, 19, 33, 70};
+    Rng r = rng_at(c->seed ^ 0x517E);
+    SizeBindings sizes = {0};
+    size_bind(cx->arena, &sizes, name_of(cx, "N"), numbers[rng_below(&r, COUNT_OF(numbers))]);
+    size_bind(cx->arena, &sizes, name_of(cx, "M"), numbers[rng_below(&r, COUNT_OF(numbers))]);
+    if (c->what & CHECK_JIT && !named_laws(f, c, &sizes)) return false;
+    if (c->what & CHECK_JIT && rng_chance(&r, 30)) {
+      SizeBindings large = {0};
+      size_bind(cx->arena, &large, name_of(cx, "N"), more[rng_below(&r, COUNT_OF(more))]);
+      size_bind(cx->arena, &large, name_of(cx, "M"), numbers[rng_below(&r, COUNT_OF(numbers))]);
+      if (!named_laws(f, c, &large)) return false;
+    }
     const Fn *plain = pass_expand(f);
     f = plain ? pass_bind_sizes(plain, law_sizes(f, c->seed)) : NULL;
     if (!f) return declined(cx, c, "sizes bound");

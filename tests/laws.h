@@ -12,6 +12,7 @@
   _(PRINT, "parse(print(f)) == f")                                                                 \
   _(PREPARE, "simplified, it has the same values")                                                 \
   _(JIT, "compiled, it has the evaluator's values")                                                \
+  _(NAMED, "lowered with names for sizes, it has the evaluator's values")                         \
   _(GUARD, "compiled code writes its outputs only")                                                \
   _(THREADS, "threads don't change a bit")                                                         \
   _(MODES, "<w, J v> == <J'w, v>")                                                                 \

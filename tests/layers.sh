@@ -4,7 +4,7 @@
 cd "$TOP_SRCDIR" || exit 99
 
 # Lowest first. `runtime` is what compiled programs use and knows no layer of the compiler.
-layers="base ir front pass loop back train driver cli"
+layers="base ir front pass loop back train driver api cli"
 
 rank() {
   n=0

@@ -3,6 +3,7 @@
 #ifndef GRADC_BACK_H
 #define GRADC_BACK_H
 
+#include "back/back_c.h"
 #include "loop/loop.h"
 #include "gradc_rt.h"
 
@@ -22,10 +23,12 @@ typedef struct LlvmBackend {
   NativeFn (*entry)(Native *n);
   void (*dispose)(Native *n);
   bool (*text)(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr);
+  /* An object file with the functions that the C file would have, for the target. */
+  bool (*object)(const CFile *f, const Target *t, Text *out, char *err, size_t nerr);
   const char *(*version)(void);  /* "LLVM 19.1.7" */
   const char *(*host_cpu)(void); /* "znver4" */
 } LlvmBackend;
-enum { BACK_ABI = 1 };
+enum { BACK_ABI = 2 };
 
 /* jit.c: where the module is looked for; the file need not exist. Nothing is loaded. */
 void back_llvm_path(char *path, size_t n);

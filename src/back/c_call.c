@@ -2,10 +2,10 @@
  * pointers. The order of things is that of llvm_call.c. */
 #include "back/c_gen.h"
 
-static int64_t port_bytes(const LoopProgram *p, BufKind kind, int port) {
+static Dim port_bytes(const LoopProgram *p, BufKind kind, int port) {
   for (int i = 0; i < p->buf.n; i++) {
     const Buffer *b = &p->buf.at[i];
-    if (b->kind == kind && b->slot == port) return b->count * type_info[b->type].bytes;
+    if (b->kind == kind && b->slot == port) return dim_mul(p->cx, b->count, type_info[b->type].bytes);
   }
   return 0;
 }
@@ -17,7 +17,7 @@ static void tables(CGen *g, const Call *c, bool few) {
 }
 
 static void call(CGen *g, const Call *c, const char *f, const char *in) {
-  cg_line(g, "%s(%s, co, (unsigned char *)%s);", f, in, cg_base(g, c->workspace));
+  cg_line(g, "%s(%s, co, (unsigned char *)%s%s);", f, in, cg_base(g, c->workspace), cg_sizes(g, ""));
 }
 
 static const char *as(CGen *g, DType t, Buf b) {
@@ -47,7 +47,7 @@ static void branch(CGen *g, const Call *c, const char *body, const char *other) 
 }
 
 static void trip_count(CGen *g, const Call *c) {
-  const char *trip = cg_number(g, T_I64, 0, c->loop->trip);
+  const char *trip = cg_dim(g, c->loop->trip);
   if (c->flag < 0) {
     cg_line(g, "const int64_t n = %s;", trip);
     return;
@@ -63,8 +63,8 @@ static void before_loop(CGen *g, const Call *c) {
   for (int i = 0; i < c->in.n; i++) cg_line(g, "ci[%d] = %s;", 1 + i, given(g, c, i));
   if (!l->counted && !l->cond) return; /* every row will be written */
   for (int i = l->ncarry; i < l->ncarry + l->ncollect; i++) {
-    int64_t bytes = port_bytes(c->body, BUF_OUTPUT, i) * l->trip;
-    if (bytes) cg_line(g, "memset(%s, 0, %lld);", cg_base(g, c->out.at[i]), (long long)bytes);
+    Dim bytes = dim_mul(g->cx, port_bytes(c->body, BUF_OUTPUT, i), l->trip);
+    if (bytes) cg_line(g, "memset(%s, 0, (size_t)%s);", cg_base(g, c->out.at[i]), cg_dim(g, bytes));
   }
 }
 
@@ -82,14 +82,14 @@ static void one_iteration(CGen *g, const Call *c, const char *body) {
   const Loop *l = c->loop;
   for (int k = 0; k < l->nscan; k++) {
     int port = 1 + l->ncarry + k;
-    cg_line(g, "ci[%d] = (unsigned char *)%s + i * %lld;", port, given(g, c, l->ncarry + k),
-            (long long)port_bytes(c->body, BUF_INPUT, port));
+    cg_line(g, "ci[%d] = (unsigned char *)%s + i * %s;", port, given(g, c, l->ncarry + k),
+            cg_dim(g, port_bytes(c->body, BUF_INPUT, port)));
   }
   for (int k = 0; k < l->ncarry; k++)
     cg_line(g, "co[%d] = it & 1 ? %s : %s;", k, cg_base(g, c->pong.at[k]), cg_base(g, c->ping.at[k]));
   for (int k = l->ncarry; k < l->ncarry + l->ncollect; k++)
-    cg_line(g, "co[%d] = (unsigned char *)%s + i * %lld;", k, cg_base(g, c->out.at[k]),
-            (long long)port_bytes(c->body, BUF_OUTPUT, k));
+    cg_line(g, "co[%d] = (unsigned char *)%s + i * %s;", k, cg_base(g, c->out.at[k]),
+            cg_dim(g, port_bytes(c->body, BUF_OUTPUT, k)));
   call(g, c, body, "ci");
   for (int k = 0; k < l->ncarry; k++) cg_line(g, "ci[%d] = co[%d];", 1 + k, k);
 }
@@ -109,8 +109,9 @@ static void loop(CGen *g, const Call *c, const char *body, const char *other) {
   g->indent--;
   cg_line(g, "}");
   for (int k = 0; k < l->ncarry; k++) {
-    int64_t bytes = port_bytes(c->body, BUF_OUTPUT, k);
-    if (bytes && !call_ends_in_place(c, k)) cg_line(g, "memcpy(%s, ci[%d], %lld);", cg_base(g, c->out.at[k]), 1 + k, (long long)bytes);
+    Dim bytes = port_bytes(c->body, BUF_OUTPUT, k);
+    if (bytes && !call_ends_in_place(c, k))
+      cg_line(g, "memcpy(%s, ci[%d], (size_t)%s);", cg_base(g, c->out.at[k]), 1 + k, cg_dim(g, bytes));
   }
   if (other) cg_line(g, "%s = it;", as(g, T_I64, c->out.at[l->ncarry + l->ncollect]));
 }

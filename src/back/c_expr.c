@@ -23,10 +23,10 @@ void cg_line(CGen *g, const char *fmt, ...) {
 }
 
 /* ---- types ------------------------------------------------------------------------------------------ */
-const char *const cg_elem_name[CE_COUNT] = {"f32", "f64", "i8", "i32", "i64", "u8", "u32", "u64"};
+const char *const cg_elem_name[CE_COUNT] = {"f32", "f64", "i8", "i32", "i64", "u8", "u32", "u64", "i16", "u16"};
 const char *const cg_elem_type[CE_COUNT] = {"float",   "double",  "int8_t",   "int32_t",
-                                            "int64_t", "uint8_t", "uint32_t", "uint64_t"};
-const int cg_elem_bytes[CE_COUNT] = {4, 8, 1, 4, 8, 1, 4, 8};
+                                            "int64_t", "uint8_t", "uint32_t", "uint64_t", "int16_t", "uint16_t"};
+const int cg_elem_bytes[CE_COUNT] = {4, 8, 1, 4, 8, 1, 4, 8, 2, 2};
 
 int cg_log(CGen *g, int lanes) {
   int k = 0;
@@ -114,27 +114,85 @@ const char *cg_number(CGen *g, DType t, double f, int64_t i) {
   return text_str(&s);
 }
 
+/* ---- sizes ------------------------------------------------------------------------------------------- */
+static const char *dim_constant(CGen *g, Dim d) {
+  int k = 0;
+  while (k < g->dim.n && g->dim.at[k] != d) k++;
+  if (k == g->dim.n) vec_push(g->cx->arena, &g->dim, d);
+  return cg_fmt(g, "d%d", k);
+}
+
+const char *cg_dim(CGen *g, Dim d) { return dim_is_number(d) ? int_text(g, d) : dim_constant(g, d); }
+
+static DimC size_syntax(CGen *g) { return (DimC){.before = "n_", .after = "", .floor_div = cg_fmt(g, "%s_floor_div", g->prefix)}; }
+
 const char *cg_ix(CGen *g, const Ix *ix) {
   Text t = text_new(g->cx->arena);
-  int64_t off = ix->off;
+  Dim off = ix->off;
   int n = 0;
   for (int i = 0; i < ix->n; i++) {
     int v = ix->term[i].var;
-    int64_t c = ix->term[i].coef;
-    if (!dim_is_number(c)) cx_bug(g->cx, "a named size reached C");
+    Dim c = ix->term[i].coef;
     if (g->fixed[v]) {
-      off += c * g->value[v];
+      off = dim_add(g->cx, off, dim_mul(g->cx, c, g->value[v]));
       continue;
     }
     if (n++) text_add(&t, " + ");
-    if (c != 1) text_fmt(&t, "%s * ", int_text(g, c));
+    if (c != 1) text_fmt(&t, "%s * ", cg_dim(g, c));
     text_fmt(&t, "i%d", v);
   }
-  if (!dim_is_number(ix->off)) cx_bug(g->cx, "a named size reached C");
-  if (!n) return int_text(g, off);
-  if (off) text_fmt(&t, off < 0 ? " - %s" : " + %s", int_text(g, off < 0 ? -off : off));
+  if (!n) return cg_dim(g, off);
+  if (!dim_is_number(off)) text_fmt(&t, " + %s", cg_dim(g, off));
+  else if (off) text_fmt(&t, off < 0 ? " - %s" : " + %s", int_text(g, off < 0 ? -off : off));
   else if (n == 1 && ix->n == 1 && ix->term[0].coef == 1) return text_str(&t);
   return cg_fmt(g, "(%s)", text_str(&t));
+}
+
+const char *cg_sizes(CGen *g, const char *type) {
+  Text t = text_new(g->cx->arena);
+  for (int i = 0; i < g->sizes.n; i++) text_fmt(&t, ", %sn_%s", type, g->sizes.at[i]);
+  return text_str(&t);
+}
+
+const char *cg_sizes_used(CGen *g, const char *before, const char *type) {
+  Text t = text_new(g->cx->arena);
+  SizeBindings used = {0};
+  for (int i = 0; i < g->dim.n; i++) dim_names(g->cx, g->dim.at[i], g->cx->arena, &used);
+  for (int i = 0; i < g->sizes.n; i++) {
+    Dim d;
+    if (!size_lookup(&used, g->sizes.at[i], &d)) continue;
+    text_fmt(&t, "%s%sn_%s", before, type, g->sizes.at[i]);
+    before = ", ";
+  }
+  return text_str(&t);
+}
+
+CgBody cg_body_begin(CGen *g) {
+  CgBody b = {g->body};
+  g->body = text_new(g->cx->arena);
+  g->dim.n = 0;
+  g->indent++;
+  return b;
+}
+
+void cg_body_end(CGen *g, CgBody b, const char *head) {
+  const char *text = cg_body_text(g, b);
+  cg_line(g, "%s%s", head, text);
+}
+
+const char *cg_body_text(CGen *g, CgBody b) {
+  Text body = g->body;
+  DimC how = size_syntax(g);
+  g->body = b.outer;
+  g->indent--;
+  Text sizes = text_new(g->cx->arena);
+  for (int i = 0; i < g->dim.n; i++) {
+    text_fmt(&sizes, "  const ptrdiff_t d%d = ", i);
+    dim_print_c(g->cx, g->dim.at[i], &how, &sizes);
+    text_add(&sizes, ";\n");
+  }
+  g->floor_div_used |= strstr(text_str(&sizes), how.floor_div) != NULL;
+  return cg_fmt(g, " {\n%s%s}\n", text_str(&sizes), text_str(&body));
 }
 
 const char *cg_splat(CGen *g, const char *scalar, CElem e, int lanes) {
@@ -142,6 +200,24 @@ const char *cg_splat(CGen *g, const char *scalar, CElem e, int lanes) {
   g->splat_used[cg_log(g, lanes)] = true;
   scalar = cg_atom(g, scalar, cg_elem_type[e]);
   return cg_fmt(g, "%s_ALL%d(%s, %s)", g->prefix, lanes, cg_vec(g, e, lanes), scalar);
+}
+
+/* GCC 12 goes lane by lane where the width changes by more than a factor of two. */
+const char *cg_convert(CGen *g, const char *v, CElem from, CElem to, int lanes) {
+  bool plain = from == CE_U8 || from == CE_U16 || to == CE_U8;
+  while (cg_elem_bytes[from] * 2 < cg_elem_bytes[to] || cg_elem_bytes[to] * 2 < cg_elem_bytes[from]) {
+    bool up = cg_elem_bytes[from] < cg_elem_bytes[to];
+    int bytes = up ? cg_elem_bytes[from] * 2 : cg_elem_bytes[from] / 2;
+    CElem next = bytes == 2 ? (plain ? CE_U16 : CE_I16) : CE_I32;
+    v = cg_fmt(g, "__builtin_convertvector(%s, %s)", v, cg_vec(g, next, lanes));
+    from = next;
+  }
+  bool real_from = from == CE_F32 || from == CE_F64, real_to = to == CE_F32 || to == CE_F64;
+  if (real_from != real_to && (cg_elem_bytes[from] < 4 || cg_elem_bytes[to] < 4)) {
+    v = cg_fmt(g, "__builtin_convertvector(%s, %s)", v, cg_vec(g, CE_I32, lanes));
+    if (real_from) return cg_convert(g, v, CE_I32, to, lanes);
+  }
+  return cg_fmt(g, "__builtin_convertvector(%s, %s)", v, cg_vec(g, to, lanes));
 }
 
 /* {0, step, 2*step, ...} */
@@ -155,6 +231,12 @@ static const char *lane_numbers(CGen *g, CElem e, int lanes, int64_t step) {
   }
   text_add(&t, "}");
   return text_str(&t);
+}
+
+static const char *lane_steps(CGen *g, CElem e, int lanes, Dim step) {
+  if (dim_is_number(step)) return lane_numbers(g, e, lanes, step);
+  const char *by = cg_splat(g, cg_fmt(g, "(%s)%s", cg_elem_type[e], cg_dim(g, step)), e, lanes);
+  return cg_fmt(g, "%s * %s", lane_numbers(g, e, lanes, 1), by);
 }
 
 /* ---- masks ---------------------------------------------------------------------------------------------- */
@@ -182,7 +264,7 @@ int cg_mask_bytes(CGen *g, Ex e) {
 
 static const char *widened(CGen *g, const char *mask, int lanes, int from, int to) {
   if (from == to || lanes == 1) return mask;
-  return cg_fmt(g, "__builtin_convertvector(%s, %s)", mask, cg_vec(g, mask_elem(to), lanes));
+  return cg_convert(g, mask, mask_elem(from), mask_elem(to), lanes);
 }
 
 /* ---- memory ------------------------------------------------------------------------------------------------ */
@@ -198,7 +280,7 @@ const char *cg_help(CGen *g, CHelp h, CElem e, int lanes) {
 }
 
 static const char *plus_dyn(CGen *g, const char *at, Ex dyn) {
-  return dyn ? cg_fmt(g, "%s + (int64_t)%s", at, cg_ex(g, dyn, 0)) : at;
+  return dyn ? cg_fmt(g, "%s + (ptrdiff_t)%s", at, cg_ex(g, dyn, 0)) : at;
 }
 
 /* A vector of elements as they lie in memory: bool as u8. */
@@ -208,24 +290,24 @@ static const char *vector_load(CGen *g, const ExNode *x) {
   const char *type = cg_vec(g, e, lanes), *at = cg_ix(g, &x->ix);
   if (!cg_is_spread(g, x->dyn, lanes, x->lane_stride)) {
     at = plus_dyn(g, at, x->dyn);
-    if (!x->mask) return cg_fmt(g, "*(const %su *)(b%d + %s)", type, x->buf, at);
+    if (!x->mask) return cg_fmt(g, "*(const %su *)(b%d + %s)", type, cg_place(g, x->buf), at);
     int bytes = cg_elem_bytes[e];
     const char *mask = cg_atom(g, cg_ex(g, x->mask, bytes), cg_type(g, T_BOOL, lanes, bytes));
     const char *t = cg_fmt(g, "t%d", g->temps++);
     cg_line(g, "%s %s = {0};", type, t);
-    cg_line(g, "%s(%s, b%d + %s, %s);", cg_help(g, CH_LOAD, e, lanes), t, x->buf, at, mask);
+    cg_line(g, "%s(%s, b%d + %s, %s);", cg_help(g, CH_LOAD, e, lanes), t, cg_place(g, x->buf), at, mask);
     return t;
   }
   const ExNode *dyn = x->dyn ? &g->k->ex.at[x->dyn] : NULL;
   const char *move = dyn ? cg_atom(g, cg_ex(g, x->dyn, 0), cg_type(g, (DType)dyn->type, dyn->lanes, 4)) : NULL;
   const char *mask = x->mask ? cg_atom(g, cg_ex(g, x->mask, 4), cg_type(g, T_BOOL, lanes, 4)) : NULL;
-  at = cg_atom(g, at, "int64_t");
-  if (x->lane_stride) at = cg_fmt(g, "%s + %s * l", at, int_text(g, x->lane_stride));
-  if (move) at = cg_fmt(g, "%s + (int64_t)%s%s", at, move, dyn->lanes > 1 ? "[l]" : "");
+  at = cg_atom(g, at, "ptrdiff_t");
+  if (x->lane_stride) at = cg_fmt(g, "%s + %s * l", at, cg_dim(g, x->lane_stride));
+  if (move) at = cg_fmt(g, "%s + (ptrdiff_t)%s%s", at, move, dyn->lanes > 1 ? "[l]" : "");
   const char *t = cg_fmt(g, "t%d", g->temps++);
   cg_line(g, "%s %s = {0};", type, t);
-  if (mask) cg_line(g, "for (int l = 0; l < %d; l++) if (%s[l]) %s[l] = b%d[%s];", lanes, mask, t, x->buf, at);
-  else cg_line(g, "for (int l = 0; l < %d; l++) %s[l] = b%d[%s];", lanes, t, x->buf, at);
+  if (mask) cg_line(g, "for (int l = 0; l < %d; l++) if (%s[l]) %s[l] = b%d[%s];", lanes, mask, t, cg_place(g, x->buf), at);
+  else cg_line(g, "for (int l = 0; l < %d; l++) %s[l] = b%d[%s];", lanes, t, cg_place(g, x->buf), at);
   return t;
 }
 
@@ -236,13 +318,13 @@ static const char *load(CGen *g, const ExNode *x, int mask_bytes) {
     size_t n = strlen(at);
     if (!x->dyn && at[0] == '(' && at[1] != '-' && at[n - 1] == ')' && !memchr(at + 1, '(', n - 1))
       at = cg_fmt(g, "%.*s", (int)n - 2, at + 1);
-    const char *v = cg_fmt(g, t == T_BOOL ? "(b%d[%s] != 0)" : "b%d[%s]", x->buf, at);
+    const char *v = cg_fmt(g, t == T_BOOL ? "(b%d[%s] != 0)" : "b%d[%s]", cg_place(g, x->buf), at);
     return x->mask ? cg_fmt(g, "(%s ? %s : %s)", cg_ex(g, x->mask, 0), v, cg_number(g, t, 0, 0)) : v;
   }
   const char *v = vector_load(g, x);
   if (t != T_BOOL) return v;
   const char *m = cg_vec(g, mask_elem(mask_bytes), x->lanes);
-  return cg_fmt(g, "(%s)(__builtin_convertvector(%s, %s) != 0)", m, v, m);
+  return cg_fmt(g, "(%s)(%s != 0)", m, cg_convert(g, v, CE_U8, mask_elem(mask_bytes), x->lanes));
 }
 
 /* ---- the other kinds ------------------------------------------------------------------------------------ */
@@ -252,6 +334,13 @@ static const char *immediate(CGen *g, DType t, int lanes, double f, int64_t i, i
   return cg_splat(g, v, cg_elem(g, t, mask_bytes), lanes);
 }
 
+static const char *size_value(CGen *g, const ExNode *x, int mask_bytes) {
+  DType t = (DType)x->type;
+  if (dim_is_number(x->ix.off)) return immediate(g, t, x->lanes, (double)x->ix.off, x->ix.off, mask_bytes);
+  CElem e = cg_elem(g, t, mask_bytes);
+  return cg_splat(g, cg_fmt(g, "(%s)%s", cg_elem_type[e], cg_dim(g, x->ix.off)), e, x->lanes);
+}
+
 static const char *index_value(CGen *g, const ExNode *x) {
   DType t = (DType)x->type, own = type_is_float(t) ? T_I64 : t;
   CElem e = cg_elem(g, own, 4);
@@ -259,7 +348,7 @@ static const char *index_value(CGen *g, const ExNode *x) {
   if (own != T_I64) v = cg_fmt(g, "(%s)%s", cg_elem_type[e], v);
   if (x->lanes > 1) {
     v = cg_splat(g, v, e, x->lanes);
-    if (x->lane_stride) v = cg_fmt(g, "(%s + %s)", v, lane_numbers(g, e, x->lanes, x->lane_stride));
+    if (x->lane_stride) v = cg_fmt(g, "(%s + %s)", v, lane_steps(g, e, x->lanes, x->lane_stride));
   }
   if (own == t) return v;
   if (x->lanes == 1) return cg_fmt(g, "(%s)%s", cg_elem_type[cg_elem(g, t, 4)], v);
@@ -271,7 +360,7 @@ static const char *active_lanes(CGen *g, const ExNode *x, int mask_bytes) {
   const char *n = cg_ix(g, &x->ix);
   if (x->lanes == 1) return cg_fmt(g, "(%s > 0)", n);
   CElem e = mask_elem(mask_bytes);
-  n = cg_atom(g, n, "int64_t");
+  n = cg_atom(g, n, "ptrdiff_t");
   const char *clamped = cg_fmt(g, "(%s)(%s < 0 ? 0 : %s > %d ? %d : %s)", cg_elem_type[e], n, n, x->lanes, x->lanes, n);
   const char *all = cg_splat(g, clamped, e, x->lanes), *type = cg_vec(g, e, x->lanes);
   return cg_fmt(g, "(%s)(%s < %s)", type, lane_numbers(g, e, x->lanes, 1), all);
@@ -336,7 +425,7 @@ const char *cg_ex(CGen *g, Ex e, int mask_bytes) {
   if (!mask_bytes) mask_bytes = cg_mask_bytes(g, e);
   switch ((ExKind)x->kind) {
   case EX_IMM: v = immediate(g, t, x->lanes, x->u.f, x->u.i, mask_bytes); break;
-  case EX_SIZE: v = immediate(g, t, x->lanes, (double)x->ix.off, x->ix.off, mask_bytes); break;
+  case EX_SIZE: v = size_value(g, x, mask_bytes); break;
   case EX_INDEX: v = index_value(g, x); break;
   case EX_REG:
     v = cg_fmt(g, "r%d", x->u.reg);

@@ -44,15 +44,9 @@ const char *c_upper(Cx *cx, const char *word) {
   return s;
 }
 
-/* ---- status codes: the one table ------------------------------------------------------------------------- */
-#define C_STATUS_TABLE(_)                                         \
-  _("OK", "ok")                                                   \
-  _("NULL_POINTER", "an argument is a null pointer")              \
-  _("MISALIGNED", "the workspace is not aligned to 64 bytes")     \
-  _("TOO_SMALL", "the workspace is too small")
-
+/* ---- status codes --------------------------------------------------------------------------------------- */
 static const char *const status_word[][2] = {
-#define _(name, text) {name, text},
+#define _(name, text) {#name, text},
     C_STATUS_TABLE(_)
 #undef _
 };
@@ -89,6 +83,7 @@ static int64_t count_of(const Shape *s) {
   return n;
 }
 
+/* A parameter's shape, which is all numbers. */
 static const char *dims(Cx *cx, const Shape *s) {
   Text t = text_new(cx->arena);
   for (int i = 0; i < s->rank; i++) text_fmt(&t, "%s%lld", i ? " * " : "", (long long)s->dim[i]);
@@ -127,8 +122,41 @@ static void params_table(const CFile *f, const char *upper, Text *out) {
 }
 
 /* ---- exported functions ---------------------------------------------------------------------------------- */
+/* "N, M", each after the text */
+static const char *size_list(const CFile *f, const CFunction *fn, const char *before) {
+  Text t = text_new(f->cx->arena);
+  for (int i = 0; i < fn->size.n; i++) text_fmt(&t, "%s%s%s", i ? ", " : "", before, c_safe_name(f->cx, fn->size.at[i]));
+  return text_str(&t);
+}
+
+static const char *workspace_name(const CFile *f, const CFunction *fn) {
+  return name_fmt(f->cx, "%s_%s_WORKSPACE", c_upper(f->cx, f->prefix), c_upper(f->cx, fn->name));
+}
+
+/* The constant, or with named sizes the macro's call. */
+static const char *workspace_text(const CFile *f, const CFunction *fn) {
+  const char *name = workspace_name(f, fn);
+  return fn->size.n ? name_fmt(f->cx, "%s(%s)", name, size_list(f, fn, "")) : name;
+}
+
+static void workspace_constant(const CFile *f, const CFunction *fn, Text *out) {
+  Dim bytes = fn->loops->workspace;
+  if (fn->size.n) {
+    DimC how = {.before = "(int64_t)(", .after = ")", .floor_div = "", .word = c_safe_name};
+    text_fmt(out, "#define %s ((size_t)(", workspace_text(f, fn));
+    dim_print_c(f->cx, bytes, &how, out);
+    text_add(out, "))\n");
+  } else if (bytes <= INT32_MAX) {
+    text_fmt(out, "enum { %s = %lld };\n", workspace_name(f, fn), (long long)bytes);
+  } else {
+    text_fmt(out, "#define %s INT64_C(%lld)\n", workspace_name(f, fn), (long long)bytes);
+  }
+  text_fmt(out, "size_t %s_%s_workspace(%s);\n", f->prefix, fn->name, fn->size.n ? size_list(f, fn, "int64_t ") : "void");
+}
+
 static void signature(const CFile *f, const CFunction *fn, Text *out) {
   text_fmt(out, "int %s_%s(", f->prefix, fn->name);
+  if (fn->size.n) text_fmt(out, "%s, ", size_list(f, fn, "int64_t "));
   for (int i = 0; i < fn->arg.n; i++) {
     const CArg *a = &fn->arg.at[i];
     const char *type = a->kind == CARG_STRUCT ? name_fmt(f->cx, "%s_params", f->prefix) : cg_dtype(a->type);
@@ -138,8 +166,9 @@ static void signature(const CFile *f, const CFunction *fn, Text *out) {
   text_fmt(out, "void *workspace, size_t workspace_bytes)");
 }
 
-static void declaration(const CFile *f, const CFunction *fn, const char *upper, Text *out) {
+static void declaration(const CFile *f, const CFunction *fn, Text *out) {
   text_fmt(out, "/* %s\n", fn->says);
+  for (int i = 0; i < fn->size.n; i++) text_fmt(out, " *   %-12s size, at least 1\n", c_safe_name(f->cx, fn->size.at[i]));
   for (int i = 0; i < fn->arg.n; i++) {
     const CArg *a = &fn->arg.at[i];
     text_fmt(out, " *   %-12s %s", a->name, a->says);
@@ -147,11 +176,7 @@ static void declaration(const CFile *f, const CFunction *fn, const char *upper, 
     text_add(out, "\n");
   }
   text_add(out, " */\n");
-  const char *name = c_upper(f->cx, fn->name);
-  if (fn->loops->workspace <= INT32_MAX)
-    text_fmt(out, "enum { %s_%s_WORKSPACE = %lld };\n", upper, name, (long long)fn->loops->workspace);
-  else text_fmt(out, "#define %s_%s_WORKSPACE INT64_C(%lld)\n", upper, name, (long long)fn->loops->workspace);
-  text_fmt(out, "size_t %s_%s_workspace(void);\n", f->prefix, fn->name);
+  workspace_constant(f, fn, out);
   signature(f, fn, out);
   text_add(out, ";\n\n");
 }
@@ -171,18 +196,55 @@ static void table(const CFile *f, const CFunction *fn, const char *name, const C
   for (int i = 0; i < n; i++) text_fmt(out, "  %s[%d] = (void *)%s;\n", name, i, port_text(f, fn, port[i]));
 }
 
+/* A status for sizes no workspace can be given for. Bytes are added as double, which doesn't overflow. */
+static void sizes_check(const CFile *f, const CFunction *fn, const char *upper, Text *out) {
+  DimC bytes = {.before = "(double)", .after = "", .floor_div = "", .word = c_safe_name, .magnitude = true};
+  DimC exact = {.before = "", .after = "", .floor_div = name_fmt(f->cx, "%s_floor_div", f->prefix), .word = c_safe_name};
+  text_fmt(out, "static int %s_%s_sizes(%s) {\n  if (", f->prefix, fn->name, size_list(f, fn, "int64_t "));
+  for (int i = 0; i < fn->size.n; i++) text_fmt(out, "%s%s < 1", i ? " || " : "", c_safe_name(f->cx, fn->size.at[i]));
+  text_fmt(out, ") return %s_BAD_SIZE;\n  double bytes = ", upper);
+  dim_print_c(f->cx, fn->loops->workspace, &bytes, out);
+  text_add(out, ";\n");
+  for (int i = 0; i < fn->loops->buf.n; i++) {
+    const Buffer *b = &fn->loops->buf.at[i];
+    if (dim_is_number(b->count) || (b->kind != BUF_INPUT && b->kind != BUF_OUTPUT)) continue;
+    text_add(out, "  bytes += ");
+    dim_print_c(f->cx, dim_mul(f->cx, b->count, type_info[b->type].bytes), &bytes, out);
+    text_add(out, ";\n");
+  }
+  text_fmt(out, "  if (bytes > (double)(SIZE_MAX / 4)) return %s_TOO_LARGE;\n", upper);
+  for (int i = 0; i < fn->check.n; i++) {
+    text_add(out, "  if (");
+    dim_print_c(f->cx, fn->check.at[i], &exact, out);
+    text_fmt(out, " < 0) return %s_BAD_SIZE;\n", upper);
+  }
+  text_fmt(out, "  return %s_OK;\n}\n\n", upper);
+}
+
+static void workspace_query(const CFile *f, const CFunction *fn, const char *upper, Text *out) {
+  if (!fn->size.n) {
+    text_fmt(out, "size_t %s_%s_workspace(void) { return (size_t)%s; }\n\n", f->prefix, fn->name, workspace_name(f, fn));
+    return;
+  }
+  sizes_check(f, fn, upper, out);
+  const char *list = size_list(f, fn, "");
+  text_fmt(out, "size_t %s_%s_workspace(%s) {\n  return %s_%s_sizes(%s) ? SIZE_MAX : %s;\n}\n\n", f->prefix, fn->name,
+           size_list(f, fn, "int64_t "), f->prefix, fn->name, list, workspace_text(f, fn));
+}
+
 static void definition(const CFile *f, const CFunction *fn, const char *upper, Text *out) {
-  const char *name = c_upper(f->cx, fn->name);
-  text_fmt(out, "size_t %s_%s_workspace(void) { return (size_t)%s_%s_WORKSPACE; }\n\n", f->prefix, fn->name, upper, name);
+  workspace_query(f, fn, upper, out);
   signature(f, fn, out);
   text_add(out, " {\n");
+  if (fn->size.n)
+    text_fmt(out, "  const int sizes = %s_%s_sizes(%s);\n  if (sizes) return sizes;\n", f->prefix, fn->name, size_list(f, fn, ""));
   for (int i = 0; i < fn->arg.n; i++)
     if (fn->arg.at[i].kind != CARG_VALUE)
       text_fmt(out, "  if (!%s) return %s_NULL_POINTER;\n", fn->arg.at[i].name, upper);
-  if (fn->loops->workspace) {
+  if (fn->loops->workspace != 0) {
     text_fmt(out, "  if (!workspace) return %s_NULL_POINTER;\n", upper);
     text_fmt(out, "  if ((uintptr_t)workspace %% 64) return %s_MISALIGNED;\n", upper);
-    text_fmt(out, "  if (workspace_bytes < (size_t)%s_%s_WORKSPACE) return %s_TOO_SMALL;\n", upper, name, upper);
+    text_fmt(out, "  if (workspace_bytes < (size_t)%s) return %s_TOO_SMALL;\n", workspace_text(f, fn), upper);
   } else {
     text_add(out, "  (void)workspace_bytes;\n");
   }
@@ -193,17 +255,20 @@ static void definition(const CFile *f, const CFunction *fn, const char *upper, T
   }
   table(f, fn, "in_", fn->in.at, fn->in.n, out);
   table(f, fn, "out_", fn->out.at, fn->out.n, out);
-  text_fmt(out, "  %s_%s_run(in_, out_, (unsigned char *)workspace);\n  return %s_OK;\n}\n\n", f->prefix, fn->name, upper);
+  text_fmt(out, "  %s_%s_run(in_, out_, (unsigned char *)workspace%s%s);\n  return %s_OK;\n}\n\n", f->prefix, fn->name,
+           fn->size.n ? ", " : "", size_list(f, fn, ""), upper);
 }
 
 /* ---- the files ------------------------------------------------------------------------------------------------ */
 static void head(const CFile *f, Text *out) {
   text_fmt(out, "/* Written by %s: %s\n", f->version, f->command);
-  text_add(out, " * The code stands under the licence of the program it was made from; gradc claims no right in it.\n");
-  text_fmt(out, " * For full speed and the same bits as gradc itself: %s */\n", f->flags);
+  text_add(out, " * The code stands under the licence of the program it was made from; gradc claims no right in it.");
+  if (f->flags) text_fmt(out, "\n * For full speed and the same bits as gradc itself: %s", f->flags);
+  text_add(out, " */\n");
 }
 
-static void print_header(const CFile *f, const char *upper, Text *out) {
+void c_print_header(const CFile *f, Text *out) {
+  const char *upper = c_upper(f->cx, f->prefix);
   head(f, out);
   text_fmt(out, "#ifndef %s_H\n#define %s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", upper, upper);
   text_add(out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
@@ -213,17 +278,27 @@ static void print_header(const CFile *f, const char *upper, Text *out) {
            " * different workspaces and results may run at the same time. Results must not overlap other arguments. */\n");
   status_enum(f, upper, out);
   params_struct(f, upper, out);
-  for (int i = 0; i < f->fn.n; i++) declaration(f, f->fn.at[i], upper, out);
+  c_weights_header(f, out);
+  for (int i = 0; i < f->fn.n; i++) declaration(f, f->fn.at[i], out);
+  if (f->selftest)
+    text_fmt(out,
+             "/* Calls every function on fixed arguments and compares: 0, or the number of the first that is wrong,\n"
+             " * from 1 in the order of this file. Its arguments are static variables. */\nint %s_selftest(void);\n\n",
+             f->prefix);
   text_add(out, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
 }
 
 void c_print(const CFile *f, Text *source, Text *header) {
   const char *upper = c_upper(f->cx, f->prefix);
-  CGen g = {.cx = f->cx, .prefix = f->prefix, .body = text_new(f->cx->arena)};
+  CGen g = {.cx = f->cx, .prefix = f->prefix, .openmp = f->openmp, .body = text_new(f->cx->arena)};
   for (int i = 0; i < f->fn.n; i++) {
     const CFunction *fn = f->fn.at[i];
     g.function = fn->name;
+    g.threads = fn->loops->target.threads;
     g.programs = 0;
+    g.sizes.n = 0;
+    for (int k = 0; k < fn->size.n; k++) vec_push(f->cx->arena, &g.sizes, fn->size.at[k]);
+    g.floor_div_used |= fn->check.n > 0;
     cg_program(&g, fn->loops, name_fmt(f->cx, "%s_%s_run", f->prefix, fn->name));
     definition(f, fn, upper, &g.body);
   }
@@ -232,7 +307,8 @@ void c_print(const CFile *f, Text *source, Text *header) {
   cg_prelude(&g, source);
   status_texts(f, source);
   params_table(f, upper, source);
+  c_weights_source(f, source);
   text_add(source, text_str(&g.body));
   if (f->main) text_add(source, f->main);
-  print_header(f, upper, header);
+  c_print_header(f, header);
 }

@@ -10,9 +10,15 @@
 
 #include "back/back_c.h"
 
-typedef enum CElem { CE_F32, CE_F64, CE_I8, CE_I32, CE_I64, CE_U8, CE_U32, CE_U64, CE_COUNT } CElem;
+typedef enum CElem { CE_F32, CE_F64, CE_I8, CE_I32, CE_I64, CE_U8, CE_U32, CE_U64, CE_I16, CE_U16, CE_COUNT } CElem;
 typedef enum CHelp { CH_FMA, CH_SQRT, CH_FLOOR, CH_CEIL, CH_ROUND, CH_LOAD, CH_STORE, CH_COUNT } CHelp;
 enum { C_MAX_LOG = 8 }; /* up to 2^7 lanes */
+
+typedef struct CgKernel { /* a kernel as a C function */
+  const char *name, *sizes; /* sizes: the arguments for them, after the buffers */
+  const char *text;         /* arguments and body */
+  bool plain;
+} CgKernel;
 
 typedef struct CGen {
   Cx *cx;
@@ -20,11 +26,17 @@ typedef struct CGen {
   Text body; /* the functions so far */
   int indent;
   int programs; /* how many got a number */
+  Vec(CgKernel) kernel; /* printed so far */
   Name function; /* the exported function they belong to */
   bool vec_used[CE_COUNT][C_MAX_LOG], splat_used[C_MAX_LOG];
   bool shuffle_used;
   bool help_used[CH_COUNT][CE_COUNT][C_MAX_LOG];
   bool scalar_used[OP_COUNT][T_BUNDLE + 1]; /* functions for operators on scalars */
+  bool floor_div_used;
+  bool openmp, omp_used;
+  int threads; /* with openmp: that the workspace has room for */
+  Vec(Name) sizes;  /* named sizes of the function; each is a parameter n_NAME */
+  Vec(Dim) dim;     /* expressions in them that the C function being printed needs: constants d0, d1, .. */
   /* the program and kernel being printed */
   const LoopProgram *p;
   const Kernel *k;
@@ -46,8 +58,19 @@ const char *cg_type(CGen *g, DType t, int lanes, int mask_bytes);       /* as a 
 const char *cg_memory_type(CGen *g, DType t);                           /* of elements as stored */
 const char *cg_atom(CGen *g, const char *text, const char *type);       /* a name or number for it */
 const char *cg_splat(CGen *g, const char *scalar, CElem e, int lanes);
+/* A vector as one of other elements. */
+const char *cg_convert(CGen *g, const char *vector, CElem from, CElem to, int lanes);
 const char *cg_number(CGen *g, DType t, double f, int64_t i);
+const char *cg_dim(CGen *g, Dim d);
 const char *cg_ix(CGen *g, const Ix *ix);
+/* A C function whose body is printed before its head, which names what the body needs of the sizes. */
+typedef struct CgBody {
+  Text outer;
+} CgBody;
+CgBody cg_body_begin(CGen *g);
+const char *cg_body_text(CGen *g, CgBody b); /* from the brace on */
+void cg_body_end(CGen *g, CgBody b, const char *head);
+const char *cg_sizes_used(CGen *g, const char *before, const char *type); /* of the body: "int64_t n_N, int64_t n_M" */
 /* A vector truth value comes with lanes of so many bytes; 0: as they come, see cg_mask_bytes. */
 const char *cg_ex(CGen *g, Ex e, int mask_bytes);
 int cg_mask_bytes(CGen *g, Ex e);
@@ -56,13 +79,18 @@ const char *cg_help(CGen *g, CHelp h, CElem e, int lanes); /* the macro's name *
 /* c_map.c. mask_bytes: of the operands' masks where from is bool, and of a bool result. */
 const char *cg_map(CGen *g, Op op, DType from, DType to, int lanes, const char **arg, int mask_in, int mask_out);
 /* c_kernel.c */
-void cg_kernel(CGen *g, const Kernel *k, const char *name);
-void cg_kernel_call(CGen *g, const Kernel *k, const char *name);
+CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name);
+int cg_place(CGen *g, Buf b); /* number of the kernel's argument */
+void cg_kernel_call(CGen *g, const Kernel *k, const CgKernel *made);
+const char *cg_sizes(CGen *g, const char *type); /* all sizes, after other arguments: ", int64_t n_N" */
 /* c_program.c: the program as a function NAME(in, out, ws), after the functions it calls. */
 void cg_program(CGen *g, const LoopProgram *p, const char *name);
 const char *cg_base(CGen *g, Buf b); /* text of a buffer's address in the program's function */
 /* c_call.c */
 void cg_call_site(CGen *g, const Call *c, const char *body, const char *other);
+/* c_weights.c: the parameters' values. */
+void c_weights_header(const CFile *f, Text *out);
+void c_weights_source(const CFile *f, Text *out);
 /* c_prelude.c: types, macros and small functions that were used. */
 void cg_prelude(CGen *g, Text *out);
 extern const char *const cg_elem_name[CE_COUNT], *const cg_elem_type[CE_COUNT];

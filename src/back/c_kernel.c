@@ -29,16 +29,16 @@ static void print_set(CGen *g, const Stmt *s) {
 /* ---- stores ---------------------------------------------------------------------------------------------- */
 static void scalar_store(CGen *g, const Stmt *s, DType t, const char *v) {
   const char *at = cg_ix(g, &s->u.store.ix);
-  if (s->u.store.dyn) at = cg_fmt(g, "%s + (int64_t)%s", at, cg_ex(g, s->u.store.dyn, 0));
+  if (s->u.store.dyn) at = cg_fmt(g, "%s + (ptrdiff_t)%s", at, cg_ex(g, s->u.store.dyn, 0));
   const char *mask = s->u.store.mask ? cg_ex(g, s->u.store.mask, 0) : NULL;
   if (s->u.store.add) {
-    const char *type = cg_type(g, t, 1, 4), *old = cg_fmt(g, "b%d[%s]", s->u.store.buf, at);
+    const char *type = cg_type(g, t, 1, 4), *old = cg_fmt(g, "b%d[%s]", cg_place(g, s->u.store.buf), at);
     const char *arg[2] = {old, cg_atom(g, v, type)};
     v = cg_map(g, t == T_BOOL ? OP_or : OP_add, t, t, 1, arg, 4, 4);
   }
   if (t == T_BOOL) v = cg_fmt(g, "(uint8_t)%s", v);
-  if (mask) cg_line(g, "if (%s) b%d[%s] = %s;", mask, s->u.store.buf, at, v);
-  else cg_line(g, "b%d[%s] = %s;", s->u.store.buf, at, v);
+  if (mask) cg_line(g, "if (%s) b%d[%s] = %s;", mask, cg_place(g, s->u.store.buf), at, v);
+  else cg_line(g, "b%d[%s] = %s;", cg_place(g, s->u.store.buf), at, v);
 }
 
 static void vector_store(CGen *g, const Stmt *s, DType t, int lanes, const char *v, int bytes) {
@@ -50,23 +50,23 @@ static void vector_store(CGen *g, const Stmt *s, DType t, int lanes, const char 
   v = cg_atom(g, v, type);
   int width = cg_elem_bytes[e];
   if (!cg_is_spread(g, dyn, lanes, s->u.store.lane_stride)) {
-    if (dyn) at = cg_fmt(g, "%s + (int64_t)%s", at, cg_ex(g, dyn, 0));
+    if (dyn) at = cg_fmt(g, "%s + (ptrdiff_t)%s", at, cg_ex(g, dyn, 0));
     if (!s->u.store.mask) {
-      cg_line(g, "*(%su *)(b%d + %s) = %s;", type, s->u.store.buf, at, v);
+      cg_line(g, "*(%su *)(b%d + %s) = %s;", type, cg_place(g, s->u.store.buf), at, v);
       return;
     }
     const char *mask = cg_atom(g, cg_ex(g, s->u.store.mask, width), cg_type(g, T_BOOL, lanes, width));
-    cg_line(g, "%s(b%d + %s, %s, %s);", cg_help(g, CH_STORE, e, lanes), s->u.store.buf, at, mask, v);
+    cg_line(g, "%s(b%d + %s, %s, %s);", cg_help(g, CH_STORE, e, lanes), cg_place(g, s->u.store.buf), at, mask, v);
     return;
   }
   const ExNode *d = dyn ? &g->k->ex.at[dyn] : NULL;
   const char *move = d ? cg_atom(g, cg_ex(g, dyn, 0), cg_type(g, (DType)d->type, d->lanes, 4)) : NULL;
   const char *mask = s->u.store.mask ? cg_atom(g, cg_ex(g, s->u.store.mask, 4), cg_type(g, T_BOOL, lanes, 4)) : NULL;
-  at = cg_atom(g, at, "int64_t");
-  if (s->u.store.lane_stride) at = cg_fmt(g, "%s + %s * l", at, cg_number(g, T_I64, 0, s->u.store.lane_stride));
-  if (move) at = cg_fmt(g, "%s + (int64_t)%s%s", at, move, d->lanes > 1 ? "[l]" : "");
+  at = cg_atom(g, at, "ptrdiff_t");
+  if (s->u.store.lane_stride) at = cg_fmt(g, "%s + %s * l", at, cg_dim(g, s->u.store.lane_stride));
+  if (move) at = cg_fmt(g, "%s + (ptrdiff_t)%s%s", at, move, d->lanes > 1 ? "[l]" : "");
   const char *test = mask ? cg_fmt(g, "if (%s[l]) ", mask) : "";
-  cg_line(g, "for (int l = 0; l < %d; l++) %sb%d[%s] = %s[l];", lanes, test, s->u.store.buf, at, v);
+  cg_line(g, "for (int l = 0; l < %d; l++) %sb%d[%s] = %s[l];", lanes, test, cg_place(g, s->u.store.buf), at, v);
 }
 
 static void print_store(CGen *g, const Stmt *s) {
@@ -79,6 +79,22 @@ static void print_store(CGen *g, const Stmt *s) {
   else vector_store(g, s, t, x->lanes, v, bytes);
 }
 
+/* ---- buffers ---------------------------------------------------------------------------------------------- */
+static bool stores_to(const Block *b, Buf buf) {
+  for (int i = 0; i < b->at.n; i++) {
+    const Stmt *s = b->at.at[i];
+    if (s->kind == ST_STORE && s->u.store.buf == buf) return true;
+    if (s->kind == ST_FOR && stores_to(&s->u.loop.body, buf)) return true;
+    if (s->kind == ST_IF && (stores_to(&s->u.cond.then, buf) || stores_to(&s->u.cond.other, buf))) return true;
+  }
+  return false;
+}
+
+static const char *pointer_type(CGen *g, const Kernel *k, Buf b) {
+  bool written = stores_to(&k->body, b);
+  return cg_fmt(g, "%s%s *", written ? "" : "const ", cg_memory_type(g, g->p->buf.at[b].type));
+}
+
 /* ---- loops ------------------------------------------------------------------------------------------------- */
 /* What a block declares ends with it. */
 static void print_body(CGen *g, const Block *b) {
@@ -89,15 +105,46 @@ static void print_body(CGen *g, const Block *b) {
 }
 
 static bool constant_ix(CGen *g, const Ix *ix, int64_t *v) {
-  *v = ix->off;
+  Dim sum = ix->off;
   for (int i = 0; i < ix->n; i++) {
     if (!g->fixed[ix->term[i].var]) return false;
-    *v += ix->term[i].coef * g->value[ix->term[i].var];
+    sum = dim_add(g->cx, sum, dim_mul(g->cx, ix->term[i].coef, g->value[ix->term[i].var]));
   }
-  return true;
+  *v = sum;
+  return dim_is_number(sum);
+}
+
+static bool is_per_worker(CGen *g, const Kernel *k, Buf b) {
+  return g->openmp && k->parallel && g->p->buf.at[b].kind == BUF_LOCAL;
+}
+
+/* Pieces for OpenMP's threads, each with its own copies of what is a worker's own. */
+static void print_shared_for(CGen *g, const Stmt *s) {
+  Var v = s->u.loop.var;
+  const char *p = g->prefix, *from = cg_ix(g, &s->u.loop.lo), *to = cg_ix(g, &s->u.loop.hi);
+  cg_line(g, "%s_OMP(omp parallel num_threads(%s_threads()))", p, p);
+  open_brace(g, "");
+  for (int i = 0; i < g->k->uses.n; i++) {
+    Buf b = g->k->uses.at[i];
+    const Buffer *x = &g->p->buf.at[b];
+    Dim step = 0;
+    if (!is_per_worker(g, g->k, b)) continue;
+    if (!dim_divides(g->cx, x->stride, type_info[x->type].bytes, &step)) cx_bug(g->cx, "a worker's copy out of step");
+    cg_line(g, "%s%s_RESTRICT b%d = w%d + %s_WORKER * %s;", pointer_type(g, g->k, b), p, i, i, p, cg_dim(g, step));
+  }
+  cg_line(g, "%s_OMP(omp for)", p);
+  open_brace(g, cg_fmt(g, "for (ptrdiff_t i%d = %s; i%d < %s; i%d++) ", v, from, v, to, v));
+  print_body(g, &s->u.loop.body);
+  close_brace(g);
+  close_brace(g);
 }
 
 static void print_for(CGen *g, const Stmt *s) {
+  if (g->openmp && s->u.loop.kind == FOR_PARALLEL && s->u.loop.step == 1) {
+    g->omp_used = true;
+    print_shared_for(g, s);
+    return;
+  }
   int64_t lo, hi, step = s->u.loop.step;
   Var v = s->u.loop.var;
   bool known = constant_ix(g, &s->u.loop.lo, &lo) && constant_ix(g, &s->u.loop.hi, &hi);
@@ -105,7 +152,7 @@ static void print_for(CGen *g, const Stmt *s) {
   if (!unroll) {
     const char *from = cg_ix(g, &s->u.loop.lo), *to = cg_ix(g, &s->u.loop.hi);
     const char *more = step == 1 ? cg_fmt(g, "i%d++", v) : cg_fmt(g, "i%d += %lld", v, (long long)step);
-    open_brace(g, cg_fmt(g, "for (int64_t i%d = %s; i%d < %s; %s) ", v, from, v, to, more));
+    open_brace(g, cg_fmt(g, "for (ptrdiff_t i%d = %s; i%d < %s; %s) ", v, from, v, to, more));
     print_body(g, &s->u.loop.body);
     close_brace(g);
     return;
@@ -142,22 +189,6 @@ static void print_block(CGen *g, const Block *b) {
     case ST_IF: print_if(g, s); break;
     }
   }
-}
-
-/* ---- a kernel ------------------------------------------------------------------------------------------------ */
-static bool stores_to(const Block *b, Buf buf) {
-  for (int i = 0; i < b->at.n; i++) {
-    const Stmt *s = b->at.at[i];
-    if (s->kind == ST_STORE && s->u.store.buf == buf) return true;
-    if (s->kind == ST_FOR && stores_to(&s->u.loop.body, buf)) return true;
-    if (s->kind == ST_IF && (stores_to(&s->u.cond.then, buf) || stores_to(&s->u.cond.other, buf))) return true;
-  }
-  return false;
-}
-
-static const char *pointer_type(CGen *g, const Kernel *k, Buf b) {
-  bool written = stores_to(&k->body, b);
-  return cg_fmt(g, "%s%s *", written ? "" : "const ", cg_memory_type(g, g->p->buf.at[b].type));
 }
 
 /* ---- registers that something is made of in the end: compilers warn of others ----------------------------- */
@@ -209,17 +240,34 @@ static const char *comment_name(CGen *g, const char *name) {
   return s;
 }
 
-/* GCC 12 gives wrong sums of truth values that it vectorises itself. */
-static bool counts_truths(const Kernel *k) {
-  for (int i = 1; i < k->ex.n; i++) {
-    const ExNode *x = &k->ex.at[i];
-    if (x->kind != EX_MAP || x->lanes != 1 || x->type == T_BOOL || type_is_float((DType)x->type)) continue;
-    if (x->arg[0] && k->ex.at[x->arg[0]].type == T_BOOL) return true;
+/* Sums of scalars, which GCC 12 must not vectorise itself: it gives wrong sums of integers and truth values,
+ * and for sums of neighbours it reads up to a vector beyond the end of an array. */
+static bool sums_scalars(const Kernel *k, const Block *b) {
+  for (int i = 0; i < b->at.n; i++) {
+    const Stmt *s = b->at.at[i];
+    const RegInfo *r = s->kind == ST_SET ? &k->reg.at[s->u.set.reg] : NULL;
+    if (r && r->lanes == 1) return true;
+    if (s->kind == ST_FOR && sums_scalars(k, &s->u.loop.body)) return true;
+    if (s->kind == ST_IF && (sums_scalars(k, &s->u.cond.then) || sums_scalars(k, &s->u.cond.other))) return true;
   }
   return false;
 }
 
-void cg_kernel(CGen *g, const Kernel *k, const char *name) {
+/* Buffers are numbered by kernel, so that equal kernels have equal texts. */
+int cg_place(CGen *g, Buf b) {
+  int i = 0;
+  while (i < g->k->uses.n && g->k->uses.at[i] != b) i++;
+  return i;
+}
+
+/* The name of an equal kernel that has been printed, of whatever function. */
+static const char *seen_before(CGen *g, const CgKernel *k) {
+  for (int i = 0; i < g->kernel.n; i++)
+    if (g->kernel.at[i].plain == k->plain && !strcmp(g->kernel.at[i].text, k->text)) return g->kernel.at[i].name;
+  return NULL;
+}
+
+CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name) {
   Arena *a = g->cx->arena;
   g->k = k;
   g->temps = 0;
@@ -230,26 +278,35 @@ void cg_kernel(CGen *g, const Kernel *k, const char *name) {
   g->live = NEWS(a, bool, k->reg.n + 1);
   while (mark_block(g, &k->body)) {}
   memset(g->mask, 4, (size_t)k->reg.n + 1);
-  if (k->name) cg_line(g, "/* %s */", comment_name(g, k->name));
   Text params = text_new(a);
   for (int i = 0; i < k->uses.n; i++) {
     Buf b = k->uses.at[i];
     const char *restricted = loop_buffer_alone(g->p, k, b) ? cg_fmt(g, "%s_RESTRICT ", g->prefix) : "";
-    text_fmt(&params, "%s%s%sb%d", i ? ", " : "", pointer_type(g, k, b), restricted, b);
+    text_fmt(&params, "%s%s%s%s%d", i ? ", " : "", pointer_type(g, k, b), restricted, is_per_worker(g, k, b) ? "w" : "b", i);
   }
-  if (counts_truths(k)) cg_line(g, "%s_AS_WRITTEN", g->prefix);
-  open_brace(g, cg_fmt(g, "static %s_NOINLINE void %s(%s) ", g->prefix, name, k->uses.n ? text_str(&params) : "void"));
+  CgBody body = cg_body_begin(g);
   print_block(g, &k->body);
-  close_brace(g);
-  cg_line(g, "%s", "");
+  const char *sizes = cg_sizes_used(g, k->uses.n ? ", " : "", "int64_t ");
+  const char *all = cg_fmt(g, "%s%s", text_str(&params), sizes);
+  CgKernel made = {.sizes = cg_sizes_used(g, k->uses.n ? ", " : "", "")};
+  made.text = cg_fmt(g, "(%s)%s", *all ? all : "void", cg_body_text(g, body));
+  made.plain = !sums_scalars(k, &k->body);
+  made.name = seen_before(g, &made);
+  if (made.name) return made;
+  made.name = name;
+  vec_push(a, &g->kernel, made);
+  if (k->name) cg_line(g, "/* %s */", comment_name(g, k->name));
+  if (!made.plain) cg_line(g, "%s_AS_WRITTEN", g->prefix);
+  cg_line(g, "static %s_NOINLINE void %s%s", g->prefix, name, made.text);
+  return made;
 }
 
-void cg_kernel_call(CGen *g, const Kernel *k, const char *name) {
+void cg_kernel_call(CGen *g, const Kernel *k, const CgKernel *made) {
   Text t = text_new(g->cx->arena);
   for (int i = 0; i < k->uses.n; i++) {
     Buf b = k->uses.at[i];
     const char *type = pointer_type(g, k, b);
     text_fmt(&t, "%s(%.*s*)%s", i ? ", " : "", (int)strlen(type) - 1, type, cg_base(g, b));
   }
-  cg_line(g, "%s(%s);", name, text_str(&t));
+  cg_line(g, "%s(%s%s);", made->name, text_str(&t), made->sizes);
 }

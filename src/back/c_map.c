@@ -135,10 +135,11 @@ static const char *saturated(Map *m) {
   const char *under = cg_atom(g, cg_fmt(g, "(%s)(%s <= %s)", ints, a, lo), ints);
   const char *inside = cg_atom(g, cg_fmt(g, "(%s)(%s > %s) & (%s)(%s < %s)", ints, a, lo, ints, a, hi), ints);
   const char *safe = cg_fmt(g, "(%s)((%s)%s & %s)", from_type(m), ints, a, inside);
-  const char *v = cg_atom(g, cg_fmt(g, "__builtin_convertvector(%s, %s)", safe, type), type);
-  return cg_fmt(g, "(%s | (__builtin_convertvector(%s, %s) & %s) | (__builtin_convertvector(%s, %s) & %s))", v, over,
-                type, cg_splat(g, max, cg_elem(g, to, 4), m->lanes), under, type,
-                cg_splat(g, min, cg_elem(g, to, 4), m->lanes));
+  const char *v = cg_atom(g, cg_convert(g, safe, cg_elem(g, from, 4), cg_elem(g, to, 4), m->lanes), type);
+  CElem mask = cg_elem(g, T_BOOL, type_info[from].bytes), e = cg_elem(g, to, 4);
+  over = cg_convert(g, over, mask, e, m->lanes);
+  under = cg_convert(g, under, mask, e, m->lanes);
+  return cg_fmt(g, "(%s | (%s & %s) | (%s & %s))", v, over, cg_splat(g, max, e, m->lanes), under, cg_splat(g, min, e, m->lanes));
 }
 
 static const char *cast(Map *m) {
@@ -151,13 +152,13 @@ static const char *cast(Map *m) {
     const char *v = compare(m, OP_ne);
     int bytes = type_info[from].bytes;
     if (m->lanes == 1 || bytes == m->mask_out) return v;
-    return cg_fmt(g, "__builtin_convertvector(%s, %s)", v, type);
+    return cg_convert(g, v, cg_elem(g, T_BOOL, bytes), cg_elem(g, T_BOOL, m->mask_out), m->lanes);
   }
   if (type_is_float(from) && !type_is_float(to)) return saturated(m);
   if (m->lanes == 1) return cg_fmt(g, "(%s)%s", type, m->arg[0]);
   if (from == T_BOOL) /* the bits of 1 where the mask holds */
     return cg_fmt(g, "(%s)(%s & (%s)%s)", type, m->arg[0], int_vec(m, to), constant(m, to, 1, 1));
-  return cg_fmt(g, "__builtin_convertvector(%s, %s)", m->arg[0], type);
+  return cg_convert(g, m->arg[0], cg_elem(g, from, 4), cg_elem(g, to, 4), m->lanes);
 }
 
 static const char *bits(Map *m) {

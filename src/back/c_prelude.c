@@ -133,6 +133,8 @@ static void quotient(CGen *g, Text *out, Op op, DType t) {
 }
 
 static void scalar_functions(CGen *g, Text *out) {
+  if (g->floor_div_used)
+    text_fmt(out, "static inline int64_t %s_floor_div(int64_t a, int64_t b) { return a / b - (a %% b < 0); }\n", g->prefix);
   for (int op = 0; op < OP_COUNT; op++)
     for (int t = 0; t <= T_BUNDLE; t++) {
       if (!g->scalar_used[op][t]) continue;
@@ -157,6 +159,13 @@ void cg_prelude(CGen *g, Text *out) {
   text_fmt(out, "#else\n#define %s_MAY_ALIAS\n#define %s_NOINLINE\n#define %s_RESTRICT restrict\n#endif\n", p, p, p);
   text_fmt(out, "#if defined(__GNUC__) && !defined(__clang__)\n#define %s_AS_WRITTEN __attribute__((optimize(\"no-tree-loop-vectorize\")))\n", p);
   text_fmt(out, "#else\n#define %s_AS_WRITTEN\n#endif\n", p);
+  if (g->omp_used)
+    text_fmt(out,
+             "#if defined(_OPENMP)\n#include <omp.h>\n#define %s_PRAGMA(x) _Pragma(#x)\n#define %s_OMP(x) %s_PRAGMA(x)\n"
+             "#define %s_WORKER omp_get_thread_num()\nstatic inline int %s_threads(void) {\n"
+             "  return omp_get_max_threads() < %d ? omp_get_max_threads() : %d;\n}\n"
+             "#else\n#define %s_OMP(x)\n#define %s_WORKER 0\n#endif\n",
+             p, p, p, p, p, g->threads, g->threads, p, p);
   static const CElem elems[] = {CE_F32, CE_F64, CE_U8, CE_I32, CE_I64};
   for (int i = 0; i < COUNT_OF(elems); i++)
     text_fmt(out, "typedef %s %s_MAY_ALIAS %s_%s;\n", cg_elem_type[elems[i]], p, p, cg_elem_name[elems[i]]);

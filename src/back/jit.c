@@ -1,5 +1,7 @@
-/* jit.c: finds and loads the LLVM module (gradc-llvm.so), once per process: beside the running
- * program in a build tree, else where it was installed, or where GRADC_LLVM_MODULE says. */
+/* jit.c: finds and loads the LLVM module (gradc-llvm.so), once per process: beside the program or the
+ * shared library that this code is part of, as in a build tree, else where it was installed, or where
+ * GRADC_LLVM_MODULE says. */
+#define _GNU_SOURCE 1 /* dladdr */
 #include "back/back.h"
 
 #include <dlfcn.h>
@@ -13,10 +15,15 @@ typedef const LlvmBackend *(*Entry)(void);
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const LlvmBackend *loaded; /* under the lock; the module is code only and stays for good */
 
-/* The folder of the running program, without the final '/'; libtool keeps the real one in .libs. */
-static bool program_folder(char *out, size_t n) {
-  ssize_t len = readlink("/proc/self/exe", out, n - 1);
-  if (len <= 0) return false;
+/* The folder of the object this function is in, without the final '/'. What the loader calls the program
+ * itself is how it was called; the system knows where it is. */
+static bool own_folder(char *out, size_t n) {
+  Dl_info info;
+  static const char here; /* an address of this object */
+  bool shared = dladdr(&here, &info) && info.dli_fname && strstr(info.dli_fname, ".so");
+  ssize_t len = shared ? (ssize_t)strlen(info.dli_fname) : readlink("/proc/self/exe", out, n - 1);
+  if (len <= 0 || (size_t)len >= n) return false;
+  if (shared) memcpy(out, info.dli_fname, (size_t)len);
   out[len] = 0;
   char *slash = strrchr(out, '/');
   if (!slash) return false;
@@ -38,13 +45,13 @@ static const LlvmBackend *open_module(const char *path, char *err, size_t nerr) 
 }
 
 void back_llvm_path(char *path, size_t n) {
-  const char *set = getenv("GRADC_LLVM_MODULE");
+  const char *set = secure_getenv("GRADC_LLVM_MODULE"); /* code is loaded from there */
   char folder[2048];
   if (set && *set) {
     snprintf(path, n, "%s", set);
     return;
   }
-  if (program_folder(folder, sizeof folder)) {
+  if (own_folder(folder, sizeof folder)) {
     static const char *const place[] = {"gradc-llvm.so", ".libs/gradc-llvm.so", "../../.libs/gradc-llvm.so"};
     for (int i = 0; i < COUNT_OF(place); i++) {
       snprintf(path, n, "%s/%s", folder, place[i]);

@@ -10,11 +10,6 @@ typedef struct CallGen {
   LLVMValueRef in, out, few;    /* tables for the calls */
 } CallGen;
 
-static LLVMTypeRef entry_type(Gen *g) {
-  LLVMTypeRef params[] = {g->ptr, g->ptr, g->ptr, g->ptr};
-  return LLVMFunctionType(g->i32, params, 4, 0);
-}
-
 /* Slots live in the first block of the function: a call in a loop must not eat the stack. */
 static LLVMValueRef table_of(CallGen *x, int n) {
   LLVMBuilderRef at = LLVMCreateBuilderInContext(x->g->c);
@@ -38,28 +33,29 @@ static LLVMValueRef get(CallGen *x, LLVMValueRef table, int i) {
 static void set(CallGen *x, LLVMValueRef table, int i, LLVMValueRef p) { LLVMBuildStore(x->g->b, p, slot(x, table, i)); }
 static LLVMValueRef base(CallGen *x, Buf b) { return get(x, x->table, b); }
 
-static int64_t port_bytes(const LoopProgram *p, BufKind kind, int port) {
+static Dim port_bytes(const LoopProgram *p, BufKind kind, int port) {
   for (int i = 0; i < p->buf.n; i++) {
     const Buffer *b = &p->buf.at[i];
-    if (b->kind == kind && b->slot == port) return b->count * type_info[b->type].bytes;
+    if (b->kind == kind && b->slot == port) return dim_mul(p->cx, b->count, type_info[b->type].bytes);
   }
   return 0;
 }
 
-static LLVMValueRef row(CallGen *x, LLVMValueRef first, int64_t bytes, LLVMValueRef i) {
-  LLVMValueRef off = LLVMBuildNSWMul(x->g->b, i, number(x, bytes), "");
+static LLVMValueRef row(CallGen *x, LLVMValueRef first, Dim bytes, LLVMValueRef i) {
+  LLVMValueRef off = LLVMBuildNSWMul(x->g->b, i, gen_dim(x->g, bytes), "");
   return LLVMBuildInBoundsGEP2(x->g->b, x->g->i8, first, &off, 1, "");
 }
 
 /* Where operand i begins. */
 static LLVMValueRef given(CallGen *x, int i) {
-  LLVMValueRef off = number(x, x->c->from.at[i]), b = base(x, x->c->in.at[i]);
+  LLVMValueRef off = gen_dim(x->g, x->c->from.at[i]), b = base(x, x->c->in.at[i]);
   return x->c->from.at[i] ? LLVMBuildInBoundsGEP2(x->g->b, x->g->i8, b, &off, 1, "") : b;
 }
 
 static void call(CallGen *x, LLVMValueRef f, LLVMValueRef in, LLVMValueRef out) {
-  LLVMValueRef args[] = {in, out, base(x, x->c->workspace), x->rt};
-  LLVMBuildCall2(x->g->b, entry_type(x->g), f, args, 4, "");
+  LLVMValueRef *args = NEWS(x->g->cx->arena, LLVMValueRef, 4 + x->g->sizes.n);
+  args[0] = in, args[1] = out, args[2] = base(x, x->c->workspace), args[3] = x->rt;
+  LLVMBuildCall2(x->g->b, gen_entry_type(x->g), f, args, (unsigned)gen_add_sizes(x->g, NULL, args, 4), "");
 }
 
 static LLVMBasicBlockRef block(CallGen *x, const char *name) { return LLVMAppendBasicBlockInContext(x->g->c, x->entry, name); }
@@ -83,7 +79,7 @@ static void gen_branch(CallGen *x) {
 
 /* ---- loops -------------------------------------------------------------------------------------------- */
 static LLVMValueRef trip_count(CallGen *x) {
-  LLVMValueRef trip = number(x, x->c->loop->trip);
+  LLVMValueRef trip = gen_dim(x->g, x->c->loop->trip);
   if (x->c->flag < 0) return trip;
   LLVMValueRef given = LLVMBuildLoad2(x->g->b, x->g->i64, base(x, x->c->flag), "");
   LLVMValueRef low[] = {given, trip}, high[2] = {NULL, number(x, 0)};
@@ -98,8 +94,8 @@ static void before_loop(CallGen *x) {
   for (int i = 0; i < x->c->in.n; i++) set(x, x->in, 1 + i, given(x, i));
   for (int i = l->ncarry; i < l->ncarry + l->ncollect; i++) {
     if (!l->counted && !l->cond) break; /* every row will be written */
-    int64_t bytes = port_bytes(x->c->body, BUF_OUTPUT, i) * l->trip;
-    LLVMBuildMemSet(x->g->b, base(x, x->c->out.at[i]), LLVMConstInt(x->g->i8, 0, 0), number(x, bytes), 1);
+    Dim bytes = dim_mul(x->g->cx, port_bytes(x->c->body, BUF_OUTPUT, i), l->trip);
+    LLVMBuildMemSet(x->g->b, base(x, x->c->out.at[i]), LLVMConstInt(x->g->i8, 0, 0), gen_dim(x->g, bytes), 1);
   }
 }
 
@@ -138,8 +134,9 @@ static void one_iteration(CallGen *x, LLVMValueRef it, LLVMValueRef i) {
 static void after_loop(CallGen *x, LLVMValueRef count) {
   const Loop *l = x->c->loop;
   for (int k = 0; k < l->ncarry; k++)
-    if (!call_ends_in_place(x->c, k)) LLVMBuildMemCpy(x->g->b, base(x, x->c->out.at[k]), 1, get(x, x->in, 1 + k), 1,
-                    number(x, port_bytes(x->c->body, BUF_OUTPUT, k)));
+    if (!call_ends_in_place(x->c, k))
+      LLVMBuildMemCpy(x->g->b, base(x, x->c->out.at[k]), 1, get(x, x->in, 1 + k), 1,
+                      gen_dim(x->g, port_bytes(x->c->body, BUF_OUTPUT, k)));
   if (x->other) LLVMBuildStore(x->g->b, count, base(x, x->c->out.at[l->ncarry + l->ncollect]));
 }
 

@@ -42,29 +42,26 @@ LLVMValueRef gen_call(Gen *g, const char *intrinsic, LLVMTypeRef overload, LLVMT
   return LLVMBuildCall2(g->b, LLVMGlobalGetValueType(f), f, args, (unsigned)n, "");
 }
 
-static int64_t number(Gen *g, Dim d) {
-  if (!dim_is_number(d)) cx_bug(g->cx, "a named size reached machine code");
-  return d;
-}
-
 LLVMValueRef gen_ix(Gen *g, const Ix *ix) {
   LLVMValueRef sum = NULL;
   for (int i = 0; i < ix->n; i++) {
     LLVMValueRef v = g->var[ix->term[i].var];
-    int64_t c = number(g, ix->term[i].coef);
-    if (c != 1) v = LLVMBuildNSWMul(g->b, v, LLVMConstInt(g->i64, (uint64_t)c, 1), "");
+    if (ix->term[i].coef != 1) v = LLVMBuildNSWMul(g->b, v, gen_dim(g, ix->term[i].coef), "");
     sum = sum ? LLVMBuildNSWAdd(g->b, sum, v, "") : v;
   }
-  int64_t off = number(g, ix->off);
-  LLVMValueRef k = LLVMConstInt(g->i64, (uint64_t)off, 1);
-  return !sum ? k : off ? LLVMBuildNSWAdd(g->b, sum, k, "") : sum;
+  if (!sum) return gen_dim(g, ix->off);
+  return ix->off ? LLVMBuildNSWAdd(g->b, sum, gen_dim(g, ix->off), "") : sum;
 }
 
-static LLVMValueRef lane_numbers(Gen *g, LLVMTypeRef t, int lanes, int64_t step) {
+/* 0, step, 2 step, .. of an integer type */
+static LLVMValueRef lane_numbers(Gen *g, LLVMTypeRef t, int lanes, Dim step) {
   LLVMValueRef at[256];
-  for (int i = 0; i < lanes; i++) at[i] = LLVMConstInt(t, (uint64_t)(i * step), 1);
-  (void)g;
-  return LLVMConstVector(at, (unsigned)lanes);
+  int64_t by = dim_is_number(step) ? step : 1;
+  for (int i = 0; i < lanes; i++) at[i] = LLVMConstInt(t, (uint64_t)(i * by), 1);
+  LLVMValueRef all = LLVMConstVector(at, (unsigned)lanes);
+  if (dim_is_number(step)) return all;
+  LLVMValueRef times = LLVMBuildIntCast2(g->b, gen_dim(g, step), t, 1, "");
+  return LLVMBuildMul(g->b, all, gen_splat(g, times, lanes), "");
 }
 
 /* ---- memory ------------------------------------------------------------------------------------------ */
@@ -82,7 +79,7 @@ LLVMValueRef gen_address(Gen *g, Buf b, const Ix *ix, LLVMValueRef dyn, int lane
   if (one_dyn) at = LLVMBuildAdd(g->b, at, LLVMBuildSExt(g->b, dyn, g->i64, ""), ""); /* moves all lanes alike */
   if (spread) {
     at = gen_splat(g, at, lanes);
-    if (lane_stride) at = LLVMBuildAdd(g->b, at, lane_numbers(g, g->i64, lanes, number(g, lane_stride)), "");
+    if (lane_stride) at = LLVMBuildAdd(g->b, at, lane_numbers(g, g->i64, lanes, lane_stride), "");
   }
   if (dyn && !one_dyn)
     at = LLVMBuildAdd(g->b, at, LLVMBuildSExt(g->b, dyn, LLVMVectorType(g->i64, (unsigned)lanes), ""), "");
@@ -178,13 +175,26 @@ static LLVMValueRef immediate(Gen *g, const ExNode *x) {
   return LLVMConstVector(at, x->lanes);
 }
 
+static LLVMValueRef size_value(Gen *g, const ExNode *x) {
+  bool real = type_is_float((DType)x->type);
+  if (dim_is_number(x->ix.off)) {
+    ExNode imm = *x;
+    if (real) imm.u.f = (double)x->ix.off;
+    else imm.u.i = x->ix.off;
+    return immediate(g, &imm);
+  }
+  LLVMTypeRef t = scalar_type(g, (DType)x->type);
+  LLVMValueRef v = gen_dim(g, x->ix.off);
+  return gen_splat(g, real ? LLVMBuildSIToFP(g->b, v, t, "") : LLVMBuildIntCast2(g->b, v, t, 1, ""), x->lanes);
+}
+
 static LLVMValueRef index_value(Gen *g, const ExNode *x) {
   DType t = type_is_float((DType)x->type) ? T_I64 : (DType)x->type;
   LLVMTypeRef s = scalar_type(g, t);
   LLVMValueRef v = LLVMBuildIntCast2(g->b, gen_ix(g, &x->ix), s, 1, "");
   if (x->lanes > 1) {
     v = gen_splat(g, v, x->lanes);
-    if (x->lane_stride) v = LLVMBuildAdd(g->b, v, lane_numbers(g, s, x->lanes, number(g, x->lane_stride)), "");
+    if (x->lane_stride) v = LLVMBuildAdd(g->b, v, lane_numbers(g, s, x->lanes, x->lane_stride), "");
   }
   return t == (DType)x->type ? v : LLVMBuildSIToFP(g->b, v, gen_type(g, (DType)x->type, x->lanes), "");
 }
@@ -236,12 +246,7 @@ LLVMValueRef gen_ex(Gen *g, Ex e) {
   LLVMValueRef arg[3];
   switch ((ExKind)x->kind) {
   case EX_IMM: return immediate(g, x);
-  case EX_SIZE: {
-    ExNode imm = *x;
-    if (type_is_float((DType)x->type)) imm.u.f = (double)number(g, x->ix.off);
-    else imm.u.i = number(g, x->ix.off);
-    return immediate(g, &imm);
-  }
+  case EX_SIZE: return size_value(g, x);
   case EX_INDEX: return index_value(g, x);
   case EX_REG:
     if (!g->changes[x->u.reg]) return g->reg[x->u.reg];

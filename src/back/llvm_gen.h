@@ -15,6 +15,9 @@ typedef struct Gen {
   LLVMModuleRef m;
   LLVMBuilderRef b;
   LLVMTypeRef i1, i8, i32, i64, ptr, nothing;
+  bool alone; /* there is no runtime: parallel kernels are run by the caller */
+  Vec(Name) sizes;     /* named sizes; every function takes them as its last arguments */
+  LLVMValueRef *size;  /* their values in the function being made */
   /* the kernel being printed */
   const Kernel *k;
   LLVMValueRef fn;
@@ -29,6 +32,11 @@ typedef struct Gen {
 LLVMTypeRef gen_type(Gen *g, DType t, int lanes);     /* as a value: bool is i1 */
 LLVMTypeRef gen_memory_type(Gen *g, DType t, int lanes); /* as stored: bool is i8 */
 LLVMValueRef gen_ix(Gen *g, const Ix *ix);            /* i64 */
+/* llvm_size.c: an extent in the present function, i64; as a double with every term by its absolute value. */
+LLVMValueRef gen_dim(Gen *g, Dim d);
+LLVMValueRef gen_dim_magnitude(Gen *g, Dim d);
+void gen_take_sizes(Gen *g, LLVMValueRef f); /* the function's last parameters are its sizes */
+int gen_add_sizes(Gen *g, LLVMTypeRef *types, LLVMValueRef *args, int n); /* appends them; either may be NULL */
 LLVMValueRef gen_ex(Gen *g, Ex e);
 /* Whether the lanes of an access lie apart, so that gen_address gives an address each. */
 bool gen_is_spread(LLVMValueRef dyn, int lanes, Dim lane_stride);
@@ -47,5 +55,18 @@ void gen_kernel_call(Gen *g, const Kernel *k, LLVMValueRef kernel, LLVMValueRef 
 void gen_call_site(Gen *g, const Call *c, LLVMValueRef entry, LLVMValueRef table, LLVMValueRef body, LLVMValueRef other);
 /* llvm_module.c: the whole program; its entry is the function "gradc_entry". */
 LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p);
+/* A generator with an empty module; gen_end gives back what isn't the module. */
+Gen gen_begin(Cx *cx, LLVMContextRef c, const char *name);
+void gen_end(Gen *g);
+/* Adds a program's functions; the entry, which is returned, is visible only where `visible`. */
+LLVMValueRef gen_program(Gen *g, const LoopProgram *p, const char *name, bool visible);
+LLVMTypeRef gen_entry_type(Gen *g);
+/* llvm_jit.c */
+void gen_set_err(char *err, size_t n, const char *what, const char *why);
+/* The module gets the machine's layout, and is verified; NULL and disposed of where it isn't valid. */
+LLVMModuleRef gen_complete(LLVMContextRef c, LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr);
+bool gen_optimise(LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr);
+/* llvm_object.c */
+bool gen_object(const CFile *f, const Target *t, Text *out, char *err, size_t nerr);
 
 #endif

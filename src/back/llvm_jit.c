@@ -9,6 +9,7 @@
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <llvm/Config/llvm-config.h>
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,18 +19,25 @@ struct Native {
 };
 
 /* ---- the machine ------------------------------------------------------------------------------------- */
-static void set_err(char *err, size_t n, const char *what, const char *why) {
+void gen_set_err(char *err, size_t n, const char *what, const char *why) {
   snprintf(err, n, "%s: %s", what, why ? why : "no reason given");
 }
 
-static LLVMTargetMachineRef machine_for(const Target *t, LLVMCodeModel model, char *err, size_t nerr) {
+static void set_up_native(void) {
   LLVMInitializeNativeTarget();
   LLVMInitializeNativeAsmPrinter();
+}
+
+/* LLVM's list of targets is the process': filled once, whatever number of threads compile. */
+static pthread_once_t native_once = PTHREAD_ONCE_INIT;
+
+static LLVMTargetMachineRef machine_for(const Target *t, LLVMCodeModel model, char *err, size_t nerr) {
+  pthread_once(&native_once, set_up_native);
   char *triple = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures();
   char *why = NULL;
   LLVMTargetRef target;
   LLVMTargetMachineRef tm = NULL;
-  if (LLVMGetTargetFromTriple(triple, &target, &why)) set_err(err, nerr, "no LLVM target", why);
+  if (LLVMGetTargetFromTriple(triple, &target, &why)) gen_set_err(err, nerr, "no LLVM target", why);
   else
     tm = LLVMCreateTargetMachine(target, triple, t->cpu ? t->cpu : cpu, t->features ? t->features : features,
                                  LLVMCodeGenLevelDefault, LLVMRelocPIC, model);
@@ -44,13 +52,13 @@ static LLVMTargetMachineRef machine_for(const Target *t, LLVMCodeModel model, ch
 #define PASSES                                                                                                        \
   "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,loop-mssa(licm),early-cse,adce)"
 
-static bool optimise(LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr) {
+bool gen_optimise(LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr) {
   LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
   LLVMErrorRef e = LLVMRunPasses(m, PASSES, tm, o);
   LLVMDisposePassBuilderOptions(o);
   if (!e) return true;
   char *why = LLVMGetErrorMessage(e);
-  set_err(err, nerr, "LLVM's passes failed", why);
+  gen_set_err(err, nerr, "LLVM's passes failed", why);
   LLVMDisposeErrorMessage(why);
   return false;
 }
@@ -66,9 +74,7 @@ static void prefer_wide_vectors(LLVMContextRef c, LLVMModuleRef m) {
   }
 }
 
-/* A module for p; checked in builds with assertions of our own. */
-static LLVMModuleRef module_for(LLVMContextRef c, const LoopProgram *p, LLVMTargetMachineRef tm, char *err, size_t nerr) {
-  LLVMModuleRef m = gen_module(p->cx, c, p);
+LLVMModuleRef gen_complete(LLVMContextRef c, LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr) {
   LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(tm);
   LLVMSetModuleDataLayout(m, layout);
   LLVMDisposeTargetData(layout);
@@ -78,7 +84,7 @@ static LLVMModuleRef module_for(LLVMContextRef c, const LoopProgram *p, LLVMTarg
   prefer_wide_vectors(c, m);
   char *why = NULL;
   if (LLVMVerifyModule(m, LLVMReturnStatusAction, &why)) {
-    set_err(err, nerr, "the generated LLVM code is not valid", why);
+    gen_set_err(err, nerr, "the generated LLVM code is not valid", why);
     LLVMDisposeMessage(why);
     LLVMDisposeModule(m);
     return NULL;
@@ -87,11 +93,16 @@ static LLVMModuleRef module_for(LLVMContextRef c, const LoopProgram *p, LLVMTarg
   return m;
 }
 
+/* A module for p. */
+static LLVMModuleRef module_for(LLVMContextRef c, const LoopProgram *p, LLVMTargetMachineRef tm, char *err, size_t nerr) {
+  return gen_complete(c, gen_module(p->cx, c, p), tm, err, nerr);
+}
+
 /* ---- in memory ------------------------------------------------------------------------------------------- */
 static bool failed(LLVMErrorRef e, const char *what, char *err, size_t nerr) {
   if (!e) return false;
   char *why = LLVMGetErrorMessage(e);
-  set_err(err, nerr, what, why);
+  gen_set_err(err, nerr, what, why);
   LLVMDisposeErrorMessage(why);
   return true;
 }
@@ -121,21 +132,29 @@ static LLVMOrcThreadSafeContextRef new_context(LLVMContextRef *c) {
 #endif
 }
 
-static bool add_program(LLVMOrcLLJITRef jit, const LoopProgram *p, char *err, size_t nerr) {
+typedef struct Compiling { /* what must be given back, also when memory runs out while the module is made */
+  const LoopProgram *p;
+  char *err;
+  size_t nerr;
+  Native *n;
+  LLVMOrcThreadSafeContextRef ts;
+  LLVMTargetMachineRef tm;
+} Compiling;
+
+static bool add_program(Compiling *w) {
   LLVMContextRef c;
-  LLVMOrcThreadSafeContextRef ts = new_context(&c);
-  LLVMTargetMachineRef tm = machine_for(&p->target, LLVMCodeModelJITDefault, err, nerr);
-  LLVMModuleRef m = tm ? module_for(c, p, tm, err, nerr) : NULL;
-  bool ok = m && optimise(m, tm, err, nerr);
+  LLVMOrcLLJITRef jit = w->n->jit;
+  w->ts = new_context(&c);
+  w->tm = machine_for(&w->p->target, LLVMCodeModelJITDefault, w->err, w->nerr);
+  LLVMModuleRef m = w->tm ? module_for(c, w->p, w->tm, w->err, w->nerr) : NULL;
+  bool ok = m && gen_optimise(m, w->tm, w->err, w->nerr);
   if (ok) {
-    LLVMOrcThreadSafeModuleRef tsm = LLVMOrcCreateNewThreadSafeModule(m, ts);
+    LLVMOrcThreadSafeModuleRef tsm = LLVMOrcCreateNewThreadSafeModule(m, w->ts);
     ok = !failed(LLVMOrcLLJITAddLLVMIRModule(jit, LLVMOrcLLJITGetMainJITDylib(jit), tsm), "LLVM's JIT refused the code",
-                 err, nerr);
+                 w->err, w->nerr);
   } else if (m) {
     LLVMDisposeModule(m);
   }
-  if (tm) LLVMDisposeTargetMachine(tm);
-  LLVMOrcDisposeThreadSafeContext(ts);
   return ok;
 }
 
@@ -145,17 +164,34 @@ static void dispose(Native *n) {
   free(n);
 }
 
-static Native *compile(const LoopProgram *p, char *err, size_t nerr) {
-  Native *n = calloc(1, sizeof *n);
+static Status compile_guarded(void *arg) {
+  Compiling *w = arg;
   LLVMOrcExecutorAddress at = 0;
-  bool ok = n && (n->jit = new_jit(&p->target, err, nerr)) && add_program(n->jit, p, err, nerr) &&
-            !failed(LLVMOrcLLJITLookup(n->jit, &at, "gradc_entry"), "the code can't be linked", err, nerr);
-  if (!ok) {
-    dispose(n);
-    return NULL;
-  }
-  n->entry = (NativeFn)(uintptr_t)at;
-  return n;
+  w->n->jit = new_jit(&w->p->target, w->err, w->nerr);
+  bool ok = w->n->jit && add_program(w) &&
+            !failed(LLVMOrcLLJITLookup(w->n->jit, &at, "gradc_entry"), "the code can't be linked", w->err, w->nerr);
+  w->n->entry = (NativeFn)(uintptr_t)at;
+  return ok ? ST_OK : ST_SOURCE;
+}
+
+/* LLVM ends the process when memory runs out inside it: better to find out before. */
+static void *reserve(void) {
+  enum { ROOM = 48 << 20 }; /* what compiling a training step takes, generously */
+  void *room = malloc(ROOM);
+  free(room);
+  return room ? calloc(1, sizeof(Native)) : NULL;
+}
+
+static Native *compile(const LoopProgram *p, char *err, size_t nerr) {
+  Compiling w = {.p = p, .err = err, .nerr = nerr, .n = reserve()};
+  if (!w.n) cx_out_of_memory(p->cx);
+  Status s = cx_guard(p->cx, compile_guarded, &w);
+  if (w.tm) LLVMDisposeTargetMachine(w.tm);
+  if (w.ts) LLVMOrcDisposeThreadSafeContext(w.ts);
+  if (s == ST_OK) return w.n;
+  dispose(w.n);
+  if (s != ST_SOURCE) cx_unwind_again(p->cx);
+  return NULL;
 }
 
 static NativeFn entry(Native *n) { return n->entry; }
@@ -171,7 +207,7 @@ static bool emit_text(LLVMModuleRef m, LLVMTargetMachineRef tm, LlvmText what, T
   LLVMMemoryBufferRef buf;
   char *why = NULL;
   if (LLVMTargetMachineEmitToMemoryBuffer(tm, m, LLVMAssemblyFile, &why, &buf)) {
-    set_err(err, nerr, "no assembly", why);
+    gen_set_err(err, nerr, "no assembly", why);
     LLVMDisposeMessage(why);
     return false;
   }
@@ -185,7 +221,7 @@ static bool text(const LoopProgram *p, LlvmText what, Text *out, char *err, size
   if (!tm) return false;
   LLVMContextRef c = LLVMContextCreate();
   LLVMModuleRef m = module_for(c, p, tm, err, nerr);
-  bool ok = m && (what == LLVM_IR || optimise(m, tm, err, nerr)) && emit_text(m, tm, what, out, err, nerr);
+  bool ok = m && (what == LLVM_IR || gen_optimise(m, tm, err, nerr)) && emit_text(m, tm, what, out, err, nerr);
   if (m) LLVMDisposeModule(m);
   LLVMContextDispose(c);
   LLVMDisposeTargetMachine(tm);
@@ -202,8 +238,8 @@ static const char *host_cpu(void) {
   return name;
 }
 
-const LlvmBackend *gradc_llvm_backend(void);
+__attribute__((visibility("default"))) const LlvmBackend *gradc_llvm_backend(void);
 const LlvmBackend *gradc_llvm_backend(void) {
-  static const LlvmBackend backend = {BACK_ABI, compile, entry, dispose, text, version, host_cpu};
+  static const LlvmBackend backend = {BACK_ABI, compile, entry, dispose, text, gen_object, version, host_cpu};
   return &backend;
 }

@@ -106,7 +106,7 @@ static LLVMValueRef float_op(Gen *g, Op op, LLVMValueRef *a) {
   case OP_abs: return unary(g, "llvm.fabs", a[0]);
   case OP_floor: return unary(g, "llvm.floor", a[0]);
   case OP_ceil: return unary(g, "llvm.ceil", a[0]);
-  case OP_round: return unary(g, "llvm.roundeven", a[0]);
+  case OP_round: return unary(g, "llvm.rint", a[0]);
   case OP_sqrt: return unary(g, "llvm.sqrt", a[0]);
   case OP_copysign: return gen_call(g, "llvm.copysign", NULL, LLVMTypeOf(a[0]), a, 2);
   case OP_fma: return gen_call(g, "llvm.fma", NULL, LLVMTypeOf(a[0]), a, 3);

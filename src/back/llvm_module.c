@@ -30,8 +30,7 @@ static LLVMValueRef buffer_table(Gen *g, LLVMValueRef entry) {
       LLVMValueRef list = LLVMGetParam(entry, b->kind == BUF_INPUT ? 0 : 1);
       at = LLVMBuildLoad2(g->b, g->ptr, LLVMBuildInBoundsGEP2(g->b, g->ptr, list, &slot, 1, ""), b->name ? b->name : "");
     } else {
-      if (!dim_is_number(b->offset)) cx_bug(g->cx, "a workspace of unknown size reached machine code");
-      LLVMValueRef off = LLVMConstInt(g->i64, (uint64_t)b->offset, 0);
+      LLVMValueRef off = gen_dim(g, b->offset);
       at = LLVMBuildInBoundsGEP2(g->b, g->i8, LLVMGetParam(entry, 2), &off, 1, b->name ? b->name : "");
     }
     LLVMValueRef slot = LLVMConstInt(g->i64, (uint64_t)i, 0);
@@ -46,6 +45,15 @@ static int64_t iterations(const Kernel *k) {
   return hi > lo ? (hi - lo + s->u.loop.step - 1) / s->u.loop.step : 0;
 }
 
+/* The same where the extent has names. */
+static LLVMValueRef iterations_at_run_time(Gen *g, const Kernel *k) {
+  const Stmt *s = k->body.at.at[0];
+  Dim span = dim_sub(g->cx, s->u.loop.hi.off, s->u.loop.lo.off);
+  LLVMValueRef n = gen_dim(g, dim_floor_div(g->cx, dim_add(g->cx, span, s->u.loop.step - 1), s->u.loop.step));
+  LLVMValueRef args[] = {n, LLVMConstInt(g->i64, 0, 0)};
+  return gen_call(g, "llvm.smax", NULL, g->i64, args, 2);
+}
+
 /* A piece of work should be worth waking somebody up for. */
 static int64_t grain_of(const Kernel *k, int64_t n) {
   const double worth = 400e3; /* operations, some ten microseconds */
@@ -56,9 +64,13 @@ static int64_t grain_of(const Kernel *k, int64_t n) {
 
 static void call_parallel(Gen *g, const Kernel *k, LLVMValueRef entry, LLVMValueRef kernel, LLVMValueRef task,
                           LLVMValueRef table) {
+  LLVMValueRef zero = LLVMConstInt(g->i64, 0, 0);
+  if (g->alone) {
+    gen_kernel_call(g, k, kernel, table, zero, iterations_at_run_time(g, k), zero);
+    return;
+  }
   int64_t n = iterations(k);
   LLVMValueRef rt = LLVMGetParam(entry, 3), count = LLVMConstInt(g->i64, (uint64_t)n, 0);
-  LLVMValueRef zero = LLVMConstInt(g->i64, 0, 0);
   LLVMBasicBlockRef many = LLVMAppendBasicBlockInContext(g->c, entry, "parallel");
   LLVMBasicBlockRef one = LLVMAppendBasicBlockInContext(g->c, entry, "alone");
   LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(g->c, entry, "after");
@@ -81,21 +93,20 @@ typedef struct StepCode {
   LLVMValueRef kernel, task, body, other;
 } StepCode;
 
-static LLVMValueRef gen_program(Gen *g, const LoopProgram *p, const char *name);
-
 static StepCode gen_step(Gen *g, const Kernel *k, int number) {
   StepCode s = {0};
   if (k->call) {
-    s.body = gen_program(g, k->call->body, "body");
-    if (k->call->other) s.other = gen_program(g, k->call->other, "other");
+    s.body = gen_program(g, k->call->body, "body", false);
+    if (k->call->other) s.other = gen_program(g, k->call->other, "other", false);
   } else {
     s.kernel = gen_kernel(g, k, number);
-    if (k->parallel) s.task = gen_task(g, k, s.kernel);
+    if (k->parallel && !g->alone) s.task = gen_task(g, k, s.kernel);
   }
   return s;
 }
 
 static void gen_entry(Gen *g, LLVMValueRef entry, const StepCode *step) {
+  gen_take_sizes(g, entry);
   LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->c, entry, "entry"));
   LLVMValueRef table = buffer_table(g, entry), zero = LLVMConstInt(g->i64, 0, 0);
   for (int i = 0; i < g->p->kernel.n; i++) {
@@ -111,23 +122,30 @@ static void gen_entry(Gen *g, LLVMValueRef entry, const StepCode *step) {
   LLVMBuildRet(g->b, LLVMConstInt(g->i32, 0, 0));
 }
 
+LLVMTypeRef gen_entry_type(Gen *g) {
+  LLVMTypeRef *params = NEWS(g->cx->arena, LLVMTypeRef, 4 + g->sizes.n);
+  for (int i = 0; i < 4; i++) params[i] = g->ptr; /* inputs, outputs, workspace, runtime */
+  return LLVMFunctionType(g->i32, params, (unsigned)gen_add_sizes(g, params, NULL, 4), 0);
+}
+
 /* The programs of loops' bodies come before the one that calls them. */
-static LLVMValueRef gen_program(Gen *g, const LoopProgram *p, const char *name) {
+LLVMValueRef gen_program(Gen *g, const LoopProgram *p, const char *name, bool visible) {
   const LoopProgram *outer = g->p;
   g->p = p;
   StepCode *step = NEWS(g->cx->arena, StepCode, p->kernel.n + 1);
   for (int i = 0; i < p->kernel.n; i++) step[i] = gen_step(g, p->kernel.at[i], i);
-  LLVMTypeRef params[] = {g->ptr, g->ptr, g->ptr, g->ptr};
-  LLVMValueRef entry = LLVMAddFunction(g->m, name, LLVMFunctionType(g->i32, params, 4, 0));
-  if (outer != p) LLVMSetLinkage(entry, LLVMInternalLinkage);
+  LLVMValueRef entry = LLVMAddFunction(g->m, name, gen_entry_type(g));
+  LLVMAddAttributeAtIndex(entry, LLVMAttributeFunctionIndex,
+                          LLVMCreateEnumAttribute(g->c, LLVMGetEnumAttributeKindForName("nounwind", 8), 0));
+  if (!visible) LLVMSetLinkage(entry, LLVMInternalLinkage);
   gen_entry(g, entry, step);
   g->p = outer;
   return entry;
 }
 
-LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p) {
-  Gen g = {.cx = cx, .p = p, .c = c};
-  g.m = LLVMModuleCreateWithNameInContext(p->name ? p->name : "gradc", c);
+Gen gen_begin(Cx *cx, LLVMContextRef c, const char *name) {
+  Gen g = {.cx = cx, .c = c};
+  g.m = LLVMModuleCreateWithNameInContext(name, c);
   g.b = LLVMCreateBuilderInContext(c);
   g.i1 = LLVMInt1TypeInContext(c);
   g.i8 = LLVMInt8TypeInContext(c);
@@ -135,7 +153,14 @@ LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p) {
   g.i64 = LLVMInt64TypeInContext(c);
   g.ptr = LLVMPointerTypeInContext(c, 0);
   g.nothing = LLVMVoidTypeInContext(c);
-  gen_program(&g, p, "gradc_entry");
-  LLVMDisposeBuilder(g.b);
+  return g;
+}
+
+void gen_end(Gen *g) { LLVMDisposeBuilder(g->b); }
+
+LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p) {
+  Gen g = gen_begin(cx, c, p->name ? p->name : "gradc");
+  gen_program(&g, p, "gradc_entry", true);
+  gen_end(&g);
   return g.m;
 }

@@ -187,15 +187,16 @@ static void add_attribute(Gen *g, LLVMValueRef f, LLVMAttributeIndex at, const c
 
 static LLVMValueRef declare_kernel(Gen *g, const Kernel *k, int number) {
   int n = k->uses.n;
-  LLVMTypeRef *params = NEWS(g->cx->arena, LLVMTypeRef, n + 2);
+  LLVMTypeRef *params = NEWS(g->cx->arena, LLVMTypeRef, n + 2 + g->sizes.n);
   for (int i = 0; i < n; i++) params[i] = g->ptr;
   params[n] = params[n + 1] = g->i64;
+  int nparams = gen_add_sizes(g, params, NULL, n + 2);
   char name[160];
   Text t = text_new(g->cx->arena);
   text_fmt(&t, "k%d_%s", number, k->name ? k->name : "kernel");
   memcpy(name, text_str(&t), MIN(t.n + 1, sizeof name));
   name[sizeof name - 1] = 0;
-  LLVMValueRef f = LLVMAddFunction(g->m, name, LLVMFunctionType(g->nothing, params, (unsigned)n + 2, 0));
+  LLVMValueRef f = LLVMAddFunction(g->m, name, LLVMFunctionType(g->nothing, params, (unsigned)nparams, 0));
   LLVMSetLinkage(f, LLVMInternalLinkage);
   add_attribute(g, f, LLVMAttributeFunctionIndex, "nounwind");
   add_attribute(g, f, LLVMAttributeFunctionIndex, "noinline");
@@ -210,18 +211,19 @@ static LLVMValueRef declare_kernel(Gen *g, const Kernel *k, int number) {
  * out of the table of buffers. */
 void gen_kernel_call(Gen *g, const Kernel *k, LLVMValueRef kernel, LLVMValueRef table, LLVMValueRef lo, LLVMValueRef hi,
                      LLVMValueRef worker) {
-  LLVMValueRef *args = NEWS(g->cx->arena, LLVMValueRef, k->uses.n + 2);
+  LLVMValueRef *args = NEWS(g->cx->arena, LLVMValueRef, k->uses.n + 2 + g->sizes.n);
   for (int i = 0; i < k->uses.n; i++) {
     const Buffer *b = &g->p->buf.at[k->uses.at[i]];
     LLVMValueRef at = LLVMConstInt(g->i64, (uint64_t)k->uses.at[i], 0);
     args[i] = LLVMBuildLoad2(g->b, g->ptr, LLVMBuildInBoundsGEP2(g->b, g->ptr, table, &at, 1, ""), "");
     if (b->kind != BUF_LOCAL) continue;
-    LLVMValueRef shift = LLVMBuildMul(g->b, worker, LLVMConstInt(g->i64, (uint64_t)b->stride, 0), "");
+    LLVMValueRef shift = LLVMBuildMul(g->b, worker, gen_dim(g, b->stride), "");
     args[i] = LLVMBuildInBoundsGEP2(g->b, g->i8, args[i], &shift, 1, "");
   }
   args[k->uses.n] = lo;
   args[k->uses.n + 1] = hi;
-  LLVMBuildCall2(g->b, LLVMGlobalGetValueType(kernel), kernel, args, (unsigned)k->uses.n + 2, "");
+  int n = gen_add_sizes(g, NULL, args, k->uses.n + 2);
+  LLVMBuildCall2(g->b, LLVMGlobalGetValueType(kernel), kernel, args, (unsigned)n, "");
 }
 
 LLVMValueRef gen_kernel(Gen *g, const Kernel *k, int number) {
@@ -234,6 +236,7 @@ LLVMValueRef gen_kernel(Gen *g, const Kernel *k, int number) {
   mark_changing(g, &k->body);
   g->buf = NEWS(a, LLVMValueRef, g->p->buf.n + 1);
   for (int i = 0; i < k->uses.n; i++) g->buf[k->uses.at[i]] = LLVMGetParam(g->fn, (unsigned)i);
+  gen_take_sizes(g, g->fn);
   g->lo = LLVMGetParam(g->fn, (unsigned)k->uses.n);
   g->hi = LLVMGetParam(g->fn, (unsigned)k->uses.n + 1);
   LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(g->c, g->fn, "entry");

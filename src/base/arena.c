@@ -21,6 +21,7 @@ struct Arena {
   Block *block;
   Deferred *deferred;
   size_t bytes;
+  Arena *older, *newer; /* of the same context */
 };
 
 enum { FIRST_BLOCK = 16 << 10, LARGEST_BLOCK = 4 << 20 };
@@ -41,12 +42,24 @@ static bool beyond_machine(size_t bytes) {
 Arena *arena_new(Cx *cx) {
   Arena *a = calloc(1, sizeof *a);
   if (!a && cx) cx_out_of_memory(cx);
-  if (a) a->cx = cx;
+  if (!a || !cx) return a;
+  a->cx = cx;
+  a->older = cx->others;
+  if (a->older) a->older->newer = a;
+  cx->others = a;
   return a;
+}
+
+static void leave_context(Arena *a) {
+  if (!a->cx) return;
+  if (a->older) a->older->newer = a->newer;
+  if (a->newer) a->newer->older = a->older;
+  else a->cx->others = a->older;
 }
 
 void arena_free(Arena *a) {
   if (!a) return;
+  leave_context(a);
   while (a->deferred) {
     Deferred *d = a->deferred;
     a->deferred = d->prev;

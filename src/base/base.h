@@ -46,7 +46,8 @@ typedef enum Status {
 const char *status_text(Status s);
 
 /* ---- arenas ------------------------------------------------------------------------------- */
-/* A fresh arena; cx may be NULL (then allocation failure returns NULL instead of unwinding). */
+/* A fresh arena; cx may be NULL (then allocation failure returns NULL instead of unwinding). An arena that is
+ * never freed, because something unwound past it, goes with its context. */
 Arena *arena_new(Cx *cx);
 void arena_free(
     Arena *a); /* runs the deferred clean-ups, newest first, then gives all memory back */
@@ -118,7 +119,8 @@ typedef struct NameTable NameTable;
 typedef struct Thrift Thrift;       /* pass/pass.h */
 
 struct Cx {
-  Arena *arena; /* lives as long as the context */
+  Arena *arena;  /* lives as long as the context */
+  Arena *others; /* the newest of those that were made with the context and not freed yet */
   NameTable *names;
   Vec(Source) sources; /* [0] is "no place" */
   Diags *diags;

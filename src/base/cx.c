@@ -44,6 +44,7 @@ void cx_interrupted(Cx *cx) {
 void cx_unwind_again(Cx *cx) { unwind(cx, cx->trap_why); }
 
 void cx_no_room(Cx *cx, double bytes) {
+  if (bytes < 1 << 20) cx_out_of_memory(cx);
   static const char *const unit[] = {"MiB", "GiB", "TiB", "PiB", "EiB"};
   int u = 0;
   for (bytes /= 1 << 20; bytes >= 1024 && u + 1 < COUNT_OF(unit); u++) bytes /= 1024;
@@ -166,6 +167,7 @@ Cx *cx_new(void) {
 
 void cx_free(Cx *cx) {
   if (!cx) return;
+  while (cx->others && cx->others != cx->arena) arena_free(cx->others); /* newest first; the context's is the oldest */
   arena_free(cx->arena);
   free(cx);
 }

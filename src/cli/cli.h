@@ -3,6 +3,7 @@
 #ifndef GRADC_CLI_H
 #define GRADC_CLI_H
 
+#include "api/api.h"
 #include "base/base.h"
 #include "driver/session.h"
 
@@ -87,6 +88,10 @@ Status cli_error(const Cli *cli, Status s, const char *fmt, ...) GC_PRINTF(3, 4)
 Status cli_report(const Cli *cli, Session *session, Status s);
 /* A new session; NULL after an error was printed and *s set. */
 Session *cli_session(const Cli *cli, Status *s);
+/* The same for commands that go through the library (include/gradc.h). */
+gradc_context *cli_context(const Cli *cli, Status *s);
+/* As cli_report, and says what a call of the library says of its use. */
+Status cli_outcome(const Cli *cli, gradc_context *gc, gradc_status s);
 
 /* load.c */
 /* Loads a program with its -D NAME=N, the option id; NULL: no file, for lines that are to follow.
@@ -94,6 +99,8 @@ Session *cli_session(const Cli *cli, Status *s);
 Status cli_load(const Cli *cli, Session *session, OptId id, const char *path);
 /* --memory BYTES, the option id, for functions that run with so many threads. */
 Status cli_memory(const Cli *cli, Session *session, OptId id, int threads);
+/* The same into a context; reports what is wrong. */
+Status cli_open(const Cli *cli, gradc_context *gc, OptId id, const char *path);
 /* After all is declared: each -D must have meant something. */
 Status cli_check_defines(const Cli *cli, Session *session, OptId id);
 
@@ -108,7 +115,7 @@ void out_bytes(const char *text, size_t n);
 /* Writes a whole file, or stdout for NULL and "-". A regular file's old contents stay until the new
  * ones are complete. */
 Status output_write(const Cli *cli, const char *path, const char *text);
-Status output_write_bytes(const Cli *cli, const char *path, const char *text, size_t n);
+Status output_write_bytes(const Cli *cli, const char *path, const char *bytes, size_t n);
 /* At the end of the program: stdout could be written to its end, or an error is said. */
 Status output_finish(Status s);
 

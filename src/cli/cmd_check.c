@@ -1,18 +1,16 @@
-/* cmd_check.c: gradc check FILE.nn...: all diagnostics of each file, each in a session of its own.
- */
+/* cmd_check.c: gradc check FILE.nn...: all diagnostics of each file, each in a context of its own. */
 #include "cli/cli.h"
 
 static Status check_file(const Cli *cli, const char *path) {
-  Status s = ST_OK;
-  Session *session = cli_session(cli, &s);
-  if (!session) return s;
-  s = cli_load(cli, session, O_check_define, path);
+  Status s;
+  gradc_context *gc = cli_context(cli, &s);
+  if (!gc) return s;
+  s = cli_open(cli, gc, O_check_define, path);
   if (s == ST_OK || s == ST_SOURCE) { /* what could be parsed is checked all the same */
-    Status checked = session_check(session);
+    Status checked = cli_outcome(cli, gc, gradc_check(gc));
     if (checked != ST_OK) s = checked;
   }
-  s = cli_report(cli, session, s);
-  session_free(session);
+  gradc_free(gc);
   return s;
 }
 

@@ -57,3 +57,15 @@ Session *cli_session(const Cli *cli, Status *s) {
   if (!session) *s = cli_error(cli, ST_MEMORY, "%s", status_text(ST_MEMORY));
   return session;
 }
+
+gradc_context *cli_context(const Cli *cli, Status *s) {
+  gradc_context *gc;
+  *s = (Status)gradc_new(&gc);
+  if (!gc) cli_error(cli, *s, "%s", status_text(*s));
+  return gc;
+}
+
+Status cli_outcome(const Cli *cli, gradc_context *gc, gradc_status s) {
+  if (s == GRADC_USAGE && !gradc_diagnostic_count(gc)) return cli_error(cli, ST_USAGE, "%s", gradc_message(gc));
+  return cli_report(cli, gc->session, (Status)s);
+}

@@ -13,16 +13,23 @@ static Name define_name(Session *s, const char *word) {
   return name_of_n(s->cx, word, (size_t)(strchr(word, '=') - word));
 }
 
+/* The number of NAME=NUMBER; -1 after an error was printed. */
+static long long define_number(const Cli *cli, const char *word) {
+  const char *eq = strchr(word, '=');
+  char *end = NULL;
+  long long n = eq ? strtoll(eq + 1, &end, 10) : -1;
+  if (eq && eq != word && end != eq + 1 && !*end && n >= 0 && n <= DIM_MAX_NUMBER) return n;
+  usage_error(cli, "-D takes NAME=NUMBER, not \"%s\"", word);
+  return -1;
+}
+
 static Status define(Session *s, void *arg) {
   const Defines *d = arg;
   const OptValue *v = &d->cli->opt[d->id];
   for (int i = 0; i < v->n; i++) {
-    const char *word = v->list[i], *eq = strchr(word, '=');
-    char *end = NULL;
-    long long n = eq ? strtoll(eq + 1, &end, 10) : -1;
-    if (!eq || eq == word || end == eq + 1 || *end || n < 0 || n > DIM_MAX_NUMBER)
-      return usage_error(d->cli, "-D takes NAME=NUMBER, not \"%s\"", word);
-    front_define(s->program, define_name(s, word), n);
+    long long n = define_number(d->cli, v->list[i]);
+    if (n < 0) return ST_USAGE;
+    front_define(s->program, define_name(s, v->list[i]), n);
   }
   return ST_OK;
 }
@@ -71,4 +78,19 @@ Status cli_load(const Cli *cli, Session *session, OptId id, const char *path) {
   Status s = session_run(session, define, &d);
   if (s == ST_OK && path) s = session_load(session, path);
   return s == ST_OK && path ? cli_check_defines(cli, session, id) : s;
+}
+
+Status cli_open(const Cli *cli, gradc_context *gc, OptId id, const char *path) {
+  const OptValue *v = &cli->opt[id];
+  for (int i = 0; i < v->n; i++) {
+    long long n = define_number(cli, v->list[i]);
+    if (n < 0) return ST_USAGE;
+    char *name = arena_copy(cli->arena, v->list[i], strlen(v->list[i]) + 1);
+    if (!name) return cli_error(cli, ST_MEMORY, "%s", status_text(ST_MEMORY));
+    *strchr(name, '=') = 0;
+    Status s = cli_outcome(cli, gc, gradc_define(gc, name, n));
+    if (s != ST_OK) return s;
+  }
+  Status s = path ? cli_outcome(cli, gc, gradc_load(gc, path)) : ST_OK;
+  return s == ST_OK && path ? cli_report(cli, gc->session, cli_check_defines(cli, gc->session, id)) : s;
 }

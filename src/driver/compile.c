@@ -70,14 +70,23 @@ static void let_go(void *arg) {
 void compiled_free(Compiled *c) { let_go(c->hold); }
 
 Compiled *compile_native(const Fn *prepared, const Target *t) {
+  char why[600] = "";
+  back_llvm(why, sizeof why); /* loads it the first time: not compilation */
+  double start = now();
+  Compiled *c = compile_loops(prepared, loop_lower(prepared, t));
+  if (c) c->seconds = now() - start;
+  return c;
+}
+
+Compiled *compile_loops(const Fn *prepared, LoopProgram *loops) {
   Cx *cx = prepared->cx;
   char why[600] = "";
-  const LlvmBackend *llvm = back_llvm(why, sizeof why); /* loads it the first time: not compilation */
+  const LlvmBackend *llvm = back_llvm(why, sizeof why);
   double start = now();
   if (!llvm) return no_code(cx, prepared, why);
   Compiled *c = NEW(cx->arena, Compiled);
   c->fn = prepared;
-  c->loops = loop_lower(prepared, t);
+  c->loops = loops;
   const char *wrong = loop_verify(c->loops);
   if (wrong) cx_bug(cx, "loops of %s: %s", prepared->name ? prepared->name : "the program", wrong);
   NativeHold *hold = c->hold = NEW(cx->arena, NativeHold);

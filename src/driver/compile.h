@@ -32,6 +32,10 @@ Target compile_target(int threads);
 Compiled *compile_native(const Fn *prepared, const Target *t);
 /* Gives machine code and workspace back now; it may not run after that. */
 void compiled_free(Compiled *c);
+/* The same of loops that are made already; f: the function they stand for, with the same sizes. */
+Compiled *compile_loops(const Fn *f, LoopProgram *loops);
+/* Gives machine code and workspace back now; it may not run after that. */
+void compiled_free(Compiled *c);
 static inline void compiled_run(const Compiled *c, void *const *in, void *const *out, GradcRt *rt) {
   c->run(in, out, c->workspace, rt);
 }

@@ -1,5 +1,6 @@
 /* emit_c.c: see emit_c.h. */
 #include "driver/emit_c.h"
+#include "ir/build.h"
 #include "pass/pass.h"
 
 typedef struct Emitting {
@@ -10,10 +11,12 @@ typedef struct Emitting {
 } Emitting;
 
 /* ---- arguments ------------------------------------------------------------------------------------------ */
-static bool name_taken(const CFunction *fn, Name name) {
-  static const char *const own[] = {"workspace", "workspace_bytes", "in_", "out_", "memset"};
+static bool name_taken(Cx *cx, const CFunction *fn, Name name) {
+  static const char *const own[] = {"workspace", "workspace_bytes", "in_", "out_", "memset", "sizes"};
   for (int i = 0; i < COUNT_OF(own); i++)
     if (!strcmp(name, own[i])) return true;
+  for (int i = 0; i < fn->size.n; i++)
+    if (c_safe_name(cx, fn->size.at[i]) == name) return true;
   for (int i = 0; i < fn->arg.n; i++)
     if (fn->arg.at[i].name == name) return true;
   return false;
@@ -23,7 +26,7 @@ static int add_arg(Emitting *e, CFunction *fn, CArgKind kind, const char *word, 
                    const char *says) {
   CArg a = {.kind = kind, .name = c_safe_name(e->cx, word), .type = type, .says = says};
   if (shape) a.shape = *shape;
-  while (name_taken(fn, a.name)) a.name = name_fmt(e->cx, "%s_", a.name);
+  while (name_taken(e->cx, fn, a.name)) a.name = name_fmt(e->cx, "%s_", a.name);
   vec_push(e->cx->arena, &fn->arg, a);
   return fn->arg.n - 1;
 }
@@ -139,6 +142,67 @@ static void step_results(Emitting *e, CFunction *fn, const Fn *f) {
   }
 }
 
+/* ---- sizes that stay names ---------------------------------------------------------------------------------- */
+static void collect_names(Emitting *e, CFunction *fn, const Fn *f) {
+  SizeBindings names = {0};
+  for (int i = 0; i < f->in.n; i++)
+    for (int d = 0; d < f->in.at[i].shape.rank; d++) dim_names(e->cx, f->in.at[i].shape.dim[d], e->cx->arena, &names);
+  for (int i = 0; i < names.list.n; i++) vec_push(e->cx->arena, &fn->size, names.list.at[i].name);
+}
+
+/* d is at least 0 for the function to make sense. */
+static void require(Emitting *e, CFunction *fn, Dim d) {
+  if (dim_le(e->cx, 0, d) == 1) return;
+  for (int i = 0; i < fn->check.n; i++)
+    if (fn->check.at[i] == d) return;
+  vec_push(e->cx->arena, &fn->check, d);
+}
+
+/* What pass_bind_sizes would report of numbers: extents below 0, reads outside that the source rules out. */
+static void collect_checks(Emitting *e, CFunction *fn, const Fn *f) {
+  Cx *cx = e->cx;
+  for (Val v = 1; v < f->ins.n; v++) {
+    const Ins *in = fn_ins(f, v);
+    const Fn *body[2];
+    int bodies = ins_bodies(in, body);
+    for (int i = 0; i < bodies; i++) collect_checks(e, fn, body[i]);
+    for (int d = 0; d < in->shape.rank; d++) require(e, fn, in->shape.dim[d]);
+    if (in->op != OP_view || !in->u.view->claim) continue;
+    const Shape *operand = &fn_ins(f, in->arg[0])->shape;
+    for (int d = 0; d < operand->rank; d++) {
+      Dim lo, hi;
+      if (!view_interval(cx, &in->u.view->dim[d], &in->shape, &lo, &hi)) continue;
+      require(e, fn, lo);
+      require(e, fn, dim_sub(cx, dim_sub(cx, operand->dim[d], 1), hi));
+    }
+  }
+}
+
+SizeBindings emit_c_all_sizes(const CFunction *fn, int64_t n) {
+  SizeBindings sizes = {0};
+  for (int i = 0; i < fn->size.n; i++) size_bind(fn->loops->cx->arena, &sizes, fn->size.at[i], n);
+  return sizes;
+}
+
+LoopProgram *emit_c_bound(const CFunction *fn, const SizeBindings *sizes) {
+  if (!fn->size.n) return fn->loops;
+  const Fn *f = pass_bind_sizes(fn->loops->fn, sizes);
+  return f ? loop_bind(fn->loops, f, sizes) : NULL;
+}
+
+/* The struct of parameters has arrays of fixed sizes. */
+static bool parameters_have_numbers(const Fn *f) {
+  for (int i = 0; i < f->in.n; i++) {
+    const Input *in = &f->in.at[i];
+    if ((in->role != ROLE_PARAM && in->role != ROLE_STATE) || shape_is_numbers(&in->shape)) continue;
+    Diag *d = diag(f->cx, E0721, in->span, "the size of `%s`, %s, must be a number in emitted C", in->name,
+                   type_text(f->cx, in->type, &in->shape));
+    diag_hint(f->cx, d, "give its sizes, as in -D D=64");
+    return false;
+  }
+  return true;
+}
+
 typedef enum Kind { FORWARD, GRADIENT, STEP } Kind;
 typedef struct Wanted {
   Kind kind;
@@ -150,9 +214,14 @@ typedef Vec(Wanted) WantedList;
 
 static bool want(Emitting *e, WantedList *list, Kind kind, Name name, const char *says, Fn *f) {
   if (!f) return false;
-  compile_bind_rest(f, e->o->sizes, e->o->size);
+  if (e->o->size) compile_bind_rest(f, e->o->sizes, e->o->size);
+  if (e->o->real) {
+    const Fn *plain = pass_expand(f);
+    f = plain ? pass_retype(plain, e->o->real == 8 ? T_F64 : T_F32) : NULL;
+    if (!f) return false;
+  }
   f = compile_prepare(f, e->o->sizes);
-  if (!f) return false;
+  if (!f || !parameters_have_numbers(f)) return false;
   Wanted w = {kind, name, says, f};
   vec_push(e->cx->arena, list, w);
   return true;
@@ -165,13 +234,22 @@ static bool has_gradient(const Fn *f) {
   return any && f->out.n == 1 && y->shape.rank == 0 && type_is_float((DType)y->type);
 }
 
+/* Some derivative isn't zero everywhere. */
+static bool says_something(const Fn *grad) {
+  for (int k = 1; k < grad->out.n; k++)
+    if (!ins_is_splat(fn_ins(grad, grad->out.at[k].val), 0)) return true;
+  return false;
+}
+
 static bool want_function(Emitting *e, WantedList *list, Name name) {
   Fn *f = session_function(e->s, name);
   if (!f || !want(e, list, FORWARD, name, name_fmt(e->cx, "%s.", name), f)) return false;
   if (!has_gradient(f)) return true;
   DeriveOptions d = {.order = 1, .value = true};
+  Fn *grad = derive(f, &d);
+  if (!grad || !says_something(grad)) return grad != NULL;
   return want(e, list, GRADIENT, name_fmt(e->cx, "%s_grad", name), name_fmt(e->cx, "The gradient of %s, and its value.", name),
-              derive(f, &d));
+              grad);
 }
 
 static bool want_step(Emitting *e, WantedList *list, const char *optimizer) {
@@ -198,7 +276,12 @@ static bool want_all(Emitting *e, WantedList *list) {
   }
   for (int i = 0; !e->o->functions && i < front_fn_count(p); i++)
     if (all_typed(front_fn_node(p, i)) && !want_function(e, list, front_fn_node(p, i)->name)) return false;
-  return !e->o->step || want_step(e, list, e->o->step);
+  for (const char *s = e->o->step; s && *s;) {
+    size_t n = strcspn(s, ",");
+    if (!want_step(e, list, name_of_n(e->cx, s, n))) return false;
+    s += n + (s[n] == ',');
+  }
+  return true;
 }
 
 /* The parameters that some function uses, in the program's order. */
@@ -210,7 +293,7 @@ static void collect_params(Emitting *e, const WantedList *list) {
       int at = fn_input(list->at[k].fn, info->name);
       if (at < 0 || list->at[k].fn->in.at[at].role != ROLE_PARAM) continue;
       const Input *in = &list->at[k].fn->in.at[at];
-      CParam param = {in->name, c_safe_name(e->cx, in->name), in->type, in->shape};
+      CParam param = {in->name, c_safe_name(e->cx, in->name), in->type, in->shape, NULL};
       vec_push(e->cx->arena, &e->file->param, param);
       break;
     }
@@ -219,14 +302,24 @@ static void collect_params(Emitting *e, const WantedList *list) {
 
 static CFunction *make_function(Emitting *e, const Wanted *w) {
   CFunction *fn = new_function(e, w->name, w->says);
+  collect_names(e, fn, w->fn);
   add_inputs(e, fn, w->fn, w->kind == STEP);
   if (w->kind == FORWARD) forward_results(e, fn, w->fn);
   else if (w->kind == GRADIENT) gradient_results(e, fn, w->fn);
   else step_results(e, fn, w->fn);
   fn->loops = loop_lower(w->fn, &e->o->target);
+  if (fn->size.n) collect_checks(e, fn, fn->loops->fn);
   const char *wrong = loop_verify(fn->loops);
   if (wrong) cx_bug(e->cx, "loops of %s: %s", w->name, wrong);
   return fn;
+}
+
+void emit_c_add(CFile *f, const Fn *prepared, Name name, const Target *target) {
+  EmitCOptions o = {.target = *target};
+  Emitting e = {.cx = f->cx, .o = &o, .file = f};
+  Wanted w = {FORWARD, name, name, (Fn *)prepared};
+  CFunction *fn = make_function(&e, &w);
+  vec_push(f->cx->arena, &f->fn, fn);
 }
 
 bool emit_c(Session *s, const EmitCOptions *o, CFile *out) {
@@ -238,8 +331,13 @@ bool emit_c(Session *s, const EmitCOptions *o, CFile *out) {
   collect_params(&e, &list);
   for (int i = 0; i < list.n; i++) {
     CFunction *fn = make_function(&e, &list.at[i]);
+    if (list.at[i].kind == GRADIENT) fn->primal = out->fn.at[i - 1];
     vec_push(s->cx->arena, &out->fn, fn);
   }
-  if (o->main) out->main = emit_c_main(out);
+  out->openmp = o->openmp;
+  out->embed = o->embed;
+  if (o->embed && !emit_c_weights(s, out, o->weights)) return false;
+  out->selftest = o->selftest;
+  if (o->main || o->selftest) out->main = emit_c_check(out, o->main);
   return !diag_errors(s->cx);
 }

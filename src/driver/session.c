@@ -129,6 +129,21 @@ static Status load(Session *s, void *path) {
 
 Status session_load(Session *s, const char *path) { return session_run(s, load, (void *)path); }
 
+typedef struct SourceText {
+  const char *label, *text;
+} SourceText;
+
+static Status declare_text(Session *s, void *arg) {
+  const SourceText *t = arg;
+  int32_t source = cx_add_source(s->cx, t->label, t->text, strlen(t->text), false);
+  return declare(s, ast_parse(s->cx, source));
+}
+
+Status session_declare_text(Session *s, const char *label, const char *text) {
+  SourceText t = {label, text};
+  return session_run(s, declare_text, &t);
+}
+
 /* Derivatives too: an operator without one is an error of the program like any other. */
 static Status check(Session *s, void *arg) {
   (void)arg;
@@ -152,6 +167,36 @@ Fn *session_function(Session *s, Name name) {
   Diag *d = diag(s->cx, E0201, (Span){0}, "the program has no function `%s`", name);
   const char *near = closest_word(name, names, n);
   if (near) diag_hint(s->cx, d, "did you mean `%s`?", near);
+  return NULL;
+}
+
+/* Names of C and of the language from "grad(loss, wrt: x)": the function bears it in listings and code. */
+static Name plain_name(Cx *cx, const char *text) {
+  Text t = text_new(cx->arena);
+  for (const char *s = text; *s; s++) {
+    bool letter = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') || *s == '_';
+    if (letter) text_add_n(&t, s, 1);
+    else if (t.n && t.at[t.n - 1] != '_') text_add(&t, "_");
+  }
+  while (t.n > 1 && t.at[t.n - 1] == '_') t.n--;
+  return name_of_n(cx, text_str(&t), t.n);
+}
+
+Fn *session_function_value(Session *s, const char *text) {
+  Cx *cx = s->cx;
+  int32_t source = cx_add_source(cx, "<function>", text, strlen(text), false);
+  int before = diag_errors(cx);
+  bool is_expr = false;
+  const Node *node = ast_parse_line(cx, source, &is_expr);
+  if (diag_errors(cx) > before) return NULL;
+  if (is_expr && node->kind == NODE_NAME) return session_function(s, node->name);
+  if (is_expr) {
+    Fn *f = front_function_value(s->program, node);
+    if (f) f->name = plain_name(cx, text);
+    return f;
+  }
+  Diag *d = diag(cx, E0209, node->span, "a declaration is no function");
+  diag_hint(cx, d, "declare it first, and then ask for it by its name");
   return NULL;
 }
 
@@ -260,6 +305,20 @@ const Tensor *session_param(Session *s, Name name) {
   results_free(&r);
   vec_push(s->params, &s->list, p);
   return &s->list.at[s->list.n - 1].value;
+}
+
+Status session_redraw(Session *s, int64_t seed) {
+  s->seed = seed;
+  for (int i = 0; i < s->list.n; i++) {
+    ParamValue *v = &s->list.at[i];
+    Computed init = {.fn = still_fits(s, v) ? param_init(s, v->name) : NULL};
+    Computing how = {0};
+    if (!init.fn) continue;
+    Results r = evaluate(s, &init, &how, NULL);
+    memcpy(v->value.data, r.value[0].data, (size_t)tensor_count(&v->value) * (size_t)type_info[v->value.type].bytes);
+    results_free(&r);
+  }
+  return ST_OK;
 }
 
 static Status evaluate_known(Session *s, const Computed *c, Results *out) {

@@ -42,6 +42,8 @@ Status session_run(Session *s, Status (*work)(Session *s, void *arg), void *arg)
 
 /* Reads a file ("-" is standard input) and declares what it holds. */
 Status session_load(Session *s, const char *path);
+/* Declares what a text holds. The label stands for it in diagnostics, and imports are seen from its folder. */
+Status session_declare_text(Session *s, const char *label, const char *text);
 /* Checks all that is declared, used or not. */
 Status session_check(Session *s);
 
@@ -64,9 +66,13 @@ void results_free(Results *r);
 /* ---- inside session_run ------------------------------------------------------------------------------- */
 /* A declared function by its name as the user gave it. NULL after a diagnostic, also where there is none. */
 Fn *session_function(Session *s, Name name);
+/* The same by an expression: a name, or a derivative that takes its function's arguments. */
+Fn *session_function_value(Session *s, const char *text);
 /* The value of a parameter: drawn at first use, then the same until something is declared anew.
  * NULL after a diagnostic. */
 const Tensor *session_param(Session *s, Name name);
+/* All parameters from now on as drawn with another seed: values that are there are overwritten in place. */
+Status session_redraw(Session *s, int64_t seed);
 /* Numbers for the named sizes of parameters, from data or chosen for a check. They must outlive their use. */
 void session_sizes(Session *s, const SizeBindings *sizes);
 /* The computation of f, whose inputs are all parameters, and its values. */

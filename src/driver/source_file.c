@@ -9,6 +9,7 @@
 enum { SOURCE_MAX = 16 << 20 };
 
 static void cant_read(Cx *cx, const char *path, Span at, int why) {
+  if (why == ENOMEM) cx_out_of_memory(cx);
   Diag *d = diag(cx, E0601, at, "can't read \"%s\": %s", path, strerror(why));
   if (why == ENOENT)
     diag_hint(cx, d, at.source ? "a path is seen from the folder of the file that imports it"
@@ -31,26 +32,24 @@ static bool read_all(Cx *cx, FILE *f, const char *path, Span at, Text *out) {
 }
 
 /* The buffer's arena, and with it the file, is freed also when memory runs out half-way. */
-static void close_file(void *f) { fclose(f); }
+static void close_file(void *f) {
+  if (*(FILE **)f) fclose(*(FILE **)f);
+}
 
 int32_t session_read_source(Cx *cx, const char *path, Span at) {
   bool standard = !strcmp(path, "-");
-  FILE *f = standard ? stdin : fopen(path, "rb");
-  if (!f) {
-    cant_read(cx, path, at, errno);
-    return 0;
-  }
-  struct stat st;
-  if (!fstat(fileno(f), &st) && S_ISDIR(st.st_mode)) {
-    diag(cx, E0602, at, "\"%s\" is a folder, not a file", path);
-    fclose(f);
-    return 0;
-  }
   Arena *a = arena_new(cx);
-  if (!standard) arena_defer(a, close_file, f);
-  Text text = text_new(a);
+  FILE **file = NEW(a, FILE *), *f = NULL;
+  arena_defer(a, close_file, file);
+  f = standard ? stdin : (*file = fopen(path, "rb"));
   int32_t source = 0;
-  if (read_all(cx, f, path, at, &text))
+  struct stat st;
+  Text text = text_new(a);
+  if (!f)
+    cant_read(cx, path, at, errno);
+  else if (!fstat(fileno(f), &st) && S_ISDIR(st.st_mode))
+    diag(cx, E0602, at, "\"%s\" is a folder, not a file", path);
+  else if (read_all(cx, f, path, at, &text))
     source = cx_add_source(cx, standard ? "<stdin>" : path, text_str(&text), text.n, false);
   arena_free(a);
   return source;

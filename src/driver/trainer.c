@@ -93,31 +93,11 @@ static Input *arguments_of(const Fn *f, int *n) {
   return in;
 }
 
-/* ---- data and parameters ------------------------------------------------------------------------------ */
-static Dataset *open_data(Trainer *t, const char *const *words, int n, const Fn *loss, const SizeBindings *given) {
+/* ---- data ------------------------------------------------------------------------------ */
+static Dataset *open_data(Trainer *t, const DataSource *src, int n, const Fn *loss, const SizeBindings *given) {
   int nargs;
   Input *args = arguments_of(loss, &nargs);
-  DataSource *src = NEWS(t->cx->arena, DataSource, n + 1);
-  for (int i = 0; i < n; i++) {
-    src[i] = data_source(t->cx, words[i]);
-    src[i].step = t->o->window_step;
-  }
   return dataset_open(t->cx, t->cx->arena, src, n, args, nargs, given);
-}
-
-static bool make_params(Trainer *t) {
-  int n = front_param_count(t->s->program);
-  t->param = NEWS(t->cx->arena, Weight, n + 1);
-  for (int i = 0; i < n; i++) {
-    const ParamInfo *info = front_param(t->s->program, i);
-    const Tensor *v = info ? session_param(t->s, info->name) : NULL;
-    if (!v) return false;
-    size_t bytes = (size_t)tensor_count(v) * (size_t)type_info[v->type].bytes;
-    t->param[t->nparams++] = (Weight){.name = info->name, .type = v->type, .shape = v->shape,
-                                      .data = arena_copy(t->cx->arena, v->data, bytes), .span = info->span,
-                                      .lead = info->lead, .pattern = info->pattern};
-  }
-  return true;
 }
 
 static Weight *param_named(Trainer *t, Name name) {
@@ -298,7 +278,8 @@ static Status set_up(Trainer *t, Fn **loss) {
   if (t->ds && t->o->nval) t->val = open_data(t, t->o->val, t->o->nval, *loss, &t->ds->sizes);
   if (!t->ds || (t->o->nval && !t->val)) return ST_DATA;
   session_sizes(t->s, &t->ds->sizes);
-  if (!make_params(t)) return ST_SOURCE;
+  t->param = session_weights(t->s, &t->nparams);
+  if (!t->param) return ST_SOURCE;
   if (t->o->load) {
     Status s = weights_load(t->cx, t->o->load, t->param, t->nparams);
     if (s != ST_OK) return s;

@@ -7,11 +7,10 @@
 #include "train/train.h"
 
 typedef struct TrainerOptions {
-  const char *const *data; /* as given to --data and --val */
+  const DataSource *data;
   int ndata;
-  const char *const *val;
+  const DataSource *val;
   int nval;
-  int64_t window_step; /* between the windows of a series; 0: they don't overlap */
   const char *optimizer, *load, *freeze; /* load, freeze: may be NULL */
   int threads;
   TrainOptions loop;

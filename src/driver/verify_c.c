@@ -1,62 +1,25 @@
 /* verify_c.c: see verify_c.h. In: a C file that emit_c made. It is compiled into a shared object in a
  * folder of its own, loaded, and run on random inputs beside the machine code of the same loops. */
 #include "driver/verify_c.h"
+#include "driver/system_cc.h"
 
 #include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <spawn.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
-
-typedef void (*EntryFn)(void *const *in, void *const *out, void *ws);
+typedef void (*EntryFn)(void *const *in, void *const *out, void *ws, const int64_t *sizes);
 
 const char *verify_c_entries(const CFile *f) {
   Text t = text_new(f->cx->arena);
   for (int i = 0; i < f->fn.n; i++) {
     const char *name = f->fn.at[i]->name;
-    const char *head = name_fmt(f->cx, "void gradc_verify_%s(void *const *in, void *const *out, void *ws)", name);
-    text_fmt(&t, "%s;\n%s { %s_%s_run(in, out, (unsigned char *)ws); }\n", head, head, f->prefix, name);
+    const char *head = name_fmt(f->cx, "void gradc_verify_%s(void *const *in, void *const *out, void *ws, const int64_t *n)", name);
+    text_fmt(&t, "%s;\n%s {\n  (void)n;\n  %s_%s_run(in, out, (unsigned char *)ws", head, head, f->prefix, name);
+    for (int k = 0; k < f->fn.at[i]->size.n; k++) text_fmt(&t, ", n[%d]", k);
+    text_add(&t, ");\n}\n");
   }
   return text_str(&t);
-}
-
-/* ---- files and compilers ------------------------------------------------------------------------------------ */
-static bool write_file(const char *path, const char *text) {
-  FILE *f = fopen(path, "w");
-  if (!f) return false;
-  bool ok = fputs(text, f) >= 0;
-  return !fclose(f) && ok;
-}
-
-enum { MAX_WORDS = 24 };
-
-/* Runs a program quietly; its exit code, 127 where there is none of that name. */
-static int run_quietly(Cx *cx, const char *program, const char *flags, const char *from, const char *to) {
-  char *word[MAX_WORDS], *text = arena_copy(cx->arena, flags, strlen(flags) + 1), *save = NULL;
-  char *more[] = {"-std=c11", "-w", "-shared", "-fPIC", "-o", (char *)to, (char *)from, "-lm"};
-  int n = 0;
-  word[n++] = (char *)program;
-  for (char *w = strtok_r(text, " ", &save); w && n < MAX_WORDS - 10; w = strtok_r(NULL, " ", &save)) word[n++] = w;
-  for (int i = 0; i < COUNT_OF(more); i++) word[n++] = more[i];
-  word[n] = NULL;
-  posix_spawn_file_actions_t quiet;
-  posix_spawn_file_actions_init(&quiet);
-  posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_addopen(&quiet, 2, "/dev/null", O_WRONLY, 0);
-  pid_t pid;
-  int code = posix_spawnp(&pid, program, &quiet, NULL, word, environ), state = 0;
-  posix_spawn_file_actions_destroy(&quiet);
-  if (code) return 127;
-  while (waitpid(pid, &state, 0) < 0)
-    if (errno != EINTR) return 126;
-  return WIFEXITED(state) ? WEXITSTATUS(state) : 126;
 }
 
 /* ---- inputs and results ---------------------------------------------------------------------------------------- */
@@ -85,16 +48,16 @@ static int64_t ordered(const Tensor *t, int64_t i) {
   return b < 0 ? INT64_MIN - b : b;
 }
 
-static void compare(const Tensor *a, const Tensor *b, VerifyRow *row) {
+static void compare(const Tensor *a, const Tensor *b, int64_t *wrong, double *ulps) {
   size_t bytes = (size_t)type_info[a->type].bytes;
   for (int64_t i = 0; i < tensor_count(a); i++) {
     size_t at = (size_t)i * bytes;
     if (!memcmp((const char *)a->data + at, (const char *)b->data + at, bytes)) continue;
     double x = tensor_get(a, i), y = tensor_get(b, i);
     if (x != x && y != y) continue; /* which NaN it is isn't promised */
-    row->wrong++;
+    (*wrong)++;
     double d = type_is_float(a->type) ? fabs((double)ordered(a, i) - (double)ordered(b, i)) : INFINITY;
-    row->ulps = fmax(row->ulps, x != x || y != y ? INFINITY : d);
+    *ulps = fmax(*ulps, x != x || y != y ? INFINITY : d);
   }
 }
 
@@ -122,19 +85,20 @@ static Side make_side(const Fn *f) {
   return s;
 }
 
+/* Of this thread's work: others on the machine don't count. */
 static double now(void) {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* Calls of either take turns, so that a busy machine slows both. */
-static double time_ratio(EntryFn c, const Compiled *jit, const Side *s, void *ws) {
+static double time_ratio(EntryFn c, const Compiled *jit, const Side *s, void *ws, const int64_t *sizes) {
   double best_c = INFINITY, best_jit = INFINITY, end = now() + 0.05;
   int64_t n = 1;
   do {
     double t0 = now();
-    for (int64_t i = 0; i < n; i++) c(s->in_at, s->out_at, ws);
+    for (int64_t i = 0; i < n; i++) c(s->in_at, s->out_at, ws, sizes);
     double t1 = now();
     for (int64_t i = 0; i < n; i++) compiled_run(jit, s->in_at, s->out_at, NULL);
     double t2 = now();
@@ -148,59 +112,100 @@ static double time_ratio(EntryFn c, const Compiled *jit, const Side *s, void *ws
   return best_c / best_jit;
 }
 
-static bool check_function(void *so, const CFunction *fn, const char *compiler, VerifyReport *report) {
-  const Fn *f = fn->loops->fn;
-  Cx *cx = f->cx;
-  EntryFn entry = (EntryFn)(uintptr_t)dlsym(so, name_fmt(cx, "gradc_verify_%s", fn->name));
-  if (!entry) cx_bug(cx, "emitted C without %s", fn->name);
-  Compiled *jit = compile_native(f, &fn->loops->target);
-  if (!jit) return false;
-  VerifyRow row = {.compiler = compiler, .function = fn->name};
-  Side a = make_side(f), b = make_side(f);
-  entry(a.in_at, a.out_at, jit->workspace);
-  compiled_run(jit, b.in_at, b.out_at, NULL);
-  for (int k = 0; k < f->out.n; k++) compare(&a.out[k], &b.out[k], &row);
-  row.ratio = time_ratio(entry, jit, &a, jit->workspace);
-  vec_push(cx->arena, &report->row, row);
+/* ---- what it must agree with --------------------------------------------------------------------------------- */
+/* What the sizes that stay names are tried at: below, at and beyond vectors and tiles. */
+static const int64_t tried[] = {1, 2, 3, 7, 16, 19, 37, 64};
+
+typedef struct Reference {
+  int64_t size;    /* of all named sizes */
+  Compiled *jit;   /* machine code of the loops that the C is of */
+  Side got;        /* its results */
+  int64_t differ;  /* elements in which code made for that size alone differs, */
+  double ulps;     /* and by how much: its sums may have another order */
+} Reference;
+typedef Vec(Reference) References;
+
+static bool add_reference(const CFunction *fn, int64_t size, References *out) {
+  Cx *cx = fn->loops->cx;
+  SizeBindings bound = emit_c_all_sizes(fn, size);
+  LoopProgram *loops = emit_c_bound(fn, &bound);
+  if (!loops) { /* the function makes no sense for that size: a status */
+    diag_clear(cx);
+    return true;
+  }
+  const Fn *f = loops->fn;
+  Reference r = {.size = size, .jit = compile_loops(f, loops)};
+  if (!r.jit) return false;
+  r.got = make_side(f);
+  compiled_run(r.jit, r.got.in_at, r.got.out_at, NULL);
+  if (fn->size.n) {
+    const Fn *known = compile_prepare(f, &(SizeBindings){0});
+    Compiled *special = known ? compile_native(known, &fn->loops->target) : NULL;
+    if (!special) return false;
+    Side c = make_side(f);
+    compiled_run(special, c.in_at, c.out_at, NULL);
+    for (int k = 0; k < f->out.n; k++) compare(&r.got.out[k], &c.out[k], &r.differ, &r.ulps);
+  }
+  vec_push(cx->arena, out, r);
   return true;
 }
 
+static bool make_references(const CFunction *fn, References *out) {
+  if (!fn->size.n) return add_reference(fn, 0, out);
+  for (int i = 0; i < COUNT_OF(tried); i++)
+    if (!add_reference(fn, tried[i], out)) return false;
+  return true;
+}
+
+static void check_function(void *so, const CFunction *fn, const References *refs, const char *compiler, VerifyReport *report) {
+  Cx *cx = fn->loops->cx;
+  EntryFn entry = (EntryFn)(uintptr_t)dlsym(so, name_fmt(cx, "gradc_verify_%s", fn->name));
+  if (!entry) cx_bug(cx, "emitted C without %s", fn->name);
+  VerifyRow row = {.compiler = compiler, .function = fn->name};
+  for (int i = 0; i < refs->n; i++) {
+    const Reference *r = &refs->at[i];
+    const Fn *f = r->jit->fn;
+    int64_t *sizes = NEWS(cx->arena, int64_t, fn->size.n + 1);
+    for (int k = 0; k < fn->size.n; k++) sizes[k] = r->size;
+    Side a = make_side(f);
+    entry(a.in_at, a.out_at, r->jit->workspace, sizes);
+    for (int k = 0; k < f->out.n; k++) compare(&a.out[k], &r->got.out[k], &row.wrong, &row.ulps);
+    if (i == refs->n - 1 && !report->untimed) row.ratio = time_ratio(entry, r->jit, &a, r->jit->workspace, sizes);
+    row.sizes += fn->size.n > 0;
+    row.special += fn->size.n && !r->differ;
+    row.special_ulps = fmax(row.special_ulps, r->ulps);
+  }
+  vec_push(cx->arena, &report->row, row);
+}
+
 /* ---- all -------------------------------------------------------------------------------------------------------- */
-static bool with_compiler(const CFile *f, const char *folder, const char *compiler, const char *flags, VerifyReport *out) {
+static void with_compiler(const CFile *f, const References *refs, const char *folder, const char *compiler, const char *flags,
+                          VerifyReport *out) {
   Cx *cx = f->cx;
   const char *so_path = name_fmt(cx, "%s/%s.so", folder, compiler), *c_path = name_fmt(cx, "%s/program.c", folder);
-  int code = run_quietly(cx, compiler, flags, c_path, so_path);
-  if (code == 127) return true;
+  const char *more = "-std=c11 -w -shared -fPIC -o";
+  int code = run_quietly(cx, name_fmt(cx, "%s %s %s %s %s -lm", compiler, flags, more, so_path, c_path), NULL);
+  if (code == 127) return;
   out->compilers++;
   void *so = code ? NULL : dlopen(so_path, RTLD_NOW | RTLD_LOCAL);
   unlink(so_path);
   if (!so) {
     out->failed = compiler;
-    return true;
+    return;
   }
-  bool ok = true;
-  for (int i = 0; i < f->fn.n && ok; i++) ok = check_function(so, f->fn.at[i], compiler, out);
+  for (int i = 0; i < f->fn.n; i++) check_function(so, f->fn.at[i], &refs[i], compiler, out);
   dlclose(so);
-  return ok;
 }
 
 bool verify_c(const CFile *f, const char *source, const char *header, const char *flags, VerifyReport *out) {
-  static const char *const compilers[] = {"cc", "gcc", "clang"};
-  const char *base = getenv("TMPDIR");
+  static const char *const compilers[] = {"gcc", "clang", "cc"};
   Cx *cx = f->cx;
-  const char *pattern = name_fmt(cx, "%s/gradc-verify.XXXXXX", base && *base ? base : "/tmp");
-  char *folder = arena_copy(cx->arena, pattern, strlen(pattern) + 1);
-  const char *c_path, *h_path;
-  bool ok = mkdtemp(folder) != NULL;
-  c_path = name_fmt(cx, "%s/program.c", folder);
-  h_path = name_fmt(cx, "%s/%s", folder, f->header);
-  if (!ok || !write_file(c_path, source) || !write_file(h_path, header)) {
-    diag(cx, E0601, (Span){0}, "can't write a temporary file in \"%s\": %s", folder, strerror(errno));
-    ok = false;
-  }
-  for (int i = 0; i < COUNT_OF(compilers) && ok; i++) ok = with_compiler(f, folder, compilers[i], flags, out);
-  unlink(c_path);
-  unlink(h_path);
-  rmdir(folder);
+  const char *folder = scratch_open(cx);
+  bool ok = folder && scratch_write(cx, folder, "program.c", source) && scratch_write(cx, folder, f->header, header);
+  References *refs = NEWS(cx->arena, References, f->fn.n + 1);
+  for (int i = 0; i < f->fn.n && ok; i++) ok = make_references(f->fn.at[i], &refs[i]);
+  for (int i = 0; i < COUNT_OF(compilers) && ok; i++)
+    if (i < 2 || !out->compilers) with_compiler(f, refs, folder, compilers[i], flags, out); /* cc is one of the others */
+  if (folder) scratch_close(folder);
   return ok;
 }

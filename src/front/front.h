@@ -79,6 +79,9 @@ Fn *front_function(Program *p, Name name);
 /* As above with the argument types given by the caller: for functions without annotations and for
  * sizes already known. */
 Fn *front_instance(Program *p, Name name, const DType *types, const Shape *shapes, int n);
+/* The SSA of a function given by an expression: a name, or derivatives of one that take its arguments
+ * (grad(f, wrt: x), value_and_grad(grad(f))). NULL after an error. */
+Fn *front_function_value(Program *p, const Node *expr);
 /* The SSA of an expression without free variables: inputs are the params it uses. */
 Fn *front_expr(Program *p, const Node *expr);
 

@@ -407,12 +407,12 @@ static bool declared_types(Check *c, const FnValue *f, DType *types, Shape *shap
   return good;
 }
 
-static Fn *instance(Check *c, const FnValue *f, const DType *types, const Shape *shapes, int n) {
-  Call call = {.arg = NEWS(c->cx->arena, Arg, n + 1), .span = f->node->name_span};
-  call.span = (Span){0};
-  c->b->span = f->node->name_span;
-  for (int i = 0; i < n && i < f->node->nkids - 2; i++) {
-    const Node *arg = f->node->kid[2 + i];
+/* f: what is called; decl: whose arguments it takes, f itself or what it is a derivative of. */
+static Fn *instance(Check *c, const FnValue *f, const FnValue *decl, const DType *types, const Shape *shapes, int n) {
+  Call call = {.arg = NEWS(c->cx->arena, Arg, n + 1)};
+  c->b->span = decl->node->name_span;
+  for (int i = 0; i < n && i < decl->node->nkids - 2; i++) {
+    const Node *arg = decl->node->kid[2 + i];
     if (shapes[i].rank < 0) continue;
     Val in = ir_input(c->b, arg->name, types[i], &shapes[i], ROLE_ARG, arg->span);
     Arg *a = &call.arg[call.n++];
@@ -420,7 +420,7 @@ static Fn *instance(Check *c, const FnValue *f, const DType *types, const Shape 
     a->value.name = arg->name, a->value.decl = arg->span;
   }
   Value v = call_fn(c, f, &call);
-  return program_finish(c, &v, f->node->span);
+  return program_finish(c, &v, decl->node->span);
 }
 
 /* A name from outside of any source, such as the command line. */
@@ -434,9 +434,9 @@ static Fn *unknown_fn(Program *p, Name name) {
   return NULL;
 }
 
-static Fn *typed_function(Program *p, const FnValue *f) {
+static Fn *typed_value(Program *p, const FnValue *value, const FnValue *f) {
   Unit unit = {0};
-  Builder b = ir_begin(p->cx, f->name);
+  Builder b = ir_begin(p->cx, value->name);
   Check c = check_begin(p, &unit, &b);
   DType types[MAX_ARGS];
   Shape shapes[MAX_ARGS];
@@ -452,7 +452,30 @@ static Fn *typed_function(Program *p, const FnValue *f) {
     return NULL;
   }
   c.preset = &sizes;
-  return instance(&c, f, types, shapes, MIN(f->node->nkids - 2, MAX_ARGS));
+  return instance(&c, value, f, types, shapes, MIN(f->node->nkids - 2, MAX_ARGS));
+}
+
+static Fn *typed_function(Program *p, const FnValue *f) { return typed_value(p, f, f); }
+
+/* The declared function whose arguments a function takes; NULL where it takes others as well. */
+static const FnValue *arguments_from(const FnValue *f) {
+  while (f->kind == FN_DERIV && f->mode != DERIV_JVP && f->mode != DERIV_VJP) f = f->of;
+  return f->kind == FN_DECL ? f : NULL;
+}
+
+Fn *front_function_value(Program *p, const Node *expr) {
+  Unit unit = {0};
+  Builder b = ir_begin(p->cx, name_of(p->cx, "function"));
+  Check c = check_begin(p, &unit, &b);
+  b.span = expr->span;
+  Value v = eval_expr(&c, expr);
+  if (v.kind == V_POISON) return NULL;
+  const FnValue *decl = v.kind == V_FN ? arguments_from(v.u.fn) : NULL;
+  if (decl) return typed_value(p, v.u.fn, decl);
+  Diag *d = diag(p->cx, E0209, expr->span, v.kind == V_FN ? "`%s` has no arguments with types of its own" : "%s is no function",
+                 v.kind == V_FN ? v.u.fn->name : value_text(p->cx, &b, &v));
+  diag_hint(p->cx, d, "declare a function that calls it: fn g(x: f32[N]) = ...");
+  return NULL;
 }
 
 Fn *front_function(Program *p, Name name) {
@@ -466,7 +489,7 @@ Fn *front_instance(Program *p, Name name, const DType *types, const Shape *shape
   Unit unit = {0};
   Builder b = ir_begin(p->cx, name);
   Check c = check_begin(p, &unit, &b);
-  return instance(&c, d->fn, types, shapes, n);
+  return instance(&c, d->fn, d->fn, types, shapes, n);
 }
 
 Fn *front_expr(Program *p, const Node *expr) {

@@ -47,6 +47,9 @@ Val ir_cast(Builder *b, DType t, Val x);
 Val ir_fold(Builder *b, Op op, Val x, uint32_t axes);
 
 /* movement */
+/* Smallest and largest value of off + sum coef*i over the result's labels; false where a
+ * coefficient's sign isn't known. */
+bool view_interval(Cx *cx, const ViewDim *d, const Shape *out, Dim *lo, Dim *hi);
 Val ir_view(Builder *b, Val x, const Shape *out, const View *v); /* v->exact is computed here */
 Val ir_reshape(Builder *b, Val x, const Shape *out);
 Val ir_gather(Builder *b, Val x, const Val *index, const int32_t *axis, int naxes);

@@ -5,9 +5,7 @@
 #include <math.h>
 
 /* ---- views ---------------------------------------------------------------------------------------- */
-/* Smallest and largest value of off + sum coef*i over the result's labels; false where a
- * coefficient's sign isn't known. */
-static bool index_interval(Cx *cx, const ViewDim *d, const Shape *out, Dim *lo, Dim *hi) {
+bool view_interval(Cx *cx, const ViewDim *d, const Shape *out, Dim *lo, Dim *hi) {
   *lo = *hi = d->off;
   for (int t = 0; t < d->n; t++) {
     Dim top = dim_mul(cx, d->term[t].coef, dim_sub(cx, out->dim[d->term[t].label], 1));
@@ -20,7 +18,7 @@ static bool index_interval(Cx *cx, const ViewDim *d, const Shape *out, Dim *lo, 
 
 static bool dim_is_exact(Cx *cx, const ViewDim *d, Dim extent, const Shape *out) {
   Dim lo, hi;
-  return d->den == 1 && index_interval(cx, d, out, &lo, &hi) && dim_le(cx, 0, lo) == 1 &&
+  return d->den == 1 && view_interval(cx, d, out, &lo, &hi) && dim_le(cx, 0, lo) == 1 &&
          dim_le(cx, hi, dim_sub(cx, extent, 1)) == 1;
 }
 
@@ -28,7 +26,7 @@ static bool dim_is_exact(Cx *cx, const ViewDim *d, Dim extent, const Shape *out)
 static bool dim_is_outside(Cx *cx, const ViewDim *d, Dim extent, const Shape *out) {
   Dim lo, hi;
   if (d->n == 0 && dim_is_number(d->off) && d->off % d->den) return true;
-  if (!index_interval(cx, d, out, &lo, &hi)) return false;
+  if (!view_interval(cx, d, out, &lo, &hi)) return false;
   return dim_le(cx, hi, -1) == 1 || dim_le(cx, dim_add(cx, dim_mul(cx, dim_sub(cx, extent, 1), d->den), 1), lo) == 1;
 }
 

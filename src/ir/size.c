@@ -3,7 +3,7 @@
  * floor(P / k) whose polynomial P has all coefficients in 0..k-1 (the rest was divided out). */
 #include "ir/size.h"
 
-enum { MAX_ATOMS = 12, MAX_MONOS = 64 };
+enum { MAX_ATOMS = DIM_MAX_ATOMS, MAX_MONOS = 64 };
 
 typedef struct Mono {
   int64_t coef;
@@ -165,6 +165,10 @@ static bool mono_divides(const Mono *a, const Mono *b, Mono *q) {
 bool dim_divides(Cx *cx, Dim a, Dim b, Dim *quotient) {
   *quotient = 0;
   if (b == 0) return false;
+  if (dim_is_number(a) && dim_is_number(b)) {
+    *quotient = a / b;
+    return a % b == 0;
+  }
   Mono room;
   for (int steps = 0; a != 0; steps++) {
     Mono ra;
@@ -304,6 +308,24 @@ bool dim_unify(Cx *cx, Arena *a, Dim declared, Dim actual, SizeBindings *b) {
   return false;
 }
 
+int dim_term_count(Cx *cx, Dim d) {
+  Mono room;
+  return as_poly(cx, d, &room).n;
+}
+
+DimTerm dim_term(Cx *cx, Dim d, int i) {
+  Mono room;
+  const Mono *m = &as_poly(cx, d, &room).mono[i];
+  DimTerm t = {.coef = m->coef, .n = m->n};
+  for (int k = 0; k < m->n; k++) {
+    const Atom *a = &cx->sizes->atoms.at[m->atom[k]];
+    t.atom[k] = (DimAtom){a->name, a->over, a->by};
+  }
+  return t;
+}
+
+bool dim_is_known(Cx *cx, Dim d) { return cx->sizes && d - DIM_SYMBOLIC < cx->sizes->polys.n; }
+
 /* ---- printing ---------------------------------------------------------------------------------------------- */
 static bool is_one_word(Cx *cx, Dim d) {
   Text t = text_new(cx->arena);
@@ -347,5 +369,36 @@ void dim_print(Cx *cx, Dim d, Text *out) {
       text_add(out, c < 0 ? " - " : " + ");
     }
     print_mono(cx, &p.mono[i], c < 0 ? -c : c, c < 0 && i == p.n - 1, out);
+  }
+}
+
+/* ---- as C ------------------------------------------------------------------------------------------------ */
+static void atom_as_c(Cx *cx, int32_t atom, const DimC *how, Text *out) {
+  Atom at = cx->sizes->atoms.at[atom];
+  if (at.name) {
+    text_fmt(out, "%s%s%s", how->before, how->word ? how->word(cx, at.name) : at.name, how->after);
+    return;
+  }
+  bool plain = how->magnitude || dim_le(cx, 0, at.over) == 1, word = is_one_word(cx, at.over);
+  text_fmt(out, "%s(%s", plain ? "" : how->floor_div, plain && !word ? "(" : "");
+  dim_print_c(cx, at.over, how, out);
+  text_fmt(out, "%s%s%lld)", plain && !word ? ")" : "", plain ? " / " : ", ", (long long)at.by);
+}
+
+void dim_print_c(Cx *cx, Dim d, const DimC *how, Text *out) {
+  Mono room;
+  Poly p = as_poly(cx, d, &room);
+  if (!p.n) text_add(out, "0");
+  for (int i = p.n; i-- > 0;) {
+    int64_t c = p.mono[i].coef;
+    bool minus = c < 0 && !how->magnitude;
+    if (i < p.n - 1) text_add(out, minus ? " - " : " + ");
+    else if (minus) text_add(out, "-");
+    c = c < 0 ? -c : c;
+    if (c != 1 || !p.mono[i].n) text_fmt(out, c > INT32_MAX ? "INT64_C(%lld)" : "%lld", (long long)c);
+    for (int k = 0; k < p.mono[i].n; k++) {
+      if (k || c != 1) text_add(out, " * ");
+      atom_as_c(cx, p.mono[i].atom[k], how, out);
+    }
   }
 }

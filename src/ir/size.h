@@ -44,6 +44,30 @@ bool dim_unify(Cx *cx, Arena *a, Dim declared, Dim actual, SizeBindings *b);
 /* The names that occur in d are added to out (each once). */
 void dim_names(Cx *cx, Dim d, Arena *a, SizeBindings *out);
 
+/* As an expression of C: names between `before` and `after`; floor divisions whose numerator may be
+ * negative as calls of `floor_div`. */
+typedef struct DimC {
+  const char *before, *after, *floor_div;
+  Name (*word)(Cx *cx, const char *name); /* what the name is in C; NULL: itself */
+  bool magnitude; /* every term by its absolute value: nothing on the way to d is larger */
+} DimC;
+void dim_print_c(Cx *cx, Dim d, const DimC *how, Text *out);
+/* The same for who makes other code of it: an expression is a sum of terms, each a coefficient times atoms, and
+ * an atom is a name or floor(over / by). A number is one term without atoms; 0 has no term. */
+enum { DIM_MAX_ATOMS = 12 };
+typedef struct DimAtom {
+  Name name; /* NULL: a floor division */
+  Dim over;
+  int64_t by;
+} DimAtom;
+typedef struct DimTerm {
+  int64_t coef;
+  int n;
+  DimAtom atom[DIM_MAX_ATOMS];
+} DimTerm;
+int dim_term_count(Cx *cx, Dim d);
+DimTerm dim_term(Cx *cx, Dim d, int i);
+bool dim_is_known(Cx *cx, Dim d); /* a symbolic d is the handle of an expression */
 void dim_print(Cx *cx, Dim d, Text *out); /* as .nn: "2*N + 1", "(W - 3)//2 + 1" */
 
 #endif

@@ -17,10 +17,11 @@ typedef struct Walk {
 
 static Form *forms_new(Walk *w, int n) { return NEWS(w->lw->arena, Form, n > 0 ? n : 1); }
 
-static void form_add(Form *to, const Form *f, int64_t by, int axes) {
-  to->off += f->off * by;
+static void form_add(Cx *cx, Form *to, const Form *f, Dim by, int axes) {
+  to->off = dim_add(cx, to->off, dim_mul(cx, f->off, by));
   to->opaque |= f->opaque;
-  for (int i = 0; i < axes; i++) to->coef[i] += f->coef[i] * by;
+  for (int i = 0; i < axes; i++)
+    if (f->coef[i]) to->coef[i] = dim_add(cx, to->coef[i], dim_mul(cx, f->coef[i], by));
 }
 
 static bool forms_eq(const Form *a, const Form *b, int n, int axes) {
@@ -31,13 +32,16 @@ static bool forms_eq(const Form *a, const Form *b, int n, int axes) {
   return true;
 }
 
-bool view_dim_inside(const ViewDim *vd, const Shape *result, int64_t extent) {
-  int64_t lo = vd->off, hi = vd->off;
+bool view_dim_inside(Cx *cx, const ViewDim *vd, const Shape *result, Dim extent) {
+  Dim lo = vd->off, hi = vd->off;
   for (int k = 0; k < vd->n; k++) {
-    int64_t reach = vd->term[k].coef * MAX(result->dim[vd->term[k].label] - 1, 0);
-    *(reach < 0 ? &lo : &hi) += reach;
+    Dim n = result->dim[vd->term[k].label];
+    Dim reach = n == 0 ? 0 : dim_mul(cx, vd->term[k].coef, dim_sub(cx, n, 1));
+    if (dim_le(cx, reach, 0) == 1) lo = dim_add(cx, lo, reach);
+    else if (dim_le(cx, 0, reach) == 1) hi = dim_add(cx, hi, reach);
+    else return false;
   }
-  return vd->den == 1 && lo >= 0 && hi < extent;
+  return vd->den == 1 && dim_le(cx, 0, lo) == 1 && dim_le(cx, dim_add(cx, hi, 1), extent) == 1;
 }
 
 static void block_axes(Analysis *an, const Form *f) {
@@ -55,11 +59,13 @@ static void record(Walk *w, Val leaf, const Shape *s, const Form *at, bool maske
   Analysis *an = w->an;
   Access a = {.leaf = leaf, .rank = s->rank, .masked = masked};
   a.dim = forms_new(w, s->rank);
-  int64_t stride = 1;
+  Cx *cx = w->lw->cx;
+  Dim stride = 1;
   for (int d = s->rank - 1; d >= 0; d--) {
     a.dim[d] = at[d];
-    for (int i = 0; i < an->axes && !at[d].opaque; i++) a.stride[i] += at[d].coef[i] * stride;
-    stride *= s->dim[d];
+    for (int i = 0; i < an->axes && !at[d].opaque; i++)
+      if (at[d].coef[i]) a.stride[i] = dim_add(cx, a.stride[i], dim_mul(cx, at[d].coef[i], stride));
+    stride = dim_mul(cx, stride, s->dim[d]);
   }
   vec_push(w->lw->arena, &an->access, a);
 }
@@ -76,13 +82,14 @@ static void walk_view(Walk *w, const Ins *in, const Form *at, bool masked) {
     const ViewDim *vd = &view->dim[d];
     to[d].off = vd->off;
     for (int k = 0; k < vd->n; k++)
-      form_add(&to[d], &at[vd->term[k].label], vd->term[k].coef, an->axes);
+      form_add(lw->cx, &to[d], &at[vd->term[k].label], vd->term[k].coef, an->axes);
     if (vd->den != 1) {
-      bool even = !to[d].opaque && to[d].off % vd->den == 0;
-      for (int i = 0; i < an->axes; i++) even &= to[d].coef[i] % vd->den == 0;
+      Dim part = 0;
+      bool even = !to[d].opaque && dim_divides(lw->cx, to[d].off, vd->den, &part);
+      for (int i = 0; i < an->axes; i++) even = even && dim_divides(lw->cx, to[d].coef[i], vd->den, &part);
       if (even) {
-        to[d].off /= vd->den;
-        for (int i = 0; i < an->axes; i++) to[d].coef[i] /= vd->den;
+        dim_divides(lw->cx, to[d].off, vd->den, &to[d].off);
+        for (int i = 0; i < an->axes; i++) dim_divides(lw->cx, to[d].coef[i], vd->den, &to[d].coef[i]);
       } else {
         block_axes(an, &to[d]);
         to[d].opaque = true;
@@ -90,7 +97,7 @@ static void walk_view(Walk *w, const Ins *in, const Form *at, bool masked) {
         continue;
       }
     }
-    if (!view->exact && !view_dim_inside(vd, &in->shape, s->dim[d])) {
+    if (!view->exact && !view_dim_inside(lw->cx, vd, &in->shape, s->dim[d])) {
       block_axes(an, &to[d]);
       masked = true;
       an->ops += 2;
@@ -101,18 +108,18 @@ static void walk_view(Walk *w, const Ins *in, const Form *at, bool masked) {
 
 /* For every axis d of `from`: the run of axes of `to` whose row-major index is the index of d. False
  * when some axis of `to` covers several axes of `from`. */
-bool reshape_split(const Shape *from, const Shape *to, int8_t *first, int8_t *count) {
+bool reshape_split(Cx *cx, const Shape *from, const Shape *to, int8_t *first, int8_t *count) {
   int j = 0;
   for (int d = 0; d < from->rank; d++) {
     first[d] = (int8_t)j;
     count[d] = 0;
     if (from->dim[d] == 1) continue;
     if (from->dim[d] == 0) return false;
-    int64_t product = 1;
-    while (product < from->dim[d] && j < to->rank) {
-      product *= to->dim[j++];
+    Dim product = 1, rest;
+    while (product != from->dim[d] && j < to->rank) {
+      product = dim_mul(cx, product, to->dim[j++]);
       count[d]++;
-      if (product == 0) return false;
+      if (product == 0 || !dim_divides(cx, from->dim[d], product, &rest)) return false;
     }
     if (product != from->dim[d]) return false;
   }
@@ -124,13 +131,13 @@ static void walk_reshape(Walk *w, const Ins *in, const Form *at, bool masked) {
   Analysis *an = w->an;
   const Shape *from = &low_ins(lw, in->arg[0])->shape, *to = &in->shape;
   int8_t first[IR_MAX_RANK], count[IR_MAX_RANK];
-  if (reshape_split(from, to, first, count)) {
+  if (reshape_split(lw->cx, from, to, first, count)) {
     Form *f = forms_new(w, from->rank);
     for (int d = 0; d < from->rank; d++) {
-      int64_t stride = 1;
+      Dim stride = 1;
       for (int k = first[d] + count[d] - 1; k >= first[d]; k--) {
-        form_add(&f[d], &at[k], stride, an->axes);
-        stride *= to->dim[k];
+        form_add(lw->cx, &f[d], &at[k], stride, an->axes);
+        stride = dim_mul(lw->cx, stride, to->dim[k]);
       }
     }
     walk(w, in->arg[0], f, masked, false);
@@ -142,10 +149,10 @@ static void walk_reshape(Walk *w, const Ins *in, const Form *at, bool masked) {
     record(w, base, to, at, masked);
     Access *a = &an->access.at[an->access.n - 1];
     Form *lin = forms_new(w, 1);
-    int64_t stride = 1;
+    Dim stride = 1;
     for (int d = to->rank - 1; d >= 0; d--) {
-      form_add(lin, &at[d], stride, an->axes);
-      stride *= to->dim[d];
+      form_add(lw->cx, lin, &at[d], stride, an->axes);
+      stride = dim_mul(lw->cx, stride, to->dim[d]);
     }
     a->linear = true;
     a->rank = 1;
@@ -156,7 +163,7 @@ static void walk_reshape(Walk *w, const Ins *in, const Form *at, bool masked) {
   Form *f = forms_new(w, from->rank);
   for (int d = 0; d < from->rank; d++) {
     f[d].opaque = true;
-    for (int k = 0; k < to->rank; k++) form_add(&f[d], &at[k], 1, an->axes);
+    for (int k = 0; k < to->rank; k++) form_add(lw->cx, &f[d], &at[k], 1, an->axes);
     block_axes(an, &f[d]);
   }
   an->ops += 8;
@@ -174,7 +181,7 @@ static void walk_gather(Walk *w, const Ins *in, const Form *at) {
     if (k < g->naxes && g->axis[k] == d) {
       k++;
       f[d].opaque = true;
-      for (int i = 0; i < nidx; i++) form_add(&f[d], &at[i], 1, w->an->axes);
+      for (int i = 0; i < nidx; i++) form_add(lw->cx, &f[d], &at[i], 1, w->an->axes);
     } else {
       f[d] = at[rest++];
     }
@@ -229,7 +236,7 @@ static void walk(Walk *w, Val v, const Form *at, bool masked, bool top) {
 }
 
 void analysis_begin(Low *lw, Analysis *an, const Shape *domain) {
-  *an = (Analysis){.axes = domain->rank};
+  *an = (Analysis){.axes = domain->rank, .cx = lw->cx};
   for (int i = 0; i < domain->rank; i++) an->extent[i] = domain->dim[i];
   an->lanes = target_lanes(&lw->p->target, T_U8);
 }
@@ -250,7 +257,7 @@ bool axes_merge(const Analysis *an, int i, int j) {
   if (an->block[i] || an->block[j]) return false;
   for (int k = 0; k < an->access.n; k++) {
     const Access *a = &an->access.at[k];
-    if (a->stride[i] != a->stride[j] * an->extent[j]) return false;
+    if (a->stride[i] != dim_mul(an->cx, a->stride[j], an->extent[j])) return false;
     for (int d = 0; d < a->rank; d++)
       if (a->dim[d].opaque && (a->dim[d].coef[i] || a->dim[d].coef[j])) return false;
   }

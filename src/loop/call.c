@@ -20,18 +20,20 @@ static Buf part_buf(Low *lw, Val bundle, int k) {
   return low_buffer(lw, name_of(lw->cx, "unread"), BUF_TEMP, t, shape_count(lw->cx, &s));
 }
 
-static int64_t larger_workspace(const Call *c) {
-  return MAX(c->body->workspace, c->other ? c->other->workspace : 0);
+static Dim larger_workspace(Low *lw, const Call *c) {
+  Dim a = c->body->workspace, b = c->other ? c->other->workspace : 0;
+  if (dim_le(lw->cx, a, b) == 1) return b;
+  return dim_le(lw->cx, b, a) == 1 ? a : dim_add(lw->cx, a, b);
 }
 
 /* Two places per carried value. Where all iterations run, the last one's is where the value goes in the
  * end; of a single iteration there is one place only. */
 static void carried_places(Low *lw, Call *c) {
   const Loop *l = c->loop;
-  bool certain = !l->counted && !l->cond && l->trip > 0;
+  bool certain = !l->counted && !l->cond && dim_is_number(l->trip) && l->trip > 0;
   for (int i = 0; i < l->ncarry; i++) {
     const Input *in = &l->body->in.at[1 + i];
-    int64_t n = shape_count(lw->cx, &in->shape);
+    Dim n = shape_count(lw->cx, &in->shape);
     bool last_is_pong = (l->trip - 1) & 1;
     for (int pong = 0; pong < 2; pong++) {
       Name name = name_fmt(lw->cx, "%s'%c", in->name ? in->name : "v", 'a' + pong);
@@ -63,9 +65,9 @@ void lower_call(Low *lw, Nest *n) {
   c->index = low_buffer(lw, name_of(lw->cx, "index"), BUF_TEMP, T_I64, 1);
   c->more = low_buffer(lw, name_of(lw->cx, "more"), BUF_TEMP, T_BOOL, 1);
   if (loop) carried_places(lw, c);
-  c->workspace = low_buffer(lw, name_of(lw->cx, "inner"), BUF_TEMP, T_U8, larger_workspace(c));
+  c->workspace = low_buffer(lw, name_of(lw->cx, "inner"), BUF_TEMP, T_U8, larger_workspace(lw, c));
   k->call = c;
-  k->flops = loop ? fn_flops(in->u.loop->body) * (double)in->u.loop->trip : fn_flops(in->u.branch->then);
+  k->flops = loop ? fn_flops(in->u.loop->body) * (double)low_number(lw, in->u.loop->trip) : fn_flops(in->u.branch->then);
 }
 
 void call_uses(const Call *c, void (*use)(void *arg, Buf b), void *arg) {

@@ -17,6 +17,7 @@ typedef struct TileWork {
   AxisIx base[MAX_AXES]; /* by merged axis: where the tile begins */
   AxisIx tile_no[MAX_AXES]; /* its number */
   int64_t size[MAX_AXES]; /* and how many indices it has */
+  Dim tail;               /* of the last vector along an axis whose extent is a name: lanes that count; else 0 */
 } TileWork;
 
 static AxisIx *label_ix(TileWork *w, int axis) { return &w->ix[w->p->at[axis].label]; }
@@ -110,19 +111,21 @@ static void tile_step(Low *lw, TileWork *w, Tile *t, Ex only) {
 /* The dot form: the sum's own axis by vectors. */
 static void dot_steps(Low *lw, TileWork *w, Tile *t) {
   ContractPlan *p = w->p;
-  int64_t extent = p->at[p->vec].extent, whole = extent / p->lanes * p->lanes;
+  Cx *cx = lw->cx;
+  Dim extent = p->at[p->vec].extent, whole = dim_mul(cx, dim_floor_div(cx, extent, p->lanes), p->lanes);
+  Dim rest = dim_sub(cx, extent, whole);
   LoopMark mark;
   t->pt[0] = (Point){.lanes = p->lanes, .active = p->lanes};
-  if (whole > 0) {
+  if (whole != 0) {
     AxisIx x = axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, whole, p->lanes, &mark));
     x.lane = p->lanes > 1;
     *label_ix(w, p->vec) = x;
     tile_step(lw, w, t, 0);
     low_end(lw, mark);
   }
-  if (whole == extent) return;
-  Ex mask = ex_let(lw, ex_active(&lw->m, p->lanes, ix_number(extent - whole)), NULL);
-  t->pt[0] = (Point){.lanes = p->lanes, .active = extent - whole, .vmask = mask};
+  if (rest == 0) return;
+  Ex mask = ex_let(lw, ex_active(&lw->m, p->lanes, ix_number(rest)), NULL);
+  t->pt[0] = (Point){.lanes = p->lanes, .active = dim_is_number(rest) ? rest : p->lanes, .vmask = mask};
   *label_ix(w, p->vec) = axis_number(whole);
   label_ix(w, p->vec)->lane = 1;
   tile_step(lw, w, t, mask);
@@ -231,6 +234,7 @@ static void emit_tile(Low *lw, TileWork *w) {
     int64_t n = w->size[p->vec];
     t.v = (int)((n + p->lanes - 1) / p->lanes);
     for (int q = 0; q < t.v; q++) t.pt[q] = (Point){.lanes = p->lanes, .active = p->lanes};
+    if (w->tail) t.pt[0].vmask = ex_let(lw, ex_active(&lw->m, p->lanes, ix_number(w->tail)), NULL);
     if (n % p->lanes) {
       Point *last = &t.pt[t.v - 1];
       last->active = n % p->lanes;
@@ -314,6 +318,64 @@ static void block_loops(Low *lw, TileWork *w, int level) {
   rest_leave(lw, r, kind, mark);
 }
 
+/* Tiles of `size` indices of an axis from one index to another. */
+static void tiles_between(Low *lw, TileWork *w, int level, Dim from, Dim to, int64_t size) {
+  LoopMark mark;
+  if (from == to) return;
+  w->base[w->level[level]] = axis_var(lw, low_for(lw, FOR_SERIAL, "m", from, to, size, &mark));
+  w->size[w->level[level]] = size;
+  tile_loops(lw, w, level + 1);
+  low_end(lw, mark);
+}
+
+/* What whole tiles leave of an axis whose extent is a name: rows one by one, or vectors one by one and
+ * the last under a mask. */
+static void rest_named(Low *lw, TileWork *w, int level, Dim from) {
+  Cx *cx = lw->cx;
+  int axis = w->level[level];
+  Dim extent = w->p->at[axis].extent;
+  bool vec = axis == w->p->vec && !w->p->dot;
+  int64_t lanes = vec ? w->p->lanes : 1;
+  Dim to = dim_mul(cx, dim_floor_div(cx, extent, lanes), lanes), rest = dim_sub(cx, extent, to);
+  tiles_between(lw, w, level, from, to, lanes);
+  if (rest == 0) return;
+  Stmt *some = st_if(&lw->m, ex_active(&lw->m, 1, ix_number(rest)));
+  int32_t memo;
+  Block *outer = low_enter(lw, &some->u.cond.then, &memo);
+  w->base[axis] = axis_number(to);
+  w->size[axis] = lanes;
+  w->tail = rest;
+  tile_loops(lw, w, level + 1);
+  w->tail = 0;
+  low_leave(lw, outer, memo);
+}
+
+/* Shared out, the rest is one piece more than there are whole tiles, of which there may be none. */
+static void tiles_named(Low *lw, TileWork *w, int level) {
+  Cx *cx = lw->cx;
+  int axis = w->level[level];
+  int64_t size = tile_size(w->p, axis);
+  Dim count = dim_floor_div(cx, w->p->at[axis].extent, size), whole = dim_mul(cx, count, size);
+  if (low_outermost(lw) != FOR_PARALLEL) {
+    tiles_between(lw, w, level, 0, whole, size);
+    rest_named(lw, w, level, whole);
+    return;
+  }
+  LoopMark mark;
+  AxisIx t = axis_var(lw, low_for(lw, FOR_PARALLEL, "m", 0, dim_add(cx, count, 1), 1, &mark));
+  Stmt *s = st_if(&lw->m, ex_active(&lw->m, 1, ix_plus(&lw->m, ix_number(count), ix_scale(&lw->m, t.ix, -1))));
+  for (int part = 0; part < 2; part++) {
+    int32_t memo;
+    Block *outer = low_enter(lw, part ? &s->u.cond.other : &s->u.cond.then, &memo);
+    w->base[axis].ix = ix_scale(&lw->m, t.ix, size);
+    w->size[axis] = size;
+    if (part) rest_named(lw, w, level, whole);
+    else tile_loops(lw, w, level + 1);
+    low_leave(lw, outer, memo);
+  }
+  low_end(lw, mark);
+}
+
 static void tile_loops(Low *lw, TileWork *w, int level) {
   if (level == w->nlevels) {
     Block *here = lw->m.at;
@@ -325,6 +387,10 @@ static void tile_loops(Low *lw, TileWork *w, int level) {
   int axis = w->level[level];
   if (axis == BLOCKS) {
     block_loops(lw, w, level);
+    return;
+  }
+  if (!dim_is_number(w->p->at[axis].extent)) {
+    tiles_named(lw, w, level);
     return;
   }
   bool row = axis == w->p->row;
@@ -354,7 +420,7 @@ static void tile_loops(Low *lw, TileWork *w, int level) {
 }
 
 static int64_t tiles(const ContractPlan *p, int axis) {
-  return axis < 0 ? 0 : p->at[axis].extent / tile_size(p, axis);
+  return axis < 0 ? 0 : p->at[axis].number / tile_size(p, axis);
 }
 
 void lower_contract(Low *lw, Nest *n) {
@@ -377,7 +443,7 @@ void lower_contract(Low *lw, Nest *n) {
   int vec = p->dot ? -1 : p->vec;
   if (p->row >= 0) {
     w->row_tiles = tiles(p, p->row);
-    w->row_rest = p->at[p->row].extent % p->mr > 0;
+    w->row_rest = p->at[p->row].number % p->mr > 0;
   }
   if (p->block) w->level[w->nlevels++] = BLOCKS;
   bool rows_first = !p->block && lw->may_parallel && tiles(p, p->row) > tiles(p, vec);

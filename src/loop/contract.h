@@ -9,16 +9,17 @@ enum { TILE_MAX = 64 };
 typedef struct Label { /* one axis of the contraction after merging */
   int label;      /* innermost label merged into it: it carries the index, the others stand at 0 */
   int outer;      /* outermost label merged into it */
-  int64_t extent;
+  Dim extent;
+  int64_t number; /* the extent, or what is expected of it */
   bool in[2], out; /* which tensors have it */
-  int64_t stride[2], out_stride;
+  int64_t stride[2], out_stride; /* as expected */
   double lane_cost[2]; /* of a vector of reads along it, per operand */
 } Label;
 
 typedef struct Pack { /* a copy of an operand in the order the tiles read it */
   bool on;
   Buf buf;
-  int64_t stride[MAX_AXES]; /* by merged axis: elements per step of its index (tile axis: per tile) */
+  int64_t stride[MAX_AXES]; /* of numbers, for no operand with a named extent is copied; by merged axis: elements per step of its index (tile axis: per tile) */
   int tile_axis;            /* split into tiles of `tile`, whose elements are adjacent; -1 none */
   int64_t tile;
 } Pack;

@@ -16,6 +16,13 @@ static int out_dim(const ContractPlan *p, int label) {
   return -1;
 }
 
+/* Elements from one index of a dimension of the result to the next. */
+static Dim out_step(Cx *cx, const ContractPlan *p, int dim) {
+  Dim stride = 1;
+  for (int d = p->in->shape.rank - 1; d > dim; d--) stride = dim_mul(cx, stride, p->in->shape.dim[d]);
+  return stride;
+}
+
 static bool can_merge(const ContractPlan *p, const Label *outer, const Label *inner) {
   if (outer->in[0] != inner->in[0] || outer->in[1] != inner->in[1] || outer->out != inner->out)
     return false;
@@ -24,12 +31,8 @@ static bool can_merge(const ContractPlan *p, const Label *outer, const Label *in
     if (!axes_merge(&p->side[k]->an, i, j)) return false;
   if (!outer->out) return true;
   int di = out_dim(p, i), dj = out_dim(p, j);
-  int64_t stride = 1;
-  for (int d = p->in->shape.rank - 1; d > dj; d--) stride *= p->in->shape.dim[d];
-  int64_t sj = stride;
-  stride = 1;
-  for (int d = p->in->shape.rank - 1; d > di; d--) stride *= p->in->shape.dim[d];
-  if (stride != sj * p->in->shape.dim[dj]) return false;
+  Cx *cx = p->n->side.at[0]->an.cx;
+  if (out_step(cx, p, di) != dim_mul(cx, out_step(cx, p, dj), p->in->shape.dim[dj])) return false;
   for (int k = 2; k < p->n->side.n; k++)
     if (!axes_merge(&p->n->side.at[k]->an, di, dj)) return false;
   return true;
@@ -52,7 +55,7 @@ static void merge_labels(ContractPlan *p) {
     for (int i = 0; i < p->count && !again; i++)
       for (int j = 0; j < p->count && !again; j++) {
         if (i == j || !can_merge(p, &p->at[i], &p->at[j])) continue;
-        p->at[j].extent *= p->at[i].extent;
+        p->at[j].extent = dim_mul(p->n->side.at[0]->an.cx, p->at[j].extent, p->at[i].extent);
         p->at[j].outer = p->at[i].outer;
         for (int k = i; k + 1 < p->count; k++) p->at[k] = p->at[k + 1];
         p->count--;
@@ -68,26 +71,19 @@ static bool has_label(const uint8_t *labels, int rank, int label) {
 }
 
 static void measure_labels(Low *lw, ContractPlan *p) {
-  const Contract *c = p->in->u.contract;
   for (int i = 0; i < p->count; i++) {
     Label *x = &p->at[i];
+    x->number = low_number(lw, x->extent);
     for (int k = 0; k < 2; k++) {
       const Analysis *an = &p->side[k]->an;
       x->lane_cost[k] = 0.1;
       for (int a = 0; a < an->access.n; a++) {
         x->lane_cost[k] += access_lane_cost(&an->access.at[a], x->label, p->lanes);
-        x->stride[k] = an->access.at[a].stride[x->label];
+        x->stride[k] = low_number(lw, an->access.at[a].stride[x->label]);
       }
     }
-    int64_t stride = 1;
-    if (x->out) {
-      for (int d = p->in->shape.rank - 1; d > out_dim(p, x->label); d--)
-        stride *= p->in->shape.dim[d];
-      x->out_stride = stride;
-    }
+    if (x->out) x->out_stride = low_number(lw, out_step(lw->cx, p, out_dim(p, x->label)));
   }
-  (void)lw;
-  (void)c;
 }
 
 /* ---- the model ------------------------------------------------------------------------------ */
@@ -95,8 +91,8 @@ static double steps(const ContractPlan *p, int lanes) { /* of the sum, for one t
   double n = 1;
   for (int i = 0; i < p->count; i++) {
     if (p->at[i].out) continue;
-    double e = (double)p->at[i].extent;
-    n *= i == p->vec ? (double)((p->at[i].extent + lanes - 1) / lanes) : e;
+    double e = (double)p->at[i].number;
+    n *= i == p->vec ? (double)((p->at[i].number + lanes - 1) / lanes) : e;
   }
   return n;
 }
@@ -104,7 +100,7 @@ static double steps(const ContractPlan *p, int lanes) { /* of the sum, for one t
 static double operand_count(const ContractPlan *p, int k) {
   double n = 1;
   for (int i = 0; i < p->count; i++)
-    if (p->at[i].in[k]) n *= (double)p->at[i].extent;
+    if (p->at[i].in[k]) n *= (double)p->at[i].number;
   return n;
 }
 
@@ -113,11 +109,18 @@ static double distinct_count(const Low *lw, const ContractPlan *p, int k) {
   const Analysis *an = &p->side[k]->an;
   double n = 0;
   for (int a = 0; a < an->access.n; a++)
-    n += (double)shape_count(lw->cx, &low_ins(lw, an->access.at[a].leaf)->shape);
+    n += shape_expected(lw->cx, &low_ins(lw, an->access.at[a].leaf)->shape);
   return MIN(n, operand_count(p, k));
 }
 
 static bool depends(const ContractPlan *p, int k, int axis) { return axis >= 0 && p->at[axis].in[k]; }
+
+/* Copies have a fixed layout. */
+static bool named_operand(const ContractPlan *p, int k) {
+  for (int i = 0; i < p->count; i++)
+    if (p->at[i].in[k] && !dim_is_number(p->at[i].extent)) return true;
+  return false;
+}
 
 static double read_cost(const ContractPlan *p, int k) {
   if (!depends(p, k, p->vec)) return 0.5;
@@ -164,9 +167,9 @@ static double tile_cost(const ContractPlan *p, int m, int c, int v) {
 static double total_cost(const ContractPlan *p) {
   double outer = 1, cost = 0;
   for (int i = 0; i < p->count; i++)
-    if (p->at[i].out && i != p->vec && i != p->row && i != p->col) outer *= (double)p->at[i].extent;
-  int64_t er = p->row < 0 ? 1 : p->at[p->row].extent, ec = p->col < 0 ? 1 : p->at[p->col].extent;
-  int64_t ev = p->dot || p->vec < 0 ? 1 : (p->at[p->vec].extent + p->lanes - 1) / p->lanes;
+    if (p->at[i].out && i != p->vec && i != p->row && i != p->col) outer *= (double)p->at[i].number;
+  int64_t er = p->row < 0 ? 1 : p->at[p->row].number, ec = p->col < 0 ? 1 : p->at[p->col].number;
+  int64_t ev = p->dot || p->vec < 0 ? 1 : (p->at[p->vec].number + p->lanes - 1) / p->lanes;
   int kinds = 0;
   for (int i = 0; i < 8; i++) {
     int64_t nr = i & 1 ? er % p->mr > 0 : er / p->mr, m = i & 1 ? er % p->mr : p->mr;
@@ -183,8 +186,8 @@ static double total_cost(const ContractPlan *p) {
 }
 
 static void try_tiles(ContractPlan *p, ContractPlan *best, int regs) {
-  int64_t er = p->row < 0 ? 1 : p->at[p->row].extent, ec = p->col < 0 ? 1 : p->at[p->col].extent;
-  int64_t ev = p->dot || p->vec < 0 ? 1 : (p->at[p->vec].extent + p->lanes - 1) / p->lanes;
+  int64_t er = p->row < 0 ? 1 : p->at[p->row].number, ec = p->col < 0 ? 1 : p->at[p->col].number;
+  int64_t ev = p->dot || p->vec < 0 ? 1 : (p->at[p->vec].number + p->lanes - 1) / p->lanes;
   for (int m = 1; m <= MIN(er, regs); m++)
     for (int c = 1; c <= MIN(ec, 6); c++)
       for (int v = 1; v <= MIN(ev, 8); v++) {
@@ -213,7 +216,7 @@ static void try_copies(ContractPlan *p, ContractPlan *best, int regs) {
     bool sensible = true;
     for (int k = 0; k < 2; k++) {
       p->pack[k].on = copy >> k & 1;
-      if (p->pack[k].on && (!depends(p, k, p->vec) || x->lane_cost[k] < 2 || p->dot)) sensible = false;
+      if (p->pack[k].on && (!depends(p, k, p->vec) || x->lane_cost[k] < 2 || p->dot || named_operand(p, k))) sensible = false;
     }
     if (sensible) try_tiles(p, best, regs);
   }
@@ -242,7 +245,7 @@ static void try_vec(Low *lw, ContractPlan *p, ContractPlan *best, int vec) {
 static double reuse(const ContractPlan *p, int k) { /* how often each element is read again */
   double n = 1;
   for (int i = 0; i < p->count; i++)
-    if (!p->at[i].in[k]) n *= (double)p->at[i].extent;
+    if (!p->at[i].in[k]) n *= (double)p->at[i].number;
   return n;
 }
 
@@ -253,7 +256,7 @@ static void pack_for_caches(Low *lw, ContractPlan *p) {
   int bytes = type_info[p->in->type].bytes;
   if (p->dot || p->vec < 0) return;
   for (int k = 0; k < 2; k++) {
-    if (p->pack[k].on || !p->side[k]->an.access.n) continue;
+    if (p->pack[k].on || !p->side[k]->an.access.n || named_operand(p, k)) continue;
     bool vector = depends(p, k, p->vec), hostile = false, few_sets = false;
     if (!vector && !depends(p, k, p->row)) continue;
     int64_t sum = 1;
@@ -264,7 +267,7 @@ static void pack_for_caches(Low *lw, ContractPlan *p) {
         hostile |= x->stride[k] * bytes % 2048 == 0;
         few_sets |= vector && x->stride[k] * bytes % 1024 == 0;
       }
-      if (!x->out) sum *= x->extent;
+      if (!x->out) sum *= x->number;
     }
     int64_t stripe = sum * (vector ? (int64_t)p->nv * p->lanes : p->mr) * bytes;
     bool tight = stripe > lw->p->target.l1 * (vector ? 2 : 1), over = 4 * stripe > 3 * lw->p->target.l1;
@@ -277,14 +280,14 @@ static void pack_for_caches(Low *lw, ContractPlan *p) {
 /* The rows' operand is read once for every tile of vectors. Where it doesn't fit half the second
  * cache, rows are taken in blocks that do. */
 static void choose_block(Low *lw, ContractPlan *p) {
-  if (p->row < 0 || p->vec < 0 || p->dot) return;
+  if (p->row < 0 || p->vec < 0 || p->dot || !dim_is_number(p->at[p->row].extent)) return;
   int64_t sum = 1, size = type_info[p->in->type].bytes;
   for (int i = 0; i < p->count; i++)
-    if (!p->at[i].out) sum *= p->at[i].extent;
-  int64_t tile = sum * p->mr * size, all = p->at[p->row].extent / p->mr;
+    if (!p->at[i].out) sum *= p->at[i].number;
+  int64_t tile = sum * p->mr * size, all = p->at[p->row].number / p->mr;
   int64_t most = MAX(1, lw->p->target.l2 / 2 / MAX(1, tile));
   if (lw->may_parallel) most = MIN(most, MAX(1, all / (2 * lw->p->target.threads)));
-  if (all <= most || p->at[p->vec].extent <= (int64_t)p->nv * p->lanes) return;
+  if (all <= most || p->at[p->vec].number <= (int64_t)p->nv * p->lanes) return;
   p->block = most;
   for (int64_t b = most; b > most / 2; b--) /* whole blocks only, if that is cheap to have */
     if (all % b == 0) {

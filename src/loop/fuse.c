@@ -301,9 +301,9 @@ static void schedule(Low *lw) {
 }
 
 /* ---- kernels -------------------------------------------------------------------------------- */
-static int64_t inner_count(const Shape *s, int rows) {
+static int64_t inner_count(const Low *lw, const Shape *s, int rows) {
   int64_t n = 1;
-  for (int d = rows; d < s->rank; d++) n *= s->dim[d];
+  for (int d = rows; d < s->rank; d++) n *= low_number(lw, s->dim[d]);
   return n;
 }
 
@@ -316,11 +316,11 @@ static bool row_suits(Low *lw, const Nest *n, int rows) {
 static int64_t row_work(Low *lw, const Nest *n, int rows) {
   if (n->kind == NEST_FOLD) {
     const Shape *s = &low_ins(lw, low_ins(lw, n->anchor)->arg[0])->shape;
-    int64_t all = shape_count(lw->cx, s), outer = 1;
-    for (int d = 0; d < rows; d++) outer *= n->shape.dim[d];
+    int64_t all = low_number(lw, shape_count(lw->cx, s)), outer = 1;
+    for (int d = 0; d < rows; d++) outer *= low_number(lw, n->shape.dim[d]);
     return outer ? all / outer : 0;
   }
-  return inner_count(&n->shape, rows);
+  return inner_count(lw, &n->shape, rows);
 }
 
 static bool row_reads(const Low *lw, const Nest *c, int32_t group, int rows) {

@@ -104,7 +104,7 @@ static void roots_by_kind(Low *lw) {
       int8_t first[IR_MAX_RANK], count[IR_MAX_RANK];
       const Ins *from = low_ins(lw, in->arg[0]);
       OpKind kind = op_kind(from->op);
-      if (kind != KIND_LEAF && !reshape_split(&from->shape, &in->shape, first, count))
+      if (kind != KIND_LEAF && !reshape_split(lw->cx, &from->shape, &in->shape, first, count))
         make_root(lw, in->arg[0]);
       break;
     }
@@ -148,7 +148,7 @@ static void want(Low *lw, int32_t *wanted_at, Val v, int32_t where) {
 
 static bool spreads(Low *lw, const Ins *view) {
   const Ins *x = low_ins(lw, view->arg[0]);
-  return shape_count(lw->cx, &view->shape) > shape_count(lw->cx, &x->shape);
+  return low_number(lw, shape_count(lw->cx, &view->shape)) > low_number(lw, shape_count(lw->cx, &x->shape));
 }
 
 static bool roots_by_cost(Low *lw) {

@@ -116,6 +116,10 @@ Ex ex_splat(KernelMaker *m, Ex scalar, int lanes) {
   ExNode e = {.kind = EX_SPLAT, .type = s->type, .lanes = (uint16_t)lanes, .arg = {scalar}};
   return node(m, e);
 }
+Ex ex_size(KernelMaker *m, DType t, int lanes, Dim d) {
+  if (dim_is_number(d)) return ex_imm_i(m, t, lanes, d);
+  return node(m, (ExNode){.kind = EX_SIZE, .type = (uint8_t)t, .lanes = (uint16_t)lanes, .ix = ix_number(d)});
+}
 Ex ex_active(KernelMaker *m, int lanes, Ix count) {
   return node(m,
               (ExNode){.kind = EX_ACTIVE, .type = T_BOOL, .lanes = (uint16_t)lanes, .ix = count});

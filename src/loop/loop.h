@@ -19,15 +19,22 @@ typedef int32_t Buf; /* number of a buffer of the program */
 
 /* ---- the machine compiled for ---------------------------------------------------------------- */
 typedef struct Target {
+  const char *triple;   /* LLVM's name of architecture and system; NULL: the host's */
   const char *cpu;      /* LLVM's name; NULL: the host */
   const char *features; /* LLVM's list; NULL: the host's */
+  const char *abi;      /* where the triple doesn't say it; NULL or "": it does */
   int vector_bytes;     /* 64 AVX-512, 32 AVX2, 16 SSE/NEON, 0: scalars only */
   int vector_regs;      /* 32, 16 */
   bool fma;             /* has fused multiply-add in hardware */
   int64_t l1, l2, l3;   /* data cache bytes of one core (l3: its share) */
   int threads;          /* workers the program may be run with: sizes per-worker buffers */
+  int64_t expected;     /* what a named size is expected to be, for decisions; 0: 64 */
 } Target;
 Target target_host(void); /* target.c */
+/* A processor of cpu.def, with the caches of a small one, for one thread; false where there is none of that
+ * name. target_cpu_name: the i-th name, NULL at the end. */
+bool target_named(const char *name, Target *out);
+const char *target_cpu_name(int i);
 static inline int target_lanes(const Target *t, DType type) {
   int bytes = type == T_BOOL ? 4 : type_info[type].bytes;
   return t->vector_bytes > bytes ? t->vector_bytes / bytes : 1;
@@ -47,7 +54,7 @@ typedef struct Buffer {
   int32_t slot;
   Dim count;      /* elements */
   Dim offset;     /* bytes from the workspace's start, a multiple of 64; set by memplan.c */
-  int64_t stride; /* BUF_LOCAL: bytes between two workers' copies */
+  Dim stride;     /* BUF_LOCAL: bytes between two workers' copies */
   int32_t first, last; /* kernels that touch it */
   Buf same_as;    /* output that is updated in place in this input's storage, or -1 */
   Buf into;       /* temporary that takes the place of this one, which dies in the kernel that makes it; -1 */
@@ -69,7 +76,7 @@ typedef struct Ix {
 /* ---- expressions: trees; what is used twice is a register ------------------------------------------- */
 typedef enum ExKind {
   EX_IMM,    /* u.f (float types) or u.i; at any lanes */
-  EX_SIZE,   /* u.ix.off as a number of the node's type */
+  EX_SIZE,   /* ix.off as a number of the node's type; at any lanes */
   EX_INDEX,  /* u.ix as an integer; lane l adds l * lane_stride */
   EX_REG,    /* u.reg */
   EX_LOAD,   /* buffer element ix + lane * lane_stride (+ dyn) where mask holds, else 0 */
@@ -191,8 +198,13 @@ struct LoopProgram {
   Dim workspace;        /* bytes, for target.threads workers; alignment 64 */
 };
 
-/* needs: no vjp/jvp (pass_expand) and, for the LLVM printer, numbers for all sizes */
+/* needs: no vjp/jvp (pass_expand). Named sizes may be left: every extent, index and offset then is an
+ * expression in them, true for all their values from 1 on. */
 LoopProgram *loop_lower(const Fn *f, const Target *t);
+/* named.c: the same program with numbers for the names, as the LLVM printer and interp.c need it; the order
+ * and rounding of everything are those of p. f: pass_bind_sizes of p->fn. */
+LoopProgram *loop_bind(const LoopProgram *p, const Fn *f, const SizeBindings *sizes);
+bool loop_has_names(const LoopProgram *p);
 void loop_dump(LoopProgram *p, Text *out);
 const char *loop_verify(const LoopProgram *p); /* NULL: well formed */
 /* No other buffer of the kernel may share bytes with b (memplan.c). */
@@ -226,6 +238,7 @@ Ex ex_index(KernelMaker *m, DType t, int lanes, Ix ix, Dim lane_stride);
 Ex ex_load(KernelMaker *m, Buf b, Ix ix, int lanes, Dim lane_stride, Ex dyn, Ex mask);
 Ex ex_map(KernelMaker *m, Op op, DType result, const Ex *arg, int n);
 Ex ex_splat(KernelMaker *m, Ex scalar, int lanes); /* returns it unchanged for lanes == 1 */
+Ex ex_size(KernelMaker *m, DType t, int lanes, Dim d);
 Ex ex_active(KernelMaker *m, int lanes, Ix count);
 Ex ex_shuffle(KernelMaker *m, Ex a, Ex b, const uint8_t *pick);
 Ex ex_reduce(KernelMaker *m, Op op, Ex vector);

@@ -15,7 +15,15 @@ static void wrong(Check *c, const char *what, int at) {
     c->error = name_fmt(c->p->cx, "kernel %s: %s (%d)", c->k->name, what, at);
 }
 
+/* A number within reason, or an expression in names: not what arithmetic makes of the latter's handle. */
+static bool is_dim(Cx *cx, Dim d) {
+  return dim_is_number(d) ? d > -DIM_MAX_NUMBER * 8 && d < DIM_MAX_NUMBER * 8 : dim_is_known(cx, d);
+}
+
 static void check_ix(Check *c, const Ix *ix) {
+  bool dims = is_dim(c->p->cx, ix->off);
+  for (int i = 0; i < ix->n; i++) dims = dims && is_dim(c->p->cx, ix->term[i].coef);
+  if (!dims) wrong(c, "an index that is no expression in sizes", ix->n);
   for (int i = 0; i < ix->n; i++) {
     Var v = ix->term[i].var;
     if (v < 0 || v >= c->k->var.n || !c->var[v]) wrong(c, "an index uses a variable out of scope", v);

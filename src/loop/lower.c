@@ -1,10 +1,10 @@
-/* lower.c: the lowering's driver and the loops all nests are made of. In: a function whose sizes are numbers.
+/* lower.c: the lowering's driver and the loops all nests are made of. In: a function without derivatives.
  * Out: a LoopProgram. group.c and fuse.c have decided what is stored and what shares a kernel; here
  * buffers are made, the loops around rows are opened, and each nest is lowered by its kind. */
 #include "loop/lower.h"
 
 /* ---- buffers -------------------------------------------------------------------------------- */
-Buf low_buffer(Low *lw, Name name, BufKind kind, DType type, int64_t count) {
+Buf low_buffer(Low *lw, Name name, BufKind kind, DType type, Dim count) {
   Buffer b = {.name = name, .kind = kind, .type = type, .count = count, .slot = -1, .same_as = -1, .into = -1};
   vec_push(lw->cx->arena, &lw->p->buf, b);
   return lw->p->buf.n - 1;
@@ -21,12 +21,6 @@ static const Ins *origin(const Low *lw, Val v) {
 static Name value_name(Low *lw, Val v) {
   const Ins *in = low_ins(lw, v), *from = origin(lw, v);
   return from->hint ? from->hint : name_fmt(lw->cx, "%s%d", op_info[in->op].name, (int)v);
-}
-
-static void check_numbers(const Fn *f) {
-  for (Val v = 1; v < f->ins.n; v++)
-    if (!shape_is_numbers(&fn_ins(f, v)->shape))
-      cx_bug(f->cx, "lowering needs a number for every size");
 }
 
 static void port_buffers(Low *lw) {
@@ -61,8 +55,8 @@ static void value_buffers(Low *lw) {
     bool local = !p->beyond && rows > 0;
     if (local) p->skip = rows;
     if (local && rows == in->shape.rank) continue; /* a register */
-    int64_t count = 1;
-    for (int d = p->skip; d < in->shape.rank; d++) count *= in->shape.dim[d];
+    Dim count = 1;
+    for (int d = p->skip; d < in->shape.rank; d++) count = dim_mul(lw->cx, count, in->shape.dim[d]);
     p->buf = low_buffer(lw, value_name(lw, v), local ? BUF_LOCAL : BUF_TEMP, (DType)in->type, count);
     lw->p->buf.at[p->buf].span = origin(lw, v)->span;
   }
@@ -91,10 +85,17 @@ KernelMaker low_kernel(Low *lw, Name name, Span span) {
   return (KernelMaker){lw->p, k, &k->body};
 }
 
-Var low_for(Low *lw, ForKind kind, const char *name, int64_t lo, int64_t hi, int64_t step,
-            LoopMark *mark) {
+/* The last value of a loop variable, or one beyond it. */
+static Dim last_of(Cx *cx, Dim lo, Dim hi, int64_t step) {
+  Dim steps;
+  if (dim_is_number(lo) && dim_is_number(hi)) return hi > lo ? lo + (hi - 1 - lo) / step * step : lo;
+  bool whole = dim_divides(cx, dim_sub(cx, hi, lo), step, &steps);
+  return dim_sub(cx, hi, whole ? step : 1);
+}
+
+Var low_for(Low *lw, ForKind kind, const char *name, Dim lo, Dim hi, int64_t step, LoopMark *mark) {
   Var v = var_new(&lw->m, name);
-  VarRange r = {lo, hi > lo ? lo + (hi - 1 - lo) / step * step : lo};
+  VarRange r = {lo, last_of(lw->cx, lo, hi, step)};
   vec_push(lw->arena, &lw->range, r);
   Stmt *s = st_for(&lw->m, kind, v, ix_number(lo), ix_number(hi), step);
   mark->outer = low_enter(lw, &s->u.loop.body, &mark->memo);
@@ -109,7 +110,7 @@ ForKind low_outermost(Low *lw) {
   return FOR_PARALLEL;
 }
 
-int lanes_for(int lanes, int64_t extent) {
+int lanes_for(int lanes, Dim extent) {
   while (lanes > 1 && lanes / 2 >= extent) lanes /= 2;
   return lanes;
 }
@@ -150,7 +151,43 @@ static void run_tail(Low *lw, int64_t extent, int lanes, VectorBody body, void *
 
 enum { CHUNK_ELEMENTS = 4096 }; /* of one worker's share of a long row */
 
-void low_vectors(Low *lw, int64_t extent, int lanes, double ops, VectorBody body, void *arg) {
+/* An extent that is a name: the loop over pairs of vectors, the loop over single ones, the masked rest. */
+static void run_named(Low *lw, Dim extent, int lanes, double ops, VectorBody body, void *arg) {
+  Cx *cx = lw->cx;
+  Point pt = {.lanes = lanes, .active = lanes};
+  int unroll = ops * 2 <= 64 ? 2 : 1;
+  Dim from = 0;
+  for (int u = unroll; u > 0; u--) {
+    int64_t step = (int64_t)u * lanes;
+    Dim to = dim_mul(cx, dim_floor_div(cx, extent, step), step);
+    if (from == to) continue;
+    LoopMark outer, inner;
+    AxisIx ix = axis_var(lw, low_for(lw, FOR_SERIAL, "i", from, to, step, &outer));
+    ix.lane = lanes > 1;
+    if (u > 1) {
+      Var v = low_for(lw, FOR_UNROLL, "u", 0, u, 1, &inner);
+      ix.ix = ix_add_term(&lw->m, ix.ix, v, lanes);
+    }
+    body(lw, arg, ix, pt);
+    if (u > 1) low_end(lw, inner);
+    low_end(lw, outer);
+    from = to;
+  }
+  if (from == extent) return;
+  Ix tail = ix_number(dim_sub(cx, extent, from));
+  Stmt *some = st_if(&lw->m, ex_active(&lw->m, 1, tail));
+  int32_t memo;
+  Block *outer = low_enter(lw, &some->u.cond.then, &memo);
+  pt.vmask = ex_let(lw, ex_active(&lw->m, lanes, tail), NULL);
+  body(lw, arg, (AxisIx){.ix = ix_number(from), .lane = 1}, pt);
+  low_leave(lw, outer, memo);
+}
+
+void low_vectors(Low *lw, Dim extent, int lanes, double ops, VectorBody body, void *arg) {
+  if (!dim_is_number(extent)) {
+    run_named(lw, extent, lanes, ops, body, arg);
+    return;
+  }
   int64_t vectors = extent / lanes;
   int unroll = 1;
   for (int u = 4; u > 1 && unroll == 1; u /= 2)
@@ -188,7 +225,7 @@ static bool nest_merge(const Nest *n, int i, int j) {
   return true;
 }
 
-int nest_axes(const Nest *n, int from, LoopAxis *out) {
+int nest_axes(Cx *cx, const Nest *n, int from, LoopAxis *out) {
   int count = 0;
   for (int d = n->shape.rank - 1; d >= from; d--) {
     if (n->shape.dim[d] == 1) continue;
@@ -199,7 +236,7 @@ int nest_axes(const Nest *n, int from, LoopAxis *out) {
     if (inner)
       for (int e = d + 1; e < n->shape.rank && outer_part < 0; e++)
         if (n->shape.dim[e] != 1) outer_part = e;
-    if (inner && nest_merge(n, d, outer_part)) inner->extent *= n->shape.dim[d];
+    if (inner && nest_merge(n, d, outer_part)) inner->extent = dim_mul(cx, inner->extent, n->shape.dim[d]);
     else out[count++] = (LoopAxis){d, n->shape.dim[d]};
   }
   for (int i = 0; i < count / 2; i++) {
@@ -226,7 +263,7 @@ double nest_ops(const Nest *n) {
 static void store_root(Low *lw, Val v, const AxisIx *at, Point pt, Ex value) {
   Place *p = &lw->place[v];
   const Shape *s = &low_ins(lw, v)->shape;
-  int64_t lane;
+  Dim lane;
   Ex dyn;
   if (!p->outside) return;
   if (p->buf < 0) { /* local to the row: a register */
@@ -251,21 +288,21 @@ void low_store_roots(Low *lw, Nest *n, const AxisIx *at, Point pt) {
 static void count_work(Low *lw, const Group *g, Kernel *k) {
   for (int i = 0; i < g->nest.n; i++) {
     const Nest *n = &lw->nest.at[g->nest.at[i]];
-    double out = (double)shape_count(lw->cx, &n->shape);
+    double out = (double)low_number(lw, shape_count(lw->cx, &n->shape));
     for (int s = 0; s < n->side.n; s++) {
       const Analysis *an = &n->side.at[s]->an;
       double domain = 1;
-      for (int d = 0; d < an->axes; d++) domain *= (double)an->extent[d];
+      for (int d = 0; d < an->axes; d++) domain *= (double)low_number(lw, an->extent[d]);
       if (n->kind != NEST_CONTRACT || s >= 2) k->flops += an->ops * domain;
       for (int a = 0; a < an->access.n; a++) {
         const Ins *leaf = low_ins(lw, an->access.at[a].leaf);
-        k->bytes += (double)shape_count(lw->cx, &leaf->shape) *
+        k->bytes += (double)low_number(lw, shape_count(lw->cx, &leaf->shape)) *
                     type_info[leaf->type].bytes;
       }
       if (n->kind == NEST_FOLD && s == 0) k->flops += domain;
       if (n->kind == NEST_CONTRACT && s == 0) {
         double all = 1;
-        for (int d = 0; d < an->axes; d++) all *= (double)an->extent[d];
+        for (int d = 0; d < an->axes; d++) all *= (double)low_number(lw, an->extent[d]);
         k->flops += 2 * all;
       }
     }
@@ -361,7 +398,6 @@ static void find_uses(Low *lw) {
 
 LoopProgram *loop_lower(const Fn *given, const Target *t) {
   Cx *cx = given->cx;
-  check_numbers(given);
   const Fn *f = loop_prepare(given);
   LoopProgram *p = NEW(cx->arena, LoopProgram);
   *p = (LoopProgram){.cx = cx, .name = f->name, .fn = f, .target = *t};

@@ -39,9 +39,9 @@ typedef struct Place { /* what is decided about one value */
 
 /* ---- access.c: symbolic reads --------------------------------------------------------------- */
 typedef struct Form { /* off + sum coef[i] * (index of axis i of the domain) */
-  int64_t off;
+  Dim off;
   bool opaque; /* not affine (data-dependent, divided): the coefficients say which axes matter */
-  int64_t coef[MAX_AXES];
+  Dim coef[MAX_AXES];
 } Form;
 typedef struct Access {
   Val leaf;     /* stored value read */
@@ -49,17 +49,18 @@ typedef struct Access {
   bool masked;
   int rank;
   Form *dim;
-  int64_t stride[MAX_AXES]; /* elements per step of each axis of the domain */
+  Dim stride[MAX_AXES]; /* elements per step of each axis of the domain */
 } Access;
 typedef struct Analysis {
   int axes;
-  int64_t extent[MAX_AXES];
+  Dim extent[MAX_AXES];
   Vec(Access) access;
   bool block[MAX_AXES]; /* the axis' index is itself looked at: it can't be merged with another */
   int lanes;            /* most lanes all types met can have */
   int64_t types;        /* bit set of DTypes met */
   double ops;           /* weighted operators met */
   bool maps;            /* computes more than a read */
+  Cx *cx;
 } Analysis;
 
 typedef struct Low Low;
@@ -77,10 +78,10 @@ bool access_identity(const Analysis *an, const Access *a);
 /* Rough cost of a vector of reads along an axis. */
 double access_lane_cost(const Access *a, int axis, int lanes);
 /* The index stays inside an operand of that extent wherever the view is read. */
-bool view_dim_inside(const ViewDim *vd, const Shape *result, int64_t extent);
+bool view_dim_inside(Cx *cx, const ViewDim *vd, const Shape *result, Dim extent);
 /* For every axis d of `from`: the run of axes of `to` whose row-major index is the index of d. False
  * when some axis of `to` covers several axes of `from`. */
-bool reshape_split(const Shape *from, const Shape *to, int8_t *first, int8_t *count);
+bool reshape_split(Cx *cx, const Shape *from, const Shape *to, int8_t *first, int8_t *count);
 
 typedef enum NestKind { NEST_MAP, NEST_FOLD, NEST_CONTRACT, NEST_SCATTER, NEST_COPY, NEST_CALL } NestKind;
 typedef struct Side { /* one expression a nest evaluates: an operand of its anchor, or a root */
@@ -105,12 +106,12 @@ typedef struct Nest {
 /* ---- value.c: emission ---------------------------------------------------------------------- */
 typedef struct AxisIx { /* index along one axis: ix + lane * l (+ dyn) */
   Ix ix;
-  int64_t lane;
+  Dim lane;
   Ex dyn; /* i32 scalar or vector, 0: none */
 } AxisIx;
 typedef struct Point {
   int lanes;
-  int64_t active; /* lanes that count */
+  int64_t active; /* lanes that count; all of them where that is known at run time only */
   Ex vmask;       /* vector mask: active lanes and conditions that differ by lane, 0: all */
   Ex smask;       /* scalar condition for the whole point, 0: holds */
   bool by_lane;   /* vmask says more than which lanes are active */
@@ -124,7 +125,7 @@ typedef struct Memo {
   Ex value; /* a register, or a literal */
 } Memo;
 typedef struct VarRange {
-  int64_t lo, hi; /* inclusive */
+  Dim lo, hi; /* inclusive */
 } VarRange;
 
 struct Low {
@@ -147,6 +148,14 @@ struct Low {
   AxisIx row[IR_MAX_RANK];
   bool may_parallel;   /* the next loop opened is the outermost and worth sharing out */
 };
+
+/* ---- sizes that are names (named.c) -----------------------------------------------------------
+ * What is emitted is said in Dims and holds for every value of the names; what is decided is decided
+ * for the value the target expects of them. */
+int64_t dim_expected(Cx *cx, Dim d, int64_t n); /* the names standing at n; 0: at what is usual */
+double shape_expected(Cx *cx, const Shape *s);  /* elements, in the same way */
+int64_t low_number(const Low *lw, Dim d);
+Ex ex_dim(Low *lw, DType t, int lanes, Dim d); /* an extent as a value */
 
 Val low_base(const Low *lw, Val v); /* below reshapes */
 /* The value whose storage a loop or branch is given for its operand k, and the element it begins at:
@@ -181,38 +190,37 @@ typedef struct LoopMark {
   Block *outer;
   int32_t memo;
 } LoopMark;
-Var low_for(Low *lw, ForKind kind, const char *name, int64_t lo, int64_t hi, int64_t step,
-            LoopMark *mark);
+Var low_for(Low *lw, ForKind kind, const char *name, Dim lo, Dim hi, int64_t step, LoopMark *mark);
 void low_end(Low *lw, LoopMark mark);
-static inline AxisIx axis_number(int64_t i) { return (AxisIx){.ix = {.off = i}}; }
+static inline AxisIx axis_number(Dim i) { return (AxisIx){.ix = {.off = i}}; }
 AxisIx axis_var(Low *lw, Var v);
-AxisIx axis_plus(Low *lw, AxisIx a, int64_t by);
+AxisIx axis_plus(Low *lw, AxisIx a, Dim by);
 
 /* ---- lower.c -------------------------------------------------------------------------------- */
 /* Walks the indices 0..extent of an axis by vectors; body is called with the axis' index and point
  * for whole vectors (in a loop) and for the masked tail. */
 typedef void (*VectorBody)(Low *lw, void *arg, AxisIx ix, Point pt);
-void low_vectors(Low *lw, int64_t extent, int lanes, double ops, VectorBody body, void *arg);
+void low_vectors(Low *lw, Dim extent, int lanes, double ops, VectorBody body, void *arg);
 /* Stores the roots of n (but the first `from`) at a point, all computed before any is stored. */
 void low_store_roots(Low *lw, Nest *n, const AxisIx *at, Point pt);
 /* Row-major element number of index at in the storage of v. */
-Ix low_linear(Low *lw, const Shape *s, int skip, const AxisIx *at, int64_t *lane, Ex *dyn);
+Ix low_linear(Low *lw, const Shape *s, int skip, const AxisIx *at, Dim *lane, Ex *dyn);
 KernelMaker low_kernel(Low *lw, Name name, Span span); /* a new kernel at the program's end */
-Buf low_buffer(Low *lw, Name name, BufKind kind, DType type, int64_t count);
+Buf low_buffer(Low *lw, Name name, BufKind kind, DType type, Dim count);
 
 typedef struct LoopAxis { /* an axis the nest itself walks */
   int axis;
-  int64_t extent; /* after merging; the axes merged into it stand at 0 */
+  Dim extent; /* after merging; the axes merged into it stand at 0 */
 } LoopAxis;
 /* The axes of the nest's shape from `from` on that have more than one index, merged where all its
  * reads allow. */
-int nest_axes(const Nest *n, int from, LoopAxis *out);
+int nest_axes(Cx *cx, const Nest *n, int from, LoopAxis *out);
 int nest_lanes(const Nest *n);
 double nest_ops(const Nest *n);
 /* The kind the next loop should have: parallel when it is the kernel's outermost and worth it. The
  * caller must make it the only statement there. */
 ForKind low_outermost(Low *lw);
-int lanes_for(int lanes, int64_t extent); /* no more than the extent needs */
+int lanes_for(int lanes, Dim extent); /* no more than the extent needs; all for a named one */
 
 void lower_map(Low *lw, Nest *n);
 void lower_fold(Low *lw, Nest *n);
@@ -233,5 +241,6 @@ bool nest_reads(const Nest *n, Val v);
 bool reads_in_place(const Nest *n, Val v);
 void share_places(Low *lw); /* inplace.c */
 void plan_memory(Low *lw);
+void plan_named_memory(Low *lw, Dim (*bytes_of)(const LoopProgram *p, const Buffer *b)); /* named.c */
 
 #endif

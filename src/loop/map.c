@@ -17,7 +17,7 @@ static void map_point(Low *lw, MapWork *w, Point pt) {
     return;
   }
   Val v = w->n->anchor;
-  int64_t lane;
+  Dim lane;
   Ex dyn;
   Ix lin = low_linear(lw, &low_ins(lw, v)->shape, 0, w->at, &lane, &dyn);
   int32_t from = w->n->copy_from;
@@ -44,12 +44,12 @@ static void map_body(Low *lw, void *arg, AxisIx ix, Point pt) {
 /* An outer axis along which something is read side by side that the vector axis reads far apart: a
  * transpose. Walking a few indices of it inside the vectors uses the cache lines while they are
  * there. */
-static int across_axis(const Nest *n, const LoopAxis *axis, int count) {
+static int across_axis(const Low *lw, const Nest *n, const LoopAxis *axis, int count) {
   for (int i = 0; i + 1 < count; i++)
-    for (int k = 0; k < n->side.n; k++) {
+    for (int k = 0; k < n->side.n && dim_is_number(axis[i].extent); k++) {
       const Side *s = n->side.at[k];
       for (int a = 0; a < s->an.access.n; a++) {
-        int64_t inner = s->an.access.at[a].stride[s->kept[axis[count - 1].axis]];
+        int64_t inner = low_number(lw, s->an.access.at[a].stride[s->kept[axis[count - 1].axis]]);
         if (s->an.access.at[a].stride[s->kept[axis[i].axis]] == 1 && (inner > 4 || inner < -4))
           return i;
       }
@@ -95,10 +95,10 @@ static void map_across(Low *lw, MapWork *w, LoopAxis across, LoopAxis vec) {
 void lower_map(Low *lw, Nest *n) {
   MapWork w = {.n = n, .axis = -1, .across = -1};
   LoopAxis axis[IR_MAX_RANK];
-  int count = nest_axes(n, lw->rows, axis);
+  int count = nest_axes(lw->cx, n, lw->rows, axis);
   for (int d = 0; d < n->shape.rank; d++) w.at[d] = d < lw->rows ? lw->row[d] : axis_number(0);
   for (int i = 0; i + 1 < count && lw->may_parallel; i++)
-    if (axis[i].extent > axis[0].extent) { /* workers share the longest of the outer axes */
+    if (low_number(lw, axis[i].extent) > low_number(lw, axis[0].extent)) { /* workers share the longest of the outer axes */
       LoopAxis t = axis[0];
       axis[0] = axis[i];
       axis[i] = t;
@@ -108,7 +108,7 @@ void lower_map(Low *lw, Nest *n) {
     return;
   }
   LoopMark mark[IR_MAX_RANK];
-  int loops = 0, across = across_axis(n, axis, count);
+  int loops = 0, across = across_axis(lw, n, axis, count);
   for (int i = 0; i + 1 < count; i++) {
     if (i == across) continue;
     Var v = low_for(lw, low_outermost(lw), "i", 0, axis[i].extent, 1, &mark[loops++]);

@@ -7,9 +7,10 @@
 
 enum { ALIGN = 64 };
 
-static int64_t bytes_of(const LoopProgram *p, const Buffer *b) {
-  int64_t one = (b->count * type_info[b->type].bytes + ALIGN - 1) / ALIGN * ALIGN;
-  return b->kind == BUF_LOCAL ? one * MAX(1, p->target.threads) : one;
+static Dim bytes_of(const LoopProgram *p, const Buffer *b) {
+  Dim bytes = dim_add(p->cx, dim_mul(p->cx, b->count, type_info[b->type].bytes), ALIGN - 1);
+  Dim one = dim_mul(p->cx, dim_floor_div(p->cx, bytes, ALIGN), ALIGN);
+  return b->kind == BUF_LOCAL ? dim_mul(p->cx, one, MAX(1, p->target.threads)) : one;
 }
 
 static void lifetimes(LoopProgram *p) {
@@ -108,6 +109,11 @@ enum { MANY_ROOMS = 1500 };
 void plan_memory(Low *lw) {
   LoopProgram *p = lw->p;
   lifetimes(p);
+  for (int i = 0; i < p->buf.n; i++)
+    if (!dim_is_number(p->buf.at[i].count)) {
+      plan_named_memory(lw, bytes_of);
+      return;
+    }
   share_places(lw);
   Plan x = make_rooms(lw);
   int best = 0;
@@ -130,10 +136,8 @@ static bool overlap(const LoopProgram *p, Buf x, Buf y) {
   bool a_temp = a->kind == BUF_TEMP || a->kind == BUF_LOCAL, b_temp = b->kind == BUF_TEMP || b->kind == BUF_LOCAL;
   if (a_temp != b_temp) return false;
   if (!a_temp) return a->kind != b->kind && (a->same_as == y || b->same_as == x);
-  int64_t na = a->count * type_info[a->type].bytes, nb = b->count * type_info[b->type].bytes;
-  if (a->kind == BUF_LOCAL) na = a->stride * p->target.threads;
-  if (b->kind == BUF_LOCAL) nb = b->stride * p->target.threads;
-  return a->offset < b->offset + nb && b->offset < a->offset + na;
+  Dim a_end = dim_add(p->cx, a->offset, bytes_of(p, a)), b_end = dim_add(p->cx, b->offset, bytes_of(p, b));
+  return dim_le(p->cx, a_end, b->offset) != 1 && dim_le(p->cx, b_end, a->offset) != 1;
 }
 
 bool loop_buffer_alone(const LoopProgram *p, const Kernel *k, Buf b) {

@@ -1,5 +1,5 @@
-/* prepare.c: rewrites of the function that only matter for the loops it becomes. In: a function
- * whose sizes are numbers. Out: an equal one (up to the order of sums), whose sums of products are
+/* prepare.c: rewrites of the function that only matter for the loops it becomes. In: a function without
+ * derivatives. Out: an equal one (up to the order of sums), whose sums of products are
  * contractions and whose windows are what prepare_window.c makes of them.
  *
  *   sum of a view of a product  is  sum of the product of views, which may be a contraction
@@ -60,7 +60,7 @@ static Val fold_fine(Prepare *p, const Ins *in, Val x) {
   Val base = ir_ins(&p->b, x)->arg[0];
   Shape coarse = *ir_shape(&p->b, x);
   int8_t first[IR_MAX_RANK], count[IR_MAX_RANK];
-  if (!reshape_split(&coarse, ir_shape(&p->b, base), first, count)) return 0;
+  if (!reshape_split(p->b.cx, &coarse, ir_shape(&p->b, base), first, count)) return 0;
   uint32_t axes = 0;
   for (int d = 0; d < coarse.rank; d++)
     for (int k = 0; in->u.axes >> d & 1 && k < count[d]; k++) axes |= 1u << (first[d] + k);
@@ -128,7 +128,7 @@ static Val part_of_sum(Prepare *p, const Ins *in, bool *fine) {
   const Ins *sum = fn_ins(p->f, in->arg[0]);
   Cx *cx = p->f->cx;
   if (!in->u.view->exact || sum->op != OP_sum || p->uses[in->arg[0]] > 1) return 0;
-  if (shape_count(cx, &in->shape) > shape_count(cx, &sum->shape)) return 0;
+  if (shape_expected(cx, &in->shape) > shape_expected(cx, &sum->shape)) return 0;
   Val x = p->to[sum->arg[0]];
   Ins wide = *ir_ins(&p->b, x);
   Shape out = in->shape;
@@ -158,7 +158,7 @@ static void pad_operands(Prepare *p, const Ins *in, Val *arg) {
   for (int k = 0; k < 2; k++) {
     const Shape *s = ir_shape(&p->b, arg[k]);
     for (int d = 0; d < s->rank; d++)
-      n[(k ? in->u.contract->b : in->u.contract->a)[d]] = (double)s->dim[d];
+      n[(k ? in->u.contract->b : in->u.contract->a)[d]] = (double)dim_expected(p->b.cx, s->dim[d], 0);
   }
   for (int l = 0; l < in->u.contract->nlabels; l++) steps *= n[l];
   for (int k = 0; k < 2; k++) arg[k] = window_padded(&p->b, arg[k], steps);

@@ -89,10 +89,10 @@ static Val layout_reshape(Layout *l, const Ins *in, Val x) {
   if (q < 0) return 0;
   Shape from = *ir_shape(&l->b, x);
   int8_t first[IR_MAX_RANK], count[IR_MAX_RANK];
-  if (reshape_split(&in->shape, &from, first, count)) {
+  if (reshape_split(l->b.cx, &in->shape, &from, first, count)) {
     for (int d = 0; d < in->shape.rank; d++)
       if (count[d] == 1 && first[d] == q) at = d;
-  } else if (reshape_split(&from, &in->shape, first, count) && count[q] == 1) {
+  } else if (reshape_split(l->b.cx, &from, &in->shape, first, count) && count[q] == 1) {
     at = first[q];
   }
   if (at < 0) return 0;

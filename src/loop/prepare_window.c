@@ -1,6 +1,6 @@
-/* prepare_window.c: windows and their adjoints. In: a sum over a view, with numbers for all sizes.
- * Out: an equal value (up to the order of sums, and zeros times infinities) that does no work known
- * to be zero, makes no tensor of windows, and divides no index:
+/* prepare_window.c: windows and their adjoints. In: a sum over a view. Out:
+ * an equal value (up to the order of sums, and zeros times infinities) that does no work known to be
+ * zero, makes no tensor of windows, and divides no index:
  *
  *   sum over m of  X[.., m, off + k - s*m, ..] or 0,  where the second dimension has R < M indices
  *     is  sum over r < R of  X[.., (off + k - r)/s, r, ..] or 0
@@ -27,16 +27,17 @@ typedef struct Window {
   Shape out;     /* of the view */
   uint32_t axes; /* of out: summed */
   ViewDim dim[IR_MAX_RANK];
-  int64_t phases[IR_MAX_RANK], start[IR_MAX_RANK],
-      extent[IR_MAX_RANK]; /* per kept axis split in two: how
-many phases, where the wanted part begins, its extent; by number of the first half */
+  /* per kept axis split in two: how many phases, where the wanted part begins, its extent; by number of
+   * the first half */
+  int64_t phases[IR_MAX_RANK], start[IR_MAX_RANK];
+  Dim extent[IR_MAX_RANK];
   bool changed, split;
 } Window;
 
 /* ---- fewer terms ---------------------------------------------------------------------------- */
 /* The dimension of the view that is label m alone, the one it shares with others and m's
  * coefficient there; false unless there is exactly one of each. */
-static bool two_uses(const Window *w, int m, int *alone, int *shared, int64_t *coef) {
+static bool two_uses(const Window *w, int m, int *alone, int *shared, Dim *coef) {
   *alone = *shared = -1;
   for (int d = 0; d < w->in.rank; d++)
     for (int t = 0; t < w->dim[d].n; t++) {
@@ -60,24 +61,29 @@ static int64_t terms_left(const Window *w, const ViewDim *shared, int m, int64_t
   return phases && w->out.rank < IR_MAX_RANK ? (places - s - 1) / -s : places;
 }
 
+/* Whether a sum over the places of the shared dimension has fewer terms than one over label m. */
+static bool fewer_terms(const Window *w, int m, int64_t s, int shared) {
+  Dim all = w->out.dim[m], places = w->in.dim[shared];
+  if (!dim_is_number(all) || !dim_is_number(places)) return dim_le(w->b->cx, all, places) == 0;
+  return terms_left(w, &w->dim[shared], m, s, places) < all;
+}
+
 /* One summed label replaced by the position in the dimension it shares. */
 static void change_label(Window *w, int m) {
   Cx *cx = w->b->cx;
   int alone, shared;
-  int64_t s = 0;
-  if (!two_uses(w, m, &alone, &shared, &s) || w->dim[shared].den != 1) return;
-  if (w->in.dim[alone] != w->out.dim[m]) return;
-  if (terms_left(w, &w->dim[shared], m, s, w->in.dim[shared]) >= w->out.dim[m]) return;
+  Dim s = 0;
+  if (!two_uses(w, m, &alone, &shared, &s) || w->dim[shared].den != 1 || !dim_is_number(s)) return;
+  if (w->in.dim[alone] != w->out.dim[m] || !fewer_terms(w, m, s, shared)) return;
   /* r = rest + s*m, so m = (r - rest) / s: written with a positive denominator */
   const ViewDim old = w->dim[shared];
   int64_t sign = s < 0 ? -1 : 1;
   ViewTerm *term = NEWS(cx->arena, ViewTerm, old.n + 1), *position = NEW(cx->arena, ViewTerm);
   int n = 0;
   for (int t = 0; t < old.n; t++)
-    term[n++] = old.term[t].label == m ? (ViewTerm){m, sign}
-                                       : (ViewTerm){old.term[t].label, -sign * old.term[t].coef};
+    term[n++] = old.term[t].label == m ? (ViewTerm){m, sign} : (ViewTerm){old.term[t].label, dim_mul(cx, -sign, old.term[t].coef)};
   *position = (ViewTerm){m, 1};
-  w->dim[alone] = (ViewDim){-sign * old.off, magnitude(s), n, term};
+  w->dim[alone] = (ViewDim){dim_mul(cx, -sign, old.off), magnitude(s), n, term};
   w->dim[shared] = (ViewDim){0, 1, 1, position};
   w->out.dim[m] = w->in.dim[shared];
   w->changed = true;
@@ -94,9 +100,9 @@ static ViewDim split_index(Cx *cx, const ViewDim *d, int k, int64_t s, int64_t o
     if (x.label < k) term[r.n++] = x;
     if (x.label > k) term[r.n++] = (ViewTerm){x.label + 1, x.coef};
     if (x.label != k) continue;
-    term[r.n++] = (ViewTerm){k, x.coef * s};
+    term[r.n++] = (ViewTerm){k, dim_mul(cx, x.coef, s)};
     term[r.n++] = (ViewTerm){k + 1, x.coef};
-    r.off += x.coef * off;
+    r.off = dim_add(cx, r.off, dim_mul(cx, x.coef, off));
   }
   return r;
 }
@@ -119,15 +125,16 @@ static void insert_axis(Window *w, int at, int64_t extent) {
 static int split_phases(Window *w, int r) {
   Cx *cx = w->b->cx;
   int alone, shared;
-  int64_t coef = 0;
+  Dim coef = 0;
   if (!two_uses(w, r, &alone, &shared, &coef) || w->out.rank == IR_MAX_RANK) return 0;
   const ViewDim old = w->dim[shared];
   int64_t s = old.den;
   if (s < 2 || old.n != 2 || coef != -1) return 0;
   ViewTerm other = old.term[old.term[0].label == r];
   int k = other.label;
-  if (other.coef != 1 || w->axes >> k & 1 || w->phases[k]) return 0;
-  int64_t begin = floor_div(old.off, s), rest = old.off - begin * s, extent = w->out.dim[k];
+  if (other.coef != 1 || w->axes >> k & 1 || w->phases[k] || !dim_is_number(old.off)) return 0;
+  int64_t begin = floor_div(old.off, s), rest = old.off - begin * s;
+  Dim extent = w->out.dim[k];
   for (int d = 0; d < w->in.rank; d++)
     if (d != shared && d != alone) w->dim[d] = split_index(cx, &w->dim[d], k, s, -rest);
   insert_axis(w, k + 1, s);
@@ -139,8 +146,8 @@ static int split_phases(Window *w, int r) {
   w->dim[shared] = (ViewDim){begin, 1, 2, place};
   w->dim[alone] = (ViewDim){0, 1, 2, within};
   w->phases[k] = s, w->start[k] = rest, w->extent[k] = extent;
-  w->out.dim[k] = (extent + rest + s - 1) / s;
-  w->out.dim[r] = (w->out.dim[r] + s - 1) / s;
+  w->out.dim[k] = dim_floor_div(cx, dim_add(cx, extent, rest + s - 1), s);
+  w->out.dim[r] = dim_floor_div(cx, dim_add(cx, w->out.dim[r], s - 1), s);
   w->split = w->changed = true;
   return moved;
 }
@@ -153,7 +160,7 @@ static Val join_phases(Window *w, Val v, bool *fine) {
   for (int a = 0; a < w->out.rank; a++) {
     if (w->axes >> a & 1) continue;
     axis[joined.rank] = a;
-    joined.dim[joined.rank++] = w->out.dim[a] * (w->phases[a] ? w->phases[a] : 1);
+    joined.dim[joined.rank++] = dim_mul(b->cx, w->out.dim[a], w->phases[a] ? w->phases[a] : 1);
     if (w->phases[a]) a++;
   }
   v = ir_reshape(b, v, &joined);
@@ -168,12 +175,6 @@ static Val join_phases(Window *w, Val v, bool *fine) {
 }
 
 /* ---- contractions --------------------------------------------------------------------------- */
-static double elements(const Shape *s) {
-  double n = 1;
-  for (int d = 0; d < s->rank; d++) n *= (double)s->dim[d];
-  return n;
-}
-
 /* Operand k of the contraction under the view's labels and the contraction's own, which follow. */
 static Val operand_view(Window *w, const Ins *dot, int k, const int *own, const Shape *all) {
   const Contract *c = dot->u.contract;
@@ -200,7 +201,7 @@ static Val operand_view(Window *w, const Ins *dot, int k, const int *own, const 
  * more work than the contraction was. */
 static bool open_contraction(Window *w, Val *product, uint32_t *axes) {
   const Ins dot = *ir_ins(w->b, w->x);
-  if (dot.op != OP_contract || elements(&w->out) > 3 * elements(&w->in)) return false;
+  if (dot.op != OP_contract || shape_expected(w->b->cx, &w->out) > 3 * shape_expected(w->b->cx, &w->in)) return false;
   const Contract *c = dot.u.contract;
   int own[IR_MAX_RANK * 2];
   Shape all = w->out;
@@ -256,21 +257,19 @@ Val window_padded(Builder *b, Val x, double reads) {
   ViewTerm own[IR_MAX_RANK];
   for (int d = 0; d < from.rank; d++) {
     ViewDim v = in.u.view->dim[d];
-    int64_t lo = v.off, hi = v.off;
-    if (v.den != 1) return x;
-    for (int t = 0; t < v.n; t++) {
-      int64_t reach = v.term[t].coef * (in.shape.dim[v.term[t].label] - 1);
-      *(reach < 0 ? &lo : &hi) += reach;
-    }
-    if (lo > 0) lo = 0;
-    if (hi < from.dim[d] - 1) hi = from.dim[d] - 1;
-    padded.dim[d] = hi - lo + 1;
+    Dim lo, hi, last = dim_sub(b->cx, from.dim[d], 1);
+    if (v.den != 1 || !view_interval(b->cx, &v, &in.shape, &lo, &hi)) return x;
+    if (dim_le(b->cx, 0, lo) == 1) lo = 0;
+    if (dim_le(b->cx, hi, last) == 1) hi = last;
+    if (dim_le(b->cx, lo, 0) != 1 || dim_le(b->cx, last, hi) != 1) return x;
+    padded.dim[d] = dim_add(b->cx, dim_sub(b->cx, hi, lo), 1);
     own[d] = (ViewTerm){d, 1};
     inner[d] = (ViewDim){lo, 1, 1, &own[d]};
-    v.off -= lo;
+    v.off = dim_sub(b->cx, v.off, lo);
     outer[d] = v;
   }
-  if (elements(&padded) * READS_WORTH_PADDING > reads) return x;
+  double copied = shape_expected(b->cx, &padded);
+  if (copied * READS_WORTH_PADDING > reads) return x;
   View copy = {.rank = from.rank, .dim = inner}, windows = {.rank = from.rank, .dim = outer};
   /* views compose: the operator between the two keeps the copy a value of its own */
   Val p = ir_map1(b, OP_stop, ir_view(b, in.arg[0], &padded, &copy));

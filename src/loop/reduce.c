@@ -74,7 +74,8 @@ typedef struct FoldPlan {
   double ratio; /* estimated cost of across to that of along */
 } FoldPlan;
 
-static double vector_cost(const Analysis *an, int axis, int64_t extent, int lanes) {
+static double vector_cost(const Low *lw, const Analysis *an, int axis, Dim dim, int lanes) {
+  int64_t extent = low_number(lw, dim);
   int l = lanes_for(lanes, extent);
   int64_t vectors = (extent + l - 1) / l;
   double loads = 1 + an->ops;
@@ -89,7 +90,8 @@ static void reduced_axes(const Nest *n, const Ins *fold, FoldPlan *p) {
   p->nred = 0;
   for (int i = an->axes - 1; i >= 0; i--) {
     if (!(fold->u.axes >> i & 1) || an->extent[i] == 1) continue;
-    if (last >= 0 && axes_merge(an, i, last)) p->red[p->nred - 1].extent *= an->extent[i];
+    LoopAxis *r = &p->red[MAX(0, p->nred - 1)];
+    if (last >= 0 && axes_merge(an, i, last)) r->extent = dim_mul(an->cx, r->extent, an->extent[i]);
     else p->red[p->nred++] = (LoopAxis){i, an->extent[i]};
     last = i;
   }
@@ -103,28 +105,28 @@ static void reduced_axes(const Nest *n, const Ins *fold, FoldPlan *p) {
 static void plan_fold(Low *lw, const Nest *n, int rows, FoldPlan *p) {
   const Side *s = n->side.at[0];
   reduced_axes(n, low_ins(lw, n->anchor), p);
-  p->nkept = nest_axes(n, rows, p->kept);
+  p->nkept = nest_axes(lw->cx, n, rows, p->kept);
   p->lanes = nest_lanes(n);
   double across = 1e30, along = 1e30;
   if (p->nred) {
     /* vectors along the reduced axis that reads best */
     int best = p->nred - 1;
     for (int i = 0; i < p->nred; i++) {
-      double c = vector_cost(&s->an, p->red[i].axis, p->red[i].extent, p->lanes);
+      double c = vector_cost(lw, &s->an, p->red[i].axis, p->red[i].extent, p->lanes);
       if (c < across) across = c, best = i;
     }
     LoopAxis t = p->red[best];
     for (int i = best; i + 1 < p->nred; i++) p->red[i] = p->red[i + 1];
     p->red[p->nred - 1] = t;
     double total = 1;
-    for (int i = 0; i < p->nred; i++) total *= (double)p->red[i].extent;
+    for (int i = 0; i < p->nred; i++) total *= (double)low_number(lw, p->red[i].extent);
     int tree = 2; /* over the lanes, once a result */
     for (int l = lanes_for(p->lanes, p->red[p->nred - 1].extent); l > 1; l /= 2) tree += 2;
     across += tree / MAX(1, total);
   }
   if (p->nkept) {
     LoopAxis k = p->kept[p->nkept - 1];
-    along = vector_cost(&s->an, s->kept[k.axis], k.extent, p->lanes);
+    along = vector_cost(lw, &s->an, s->kept[k.axis], k.extent, p->lanes);
   }
   p->ratio = across / along;
   p->across = p->ratio < 1 || (p->nred && p->lanes == 1);
@@ -137,7 +139,7 @@ bool fold_wants_row_axis(Low *lw, Val fold, int rows) {
   if (all.across || all.ratio < 2) return false;
   plan_fold(lw, n, rows, &inner);
   return inner.across || inner.nkept == 0 ||
-         inner.kept[inner.nkept - 1].extent * 2 < all.kept[all.nkept - 1].extent;
+         low_number(lw, inner.kept[inner.nkept - 1].extent) * 2 < low_number(lw, all.kept[all.nkept - 1].extent);
 }
 
 /* ---- shared pieces -------------------------------------------------------------------------- */
@@ -195,7 +197,39 @@ static void finish(Low *lw, FoldWork *w, Ex value, Point pt) {
 }
 
 /* ---- across --------------------------------------------------------------------------------- */
+/* An extent that is a name: rounds of all accumulators, then one vector for each of them under the mask
+ * of what is left. What the masks keep out adds the identity, so the sum is the one of a number. */
+static void across_named(Low *lw, FoldWork *w, LoopAxis red, int lanes, int unroll) {
+  Cx *cx = lw->cx;
+  int64_t step = (int64_t)unroll * lanes;
+  Dim whole = dim_mul(cx, dim_floor_div(cx, red.extent, step), step), rest = dim_sub(cx, red.extent, whole);
+  LoopMark mark;
+  AxisIx base = axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, whole, step, &mark));
+  base.lane = lanes > 1;
+  for (int u = 0; u < unroll; u++) {
+    w->in[red.axis] = axis_plus(lw, base, (int64_t)u * lanes);
+    accumulate(lw, w, u, (Point){.lanes = lanes, .active = lanes});
+  }
+  low_end(lw, mark);
+  for (int u = 0; u < unroll && rest; u++) {
+    Ix left = ix_number(dim_sub(cx, rest, (int64_t)u * lanes));
+    Stmt *some = st_if(&lw->m, ex_active(&lw->m, 1, left));
+    int32_t memo;
+    Block *outer = low_enter(lw, &some->u.cond.then, &memo);
+    Point pt = {.lanes = lanes, .active = lanes};
+    if (lanes > 1) pt.vmask = ex_let(lw, ex_active(&lw->m, lanes, left), NULL);
+    w->in[red.axis] = axis_number(dim_add(cx, whole, (int64_t)u * lanes));
+    w->in[red.axis].lane = lanes > 1;
+    accumulate(lw, w, u, pt);
+    low_leave(lw, outer, memo);
+  }
+}
+
 static void across_vectors(Low *lw, FoldWork *w, LoopAxis red, int lanes, int unroll) {
+  if (!dim_is_number(red.extent)) {
+    across_named(lw, w, red, lanes, unroll);
+    return;
+  }
   int64_t vectors = red.extent / lanes, tail = red.extent % lanes;
   int64_t groups = vectors / unroll, step = (int64_t)unroll * lanes;
   Point pt = {.lanes = lanes, .active = lanes};
@@ -234,8 +268,8 @@ static void fold_across(Low *lw, FoldWork *w) {
   }
   LoopAxis red = p->nred ? p->red[p->nred - 1] : (LoopAxis){-1, 1};
   int lanes = p->nred ? lanes_for(p->lanes, red.extent) : 1;
-  int64_t vectors = (red.extent + lanes - 1) / lanes;
-  int unroll = (int)MAX(1, MIN(ACROSS_ACCUMULATORS, vectors));
+  int unroll = ACROSS_ACCUMULATORS;
+  if (dim_is_number(red.extent)) unroll = (int)MAX(1, MIN(unroll, (red.extent + lanes - 1) / lanes));
   new_accumulators(lw, w, unroll, lanes);
   if (p->nred == 0) { /* nothing to add up */
     accumulate(lw, w, 0, point_scalar());
@@ -254,12 +288,12 @@ static void fold_across(Low *lw, FoldWork *w) {
 
 /* ---- along ---------------------------------------------------------------------------------- */
 /* Columns base .. base + nvec * lanes, of which the last vector may have only `tail` lanes. */
-static void along_block(Low *lw, FoldWork *w, Ix base, int nvec, int lanes, int64_t tail) {
+static void along_block(Low *lw, FoldWork *w, Ix base, int nvec, int lanes, Dim tail) {
   FoldPlan *p = &w->plan;
   LoopAxis kept = p->kept[p->nkept - 1];
   LoopAxis last = p->nred ? p->red[p->nred - 1] : (LoopAxis){-1, 1};
   /* few columns: several rows at a time, so that sums needn't wait for each other */
-  int rows = nvec < ACROSS_ACCUMULATORS && last.extent >= 4 * ACROSS_ACCUMULATORS
+  int rows = nvec < ACROSS_ACCUMULATORS && (!dim_is_number(last.extent) || last.extent >= ACROSS_ACCUMULATORS)
                  ? ACROSS_ACCUMULATORS / nvec
                  : 1;
   AxisIx col[ALONG_VECTORS];
@@ -268,7 +302,7 @@ static void along_block(Low *lw, FoldWork *w, Ix base, int nvec, int lanes, int6
     col[i] = (AxisIx){.ix = ix_plus(&lw->m, base, ix_number((int64_t)i * lanes)), .lane = lanes > 1};
     pt[i] = (Point){.lanes = lanes, .active = lanes};
     if (i == nvec - 1 && tail) {
-      pt[i].active = tail;
+      if (dim_is_number(tail)) pt[i].active = tail;
       pt[i].vmask = ex_let(lw, ex_active(&lw->m, lanes, ix_number(tail)), NULL);
     }
   }
@@ -277,9 +311,9 @@ static void along_block(Low *lw, FoldWork *w, Ix base, int nvec, int lanes, int6
   for (int i = 0; i + 1 < p->nred; i++)
     w->in[p->red[i].axis] =
         axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, p->red[i].extent, 1, &mark[i]));
-  int64_t whole = last.extent / rows * rows;
+  Dim whole = dim_mul(lw->cx, dim_floor_div(lw->cx, last.extent, rows), rows);
   for (int part = 0; part < 2; part++) {
-    int64_t lo = part ? whole : 0, hi = part ? last.extent : whole;
+    Dim lo = part ? whole : 0, hi = part ? last.extent : whole;
     int step = part ? 1 : rows;
     if (lo == hi) continue;
     LoopMark red;
@@ -302,6 +336,22 @@ static void along_block(Low *lw, FoldWork *w, Ix base, int nvec, int lanes, int6
   }
 }
 
+/* Columns whose number is a name: vectors one by one, then the masked rest. */
+static void along_named(Low *lw, FoldWork *w, Dim extent, int lanes) {
+  Cx *cx = lw->cx;
+  Dim whole = dim_mul(cx, dim_floor_div(cx, extent, lanes), lanes), rest = dim_sub(cx, extent, whole);
+  LoopMark mark;
+  Var v = low_for(lw, FOR_SERIAL, "c", 0, whole, lanes, &mark);
+  along_block(lw, w, ix_add_term(&lw->m, ix_number(0), v, 1), 1, lanes, 0);
+  low_end(lw, mark);
+  if (!rest) return;
+  Stmt *some = st_if(&lw->m, ex_active(&lw->m, 1, ix_number(rest)));
+  int32_t memo;
+  Block *outer = low_enter(lw, &some->u.cond.then, &memo);
+  along_block(lw, w, ix_number(whole), 1, lanes, rest);
+  low_leave(lw, outer, memo);
+}
+
 static void fold_along(Low *lw, FoldWork *w) {
   FoldPlan *p = &w->plan;
   LoopMark mark[IR_MAX_RANK], block;
@@ -312,6 +362,11 @@ static void fold_along(Low *lw, FoldWork *w) {
   }
   LoopAxis kept = p->kept[p->nkept - 1];
   int lanes = lanes_for(p->lanes, kept.extent);
+  if (!dim_is_number(kept.extent)) {
+    along_named(lw, w, kept.extent, lanes);
+    while (loops > 0) low_end(lw, mark[--loops]);
+    return;
+  }
   int64_t vectors = kept.extent / lanes, tail = kept.extent % lanes;
   int nvec = (int)MAX(1, MIN(w->side->an.ops > 30 ? 2 : ALONG_VECTORS, vectors));
   int64_t blocks = vectors / nvec, width = (int64_t)nvec * lanes;

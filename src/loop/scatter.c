@@ -25,7 +25,7 @@ static void scatter_body(Low *lw, void *arg, AxisIx ix, Point pt) {
   ix.ix = ix_plus(&lw->m, w->first, ix.ix);
   if (w->axis >= 0) w->at[w->axis] = w->to[w->to_axis] = ix;
   Ex value = value_reg(lw, w->upd, w->at, pt);
-  int64_t lane;
+  Dim lane;
   Ex dyn;
   Ix lin = low_linear(lw, &low_ins(lw, w->out)->shape, 0, w->to, &lane, &dyn);
   if (dyn) dyn = ex_let(lw, dyn, NULL);
@@ -46,9 +46,9 @@ static Ex scattered(Low *lw, ScatterWork *w, const Ins *in) {
   for (int k = 0; k < g->naxes; k++) {
     Ex i = value_reg(lw, in->arg[k + 1], w->at, point_scalar());
     DType t = ex_type(lw, i);
-    int64_t extent = in->shape.dim[g->axis[k]];
+    Dim extent = in->shape.dim[g->axis[k]];
     Ex lo = low_map(lw, OP_ge, T_BOOL, (Ex[]){i, ex_imm_i(&lw->m, t, 1, 0)}, 2);
-    Ex hi = low_map(lw, OP_lt, T_BOOL, (Ex[]){i, ex_imm_i(&lw->m, t, 1, extent)}, 2);
+    Ex hi = low_map(lw, OP_lt, T_BOOL, (Ex[]){i, ex_dim(lw, t, 1, extent)}, 2);
     inside = mask_and(lw, inside, mask_and(lw, lo, hi));
     w->to[g->axis[k]] = (AxisIx){.dyn = ex_let(lw, low_map(lw, OP_cast, T_I32, &i, 1), NULL)};
   }
@@ -88,25 +88,26 @@ static int64_t columns(Low *lw, const Ins *in) {
   const Gather *g = in->u.gather;
   int rank = in->shape.rank, lanes = target_lanes(&lw->p->target, (DType)in->type);
   if (rank == 0 || g->axis[g->naxes - 1] == rank - 1 || !lw->may_parallel) return 0;
-  int64_t n = in->shape.dim[rank - 1];
-  for (int parts = 4; parts >= 2; parts--)
+  Dim n = in->shape.dim[rank - 1];
+  for (int parts = 4; parts >= 2 && dim_is_number(n); parts--)
     if (n % ((int64_t)parts * lanes) == 0) return n / parts;
   return 0;
 }
 
 static void clear(Low *lw, ScatterWork *w) {
   const Ins *in = low_ins(lw, w->out);
-  int64_t count = shape_count(lw->cx, &in->shape),
-          n = in->shape.rank ? in->shape.dim[in->shape.rank - 1] : 1;
   int lanes = target_lanes(&lw->p->target, (DType)in->type);
   if (!w->width) {
+    Dim count = shape_count(lw->cx, &in->shape);
     low_vectors(lw, count, lanes_for(lanes, count), 1, zero_body, w);
     return;
   }
   LoopMark mark;
   Ix first = w->first;
-  Var row = low_for(lw, FOR_SERIAL, "i", 0, count / n, 1, &mark);
-  w->first = ix_add_term(&lw->m, first, row, n);
+  Dim rows = 1;
+  for (int d = 0; d < in->shape.rank - 1; d++) rows = dim_mul(lw->cx, rows, in->shape.dim[d]);
+  Var row = low_for(lw, FOR_SERIAL, "i", 0, rows, 1, &mark);
+  w->first = ix_add_term(&lw->m, first, row, in->shape.dim[in->shape.rank - 1]);
   low_vectors(lw, w->width, lanes, 1, zero_body, w);
   low_end(lw, mark);
   w->first = first;

@@ -190,19 +190,18 @@ Ex low_map(Low *lw, Op op, DType result, const Ex *arg, int n) {
 AxisIx axis_var(Low *lw, Var v) {
   return (AxisIx){.ix = ix_add_term(&lw->m, ix_number(0), v, 1)};
 }
-AxisIx axis_plus(Low *lw, AxisIx a, int64_t by) {
+AxisIx axis_plus(Low *lw, AxisIx a, Dim by) {
   a.ix = ix_plus(&lw->m, a.ix, ix_number(by));
   return a;
 }
 
 /* a + b * by */
-static AxisIx axis_add(Low *lw, AxisIx a, const AxisIx *b, int64_t by) {
+static AxisIx axis_add(Low *lw, AxisIx a, const AxisIx *b, Dim by) {
   a.ix = ix_plus(&lw->m, a.ix, ix_scale(&lw->m, b->ix, by));
-  a.lane += b->lane * by;
+  if (b->lane) a.lane = dim_add(lw->cx, a.lane, dim_mul(lw->cx, b->lane, by));
   if (b->dyn) {
     int lanes = ex_lanes(lw, b->dyn);
-    Ex term = by == 1 ? b->dyn
-                      : map2(lw, OP_mul, T_I32, b->dyn, ex_imm_i(&lw->m, T_I32, lanes, by));
+    Ex term = by == 1 ? b->dyn : map2(lw, OP_mul, T_I32, b->dyn, ex_dim(lw, T_I32, lanes, by));
     if (a.dyn) {
       lanes = MAX(lanes, ex_lanes(lw, a.dyn));
       term = map2(lw, OP_add, T_I32, ex_splat(&lw->m, a.dyn, lanes), ex_splat(&lw->m, term, lanes));
@@ -216,16 +215,23 @@ static bool axis_varies(Low *lw, const AxisIx *a) {
   return a->lane != 0 || (a->dyn && ex_lanes(lw, a->dyn) > 1);
 }
 
-static void axis_range(Low *lw, const AxisIx *a, Point pt, int64_t *lo, int64_t *hi) {
+/* False where the sign of a coefficient isn't known. */
+static bool axis_range(Low *lw, const AxisIx *a, Point pt, Dim *lo, Dim *hi) {
+  Cx *cx = lw->cx;
   *lo = *hi = a->ix.off;
   for (int i = 0; i < a->ix.n; i++) {
     VarRange r = lw->range.at[a->ix.term[i].var];
-    int64_t c = a->ix.term[i].coef;
-    *lo += c * (c > 0 ? r.lo : r.hi);
-    *hi += c * (c > 0 ? r.hi : r.lo);
+    Dim c = a->ix.term[i].coef;
+    bool up = dim_le(cx, 0, c) == 1;
+    if (!up && dim_le(cx, c, 0) != 1) return false;
+    *lo = dim_add(cx, *lo, dim_mul(cx, c, up ? r.lo : r.hi));
+    *hi = dim_add(cx, *hi, dim_mul(cx, c, up ? r.hi : r.lo));
   }
-  int64_t reach = a->lane * (pt.active - 1);
-  *(reach < 0 ? lo : hi) += reach;
+  Dim reach = dim_mul(cx, a->lane, pt.active - 1);
+  bool up = dim_le(cx, 0, reach) == 1;
+  Dim *end = up ? hi : lo;
+  *end = dim_add(cx, *end, reach);
+  return up || dim_le(cx, reach, 0) == 1;
 }
 
 /* The index as a number of 32 bits; scalar where it doesn't vary by lane. */
@@ -244,12 +250,12 @@ static void mask_point(Low *lw, Point *pt, Ex cond) {
 }
 
 /* ---- loads ---------------------------------------------------------------------------------- */
-Ix low_linear(Low *lw, const Shape *s, int skip, const AxisIx *at, int64_t *lane, Ex *dyn) {
+Ix low_linear(Low *lw, const Shape *s, int skip, const AxisIx *at, Dim *lane, Ex *dyn) {
   AxisIx sum = {{0}, 0, 0};
-  int64_t stride = 1;
+  Dim stride = 1;
   for (int d = s->rank - 1; d >= skip; d--) {
     sum = axis_add(lw, sum, &at[d], stride);
-    stride *= s->dim[d];
+    stride = dim_mul(lw->cx, stride, s->dim[d]);
   }
   *lane = sum.lane;
   *dyn = sum.dyn;
@@ -267,7 +273,7 @@ static Ex load(Low *lw, Val v, const Shape *s, const AxisIx *at, Point pt) {
   const Place *p = &lw->place[v];
   if (p->reg >= 0) return ex_reg(&lw->m, p->reg);
   if (p->buf < 0) return 0;
-  int64_t lane;
+  Dim lane;
   Ex dyn;
   Ix ix = low_linear(lw, s, p->skip, at, &lane, &dyn);
   bool varies = lane != 0 || (dyn && ex_lanes(lw, dyn) > 1);
@@ -301,20 +307,24 @@ static Ex zero_unless(Low *lw, Ex cond, Ex value) {
 }
 
 /* Index of one operand dimension of a view; adds to cond what must hold for it to be inside. */
-static AxisIx view_axis(Low *lw, const Ins *in, int d, int64_t extent, const AxisIx *at, Point pt,
+static AxisIx view_axis(Low *lw, const Ins *in, int d, Dim extent, const AxisIx *at, Point pt,
                         Ex *cond) {
   const View *view = in->u.view;
   const ViewDim *vd = &view->dim[d];
   AxisIx a = {.ix = ix_number(vd->off)};
   for (int k = 0; k < vd->n; k++) a = axis_add(lw, a, &at[vd->term[k].label], vd->term[k].coef);
   if (vd->den != 1) {
-    bool even = !a.dyn && a.ix.off % vd->den == 0 && a.lane % vd->den == 0;
-    for (int i = 0; i < a.ix.n; i++) even &= a.ix.term[i].coef % vd->den == 0;
+    Cx *cx = lw->cx;
+    Dim off, lane;
+    bool even = !a.dyn && dim_divides(cx, a.ix.off, vd->den, &off) && dim_divides(cx, a.lane, vd->den, &lane);
+    IxTerm *t = NEWS(cx->arena, IxTerm, MAX(1, a.ix.n));
+    for (int i = 0; i < a.ix.n && even; i++) {
+      t[i].var = a.ix.term[i].var;
+      even = dim_divides(cx, a.ix.term[i].coef, vd->den, &t[i].coef);
+    }
     if (even) {
-      IxTerm *t = NEWS(lw->cx->arena, IxTerm, MAX(1, a.ix.n));
-      for (int i = 0; i < a.ix.n; i++) t[i] = (IxTerm){a.ix.term[i].var, a.ix.term[i].coef / vd->den};
-      a.ix = (Ix){a.ix.n, t, a.ix.off / vd->den};
-      a.lane /= vd->den;
+      a.ix = (Ix){a.ix.n, t, off};
+      a.lane = lane;
     } else {
       Ex e = ex_let(lw, axis_value(lw, &a, pt.lanes), NULL);
       int lanes = ex_lanes(lw, e);
@@ -333,16 +343,18 @@ static AxisIx view_axis(Low *lw, const Ins *in, int d, int64_t extent, const Axi
       a = (AxisIx){.dyn = ex_let(lw, e, NULL)};
     }
   }
-  if (view->exact || view_dim_inside(vd, &in->shape, extent)) return a;
-  int64_t lo = INT32_MIN, hi = INT32_MAX;
-  if (!a.dyn) axis_range(lw, &a, pt, &lo, &hi);
-  if (lo >= 0 && hi < extent) return a;
+  if (view->exact || view_dim_inside(lw->cx, vd, &in->shape, extent)) return a;
+  Dim lo, hi;
+  bool known = !a.dyn && axis_range(lw, &a, pt, &lo, &hi);
+  bool above = known && dim_le(lw->cx, 0, lo) == 1;
+  bool below = known && dim_le(lw->cx, dim_add(lw->cx, hi, 1), extent) == 1;
+  if (above && below) return a;
   Ex e = ex_let(lw, axis_value(lw, &a, pt.lanes), NULL);
   int lanes = ex_lanes(lw, e);
-  if (lo < 0)
+  if (!above)
     *cond = mask_and(lw, *cond, map2(lw, OP_ge, T_BOOL, e, ex_imm_i(&lw->m, T_I32, lanes, 0)));
-  if (hi >= extent)
-    *cond = mask_and(lw, *cond, map2(lw, OP_lt, T_BOOL, e, ex_imm_i(&lw->m, T_I32, lanes, extent)));
+  if (!below)
+    *cond = mask_and(lw, *cond, map2(lw, OP_lt, T_BOOL, e, ex_dim(lw, T_I32, lanes, extent)));
   return a;
 }
 
@@ -369,12 +381,12 @@ static Ex compute_reshape(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
   int8_t first[IR_MAX_RANK], count[IR_MAX_RANK];
   AxisIx idx[IR_MAX_RANK];
   memset(idx, 0, sizeof idx);
-  if (reshape_split(from, to, first, count)) {
+  if (reshape_split(lw->cx, from, to, first, count)) {
     for (int d = 0; d < from->rank; d++) {
-      int64_t stride = 1;
+      Dim stride = 1;
       for (int k = first[d] + count[d] - 1; k >= first[d]; k--) {
         idx[d] = axis_add(lw, idx[d], &at[k], stride);
-        stride *= to->dim[k];
+        stride = dim_mul(lw->cx, stride, to->dim[k]);
       }
     }
     return value_at(lw, in->arg[0], idx, pt);
@@ -386,16 +398,16 @@ static Ex compute_reshape(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
   }
   /* the index of each axis by division */
   AxisIx sum = {{0}, 0, 0};
-  int64_t stride = 1;
+  Dim stride = 1;
   for (int k = to->rank - 1; k >= 0; k--) {
     sum = axis_add(lw, sum, &at[k], stride);
-    stride *= to->dim[k];
+    stride = dim_mul(lw->cx, stride, to->dim[k]);
   }
   Ex e = ex_let(lw, axis_value(lw, &sum, pt.lanes), NULL);
   int lanes = ex_lanes(lw, e);
   for (int d = from->rank - 1; d >= 0; d--) {
     if (from->dim[d] == 1) continue;
-    Ex by = ex_imm_i(&lw->m, T_I32, lanes, from->dim[d]);
+    Ex by = ex_dim(lw, T_I32, lanes, from->dim[d]);
     idx[d].dyn = ex_let(lw, map2(lw, OP_mod, T_I32, e, by), NULL);
     e = ex_let(lw, map2(lw, OP_idiv, T_I32, e, by), NULL);
   }
@@ -420,7 +432,7 @@ static Ex compute_gather(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
     DType t = ex_type(lw, i);
     int lanes = ex_lanes(lw, i);
     Ex in1 = map2(lw, OP_ge, T_BOOL, i, ex_imm_i(&lw->m, t, lanes, 0));
-    Ex in2 = map2(lw, OP_lt, T_BOOL, i, ex_imm_i(&lw->m, t, lanes, s->dim[d]));
+    Ex in2 = map2(lw, OP_lt, T_BOOL, i, ex_dim(lw, t, lanes, s->dim[d]));
     cond = mask_and(lw, cond, ex_let(lw, map2(lw, OP_and, T_BOOL, in1, in2), NULL));
     to[d] = (AxisIx){.dyn = ex_let(lw, map_cast(lw, T_I32, i), NULL)};
   }
@@ -441,8 +453,8 @@ static Ex compute_leaf(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
     return type_is_float(t) ? ex_imm_f(&lw->m, t, pt.lanes, in->u.f)
                             : ex_imm_i(&lw->m, t, pt.lanes, in->u.i);
   case OP_size:
-    if (!dim_is_number(in->u.size)) cx_bug(lw->cx, "lowering needs a number for every size");
-    return literal(lw, t, pt.lanes, (double)in->u.size);
+    if (dim_is_number(in->u.size)) return literal(lw, t, pt.lanes, (double)in->u.size);
+    return ex_dim(lw, t, pt.lanes, in->u.size);
   case OP_iota: {
     Ex e = axis_value(lw, &at[0], pt.lanes);
     return ex_splat(&lw->m, map_cast(lw, t, e), pt.lanes);

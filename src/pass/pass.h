@@ -67,6 +67,7 @@ Fn *pass_bind_sizes(const Fn *f, const SizeBindings *sizes);
 
 /* retype.c: all f32 become f64 (for checks in double precision). */
 Fn *pass_to_f64(const Fn *f);
+Fn *pass_retype(const Fn *f, DType to); /* the same with f32 or f64 */
 
 /* transpose.c: the adjoint of one MOVE or DOT instruction: what operand i gets for cotangent dy of
  * instruction `in`, whose operands in b are args. */

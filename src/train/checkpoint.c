@@ -120,34 +120,35 @@ static bool same_run(const TrainJob *job, const TrainOptions *opt, const ArraySe
   return true;
 }
 
+/* All of it or, after a diagnostic, nothing. */
+static bool take_checkpoint(const TrainJob *job, const TrainOptions *opt, const ArraySet *set, Position *at) {
+  Position p = *at;
+  int tensors = job->nparams + job->nstate;
+  if (!same_run(job, opt, set, &p)) return false;
+  if (set->n != tensors) {
+    another_run(job->cx, opt->resume, "number of parameters and optimiser states", set->n, tensors);
+    return false;
+  }
+  if (!weights_match(job->cx, set, opt->resume, job->param, job->nparams, "") ||
+      !weights_match(job->cx, set, opt->resume, job->state, job->nstate, CHECKPOINT_STATE))
+    return false;
+  weights_take(job->cx, set, job->param, job->nparams, "");
+  weights_take(job->cx, set, job->state, job->nstate, CHECKPOINT_STATE);
+  *at = p;
+  return true;
+}
+
 Status checkpoint_load(const TrainJob *job, const TrainOptions *opt, Position *at, bool *found) {
   struct stat st;
-  ArraySet set = {0};
-  ArrayError err;
-  Position p = *at;
   *found = false;
   if (stat(opt->resume, &st) && errno == ENOENT) return ST_OK;
-  if (!array_load(opt->resume, &set, &err)) {
-    if (err.memory) return ST_MEMORY;
-    diag(job->cx, E0621, (Span){0}, "%s", err.text);
-    return ST_DATA;
-  }
-  int tensors = job->nparams + job->nstate;
-  bool ok = same_run(job, opt, &set, &p);
-  if (ok && set.n != tensors) {
-    another_run(job->cx, opt->resume, "number of parameters and optimiser states", set.n, tensors);
-    ok = false;
-  }
-  ok = ok && weights_match(job->cx, &set, opt->resume, job->param, job->nparams, "") &&
-       weights_match(job->cx, &set, opt->resume, job->state, job->nstate, CHECKPOINT_STATE);
-  if (ok) {
-    weights_take(job->cx, &set, job->param, job->nparams, "");
-    weights_take(job->cx, &set, job->state, job->nstate, CHECKPOINT_STATE);
-    *at = p;
-    *found = true;
-  }
-  array_set_free(&set);
-  return ok ? ST_OK : ST_DATA;
+  Arena *a = arena_new(job->cx);
+  Status s;
+  const ArraySet *set = weights_file(job->cx, a, opt->resume, &s);
+  *found = set && take_checkpoint(job, opt, set, at);
+  if (set && !*found) s = ST_DATA;
+  arena_free(a);
+  return s;
 }
 
 bool checkpoint_can_save(Cx *cx, const char *path) {

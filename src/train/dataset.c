@@ -28,8 +28,8 @@ typedef struct Opening {
 DataSource data_source(Cx *cx, const char *text) {
   const char *p = text;
   while (isalnum((unsigned char)*p) || *p == '_') p++;
-  if (*p != '=' || p == text) return (DataSource){NULL, name_of(cx, text), 0};
-  return (DataSource){name_of_n(cx, text, (size_t)(p - text)), name_of(cx, p + 1), 0};
+  if (*p != '=' || p == text) return (DataSource){.path = name_of(cx, text)};
+  return (DataSource){.name = name_of_n(cx, text, (size_t)(p - text)), .path = name_of(cx, p + 1)};
 }
 
 /* ---- loading --------------------------------------------------------------------------------- */
@@ -88,28 +88,36 @@ static const char *argument_list(Opening *o) {
   return text_str(&t);
 }
 
-/* NAME=FILE: the array of that name, or the only one there is. */
-static void load_named(Opening *o, const DataSource *src) {
-  Name name = name_of(o->cx, src->name);
+/* The argument that data are given for by name; nin after a diagnostic. */
+static int argument_named(Opening *o, const char *word) {
+  Name name = name_of(o->cx, word);
   int k = 0;
   while (k < o->nin && o->in[k].name != name) k++;
-  if (k == o->nin) {
-    const char **names = NEWS(o->arena, const char *, o->nin + 1);
-    for (int i = 0; i < o->nin; i++) names[i] = o->in[i].name;
-    Diag *d = diag(o->cx, E0618, (Span){0},
-                   "data are given for `%s`, but no argument has that name", src->name);
-    const char *near = closest_word(src->name, names, o->nin);
-    if (near)
-      diag_hint(o->cx, d, "did you mean `%s`?", near);
-    else
-      diag_note(o->cx, d, "%s", argument_list(o));
+  if (k < o->nin) return k;
+  const char **names = NEWS(o->arena, const char *, o->nin + 1);
+  for (int i = 0; i < o->nin; i++) names[i] = o->in[i].name;
+  Diag *d = diag(o->cx, E0618, (Span){0}, "data are given for `%s`, but no argument has that name", word);
+  const char *near = closest_word(word, names, o->nin);
+  if (near)
+    diag_hint(o->cx, d, "did you mean `%s`?", near);
+  else
+    diag_note(o->cx, d, "%s", argument_list(o));
+  return k;
+}
+
+/* NAME=FILE: the array of that name, or the only one there is. */
+static void load_named(Opening *o, const DataSource *src) {
+  int k = argument_named(o, src->name);
+  if (k == o->nin) return;
+  if (src->array) {
+    add_found(o, o->in[k].name, src, src->array);
     return;
   }
   ArraySet *set = load(o, src->path, true, o->in[k].span);
   if (!set) return;
   Array *a = set->n == 1 ? set->at : array_find(set, src->name);
   if (a)
-    add_found(o, name, src, a);
+    add_found(o, o->in[k].name, src, a);
   else
     diag(o->cx, E0612, o->in[k].span, "%s holds %d arrays, none of which is called `%s`", src->path,
          set->n, src->name);
@@ -123,7 +131,7 @@ static void load_folder(Opening *o, const DataSource *src) {
     for (int e = 0; e < COUNT_OF(ends); e++) {
       Name file = name_fmt(o->cx, "%s/%s%s", src->path, o->in[k].name, ends[e]);
       if (stat(file, &st) || !S_ISREG(st.st_mode)) continue;
-      DataSource one = {o->in[k].name, file, src->step};
+      DataSource one = {.name = o->in[k].name, .path = file, .step = src->step};
       load_named(o, &one);
       break;
     }

@@ -19,6 +19,7 @@ typedef struct DataSource {
   const char *name; /* of the argument (NAME=FILE), or NULL: an archive, a table or a folder */
   const char *path; /* "bytes:FILE": the file's bytes as they are */
   int64_t step;     /* between the windows of a series; 0: they lie one behind the other */
+  const Array *array; /* elements in memory for the argument; NULL: they are in the file */
 } DataSource;
 /* "x=images.gz" or "digits.npz"; text lives as long as the context. */
 DataSource data_source(Cx *cx, const char *text);

@@ -206,6 +206,11 @@ static void show_curve(Progress *p) {
   arena_free(a);
 }
 
+void progress_close(Progress *p) {
+  if (p->log) fclose(p->log);
+  p->log = NULL;
+}
+
 void progress_end(Progress *p, Status why, const TrainResult *r) {
   if (p->line_open) emit(p, "\r\033[K", 4);
   p->line_open = false;

@@ -47,6 +47,7 @@ void progress_step(Progress *p, int64_t epoch, int64_t step_in_epoch, int64_t t,
 void progress_epoch(Progress *p, int64_t epoch, int64_t t, double loss, const double *value,
                     bool on_val, double seconds);
 void progress_say(Progress *p, const char *fmt, ...) GC_PRINTF(2, 3);
+void progress_close(Progress *p); /* the log, where something unwound past progress_end */
 void progress_end(Progress *p, Status why, const TrainResult *r);
 
 #endif

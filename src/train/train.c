@@ -10,6 +10,7 @@
 typedef struct Batches { /* memory for the batches of a data set */
   const Dataset *ds;
   void **in; /* one per argument, aligned to 64 */
+  Arena *arena;
 } Batches;
 
 typedef struct Run {
@@ -29,21 +30,17 @@ typedef struct Run {
 
 /* ---- batches --------------------------------------------------------------------------------- */
 static void batches_free(Batches *b) {
-  for (int k = 0; b->in && k < b->ds->nin; k++) free(b->in[k]);
-  free(b->in);
-  b->in = NULL;
+  arena_free(b->arena);
+  b->arena = NULL;
 }
 
-static bool batches_new(Batches *b, const Dataset *ds, int64_t batch) {
-  *b = (Batches){ds, calloc((size_t)ds->nin + 1, sizeof *b->in)};
-  bool ok = b->in != NULL;
-  for (int k = 0; ok && k < ds->nin; k++) {
-    size_t bytes = dataset_batch_bytes(ds, k, batch);
-    b->in[k] = aligned_alloc(64, (bytes + 127) / 64 * 64);
-    ok = b->in[k] != NULL;
+static void batches_new(Batches *b, const Dataset *ds, int64_t batch) {
+  *b = (Batches){ds, NULL, arena_new(ds->cx)};
+  b->in = NEWS(b->arena, void *, ds->nin + 1);
+  for (int k = 0; k < ds->nin; k++) {
+    char *at = arena_alloc(b->arena, dataset_batch_bytes(ds, k, batch) + 64);
+    b->in[k] = at + (64 - (uintptr_t)at % 64) % 64;
   }
-  if (!ok) batches_free(b);
-  return ok;
 }
 
 static void batches_fill(const Batches *b, const int64_t *index, int64_t first, int64_t n) {
@@ -77,7 +74,7 @@ static Status evaluate(const Stepper *s, const Dataset *ds, int first, int last,
   Batches b;
   batch = MIN(batch, ds->examples);
   if (first >= last) return ST_OK;
-  if (!batches_new(&b, ds, batch)) return ST_MEMORY;
+  batches_new(&b, ds, batch);
   Status st = evaluate_batches(s, &b, first, last, batch, stop, value);
   batches_free(&b);
   return st;
@@ -211,8 +208,9 @@ static Status steps_of_epoch(Run *r) {
     if (s != ST_OK) return s;
     if (!isfinite(loss)) return find_culprit(r);
     if (r->at.t % every == 0 && (s = keep_good(r)) != ST_OK) return s;
-    progress_step(r->progress, r->at.epoch + 1, r->at.step, r->at.t, loss,
-                  r->at.loss_sum / (double)r->at.step);
+    double mean = r->at.loss_sum / (double)r->at.step;
+    progress_step(r->progress, r->at.epoch + 1, r->at.step, r->at.t, loss, mean);
+    if (r->opt->tick && r->opt->tick(r->opt->tick_arg, r->at.epoch + 1, r->at.step, r->steps, mean)) return ST_INTERRUPTED;
   }
   return ST_OK;
 }
@@ -280,8 +278,9 @@ static bool set_up(Run *r) {
   const TrainJob *j = r->job;
   r->order = malloc(sizeof *r->order * (size_t)j->data->examples);
   r->was_finite = calloc((size_t)j->nparams + 1, sizeof *r->was_finite);
-  return batches_new(&r->train, j->data, r->opt->batch) && r->order && r->was_finite &&
-         snapshot_new(&r->good, j);
+  if (!r->order || !r->was_finite || !snapshot_new(&r->good, j)) return false;
+  batches_new(&r->train, j->data, r->opt->batch);
+  return true;
 }
 
 static void tear_down(Run *r) {
@@ -312,6 +311,19 @@ static Status run(Run *r, TrainResult *result) {
   return s;
 }
 
+typedef struct Guarded {
+  Run *r;
+  TrainResult *result;
+  bool done;
+} Guarded;
+
+static Status run_guarded(void *arg) {
+  Guarded *g = arg;
+  Status s = set_up(g->r) ? run(g->r, g->result) : ST_MEMORY;
+  g->done = true;
+  return s;
+}
+
 Status train_run(const TrainJob *job, const TrainOptions *opt, TrainResult *result) {
   *result = (TrainResult){.loss = NAN};
   if (job->nmetrics > TRAIN_MAX_METRICS) cx_bug(job->cx, "more than 32 metrics");
@@ -321,7 +333,12 @@ Status train_run(const TrainJob *job, const TrainOptions *opt, TrainResult *resu
   r.at.last_loss = NAN;
   r.steps = train_steps(job, opt);
   r.progress = NEW(job->cx->arena, Progress);
-  s = set_up(&r) ? run(&r, result) : ST_MEMORY;
+  /* guarded: what is not the context's is given back also when memory runs out on the way */
+  Guarded g = {.r = &r, .result = result};
+  s = cx_guard(job->cx, run_guarded, &g);
+  bool unwound = !g.done;
+  progress_close(r.progress);
   tear_down(&r);
+  if (unwound) cx_unwind_again(job->cx);
   return s;
 }

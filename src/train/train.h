@@ -60,6 +60,9 @@ typedef struct TrainOptions {
   int64_t log_every;      /* also a log line every so many steps; 0: only epochs */
   int64_t snapshot_every; /* steps between copies of the last good weights; 0: 200 */
   const volatile sig_atomic_t *stop; /* not 0: finish the step, save, return ST_INTERRUPTED */
+  /* May be NULL. Called after every step; true: as if `stop` were set. */
+  bool (*tick)(void *arg, int64_t epoch, int64_t step, int64_t steps, double mean_loss);
+  void *tick_arg;
   TrainOut out;
 } TrainOptions;
 

@@ -156,23 +156,33 @@ static void warn_of_extras(Cx *cx, const ArraySet *set, const char *path, const 
   }
 }
 
-Status weights_load(Cx *cx, const char *path, Weight *w, int n) {
-  ArraySet set = {0};
+static void free_set(void *set) { array_set_free(set); }
+
+ArraySet *weights_file(Cx *cx, Arena *a, const char *path, Status *status) {
+  ArraySet *set = NEW(a, ArraySet);
   ArrayError err;
-  if (!array_load(path, &set, &err)) {
-    if (err.memory) return ST_MEMORY;
-    diag(cx, E0621, (Span){0}, "%s", err.text);
-    return ST_DATA;
-  }
+  arena_defer(a, free_set, set);
+  *status = ST_OK;
+  if (array_load(path, set, &err)) return set;
+  if (err.memory) cx_out_of_memory(cx);
+  diag(cx, E0621, (Span){0}, "%s", err.text);
+  *status = ST_DATA;
+  return NULL;
+}
+
+Status weights_load(Cx *cx, const char *path, Weight *w, int n) {
+  Arena *a = arena_new(cx);
+  Status s;
   int count;
-  Weight *stored = as_stored(cx, &set, w, n, &count);
-  bool ok = weights_match(cx, &set, path, stored, count, "");
-  if (ok) {
-    warn_of_extras(cx, &set, path, stored, count);
-    weights_take(cx, &set, stored, count, "");
+  const ArraySet *set = weights_file(cx, a, path, &s);
+  Weight *stored = set ? as_stored(cx, set, w, n, &count) : NULL;
+  if (set && !weights_match(cx, set, path, stored, count, "")) s = ST_DATA;
+  if (s == ST_OK) {
+    warn_of_extras(cx, set, path, stored, count);
+    weights_take(cx, set, stored, count, "");
   }
-  array_set_free(&set);
-  return ok ? ST_OK : ST_DATA;
+  arena_free(a);
+  return s;
 }
 
 /* ---- saving ---------------------------------------------------------------------------------- */
@@ -195,6 +205,7 @@ bool weights_can_save(Cx *cx, const char *path) {
   ArrayError err;
   if (!knows_format(cx, path)) return false;
   if (array_can_save(path, &err)) return true;
+  if (err.memory) cx_out_of_memory(cx);
   diag(cx, E0621, (Span){0}, "%s", err.text);
   return false;
 }

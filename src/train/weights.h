@@ -25,6 +25,8 @@ int64_t weight_count(const Weight *w);
 size_t weight_bytes(const Weight *w);
 bool weight_is_finite(const Weight *w);
 
+/* All arrays of a file, which go with the arena. NULL: *status says what happened, after a diagnostic. */
+ArraySet *weights_file(Cx *cx, Arena *a, const char *path, Status *status);
 /* From .safetensors or .npz, by name. Tensors of the file that no weight asks for are warned about,
  * but for those a checkpoint holds beside the weights. */
 Status weights_load(Cx *cx, const char *path, Weight *w, int n);

@@ -1,0 +1,66 @@
+/* job.c: see job.h. Progress goes to stdout: one line written over and over on a terminal, plain lines
+ * elsewhere. */
+#include "cli/job.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+static gradc_job *volatile running; /* for the handler of signals, which takes no argument */
+
+static void on_interrupt(int sig) {
+  gradc_job_stop(running);
+  signal(sig, SIG_DFL);
+}
+
+static void write_out(void *arg, const char *text, size_t n) {
+  (void)arg;
+  out_bytes(text, n);
+}
+
+static int terminal_columns(void) {
+  struct winsize w;
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
+}
+
+static bool to_terminal(void) {
+  const char *term = getenv("TERM");
+  return isatty(STDOUT_FILENO) && term && strcmp(term, "dumb");
+}
+
+static bool is_elsewhere(const char *name) {
+  static const char *const names[] = {"data", "val", "threads", "define", "seed", "memory"};
+  for (int i = 0; i < COUNT_OF(names); i++)
+    if (!strcmp(name, names[i])) return true;
+  return false;
+}
+
+gradc_status cli_job_options(const Cli *cli, gradc_job *j) {
+  gradc_status s = GRADC_OK;
+  for (int id = 0; id < O_COUNT && s == GRADC_OK; id++) {
+    const OptInfo *o = &opt_info[id];
+    const OptValue *v = &cli->opt[id];
+    if (!v->n || strcmp(o->command, cli->command->name) || is_elsewhere(o->name)) continue;
+    if (o->type == OPT_FLAG) s = gradc_job_number(j, o->name, 1);
+    else if (o->type == OPT_INT || o->type == OPT_REAL) s = gradc_job_number(j, o->name, v->r);
+    else s = gradc_job_text(j, o->name, v->text);
+  }
+  return s;
+}
+
+gradc_status cli_job_data(const Cli *cli, gradc_job *j, OptId data) {
+  gradc_status s = GRADC_OK;
+  for (int i = 0; i < cli->opt[data].n && s == GRADC_OK; i++) s = gradc_job_data(j, cli->opt[data].list[i]);
+  return s;
+}
+
+gradc_status cli_job_run(gradc_job *j) {
+  gradc_job_on_text(j, write_out, NULL, to_terminal(), terminal_columns());
+  running = j;
+  signal(SIGINT, on_interrupt);
+  gradc_status s = gradc_job_run(j);
+  signal(SIGINT, SIG_DFL);
+  running = NULL;
+  return s;
+}

@@ -1,0 +1,217 @@
+#!/bin/sh
+# native.sh: gradc build: objects, archives and shared libraries are what emitted C is: the same header, the
+# same bits, the same statuses; nothing but the C library behind them; other processors; bad input.
+. "${TOP_SRCDIR:-.}/tests/lib.sh"
+here=$(cd "$TOP_SRCDIR" && pwd)
+cd "$work" || exit 99
+have() { command -v "$1" >/dev/null 2>&1; }
+have cc && have nm || { echo "SKIP: no C compiler"; exit 77; }
+
+# compiled WHAT COMMAND...: the command ends well and says nothing.
+compiled() {
+  title=$1
+  shift
+  if text=$("$@" 2>&1) && [ -z "$text" ]; then ok; else not_ok "$title: $*" "$(printf '%s\n' "$text" | head -20)"; fi
+}
+
+logistic=$here/examples/logistic.nn main=$here/tests/native/logistic_main.c
+run build "$logistic" --step adam -o logistic.o
+case $err in
+  *gradc-llvm*) echo "SKIP: built without the LLVM back end"; exit 77 ;;
+esac
+is 0 ""
+
+# supported CPU: this machine can run code for it
+supported() {
+  case $1 in
+    native | x86-64) grep -q -m1 x86 /proc/cpuinfo 2>/dev/null || [ "$1" = native ] || [ "$(uname -m)" = x86_64 ] ;;
+    x86-64-v2) grep -q -m1 sse4_2 /proc/cpuinfo ;;
+    x86-64-v3) grep -m1 avx2 /proc/cpuinfo | grep -q fma ;;
+    x86-64-v4) grep -m1 avx512dq /proc/cpuinfo | grep -q avx512vl ;;
+  esac
+}
+skipped=0
+skip() { skipped=$((skipped + 1)); }
+
+# ---- a program that links either is the same program: bits of all results for sizes known at run time, table, statuses
+for cpu in native x86-64-v3 x86-64-v4; do
+  supported $cpu || { skip; continue; }
+  rm -f logistic.*
+  run emit --c "$logistic" --step adam --cpu $cpu -o logistic.c
+  is 0
+  flags=$(sed -n 's/^ \* For full speed and the same bits as gradc itself: \(.*\) \*\/$/\1/p' logistic.h)
+  compiled "emitted C for $cpu" cc -w $flags -I. "$main" logistic.c -o c.run -lm
+  sed '1,/^#ifndef/d' logistic.h >c.h
+  ./c.run >want
+  for end in o a so; do
+    rm -f logistic.h
+    run build "$logistic" --step adam --cpu $cpu -o logistic.$end
+    is 0 ""
+    compiled "logistic.$end for $cpu" cc -Wall -Wextra -O2 -I. "$main" ./logistic.$end -o n.run -lm -Wl,-rpath,"$work"
+    ./n.run >got
+    same "results of logistic.$end for $cpu" "$(cat got)" "$(cat want)"
+    same "header of logistic.$end" "$(sed '1,/^#ifndef/d' logistic.h | cksum)" "$(cksum <c.h)"
+  done
+done
+compiled "the header as C++" c++ -Wall -Wextra -pedantic -Werror -fsyntax-only -x c++ logistic.h
+
+# ---- what the file shows and what it needs: the C library; fma only where the processor has none
+run build "$logistic" --step adam -o logistic.so
+extra=$(nm -D --defined-only logistic.so | awk '$3 !~ /^logistic_/ { print $3 }')
+same "foreign symbols of logistic.so" "$extra" ""
+header=$(tr -c 'a-z0-9_' '\n' <logistic.h | grep '^logistic_' | grep -vE '_(params|tensor)$|_h$' | sort -u)
+same "symbols and header" "$(nm -D --defined-only logistic.so | awk '{ print $3 }' | sort -u)" "$header"
+readelf -d logistic.so | grep -q 'SONAME.*\[logistic.so\]' && ok || not_ok "soname" "$(readelf -d logistic.so)"
+readelf -lW logistic.so | grep -q 'GNU_STACK.*RW ' && ok || not_ok "an executable stack" "$(readelf -lW logistic.so)"
+for f in examples/softmax_regression tests/emit/operators; do
+  for cpu in native x86-64-v2 x86-64-v3 i686 aarch64 armv7 riscv64 ppc64le; do
+    run build "$here/$f.nn" --cpu $cpu --prefix p -o p.o
+    is 0 ""
+    allowed='memcpy|memset|memmove|bcmp|_GLOBAL_OFFSET_TABLE_|\.TOC\.'
+    case $cpu in x86-64-v2 | i686) allowed="$allowed|fmaf?|floorf?|ceilf?|rintf?" ;; esac
+    case $cpu in # of the compiler's own library: what the processor has no instruction for
+      i686) allowed="$allowed|__(u?divdi3|u?moddi3|(fixunss?|fixunsd|floatun?di)[sd]?f?(di)?|ashldi3)" ;;
+      armv7) allowed="$allowed|__aeabi_[a-z0-9]+|floorf?|ceilf?|rintf?|__fix[sd]fdi|__floatdi[sd]f" ;;
+      riscv64) allowed="$allowed|floorf?|ceilf?|rintf?" ;;
+      native) supported x86-64-v3 || allowed="$allowed|fmaf?" ;;
+    esac
+    extra=$(nm -u p.o | awk '{ print $2 }' | grep -vxE "$allowed")
+    same "$f for $cpu needs" "$extra" ""
+  done
+done
+
+# ---- all operators: the self-check of emitted C, its functions replaced by those of the object
+for f in examples/logistic examples/rosenbrock examples/softmax_regression tests/emit/operators examples/polyfit; do
+  run emit --c "$here/$f.nn" --size 5 --prefix p --main --cpu generic -o p.c
+  is 0
+  compiled "$f" cc -w -O0 -fPIC -fsemantic-interposition -c p.c -o weak.o
+  objcopy --weaken weak.o
+  for cpu in native x86-64 x86-64-v3 x86-64-v4; do
+    supported $cpu || { skip; continue; }
+    run build "$here/$f.nn" --size 5 --prefix p --cpu $cpu -o p.o
+    is 0
+    compiled "$f for $cpu" cc weak.o p.o -o self.run -lm
+    nm self.run | grep -q ' W p_' && not_ok "$f: functions of the C file are left" || ok
+    if text=$(./self.run); then ok; else not_ok "$f for $cpu" "$text"; fi
+  done
+done
+
+# ---- the same bytes each time
+for end in o a; do
+  run build "$logistic" -o logistic.$end
+  cp logistic.$end first.$end
+  run build "$logistic" -o logistic.$end
+  cmp -s logistic.$end first.$end && ok || not_ok "other bytes the second time: .$end"
+done
+same "the archive's index" "$(nm -s logistic.a | awk '/ in / { print $1 }' | sort | tr '\n' ' ')" \
+  "$(nm logistic.a | awk '$2 == "T" || $2 == "D" || $2 == "R" { print $3 }' | sort | tr '\n' ' ')"
+
+# ---- other processors, run by an emulator where there is one: the results of emitted C to rounding
+floats() { od -An -v -tf4 -w4 "$1"; }
+run emit --c "$logistic" --step sgd -D N=7 --cpu generic -o logistic.c
+compiled "bare_main.c" cc -O1 -I. "$here/tests/native/bare_main.c" logistic.c -o c.run -lm
+./c.run >want.bits
+floats want.bits >want
+for pair in aarch64:aarch64 armv7:arm riscv64:riscv64 ppc64le:ppc64le i686:i386; do
+  cpu=${pair%:*} emulator=qemu-${pair#*:}
+  run build "$logistic" --step sgd -D N=7 --cpu $cpu -o logistic.o
+  is 0
+  if ! have $emulator || ! have clang || ! have ld.lld; then skip; continue; fi
+  case $cpu in
+    armv7) target=armv7-linux-gnueabihf ;;
+    ppc64le) target=powerpc64le-linux-gnu ;;
+    riscv64) target="riscv64-linux-gnu -march=rv64gc -mabi=lp64d -mno-relax" ;;
+    i686) target="i686-linux-gnu -msse2 -mfpmath=sse" ;;
+    *) target=$cpu-linux-gnu ;;
+  esac
+  # shellcheck disable=SC2086
+  compiled "bare_main.c for $cpu" clang --target=$target -DBARE -O1 -ffreestanding -fno-stack-protector -nostdlib -static \
+    -fuse-ld=lld -Wno-unused-command-line-argument -I. "$here/tests/native/bare_main.c" logistic.o -o bare.run
+  if $emulator ./bare.run >got.bits; then ok; else not_ok "$cpu: status $?"; continue; fi
+  floats got.bits >got
+  if paste want got | awk '{ d = $1 - $2; if (NF != 2 || d > 1e-6 || d < -1e-6) exit 1 }'; then ok; else
+    not_ok "$cpu: other results" "$(paste want got)"
+  fi
+done
+if have ld.lld; then
+  run build "$logistic" --cpu aarch64 -o logistic.so
+  is 0 ""
+  readelf -h logistic.so | grep -q AArch64 && ok || not_ok "not for AArch64" "$(readelf -h logistic.so)"
+else
+  skip
+fi
+
+# ---- weights built in
+printf 'x,y\n1,3\n2,5\n3,7\n4,9\n' >xy.csv
+cat >line.nn <<'END'
+param a: f32 ~ 1.5
+param c: f64[2, 2] ~ 0.75
+fn f(x: f32[N]) = a * x + f32(c[1, 0])
+fn loss(x: f32[N], y: f32[N]) = mean((f(x) - y)**2)
+END
+run train line.nn --data xy.csv --batch 4 --epochs 3 --lr 0.05 --save w.safetensors
+is 0
+run build line.nn --static-weights w.safetensors -o line.o
+is 0 ""
+cat >line_main.c <<'END'
+#include "line.h"
+#include <stdio.h>
+int main(void) {
+  static union { double d; unsigned char bytes[4096]; } room;
+  float x[3] = {1, 2, 3}, y[3];
+  void *ws = (void *)(((uintptr_t)room.bytes + 63) / 64 * 64);
+  int status = line_f(3, &line_weights, x, y, ws, 2048);
+  printf("y\n%.9g\n%.9g\n%.9g\n", y[0], y[1], y[2]);
+  return status;
+}
+END
+compiled "line_main.c" cc -Wall -I. line_main.c line.o -o line.run
+printf 'x\n1\n2\n3\n' >x.csv
+run predict line.nn f --data x.csv --load w.safetensors -o y.csv
+is 0
+./line.run | paste - y.csv | awk -F'\t' 'NR > 1 && ($1 - $2 > 1e-6 || $2 - $1 > 1e-6) { exit 1 }' && ok || not_ok "weights" "$(./line.run) and $(cat y.csv)"
+
+# ---- bad input
+run build "$logistic" --functions lost -o x.o
+is 3
+err_has "lost"
+for bad in int 9a a-b _x ''; do
+  run build "$logistic" --prefix "$bad" -o x.o
+  is 2
+done
+for bad in x x.c .so x.so.1 dir/; do
+  run build "$logistic" -o "$bad"
+  is 2
+done
+run build "$logistic"
+is 2
+run build "$logistic" -o x.o --cpu z80
+is 2
+err_has "aarch64"
+run build "$logistic" -o x.o --step adams
+is 3
+err_has "did you mean"
+run build "$logistic" -o none/x.o
+is 4
+run build none.nn -o x.o
+is 4
+run build line.nn --static-weights none.npz -o x.o
+is 4
+run build "$logistic" --static-weights w.safetensors -o x.o
+is 4
+run build "$logistic" -D N=-1 -o x.o
+is 2
+run build "$logistic" --size 0 -o x.o
+is 2
+printf 'fn f(x: f32[N]) = lost(x)\n' >bad.nn
+run build bad.nn -o x.o
+is 3
+(
+  PATH=$work/empty
+  "$GRADC" build "$logistic" -o x.so
+) >out 2>err
+same "status without a linker" "$?" 4
+grep -q 'E0731' err && ok || not_ok "no linker: what it says" "$(cat err)"
+same "files left by what failed" "$(ls x.o x.a x.so x.h 2>/dev/null)" ""
+[ "$skipped" -eq 0 ] || printf 'SKIP: %d cases need another processor, or an emulator, clang and ld.lld\n' "$skipped"
+finish
