@@ -14,13 +14,18 @@ files_of() {
     grammar_sources) ls grammar/* | grep -Ev '/nn_(parse|lex)\.' ;;
     grammar_generated) [ ! -f grammar/nn.y ] || printf 'grammar/nn_%s\n' lex.c lex.h parse.c parse.h ;;
     embedded_texts) ls src/front/*.nn src/loop/*.nn ;;
-    embedded_sources) files_of embedded_texts | sed 's/\.nn$/_nn.c/' ;;
+    diagnostic_pages) ls docs/diagnostics/*.md ;;
+    man_pages) echo man/gradc.1; sed -n 's,^COMMAND(\([a-z]*\)\,.*,man/gradc-\1.1,p' src/cli/commands.def ;;
+    editor_files) find editors -type f ;;
+    embedded_sources)
+      files_of embedded_texts | sed 's/\.nn$/_nn.c/'
+      [ ! -d docs/diagnostics ] || echo src/driver/diagnostics_md.c ;;
     cli_sources) ls src/cli/* | grep -v '/main\.c$' ;;
     runtime_sources) ls runtime/*.[ch] ;;
-    *_sources) layer=${1%_sources}; ls src/"$layer"/*.c src/"$layer"/*.h src/"$layer"/*.def | grep -v '_nn\.c$' ;;
+    *_sources) layer=${1%_sources}; ls src/"$layer"/*.c src/"$layer"/*.h src/"$layer"/*.def | grep -Ev '_(nn|md)\.c$' ;;
     test_files) ls tests/*.[ch] tests/suites.def | grep -v /embed_sample ;;
     shell_tests) ls tests/*.sh tests/cli/*.sh | grep -Ev '/(driver|lib|style)\.sh$' ;;
-    data_files) find docs examples bench tests/lang tests/reference tests/fuzz tests/vmath \
+    data_files) find docs/*.md examples bench tests/lang tests/programs tests/reference tests/fuzz tests/vmath \
                   tests/golden tests/data tests/emit tests/*.awk -type f ! -name '*.pyc' ! -name '*.o' |
                   grep -v -e '^bench/\.' -e '^bench/out/' ;;
   esac 2>/dev/null | sort -u

@@ -70,6 +70,12 @@ static Node *integer(Parser *p, Span at, int64_t i) {
   return n;
 }
 
+static Node *rule(Parser *p, Span at, Name name, int64_t tangent, NodeList before, NodeList after, Node *body) {
+  Node *n = MAKE(RULE, at, name, body, LIST(TUPLE, at, NULL, NULL, NULL, before), LIST(TUPLE, at, NULL, NULL, NULL, after));
+  n->u.i = tangent;
+  return n;
+}
+
 static Node *truth(Parser *p, Span at, bool value) {
   Node *n = LEAF(BOOL, at, NULL);
   n->u.i = value;
@@ -79,8 +85,8 @@ static Node *truth(Parser *p, Span at, bool value) {
 
 %token END 0
 %token SEP THEN ELSE IF AND OR NOT TRUE FALSE LET VAR FOR WHILE IN MAX COUNT REVERSED
-%token CHECK TOL IMPORT
-%token <doc> FN PARAM CONST LAYER TEST
+%token CHECK TOL IMPORT CHECKPOINT
+%token <doc> FN PARAM CONST LAYER TEST ADJOINT TANGENT
 %token <name> NAME REDUCE STRING
 %token <i> INT
 %token <f> FLOAT
@@ -89,7 +95,7 @@ static Node *truth(Parser *p, Span at, bool value) {
 /* What the source is, pushed first. */
 %token AS_FILE AS_LINE
 /* Between lexer and driver; no rule has them. */
-%token RESERVED BAD NEWLINE COMMENT
+%token BAD NEWLINE COMMENT
 
 %precedence ELSE
 %left OR
@@ -107,7 +113,8 @@ static Node *truth(Parser *p, Span at, bool value) {
 %type <name> dotted
 %type <i> assign
 %type <list> params param_list sizes size_list stmts args arg_list ats at_list labels label_list
-%type <list> items names name_list tuple_start
+%type <list> items names name_list tuple_start rule_names rule_list
+%type <node> rule_name
 
 %%
 
@@ -127,7 +134,9 @@ decls:
 
 decl:
     PARAM dotted COLON type init        { $$ = with_doc(MAKE(PARAM, @$, $2, $4, $5), @2, $1); }
-  | PARAM dotted error                    { $$ = with_doc(MAKE(PARAM, @$, $2, error_node(p, @3), NULL), @2, $1); }
+  | PARAM NAME error                    { $$ = with_doc(MAKE(PARAM, @$, $2, error_node(p, @3), NULL), @2, $1); }
+  | PARAM dotted COLON error            { $$ = with_doc(MAKE(PARAM, @$, $2, error_node(p, @4), NULL), @2, $1); }
+  | PARAM dotted DOT NAME error         { $$ = with_doc(MAKE(PARAM, @$, name_fmt(p->cx, "%s.%s", $2, $4), error_node(p, @5), NULL), @2, $1); }
   | CONST NAME const_type ASSIGN value  { $$ = with_doc(MAKE(CONST, @$, $2, $3, $5), @2, $1); }
   | CONST NAME error                    { $$ = with_doc(MAKE(CONST, @$, $2, NULL, error_node(p, @3)), @2, $1); }
   | FN NAME LPAREN params RPAREN result body
@@ -138,12 +147,31 @@ decl:
   | LAYER NAME error                    { $$ = with_doc(parse_layer(p, @$, $2, NOTHING, LIST(FN, @$, $2, NULL, error_node(p, @3), NOTHING)), @2, $1); }
   | LET NAME ASSIGN value               { $$ = with_name_at(MAKE(LET, @$, $2, $4), @2); }
   | LET NAME error                      { $$ = with_name_at(MAKE(LET, @$, $2, error_node(p, @3)), @2); }
+  | ADJOINT NAME LPAREN rule_names SEP rule_names RPAREN body
+                                        { $$ = with_doc(rule(p, @$, $2, 0, $4, $6, $8), @2, $1); }
+  | ADJOINT NAME error                  { $$ = error_node(p, @$); }
+  | TANGENT NAME LPAREN rule_names SEP rule_names RPAREN body
+                                        { $$ = with_doc(rule(p, @$, $2, 1, $4, $6, $8), @2, $1); }
+  | TANGENT NAME error                  { $$ = error_node(p, @$); }
   | IMPORT STRING                       { $$ = with_name_at(LEAF(IMPORT, @$, $2), @2); }
   | IMPORT error                        { $$ = error_node(p, @$); }
   | TEST STRING LBRACE stmts RBRACE     { $$ = with_doc(LIST(TEST, @$, $2, NULL, NULL, $4), @2, $1); }
   | TEST STRING LBRACE RBRACE           { $$ = with_doc(LIST(TEST, @$, $2, NULL, NULL, NOTHING), @2, $1); }
   | TEST error                          { $$ = error_node(p, @$); }
   | error                               { $$ = error_node(p, @$); }
+  ;
+
+/* The names of a derivative rule: arguments, parameters, results. */
+rule_names:
+    rule_list
+  | rule_list COMMA
+  ;
+rule_list:
+    rule_name                           { $$ = parse_list(p, NOTHING, $1); }
+  | rule_list COMMA rule_name           { $$ = parse_list(p, $1, $3); }
+  ;
+rule_name:
+    dotted                              { $$ = name_node(p, @$, $1); }
   ;
 
 /* The path of a layer's parameter, as printed programs declare it. */
@@ -263,6 +291,7 @@ range:
     whole_range
   | expr
   | REVERSED LPAREN whole_range RPAREN  { $$ = $3; $$->u.i = 1; }
+  | REVERSED LPAREN expr RPAREN         { $$ = MAKE(RANGE, @$, NULL, NULL, $3, NULL); $$->u.i = 1; }
   ;
 whole_range:
     expr DOTDOT expr limit              { $$ = MAKE(RANGE, @$, NULL, $1, $3, $4); }
@@ -318,6 +347,7 @@ label:
 /* ---- expressions ---- */
 expr:
     primary
+  | CHECKPOINT primary                  { $$ = MAKE(CHECKPOINT, @$, NULL, $2); }
   | IF expr THEN expr ELSE expr         { $$ = MAKE(IF, @$, NULL, $2, $4, $6); }
   | expr OR expr                        { $$ = binary(p, @$, OP_or, $1, $3); }
   | expr AND expr                       { $$ = binary(p, @$, OP_and, $1, $3); }

@@ -25,8 +25,8 @@ Val gen_contract(Builder *b, Rng *r, Val x, Val y);
 /* Index tensors of shape s for the axes of `full`; mostly inside. */
 int gen_indices(Builder *b, Rng *r, const Shape *full, const Shape *s, Val *index, int32_t *axis);
 
-/* The text of a file that declares `fn f` with typed arguments. */
-const char *gen_source(Cx *cx, Rng *r);
+/* The text of a file that declares `fn f` with typed arguments; flow: with loops and branches. */
+const char *gen_source(Cx *cx, Rng *r, bool flow);
 
 /* gen_loop.c: a smooth function in f64 with a loop, or loops in a loop; one scalar output. */
 Fn *gen_loops(Cx *cx, Rng *r);

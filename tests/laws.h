@@ -44,6 +44,8 @@ typedef struct LawCheck {
 
 /* False when a law is broken. f may have named sizes (they are bound) and derivative instructions. */
 bool check_laws(const Fn *f, LawCheck *c);
+/* Numbers for the named sizes of f's inputs, drawn with the seed. */
+const SizeBindings *law_sizes(const Fn *f, uint64_t seed);
 /* The program shrunk, its text, the seed: what to print. */
 const char *law_report(const Fn *f, LawCheck *c);
 

@@ -16,7 +16,8 @@ static const Case errors[] = {
     {"fn f(x) = x + y z\n",
      "t.nn:1:17: error[E0106]: expected an operator or the end of the line, found `z`\n"
      "   1 | fn f(x) = x + y z\n"
-     "     |                 ^\n"},
+     "     |                 ^\n"
+     "     = hint: arguments stand in brackets, `f(x)`; a product is written with `*`\n"},
     {"x = 3\n",
      "t.nn:1:1: error[E0106]: expected a declaration (`fn`, `param` or `const`), found `x`\n"
      "   1 | x = 3\n"
@@ -218,10 +219,10 @@ static const Case errors[] = {
      "t.nn:1:4: error[E0107]: `let` is a keyword and can't be a name\n"
      "   1 | fn let(x) = x\n"
      "     |    ^^^\n"},
-    {"fn f(x) = checkpoint g(x)\n",
-     "t.nn:1:11: error[E0107]: `checkpoint` is reserved for recomputing in the backward pass and can't be a name\n"
-     "   1 | fn f(x) = checkpoint g(x)\n"
-     "     |           ^^^^^^^^^^\n"},
+    {"const checkpoint = 3\n",
+     "t.nn:1:7: error[E0107]: `checkpoint` is a keyword and can't be a name\n"
+     "   1 | const checkpoint = 3\n"
+     "     |       ^^^^^^^^^^\n"},
     {"param W = 3\n",
      "t.nn:1:9: error[E0106]: expected `:`, found `=`\n"
      "   1 | param W = 3\n"
@@ -320,7 +321,8 @@ static const Case errors[] = {
     {"const a = 1 2\n",
      "t.nn:1:13: error[E0106]: expected an operator or the end of the line, found `2`\n"
      "   1 | const a = 1 2\n"
-     "     |             ^\n"},
+     "     |             ^\n"
+     "     = hint: a product is written with `*`\n"},
     {"const a = 1;; const\n",
      "t.nn:1:20: error[E0106]: expected a name, found the end of the file\n"
      "   1 | const a = 1;; const\n"
@@ -458,6 +460,7 @@ static const Case errors[] = {
      "t.nn:1:13: error[E0106]: expected an operator or the end of the line, found `b`\n"
      "   1 | fn f(x) = a b\n"
      "     |             ^\n"
+     "     = hint: arguments stand in brackets, `f(x)`; a product is written with `*`\n"
      "t.nn:2:10: error[E0106]: expected an expression, found the end of the file\n"
      "   2 | const c =\n"
      "     |          ^\n"},

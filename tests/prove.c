@@ -7,7 +7,12 @@
 #include <math.h>
 
 /* ---- random numbers: SplitMix64 ----------------------------------------------------------------- */
-Rng rng_at(uint64_t seed) { return (Rng){seed * 0x9E3779B97F4A7C15u + 1}; }
+/* The seed is mixed: the streams of seeds that are multiples of the step apart would overlap. */
+Rng rng_at(uint64_t seed) {
+  uint64_t z = (seed ^ 0xD1B54A32D192ED03u) * 0xFF51AFD7ED558CCDu;
+  z = (z ^ (z >> 32)) * 0xC4CEB9FE1A85EC53u;
+  return (Rng){z ^ (z >> 29)};
+}
 
 uint64_t rng_bits(Rng *r) {
   uint64_t z = r->state += 0x9E3779B97F4A7C15u;

@@ -182,13 +182,9 @@ START_TEST(codes) {
   ck_assert(!diag_code_find("E04011", &c));
   ck_assert(!diag_code_find("", &c));
   for (int i = 0; i < DIAG_COUNT; i++) {
-    const char *text = diag_code_text((DiagCode)i);
     ck_assert(diag_code_find(diag_code_name((DiagCode)i), &c));
     ck_assert_int_eq(c, i); /* no code is given twice */
     ck_assert_uint_gt(strlen(diag_code_title((DiagCode)i)), 0);
-    ck_assert_uint_gt(strlen(text), 0);
-    for (size_t n; *text; text += n + (text[n] == '\n')) /* fits a terminal */
-      ck_assert_msg((n = strcspn(text, "\n")) <= 100, "%s: %s", diag_code_name((DiagCode)i), text);
   }
 }
 END_TEST

@@ -421,7 +421,7 @@ START_TEST(test_trap) {
   Val l = ir_map1(&b, OP_log, masked);
   Val e = ir_map1(&b, OP_neg, l);
   ir_output(&b, NULL, e);
-  EvalTrap trap;
+  EvalTrap trap = {0};
   Tensor in = tensor(T_F64, SHAPE(3), (double[]){1, 0, -1});
   Run r = {.f = ir_finish(&b), .in = &in, .trap = &trap};
   ck_assert_int_eq(cx_guard(cx, run_eval, &r), ST_OK);

@@ -27,6 +27,7 @@ static const struct {
     {"sizes", {false, false, true, 8, false}, SPICE_PLAIN, 2},
     {"loops", {.smooth = true, .size = 1, .loops = true}, SPICE_SMOOTH, 4},
     {"source", {.size = 0}, SPICE_SMOOTH, 4}, /* as text: gen_source.c */
+    {"flow", {.bodies = true, .size = 0}, SPICE_SMOOTH, 8}, /* ... with gen_flow.c */
 };
 
 /* A crash in compiled code says nothing of itself. */
@@ -63,7 +64,7 @@ static Status make_program(void *arg) {
   Rng r = rng_at(m->seed);
   Program *p = front_new(m->cx); /* knows the rules of the op table, too */
   if (!m->gen->size) {
-    const char *text = gen_source(m->cx, &r);
+    const char *text = gen_source(m->cx, &r, m->gen->bodies);
     front_declare(p, ast_parse(m->cx, cx_add_source(m->cx, "random.nn", text, strlen(text), false)));
     m->f = diag_errors(m->cx) ? NULL : front_function(p, name_of(m->cx, "f"));
     m->source = text;

@@ -359,6 +359,16 @@ START_TEST(convolutions) {
 }
 END_TEST
 
+/* The gradient of a table that rows were looked up in: large enough to be shared out by columns. */
+START_TEST(scattered_columns) {
+  begin();
+  Shape full = shape(2, 500, 256);
+  Val upd = input("dy", T_F32, shape(2, 60, 256)), ids = input("ids", T_I32, shape(1, 60));
+  check_fn(end(ir_scatter(&bld, upd, &ids, (int32_t[]){0}, 1, &full)), 1);
+  cx_free(cx);
+}
+END_TEST
+
 /* ---- random programs ------------------------------------------------------------------------ */
 typedef struct Pool {
   Val v[64];
@@ -585,6 +595,7 @@ Suite *loop_suite(void) {
   tcase_add_test(t, bias_relu_is_one_kernel);
   tcase_add_test(t, update_in_place);
   tcase_add_test(t, convolutions);
+  tcase_add_test(t, scattered_columns);
   tcase_add_test(t, random_programs);
   suite_add_tcase(s, t);
   return s;

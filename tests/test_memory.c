@@ -59,7 +59,7 @@ static void same_values(const Fn *f, const Fn *g, uint64_t seed, const char *wha
   eval_bounded(g, in, seed, y);
   for (int i = 0; i < f->out.n; i++) {
     const char *wrong = differ_both(cx, &x[i], &y[i]);
-    ck_assert_msg(!wrong, "%s, seed %llu: output %d, %s\n%s\nbecomes\n%s", what, (unsigned long long)seed, i, wrong,
+    ck_assert_msg(!wrong, "%s, seed %llu: output %d, %s\n%.1500s\nbecomes\n%.1500s", what, (unsigned long long)seed, i, wrong,
                   dump_text(f), dump_text(g));
   }
 }
@@ -204,6 +204,8 @@ static const struct {
 } saved[] = {
     /* x is carried: it alone; exp(x) and sin(x) follow */
     {"fn f(x0: f64[7]) {\n var x = x0\n for t in 0..5 { x = x + 0.1 * exp(sin(x)) }\n sum(x)\n}", 7 * 8},
+    /* x alone: literals are no values to keep */
+    {"fn f(x0: f64[7], a: f64[7]) {\n var x = x0\n for t in 0..5 { x = x + 0.001 * sin(x) * a }\n sum(x)\n}", 7 * 8},
     /* nothing: the derivative doesn't depend on x */
     {"fn f(x0: f64[7], c: f64[7]) {\n var x = x0\n for t in 0..5 { x = 0.5 * x + exp(c) }\n sum(x)\n}", 0},
     /* two contractions whose sum is all that is wanted: the sum's tanh, and h for u's gradient */
@@ -310,6 +312,134 @@ static void chunked_room(void) {
 START_TEST(test_chunked_room) { trapped(chunked_room); }
 END_TEST
 
+/* ---- loops in segments ------------------------------------------------------------------------------------ */
+static double any_bytes(const Loop *l) {
+  (void)l;
+  return 64;
+}
+
+static const char *tensor_text(const Tensor *t) {
+  Text out = text_new(cx->arena);
+  tensor_print(cx, t, 17, &out);
+  return text_str(&out);
+}
+
+/* The same bits, by the evaluator. */
+static void same_bits_of(const Fn *f, const Fn *g, uint64_t seed, const char *what) {
+  ck_assert_msg(!ir_verify(g), "%s, seed %llu: %s\n%s", what, (unsigned long long)seed, ir_verify(g), dump_text(g));
+  Tensor *in = random_inputs(f, seed, SPICE_SMOOTH);
+  Tensor *x = NEWS(cx->arena, Tensor, f->out.n + 1), *y = NEWS(cx->arena, Tensor, f->out.n + 1);
+  ir_eval(f, cx->arena, in, x, NULL);
+  ir_eval(g, cx->arena, in, y, NULL);
+  for (int i = 0; i < f->out.n; i++)
+    ck_assert_msg(same_bits(&x[i], &y[i]), "%s, seed %llu: output %d\n%.800s\nis\n%.800s\n%.1500s\nbecomes\n%.1500s",
+                  what, (unsigned long long)seed, i, tensor_text(&x[i]), tensor_text(&y[i]), dump_text(f), dump_text(g));
+}
+
+static void split_programs(void) {
+  for (uint64_t seed = 1; seed <= 60; seed++) {
+    Rng r = rng_at(seed);
+    Fn *f = gen_loops(cx, &r);
+    SplitPlan plan = {1 + rng_below(&r, 3), any_bytes};
+    Fn *g = pass_split(f, &plan);
+    same_bits_of(f, g, seed, "in segments");
+    if (seed % 3) continue;
+    bool *wrt = NEWS(cx->arena, bool, f->in.n);
+    for (int i = 0; i < f->in.n; i++) wrt[i] = type_is_float(f->in.at[i].type);
+    same_bits_of(pass_gradient(f, wrt, true), pass_gradient(g, wrt, true), seed, "the gradient, in segments");
+    same_bits_of(pass_tangent(f, wrt), pass_tangent(g, wrt), seed, "the tangent, in segments");
+  }
+}
+START_TEST(test_split_programs) { trapped(split_programs); }
+END_TEST
+
+/* Trip counts with and without a rest, backwards, with a count, with a condition, with the index used. */
+static const char *const segmented[] = {
+    "fn f(x0: f64[3], a: f64[3], n: i64) {\n var x = x0\n for t in 0..%d { x = sin(x) + a * t }\n sum(x)\n}",
+    "fn f(x0: f64[3], a: f64[%d, 3], n: i64) {\n var x = x0\n for t in reversed(0..%d) {\n x = sin(x) + a[t] * t\n y[t] = x * t\n }\n"
+    " sum(x) + sum(y * y)\n}",
+    "fn f(x0: f64[3], a: f64[%d, 3], n: i64) {\n var x = x0\n for t in 0..n max %d {\n x = sin(x) + a[t] * t\n y[t] = x\n }\n"
+    " sum(x) + sum(cos(y))\n}",
+    "fn f(x0: f64[3], a: f64[3], n: i64) {\n var x = x0\n while sum(abs(x)) > 0.05 max %d { x = 0.8 * x * cos(a * x) }\n sum(x)\n}",
+    "fn f(x0: f64[3], a: f64[%d, 3], n: i64) {\n var x = x0\n for t in 0..n max %d while sum(x * x) < 900.0 count steps {\n"
+    " x = x + a[t] * a[t] + 1\n y[t] = x\n }\n sum(x) * f64(steps) + sum(y)\n}",
+    "fn f(x0: f64[3], a: f64[3], n: i64) {\n var x = x0\n for t in 0..%d { for s in 0..%d { x = sin(x) + a * (t - s) } }\n sum(x)\n}",
+};
+
+static const char *with_number(const char *text, int n) {
+  Text t = text_new(cx->arena);
+  for (const char *p = text; *p; p++) {
+    if (p[0] == '%' && p[1] == 'd') text_fmt(&t, "%d", n), p++;
+    else text_add_n(&t, p, 1);
+  }
+  return text_str(&t);
+}
+
+static void split_loops(void) {
+  static const int trips[] = {4, 5, 7, 12, 13, 30};
+  SizeBindings none = {0};
+  for (int i = 0; i < COUNT_OF(segmented); i++)
+    for (int k = 0; k < COUNT_OF(trips); k++)
+      for (int levels = 1; levels <= 3; levels++) {
+        const char *text = with_number(segmented[i], trips[k]);
+        Thrift thrift = {.levels = levels, .recompute = levels == 2};
+        Fn *f = sized(text, false, &none), *d = sized(text, true, &none);
+        same_bits_of(f, pass_split(f, &(SplitPlan){levels, any_bytes}), (uint64_t)k, text);
+        cx->thrift = &thrift;
+        Fn *g = sized(text, true, &none);
+        cx->thrift = NULL;
+        ck_assert_msg(count_op(g, OP_loop, true) > count_op(d, OP_loop, true), "%s\nis not split", text);
+        same_bits_of(d, g, (uint64_t)k, text);
+      }
+}
+START_TEST(test_split_loops) { trapped(split_loops); }
+END_TEST
+
+/* ---- the memory plan ------------------------------------------------------------------------------------- */
+/* The workspace is at most 5 % above what lives at one time, in the bodies of loops too. */
+static void near_bound(const LoopProgram *p, const char *what) {
+  int64_t least = loop_least_workspace(p);
+  ck_assert_msg(p->workspace >= least && (double)p->workspace <= 1.05 * (double)least + 64, "%s: %lld bytes, %lld live",
+                what, (long long)p->workspace, (long long)least);
+  for (int k = 0; k < p->kernel.n; k++) {
+    const Call *c = p->kernel.at[k]->call;
+    if (c) near_bound(c->body, what);
+    if (c && c->other) near_bound(c->other, what);
+  }
+}
+
+static void workspaces(void) {
+  Target t = compile_target(2);
+  for (uint64_t seed = 1; seed <= 120; seed++) {
+    Rng r = rng_at(seed);
+    GenOptions o = {.size = 14, .smooth = true};
+    Fn *f = seed % 2 ? gen_loops(cx, &r) : gen_function(cx, &r, &o);
+    bool *wrt = NEWS(cx->arena, bool, f->in.n);
+    for (int i = 0; i < f->in.n; i++) wrt[i] = type_is_float(f->in.at[i].type);
+    const char *what = text_printf(cx, "seed %llu", (unsigned long long)seed);
+    near_bound(loop_lower(pass_simplify(f), &t), what);
+    Fn *g = pass_adjoint(f, wrt);
+    if (g) near_bound(loop_lower(pass_simplify(g), &t), what);
+    diag_clear(cx);
+  }
+}
+START_TEST(test_workspaces) { trapped(workspaces); }
+END_TEST
+
+/* A chain of elementwise values between contractions takes two places, not one for each. */
+static void in_place(void) {
+  const char *text = "fn f(x: f64[64, 64], w: f64[64, 64]) {\n let a = exp(x @ w)\n let b = tanh(a * sum(a))\n"
+                     " let c = tanh(b * sum(b))\n let d = tanh(c * sum(c))\n d * sum(d)\n}";
+  SizeBindings none = {0};
+  Target t = compile_target(1);
+  LoopProgram *p = loop_lower(sized(text, false, &none), &t);
+  int into = 0;
+  for (int i = 0; i < p->buf.n; i++) into += p->buf.at[i].into >= 0;
+  ck_assert_msg(into >= 2 && p->workspace < 2 * 64 * 64 * 8, "%d in place, %lld bytes", into, (long long)p->workspace);
+}
+START_TEST(test_in_place) { trapped(in_place); }
+END_TEST
+
 Suite *memory_suite(void);
 Suite *memory_suite(void) {
   Suite *s = suite_create("memory");
@@ -324,6 +454,10 @@ Suite *memory_suite(void) {
   tcase_add_test(t, test_chunked_programs);
   tcase_add_test(t, test_chunked_gradients);
   tcase_add_test(t, test_chunked_room);
+  tcase_add_test(t, test_split_programs);
+  tcase_add_test(t, test_split_loops);
+  tcase_add_test(t, test_workspaces);
+  tcase_add_test(t, test_in_place);
   suite_add_tcase(s, t);
   return s;
 }

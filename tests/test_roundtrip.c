@@ -116,6 +116,24 @@ static void check_source(const char *label, const char *text) {
 static const char *const sources[] = {
 #define F(text) text
     F("fn f(x: f64, y: f64) = (x + y) * (x - y) / (x - (y - 1)) ** 2 - -x"),
+    /* vmap, jacobian, hessian, hvp */
+    F("fn g(x: f64[N], y: f64[3]) = tanh(x) * sum(y * y)\nfn f(x: f64[N], y: f64[3]) = jacobian(g)(x, y)[0]"),
+    F("fn g(x: f64[N], y: f64[3]) = sum(x) * y * y\nfn f(x: f64[N], y: f64[3]) = jacobian(g, wrt: y)(x, y)"),
+    F("fn g(x: f64[2, 3]) = x * sum(x)\nfn f(x: f64[2, 3]) = sum(jacobian(g)(x) ** 2)"),
+    F("fn g(x: f64[2, 3]) = sum(x) ** 3\nfn f(x: f64[2, 3]) = sum(hessian(g, mode: reverse)(x) ** 2)"),
+    F("fn g(x: f64[N]) = sum(x ** 3)\nfn f(x: f64[N], v: f64[N]) = sum(hvp(g)(x, v))"),
+    F("param W: f64[3, 2]\nfn g(x: f64[3]) = sin(x @ W)\nfn f(x: f64[N, 3]) = sum(vmap(g)(x))"),
+    F("fn g(x: f64[3], k: f64) = (sin(x * k), sum(x))\nfn f(x: f64[N, 3], k: f64) { let (a, b) = vmap(g, over: x)(x, k)\n sum(a) * sum(b) }"),
+    F("fn root(a: f64) { var x = a\n while abs(x * x - a) > 1e-9 max 60 { x = 0.5 * (x + a / x) }\n x }\n"
+      "fn f(a: f64[N]) = sum(vmap(root)(a) ** 2)"),
+    /* rules and checkpoints */
+    F("fn soft(x) = log(1 + exp(x))\nadjoint soft(x; y, dy) = dy * sigmoid(x)\nfn f(x: f64[N]) = sum(soft(x) ** 2)"),
+    F("fn soft(x) = log(1 + exp(x))\ntangent soft(x, dx; y) = dx * sigmoid(x)\nfn f(x: f64[N]) = sum(soft(x) ** 2)"),
+    F("fn pair(a, b) = (a * b, a + b)\nadjoint pair(a, b; y, dy) = (dy[0] * b + dy[1], dy[0] * a + dy[1])\n"
+      "fn f(a: f64[N], b: f64[N]) { let (p, q) = pair(a, b)\n sum(p * q) }"),
+    F("param w: f64[N]\nfn scale(x) = w * x\nadjoint scale(x, w; y, dy) = (dy * w, dy * x)\nfn f(x: f64[N]) = sum(scale(x) ** 2)"),
+    F("fn block(h, W) = tanh(h @ W) + h\nfn f(h: f64[2, 3], W: f64[4, 3, 3]) { var y = h\n for t in 0..4 { y = checkpoint block(y, W[t]) }\n sum(y * y) }"),
+    F("fn block(h) = (sin(h), h * h)\nfn f(h: f64[3]) { let (a, b) = checkpoint block(h)\n sum(a * b) }"),
     F("fn f(x: f32[N, 3], c: f32[3]) = exp(x + c) * 0.1 - 1e-7"),
     F("fn f(x: f32[N]) = sum(x) / N + f32(N * N - 1)"),
     F("fn f(x: f64[N, M]) = sum(exp(x - max(x, axis: 1, keepdims: true)))"),

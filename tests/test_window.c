@@ -26,6 +26,11 @@ static const char *const programs[] = {
     "fn f(x: f32[%2$d, %3$d, %5$d, %6$d], w: f32[%4$d, %3$d, 3, 3]) {\n"
     "  let y = relu(conv2d(x, w, pad: 1))\n  let p = max_pool(y, k: %7$d, stride: %8$d)\n"
     "  sum(p * p) + sum(y)\n}",
+    /* two convolutions, a norm over channels between them, then all in one row */
+    "fn f(x: f32[%2$d, %3$d, %5$d, %6$d], w: f32[%4$d, %3$d, %7$d, %7$d], v: f32[9, %4$d, 1, 1]) {\n"
+    "  let y = conv2d(x, w, stride: %8$d, pad: %9$d)\n"
+    "  let z = y - mean(y, axis: (0, 2, 3), keepdims: true)\n"
+    "  let u = conv2d(tanh(z), v)\n  sum(reshape(u, (%2$d, size(u) // %2$d)), axis: 0)\n}",
 };
 
 typedef struct Sizes {
@@ -55,8 +60,8 @@ static void check_program(int which, Sizes z, uint64_t seed) {
 
 START_TEST(test_windows) {
   Rng r = rng_at((uint64_t)_i + 1);
-  for (int i = 0; i < 5; i++) {
-    Sizes z = {.n = 1 + rng_below(&r, 3), .c = 1 + rng_below(&r, 4), .o = 1 + rng_below(&r, 6), .k = 1 + rng_below(&r, 4),
+  for (int i = 0; i < 5; i++) { /* with few channels and with enough for them to be made the last axis */
+    Sizes z = {.n = 1 + rng_below(&r, 3), .c = 1 + rng_below(&r, 4), .o = rng_chance(&r, 50) ? 8 + rng_below(&r, 10) : 1 + rng_below(&r, 6), .k = 1 + rng_below(&r, 4),
                .s = 1 + rng_below(&r, 3), .d = 1 + rng_below(&r, 3)};
     z.p = rng_below(&r, z.k);
     z.h = z.d * (z.k - 1) + 1 + rng_below(&r, 9);

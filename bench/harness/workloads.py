@@ -43,6 +43,11 @@ def convolution(c, p, back, quick=False):
                     kind="conv_back" if back else "conv", quick=quick)
 
 
+def adbench(name, file, target, sizes, over, kind, quick=True):
+    return Workload(name, f"../../examples/{file}", target, sizes, below=sizes.get("N", 2) if kind == "ba" else 2, over=over,
+                    kind=kind, threads=(1,), quick=quick)
+
+
 def elementwise(name, ns):
     return Workload(f"{name} of 8192", "kernels.nn", f"v{name}", {"L": 8192}, goal=ns * 8.192, kind="map", threads=(1,))
 
@@ -64,6 +69,11 @@ WORKLOADS = [
     Workload("GPT 4x128, T 64, batch 8, Adam", "gpt.nn", "loss", GPT, "adam", 96, 14000, 1.7, kind="gpt"),
     Workload("GPT-2 124M, T 64, batch 4, AdamW", "gpt.nn", "loss", GPT2, "adamw", 50257, 650000, 0, kind="gpt",
              threads=(2,), quick=False),
+    adbench("GMM 1k, d 32, K 100: gradient", "gmm.nn", "grad(objective)", {"N": 1000, "D": 32, "K": 100}, 4, "gmm"),
+    adbench("GMM 10k, d 32, K 100: gradient", "gmm.nn", "grad(objective)", {"N": 10000, "D": 32, "K": 100}, 4, "gmm", False),
+    adbench("ADBench LSTM l 4, c 4096: gradient", "adbench_lstm.nn", "grad(objective)", {"L": 4, "T": 4096, "B": 14}, 5,
+            "adlstm"),
+    adbench("BA 5: Jacobian", "bundle_adjustment.nn", "jacobian_blocks", {"N": 257, "M": 65132, "P": 225911}, 1.25, "ba"),
     *[product(n, n, n, 0.92, n == 512) for n in (512, 1024, 2048)],
     *[product(n, n, n, 0.97, n == 64) for n in (32, 64, 128)],
     product(64, 768, 768, 0.97, True),

@@ -24,10 +24,16 @@ static const char *as(CGen *g, DType t, Buf b) {
   return cg_fmt(g, "*(%s *)%s", cg_memory_type(g, t), cg_base(g, b));
 }
 
+/* Where operand i begins. */
+static const char *given(CGen *g, const Call *c, int i) {
+  const char *b = cg_base(g, c->in.at[i]);
+  return c->from.at[i] ? cg_fmt(g, "((unsigned char *)%s + %s)", b, cg_dim(g, c->from.at[i])) : b;
+}
+
 static void branch(CGen *g, const Call *c, const char *body, const char *other) {
   tables(g, c, false);
   cg_line(g, "(void)ci;");
-  for (int i = 0; i < c->in.n; i++) cg_line(g, "ci[%d] = %s;", i, cg_base(g, c->in.at[i]));
+  for (int i = 0; i < c->in.n; i++) cg_line(g, "ci[%d] = %s;", i, given(g, c, i));
   for (int i = 0; i < c->out.n; i++) cg_line(g, "co[%d] = %s;", i, cg_base(g, c->out.at[i]));
   cg_line(g, "if (%s) {", as(g, T_BOOL, c->flag));
   g->indent++;
@@ -54,7 +60,7 @@ static void trip_count(CGen *g, const Call *c) {
 static void before_loop(CGen *g, const Call *c) {
   const Loop *l = c->loop;
   cg_line(g, "ci[0] = %s;", cg_base(g, c->index));
-  for (int i = 0; i < c->in.n; i++) cg_line(g, "ci[%d] = %s;", 1 + i, cg_base(g, c->in.at[i]));
+  for (int i = 0; i < c->in.n; i++) cg_line(g, "ci[%d] = %s;", 1 + i, given(g, c, i));
   if (!l->counted && !l->cond) return; /* every row will be written */
   for (int i = l->ncarry; i < l->ncarry + l->ncollect; i++) {
     Dim bytes = dim_mul(g->cx, port_bytes(c->body, BUF_OUTPUT, i), l->trip);
@@ -76,7 +82,7 @@ static void one_iteration(CGen *g, const Call *c, const char *body) {
   const Loop *l = c->loop;
   for (int k = 0; k < l->nscan; k++) {
     int port = 1 + l->ncarry + k;
-    cg_line(g, "ci[%d] = (unsigned char *)%s + i * %s;", port, cg_base(g, c->in.at[l->ncarry + k]),
+    cg_line(g, "ci[%d] = (unsigned char *)%s + i * %s;", port, given(g, c, l->ncarry + k),
             cg_dim(g, port_bytes(c->body, BUF_INPUT, port)));
   }
   for (int k = 0; k < l->ncarry; k++)
@@ -104,7 +110,8 @@ static void loop(CGen *g, const Call *c, const char *body, const char *other) {
   cg_line(g, "}");
   for (int k = 0; k < l->ncarry; k++) {
     Dim bytes = port_bytes(c->body, BUF_OUTPUT, k);
-    if (bytes) cg_line(g, "memcpy(%s, ci[%d], (size_t)%s);", cg_base(g, c->out.at[k]), 1 + k, cg_dim(g, bytes));
+    if (bytes && !call_ends_in_place(c, k))
+      cg_line(g, "memcpy(%s, ci[%d], (size_t)%s);", cg_base(g, c->out.at[k]), 1 + k, cg_dim(g, bytes));
   }
   if (other) cg_line(g, "%s = it;", as(g, T_I64, c->out.at[l->ncarry + l->ncollect]));
 }

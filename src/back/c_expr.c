@@ -389,6 +389,19 @@ static const char *reduce(CGen *g, const ExNode *x) {
   return cg_map(g, x->op, t, t, 1, last, bytes, bytes);
 }
 
+static const char *shuffle(CGen *g, const ExNode *x) {
+  CElem e = cg_elem(g, (DType)x->type, 4);
+  const char *type = cg_vec(g, e, x->lanes), *arg[2];
+  const char *pick = cg_vec(g, cg_elem_bytes[e] == 8 ? CE_I64 : cg_elem_bytes[e] == 1 ? CE_I8 : CE_I32, x->lanes);
+  for (int i = 0; i < 2; i++) arg[i] = cg_atom(g, cg_ex(g, x->arg[i], 0), type);
+  Text t = text_new(g->cx->arena);
+  g->shuffle_used = true;
+  text_fmt(&t, "%s_PICK(%s, %s, %s", g->prefix, pick, arg[0], arg[1]);
+  for (int l = 0; l < x->lanes; l++) text_fmt(&t, ", %d", x->u.pick[l]);
+  text_add(&t, ")");
+  return text_str(&t);
+}
+
 static const char *map(CGen *g, const ExNode *x, int mask_bytes) {
   const char *arg[3];
   DType from = (DType)x->type;
@@ -426,6 +439,7 @@ const char *cg_ex(CGen *g, Ex e, int mask_bytes) {
                  cg_elem(g, t, mask_bytes), x->lanes);
     break;
   case EX_ACTIVE: v = active_lanes(g, x, mask_bytes); break;
+  case EX_SHUFFLE: v = shuffle(g, x); break;
   case EX_REDUCE: v = reduce(g, x); break;
   case EX_MAP: v = map(g, x, mask_bytes); break;
   }

@@ -170,6 +170,11 @@ void cg_prelude(CGen *g, Text *out) {
   for (int i = 0; i < COUNT_OF(elems); i++)
     text_fmt(out, "typedef %s %s_MAY_ALIAS %s_%s;\n", cg_elem_type[elems[i]], p, p, cg_elem_name[elems[i]]);
   text_add(out, "\n");
+  if (g->shuffle_used) {
+    text_fmt(out, "#if defined(__clang__) || __GNUC__ >= 12\n");
+    text_fmt(out, "#define %s_PICK(type, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)\n", p);
+    text_fmt(out, "#else\n#define %s_PICK(type, a, b, ...) __builtin_shuffle(a, b, (type){__VA_ARGS__})\n#endif\n\n", p);
+  }
   Text helpers = text_new(g->cx->arena); /* first: they may use further types */
   macros(g, &helpers);
   scalar_functions(g, &helpers);

@@ -46,9 +46,15 @@ static int64_t port_bytes(const LoopProgram *p, BufKind kind, int port) {
   return 0;
 }
 
-static LLVMValueRef row(CallGen *x, Buf b, int64_t bytes, LLVMValueRef i) {
+static LLVMValueRef row(CallGen *x, LLVMValueRef first, int64_t bytes, LLVMValueRef i) {
   LLVMValueRef off = LLVMBuildNSWMul(x->g->b, i, number(x, bytes), "");
-  return LLVMBuildInBoundsGEP2(x->g->b, x->g->i8, base(x, b), &off, 1, "");
+  return LLVMBuildInBoundsGEP2(x->g->b, x->g->i8, first, &off, 1, "");
+}
+
+/* Where operand i begins. */
+static LLVMValueRef given(CallGen *x, int i) {
+  LLVMValueRef off = number(x, x->c->from.at[i]), b = base(x, x->c->in.at[i]);
+  return x->c->from.at[i] ? LLVMBuildInBoundsGEP2(x->g->b, x->g->i8, b, &off, 1, "") : b;
 }
 
 static void call(CallGen *x, LLVMValueRef f, LLVMValueRef in, LLVMValueRef out) {
@@ -61,7 +67,7 @@ static LLVMBasicBlockRef block(CallGen *x, const char *name) { return LLVMAppend
 /* ---- branches --------------------------------------------------------------------------------------- */
 static void gen_branch(CallGen *x) {
   LLVMBuilderRef b = x->g->b;
-  for (int i = 0; i < x->c->in.n; i++) set(x, x->in, i, base(x, x->c->in.at[i]));
+  for (int i = 0; i < x->c->in.n; i++) set(x, x->in, i, given(x, i));
   for (int i = 0; i < x->c->out.n; i++) set(x, x->out, i, base(x, x->c->out.at[i]));
   LLVMValueRef flag = LLVMBuildLoad2(b, x->g->i8, base(x, x->c->flag), "");
   LLVMBasicBlockRef then = block(x, "then"), other = block(x, "else"), after = block(x, "after");
@@ -89,7 +95,7 @@ static LLVMValueRef trip_count(CallGen *x) {
 static void before_loop(CallGen *x) {
   const Loop *l = x->c->loop;
   set(x, x->in, 0, base(x, x->c->index));
-  for (int i = 0; i < x->c->in.n; i++) set(x, x->in, 1 + i, base(x, x->c->in.at[i]));
+  for (int i = 0; i < x->c->in.n; i++) set(x, x->in, 1 + i, given(x, i));
   for (int i = l->ncarry; i < l->ncarry + l->ncollect; i++) {
     if (!l->counted && !l->cond) break; /* every row will be written */
     int64_t bytes = port_bytes(x->c->body, BUF_OUTPUT, i) * l->trip;
@@ -118,13 +124,13 @@ static void one_iteration(CallGen *x, LLVMValueRef it, LLVMValueRef i) {
   LLVMBuilderRef b = x->g->b;
   for (int k = 0; k < l->nscan; k++) {
     int port = 1 + l->ncarry + k;
-    set(x, x->in, port, row(x, x->c->in.at[l->ncarry + k], port_bytes(x->c->body, BUF_INPUT, port), i));
+    set(x, x->in, port, row(x, given(x, l->ncarry + k), port_bytes(x->c->body, BUF_INPUT, port), i));
   }
   LLVMValueRef odd = LLVMBuildTrunc(b, it, x->g->i1, "");
   for (int k = 0; k < l->ncarry; k++)
     set(x, x->out, k, LLVMBuildSelect(b, odd, base(x, x->c->pong.at[k]), base(x, x->c->ping.at[k]), ""));
   for (int k = l->ncarry; k < l->ncarry + l->ncollect; k++)
-    set(x, x->out, k, row(x, x->c->out.at[k], port_bytes(x->c->body, BUF_OUTPUT, k), i));
+    set(x, x->out, k, row(x, base(x, x->c->out.at[k]), port_bytes(x->c->body, BUF_OUTPUT, k), i));
   call(x, x->body, x->in, x->out);
   for (int k = 0; k < l->ncarry; k++) set(x, x->in, 1 + k, get(x, x->out, k));
 }
@@ -132,7 +138,7 @@ static void one_iteration(CallGen *x, LLVMValueRef it, LLVMValueRef i) {
 static void after_loop(CallGen *x, LLVMValueRef count) {
   const Loop *l = x->c->loop;
   for (int k = 0; k < l->ncarry; k++)
-    LLVMBuildMemCpy(x->g->b, base(x, x->c->out.at[k]), 1, get(x, x->in, 1 + k), 1,
+    if (!call_ends_in_place(x->c, k)) LLVMBuildMemCpy(x->g->b, base(x, x->c->out.at[k]), 1, get(x, x->in, 1 + k), 1,
                     number(x, port_bytes(x->c->body, BUF_OUTPUT, k)));
   if (x->other) LLVMBuildStore(x->g->b, count, base(x, x->c->out.at[l->ncarry + l->ncollect]));
 }

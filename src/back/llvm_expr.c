@@ -225,6 +225,12 @@ static LLVMValueRef reduce(Gen *g, const ExNode *x) {
   return v;
 }
 
+static LLVMValueRef shuffle(Gen *g, const ExNode *x) {
+  LLVMValueRef a = gen_ex(g, x->arg[0]), b = gen_ex(g, x->arg[1]), pick[128];
+  for (int l = 0; l < x->lanes; l++) pick[l] = LLVMConstInt(g->i32, x->u.pick[l], 0);
+  return LLVMBuildShuffleVector(g->b, a, b, LLVMConstVector(pick, x->lanes), "");
+}
+
 LLVMValueRef gen_ex(Gen *g, Ex e) {
   const ExNode *x = &g->k->ex.at[e];
   LLVMValueRef arg[3];
@@ -243,6 +249,7 @@ LLVMValueRef gen_ex(Gen *g, Ex e) {
   case EX_LOAD: return gen_load(g, x);
   case EX_SPLAT: return gen_splat(g, gen_ex(g, x->arg[0]), x->lanes);
   case EX_ACTIVE: return active_lanes(g, x);
+  case EX_SHUFFLE: return shuffle(g, x);
   case EX_REDUCE: return reduce(g, x);
   case EX_MAP: break;
   }

@@ -109,6 +109,7 @@ typedef struct Diags Diags;
 typedef struct SizeTable SizeTable; /* ir/size.h */
 typedef struct RuleBook RuleBook;   /* ir/rules.h */
 typedef struct NameTable NameTable;
+typedef struct Thrift Thrift;       /* pass/pass.h */
 
 struct Cx {
   Arena *arena; /* lives as long as the context */
@@ -117,6 +118,11 @@ struct Cx {
   Diags *diags;
   SizeTable *sizes;
   RuleBook *rules;
+  const Thrift *thrift; /* NULL: nothing is to be saved */
+  struct {
+    int64_t bytes; /* of workspace that a compiled function may take; 0: any */
+    int threads;
+  } bound;
   jmp_buf *trap;     /* where out of memory and cx_bug unwind to */
   Status trap_why;   /* ST_MEMORY, ST_INTERNAL or ST_INTERRUPTED */
   const atomic_int *stop; /* set from outside, by a signal's handler or a thread: end the work; NULL: nobody can */

@@ -10,17 +10,16 @@ enum { ERROR_CAP = 20, WORD_MAX = 64, TEXT_HEAD = 600, TEXT_TAIL = 200 };
 
 /* ---- the table of codes ---------------------------------------------------------------------- */
 static const struct {
-  const char *name, *title, *text;
+  const char *name, *title;
   Severity severity;
 } code_info[DIAG_COUNT] = {
-#define DIAG(code, severity, title, text) {#code, title, text, severity},
+#define DIAG(code, severity, title, ...) {#code, title, severity},
 #include "base/diag.def"
 #undef DIAG
 };
 
 const char *diag_code_name(DiagCode code) { return code_info[code].name; }
 const char *diag_code_title(DiagCode code) { return code_info[code].title; }
-const char *diag_code_text(DiagCode code) { return code_info[code].text; }
 
 bool diag_code_find(const char *name, DiagCode *out) {
   for (int i = 0; i < DIAG_COUNT; i++) {
@@ -122,6 +121,21 @@ int diag_errors(Cx *cx) { return cx->diags->errors; }
 void diag_clear(Cx *cx) {
   cx->diags->list.n = 0;
   cx->diags->errors = 0;
+}
+
+void diag_retract(Cx *cx, DiagCode code, Span within) {
+  Diags *ds = cx->diags;
+  int kept = 0;
+  for (int i = 0; i < ds->list.n; i++) {
+    Diag *d = ds->list.at[i];
+    bool inside = d->code == code && d->span.source == within.source && d->span.lo >= within.lo &&
+                  d->span.hi <= within.hi;
+    if (inside)
+      ds->errors -= d->severity == SEV_ERROR;
+    else
+      ds->list.at[kept++] = d;
+  }
+  ds->list.n = kept;
 }
 
 /* ---- did you mean ---------------------------------------------------------------------------- */

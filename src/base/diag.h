@@ -8,7 +8,7 @@
 #include "base/base.h"
 
 typedef enum DiagCode {
-#define DIAG(code, severity, title, text) code,
+#define DIAG(code, ...) code,
 #include "base/diag.def"
 #undef DIAG
   DIAG_COUNT
@@ -49,10 +49,11 @@ void diag_hint(Cx *cx, Diag *d, const char *fmt, ...) GC_PRINTF(3, 4);
 void diag_fix(Cx *cx, Diag *d, Span at, const char *replacement);
 int diag_errors(Cx *cx);
 void diag_clear(Cx *cx);
+/* Takes back what was recorded of the code inside the span: something better is said of it. */
+void diag_retract(Cx *cx, DiagCode code, Span within);
 
 const char *diag_code_name(DiagCode code);  /* "E0304" */
 const char *diag_code_title(DiagCode code); /* one line */
-const char *diag_code_text(DiagCode code);  /* the long form, for gradc explain */
 bool diag_code_find(const char *name, DiagCode *out);
 
 /* file:line:col: error[E0304]: text, source line with carets, labels, notes, hints. */

@@ -91,6 +91,8 @@ Session *cli_session(const Cli *cli, Status *s);
 /* load.c */
 /* Loads a program with its -D NAME=N, the option id; NULL: no file, for lines that are to follow. */
 Status cli_load(const Cli *cli, Session *session, OptId id, const char *path);
+/* --memory BYTES, the option id, for functions that run with so many threads. */
+Status cli_memory(const Cli *cli, Session *session, OptId id, int threads);
 /* After all is declared: each -D must have meant something. */
 Status cli_check_defines(const Cli *cli, Session *session, OptId id);
 

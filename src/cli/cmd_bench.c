@@ -84,7 +84,8 @@ Status cmd_bench(Cli *cli) {
   Session *session = cli_session(cli, &s);
   if (!session) return s;
   Bench b = {.cli = cli};
-  s = cli_load(cli, session, O_bench_define, cli->arg[0]);
+  s = cli_memory(cli, session, O_bench_memory, cli_threads(cli, O_bench_threads));
+  if (s == ST_OK) s = cli_load(cli, session, O_bench_define, cli->arg[0]);
   if (s == ST_OK) s = session_run(session, bench, &b);
   if (s == ST_OK) out_text(text_str(&b.out));
   s = cli_report(cli, session, s);

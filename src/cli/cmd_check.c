@@ -6,7 +6,10 @@ static Status check_file(const Cli *cli, const char *path) {
   Session *session = cli_session(cli, &s);
   if (!session) return s;
   s = cli_load(cli, session, O_check_define, path);
-  if (s == ST_OK) s = session_check(session);
+  if (s == ST_OK || s == ST_SOURCE) { /* what could be parsed is checked all the same */
+    Status checked = session_check(session);
+    if (checked != ST_OK) s = checked;
+  }
   s = cli_report(cli, session, s);
   session_free(session);
   return s;

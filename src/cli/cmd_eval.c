@@ -16,20 +16,33 @@ typedef struct Printing {
   Text out;
 } Printing;
 
+/* One value, or a tuple of them; (a,) is one of one item. */
+static void print_nest(Printing *p, const char **nest, int *next) {
+  char c = *(*nest)++;
+  int n = 0;
+  if (c != '(') {
+    const Tensor *v = &p->results->value[(*next)++];
+    if (p->text && v->type == T_U8 && v->shape.rank == 1) text_add_n(&p->out, v->data, (size_t)tensor_count(v));
+    else tensor_print(p->session->cx, v, p->precision, &p->out);
+    return;
+  }
+  text_add(&p->out, "(");
+  for (; **nest != ')'; n++) {
+    if (n) text_add(&p->out, ", ");
+    print_nest(p, nest, next);
+  }
+  (*nest)++;
+  text_add(&p->out, n == 1 ? ",)" : ")");
+}
+
 static Status print_results(void *arg) {
   Printing *p = arg;
   const Results *r = p->results;
   p->out = text_new(p->session->cx->arena);
-  if (r->tuple) text_add(&p->out, "(");
-  for (int i = 0; i < r->n; i++) {
-    if (i) text_add(&p->out, ", ");
-    const Tensor *v = &r->value[i];
-    if (p->text && v->type == T_U8 && v->shape.rank == 1)
-      text_add_n(&p->out, v->data, (size_t)tensor_count(v));
-    else
-      tensor_print(p->session->cx, v, p->precision, &p->out);
-  }
-  text_add(&p->out, r->tuple ? ")\n" : "\n");
+  const char *nest = r->nest;
+  int next = 0;
+  print_nest(p, &nest, &next);
+  text_add(&p->out, "\n");
   return ST_OK;
 }
 
@@ -59,8 +72,10 @@ Status cmd_eval(Cli *cli) {
   Session *session = cli_session(cli, &s);
   if (!session) return s;
   session->seed = opt_int(cli, O_eval_seed, 0);
+  session->trap_nan = cli->opt[O_eval_trap_nan].n > 0;
   int first = is_file(cli->arg[0]);
-  s = cli_report(cli, session, cli_load(cli, session, O_eval_define, first ? cli->arg[0] : NULL));
+  s = cli_memory(cli, session, O_eval_memory, 1);
+  if (s == ST_OK) s = cli_report(cli, session, cli_load(cli, session, O_eval_define, first ? cli->arg[0] : NULL));
   if (s == ST_OK && cli->opt[O_eval_load].n)
     s = cli_report(cli, session, session_run(session, load_weights, (void *)cli->opt[O_eval_load].text));
   for (int i = first; i < cli->n && s == ST_OK; i++)

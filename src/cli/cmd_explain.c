@@ -1,6 +1,8 @@
-/* cmd_explain.c: gradc explain [CODE]... and --ops: the tables diag.def and ops.def for people. */
+/* cmd_explain.c: gradc explain [CODE]... and --ops: the pages of docs/diagnostics and the table ops.def
+ * for people. */
 #include "base/diag.h"
 #include "cli/cli.h"
+#include "driver/explain.h"
 #include "ir/ir.h"
 
 #include <stdlib.h>
@@ -47,7 +49,9 @@ static Status explain_ops(void) {
 static Status explain_code(const Cli *cli, const char *name) {
   DiagCode code;
   if (diag_code_find(name, &code)) {
-    printf("%s: %s\n\n%s\n", diag_code_name(code), diag_code_title(code), diag_code_text(code));
+    Text t = text_new(cli->arena);
+    explain_page(code, &t);
+    out_text(text_str(&t));
     return ST_OK;
   }
   const char *names[DIAG_COUNT];

@@ -1,5 +1,6 @@
 /* cmd_grad.c: gradc grad FILE.nn FUNCTION: the derivative as source. */
-#include "cli/cli.h"
+#include "cli/target_fn.h"
+#include "driver/compile.h"
 
 typedef struct Grad {
   const Cli *cli;
@@ -29,6 +30,8 @@ static Status differentiate(Session *s, void *arg) {
                      .forward = cli->opt[O_grad_forward].n > 0,
                      .value = cli->opt[O_grad_value].n > 0};
   Fn *d = derive(f, &o);
+  if (d && !target_is_sized(cli, d, NULL)) return ST_USAGE;
+  if (d && s->cx->bound.bytes) d = compile_prepare(d, &(SizeBindings){0}); /* what is compiled is shown */
   if (!d) return ST_SOURCE;
   g->out = text_new(s->cx->arena);
   print_program(s, d, &g->out);
@@ -40,7 +43,8 @@ Status cmd_grad(Cli *cli) {
   Session *session = cli_session(cli, &s);
   if (!session) return s;
   Grad g = {.cli = cli};
-  s = cli_load(cli, session, O_grad_define, cli->arg[0]);
+  s = cli_memory(cli, session, O_grad_memory, 1);
+  if (s == ST_OK) s = cli_load(cli, session, O_grad_define, cli->arg[0]);
   if (s == ST_OK) s = session_run(session, differentiate, &g);
   if (s == ST_OK) s = output_write(cli, cli->opt[O_grad_output].text, text_str(&g.out));
   s = cli_report(cli, session, s);

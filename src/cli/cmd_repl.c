@@ -1,6 +1,6 @@
-/* cmd_repl.c: gradc repl [FILE.nn]: reads entries, evaluates or declares them, answers. On a terminal it
- * has prompts and goes on after errors and Ctrl-C; standard input of any other kind is a script, whose
- * errors decide the exit status. */
+/* cmd_repl.c: gradc repl [FILE.nn]: reads entries, evaluates or declares them, answers. On a
+ * terminal it has prompts and goes on after errors and Ctrl-C; standard input of any other kind is
+ * a script, whose errors decide the exit status. */
 #include "base/diag.h"
 #include "cli/repl.h"
 #include "config.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* ---- Ctrl-C ------------------------------------------------------------------------------------- */
+/* ---- Ctrl-C --------------------------------------------------------------------------------- */
 static Interrupt interrupt; /* of the process: signals have no argument */
 
 static void on_interrupt(int sig) { interrupt_ask(&interrupt, sig); }
@@ -18,12 +18,12 @@ static void watch_interrupts(Session *s) {
   interrupt_init(&interrupt);
   s->cx->stop = &interrupt.asked;
   s->how.interrupt = &interrupt;
-  struct sigaction act = {.sa_handler = on_interrupt}; /* without SA_RESTART: reading ends too */
+  struct sigaction act = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
   sigemptyset(&act.sa_mask);
   sigaction(SIGINT, &act, NULL);
 }
 
-/* ---- entries --------------------------------------------------------------------------------------- */
+/* ---- entries -------------------------------------------------------------------------------- */
 typedef struct Printing {
   const Repl *r;
   const Results *results;
@@ -56,7 +56,6 @@ static Status take_line(Repl *r, const char *text) {
 static Status answer(Repl *r, const Entry *e) {
   const char *text = text_str((Text *)&e->text);
   snprintf(r->label, sizeof r->label, "<line %lld>", (long long)e->line);
-  atomic_store(&interrupt.asked, 0);
   Status s = *text == ':' ? repl_command_run(r, text) : take_line(r, text);
   if (s == ST_INTERRUPTED) {
     diag_clear(r->session->cx);
@@ -73,25 +72,44 @@ static bool one_entry(Repl *r) {
   LineEnd end = entry_read(r, &e);
   if (end == LINE_READ && e.text.n) {
     if (r->lines.entered) r->lines.entered(r->lines.self, text_str(&e.text));
+    if (r->interactive) atomic_store(&interrupt.asked, 0); /* it was for the line */
     Status s = answer(r, &e);
     if (r->worst == ST_OK) r->worst = s;
-    if (s == ST_INTERRUPTED && !r->interactive) r->quit = true;
   }
-  if (end == LINE_CANCELLED && !r->interactive) r->worst = ST_INTERRUPTED, r->quit = true;
+  if (r->interactive)
+    atomic_store(&interrupt.asked, 0); /* and this for the entry */
+  else if (atomic_load(&interrupt.asked))
+    r->worst = ST_INTERRUPTED, r->quit = true;
   arena_free(a);
   return end != LINE_NONE && !r->quit;
 }
 
-/* ---- the command ----------------------------------------------------------------------------------- */
-static bool is_terminal(void) {
-  return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+/* ---- the back end --------------------------------------------------------------------------- */
+static void *load_back_end(void *none) {
+  char why[8];
+  back_llvm(why, sizeof why);
+  return none;
 }
+
+/* Loading LLVM takes longer than most answers: it begins while the user still thinks. Signals are
+ * the main thread's. */
+static bool begin_loading(pthread_t *thread) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  bool begun = !pthread_create(thread, NULL, load_back_end, NULL);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return begun;
+}
+
+/* ---- the command ---------------------------------------------------------------------------- */
+static bool is_terminal(void) { return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO); }
 
 static void open_lines(Repl *r, Arena *a) {
   const char *term = getenv("TERM");
   r->interactive = is_terminal();
   bool edits = r->interactive && term && *term && strcmp(term, "dumb");
-  if (!edits || !lines_edited(&r->lines, a, r)) lines_plain(&r->lines, a, r->interactive);
+  if (!edits || !lines_edited(&r->lines, a, r)) lines_plain(&r->lines, a, r);
 }
 
 /* With the file's program; *s says whether that was good. NULL after an error was printed. */
@@ -100,8 +118,10 @@ static Session *new_session(Repl *r, Status *s) {
   if (!session) return NULL;
   session->seed = opt_int(r->cli, O_repl_seed, 0);
   session->careful = true;
+  session->trap_nan = r->cli->opt[O_repl_trap_nan].n > 0;
   session->how.native = true;
-  session->how.engine = r->cli->opt[O_repl_engine].n ? (Engine)r->cli->opt[O_repl_engine].choice : ENGINE_AUTO;
+  session->how.engine =
+      r->cli->opt[O_repl_engine].n ? (Engine)r->cli->opt[O_repl_engine].choice : ENGINE_AUTO;
   watch_interrupts(session);
   *s = cli_report(r->cli, session, cli_load(r->cli, session, O_repl_define, r->file));
   return session;
@@ -114,13 +134,18 @@ Status cmd_repl(Cli *cli) {
   r->session = new_session(r, &s);
   if (!r->session) return s;
   open_lines(r, cli->arena);
+  pthread_t loader;
+  bool loading = r->interactive && begin_loading(&loader);
   if (r->interactive) {
-    out_text("gradc " PACKAGE_VERSION ": type an expression or a definition; :help lists the commands\n");
+    out_text("gradc " PACKAGE_VERSION
+             ": type an expression or a definition; :help lists the commands\n");
     s = ST_OK; /* the file can be mended and read again */
   }
   if (s == ST_OK)
-    while (one_entry(r)) {}
+    while (one_entry(r)) {
+    }
   r->lines.close(r->lines.self);
+  if (loading) pthread_join(loader, NULL);
   session_free(r->session);
   signal(SIGINT, SIG_DFL);
   if (s != ST_OK) return s;

@@ -70,6 +70,7 @@ static TrainerOptions options_of(const Cli *cli) {
                           .resume = text_or(cli, O_train_resume, NULL),
                           .log = text_or(cli, O_train_log, NULL),
                           .plot = text_or(cli, O_train_plot, NULL),
+                          .snapshot_every = cli->opt[O_train_trap_nan].n ? 1 : 0,
                           .log_every = opt_int(cli, O_train_log_every, 0),
                           .stop = &stop_asked,
                           .out = {write_out, NULL, to_terminal(), terminal_columns()}};
@@ -93,7 +94,8 @@ Status cmd_train(Cli *cli) {
   session->seed = opt_int(cli, O_train_seed, 0);
   Training t = {.options = options_of(cli)};
   signal(SIGINT, on_interrupt);
-  s = cli_load(cli, session, O_train_define, cli->arg[0]);
+  s = cli_memory(cli, session, O_train_memory, t.options.threads);
+  if (s == ST_OK) s = cli_load(cli, session, O_train_define, cli->arg[0]);
   if (s == ST_OK) s = session_check(session);
   if (s == ST_OK) s = session_run(session, train, &t);
   s = cli_report(cli, session, s);

@@ -38,6 +38,7 @@ static const char *command_text(const Cli *cli, Arena *a) {
   if (o[O_emit_cpu].n) text_fmt(&t, " --cpu %s", o[O_emit_cpu].text);
   for (int i = 0; i < o[O_emit_define].n; i++) text_fmt(&t, " -D %s", o[O_emit_define].list[i]);
   if (o[O_emit_size].n) text_fmt(&t, " --size %lld", (long long)o[O_emit_size].i);
+  if (o[O_emit_memory].n) text_fmt(&t, " --memory %s", o[O_emit_memory].text);
   if (o[O_emit_real].n) text_fmt(&t, " --real %s", o[O_emit_real].choice ? "double" : "float");
   if (o[O_emit_openmp].n) text_add(&t, " --openmp");
   if (o[O_emit_weights].n) text_fmt(&t, " --weights %s", base_of(o[O_emit_weights].text));
@@ -148,7 +149,8 @@ Status emit_c_files(Cli *cli) {
   if (s != ST_OK) return s;
   Session *session = cli_session(cli, &s);
   if (!session) return s;
-  s = session_load(session, cli->arg[0]);
+  s = cli_memory(cli, session, O_emit_memory, 1);
+  if (s == ST_OK) s = session_load(session, cli->arg[0]);
   if (s == ST_OK) s = session_run(session, work, &job);
   bool write = job.source_path || !cli->opt[O_emit_report].n;
   if (s == ST_OK && write) s = output_write(cli, job.source_path, text_str(&job.source));

@@ -43,6 +43,28 @@ Status cli_check_defines(const Cli *cli, Session *session, OptId id) {
   return session_run(session, check_defines, &d);
 }
 
+/* 1500, 64K, 30M, 2G; -1 for anything else. */
+static int64_t read_bytes(const char *text) {
+  char *end;
+  double n = strtod(text, &end);
+  static const char unit[] = "KMG";
+  const char *u = end != text && *end ? strchr(unit, *end) : NULL;
+  for (int i = 0; u && i <= u - unit; i++) n *= 1024;
+  if (u) end++;
+  bool number = end != text && *end == 0 && text[0] >= '0' && text[0] <= '9';
+  return number && n >= 1 && n < 1e15 ? (int64_t)n : -1;
+}
+
+Status cli_memory(const Cli *cli, Session *session, OptId id, int threads) {
+  const OptValue *v = &cli->opt[id];
+  if (!v->n) return ST_OK;
+  int64_t bytes = read_bytes(v->text);
+  if (bytes < 0) return usage_error(cli, "--memory takes a number of bytes such as 65536, 64K, 30M or 2G, not \"%s\"", v->text);
+  session->cx->bound.bytes = bytes;
+  session->cx->bound.threads = threads;
+  return ST_OK;
+}
+
 Status cli_load(const Cli *cli, Session *session, OptId id, const char *path) {
   Defines d = {cli, id};
   Status s = session_run(session, define, &d);

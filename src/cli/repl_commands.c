@@ -1,5 +1,5 @@
-/* repl_commands.c: the table of the REPL's commands, reading their arguments, and those commands that
- * are about expressions. */
+/* repl_commands.c: the table of the REPL's commands, reading their arguments, and those commands
+ * that are about expressions. */
 #include "base/diag.h"
 #include "cli/repl.h"
 
@@ -10,12 +10,13 @@ const ReplCommand repl_command[] = {
 };
 const int repl_command_count = COUNT_OF(repl_command);
 
-/* ---- finding ----------------------------------------------------------------------------------- */
+/* ---- finding -------------------------------------------------------------------------------- */
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 static const ReplCommand *find(const char *name, size_t n) {
   for (int i = 0; i < repl_command_count; i++)
-    if (strlen(repl_command[i].name) == n && !memcmp(repl_command[i].name, name, n)) return &repl_command[i];
+    if (strlen(repl_command[i].name) == n && !memcmp(repl_command[i].name, name, n))
+      return &repl_command[i];
   return NULL;
 }
 
@@ -34,20 +35,22 @@ Status repl_usage(const Repl *r, const ReplCommand *c) {
 Status repl_command_run(Repl *r, const char *text) {
   const char *args, *names[COUNT_OF(repl_command)];
   const ReplCommand *c = repl_command_find(text, &args);
-  if (c && !*args == (*c->args && *c->args != '[')) return repl_usage(r, c);
+  if (c && !*args && *c->args && *c->args != '[') return repl_usage(r, c);
   if (c && !*c->args && *args) return repl_usage(r, c);
   if (c) return c->run(r, args);
   Arena *a = arena_new(NULL);
   for (int i = 0; i < repl_command_count; i++) names[i] = repl_command[i].name;
   const char *rest = text + 1, *word = a ? repl_word(a, &rest) : NULL;
   const char *meant = word ? closest_word(word, names, repl_command_count) : NULL;
-  Status s = meant ? cli_error(r->cli, ST_USAGE, "there is no command :%s; did you mean :%s?", word, meant)
-                   : cli_error(r->cli, ST_USAGE, "there is no command :%s; :help lists them", word ? word : "");
+  Status s =
+      meant ? cli_error(r->cli, ST_USAGE, "there is no command :%s; did you mean :%s?", word, meant)
+            : cli_error(r->cli, ST_USAGE, "there is no command :%s; :help lists them",
+                        word ? word : "");
   arena_free(a);
   return s;
 }
 
-/* ---- words ---------------------------------------------------------------------------------------- */
+/* ---- words ---------------------------------------------------------------------------------- */
 const char *repl_word(Arena *a, const char **args) {
   const char *s = *args;
   while (is_blank(*s) || *s == '\n') s++;
@@ -87,7 +90,7 @@ const char *repl_cut_last(Arena *a, char *text, bool (*is)(const char *word)) {
   return word;
 }
 
-/* ---- :help, :quit ----------------------------------------------------------------------------------- */
+/* ---- :help, :quit --------------------------------------------------------------------------- */
 static void help_line(const ReplCommand *c) {
   int n = printf(":%s %s", c->name, c->args);
   printf("%*s%s\n", MAX(2, 36 - n), "", c->help);
@@ -102,7 +105,8 @@ Status repl_help(Repl *r, const char *args) {
   for (int i = 0; i < repl_command_count; i++)
     if (!c || c == &repl_command[i]) help_line(&repl_command[i]);
   if (!c)
-    printf("Anything else is an expression, whose value is printed, or a definition (fn, param, const,\n"
+    printf("Anything else is an expression, whose value is printed, or a definition (fn, param, "
+           "const,\n"
            "layer, let, import, test), which replaces an earlier one of its name.\n");
   return fflush(stdout), ST_OK;
 }
@@ -113,7 +117,7 @@ Status repl_quit(Repl *r, const char *args) {
   return ST_OK;
 }
 
-/* ---- :type ------------------------------------------------------------------------------------------- */
+/* ---- :type ---------------------------------------------------------------------------------- */
 typedef struct TypeQuery {
   Repl *r;
   const char *text;
@@ -169,11 +173,14 @@ Status repl_type(Repl *r, const char *args) {
   return fflush(stdout), s;
 }
 
-/* ---- :time -------------------------------------------------------------------------------------------- */
+/* ---- :time ---------------------------------------------------------------------------------- */
 static void print_seconds(double s) {
-  if (s < 1e-3) printf("%.3g us", 1e6 * s);
-  else if (s < 1) printf("%.3g ms", 1e3 * s);
-  else printf("%.3g s", s);
+  if (s < 1e-3)
+    printf("%.3g us", 1e6 * s);
+  else if (s < 1)
+    printf("%.3g ms", 1e3 * s);
+  else
+    printf("%.3g s", s);
 }
 
 Status repl_time(Repl *r, const char *args) {
@@ -195,7 +202,7 @@ Status repl_time(Repl *r, const char *args) {
   return s;
 }
 
-/* ---- :params ------------------------------------------------------------------------------------------- */
+/* ---- :params -------------------------------------------------------------------------------- */
 static Status list_params(Session *s, void *arg) {
   Text *out = arg;
   *out = text_new(s->cx->arena);

@@ -1,11 +1,14 @@
-/* repl_complete.c: what TAB offers: commands, files, and what the grammar would take (front_complete). */
+/* repl_complete.c: what TAB offers: commands, files, and what the grammar would take
+ * (front_complete). */
 #include "cli/repl.h"
 
 #include <dirent.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
-static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static int by_text(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 static const char *copy_text(Arena *a, const char *s) { return arena_copy(a, s, strlen(s) + 1); }
 
@@ -13,7 +16,7 @@ static void sort_words(Candidates *c) {
   if (c->words.n) qsort(c->words.at, (size_t)c->words.n, sizeof *c->words.at, by_text);
 }
 
-/* ---- files ---------------------------------------------------------------------------------------- */
+/* ---- files ---------------------------------------------------------------------------------- */
 /* Of folders with a slash behind; hidden files only where a point was typed. */
 static void complete_file(Arena *a, const char *path, Candidates *out) {
   const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
@@ -32,7 +35,7 @@ static void complete_file(Arena *a, const char *path, Candidates *out) {
   sort_words(out);
 }
 
-/* ---- the language ---------------------------------------------------------------------------------- */
+/* ---- the language --------------------------------------------------------------------------- */
 typedef struct Asking {
   Arena *arena;
   const char *text;
@@ -45,16 +48,24 @@ static Status ask(Session *s, void *arg) {
   Completions c = front_complete(s->program, q->text, q->n);
   q->out->begin = c.begin;
   if (c.file) complete_file(q->arena, q->text + c.begin, q->out);
-  for (int i = 0; i < c.words.n; i++) vec_push(q->arena, &q->out->words, copy_text(q->arena, c.words.at[i]));
+  for (int i = 0; i < c.words.n; i++)
+    vec_push(q->arena, &q->out->words, copy_text(q->arena, c.words.at[i]));
   return ST_OK;
 }
 
-/* ---- commands --------------------------------------------------------------------------------------- */
+/* ---- commands ------------------------------------------------------------------------------- */
 static void complete_command(Arena *a, const char *text, bool colon, Candidates *out) {
   for (int i = 0; i < repl_command_count; i++) {
     Text t = text_new(a);
     text_fmt(&t, "%s%s", colon ? ":" : "", repl_command[i].name);
     if (!strncmp(text_str(&t), text, strlen(text))) vec_push(a, &out->words, text_str(&t));
+  }
+  if (out->words.n == 1) { /* a blank behind it, where something is to follow */
+    const char *args, *word = out->words.at[0];
+    const ReplCommand *c = colon ? repl_command_find(word, &args) : NULL;
+    Text t = text_new(a);
+    text_fmt(&t, "%s ", word);
+    if (c && *c->args) out->words.at[0] = text_str(&t);
   }
   sort_words(out);
 }

@@ -1,6 +1,6 @@
-/* repl_edit.c: lines from a terminal by libedit: editing, history, completion by TAB. A block that is
- * pasted (xterm's bracketed paste) is taken whole. Ctrl-C is a key here, which gives the entry up;
- * while something is computed the terminal is as it was, and Ctrl-C is a signal. */
+/* repl_edit.c: lines from a terminal by libedit: editing, history, completion by TAB. A block that
+ * is pasted (xterm's bracketed paste) is taken whole. Ctrl-C is a key here, which gives the entry
+ * up; while something is computed the terminal is as it was, and Ctrl-C is a signal. */
 #include "cli/repl.h"
 #include "config.h"
 
@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <histedit.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -34,7 +35,7 @@ static char *prompt(EditLine *el) {
   return self_of(el)->continued ? more : first;
 }
 
-/* ---- keys --------------------------------------------------------------------------------------- */
+/* ---- keys ----------------------------------------------------------------------------------- */
 static void cursor_to_end(EditLine *el) {
   const LineInfo *li = el_line(el);
   el_cursor(el, (int)(li->lastchar - li->cursor));
@@ -50,6 +51,13 @@ static unsigned char on_cancel(EditLine *el, int ch) {
   return CC_REFRESH;
 }
 
+/* Ctrl-Z is a key too; libedit's handler puts the terminal in order before the process stops. */
+static unsigned char on_suspend(EditLine *el, int ch) {
+  (void)el, (void)ch;
+  kill(getpid(), SIGTSTP);
+  return CC_REFRESH;
+}
+
 /* What the terminal puts between its two marks; the second one is taken too. */
 static void read_paste(EditLine *el, Text *out) {
   static const char mark[] = "\033[201~";
@@ -59,7 +67,8 @@ static void read_paste(EditLine *el, Text *out) {
     mbstate_t state = {0};
     size_t n = wcrtomb(bytes, c == L'\r' ? L'\n' : c, &state);
     if (n != (size_t)-1) text_add_n(out, bytes, n);
-    if (out->n >= sizeof mark - 1 && !memcmp(out->at + out->n - (sizeof mark - 1), mark, sizeof mark - 1)) {
+    if (out->n >= sizeof mark - 1 &&
+        !memcmp(out->at + out->n - (sizeof mark - 1), mark, sizeof mark - 1)) {
       out->at[out->n -= sizeof mark - 1] = 0;
       return;
     }
@@ -103,7 +112,8 @@ static void list_words(const Candidates *c) {
   int columns = MAX(1, repl_columns() / (int)width), rows = (shown + columns - 1) / columns;
   printf("\n");
   for (int row = 0; row < rows; row++) {
-    for (int i = row; i < shown; i += rows) printf("%-*s", i + rows < shown ? (int)width : 0, c->words.at[i]);
+    for (int i = row; i < shown; i += rows)
+      printf("%-*s", i + rows < shown ? (int)width : 0, c->words.at[i]);
     printf("\n");
   }
   if (shown < c->words.n) printf("and %d more\n", c->words.n - shown);
@@ -137,7 +147,7 @@ static unsigned char on_tab(EditLine *el, int ch) {
   return answer;
 }
 
-/* ---- lines ---------------------------------------------------------------------------------------- */
+/* ---- lines ---------------------------------------------------------------------------------- */
 static void bracketed_paste(bool on) { out_text(on ? "\033[?2004h" : "\033[?2004l"); }
 
 /* A pasted line looks as if it had been typed. */
@@ -164,6 +174,8 @@ static LineEnd edited_next(void *self, bool continued, Text *out) {
   e->cancelled = false;
   if (pasted_line(e, out) == LINE_READ) return LINE_READ;
   type_remainder(e);
+  el_set(e->el, EL_PREP_TERM,
+         1); /* before the prompt: what is typed as soon as it is seen are keys */
   bracketed_paste(true);
   errno = 0;
   const char *line = el_gets(e->el, &n);
@@ -201,16 +213,19 @@ static void edited_close(void *self) {
   free(e->paste.text);
 }
 
+/* Names of functions are not copied, and never freed by libedit: so they are constants. */
 static void set_keys(EditLine *el) {
   el_set(el, EL_EDITOR, "emacs");
-  el_set(el, EL_ADDFN, "gradc-complete", "Complete the word", on_tab);
-  el_set(el, EL_ADDFN, "gradc-cancel", "Give the entry up", on_cancel);
-  el_set(el, EL_ADDFN, "gradc-paste", "Take a pasted block", on_paste);
+  el_wset(el, EL_ADDFN, L"gradc-complete", L"Complete the word", on_tab);
+  el_wset(el, EL_ADDFN, L"gradc-cancel", L"Give the entry up", on_cancel);
+  el_wset(el, EL_ADDFN, L"gradc-suspend", L"Stop the program", on_suspend);
+  el_wset(el, EL_ADDFN, L"gradc-paste", L"Take a pasted block", on_paste);
   el_source(el, NULL); /* ~/.editrc */
   el_set(el, EL_BIND, "^I", "gradc-complete", NULL);
   el_set(el, EL_BIND, "^C", "gradc-cancel", NULL);
+  el_set(el, EL_BIND, "^Z", "gradc-suspend", NULL);
   el_set(el, EL_BIND, "\\e[200~", "gradc-paste", NULL);
-  el_set(el, EL_SETTY, "-d", "intr=", NULL);
+  el_set(el, EL_SETTY, "-d", "-isig", NULL);
 }
 
 bool lines_edited(Lines *out, Arena *a, Repl *r) {

@@ -1,6 +1,6 @@
-/* repl_entry.c: lines -> entries. An entry is a command, an expression or declarations; it goes on while
- * a bracket or a block is open or an expression isn't at its end, and where the next line is there
- * already (a script, a pasted block) also when that one goes on it. */
+/* repl_entry.c: lines -> entries. An entry is a command, an expression or declarations; it goes on
+ * while a bracket or a block is open or an expression isn't at its end, and where the next line is
+ * there already (a script, a pasted block) also when that one goes on it. */
 #include "cli/repl.h"
 
 /* Looking at a text costs memory of a context; this one lives as long as the look. */

@@ -9,9 +9,11 @@ static bool ends_in(const char *path, const char *ending) {
   return n > e && !strcmp(path + n - e, ending);
 }
 
-static bool is_weights(const char *path) { return ends_in(path, ".safetensors") || ends_in(path, ".npz"); }
+static bool is_weights(const char *path) {
+  return ends_in(path, ".safetensors") || ends_in(path, ".npz");
+}
 
-/* ---- weights ------------------------------------------------------------------------------------ */
+/* ---- weights -------------------------------------------------------------------------------- */
 static Status load_weights(Session *s, void *path) {
   int n;
   Weight *w = session_weights(s, &n);
@@ -26,14 +28,15 @@ static Status save_weights(Session *s, void *path) {
   return weights_can_save(s->cx, path) ? weights_save(s->cx, path, w, n) : ST_DATA;
 }
 
-/* ---- source ---------------------------------------------------------------------------------------- */
+/* ---- source --------------------------------------------------------------------------------- */
 /* Each declaration as it was typed, with the comments above it. */
 static void print_declaration(Cx *cx, const Node *n, Text *out) {
   if (n->doc) {
     for (const char *line = n->doc; *line; line += strcspn(line, "\n"), line += *line == '\n')
       text_fmt(out, "# %.*s\n", (int)strcspn(line, "\n"), line);
   }
-  text_add_n(out, cx->sources.at[n->span.source].text + n->span.lo, (size_t)(n->span.hi - n->span.lo));
+  text_add_n(out, cx->sources.at[n->span.source].text + n->span.lo,
+             (size_t)(n->span.hi - n->span.lo));
   text_add(out, "\n");
 }
 
@@ -51,7 +54,7 @@ static Status save_source(Repl *r, const char *path) {
   return s == ST_OK ? output_write(r->cli, path, text_str(&out)) : s;
 }
 
-/* ---- the commands ------------------------------------------------------------------------------------ */
+/* ---- the commands --------------------------------------------------------------------------- */
 Status repl_load(Repl *r, const char *args) {
   const char *path = repl_word(r->cli->arena, &args);
   if (is_weights(path)) return session_run(r->session, load_weights, (void *)path);
@@ -60,8 +63,8 @@ Status repl_load(Repl *r, const char *args) {
   return s;
 }
 
-/* What the file declares now replaces what it declared before; what was typed besides stays, and a file
- * with errors leaves things as they were. */
+/* What the file declares now replaces what it declared before; what was typed besides stays, and a
+ * file with errors leaves things as they were. */
 Status repl_reload(Repl *r, const char *args) {
   (void)args;
   if (!r->file) return cli_error(r->cli, ST_USAGE, "no file was loaded");
@@ -72,5 +75,6 @@ Status repl_save(Repl *r, const char *args) {
   const char *path = repl_word(r->cli->arena, &args);
   if (is_weights(path)) return session_run(r->session, save_weights, (void *)path);
   if (ends_in(path, ".nn")) return save_source(r, path);
-  return cli_error(r->cli, ST_USAGE, ":save takes FILE.nn, FILE.safetensors or FILE.npz, not \"%s\"", path);
+  return cli_error(r->cli, ST_USAGE,
+                   ":save takes FILE.nn, FILE.safetensors or FILE.npz, not \"%s\"", path);
 }

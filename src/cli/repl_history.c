@@ -1,8 +1,8 @@
 /* repl_history.c: entries kept from one start to the next, under XDG_STATE_HOME (basedir-spec 0.8:
  * default ~/.local/state). The file has a line an entry, in which \n is the end of a line and \\ a
- * backslash. Entries are appended one by one as they are made, each by one write, so that nothing is
- * lost and several REPLs may share the file; what is too old goes at the start of the next one, by
- * a new file in place of the old. */
+ * backslash. Entries are appended one by one as they are made, each by one write, so that nothing
+ * is lost and several REPLs may share the file; what is too old goes at the start of the next one,
+ * by a new file in place of the old. */
 #include "array_file.h"
 #include "atomic_file.h"
 #include "cli/repl.h"
@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- where -------------------------------------------------------------------------------------- */
+/* ---- where ---------------------------------------------------------------------------------- */
 static char *copy_text(Arena *a, const char *s) { return arena_copy(a, s, strlen(s) + 1); }
 
 /* Makes the folders that lead to the file; only the owner may look into new ones. */
@@ -27,20 +27,26 @@ static void make_folders(char *path) {
 static char *history_path(Arena *a) {
   const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
   Text t = text_new(a);
-  if (state && *state == '/') text_fmt(&t, "%s/gradc/history", state); /* a relative one is to be ignored */
-  else if (home && *home) text_fmt(&t, "%s/.local/state/gradc/history", home);
-  else return NULL;
+  if (state && *state == '/')
+    text_fmt(&t, "%s/gradc/history", state); /* a relative one is to be ignored */
+  else if (home && *home)
+    text_fmt(&t, "%s/.local/state/gradc/history", home);
+  else
+    return NULL;
   char *path = copy_text(a, text_str(&t));
   make_folders(path);
   return path;
 }
 
-/* ---- entries as lines ---------------------------------------------------------------------------- */
+/* ---- entries as lines ----------------------------------------------------------------------- */
 static void escape(const char *s, Text *out) {
   for (; *s; s++) {
-    if (*s == '\n') text_add(out, "\\n");
-    else if (*s == '\\') text_add(out, "\\\\");
-    else text_add_n(out, s, 1);
+    if (*s == '\n')
+      text_add(out, "\\n");
+    else if (*s == '\\')
+      text_add(out, "\\\\");
+    else
+      text_add_n(out, s, 1);
   }
   text_add(out, "\n");
 }
@@ -58,7 +64,8 @@ static const char *unescape(Arena *a, const char *s, size_t n) {
 }
 
 static void keep(ReplHistory *h, const char *entry) {
-  if (!h->entry.n || strcmp(h->entry.at[h->entry.n - 1], entry)) vec_push(h->arena, &h->entry, entry);
+  if (!h->entry.n || strcmp(h->entry.at[h->entry.n - 1], entry))
+    vec_push(h->arena, &h->entry, entry);
 }
 
 static void read_entries(ReplHistory *h) {
@@ -73,7 +80,7 @@ static void read_entries(ReplHistory *h) {
   fclose(f);
 }
 
-/* ---- the file ------------------------------------------------------------------------------------- */
+/* ---- the file ------------------------------------------------------------------------------- */
 static void forget_oldest(ReplHistory *h) {
   int drop = h->entry.n - HISTORY_MAX;
   h->entry.n = HISTORY_MAX;

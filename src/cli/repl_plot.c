@@ -1,6 +1,6 @@
-/* repl_plot.c: :plot EXPR [LO..HI] [FILE.svg]. Arrays of one axis are curves, a tuple of two such is a
- * curve y over x, arrays of two axes are heat maps. With a range the expression is a function of one
- * number, which is evaluated in gradc's own index notation. */
+/* repl_plot.c: :plot EXPR [LO..HI] [FILE.svg]. Arrays of one axis are curves, a tuple of two such
+ * is a curve y over x, arrays of two axes are heat maps. With a range the expression is a function
+ * of one number, which is evaluated in gradc's own index notation. */
 #include "base/diag.h"
 #include "cli/repl.h"
 #include "train/figure.h"
@@ -19,7 +19,7 @@ typedef struct Plot {
   Text out;
 } Plot;
 
-/* ---- arguments -------------------------------------------------------------------------------------- */
+/* ---- arguments ------------------------------------------------------------------------------ */
 static bool is_svg(const char *word) {
   size_t n = strlen(word);
   return n > 4 && !strcmp(word + n - 4, ".svg");
@@ -30,7 +30,8 @@ static bool read_range(const char *word, double *lo, double *hi) {
   const char *dots = strstr(word, "..");
   if (!dots || dots == word) return false;
   *lo = strtod(word, &end);
-  if (end != dots && !(end == dots + 1 && end[-1] == '.')) return false; /* strtod takes the 3. of 3..4 */
+  if (end != dots && !(end == dots + 1 && end[-1] == '.'))
+    return false; /* strtod takes the 3. of 3..4 */
   *hi = strtod(dots + 2, &end);
   return end != dots + 2 && !*end && *hi > *lo;
 }
@@ -61,7 +62,7 @@ static void read_arguments(Plot *p, Arena *a, const char *args) {
   if (p->range) p->expr = sampled(a, p);
 }
 
-/* ---- drawing ------------------------------------------------------------------------------------------ */
+/* ---- drawing -------------------------------------------------------------------------------- */
 static double *numbers(Arena *a, const Tensor *t) {
   double *v = NEWS(a, double, tensor_count(t) + 1);
   for (int64_t i = 0; i < tensor_count(t); i++) v[i] = tensor_get(t, i);
@@ -70,23 +71,33 @@ static double *numbers(Arena *a, const Tensor *t) {
 
 static double *places(Arena *a, const Plot *p, int64_t n) {
   double *x = NEWS(a, double, n + 1);
-  for (int64_t i = 0; i < n; i++) x[i] = p->range ? p->lo + (double)i * (p->hi - p->lo) / (SAMPLES - 1) : (double)i;
+  for (int64_t i = 0; i < n; i++)
+    x[i] = p->range ? p->lo + (double)i * (p->hi - p->lo) / (SAMPLES - 1) : (double)i;
   return x;
 }
 
 static void draw_curve(Plot *p, Arena *a) {
   const Tensor *y = &p->results.value[p->results.n - 1];
-  Figure f = {.title = p->title, .xname = "", .yname = "", .n = y->shape.dim[0], .y = numbers(a, y), .braille = repl_unicode()};
+  Figure f = {.title = p->title,
+              .xname = "",
+              .yname = "",
+              .n = y->shape.dim[0],
+              .y = numbers(a, y),
+              .braille = repl_unicode()};
   f.x = p->results.n == 2 ? numbers(a, &p->results.value[0]) : places(a, p, f.n);
-  if (p->path) figure_svg(&f, &p->out);
-  else figure_text(&f, MIN(repl_columns(), 100), TEXT_ROWS, &p->out);
+  if (p->path)
+    figure_svg(&f, &p->out);
+  else
+    figure_text(&f, MIN(repl_columns(), 100), TEXT_ROWS, &p->out);
 }
 
 static void draw_field(Plot *p, Arena *a) {
   const Tensor *t = &p->results.value[0];
   Field f = {p->title, t->shape.dim[0], t->shape.dim[1], numbers(a, t)};
-  if (p->path) field_svg(&f, &p->out);
-  else field_text(&f, repl_columns(), FIELD_ROWS, &p->out);
+  if (p->path)
+    field_svg(&f, &p->out);
+  else
+    field_text(&f, repl_columns(), FIELD_ROWS, &p->out);
 }
 
 static Status draw(Session *s, void *arg) {
@@ -101,9 +112,14 @@ static Status draw(Session *s, void *arg) {
     draw_field(p, r->arena);
   } else {
     Text is = text_new(s->cx->arena);
-    for (int i = 0; i < r->n; i++) text_fmt(&is, "%s%s", i ? ", " : "", type_text(s->cx, r->value[i].type, &r->value[i].shape));
-    return cli_error(p->r->cli, ST_USAGE, ":plot draws an array of one or two axes, or two arrays x and y; this is %s%s",
-                     text_str(&is), r->n == 1 && !r->value[0].shape.rank ? ". A function of a number needs a range: :plot f -2..2" : "");
+    for (int i = 0; i < r->n; i++)
+      text_fmt(&is, "%s%s", i ? ", " : "", type_text(s->cx, r->value[i].type, &r->value[i].shape));
+    return cli_error(p->r->cli, ST_USAGE,
+                     ":plot draws an array of one or two axes, or two arrays x and y; this is %s%s",
+                     text_str(&is),
+                     r->n == 1 && !r->value[0].shape.rank
+                         ? ". A function of a number needs a range: :plot f -2..2"
+                         : "");
   }
   return ST_OK;
 }
@@ -112,8 +128,10 @@ Status repl_plot(Repl *r, const char *args) {
   Plot p = {.r = r};
   read_arguments(&p, r->cli->arena, args);
   Status s = session_line(r->session, r->label, p.expr, &p.results);
-  if (s == ST_OK && p.results.declaration) s = repl_usage(r, repl_command_find(":plot", &args));
-  else if (s == ST_OK) s = session_run(r->session, draw, &p);
+  if (s == ST_OK && p.results.declaration)
+    s = repl_usage(r, repl_command_find(":plot", &args));
+  else if (s == ST_OK)
+    s = session_run(r->session, draw, &p);
   if (s == ST_OK && p.path) {
     s = output_write(r->cli, p.path, text_str(&p.out));
     if (s == ST_OK) printf("%s\n", p.path);

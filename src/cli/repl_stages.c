@@ -6,13 +6,14 @@
 #include "cli/target_fn.h"
 #include "config.h"
 #include "driver/bench.h"
+#include "driver/plan.h"
 #include "driver/stage.h"
 
 #include <stdlib.h>
 
 enum { SIZE_OF_REST = 64 };
 
-/* ---- a function, and numbers for its sizes -------------------------------------------------------- */
+/* ---- a function, and numbers for its sizes -------------------------------------------------- */
 typedef struct Request {
   Repl *r;
   const char *args;
@@ -28,7 +29,8 @@ typedef struct Request {
 static bool is_size(const char *word) {
   const char *eq = strchr(word, '=');
   return eq && eq > word && eq[1] && strspn(eq + 1, "0123456789") == strlen(eq + 1) &&
-         strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == (size_t)(eq - word);
+         strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") ==
+             (size_t)(eq - word);
 }
 
 static bool is_c_file(const char *word) {
@@ -53,10 +55,11 @@ static Status read_request(Request *q, Session *s) {
 
 /* A declared function or the gradient of one by its name; anything else is an expression. */
 static const Fn *requested(Request *q, Session *s) {
-  bool plain = strspn(q->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == strlen(q->name);
+  bool plain = strspn(q->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") ==
+               strlen(q->name);
   const char *close = strchr(q->name, ')');
-  bool call = (!strncmp(q->name, "grad(", 5) || !strncmp(q->name, "value_and_grad(", 15)) && close && !close[1] &&
-              !strpbrk(q->name, ",:");
+  bool call = (!strncmp(q->name, "grad(", 5) || !strncmp(q->name, "value_and_grad(", 15)) &&
+              close && !close[1] && !strpbrk(q->name, ",:");
   if (plain || call) return target_function(s, q->name, &q->bare, &q->gradient);
   return session_expr(s, q->r->label, q->name);
 }
@@ -69,7 +72,7 @@ static Status answer(Repl *r, Request *q, Status (*work)(Session *s, void *q)) {
   return s;
 }
 
-/* ---- the stages ------------------------------------------------------------------------------------- */
+/* ---- the stages ----------------------------------------------------------------------------- */
 static Status show_stage(Session *s, void *arg) {
   Request *q = arg;
   q->out = text_new(s->cx->arena);
@@ -89,7 +92,7 @@ Status repl_loops(Repl *r, const char *args) { return stage(r, args, STAGE_LOOPS
 Status repl_llvm(Repl *r, const char *args) { return stage(r, args, STAGE_LLVM); }
 Status repl_asm(Repl *r, const char *args) { return stage(r, args, STAGE_ASM); }
 
-/* ---- :grad ----------------------------------------------------------------------------------------- */
+/* ---- :grad ---------------------------------------------------------------------------------- */
 static Status show_gradient(Session *s, void *arg) {
   Request *q = arg;
   Arena *a = s->cx->arena;
@@ -114,7 +117,7 @@ Status repl_grad(Repl *r, const char *args) {
   return answer(r, &q, show_gradient);
 }
 
-/* ---- :c ------------------------------------------------------------------------------------------------ */
+/* ---- :c ------------------------------------------------------------------------------------- */
 static const char *base_of(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash ? slash + 1 : path;
@@ -131,9 +134,14 @@ static Status show_c(Session *s, void *arg) {
   Cx *cx = s->cx;
   Status status = read_request(q, s);
   if (status != ST_OK) return status;
-  EmitCOptions o = {.prefix = prefix_of(q, cx), .version = "gradc " PACKAGE_VERSION, .functions = q->name,
-                    .command = name_fmt(cx, "gradc repl, :c %s", q->name), .sizes = &q->sizes, .size = SIZE_OF_REST};
-  o.header = q->path ? name_fmt(cx, "%.*s.h", (int)strlen(base_of(q->path)) - 2, base_of(q->path)) : name_fmt(cx, "%s.h", o.prefix);
+  EmitCOptions o = {.prefix = prefix_of(q, cx),
+                    .version = "gradc " PACKAGE_VERSION,
+                    .functions = q->name,
+                    .command = name_fmt(cx, "gradc repl, :c %s", q->name),
+                    .sizes = &q->sizes,
+                    .size = SIZE_OF_REST};
+  o.header = q->path ? name_fmt(cx, "%.*s.h", (int)strlen(base_of(q->path)) - 2, base_of(q->path))
+                     : name_fmt(cx, "%s.h", o.prefix);
   o.target = emit_c_target(0, &o.flags);
   return emit_c_text(s, &o, &q->out, &q->header);
 }
@@ -152,46 +160,14 @@ Status repl_c(Repl *r, const char *args) {
 }
 
 /* ---- :plan ---------------------------------------------------------------------------------------------- */
-static void plan_line(Request *q, const char *name, const LoopProgram *p, double flops) {
-  double most = 0;
-  const Buffer *largest = NULL;
-  for (int i = 0; i < p->buf.n; i++) {
-    const Buffer *b = &p->buf.at[i];
-    double bytes = (double)b->count * type_info[b->type].bytes;
-    if ((b->kind == BUF_TEMP || b->kind == BUF_LOCAL) && b->first >= 0 && bytes > most) most = bytes, largest = b;
-  }
-  text_fmt(&q->out, "%s: %lld bytes of workspace, %.4g FLOP, %d kernel%s", name, (long long)p->workspace, flops, p->kernel.n,
-           p->kernel.n == 1 ? "" : "s");
-  if (largest) text_fmt(&q->out, "; the largest of it is %s, %.0f bytes", largest->name ? largest->name : "unnamed", most);
-  text_add(&q->out, "\n");
-}
-
-static Status plan_one(Request *q, Session *s, const char *name, const Fn *f) {
-  compile_bind_rest(f, &q->sizes, SIZE_OF_REST);
-  f = compile_prepare(f, &q->sizes);
-  if (!f) return ST_SOURCE;
-  Target t = compile_target(1);
-  plan_line(q, name, loop_lower(f, &t), fn_flops(f));
-  (void)s;
-  return ST_OK;
-}
-
-/* Of a function that has a gradient, that of the gradient as well. */
 static Status show_plan(Session *s, void *arg) {
   Request *q = arg;
   q->out = text_new(s->cx->arena);
   Status status = read_request(q, s);
   const Fn *f = status == ST_OK ? requested(q, s) : NULL;
   if (status != ST_OK || !f) return status == ST_OK ? ST_SOURCE : status;
-  status = plan_one(q, s, q->name, f);
-  const Ins *y = fn_ins(f, f->out.at[0].val);
-  bool scalar = f->out.n == 1 && y->shape.rank == 0 && type_is_float((DType)y->type);
-  if (status != ST_OK || !q->bare || q->gradient || !scalar) return status;
-  int recorded = s->cx->diags->list.n, errors = s->cx->diags->errors;
-  DeriveOptions o = {.order = 1};
-  const Fn *d = derive(f, &o);
-  s->cx->diags->list.n = recorded, s->cx->diags->errors = errors;
-  return d ? plan_one(q, s, name_fmt(s->cx, "grad(%s)", q->name), d) : ST_OK;
+  compile_bind_rest(f, &q->sizes, SIZE_OF_REST);
+  return plan_function(f, &q->sizes, 1, &q->out) ? ST_OK : ST_SOURCE;
 }
 
 Status repl_plan(Repl *r, const char *args) {
@@ -199,7 +175,7 @@ Status repl_plan(Repl *r, const char *args) {
   return answer(r, &q, show_plan);
 }
 
-/* ---- :bench ------------------------------------------------------------------------------------------------ */
+/* ---- :bench --------------------------------------------------------------------------------- */
 static bool measure(Request *q, Session *s, const Fn *f, BenchResult *result) {
   BenchOptions o = {.threads = cli_all_threads(), .seconds = 0.3, .below = 2, .session = s};
   compile_bind_rest(f, &q->sizes, SIZE_OF_REST);

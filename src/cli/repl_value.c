@@ -1,6 +1,6 @@
-/* repl_value.c: values as NumPy writes them, but in gradc's notation, so that they can be typed back:
- * columns aligned, large arrays shortened, the type behind an array. A number alone is written in full,
- * as by `gradc eval`. */
+/* repl_value.c: values as NumPy writes them, but in gradc's notation, so that they can be typed
+ * back: columns aligned, large arrays shortened, the type behind an array. A number alone is
+ * written in full, as by `gradc eval`. */
 #include "cli/repl.h"
 
 #include <langinfo.h>
@@ -24,16 +24,16 @@ enum {
 typedef struct Format { /* of all elements of an array */
   const Tensor *t;
   bool scientific;
-  int digits;       /* behind the point */
-  int width;        /* of an element */
+  int digits; /* behind the point */
+  int width;  /* of an element */
   bool summary;
   int columns;
-  int type_width;   /* what must fit behind the last bracket */
+  int type_width; /* what must fit behind the last bracket */
   Text *out;
   int col;
 } Format;
 
-/* ---- one element ------------------------------------------------------------------------------------ */
+/* ---- one element ---------------------------------------------------------------------------- */
 static int element(const Format *f, int64_t i, char *to, size_t n) {
   const Tensor *t = f->t;
   if (t->type == T_BOOL) return snprintf(to, n, "%s", tensor_get_i(t, i) ? "true" : "false");
@@ -44,7 +44,7 @@ static int element(const Format *f, int64_t i, char *to, size_t n) {
   return snprintf(to, n, f->scientific ? "%.*e" : "%.*f", f->digits, v);
 }
 
-/* ---- the elements that are shown ---------------------------------------------------------------------- */
+/* ---- the elements that are shown ------------------------------------------------------------ */
 typedef struct Each {
   const Tensor *t;
   bool summary;
@@ -68,7 +68,7 @@ static void each_shown(const Each *e, int axis, int64_t at) {
   }
 }
 
-/* ---- the format ----------------------------------------------------------------------------------------- */
+/* ---- the format ----------------------------------------------------------------------------- */
 typedef struct Range {
   const Tensor *t;
   double least, most; /* of the finite ones' amounts, zeros left out */
@@ -119,7 +119,12 @@ static void choose(Format *f, int precision) {
   bool floating = type_is_float(f->t->type), narrow = f->t->type == T_F32;
   if (floating) {
     each_shown(&e, 0, 0);
-    int all = precision ? precision : narrow ? 6 : 12, behind = precision ? precision : narrow ? 6 : 8;
+    int all = precision ? precision
+              : narrow  ? 6
+                        : 12,
+        behind = precision ? precision
+                 : narrow  ? 6
+                           : 8;
     f->scientific = r.any && (r.most >= 1e8 || r.least < 1e-4 || r.most / r.least > 1e6);
     int before = r.any && r.most >= 1 ? (int)floor(log10(r.most)) + 1 : 1;
     Digits d = {f, f->scientific ? MIN(behind, all - 1) : MAX(1, MIN(behind, all - before))};
@@ -131,7 +136,7 @@ static void choose(Format *f, int precision) {
   each_shown(&e, 0, 0);
 }
 
-/* ---- layout -------------------------------------------------------------------------------------------- */
+/* ---- layout --------------------------------------------------------------------------------- */
 static void put(Format *f, const char *s) {
   text_add(f->out, s);
   f->col += (int)strlen(s);
@@ -151,8 +156,10 @@ static void print_row(Format *f, int64_t at, int64_t n, int indent, int closing)
     int len = gap ? snprintf(buf, sizeof buf, "...") : element(f, at * n + i, buf, sizeof buf);
     int behind = i + 1 < n ? 1 : closing;
     int pad = gap ? 0 : MAX(0, f->width - len);
-    if (i && f->col + 1 + pad + len + behind > f->columns) new_line(f, indent);
-    else if (i) put(f, " ");
+    if (i && f->col + 1 + pad + len + behind > f->columns)
+      new_line(f, indent);
+    else if (i)
+      put(f, " ");
     text_fmt(f->out, "%*s", pad, "");
     f->col += pad;
     put(f, buf);
@@ -185,7 +192,8 @@ static void print_axis(Format *f, int axis, int64_t at, int closing) {
 }
 
 static void print_array(Cx *cx, const Tensor *t, int precision, Text *out) {
-  Format f = {.t = t, .summary = tensor_count(t) > SUMMARISE, .columns = repl_columns(), .out = out};
+  Format f = {
+      .t = t, .summary = tensor_count(t) > SUMMARISE, .columns = repl_columns(), .out = out};
   if (tensor_count(t)) {
     choose(&f, precision);
     print_axis(&f, 0, 0, 0);
@@ -196,11 +204,15 @@ static void print_array(Cx *cx, const Tensor *t, int precision, Text *out) {
   type_print(cx, t->type, &t->shape, out);
 }
 
-/* ---- results ---------------------------------------------------------------------------------------------- */
+/* ---- results -------------------------------------------------------------------------------- */
 static void print_one(Cx *cx, const Tensor *t, int precision, Text *out) {
-  if (t->shape.rank) print_array(cx, t, precision, out);
-  else tensor_print(cx, t, precision, out);
+  if (t->shape.rank)
+    print_array(cx, t, precision, out);
+  else
+    tensor_print(cx, t, precision, out);
 }
+
+static bool is_tuple(const Results *r) { return r->nest[0] == '('; }
 
 static bool all_scalars(const Results *r) {
   for (int i = 0; i < r->n; i++)
@@ -210,10 +222,10 @@ static bool all_scalars(const Results *r) {
 
 /* A tuple of numbers is one line; else each part stands on lines of its own, under its name. */
 void repl_value_print(Cx *cx, const Results *r, int precision, Text *out) {
-  bool one_line = r->tuple && all_scalars(r);
+  bool one_line = is_tuple(r) && all_scalars(r);
   if (one_line) text_add(out, "(");
   for (int i = 0; i < r->n; i++) {
-    if (r->tuple && !one_line) {
+    if (is_tuple(r) && !one_line) {
       if (r->name && r->name[i]) text_fmt(out, "%s =\n", r->name[i]);
       else text_fmt(out, "#%d =\n", i);
     }

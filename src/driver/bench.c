@@ -76,7 +76,7 @@ static Timing measure(Cx *cx, const Callee *c, double budget) {
   double *sample = NEWS(cx->arena, double, MAX_SAMPLES), begin = now();
   Timing t = {.cpu = 1e9};
   int n = 0;
-  while (n < MAX_SAMPLES && (n < 5 || now() - begin < budget)) {
+  while (n < MAX_SAMPLES && (n < 5 || now() - begin < budget) && !(n && cx_stopping(cx))) {
     double start = now(), worked = processor_time();
     many(c, group);
     worked = processor_time() - worked;
@@ -175,12 +175,29 @@ static bool measure_with(const Fn *f, const BenchOptions *o, GradcRt *rt, BenchR
   return true;
 }
 
+typedef struct Measuring {
+  const Fn *prepared;
+  const BenchOptions *o;
+  GradcRt *rt;
+  BenchResult *out;
+  bool ok;
+} Measuring;
+
+static Status measure_guarded(void *arg) {
+  Measuring *m = arg;
+  m->ok = measure_with(m->prepared, m->o, m->rt, m->out);
+  return ST_OK;
+}
+
 bool bench_function(const Fn *prepared, const BenchOptions *o, BenchResult *out) {
   GradcRt *rt = gradc_rt_new(o->threads);
   if (!rt) cx_out_of_memory(prepared->cx);
-  bool ok = measure_with(prepared, o, rt, out);
-  gradc_rt_free(rt);
-  return ok;
+  Measuring m = {prepared, o, rt, out, false};
+  Status s = cx_guard(prepared->cx, measure_guarded, &m);
+  gradc_rt_free(rt); /* its threads end whatever happened */
+  if (s != ST_OK) cx_unwind_again(prepared->cx);
+  cx_poll(prepared->cx);
+  return m.ok;
 }
 
 static void print_kernels(Text *out, const BenchResult *r) {

@@ -11,20 +11,23 @@ static double now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-enum {
-  HOIST_BYTES = 64 << 20, /* what a value kept for all iterations of a loop may take */
-  CHUNK_ABOVE = 16 << 20, /* larger values of rows are computed in chunks */
-  CHUNK_BYTES = 1 << 20   /* of about this size, so that a chunk stays in the cache */
-};
+/* Under thrift derivatives wait for numbers: what they may keep depends on them. */
+Fn *compile_once(const Fn *f, const SizeBindings *sizes) {
+  const Thrift *thrift = f->cx->thrift;
+  Thrift free = THRIFT_NONE;
+  Fn *g = thrift && sizes ? pass_bind_sizes(f, sizes) : (Fn *)f;
+  if (g) g = pass_expand(g);
+  if (g) g = pass_simplify(pass_inline_calls(g));
+  if (!g || !sizes) return g;
+  if (!thrift) thrift = &free;
+  g = pass_bind_sizes(g, sizes);
+  if (g) g = pass_simplify(g); /* extents of 1 and exact reads are known only now */
+  if (g) g = pass_chunk(g, thrift->above, thrift->chunk);
+  return g ? pass_hoist(g, thrift->hoist) : NULL;
+}
 
 Fn *compile_prepare(const Fn *f, const SizeBindings *sizes) {
-  Fn *g = pass_expand(f);
-  if (g) g = pass_simplify(g);
-  if (g && sizes) g = pass_bind_sizes(g, sizes);
-  if (g && sizes) g = pass_simplify(g); /* extents of 1 and exact reads are known only now */
-  if (g && sizes) g = pass_chunk(g, CHUNK_ABOVE, CHUNK_BYTES);
-  if (g && sizes) g = pass_hoist(g, HOIST_BYTES);
-  return g;
+  return f->cx->bound.bytes && sizes ? compile_within(f, sizes) : compile_once(f, sizes);
 }
 
 void compile_bind_rest(const Fn *f, SizeBindings *sizes, int64_t number) {

@@ -6,9 +6,13 @@
 #include "back/back.h"
 #include "ir/eval.h"
 
-/* Expands derivatives, simplifies, and (sizes not NULL) replaces named sizes by numbers. NULL after
- * diagnostics. */
+/* Expands derivatives, simplifies, and (sizes not NULL) replaces named sizes by numbers, lets work leave
+ * loops, and keeps to cx->bound. NULL after diagnostics. */
 Fn *compile_prepare(const Fn *f, const SizeBindings *sizes);
+/* compile.c: the same without regard to cx->bound; cx->thrift says what may be kept. */
+Fn *compile_once(const Fn *f, const SizeBindings *sizes);
+/* budget.c: the same within cx->bound; NULL after E0706 where that can't be. */
+Fn *compile_within(const Fn *f, const SizeBindings *sizes);
 /* A number for every named size of f's inputs that `sizes` lacks. */
 void compile_bind_rest(const Fn *f, SizeBindings *sizes, int64_t number);
 

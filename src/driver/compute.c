@@ -1,11 +1,12 @@
 /* compute.c: see compute.h. The two ways give the same values up to the last digit or two: sums are
- * taken in another order, and exp, tanh and the like are other approximations, each within its bound. */
+ * taken in another order, and exp, tanh and the like are other approximations, each within its
+ * bound. */
 #include "driver/compute.h"
 #include "base/diag.h"
 
 #include <time.h>
 
-/* ---- which way ------------------------------------------------------------------------------------- */
+/* ---- which way ------------------------------------------------------------------------------ */
 static double count(const Shape *s) {
   double n = 1;
   for (int d = 0; d < s->rank; d++) n *= dim_is_number(s->dim[d]) ? (double)s->dim[d] : 1;
@@ -35,8 +36,10 @@ static double ins_cost(const Fn *f, const Ins *in) {
   case KIND_LOOP: break;
   }
   const Fn *body[2];
-  double sum = 0, trip = in->op == OP_loop && dim_is_number(in->u.loop->trip) ? (double)in->u.loop->trip : 1;
-  for (int i = 0, nb = ins_bodies(in, body); i < nb; i++) sum += compute_evaluator_cost(body[i]) + 1e-6;
+  double sum = 0,
+         trip = in->op == OP_loop && dim_is_number(in->u.loop->trip) ? (double)in->u.loop->trip : 1;
+  for (int i = 0, nb = ins_bodies(in, body); i < nb; i++)
+    sum += compute_evaluator_cost(body[i]) + 1e-6;
   return each + trip * sum;
 }
 
@@ -46,12 +49,13 @@ double compute_evaluator_cost(const Fn *f) {
   return sum;
 }
 
+/* Contractions become micro-kernels of many instructions. */
 static double instructions(const Fn *f) {
   const Fn *body[2];
   double n = 0;
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
-    n += op_kind((Op)in->op) != KIND_LEAF;
+    n += op_kind((Op)in->op) == KIND_DOT ? 60 : op_kind((Op)in->op) != KIND_LEAF;
     for (int i = 0, nb = ins_bodies(in, body); i < nb; i++) n += 4 + instructions(body[i]);
   }
   return n;
@@ -64,7 +68,7 @@ static bool is_native(const Fn *f, const Computing *how) {
   return how->engine == ENGINE_NATIVE || compute_evaluator_cost(f) > compute_compile_cost(f);
 }
 
-/* ---- doing it --------------------------------------------------------------------------------------- */
+/* ---- doing it ------------------------------------------------------------------------------- */
 static double now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -111,7 +115,8 @@ void compute_run(const Computed *c, const Computing *how, Arena *a, const Tensor
   void **from = NEWS(a, void *, f->in.n + 1), **to = NEWS(a, void *, f->out.n + 1);
   for (int i = 0; i < f->in.n; i++) {
     Tensor x = aligned(a, in[i].type, &in[i].shape);
-    from[i] = memcpy(x.data, in[i].data, (size_t)type_info[x.type].bytes * (size_t)tensor_count(&x));
+    from[i] =
+        memcpy(x.data, in[i].data, (size_t)type_info[x.type].bytes * (size_t)tensor_count(&x));
   }
   for (int i = 0; i < f->out.n; i++) {
     const Ins *y = fn_ins(f, f->out.at[i].val);

@@ -1,5 +1,6 @@
-/* compute.h: the values of a function whose inputs are all parameters, by whichever way is done first:
- * the reference evaluator, which begins at once, or machine code, which has to be compiled. */
+/* compute.h: the values of a function whose inputs are all parameters, by whichever way is done
+ * first: the reference evaluator, which begins at once, or machine code, which has to be compiled.
+ */
 #ifndef GRADC_COMPUTE_H
 #define GRADC_COMPUTE_H
 
@@ -8,10 +9,11 @@
 
 typedef enum Engine { ENGINE_AUTO, ENGINE_EVALUATOR, ENGINE_NATIVE } Engine;
 
-typedef struct Computing { /* how a session computes; zero: by the evaluator, and nobody interrupts */
+typedef struct Computing { /* how a session computes; zero: by the evaluator, and nobody interrupts
+                            */
   bool native;             /* machine code may be used */
   Engine engine;
-  Interrupt *interrupt;    /* needed with native */
+  Interrupt *interrupt; /* needed with native */
 } Computing;
 
 typedef struct Computed { /* what is kept of a function so that the next call only runs */

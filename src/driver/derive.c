@@ -66,6 +66,7 @@ static Fn *renamed(Fn *d, const Fn *f, const DeriveOptions *o) {
 
 static Fn *derive_once(const Fn *f, const DeriveOptions *o, const bool *wrt) {
   if (!may_derive(f, o, wrt)) return NULL;
+  if (f->cx->bound.bytes && !o->forward) return pass_gradient_deferred(f, wrt, o->value);
   Fn *d = o->forward ? pass_tangent(f, wrt) : pass_gradient(f, wrt, o->value);
   return d ? pass_simplify(d) : NULL;
 }
@@ -88,7 +89,7 @@ const char *derive_wrt(const Fn *f, const char *list, bool *wrt) {
 
 Fn *derive(const Fn *f, const DeriveOptions *o) {
   const bool *wrt = o->wrt ? o->wrt : default_wrt(f);
-  Fn *d = pass_expand(f);
+  Fn *d = f->cx->bound.bytes && !o->forward ? (Fn *)f : pass_expand(f); /* later, within the bound */
   for (int k = 0; k < o->order && d; k++) {
     int inputs = d->in.n;
     d = derive_once(d, o, wrt);

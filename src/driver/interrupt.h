@@ -1,9 +1,9 @@
 /* interrupt.h: ending a computation from a signal's handler without losing anything else.
  *
  * gradc's own code is asked: it looks at `asked` through cx_poll and unwinds by the context's trap.
- * Machine code is not: it would have to look in every loop. It holds no lock and no memory of its own,
- * writes to nothing but its outputs and workspace, and here runs on one thread; so the handler may leave
- * it by a jump wherever it is, and what it had written is thrown away. */
+ * Machine code is not: it would have to look in every loop. It holds no lock and no memory of its
+ * own, writes to nothing but its outputs and workspace, and here runs on one thread; so the handler
+ * may leave it by a jump wherever it is, and what it had written is thrown away. */
 #ifndef GRADC_INTERRUPT_H
 #define GRADC_INTERRUPT_H
 

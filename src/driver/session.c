@@ -1,6 +1,8 @@
 /* session.c: loading, checking and evaluating. In: paths and lines of text. Out: tensors, and
  * diagnostics in the session's context. */
 #include "driver/session.h"
+#include "driver/compile.h"
+#include "driver/origin.h"
 #include "pass/pass.h"
 
 #include <stdlib.h>
@@ -131,8 +133,7 @@ Status session_load(Session *s, const char *path) { return session_run(s, load, 
 static Status check(Session *s, void *arg) {
   (void)arg;
   int before = diag_errors(s->cx);
-  front_check(s->program);
-  if (diag_errors(s->cx) > before) return ST_SOURCE;
+  if (!front_check(s->program) || diag_errors(s->cx) > before) return ST_SOURCE;
   for (int i = 0; i < front_fn_count(s->program); i++) {
     const Node *fn = front_fn_node(s->program, i);
     const Fn *f = has_types(fn) ? front_function(s->program, fn->name) : NULL;
@@ -270,12 +271,18 @@ static Status evaluate_known(Session *s, const Computed *c, Results *out) {
     in[i] = *p;
   }
   *out = evaluate(s, c, &s->how, in);
-  out->tuple = out->n != 1;
+  if (s->trap_nan && origin_report(f, in, out->value)) return ST_SOURCE;
+  out->nest = f->nest ? f->nest : ".";
   return ST_OK;
 }
 
+/* Without derivative instructions; where memory is bounded, as it would be compiled. */
+static const Fn *expanded(Session *s, const Fn *f) {
+  return s->cx->bound.bytes ? compile_prepare(f, &(SizeBindings){0}) : pass_expand(f);
+}
+
 Status session_evaluate(Session *s, const Fn *f, Results *out) {
-  f = pass_expand(f);
+  f = expanded(s, f);
   if (!f) return ST_SOURCE;
   Computed c = {.fn = f};
   return evaluate_known(s, &c, out);
@@ -301,7 +308,7 @@ static const Node *parse_line(Session *s, const char *label, const char *text, b
 
 static const Fn *expr_function(Session *s, const Node *node) {
   const Fn *f = front_expr(s->program, node);
-  return f ? pass_expand(f) : NULL;
+  return f ? expanded(s, f) : NULL;
 }
 
 const Fn *session_expr(Session *s, const char *label, const char *text) {

@@ -47,7 +47,7 @@ Status session_check(Session *s);
 
 typedef struct Results {
   bool declaration; /* the line declared something and has no value */
-  bool tuple;
+  const char *nest; /* how they are grouped, as in ir.h */
   int n;
   Tensor *value;
   const Name *name; /* may be NULL each */

@@ -1,6 +1,7 @@
 /* trainer.c: see trainer.h. In: a session with a loaded program. Out: trained parameters in files. */
 #include "driver/trainer.h"
 #include "driver/compile.h"
+#include "driver/origin.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -187,18 +188,6 @@ static Status do_step(void *self, void *const *inputs, int64_t batch, double lr,
   return ST_OK;
 }
 
-static void note_origin(Diag *d, const Fn *f, const EvalTrap *trap) {
-  const Ins *at = fn_ins(f, trap->val);
-  const char *is = isnan(trap->value) ? "NaN" : trap->value > 0 ? "infinite" : "-infinite";
-  if (at->op == OP_arg) {
-    diag_note(f->cx, d, "it comes from the data: `%s` has an element that is %s", f->in.at[at->u.i].name, is);
-    return;
-  }
-  diag_note(f->cx, d, "the first is the result of `%s`%s%s%s, of type %s: element %lld is %s", op_info[at->op].name,
-            at->hint ? " (`" : "", at->hint ? at->hint : "", at->hint ? "`)" : "",
-            type_text(f->cx, (DType)at->type, &at->shape), (long long)trap->element, is);
-}
-
 /* The step again by the reference evaluator, which stops at the first value that isn't finite. */
 static void explain(void *self, Diag *d, void *const *inputs, int64_t batch, double lr, int64_t number) {
   Trainer *t = self;
@@ -206,14 +195,10 @@ static void explain(void *self, Diag *d, void *const *inputs, int64_t batch, dou
   (void)batch;
   set_batch(t, inputs, lr, number);
   Arena *a = arena_new(t->cx);
-  Tensor *in = NEWS(a, Tensor, f->in.n), *out = NEWS(a, Tensor, f->out.n);
+  Tensor *in = NEWS(a, Tensor, f->in.n);
   for (int i = 0; i < f->in.n; i++) in[i] = (Tensor){f->in.at[i].type, f->in.at[i].shape, t->in[i]};
-  EvalTrap trap = {0};
-  ir_eval(f, a, in, out, &trap);
-  if (trap.val) {
-    d->span = fn_ins(f, trap.val)->span;
-    note_origin(d, f, &trap);
-  }
+  EvalTrap trap;
+  if (origin_find(f, in, &trap)) origin_explain(d, f, &trap);
   arena_free(a);
 }
 

@@ -23,7 +23,7 @@ typedef struct Decl { /* one declaration of a file or of the prelude */
   DeclState state;
   Value value;     /* CONST, when known at compile time; LET */
   ParamInfo param; /* PARAM, when DECL_DONE */
-  const FnValue *fn;
+  FnValue *fn;
 } Decl;
 
 typedef struct Member { /* a parameter of an instance, or an instance inside */
@@ -55,6 +55,7 @@ struct Program {
   SizeBindings defines; /* numbers from outside, for constants and sizes */
   int round;
   int instances; /* of layers, made so far */
+  bool holes; /* a declaration was lost to a syntax error: nobody knows what names it had */
   bool rules; /* texts of the op table: total and product are known */
 };
 
@@ -120,6 +121,11 @@ typedef struct Ranges { /* labels of one reduction whose ranges the enclosing so
   bool failed;
 } Ranges;
 
+typedef struct Guard { /* a >= 0 is known here, by a condition around */
+  const struct Guard *up;
+  Affine a;
+} Guard;
+
 typedef struct Check {
   Program *p;
   Cx *cx;
@@ -128,10 +134,14 @@ typedef struct Check {
   Scope *scope;
   Frame *frame;
   Ranges *ranges;
+  const Guard *guards;
   int depth, calls;
   int32_t labels;             /* number of labels made so far */
+  bool indexing;              /* an index is being checked */
   bool dividing;              /* below inside(): an index may be divided */
   bool gave_up;               /* a limit was reported */
+  bool trying;                /* a call is checked to see whether one is met */
+  bool split;                 /* a branch or loop was met that depends on labels */
   int mute;                   /* > 0: a trial, whose faults are not reported */
   int faults;                 /* all of them, reported or not */
   int reported;
@@ -196,6 +206,11 @@ void fault_sizes(Check *c, Diag *d);
 /* Which axis makes the difference between two shapes that should be equal. */
 void fault_axes(Check *c, Diag *d, const Shape *is, const Shape *wanted, const char *what);
 void suggest(Check *c, Diag *d, const char *word, const char *const *more, int n);
+
+/* ---- habits.c -------------------------------------------------------------------------------- */
+typedef enum HabitKind { HABIT_TYPE, HABIT_ARG, HABIT_MEMBER, HABIT_NAME } HabitKind;
+/* A hint where the word is one of another language's; false: it isn't. */
+bool habit_hint(Check *c, Diag *d, HabitKind kind, const char *word);
 
 /* ---- check_expr.c ---------------------------------------------------------------------------- */
 Value eval_expr(Check *c, const Node *n);
@@ -302,6 +317,10 @@ Value check_result(Check *c, const Node *fn, Value v, Span at);
 Value eval_call(Check *c, const Node *n);
 bool eval_args(Check *c, const Node *n, Call *call); /* of a CALL node */
 Value call_fn(Check *c, const FnValue *f, const Call *call);
+/* check_vmap.c: the call as one instruction mapped over all labels, where its branches or loops depend
+ * on them. */
+Value call_by_labels(Check *c, const FnValue *f, const Call *call);
+Value call_value(Check *c, const Node *n, const Value *f, const Call *call); /* n: the CALL, for messages */
 /* Puts arguments into slots by position and name; slot[i] is the argument's number or -1. */
 bool bind_slots(Check *c, const char *what, const Name *names, int n, const Call *call, int *slot);
 
@@ -361,6 +380,19 @@ bool affine_interval(Cx *cx, const Affine *a, const Label *skip, Dim *lo, Dim *h
 /* The extent of label l, counted from 0, for which a < extent (a >= 0 where l counts down). */
 bool affine_room(Cx *cx, const Affine *a, Dim extent, const Label *l, Dim *out);
 Scope *scope_labels(Check *c, Scope *up, const Labels *labels);
+
+/* ---- check_rule.c: rules for derivatives, and checkpoints --------------------------------------- */
+/* Gives the function its rule (a RULE node); reports where it can't be. */
+void rule_declare(Program *p, const Node *rule, bool prelude);
+Value call_ruled(Check *c, const FnValue *f, const Call *call);
+Value eval_checkpoint(Check *c, const Node *n);
+
+/* ---- check_guard.c ----------------------------------------------------------------------------- */
+/* Adds what the condition says of labels where it holds, or doesn't, to c->guards. */
+void guard_condition(Check *c, const Node *n, bool holds);
+void guard_push(Check *c, const Affine *a); /* a >= 0 */
+bool guard_proves(Check *c, const Affine *a); /* that a >= 0 */
+bool guard_is_condition(const Node *n); /* may say something of labels */
 
 /* ---- check_deriv.c --------------------------------------------------------------------------- */
 Value eval_deriv(Check *c, const Node *call, DerivMode mode); /* grad(f, wrt: x): a function */

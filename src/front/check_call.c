@@ -3,14 +3,18 @@
 #include "front/check.h"
 
 /* ---- arguments to slots ---------------------------------------------------------------------- */
+static const char *list_of(Cx *cx, const Name *names, int n) {
+  Text t = text_new(cx->arena);
+  for (int i = 0; i < n; i++) text_fmt(&t, "%s%s", i ? ", " : "", names[i]);
+  return text_str(&t);
+}
+
 static void fault_count(Check *c, const char *what, const Name *names, int n, const Call *call) {
   int given = 0;
   for (int i = 0; i < call->n; i++) given += !call->arg[i].name;
-  Text t = text_new(c->cx->arena);
-  for (int i = 0; i < n; i++) text_fmt(&t, "%s%s", i ? ", " : "", names[i]);
   Diag *d = fault(c, E0204, call->span, "`%s` takes %d argument%s, got %d", what, n,
                   n == 1 ? "" : "s", given);
-  diag_note(c->cx, d, "its arguments are (%s)", text_str(&t));
+  diag_note(c->cx, d, "its arguments are (%s)", list_of(c->cx, names, n));
 }
 
 bool bind_slots(Check *c, const char *what, const Name *names, int n, const Call *call, int *slot) {
@@ -24,7 +28,8 @@ bool bind_slots(Check *c, const char *what, const Name *names, int n, const Call
       }
       if (k == n) {
         Diag *d = fault(c, E0205, a->span, "`%s` has no argument called `%s`", what, a->name);
-        suggest(c, d, a->name, names, n);
+        if (!habit_hint(c, d, HABIT_ARG, a->name)) suggest(c, d, a->name, names, n);
+        diag_note(c->cx, d, "its arguments are (%s)", list_of(c->cx, names, n));
         return false;
       }
       if (slot[k] >= 0) {
@@ -58,17 +63,32 @@ static bool is_higher(const Call *call) {
   return false;
 }
 
+/* A limit that one function hits is hit by all that call it: one report is enough. */
+static bool limit_reported(Check *c, DiagCode code) {
+  for (int i = 0; i < c->cx->diags->list.n; i++)
+    if (c->cx->diags->list.at[i]->code == code) return true;
+  return false;
+}
+
+static void fault_limit(Check *c, DiagCode code, Span at, int limit) {
+  c->gave_up = true;
+  if (limit_reported(c, code)) return;
+  if (code == E0811) {
+    fault(c, code, at, "calls are nested more than %d deep", limit);
+    return;
+  }
+  Diag *d = fault(c, code, at, "more than %d calls in one function", limit);
+  diag_note(c->cx, d, "calls are inlined; functions that call each other twice grow quickly");
+}
+
 /* Inlining must end: a function may not be inside itself, except through functions it was given. */
 static bool may_enter(Check *c, const FnValue *f, const Call *call, bool higher) {
   if (c->frame && c->frame->depth >= MAX_CALL_DEPTH) {
-    fault(c, E0811, call->span, "calls are nested more than %d deep", MAX_CALL_DEPTH);
-    c->gave_up = true;
+    fault_limit(c, E0811, call->span, MAX_CALL_DEPTH);
     return false;
   }
   if (++c->calls > MAX_CALLS) {
-    Diag *d = fault(c, E0813, call->span, "more than %d calls in one function", MAX_CALLS);
-    diag_note(c->cx, d, "calls are inlined; functions that call each other twice grow quickly");
-    c->gave_up = true;
+    fault_limit(c, E0813, call->span, MAX_CALLS);
     return false;
   }
   for (const Frame *up = c->frame; up; up = up->up)
@@ -104,9 +124,46 @@ static bool bind_arguments(Check *c, const FnValue *f, const Call *call, const i
   return good;
 }
 
+static Value call_inlined(Check *c, const FnValue *f, const Call *call);
+
+/* Loops and branches that may depend on values of the call. */
+static bool has_flow(const Node *n) {
+  if (!n) return false;
+  if (n->kind == NODE_CHOICE || n->kind == NODE_WHILE) return true;
+  if (n->kind == NODE_FOR && (n->kid[1] || (n->kid[0]->kind == NODE_RANGE && n->kid[0]->nkids > 2 && n->kid[0]->kid[2]))) return true;
+  for (int i = 0; i < n->nkids; i++)
+    if (has_flow(n->kid[i])) return true;
+  return false;
+}
+
+/* Tried as it is: where its branches and loops are the same for all labels they stay what they are.
+ * Where they aren't, the call is mapped over the labels. */
+static Value call_tried(Check *c, const FnValue *f, const Call *call) {
+  int faults = c->faults;
+  bool outer = c->split;
+  c->split = false;
+  c->trying = true;
+  c->mute++;
+  Value v = call_inlined(c, f, call);
+  c->mute--;
+  c->trying = false;
+  bool good = c->faults == faults, split = c->split;
+  c->split = outer;
+  c->faults = faults;
+  if (good || c->gave_up) return v;
+  return split ? call_by_labels(c, f, call) : call_inlined(c, f, call);
+}
+
 static Value call_decl(Check *c, const FnValue *f, const Call *call) {
-  int n = MIN(f->node->nkids - 2, MAX_ARGS), slot[MAX_ARGS];
+  bool labelled = false;
+  for (int i = 0; i < call->n; i++) labelled |= labels_within(c->cx, &call->arg[i].value)->n > 0;
   if (f->broken) return value_poison();
+  return labelled && !c->trying && has_flow(f->node->kid[1]) ? call_tried(c, f, call) : call_inlined(c, f, call);
+}
+
+static Value call_inlined(Check *c, const FnValue *f, const Call *call) {
+  int n = MIN(f->node->nkids - 2, MAX_ARGS), slot[MAX_ARGS];
+  if (!f->plain && (f->rule[0] || f->rule[1])) return call_ruled(c, f, call);
   Name names[MAX_ARGS] = {0};
   for (int i = 0; i < n; i++) names[i] = f->node->kid[2 + i]->name;
   if (!bind_slots(c, f->name, names, n, call, slot)) return value_poison();
@@ -241,11 +298,14 @@ bool eval_args(Check *c, const Node *n, Call *call) {
   return good;
 }
 
+Value call_value(Check *c, const Node *n, const Value *f, const Call *call) {
+  return f->kind == V_FN ? call_fn(c, f->u.fn, call) : fault_callee(c, n, f);
+}
+
 Value eval_call(Check *c, const Node *n) {
   Call call;
   Value out, f = eval_expr(c, n->kid[0]);
   if (eval_special(c, n, &f, &out)) return out;
   bool good = eval_args(c, n, &call);
-  if (f.kind != V_FN) return fault_callee(c, n, &f);
-  return good ? call_fn(c, f.u.fn, &call) : value_poison();
+  return good || f.kind != V_FN ? call_value(c, n, &f, &call) : value_poison();
 }

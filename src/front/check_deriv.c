@@ -330,6 +330,7 @@ static Value derivative(Check *c, const FnValue *f, const Call *call) {
   split(c, f, call, &primal, &extra);
   if (!deriv_build(c, &d, &primal, &result) || !deriv_operands(c, &d)) return value_poison();
   bool forward = f->mode == DERIV_JVP;
+  deriv_warn_zero(c, &d);
   if (!(forward ? tangents(c, &d, &extra) : cotangents(c, &d, &extra))) return value_poison();
   Val bundle = forward ? ir_jvp(c->b, d.fn, d.wrt, d.args.at, d.args.n)
                        : ir_vjp(c->b, d.fn, d.wrt, d.args.at, d.args.n);

@@ -45,8 +45,12 @@ static Value eval_if(Check *c, const Node *n) {
   Span spans[3] = {n->kid[0]->span, n->kid[1]->span, n->kid[2]->span};
   v[0] = eval_expr(c, n->kid[0]);
   if (v[0].kind == V_BOOL) return eval_expr(c, n->kid[v[0].u.truth ? 1 : 2]);
-  v[1] = eval_expr(c, n->kid[1]);
-  v[2] = eval_expr(c, n->kid[2]);
+  for (int k = 1; k < 3; k++) { /* reads there need to be inside only where they are taken */
+    const Guard *outer = c->guards;
+    guard_condition(c, n->kid[0], k == 1);
+    v[k] = eval_expr(c, n->kid[k]);
+    c->guards = outer;
+  }
   if (v[0].kind == V_POISON) return v[0];
   if (v[0].kind != V_TENSOR || ir_type(c->b, v[0].u.t.val) != T_BOOL) {
     Diag *d = fault(c, E0310, spans[0], "the condition of `if` is %s, not a truth value (bool)",
@@ -181,6 +185,7 @@ static Value eval_kind(Check *c, const Node *n) {
   case NODE_BINARY: return eval_binary(c, n);
   case NODE_IF: return eval_if(c, n);
   case NODE_CALL: return eval_call(c, n);
+  case NODE_CHECKPOINT: return eval_checkpoint(c, n);
   case NODE_INDEX: return eval_index(c, n, false);
   case NODE_MEMBER: return eval_member(c, n);
   case NODE_REPEAT:

@@ -62,6 +62,7 @@ static Value fault_no_variable(Check *c, const Node *n) {
               "`let %s = ..` names a value; `var %s = ..` declares a variable, before the loop "
               "where one changes it",
               n->name, n->name);
+    c->scope = scope_add(c, c->scope, n->name, value_poison(), n->name_span); /* said once */
   }
   return value_poison();
 }
@@ -185,6 +186,7 @@ bool eval_condition(Check *c, const Node *n, const char *what, Value *out) {
   }
   int rank = tensor_rank(c->b, &v);
   if (!rank && !value_labels(&v)->n) return true;
+  c->split |= !rank;
   Diag *d = rank
                 ? fault(c, E0323, n->span, "the condition of `%s` is %s: one truth value is needed",
                         what, value_text(c->cx, c->b, &v))
@@ -326,7 +328,10 @@ static void eval_branch(Check *c, const Node *n, Value cond) {
   int faults = c->faults;
   for (int k = 0; k < 2; k++) {
     region_enter(c, &x.side[k].unit, &x.side[k].b, name_of(c->cx, k ? "otherwise" : "then"));
+    const Guard *outer = c->guards;
+    guard_condition(c, n->kid[0], k == 0);
     eval_statements(c, n->kid[1 + k]);
+    c->guards = outer;
     x.side[k].end = c->scope;
     c->scope = x.outer;
     region_leave(c);

@@ -3,11 +3,14 @@
  * permutation. */
 #include "front/check.h"
 
+#include <math.h>
+
 typedef enum PosKind { POS_SLICE, POS_AFFINE, POS_TENSOR } PosKind;
 typedef struct Pos { /* what stands for one axis of the base */
   PosKind kind;
   Span span;
   bool whole;    /* POS_SLICE: all of the axis */
+  bool guarded;  /* POS_AFFINE: only a condition around keeps it inside */
   bool deferred; /* POS_AFFINE: read by the gather, as its labels occur in index tensors */
   Dim start, count;
   int64_t step;
@@ -113,6 +116,14 @@ static void fault_outside(Check *c, const Read *r, const Pos *p, int axis, bool 
     diag_hint(c->cx, d, "pad the tensor with zeros, or read inside(..), which is 0 outside");
 }
 
+/* Where the range of the labels doesn't prove it, conditions do. */
+static bool guarded_inside(Check *c, const Pos *p, Dim extent, Dim lo, Dim hi) {
+  Affine last = {.den = 1, .off = dim_sub(c->cx, extent, 1)}, room;
+  bool below = dim_le(c->cx, 0, lo) == 1, above = dim_le(c->cx, dim_add(c->cx, hi, 1), extent) == 1;
+  if ((below && above) || p->a.den != 1 || !affine_binary(c->cx, OP_sub, &last, &p->a, &room)) return false;
+  return (below || guard_proves(c, &p->a)) && (above || guard_proves(c, &room));
+}
+
 static bool check_bounds(Check *c, const Read *r, Pos *p, int axis) {
   Cx *cx = c->cx;
   Dim extent = r->shape.dim[axis], lo, hi;
@@ -125,10 +136,28 @@ static bool check_bounds(Check *c, const Read *r, Pos *p, int axis) {
   for (int i = 0; i < p->a.n; i++)
     if (dim_le(cx, p->a.term[i].label->extent, 0) == 1) return true; /* reads nothing */
   if (!affine_interval(cx, &p->a, NULL, &lo, &hi)) return true;
+  if (p->a.n && guarded_inside(c, p, extent, lo, hi)) return p->guarded = true;
   if (dim_le(cx, 0, lo) == 0) return fault_outside(c, r, p, axis, true, lo), false;
   if (dim_le(cx, dim_add(cx, hi, 1), extent) == 0)
     return fault_outside(c, r, p, axis, false, hi), false;
   return true;
+}
+
+/* Numbers that are known, of a list: outside of the axis they are a mistake. */
+static bool literal_inside(Check *c, const Read *r, const Value *v, int axis, Span at) {
+  Dim extent = r->shape.dim[axis];
+  if (v->kind == V_WEAK) {
+    const Weak *w = v->u.weak;
+    for (int i = 0; (w->kind == WEAK_STACK || w->kind == WEAK_BROADCAST) && i < w->n; i++)
+      if (!literal_inside(c, r, &w->arg[i], axis, at)) return false;
+    return true;
+  }
+  if (v->kind != V_INT || !dim_is_number(extent) || (v->u.i >= 0 && v->u.i < extent)) return true;
+  Diag *d = fault(c, E0503, at, "this reads `%s` at index %lld of axis %d, whose extent is %lld", base_name(r),
+                  (long long)v->u.i, axis + r->first, (long long)extent);
+  fault_declared(c, d, &r->base);
+  if (v->u.i < 0) diag_note(c->cx, d, "in an index tensor numbers count from 0: there is no counting from the end");
+  return false;
 }
 
 static bool read_index(Check *c, Read *r, const Node *n, int axis, Pos *p) {
@@ -142,6 +171,7 @@ static bool read_index(Check *c, Read *r, const Node *n, int axis, Pos *p) {
   if (affine && !check_bounds(c, r, p, axis)) return false;
   if (affine && !runs) return true;
   p->kind = POS_TENSOR;
+  if (!literal_inside(c, r, &v, axis, n->span)) return false;
   p->t = to_tensor(c, v, n->span);
   if (p->t.kind == V_POISON) return false;
   DType t = ir_type(c->b, p->t.u.t.val);
@@ -199,8 +229,10 @@ static bool read_all(Check *c, const Node *n, Read *r) {
     }
     Pos *p = &r->pos[r->n];
     p->span = k->span;
+    c->indexing = k->kind == NODE_NAME;
     good &= k->kind == NODE_SLICE ? read_slice(c, k, r->shape.dim[r->n], p)
                                   : read_index(c, r, k, r->n, p);
+    c->indexing = false;
     r->n++;
   }
   for (; r->n < r->shape.rank; r->n++) whole_axis(r, r->n, n->span, &r->pos[r->n]);
@@ -266,7 +298,9 @@ static Value apply_view(Check *c, Read *r) {
     dim[own->n + i] = affine ? read_dim(c, &p->a, all, -1, 0)
                              : read_dim(c, &a, all, all->n + p->axis, slice ? p->step : 1);
   }
-  return value_tensor(view_of(c, r->base.u.t.val, &whole, dim, !r->inside), all);
+  bool claim = !r->inside; /* what a condition keeps inside is 0 where it isn't taken */
+  for (int i = 0; i < r->n; i++) claim = claim && !r->pos[i].guarded;
+  return value_tensor(view_of(c, r->base.u.t.val, &whole, dim, claim), all);
 }
 
 /* ---- the gather ------------------------------------------------------------------------------ */
@@ -460,13 +494,61 @@ static bool reduce_op(const Node *n, Op *op) {
   return false;
 }
 
+/* ---- ranges that depend on labels around ----------------------------------------------------- */
+/* Inside the body, the label is within its own range. */
+static void guard_ranges(Check *c, const Labels *labels) {
+  for (int i = 0; i < labels->n; i++) {
+    Label *l = labels->at[i];
+    Affine own = {.den = 1, .n = 1}, d;
+    own.term[0] = (AffineTerm){l, 1};
+    if (!l->range) continue;
+    if (affine_binary(c->cx, OP_sub, &own, &l->range[0], &d)) guard_push(c, &d);
+    if (!affine_binary(c->cx, OP_sub, &l->range[1], &own, &d)) continue;
+    d.off = dim_sub(c->cx, d.off, 1);
+    guard_push(c, &d);
+  }
+}
+
+/* What a reduction of nothing gives. */
+static Value neutral(Check *c, Op op, DType t) {
+  bool is_float = type_is_float(t);
+  double big = op == OP_amax ? -INFINITY : INFINITY;
+  int64_t least = t == T_I32 ? INT32_MIN : t == T_I64 ? INT64_MIN : 0;
+  int64_t most = t == T_I32 ? INT32_MAX : t == T_I64 ? INT64_MAX : t == T_U8 ? UINT8_MAX : 1;
+  if (op == OP_sum || op == OP_prod) return value_tensor(ir_const_i(c->b, t, NULL, op == OP_prod), NULL);
+  if (is_float) return value_tensor(ir_const_f(c->b, t, NULL, big), NULL);
+  return value_tensor(ir_const_i(c->b, t, NULL, op == OP_amax ? least : most), NULL);
+}
+
+/* v, and what reduces to nothing where a label is outside of its own range. */
+static Value within_ranges(Check *c, Op op, const Labels *labels, Value v, Span at) {
+  for (int i = 0; i < labels->n && v.kind == V_TENSOR; i++) {
+    Label *l = labels->at[i];
+    Affine own = {.den = 1, .n = 1};
+    own.term[0] = (AffineTerm){l, 1};
+    for (int k = 0; l->range && k < 2; k++) {
+      if (!l->range[k].n) continue;
+      Value side[2] = {value_affine(c->cx, &own), value_affine(c->cx, &l->range[k])};
+      Span spans[3] = {at, at, at};
+      Value cond = apply_map(c, k ? OP_lt : OP_ge, side, spans, 2, at);
+      Value pick[3] = {cond, v, neutral(c, op, ir_type(c->b, v.u.t.val))};
+      v = apply_select(c, pick, spans, at);
+    }
+  }
+  return v;
+}
+
 Value eval_reduce(Check *c, const Node *n) {
   Ranges *mark;
   Op op;
   Shape whole;
   if (!reduce_op(n, &op)) cx_bug(c->cx, "a reduction called `%s`", n->name);
+  const Guard *outer = c->guards;
   const Labels *labels = ranges_begin(c, n, &mark);
+  if (labels) guard_ranges(c, labels);
   Value v = labels ? labelled_body(c, n, labels) : value_poison();
+  if (labels) v = within_ranges(c, op, labels, v, n->span);
+  c->guards = outer;
   ranges_end(c, mark);
   if (v.kind == V_POISON) return v;
   const Labels *all = labels_union(c->cx, value_labels(&v), labels);

@@ -183,6 +183,7 @@ Value call_jacobian(Check *c, const FnValue *f, const Call *call) {
     j.d.batch = labels_union(c->cx, j.d.batch, labels_within(c->cx, &call->arg[i].value));
   if (!deriv_build(c, &j.d, call, &result) || !deriv_operands(c, &j.d)) return value_poison();
   if (!expect_floats(c, &j) || !has_room(c, &j)) return value_poison();
+  deriv_warn_zero(c, &j.d);
   all_blocks(c, &j);
   Value *rows = NEWS(c->cx->arena, Value, j.d.fn->out.n + 1);
   int next = 0;

@@ -84,7 +84,9 @@ static bool loop_bound(Check *c, const Node *n, Value *v, Dim *d, bool *known) {
   Diag *e = fault(c, E0321, n->span, "a loop's bound must be an integer, not %s",
                   value_text(c->cx, c->b, v));
   fault_declared(c, e, v);
-  if (x.kind == V_TENSOR && value_labels(&x)->n)
+  bool labelled = x.kind == V_TENSOR && value_labels(&x)->n && !tensor_rank(c->b, &x);
+  c->split |= labelled;
+  if (labelled)
     diag_note(c->cx, e, "it depends on the label `%s`, and there is one loop for all labels",
               value_labels(&x)->at[0]->name);
   else if (v->kind == V_FLOAT || (x.kind == V_TENSOR && !type_is_int(ir_type(c->b, x.u.t.val))))
@@ -110,8 +112,8 @@ static Val bound_i64(Check *c, const Value *v, Dim d, bool known) {
   return known ? ir_size(c->b, T_I64, NULL, d) : ir_cast(c->b, T_I64, v->u.t.val);
 }
 
-static bool layers_range(Check *c, LoopBody *l) {
-  if (!expect_layers(c, l->range, &l->layers)) return false;
+static bool layers_range(Check *c, LoopBody *l, const Node *array) {
+  if (!expect_layers(c, array, &l->layers)) return false;
   l->trip = l->layers->instance->lead[l->layers->nat];
   if (!l->cond) return true;
   Diag *d = fault(c, E0218, l->cond->span, "a loop over layers goes through all of them");
@@ -120,12 +122,13 @@ static bool layers_range(Check *c, LoopBody *l) {
 }
 
 static bool for_range(Check *c, LoopBody *l) {
-  if (l->range->kind != NODE_RANGE) return layers_range(c, l);
+  if (l->range->kind != NODE_RANGE) return layers_range(c, l, l->range);
+  l->reverse = l->range->u.i == 1;
+  if (!l->range->kid[0]) return layers_range(c, l, l->range->kid[1]);
   const Node *from = l->range->kid[0], *to = l->range->kid[1];
   Value a, b;
   Dim x = 0, y = 0;
   bool know_a = false, know_b = false;
-  l->reverse = l->range->u.i == 1;
   l->counted = l->limit != NULL;
   bool good = loop_bound(c, from, &a, &x, &know_a);
   good = loop_bound(c, to, &b, &y, &know_b) && good;

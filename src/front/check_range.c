@@ -13,13 +13,14 @@ typedef struct Use { /* one read, still to be looked at */
   Scope *scope;
   bool inside, done;
   const Hidden *hidden;
+  bool guarded; /* below a condition that may keep it inside: it tells a range only where nothing else does */
 } Use;
 typedef struct Bound { /* 0 <= a < extent */
   Affine a;
   Dim extent;
   Span at;
   Name base;
-  bool inside, checked;
+  bool inside, checked, guarded;
 } Bound;
 typedef struct Solver {
   Check *c;
@@ -56,6 +57,18 @@ bool affine_interval(Cx *cx, const Affine *a, const Label *skip, Dim *lo, Dim *h
 }
 
 /* ---- collecting ------------------------------------------------------------------------------ */
+/* A range that depends on labels around: the label runs over all that it may be, and within() says
+ * where. False: it doesn't. */
+static bool dependent_range(Check *c, const Value *a, const Value *b, Label *l) {
+  Affine *range = NEWS(c->cx->arena, Affine, 2);
+  if (a->kind != V_AFFINE && b->kind != V_AFFINE) return false;
+  if (!affine_of_value(a, &range[0]) || !affine_of_value(b, &range[1]) || range[0].den != 1 || range[1].den != 1)
+    return false;
+  l->range = range;
+  l->known = false;
+  return true;
+}
+
 static void given_range(Solver *s, const Node *range, Label *l) {
   Check *c = s->c;
   Dim from, to;
@@ -63,6 +76,7 @@ static void given_range(Solver *s, const Node *range, Label *l) {
   l->known = l->given = true;
   l->extent = 1;
   l->why = range->span;
+  if (dependent_range(c, &a, &b, l)) return;
   bool good = expect_dim(c, &a, range->kid[0]->span, "the start of a range", &from);
   if (!expect_dim(c, &b, range->kid[1]->span, "the end of a range", &to) || !good) {
     s->failed = true;
@@ -93,7 +107,15 @@ static const Labels *new_labels(Solver *s, const Node *n) {
       s->failed = true;
       break;
     }
+    Scope *outer = c->scope;
+    c->scope = scope_labels(c, outer, labels); /* those before it */
     if (k->nkids && k->kid[0]) given_range(s, k->kid[0], l);
+    c->scope = outer;
+    if (n->kind == NODE_DEFINE && l->range) {
+      Diag *d = fault(c, E0502, k->span, "the range of a label of a definition can't depend on another label");
+      diag_hint(c->cx, d, "give it the largest extent, and choose: `if %s < .. then .. else 0`", l->name);
+      s->failed = true;
+    }
     if (n->kind == NODE_DEFINE && l->given && l->lo != 0 && !s->failed) {
       Diag *d = fault(c, E0502, k->span, "the range of a label of a definition must begin at 0");
       diag_hint(c->cx, d, "the label is the index of the new tensor; shift it where it is used");
@@ -128,7 +150,7 @@ static const Hidden *collect_block(Solver *s, const Node *n, Scope *scope, const
   if (!n) return hidden;
   switch (n->kind) {
   case NODE_INDEX:
-    vec_push(s->c->cx->arena, &s->uses, ((Use){n, scope, inside, false, hidden}));
+    vec_push(s->c->cx->arena, &s->uses, ((Use){n, scope, inside, false, hidden, false}));
     break;
   case NODE_DEFINE:
   case NODE_REDUCE:
@@ -163,7 +185,7 @@ static bool mentions_hidden(const Node *n, const Hidden *hidden) {
   return false;
 }
 
-static void collect(Solver *s, const Node *n, Scope *scope, bool inside) {
+static void collect(Solver *s, const Node *n, Scope *scope, bool inside, bool guarded) {
   if (!n) return;
   Check *c = s->c;
   switch (n->kind) {
@@ -174,14 +196,14 @@ static void collect(Solver *s, const Node *n, Scope *scope, bool inside) {
     c->scope = scope;
     const Labels *labels = new_labels(s, n);
     c->scope = outer;
-    collect(s, n->kid[0], scope_labels(c, scope, labels), false);
+    collect(s, n->kid[0], scope_labels(c, scope, labels), false, guarded);
     return;
   }
-  case NODE_INDEX: vec_push(c->cx->arena, &s->uses, ((Use){n, scope, inside, false, NULL})); break;
+  case NODE_INDEX: vec_push(c->cx->arena, &s->uses, ((Use){n, scope, inside, false, NULL, guarded})); break;
   default: break;
   }
-  bool into = is_inside_call(n);
-  for (int i = 0; i < n->nkids; i++) collect(s, n->kid[i], scope, into && i == 1);
+  bool into = is_inside_call(n), choice = n->kind == NODE_IF && guard_is_condition(n->kid[0]);
+  for (int i = 0; i < n->nkids; i++) collect(s, n->kid[i], scope, into && i == 1, guarded || (choice && i > 0));
 }
 
 /* ---- reading the uses ------------------------------------------------------------------------ */
@@ -246,7 +268,7 @@ static void read_positions(Solver *s, const Use *u, const Value *base) {
   }
   for (int i = 1; i <= count; i++) {
     const Node *k = n->kid[i];
-    Bound bound = {.at = k->span, .inside = u->inside, .base = base->name};
+    Bound bound = {.at = k->span, .inside = u->inside, .guarded = u->guarded, .base = base->name};
     if (k->kind == NODE_ELLIPSIS) {
       axis += shape.rank - explicit;
       continue;
@@ -300,11 +322,11 @@ static void fault_ranges(Solver *s, const Label *l, const Bound *b) {
   s->failed = true;
 }
 
-static bool plain_uses(Solver *s) {
+static bool plain_uses(Solver *s, bool guarded) {
   bool progress = false;
   for (int i = 0; i < s->bounds.n; i++) {
     Bound *b = &s->bounds.at[i];
-    if (b->checked || b->a.n != 1 || b->a.off != 0 || b->a.den != 1 || b->a.term[0].coef != 1)
+    if (b->checked || b->guarded != guarded || b->a.n != 1 || b->a.off != 0 || b->a.den != 1 || b->a.term[0].coef != 1)
       continue;
     Label *l = b->a.term[0].label;
     b->checked = true;
@@ -314,7 +336,7 @@ static bool plain_uses(Solver *s) {
       l->extent = b->extent;
       l->why = b->at;
       l->why_name = b->base;
-    } else if (!l->given && l->extent != b->extent) {
+    } else if (!l->given && !guarded && l->extent != b->extent) {
       fault_ranges(s, l, b);
     }
   }
@@ -343,13 +365,13 @@ static bool window(Solver *s, const Bound *b, const Label *l, Dim *extent) {
 
 /* The smallest extent of all windows; where sizes can't be compared the first, and the others are
  * checked as reads. */
-static bool solve_window(Solver *s, Label *l) {
+static bool solve_window(Solver *s, Label *l, bool guarded) {
   Check *c = s->c;
   Dim extent;
   bool found = false;
   for (int i = 0; i < s->bounds.n; i++) {
     const Bound *b = &s->bounds.at[i];
-    if (!window(s, b, l, &extent)) continue;
+    if (b->guarded != guarded || !window(s, b, l, &extent)) continue;
     if (!found || dim_le(c->cx, extent, l->extent) == 1) {
       l->extent = extent;
       l->why = b->at;
@@ -365,9 +387,32 @@ static bool solve_window(Solver *s, Label *l) {
   return found;
 }
 
-static bool windows(Solver *s) {
-  for (int i = 0; i < s->labels.n; i++)
-    if (!s->labels.at[i]->known && solve_window(s, s->labels.at[i])) return true;
+static bool windows(Solver *s, bool guarded) {
+  for (int i = 0; i < s->labels.n; i++) {
+    Label *l = s->labels.at[i];
+    if (!l->known && !l->range && solve_window(s, l, guarded)) return true;
+  }
+  return false;
+}
+
+/* Ranges that depend on labels whose ranges are known by now: the smallest start, the largest end. */
+static bool dependents(Solver *s) {
+  Cx *cx = s->c->cx;
+  for (int i = 0; i < s->labels.n; i++) {
+    Label *l = s->labels.at[i];
+    Dim lo, end, unused;
+    bool ready = l->range && !l->known;
+    for (int k = 0; ready && k < 2; k++)
+      for (int t = 0; t < l->range[k].n; t++) ready = ready && l->range[k].term[t].label->known;
+    if (!ready || !affine_interval(cx, &l->range[0], NULL, &lo, &unused) ||
+        !affine_interval(cx, &l->range[1], NULL, &unused, &end))
+      continue;
+    l->known = true;
+    l->lo = lo;
+    l->extent = dim_sub(cx, end, lo);
+    if (dim_is_number(l->extent) && l->extent < 0) l->extent = 0;
+    return true;
+  }
   return false;
 }
 
@@ -389,9 +434,11 @@ const Labels *ranges_begin(Check *c, const Node *n, Ranges **mark) {
   for (const Ranges *r = c->ranges; r; r = r->up)
     if (r->node == n) return r->failed ? NULL : r->labels;
   Solver s = {.c = c};
-  collect(&s, n, c->scope, false);
+  collect(&s, n, c->scope, false, false);
   bool progress = true;
-  while (progress && !c->gave_up) progress = plain_uses(&s) || read_uses(&s) || windows(&s);
+  while (progress && !c->gave_up) 
+    progress = dependents(&s) || plain_uses(&s, false) || read_uses(&s) || windows(&s, false) || plain_uses(&s, true) ||
+               windows(&s, true);
   report_unknown(&s);
   for (Ranges *r = c->ranges; r != *mark; r = r->up) {
     r->failed = s.failed || c->gave_up;

@@ -80,7 +80,7 @@ bool resolve_type(Check *c, const Node *type, TypeUse use, DType *t, Shape *s) {
     const char *words[DTYPE_COUNT];
     for (int i = 0; i < DTYPE_COUNT; i++) words[i] = type_info[i].word;
     Diag *d = fault(c, E0314, type->span, "there is no element type `%s`", type->name);
-    suggest(c, d, type->name, words, DTYPE_COUNT);
+    if (!habit_hint(c, d, HABIT_TYPE, type->name)) suggest(c, d, type->name, words, DTYPE_COUNT);
     diag_note(c->cx, d, "element types are bool, u8, i32, i64, f32 and f64");
     return false;
   }

@@ -1,4 +1,4 @@
-/* check_vmap.c: vmap(f, over: (x, y)): f for every element of the first axis of x and y, which all
+/* check_vmap.c: functions applied element by element, as one instruction. vmap(f, over: (x, y)): f for every element of the first axis of x and y, which all
  * results get in front. Without `over:` all tensors among the arguments are mapped. One instruction,
  * which pass/batch.c writes out: also loops and branches that differ between the elements. */
 #include "front/deriv.h"
@@ -129,5 +129,67 @@ Value call_vmap(Check *c, const FnValue *f, const Call *call) {
   Value *parts = NEWS(c->cx->arena, Value, m.d.out.n + 1);
   int next = 0;
   for (int k = 0; k < m.d.out.n; k++) parts[k] = taken_out(c, &m, bundle, k);
+  return deriv_rebuild(c, &result, parts, &next);
+}
+
+/* ---- calls under labels -------------------------------------------------------------------------- */
+/* What depends on labels becomes an input that is mapped over all of them. */
+static Value lift_labelled(Check *c, Mapped *m, const Labels *all, Name name, Value v, Span at) {
+  Value x = v.kind == V_AFFINE || v.kind == V_WEAK ? to_tensor(c, v, at) : v;
+  if (v.kind == V_TUPLE) {
+    Value *item = arena_copy(c->cx->arena, v.u.tuple.item, (size_t)v.u.tuple.n * sizeof v);
+    for (int i = 0; i < v.u.tuple.n; i++)
+      item[i] = lift_labelled(c, m, all, name_fmt(c->cx, "%s_%d", name, i), item[i], at);
+    return value_tuple(c->cx, item, v.u.tuple.n);
+  }
+  if (!labels_within(c->cx, &v)->n) {
+    x = deriv_lift(c, &m->d, name, v, at, false);
+    while (m->over.n < m->d.in.n) vec_push(c->cx->arena, &m->over, false);
+    return x;
+  }
+  if (x.kind != V_TENSOR) return x;
+  Shape s = tensor_shape(c->b, &x);
+  Val outer = align(c, &x, all, &s);
+  Val in = ir_input(&m->d.body, name, ir_type(c->b, outer), &s, ROLE_ARG, at);
+  vec_push(c->cx->arena, &m->d.in, ((Lifted){name, outer, false, at}));
+  vec_push(c->cx->arena, &m->over, true);
+  x = value_tensor(in, NULL);
+  x.name = v.name, x.decl = v.decl;
+  return x;
+}
+
+Value call_by_labels(Check *c, const FnValue *f, const Call *call) {
+  FnValue *self = NEW(c->cx->arena, FnValue);
+  *self = (FnValue){.kind = FN_DERIV, .mode = DERIV_VMAP, .of = f, .name = f->name, .span = call->span};
+  Mapped m = {.d = {.f = self, .span = call->span}};
+  const Labels *all = &no_labels;
+  for (int i = 0; i < call->n; i++) all = labels_union(c->cx, all, labels_within(c->cx, &call->arg[i].value));
+  Shape none = {0};
+  if (!labelled_shape(c, all, &none, call->span, &m.lead)) return value_poison();
+  Call inner = *call;
+  inner.arg = NEWS(c->cx->arena, Arg, call->n + 1);
+  m.d.body = ir_begin(c->cx, f->name);
+  m.d.body.span = c->b->span;
+  for (int i = 0; i < call->n; i++) {
+    inner.arg[i] = call->arg[i];
+    Name name = call->arg[i].name ? call->arg[i].name : name_fmt(c->cx, "x%d", i);
+    inner.arg[i].value = lift_labelled(c, &m, all, name, call->arg[i].value, call->arg[i].span);
+    if (inner.arg[i].value.kind == V_POISON) return value_poison();
+  }
+  Scope *scope = c->scope;
+  deriv_enter(c, &m.d);
+  m.d.unit.deriv = NULL;
+  Value result = call_fn(c, f, &inner);
+  bool good = outputs(c, &m, &result);
+  if (good) m.d.fn = ir_finish(&m.d.body);
+  deriv_leave(c, &m.d);
+  c->scope = scope;
+  if (!good || !deriv_operands(c, &m.d)) return value_poison();
+  bool *over = NEWS(c->cx->arena, bool, m.d.fn->in.n + 1);
+  for (int i = 0; i < m.over.n; i++) over[i] = m.over.at[i];
+  Val bundle = ir_vmap(c->b, m.d.fn, over, &m.lead, m.d.args.at);
+  Value *parts = NEWS(c->cx->arena, Value, m.d.out.n + 1);
+  int next = 0;
+  for (int k = 0; k < m.d.out.n; k++) parts[k] = value_tensor(ir_part(c->b, bundle, k), all);
   return deriv_rebuild(c, &result, parts, &next);
 }

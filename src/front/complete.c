@@ -1,7 +1,7 @@
-/* complete.c: the words that could be typed next. In: the text of an entry up to the cursor. Out: what
- * begins with the word before the cursor and is one of the tokens the grammar would take there:
- * keywords by their rows in tokens.def, and where it would take a name, the names that have a meaning at
- * such a place. */
+/* complete.c: the words that could be typed next. In: the text of an entry up to the cursor. Out:
+ * what begins with the word before the cursor and is one of the tokens the grammar would take
+ * there: keywords by their rows in tokens.def, and where it would take a name, the names that have
+ * a meaning at such a place. */
 #include "front/check.h"
 #include "front/parse.h"
 #include "grammar/nn_parse.h"
@@ -27,25 +27,32 @@ static bool in_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-/* ---- where the cursor is ------------------------------------------------------------------------- */
-/* Where the string's contents begin that is open at the end; 0: none is. *comment: the end is in one. */
+/* ---- where the cursor is -------------------------------------------------------------------- */
+/* Where the string's contents begin that is open at the end; 0: none is. *comment: the end is in
+ * one. */
 static size_t open_string(const char *text, size_t n, bool *comment) {
   size_t at = 0;
   *comment = false;
   for (size_t i = 0; i < n; i++) {
-    if (text[i] == '\n') at = 0, *comment = false;
-    else if (*comment) continue;
-    else if (text[i] == '"') at = at ? 0 : i + 1;
-    else if (text[i] == '#' && !at) *comment = true;
+    if (text[i] == '\n')
+      at = 0, *comment = false;
+    else if (*comment)
+      continue;
+    else if (text[i] == '"')
+      at = at ? 0 : i + 1;
+    else if (text[i] == '#' && !at)
+      *comment = true;
   }
   return at;
 }
 
-static const Token *last_token(const Completing *c) { return c->toks.n > 1 ? &c->toks.at[c->toks.n - 2] : NULL; }
+static const Token *last_token(const Completing *c) {
+  return c->toks.n > 1 ? &c->toks.at[c->toks.n - 2] : NULL;
+}
 
 static int last_kind(const Completing *c) { return last_token(c) ? last_token(c)->kind : TOK_END; }
 
-/* ---- names ---------------------------------------------------------------------------------------- */
+/* ---- names ---------------------------------------------------------------------------------- */
 static void offer_declared(Completing *c, bool prelude, int kind) {
   for (int i = 0; i < c->p->decls.n; i++) {
     const Decl *d = c->p->decls.at[i];
@@ -81,9 +88,11 @@ static void offer_types(Completing *c) {
 /* Behind `blocks.` the next part of the paths of parameters that begin so. */
 static void offer_members(Completing *c) {
   int32_t i = c->toks.n - 2, first = i;
-  while (first >= 1 && c->toks.at[first].kind == TOK_DOT && c->toks.at[first - 1].kind == TOK_NAME) first -= 2;
+  while (first >= 1 && c->toks.at[first].kind == TOK_DOT && c->toks.at[first - 1].kind == TOK_NAME)
+    first -= 2;
   Text path = text_new(c->cx->arena);
-  for (int32_t k = first + 1; k <= i; k++) text_add(&path, c->toks.at[k].kind == TOK_DOT ? "." : c->toks.at[k].u.name);
+  for (int32_t k = first + 1; k <= i; k++)
+    text_add(&path, c->toks.at[k].kind == TOK_DOT ? "." : c->toks.at[k].u.name);
   for (int k = 0; k < front_param_count(c->p); k++) {
     const ParamInfo *p = front_param(c->p, k);
     if (!p || strncmp(p->name, text_str(&path), path.n)) continue;
@@ -94,18 +103,28 @@ static void offer_members(Completing *c) {
 
 static void offer_names(Completing *c) {
   int before = last_kind(c);
-  if (before == TOK_DOT) offer_members(c);
-  else if (before == TOK_FN) offer_declared(c, false, NODE_FN);
-  else if (before == TOK_CONST) offer_declared(c, false, NODE_CONST);
-  else if (before == TOK_PARAM) offer_declared(c, false, NODE_PARAM);
-  else if (before == TOK_LAYER) offer_declared(c, false, NODE_LAYER);
-  else if (c->expected[ROW_IF]) offer_values(c);
-  else if (before == TOK_COLON) offer_types(c);
-  else offer_local(c);
+  if (before == TOK_DOT)
+    offer_members(c);
+  else if (before == TOK_FN)
+    offer_declared(c, false, NODE_FN);
+  else if (before == TOK_CONST)
+    offer_declared(c, false, NODE_CONST);
+  else if (before == TOK_PARAM)
+    offer_declared(c, false, NODE_PARAM);
+  else if (before == TOK_LAYER)
+    offer_declared(c, false, NODE_LAYER);
+  else if (c->expected[ROW_IF])
+    offer_values(c);
+  else if (before == TOK_COLON)
+    offer_types(c);
+  else
+    offer_local(c);
 }
 
-/* ---- all of it ---------------------------------------------------------------------------------- */
-static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+/* ---- all of it ------------------------------------------------------------------------------ */
+static int by_text(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 static void sort_words(Completions *out) {
   if (!out->words.n) return;
@@ -141,7 +160,9 @@ Completions front_complete(Program *p, const char *text, size_t n) {
   Completing c = {.p = p, .cx = p->cx, .out = {.begin = n}};
   bool comment;
   size_t quote = open_string(text, n, &comment);
-  if (quote) complete_file(&c, text, quote);
-  else if (!comment) complete_word(&c, text, n);
+  if (quote)
+    complete_file(&c, text, quote);
+  else if (!comment)
+    complete_word(&c, text, n);
   return c.out;
 }

@@ -20,6 +20,7 @@ typedef struct Deriv {
   Vec(Lifted) in;
   Vec(Value) out; /* the results, one per output of the body */
   Fn *fn;
+  bool called;        /* the body of a call: every float is differentiable, literals stay what they are */
   bool *wrt;          /* per input */
   Vec(int32_t) order; /* inputs in the order the user sees */
   Vec(int32_t) groups; /* per thing that `wrt:` names: -1, or how many of these are a group of parameters */
@@ -42,17 +43,24 @@ bool deriv_adapt(Check *c, const Deriv *d, Name name, Arg *a);
 bool deriv_lift_call(Check *c, Deriv *d, const Call *call, Call *inner);
 /* Appends the tensors of a result to d->out. */
 bool deriv_flatten(Check *c, Deriv *d, const Value *v, Span at);
+/* The same as outputs of the body, with all labels. */
+bool deriv_outputs(Check *c, Deriv *d, const Value *v);
 /* Makes the body the function under construction, and the one around it again. */
 void deriv_enter(Check *c, Deriv *d);
 void deriv_leave(Check *c, const Deriv *d);
 /* Builds the body for a derivative, and chooses what it is with respect to; false after an error. */
 bool deriv_build(Check *c, Deriv *d, const Call *call, Value *result);
+/* The operand for input i of fn, a body built in d's unit; 0 after an error. */
+Val deriv_operand(Check *c, const Deriv *d, const Fn *fn, int i);
 /* The operands for the inputs of d->fn. */
 bool deriv_operands(Check *c, Deriv *d);
 /* Parts in the shape of the result: a tensor, or tuples of them. */
 Value deriv_rebuild(Check *c, const Value *like, const Value *parts, int *next);
 /* One item per thing that `wrt:` names: a value, or a tuple for a group of parameters. */
 int deriv_grouped(Check *c, const Deriv *d, const Value *parts, Value *items);
+
+/* deriv_reach.c: warns of derivatives by what is named in `wrt:` and doesn't reach the result. */
+void deriv_warn_zero(Check *c, const Deriv *d);
 
 /* check_jacobian.c, check_vmap.c */
 Value call_jacobian(Check *c, const FnValue *f, const Call *call);

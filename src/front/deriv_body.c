@@ -11,7 +11,7 @@ static Value lift_tensor(Check *c, Deriv *d, Name name, const Value *v, Span at,
   Val outer = v->u.t.val;
   const Labels *labels = value_labels(v);
   DType t = ir_type(c->b, outer);
-  if (type_is_float(t) && direct && deriv_wants(d->f, name)) {
+  if (type_is_float(t) && (d->called || (direct && deriv_wants(d->f, name)))) {
     Shape s = tensor_shape(c->b, v), whole;
     labels = labels_union(c->cx, labels, d->batch);
     if (!labelled_shape(c, labels, &s, at, &whole)) return value_poison();
@@ -26,7 +26,7 @@ static Value lift_tensor(Check *c, Deriv *d, Name name, const Value *v, Span at,
 }
 
 Value deriv_lift(Check *c, Deriv *d, Name name, Value v, Span at, bool direct) {
-  bool wanted = direct && deriv_wants(d->f, name), named = d->f->wrt.n > 0;
+  bool wanted = direct && deriv_wants(d->f, name) && !d->called, named = d->f->wrt.n > 0;
   if (v.kind == V_TUPLE) {
     Value *items = arena_copy(c->cx->arena, v.u.tuple.item, (size_t)v.u.tuple.n * sizeof v);
     for (int i = 0; i < v.u.tuple.n; i++)
@@ -117,8 +117,11 @@ static bool check_scalar(Check *c, Deriv *d, const Value *r) {
 static bool make_outputs(Check *c, Deriv *d, Value *r) {
   bool scalar = d->f->mode == DERIV_GRAD || d->f->mode == DERIV_VALUE_AND_GRAD;
   if (scalar && value_is_untyped(r)) *r = to_type(c, *r, c->float_type, d->span);
-  if (r->kind == V_POISON || (scalar && !check_scalar(c, d, r)) || !deriv_flatten(c, d, r, d->span))
-    return false;
+  return r->kind != V_POISON && (!scalar || check_scalar(c, d, r)) && deriv_outputs(c, d, r);
+}
+
+bool deriv_outputs(Check *c, Deriv *d, const Value *r) {
+  if (!deriv_flatten(c, d, r, d->span)) return false;
   for (int i = 0; i < d->out.n; i++) {
     Value *v = &d->out.at[i];
     Shape s = tensor_shape(c->b, v), whole;
@@ -267,19 +270,20 @@ static Val captured(const Deriv *d, int input) {
   return 0;
 }
 
+Val deriv_operand(Check *c, const Deriv *d, const Fn *fn, int i) {
+  if (i < d->in.n) return d->in.at[i].outer;
+  Val v = captured(d, i);
+  if (v) return v;
+  Value p = unit_param(c, program_find(c->p, fn->in.at[i].name, false));
+  if (p.kind == V_POISON) return 0;
+  Shape s = tensor_shape(c->b, &p);
+  return align(c, &p, input_labels(d, fn->in.at[i].name), &s);
+}
+
 bool deriv_operands(Check *c, Deriv *d) {
   for (int i = 0; i < d->fn->in.n; i++) {
-    Val v = 0;
-    if (i < d->in.n) {
-      v = d->in.at[i].outer;
-    } else if (captured(d, i)) {
-      v = captured(d, i);
-    } else {
-      Value p = unit_param(c, program_find(c->p, d->fn->in.at[i].name, false));
-      if (p.kind == V_POISON) return false;
-      Shape s = tensor_shape(c->b, &p);
-      v = align(c, &p, input_labels(d, d->fn->in.at[i].name), &s);
-    }
+    Val v = deriv_operand(c, d, d->fn, i);
+    if (!v) return false;
     vec_push(c->cx->arena, &d->args, v);
   }
   return true;

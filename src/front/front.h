@@ -24,8 +24,9 @@ bool front_has_size(Program *p, Name name);
  * replaces. Problems become diagnostics. */
 void front_declare(Program *p, const Node *file);
 /* Checks every declared function of the user's whose signature is complete (all types given), and
- * all params and consts. */
-void front_check(Program *p);
+ * all params and consts. After syntax errors inside declarations, too; false, and nothing, where
+ * a whole declaration was lost. */
+bool front_check(Program *p);
 
 /* The same for what the last front_declare declared. */
 void front_check_last(Program *p);
@@ -61,7 +62,7 @@ const ParamInfo *front_param(Program *p, int i); /* in order of declaration; NUL
  * sizes needed), drawn with the seed. NULL after an error. */
 Fn *front_param_init(Program *p, int i, int64_t seed);
 
-/* undo.c: all declarations of the user's that stand, in their order. */
+/* undo.c: all declarations of the user's that stand, in their order, and then the tests. */
 int front_declaration_count(const Program *p);
 const Node *front_declaration(const Program *p, int i);
 

@@ -149,6 +149,8 @@ Value eval_member(Check *c, const Node *n) {
     Diag *e = fault(c, E0203, n->kid[0]->span, "this is %s, which has no parts with names",
                     value_text(c->cx, c->b, &base));
     fault_declared(c, e, &base);
+    if (!habit_hint(c, e, HABIT_MEMBER, n->name))
+      diag_hint(c->cx, e, "a function stands before its arguments: %s(..)", n->name);
     return value_poison();
   }
   Unit *home;

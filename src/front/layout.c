@@ -44,7 +44,7 @@ static const char *take_doc(DocLines *doc) {
 
 static bool has_doc(int kind) {
   return kind == TOK_FN || kind == TOK_PARAM || kind == TOK_CONST || kind == TOK_LAYER ||
-         kind == TOK_TEST;
+         kind == TOK_TEST || kind == TOK_ADJOINT || kind == TOK_TANGENT;
 }
 
 /* A comment's bytes without the blanks at its end. */
@@ -90,7 +90,7 @@ static TokenList read_all(Cx *cx, int32_t source, CommentList *comments) {
 /* ---- brackets -------------------------------------------------------------------------------- */
 static bool is_declaration(int kind) {
   return kind == TOK_FN || kind == TOK_PARAM || kind == TOK_CONST || kind == TOK_LAYER ||
-         kind == TOK_IMPORT || kind == TOK_TEST;
+         kind == TOK_IMPORT || kind == TOK_TEST || kind == TOK_ADJOINT || kind == TOK_TANGENT;
 }
 
 /* `var` is a statement before a name only. `while` stands in the head of a `for` as well. */
@@ -258,7 +258,7 @@ TokenList tokens_read(Cx *cx, int32_t source, bool *open, CommentList *comments)
 static bool starts_declaration(const Token *t) {
   return t->kind == TOK_FN || t->kind == TOK_PARAM || t->kind == TOK_CONST || t->kind == TOK_LET ||
          t->kind == TOK_LAYER || t->kind == TOK_IMPORT || t->kind == TOK_TEST ||
-         t->kind == TOK_VAR || t->kind == TOK_FOR || t->kind == TOK_WHILE;
+         t->kind == TOK_ADJOINT || t->kind == TOK_TANGENT || t->kind == TOK_VAR || t->kind == TOK_FOR || t->kind == TOK_WHILE;
 }
 
 bool tokens_line_ends(const TokenList *toks, const Token *t, const Token *prev) {

@@ -1,4 +1,4 @@
-/* lex.c: the part of the lexer that is more than patterns: keywords and reserved words, the values
+/* lex.c: the part of the lexer that is more than patterns: keywords, the values
  * of numbers and strings, characters outside ASCII. Called by the scanner (grammar/nn.l); what is
  * wrong with a token is kept in it and reported when the parser gets there. */
 #ifndef _GNU_SOURCE
@@ -42,28 +42,13 @@ int lex_trouble(Lexer *lx, int kind, DiagCode code, const char *hint, const char
 }
 
 /* ---- words ----------------------------------------------------------------------------------- */
-static const struct {
-  const char *word, *what;
-} reserved[] = {
-    {"adjoint", "derivative rules"},
-    {"tangent", "derivative rules"},
-    {"checkpoint", "recomputing in the backward pass"},
-};
-
-const char *reserved_for(const char *text, size_t n) {
-  for (int i = 0; i < COUNT_OF(reserved); i++)
-    if (strlen(reserved[i].word) == n && !memcmp(reserved[i].word, text, n))
-      return reserved[i].what;
-  return NULL;
-}
-
 /* `var` is also the variance, a function: layout.c decides. */
 int lex_word(Lexer *lx, const char *text, int n) {
   lx->tok.u.name = name_of_n(lx->cx, text, (size_t)n);
   for (int i = 0; i < TOKEN_ROWS; i++)
     if ((token_info[i].flags & F_WORD) && !strcmp(token_info[i].text, lx->tok.u.name))
       return token_info[i].kind;
-  return reserved_for(text, (size_t)n) ? TOK_RESERVED : TOK_NAME;
+  return TOK_NAME;
 }
 
 /* ---- numbers --------------------------------------------------------------------------------- */

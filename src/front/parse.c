@@ -127,6 +127,7 @@ Node *parse_block(Parser *p, Span span, NodeList statements) {
     if (!is_statement(statements.at[i])) value_unused(p, statements.at[i]);
   if (!last || (is_statement(last) && last->kind != NODE_ERROR)) {
     Span at = {span.source, span.hi - 1, span.hi};
+    if (last && last->kind == NODE_CHOICE && !p->quiet) diag_retract(p->cx, E0110, last->span);
     Diag *d = parse_complain(p, E0109, last ? last->span : at, "this block has no value");
     if (d)
       diag_hint(p->cx, d, "%s",
@@ -361,9 +362,10 @@ bool parse_expected(Cx *cx, int32_t source, bool *expected, TokenList *toks) {
   p->toks = tokens_read(cx, p->source, &open, NULL);
   arena_defer(cx->arena, drop_state, p);
   start_state(p);
-  p->at = MIN(own, p->toks.n - 1);
-  const Token *prev = feed_first(p, p->at);
-  feed_layout(p, &p->toks.at[p->at], prev);
+  own = MIN(own, p->toks.n - 1);
+  const Token *prev = feed_first(p, own);
+  p->at = own;
+  feed_layout(p, &p->toks.at[own], prev);
   bool good = !p->errors;
   if (good) nn_expected(p->state, expected);
   drop_state(p);

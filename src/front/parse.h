@@ -67,7 +67,7 @@ typedef struct Lexer {
   int32_t pos; /* byte after the token just read */
   Token tok;
 } Lexer;
-int lex_word(Lexer *lx, const char *text, int n);   /* keyword, reserved word or name */
+int lex_word(Lexer *lx, const char *text, int n);   /* keyword or name */
 int lex_int(Lexer *lx, const char *text, int n);
 int lex_float(Lexer *lx, const char *text, int n);
 int lex_bad_number(Lexer *lx, const char *text, int n);
@@ -76,7 +76,6 @@ int lex_string(Lexer *lx, const char *text, int n, bool closed);
 int lex_foreign(Lexer *lx, const char *text, int n, int *used);
 int lex_trouble(Lexer *lx, int kind, DiagCode code, const char *hint, const char *fmt, ...)
     GC_PRINTF(5, 6);
-const char *reserved_for(const char *text, size_t n); /* "loops", or NULL when not reserved */
 
 typedef struct CommentAt { /* bytes from the # on, without blanks at the end */
   int32_t lo, hi;
@@ -108,6 +107,7 @@ typedef struct Parser {
   bool quiet;         /* record no diagnostics */
   bool line;          /* one line of eval or of the REPL */
   int errors;
+  bool misnamed[TOKEN_ROWS]; /* keywords that were used as names: said once each */
   bool error_at_end; /* the first error is that the text ends */
   nn_pstate *state;
   NodeList decls;

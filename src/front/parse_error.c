@@ -72,7 +72,8 @@ static bool is_assignment(int row) {
 }
 
 static bool is_declaration(int row) {
-  return row == ROW_FN || row == ROW_PARAM || row == ROW_CONST || row == ROW_LAYER || row == ROW_IMPORT || row == ROW_TEST;
+  return row == ROW_FN || row == ROW_PARAM || row == ROW_CONST || row == ROW_LAYER || row == ROW_IMPORT || row == ROW_TEST ||
+         row == ROW_ADJOINT || row == ROW_TANGENT;
 }
 
 static const char *expected_words(Parser *p, const bool *exp) {
@@ -95,7 +96,11 @@ static const char *expected_words(Parser *p, const bool *exp) {
     add_word(&w, name_fmt(p->cx, "`%s`", token_info[row].text));
   }
   bool end_only = exp[ROW_END] && !exp[ROW_SEP] && (expression || exp[ROW_FN]); /* an empty text */
-  if ((exp[ROW_END] || exp[ROW_SEP]) && !end_only && !is_end(&p->tok))
+  const Token *in = p->tok.within >= 0 ? &p->toks.at[p->tok.within] : NULL;
+  bool in_list = in && in->kind == TOK_LBRACKET;
+  if (in_list && exp[ROW_SEP]) /* of [item; count] */
+    add_word(&w, "an operator");
+  else if ((exp[ROW_END] || exp[ROW_SEP]) && !end_only && !is_end(&p->tok))
     add_word(&w, operand_before ? "an operator or the end of the line" : "the end of the line");
   if (!w.n) add_word(&w, "an operator");
   Text out = text_new(p->cx->arena);
@@ -136,6 +141,7 @@ static const char *assign_hint(const Parser *p, const bool *exp) {
   if (p->tok.kind != TOK_ASSIGN) return NULL;
   if (inside && in && in->kind == TOK_LPAREN && prev->kind == TOK_NAME && exp[ROW_COLON])
     return "an argument is given by name as in `f(x, axis: 0)`; `==` compares";
+  if (!inside && first->kind == TOK_NAME && p->stmt_depth == 0) return "a value gets a name by `const`: `const y = ...`";
   if (!inside && first->kind == TOK_NAME) return "a definition begins with `let`: `let y = ...`";
   if (exp[ROW_EQ]) return "`==` compares";
   return NULL;
@@ -154,7 +160,8 @@ static bool is_slash_comment(const Parser *p) {
 /* In types and in the labels of index notation. */
 static const char *index_hint(const Parser *p, const bool *exp) {
   const Token *in = p->tok.within >= 0 ? &p->toks.at[p->tok.within] : NULL;
-  if (exp[ROW_NAME] && exp[ROW_INT] && !exp[ROW_IF] && p->tok.kind == TOK_RBRACKET)
+  if (exp[ROW_NAME] && exp[ROW_INT] && !exp[ROW_IF] && p->tok.kind == TOK_RBRACKET &&
+      token_before(p, 1)->kind == TOK_LBRACKET)
     return "the type of a scalar has no brackets";
   if (exp[ROW_DOTDOT] && p->toks.at[p->stmt_first].kind == TOK_FOR)
     return "a loop runs over `a..b`, b excluded";
@@ -164,6 +171,20 @@ static const char *index_hint(const Parser *p, const bool *exp) {
            "`*`";
   if (p->toks.at[p->stmt_first].kind == TOK_PARAM && exp[ROW_COLON])
     return "a parameter has a type: `param W: f32[64, 32] ~ he()`";
+  return NULL;
+}
+
+/* Two operands beside each other, and what else operators are taken for. */
+static const char *operand_hint(const Parser *p, const bool *exp) {
+  const Token *prev = token_before(p, 1), *t = &p->tok;
+  if (t->kind == TOK_FOR && !exp[ROW_LET] && !exp[ROW_FN])
+    return "a loop is a statement; a tensor made element by element is `let y[i] = ..`";
+  if (t->kind == TOK_PLUS && prev->kind == TOK_PLUS)
+    return "there is no `++`: `x += 1` adds to a variable";
+  if (!exp[ROW_PLUS] || t->newline || !(token_flags(t->kind) & F_BODY)) return NULL;
+  if (prev->kind == TOK_INT || prev->kind == TOK_FLOAT) return "a product is written with `*`";
+  if (prev->kind == TOK_NAME)
+    return "arguments stand in brackets, `f(x)`; a product is written with `*`";
   return NULL;
 }
 
@@ -178,6 +199,8 @@ static const char *shape_of_statement_hint(const Parser *p, const bool *exp) {
   if (exp[ROW_ELSE] && kind == TOK_RBRACE)
     return "`if` is an expression and needs a value for both cases";
   if (kind == TOK_LET && exp[ROW_FN]) return "outside of functions values are declared by `const`";
+  if (kind == TOK_VAR && exp[ROW_FN]) return "variables stand inside functions";
+  if (kind == TOK_ASSIGN && exp[ROW_TILDE]) return "an initial value follows `~`";
   if (kind == TOK_FN && exp[ROW_LET]) return "functions are declared outside of others";
   if ((kind == TOK_PARAM || kind == TOK_CONST) && exp[ROW_LET])
     return "inside a function values are named by `let`";
@@ -200,6 +223,7 @@ static const char *hint_for(const Parser *p, const bool *exp) {
   if (!hint && is_slash_comment(p)) hint = "comments begin with `#`; `//` divides and rounds down";
   if (!hint) hint = index_hint(p, exp);
   if (!hint) hint = shape_of_statement_hint(p, exp);
+  if (!hint) hint = operand_hint(p, exp);
   return hint;
 }
 
@@ -208,32 +232,23 @@ static bool chained_comparison(const Parser *p, const bool *exp) {
   return (token_flags(p->tok.kind) & F_CMP) && exp[ROW_PLUS] && exp[ROW_AND];
 }
 
-/* A word that can't be a name, or can't be anything yet. */
-static bool reserved_word(Parser *p, const bool *exp) {
-  bool keyword = (token_flags(p->tok.kind) & F_WORD) && exp[ROW_NAME] && !exp[ROW_IF];
-  if (p->tok.kind != TOK_RESERVED && !keyword) return false;
-  int n = (int)(p->tok.hi - p->tok.lo);
-  const char *word = p->text + p->tok.lo;
-  Span at = parse_span(p, &p->tok);
-  if (keyword) {
-    parse_complain(p, E0107, at, "`%.*s` is a keyword and can't be a name", n, word);
-    return true;
-  }
-  const char *what = reserved_for(word, (size_t)n);
-  Diag *d =
-      parse_complain(p, E0107, at, "`%.*s` is reserved for %s and can't be a name", n, word, what);
-  if (d && (exp[ROW_LET] || exp[ROW_FN]))
-    diag_note(p->cx, d, "this version of the language does not have %s yet", what);
+/* A word that can't be a name. */
+static bool keyword_as_name(Parser *p, const bool *exp) {
+  if (!(token_flags(p->tok.kind) & F_WORD) || !exp[ROW_NAME] || exp[ROW_IF]) return false;
+  p->misnamed[token_row(p->tok.kind)] = true;
+  parse_complain(p, E0107, parse_span(p, &p->tok), "`%.*s` is a keyword and can't be a name", (int)(p->tok.hi - p->tok.lo),
+                 p->text + p->tok.lo);
   return true;
 }
 
 void parse_unexpected(Parser *p, const bool *exp) {
   Span at = parse_span(p, &p->tok);
-  if (p->tok.trouble) { /* said already: what it was taken for doesn't fit either */
+  /* said already: what it was taken for doesn't fit either, or the name that is none is used */
+  if (p->tok.trouble || p->misnamed[token_row(p->tok.kind)]) {
     p->skipping = true;
     return;
   }
-  if (reserved_word(p, exp)) return;
+  if (keyword_as_name(p, exp)) return;
   if (chained_comparison(p, exp)) {
     Diag *d = parse_complain(p, E0108, at, "comparisons don't chain");
     if (d) diag_hint(p->cx, d, "write `a < b and b < c`");

@@ -123,6 +123,8 @@ static void set_node(Program *p, Decl *d, const Node *n) {
   f->broken = !params_are_placed(p, n, f->kind == FN_LAYER ? n->kid[0]->kid[1] : NULL) ||
               !arguments_are_good(p, n, ast_fixed(n->kind)) ||
               (n->kind == NODE_LAYER && !arguments_are_good(p, n->kid[0], ast_fixed(NODE_FN)));
+  const Node *body = n->kind == NODE_FN ? n->kid[1] : n->kid[0]->kid[1];
+  f->broken = f->broken || body->kind == NODE_ERROR; /* its arguments may be lost, too */
   d->fn = f;
 }
 
@@ -173,9 +175,12 @@ static void declare_all(Program *p, const Node *file, bool prelude) {
   for (int i = 0; i < file->nkids; i++) {
     NodeKind k = file->kid[i]->kind;
     bool declares = k == NODE_PARAM || k == NODE_CONST || k == NODE_FN || k == NODE_LAYER || k == NODE_LET;
+    p->holes |= k == NODE_ERROR;
     if (k == NODE_TEST) add_test(p, file->kid[i]);
     if (declares) declare(p, file->kid[i], prelude);
   }
+  for (int i = 0; i < file->nkids; i++)
+    if (file->kid[i]->kind == NODE_RULE) rule_declare(p, file->kid[i], prelude);
   for (int i = 0; i < p->decls.n; i++) { /* what was computed may depend on what was replaced */
     Decl *d = p->decls.at[i];
     if (!d->prelude) d->state = DECL_FRESH;
@@ -344,10 +349,23 @@ static bool add_outputs(Check *c, const Value *v, Span at) {
   return x.kind != V_POISON;
 }
 
+static void add_nest(const Value *v, Text *out) {
+  if (v->kind != V_TUPLE) {
+    text_add(out, ".");
+    return;
+  }
+  text_add(out, "(");
+  for (int i = 0; i < v->u.tuple.n; i++) add_nest(&v->u.tuple.item[i], out);
+  text_add(out, ")");
+}
+
 Fn *program_finish(Check *c, const Value *v, Span at) {
   if (v->kind == V_POISON || !add_outputs(c, v, at) || c->reported) return NULL;
   Fn *f = ir_finish(c->b);
+  Text nest = text_new(c->cx->arena);
+  add_nest(v, &nest);
   f->span = at;
+  f->nest = text_str(&nest);
   return f;
 }
 
@@ -614,12 +632,14 @@ static void check_decls(Program *p, bool last) {
   }
 }
 
-void front_check(Program *p) {
+bool front_check(Program *p) {
+  if (p->holes) return false;
   check_decls(p, false);
   for (int i = 0; i < p->tests.n; i++) {
     TestPlan plan;
     front_test(p, p->tests.at[i], &plan);
   }
+  return true;
 }
 
 void front_check_last(Program *p) { check_decls(p, true); }

@@ -199,16 +199,6 @@ bool region_pick(Check *c, Unit *home, Value v, const Value *at, int n, Value *o
 }
 
 /* ---- operands -------------------------------------------------------------------------------- */
-static bool is_used(const Fn *f, int input) {
-  Val v = f->in.at[input].val;
-  for (int i = 0; i < f->out.n; i++)
-    if (f->out.at[i].val == v) return true;
-  for (Val u = v + 1; u < f->ins.n; u++)
-    for (int k = 0; k < fn_ins(f, u)->nargs; k++)
-      if (fn_ins(f, u)->arg[k] == v) return true;
-  return false;
-}
-
 void region_add(Check *c, RegionInputs *in, Val outer, bool scan, int which, int number) {
   for (int i = 0; i < in->n; i++)
     if (in->at[i].outer == outer && in->at[i].scan == scan) {
@@ -224,7 +214,7 @@ void region_captures(Check *c, const Unit *r, const Fn *raw, int which, bool sca
                      RegionInputs *in) {
   for (int i = 0; i < r->captures.n; i++) {
     const Capture *x = &r->captures.at[i];
-    if (x->scan == scan && is_used(raw, x->number))
+    if (x->scan == scan && fn_uses_input(raw, x->number))
       region_add(c, in, x->outer, scan, which, x->number);
   }
 }

@@ -249,7 +249,13 @@ static Value unknown_name(Check *c, const Node *n) {
     return value_poison();
   }
   Diag *e = fault(c, E0201, n->span, "nothing here is called `%s`", n->name);
+  if (habit_hint(c, e, HABIT_NAME, n->name)) return value_poison();
   suggest(c, e, n->name, NULL, 0);
+  if (c->indexing)
+    diag_hint(c->cx, e,
+              "a label is declared where its tensor is, `let y[%s] = ..`, or by a reduction, "
+              "`sum(%s) ..`",
+              n->name, n->name);
   return value_poison();
 }
 

@@ -11,8 +11,13 @@ struct ProgramMark {
 
 ProgramMark *front_mark(const Program *p, Arena *a) {
   ProgramMark *m = NEW(a, ProgramMark);
-  *m = (ProgramMark){.ndecls = p->decls.n, .ntests = p->tests.n, .ndefines = p->defines.list.n,
-                     .round = p->round, .instances = p->instances, .cap = p->user.cap, .n = p->user.n};
+  *m = (ProgramMark){.ndecls = p->decls.n,
+                     .ntests = p->tests.n,
+                     .ndefines = p->defines.list.n,
+                     .round = p->round,
+                     .instances = p->instances,
+                     .cap = p->user.cap,
+                     .n = p->user.n};
   if (m->cap) m->slot = arena_copy(a, p->user.slot, (size_t)m->cap * sizeof *m->slot);
   m->decl = NEWS(a, Decl, m->ndecls + 1);
   for (int i = 0; i < m->ndecls; i++) m->decl[i] = *p->decls.at[i];
@@ -43,6 +48,8 @@ static const Node *declaration(const Program *p, int i, int *count) {
     const Decl *d = p->decls.at[k];
     if (d->node && !d->prelude && !d->owner && (*count)++ == i) return d->node;
   }
+  for (int k = 0; k < p->tests.n; k++)
+    if ((*count)++ == i) return p->tests.at[k];
   return NULL;
 }
 

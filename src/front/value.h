@@ -37,6 +37,8 @@ typedef struct Label {
   Dim lo, extent;    /* values lo .. lo + extent - 1 */
   Span why;          /* the use that fixed the range */
   Name why_name;     /* the tensor used there */
+  const struct Affine *range; /* two: its own start and end, which depend on labels around; lo and extent
+                                 hold all of them. NULL: they don't */
   Unit *loop;        /* the variable of a loop: the body, whose input `index` is the value - lo */
   Val index;
 } Label;
@@ -91,6 +93,11 @@ struct FnValue {
   const Instance *instance; /* of a layer, or NULL */
   const Value *at; /* which elements of the arrays around it, outermost first */
   int32_t nat;
+  const Node *rule[2];   /* FN_DECL: the RULEs of its adjoint and its tangent, or NULL */
+  const FnValue *run[2]; /* the same as functions: arguments, then (adjoint) results and cotangents,
+                            (tangent) tangents and results */
+  int32_t round[2];      /* of front_declare */
+  bool plain;          /* called without them: the function itself */
   bool prelude;
   bool broken; /* its declaration has an error that was reported: calls are silent */
   const Builtin *builtin;

@@ -13,6 +13,9 @@
 static inline double ir_fmin(double a, double b) { return a < b || a != a ? a : b; }
 static inline double ir_fmax(double a, double b) { return a > b || a != a ? a : b; }
 
+/* 0 where either is 0, whatever the other one is. */
+#define ir_safe_mul(a, b) ((a) == 0 || (b) == 0 ? 0 : (a) * (b))
+
 /* A step of amax and amin, on any type: once NaN, always NaN. */
 #define ir_max_step(acc, a) ((a) > (acc) || (a) != (a) ? (a) : (acc))
 #define ir_min_step(acc, a) ((a) < (acc) || (a) != (a) ? (a) : (acc))

@@ -132,6 +132,7 @@ Val build_emit(Builder *b, const Ins *proto) {
   Ins i = *proto;
   if (!i.span.source) i.span = b->span;
   if (!i.hint) i.hint = hint;
+  i.derived = (uint8_t)b->derived;
   i.arg = i.nargs ? arena_copy(b->cx->arena, i.arg, i.nargs * sizeof *i.arg) : NULL;
   int32_t *slot = &b->bucket[hash_ins(&i) & (uint32_t)(b->nbuckets - 1)];
   i.hash_next = *slot;

@@ -12,6 +12,7 @@ typedef struct Builder {
   int32_t *bucket; /* hash of instruction -> newest with that hash */
   int32_t nbuckets;
   Span span; /* given to new instructions */
+  Derived derived; /* given to new instructions */
   Name hint; /* given to the next new instruction, then cleared */
 } Builder;
 

@@ -99,7 +99,21 @@ bool ins_part(Cx *cx, const Ins *b, int64_t k, DType *type, Shape *shape) {
   return true;
 }
 
+/* A branch whose condition is known is the body it takes: its result k. */
+static Val part_of_known_branch(Builder *b, const Ins *branch, bool taken, int k) {
+  const Fn *f = taken ? branch->u.branch->then : branch->u.branch->other;
+  Val *args = NEWS(b->cx->arena, Val, f->in.n + 1), *outs = NEWS(b->cx->arena, Val, f->out.n + 1);
+  for (int i = 0; i < f->in.n; i++) args[i] = branch->arg[i + 1];
+  ir_inline(b, f, args, outs);
+  return outs[k];
+}
+
 Val ir_part(Builder *b, Val bundle, int k) {
+  const Ins *of = ir_ins(b, bundle), *cond = of->op == OP_branch ? ir_ins(b, of->arg[0]) : NULL;
+  if (cond && ins_is_const(cond) && k >= 0 && k < ins_part_count(of)) {
+    Ins branch = *of;
+    return part_of_known_branch(b, &branch, !ins_is_splat(cond, 0), k);
+  }
   Ins i = {.op = OP_part, .nargs = 1, .arg = &bundle, .u.i = k};
   DType t;
   if (!ins_part(b->cx, ir_ins(b, bundle), k, &t, &i.shape)) cx_bug(b->cx, "an instruction with a body has no part %d", k);
@@ -253,11 +267,53 @@ static int sink_into_loop(Builder *b, Loop *l, Val *args, int nargs) {
   return drop_leaves(args, nargs, leaf);
 }
 
+/* ---- an operand given twice is given once ------------------------------------------------------------- */
+/* The body (or condition) where input i is input same[i]. */
+static Fn *with_same(Cx *cx, const Fn *f, const int *same) {
+  Builder b = ir_begin(cx, f->name);
+  Val *args = NEWS(cx->arena, Val, f->in.n + 1), *outs = NEWS(cx->arena, Val, f->out.n + 1);
+  b.fn->span = f->span;
+  for (int i = 0; i < f->in.n; i++) {
+    const Input *in = &f->in.at[i];
+    args[i] = same[i] < i ? args[same[i]] : ir_input(&b, in->name, in->type, &in->shape, in->role, in->span);
+  }
+  ir_inline(&b, f, args, outs);
+  for (int i = 0; i < f->out.n; i++) ir_output(&b, f->out.at[i].name, outs[i]);
+  return ir_finish(&b);
+}
+
+/* Slices of one tensor, and captures of one value, are one input of the body. */
+static int merge_operands(Builder *b, Loop *l, Val *args, int nargs) {
+  int inputs = l->body->in.n, scan = 1 + l->ncarry, capture = scan + l->nscan, n = 0;
+  int *body = NEWS(b->cx->arena, int, inputs + 1), *cond = NEWS(b->cx->arena, int, inputs + 1);
+  bool any = false;
+  const Val *operand = args + l->counted - 1; /* of input i */
+  for (int i = 0; i < inputs; i++) {
+    body[i] = i;
+    for (int k = i < capture ? scan : capture; i >= scan && k < i; k++)
+      if (operand[k] == operand[i] && body[i] == i) body[i] = k, any = true;
+    if (i < scan) cond[i] = i;
+    else if (i >= capture) cond[i - l->nscan] = body[i] - l->nscan;
+  }
+  if (!any) return nargs;
+  l->body = with_same(b->cx, l->body, body);
+  if (l->cond) l->cond = with_same(b->cx, l->cond, cond);
+  int scans = l->nscan;
+  for (int k = 0; k < nargs; k++) {
+    int i = k - l->counted + 1;
+    bool goes = i >= scan && body[i] < i;
+    if (goes && i < scan + scans) l->nscan--;
+    if (!goes) args[n++] = args[k];
+  }
+  return n;
+}
+
 Val ir_loop(Builder *b, const Loop *loop, const Val *args, int nargs) {
   check_loop(b, loop, args, nargs);
   Loop *l = arena_copy(b->cx->arena, loop, sizeof *loop);
   Val *operands = arena_copy(b->cx->arena, args, (size_t)nargs * sizeof *args);
   nargs = sink_into_loop(b, l, operands, nargs);
+  nargs = merge_operands(b, l, operands, nargs);
   Ins i = {.op = OP_loop, .type = T_BUNDLE, .nargs = (uint16_t)nargs, .arg = operands, .u.loop = l};
   return build_emit(b, &i);
 }

@@ -127,12 +127,21 @@ static Val identity_logic(Builder *b, Op op, Val x, Val y) {
   return 0;
 }
 
+/* A constant that isn't 0 puts nothing out. */
+static Val identity_safe_mul(Builder *b, Val x, Val y) {
+  const Ins *cx = ir_ins(b, x), *cy = ir_ins(b, y);
+  if (is(b, x, 0) || is(b, y, 0)) return constant_like(b, x, 0);
+  bool number = (ins_is_const(cx) && isfinite(cx->u.f)) || (ins_is_const(cy) && isfinite(cy->u.f));
+  return number ? ir_map2(b, OP_mul, x, y) : 0;
+}
+
 static Val identity(Builder *b, Op op, const Val *arg) {
   Val x = arg[0], y = op_info[op].arity > 1 ? arg[1] : 0;
   switch (op) {
   case OP_add: return identity_add(b, x, y);
   case OP_sub: return identity_sub(b, x, y);
   case OP_mul: return identity_mul(b, x, y);
+  case OP_safe_mul: return identity_safe_mul(b, x, y);
   case OP_div: return identity_div(b, x, y);
   case OP_pow: return identity_pow(b, x, y);
   case OP_and:
@@ -153,7 +162,7 @@ static Val identity(Builder *b, Op op, const Val *arg) {
 }
 
 static bool commutes(Op op) {
-  return op == OP_add || op == OP_mul || op == OP_min || op == OP_max || op == OP_eq || op == OP_ne ||
+  return op == OP_add || op == OP_mul || op == OP_safe_mul || op == OP_min || op == OP_max || op == OP_eq || op == OP_ne ||
          op == OP_and || op == OP_or || op == OP_bitand || op == OP_bitor || op == OP_bitxor;
 }
 

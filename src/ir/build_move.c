@@ -333,11 +333,51 @@ static Val indexed(Builder *b, Op op, Val x, const Val *index, const int32_t *ax
   return build_emit(b, &ins);
 }
 
+/* v is all of its operand with the axes in another order: to[d] is the operand's axis that is axis d. */
+static bool is_permutation(const Builder *b, Val v, int32_t *to) {
+  const Ins *i = ir_ins(b, v);
+  if (i->op != OP_view || !i->u.view->exact || i->u.view->rank != i->shape.rank) return false;
+  const Shape *in = ir_shape(b, i->arg[0]);
+  uint32_t seen = 0;
+  for (int d = 0; d < in->rank; d++) {
+    const ViewDim *x = &i->u.view->dim[d];
+    if (x->n != 1 || x->off != 0 || x->den != 1 || x->term[0].coef != 1) return false;
+    if (in->dim[d] != i->shape.dim[x->term[0].label]) return false;
+    seen |= 1u << x->term[0].label;
+    to[x->term[0].label] = d;
+  }
+  return seen == (1u << in->rank) - 1;
+}
+
+/* A gather from a tensor with permuted axes is one from the tensor, permuted: nothing is moved for it. */
+static Val gather_below(Builder *b, Val x, const int32_t *to, const Val *index, const int32_t *axis, int n) {
+  int rank = ir_shape(b, x)->rank, lead = ir_shape(b, index[0])->rank, place[IR_MAX_RANK], k = lead;
+  Val below_index[IR_MAX_RANK];
+  int32_t below_axis[IR_MAX_RANK], perm[IR_MAX_RANK];
+  int m = 0;
+  for (int d = 0; d < rank; d++) {
+    int which = -1;
+    for (int i = 0; i < n; i++)
+      if (to[axis[i]] == d) which = i;
+    if (which < 0) place[d] = k++;
+    else below_index[m] = index[which], below_axis[m++] = d;
+  }
+  for (int i = 0; i < lead; i++) perm[i] = i;
+  k = lead;
+  for (int d = 0, i = 0; d < rank; d++) {
+    if (i < n && axis[i] == d) i++;
+    else perm[k++] = place[to[d]];
+  }
+  return ir_permute(b, ir_gather(b, ir_ins(b, x)->arg[0], below_index, below_axis, n), perm);
+}
+
 Val ir_gather(Builder *b, Val x, const Val *index, const int32_t *axis, int n) {
   if (!n) return x;
   Shape full = *ir_shape(b, x), rest = rest_of(&full, axis, n);
   check_indices(b, index, axis, n, full.rank);
   Shape out = shape_join(b->cx, ir_shape(b, index[0]), &rest);
+  int32_t to[IR_MAX_RANK];
+  if (is_permutation(b, x, to)) return gather_below(b, x, to, index, axis, n);
   if (shape_is_empty(&full)) /* every index is outside */
     return ir_const_f(b, ir_type(b, x), &out, type_is_float(ir_type(b, x)) ? (double)NAN : 0);
   return indexed(b, OP_gather, x, index, axis, n, &full, &out);

@@ -11,6 +11,7 @@ static bool is_commutative(Op op) {
   switch (op) {
   case OP_add:
   case OP_mul:
+  case OP_safe_mul:
   case OP_min:
   case OP_max:
   case OP_eq:

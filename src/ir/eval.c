@@ -160,6 +160,20 @@ static void eval_ins(Eval *e, Val v) {
 /* ---- trapping ------------------------------------------------------------------------------- */
 enum { BAD_NAN = 1, BAD_INF = 2 };
 
+static bool is_place(const Eval *e, const EvalPlace *p, Val v) { return p->fn == e->f && p->val == v; }
+
+static bool is_spared(const Eval *e, Val v) {
+  for (int i = 0; i < e->trap->nspared; i++)
+    if (is_place(e, &e->trap->spared[i], v)) return true;
+  return false;
+}
+
+static void mend(Tensor *t) {
+  int64_t n = tensor_count(t);
+  for (int64_t k = 0; k < n; k++)
+    if (!isfinite(tensor_get(t, k))) tensor_set(t, k, 1);
+}
+
 /* Notes which kinds of non-finite elements v has. A kind that no operand has was made here; that
  * a constant is infinite is the program's intention. Returns true when the trap is filled. */
 static bool trapped(Eval *e, Val v) {
@@ -168,7 +182,12 @@ static bool trapped(Eval *e, Val v) {
   if (e->trap->val) return true; /* in a body */
   if (in->type == T_BUNDLE) e->bad[v] = BAD_NAN | BAD_INF; /* looked at where they were made */
   if (in->op == OP_none || in->type >= DTYPE_COUNT || !type_is_float(t->type)) return false;
-  uint8_t had = in->op == OP_const || (e->inside && in->op == OP_arg) ? BAD_NAN | BAD_INF : 0;
+  if (e->trap->mend.val) {
+    if (is_place(e, &e->trap->mend, v)) mend(&e->val[v]);
+    return false;
+  }
+  bool spared = is_spared(e, v);
+  uint8_t had = spared || in->op == OP_const || (e->inside && in->op == OP_arg) ? BAD_NAN | BAD_INF : 0;
   for (int i = 0; i < in->nargs; i++) had |= e->bad[in->arg[i]];
   int64_t n = tensor_count(t);
   for (int64_t k = 0; k < n; k++) {
@@ -177,7 +196,8 @@ static bool trapped(Eval *e, Val v) {
     uint8_t kind = isnan(x) ? BAD_NAN : BAD_INF;
     e->bad[v] |= kind;
     if (had & kind) continue;
-    *e->trap = (EvalTrap){e->f, v, k, x, -1};
+    e->trap->fn = e->f, e->trap->val = v;
+    e->trap->element = k, e->trap->value = x;
     return true;
   }
   return false;
@@ -209,7 +229,7 @@ static Status run(void *arg) {
 
 static void eval_fn(const Fn *f, Arena *a, const Tensor *in, Tensor *out, EvalTrap *trap, bool inside) {
   Eval e = {.cx = f->cx, .f = f, .results = a, .in = in, .out = out, .trap = trap, .inside = inside};
-  if (trap) *trap = (EvalTrap){.step = -1};
+  if (trap) trap->fn = NULL, trap->val = 0, trap->step = -1;
   for (int i = 0; i < f->out.n; i++) out[i] = (Tensor){0};
   Status s = cx_guard(f->cx, run, &e); /* the temporaries go, whatever happens */
   if (e.tmp) arena_free(e.tmp);

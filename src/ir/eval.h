@@ -18,12 +18,20 @@ void tensor_set(Tensor *t, int64_t i, double v); /* converted as a cast would */
 /* NumPy-like text: 3.0   [1.0, 2.0]   [[1, 2], [3, 4]]; %.{precision}g, shortest exact when 0. */
 void tensor_print(Cx *cx, const Tensor *t, int precision, Text *out);
 
-typedef struct EvalTrap { /* filled when trapping non-finite values: the first instruction that made one */
+typedef struct EvalPlace { /* an instruction of a function, or of a body in it */
+  const Fn *fn;
+  Val val;
+} EvalPlace;
+typedef struct EvalTrap { /* to be zeroed first; filled when trapping non-finite values: the first instruction that made one */
   const Fn *fn; /* whose instruction: the function itself, or the body of a loop or branch in it */
   Val val;      /* 0: none did */
   int64_t element;
   double value;
   int64_t step; /* in the body of a loop: the loop's index; else -1 */
+  /* what is asked: */
+  const EvalPlace *spared; /* these may make such values */
+  int nspared;
+  EvalPlace mend; /* trap nothing, but put 1 in place of what isn't finite in the results of this one */
 } EvalTrap;
 
 /* Evaluates f (all sizes numbers, no derivative instructions) on in[0..f->in.n), writes

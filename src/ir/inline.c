@@ -56,6 +56,7 @@ static Val copy_leaf(Builder *b, const Ins *in, const Val *arg, const Shape *s, 
 Val ir_copy_with(Builder *b, const Ins *in, const Val *arg, const SizeBindings *sizes) {
   Shape s = subst_shape(b->cx, &in->shape, sizes);
   b->span = in->span;
+  b->derived = in->derived;
   b->hint = in->hint;
   Val v;
   switch (op_kind((Op)in->op)) {
@@ -87,6 +88,7 @@ void ir_inline(Builder *b, const Fn *f, const Val *args, Val *outs) {
   Arena *a = b->cx->arena;
   Val *to = NEWS(a, Val, f->ins.n);
   Span span = b->span;
+  Derived derived = b->derived;
   for (int i = 0; i < f->in.n; i++) to[f->in.at[i].val] = args[i];
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
@@ -96,6 +98,7 @@ void ir_inline(Builder *b, const Fn *f, const Val *args, Val *outs) {
     to[v] = ir_copy(b, in, arg);
   }
   b->span = span;
+  b->derived = derived;
   for (int i = 0; outs && i < f->out.n; i++) outs[i] = to[f->out.at[i].val];
 }
 

@@ -177,6 +177,8 @@ typedef struct Branch {
 } Branch;
 
 /* ---- instructions and functions ---------------------------------------------------------------- */
+typedef enum Derived { DERIVED_NOT, DERIVED_TANGENT, DERIVED_ADJOINT } Derived; /* which pass made it */
+
 typedef int32_t Val; /* number of an instruction; 0 is "no value" */
 
 typedef struct Ins {
@@ -200,6 +202,7 @@ typedef struct Ins {
   } u;
   Span span; /* the source this came from */
   Name hint; /* the name the source gave the value, or NULL; d_x for an adjoint, t_x for a tangent */
+  uint8_t derived; /* Derived */
 } Ins;
 
 typedef enum InputRole { ROLE_ARG, ROLE_PARAM, ROLE_STATE, ROLE_SEED } InputRole;
@@ -224,6 +227,7 @@ struct Fn {
   Vec(Ins) ins; /* ins.at[0] is OP_none */
   Vec(Input) in;
   Vec(Output) out;
+  const char *nest; /* how the source groups the outputs: "(.(..))", a dot for each; NULL: not at all */
 };
 
 static inline const Ins *fn_ins(const Fn *f, Val v) { return &f->ins.at[v]; }
@@ -238,6 +242,7 @@ bool body_wrt(const Body *body, int input); /* whether the body is differentiate
 int fn_float_inputs(const Fn *f);
 int fn_float_outputs(const Fn *f);
 int fn_input(const Fn *f, Name name); /* number of the input, or -1 */
+bool fn_uses_input(const Fn *f, int i);
 
 /* ---- helpers named in ops.def -------------------------------------------------------------------- */
 #define IR_INT_MIN INT64_MIN /* narrowed to the type by who uses it */
@@ -252,6 +257,9 @@ void ir_dump(const Fn *f, Text *out);
 void ir_attr_print(const Fn *f, const Ins *in, Text *out);
 /* equal.c: the same program up to numbering; names and hints don't count. */
 bool ir_equal(const Fn *f, const Fn *g);
+/* linear.c: whether all outputs of f are linear in the inputs from..to; else the instruction that isn't,
+ * NULL where an output just doesn't depend on them. */
+bool ir_is_linear(const Fn *f, int from, int to, const Ins **culprit);
 /* print.c: the function as .nn source that parses back to the same function. */
 void ir_print_nn(const Fn *f, Text *out);
 

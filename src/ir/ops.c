@@ -101,3 +101,13 @@ int fn_input(const Fn *f, Name name) {
     if (f->in.at[i].name == name) return i;
   return -1;
 }
+
+bool fn_uses_input(const Fn *f, int i) {
+  Val v = f->in.at[i].val;
+  for (int k = 0; k < f->out.n; k++)
+    if (f->out.at[k].val == v) return true;
+  for (Val u = v + 1; u < f->ins.n; u++)
+    for (int k = 0; k < fn_ins(f, u)->nargs; k++)
+      if (fn_ins(f, u)->arg[k] == v) return true;
+  return false;
+}

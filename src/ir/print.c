@@ -6,8 +6,15 @@
 
 enum { LINE = 100 };
 
+typedef struct Head { /* what a function is declared as */
+  const char *word;
+  int split; /* of a rule: this many inputs stand before the `;`. Types are those of its function */
+} Head;
+static const Head plain_head = {"fn", -1};
+
 /* Returns the names its inputs got. */
-static const Name *print_fn(Globals *g, const Fn *f, Name name, const bool *as_param, bool declare);
+static const Name *print_fn(Globals *g, const Fn *f, const Head *head, Name name, const bool *as_param,
+                            bool declare);
 
 /* ---- header --------------------------------------------------------------------------------- */
 /* Those of a body are declared already: by the function around it. */
@@ -26,16 +33,18 @@ static void name_params(Printer *p, const bool *as_param, bool declare) {
   }
 }
 
-static void print_header(Printer *p, Name name, const bool *as_param, Text *out) {
+static void print_header(Printer *p, const Head *head, Name name, const bool *as_param, Text *out) {
   bool first = true;
-  text_fmt(out, "fn %s(", name);
+  text_fmt(out, "%s %s(", head->word, name);
   for (int i = 0; i < p->f->in.n; i++) {
     const Input *in = &p->f->in.at[i];
     if (as_param[i]) continue;
     p->node[in->val].name = fresh_name(p, in->name);
-    text_fmt(out, "%s%s: ", first ? "" : ", ", p->node[in->val].name);
-    type_print(p->cx, in->type, &in->shape, out);
+    text_fmt(out, "%s%s", i == head->split ? "; " : first ? "" : ", ", p->node[in->val].name);
     first = false;
+    if (head->split >= 0) continue;
+    text_add(out, ": ");
+    type_print(p->cx, in->type, &in->shape, out);
   }
   text_add(out, ")");
 }
@@ -54,16 +63,27 @@ static bool *body_params(Printer *p, const Ins *in) {
   return as_param;
 }
 
+static bool same_rule(const Fn *a, const Fn *b) { return a == b || (a && b && ir_equal(a, b)); }
+
+/* A body that passes have copied is printed once. */
+static bool same_body(const BodyName *b, const Body *body, const bool *as_param) {
+  if (memcmp(b->as_param, as_param, (size_t)MIN(b->body->fn->in.n, body->fn->in.n) * sizeof *as_param)) return false;
+  return same_rule(b->body->fn, body->fn) && same_rule(b->body->adjoint, body->adjoint) &&
+         same_rule(b->body->tangent, body->tangent);
+}
+
 static BodyName print_body(Printer *p, const Ins *in, const bool *as_param) {
   Globals *g = p->globals;
-  const Fn *fn = in->u.body->fn;
-  for (int i = 0; i < g->bodies.n; i++) {
-    const BodyName *b = &g->bodies.at[i];
-    if (b->fn == fn && !memcmp(b->as_param, as_param, (size_t)fn->in.n * sizeof *as_param))
-      return *b;
-  }
+  const Body *body = in->u.body;
+  const Fn *fn = body->fn;
+  for (int i = 0; i < g->bodies.n; i++)
+    if (same_body(&g->bodies.at[i], body, as_param)) return g->bodies.at[i];
   Name name = global_name(g, p->cx, fn->name, "f");
-  BodyName b = {fn, as_param, name, print_fn(g, fn, name, as_param, false)};
+  BodyName b = {body, as_param, name, print_fn(g, fn, &plain_head, name, as_param, false)};
+  const Fn *rule[] = {body->adjoint, body->tangent};
+  const Head head[] = {{"adjoint", fn->in.n}, {"tangent", fn->in.n + fn_float_inputs(fn)}};
+  for (int i = 0; i < 2; i++)
+    if (rule[i]) print_fn(g, rule[i], &head[i], name, NEWS(p->arena, bool, rule[i]->in.n + 1), false);
   vec_push(g->out->arena, &g->bodies, b);
   return b;
 }
@@ -118,18 +138,49 @@ static void name_values(Printer *p, Val bundle, Text *targets, Text *later) {
   text_fmt(later, ") = %s\n", group);
 }
 
-static void print_wrt(const Body *body, const Name *inputs, Text *out) {
-  int n = 0;
-  text_add(out, body->nwrt == 1 ? ", wrt: " : ", wrt: (");
-  for (int i = 0; i < body->fn->in.n; i++)
-    if (body_wrt(body, i)) text_fmt(out, n++ ? ", %s" : "%s", inputs[i]);
-  text_add(out, body->nwrt == 1 ? ")" : "))");
+/* An argument: a number has its type, as the body's input has one. */
+static void print_typed(Printer *p, Val v, Text *out) {
+  const Ins *in = ins_of(p, v);
+  bool number = is_number(p, v) && in->type != T_BOOL;
+  if (number && in->shape.rank) text_add(out, "broadcast_to(");
+  if (number) text_fmt(out, "%s(", type_info[in->type].word);
+  if (number) print_number(p, v, true, out);
+  else print_value(p, v, NULL, PREC_IF, out);
+  if (!number) return;
+  text_add(out, ")");
+  if (!in->shape.rank) return;
+  text_add(out, ", ");
+  print_extents(p, &in->shape, out);
+  text_add(out, ")");
 }
 
+/* ", wrt: x" or ", over: (x, y)". */
+static void print_wrt(const Body *body, const char *word, const Name *inputs, Text *out) {
+  int n = 0;
+  text_fmt(out, body->nwrt == 1 ? ", %s: " : ", %s: (", word);
+  for (int i = 0; i < body->fn->in.n; i++)
+    if (body_wrt(body, i)) text_fmt(out, n++ ? ", %s" : "%s", inputs[i]);
+  if (body->nwrt != 1) text_add(out, ")");
+}
+
+/* What is called: `vjp(f, wrt: x)`, `vmap(f, over: x, axes: 2)`, `f`, `checkpoint f`. */
+static void print_callee(const Ins *in, const BodyName *printed, Text *out) {
+  const Body *body = in->u.body;
+  if (in->op == OP_call) {
+    text_fmt(out, body->again ? "checkpoint %s(" : "%s(", printed->name);
+    return;
+  }
+  text_fmt(out, "%s(%s", op_info[in->op].name, printed->name);
+  print_wrt(body, in->op == OP_vmap ? "over" : "wrt", printed->inputs, out);
+  if (in->op == OP_vmap && body->lead.rank != 1) text_fmt(out, ", axes: %d", body->lead.rank);
+  text_add(out, ")(");
+}
+
+static bool is_derivative(const Ins *in) { return in->op == OP_vjp || in->op == OP_jvp; }
+
+/* An instruction whose body is a function of its own. */
 static void print_derivative(Printer *p, Val v) {
   const Ins *in = ins_of(p, v);
-  if (in->op != OP_vjp && in->op != OP_jvp)
-    cx_bug(p->cx, "`%s` has no source form", op_info[in->op].name);
   const Body *body = in->u.body;
   const bool *as_param = body_params(p, in);
   BodyName printed = print_body(p, in, as_param);
@@ -137,23 +188,27 @@ static void print_derivative(Printer *p, Val v) {
   int nout = body->fn->out.n;
   for (int i = 0; i < in->nargs; i++)
     if (!p->node[in->arg[i]].array_ok) print_let(p, in->arg[i]);
-  text_fmt(&call, "%s(%s", op_info[in->op].name, printed.name);
-  print_wrt(body, printed.inputs, &call);
-  text_add(&call, "(");
+  print_callee(in, &printed, &call);
   bool first = true;
   for (int i = 0; i < in->nargs; i++) {
     if (i < body->fn->in.n && as_param[i]) continue;
     if (!first) text_add(&call, ", ");
     first = false;
-    print_value(p, in->arg[i], NULL, PREC_IF, &call);
+    print_typed(p, in->arg[i], &call);
   }
-  name_values(p, v, &targets, &later);
-  text_add(&targets, ", ");
+  if (is_derivative(in)) {
+    name_values(p, v, &targets, &later);
+    text_add(&targets, ", ");
+  } else {
+    name_parts(p, v, 0, nout, &targets);
+  }
   if (in->op == OP_vjp)
     name_parts(p, v, nout, body->nwrt, &targets);
-  else
+  else if (in->op == OP_jvp)
     name_tangents(p, v, &targets, &later);
-  text_fmt(&p->lets, "  let (%s) = %s)\n%s", text_str(&targets), text_str(&call), text_str(&later));
+  bool one = nout == 1 && !is_derivative(in);
+  text_fmt(&p->lets, one ? "  let %s = %s)\n%s" : "  let (%s) = %s)\n%s", text_str(&targets), text_str(&call),
+           text_str(&later));
 }
 
 /* ---- body
@@ -201,7 +256,9 @@ void plan_all(Printer *p) {
     if (!p->node[v].uses || p->node[v].let) continue;
     switch ((Op)ins_of(p, v)->op) {
     case OP_vjp:
-    case OP_jvp: print_derivative(p, v); break;
+    case OP_jvp:
+    case OP_vmap:
+    case OP_call: print_derivative(p, v); break;
     case OP_loop: print_loop(p, v); break;
     case OP_branch: print_branch(p, v); break;
     default: plan_value(p, v);
@@ -209,7 +266,7 @@ void plan_all(Printer *p) {
   }
 }
 
-static const Name *print_fn(Globals *g, const Fn *f, Name name, const bool *as_param,
+static const Name *print_fn(Globals *g, const Fn *f, const Head *head, Name name, const bool *as_param,
                             bool declare) {
   Arena *a = g->out->arena;
   Printer p = {.cx = f->cx,
@@ -221,7 +278,7 @@ static const Name *print_fn(Globals *g, const Fn *f, Name name, const bool *as_p
   Text header = text_new(a), result = text_new(a);
   take_size_names(&p, f);
   name_params(&p, as_param, declare);
-  print_header(&p, name, as_param, &header);
+  print_header(&p, head, name, as_param, &header);
   plan_all(&p);
   print_results(&p, &result);
   bool short_form = !p.lets.n && header.n + result.n + 3 <= LINE;
@@ -240,5 +297,5 @@ void ir_print_nn(const Fn *f, Text *out) {
   bool *as_param = NEWS(out->arena, bool, f->in.n + 1);
   for (int i = 0; i < f->in.n; i++) as_param[i] = f->in.at[i].role == ROLE_PARAM;
   Name name = global_name(&g, f->cx, f->name, "f");
-  print_fn(&g, f, name, as_param, true);
+  print_fn(&g, f, &plain_head, name, as_param, true);
 }

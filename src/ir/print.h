@@ -42,7 +42,7 @@ typedef struct Names { /* taken in the scope */
 } Names;
 
 typedef struct BodyName { /* a printed function that derivative instructions differentiate */
-  const Fn *fn;
+  const Body *body;
   const bool *as_param; /* which inputs are parameters, one each */
   Name name;
   const Name *inputs; /* as printed */

@@ -67,16 +67,6 @@ static void add_block(const Text *lines, Text *out) {
   }
 }
 
-static bool uses_input(const Fn *f, int input) {
-  Val v = f->in.at[input].val;
-  for (int i = 0; i < f->out.n; i++)
-    if (f->out.at[i].val == v) return true;
-  for (Val u = v + 1; u < f->ins.n; u++)
-    for (int k = 0; k < fn_ins(f, u)->nargs; k++)
-      if (fn_ins(f, u)->arg[k] == v) return true;
-  return false;
-}
-
 /* Names part k of the bundle. */
 static void name_part(Printer *p, Val bundle, int k, Name name) {
   for (Val v = bundle + 1; v < p->f->ins.n; v++) {
@@ -151,7 +141,7 @@ static void name_inputs(LoopText *t, Printer *r, bool slices) {
   index->index = true;
   for (int i = 0; i < l->ncarry; i++) input_node(r, 1 + i)->name = t->carry[i];
   for (int i = 0; i < l->nscan; i++, operand++) {
-    if (!slices || !uses_input(r->f, input + i)) continue;
+    if (!slices || !fn_uses_input(r->f, input + i)) continue;
     print_named_let(t->p, t->in->arg[operand]);
     Node *n = input_node(r, input + i);
     const Node *o = &t->p->node[t->in->arg[operand]];
@@ -160,7 +150,7 @@ static void name_inputs(LoopText *t, Printer *r, bool slices) {
   }
   input += slices ? l->nscan : 0;
   for (; input < r->f->in.n; input++, operand++)
-    if (uses_input(r->f, input))
+    if (fn_uses_input(r->f, input))
       capture(t->p, r, input, t->in->arg[operand]);
     else
       input_node(r, input)->name = t->index; /* nobody asks */
@@ -251,7 +241,7 @@ static void print_range(LoopText *t, Text *out) {
 /* `while` has no index. */
 static bool is_while(const Loop *l) {
   return l->cond && !l->counted && !l->reverse && !l->nscan && !l->ncollect &&
-         !uses_input(l->body, 0) && !uses_input(l->cond, 0);
+         !fn_uses_input(l->body, 0) && !fn_uses_input(l->cond, 0);
 }
 
 static void print_loop_head(LoopText *t, Text *out) {
@@ -312,7 +302,7 @@ void print_loop(Printer *p, Val v) {
 static void print_side(Printer *p, const Ins *in, const Fn *f, const Name *names, Text *out) {
   Printer r = region(p, f);
   for (int i = 0; i < f->in.n; i++)
-    if (uses_input(f, i))
+    if (fn_uses_input(f, i))
       capture(p, &r, i, in->arg[1 + i]);
     else
       input_node(&r, i)->name = name_of(p->cx, "unused");

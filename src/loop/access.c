@@ -287,5 +287,6 @@ double access_lane_cost(const Access *a, int axis, int lanes) {
   for (int d = 0; d < a->rank; d++)
     if (a->dim[d].opaque && a->dim[d].coef[axis]) return 1.5 * lanes;
   if (a->stride[axis] == 0) return 0.1;
-  return a->stride[axis] == 1 ? (a->masked ? 1.5 : 1) : 1.2 * lanes;
+  if (a->stride[axis] == 1) return a->masked ? 1.5 : 1;
+  return !a->masked && a->stride[axis] > 1 && a->stride[axis] <= 4 ? 2 * (double)a->stride[axis] : 1.2 * lanes;
 }

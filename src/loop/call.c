@@ -2,7 +2,11 @@
  * caller says which buffers they are called with. */
 #include "loop/lower.h"
 
-static Buf buf_of(const Low *lw, Val v) { return lw->place[low_base(lw, v)].buf; }
+static Buf operand(const Low *lw, const Ins *in, int k, Dim *from) {
+  Buf b = lw->place[low_operand(lw, in, k, from)].buf;
+  *from = dim_mul(lw->cx, *from, type_info[low_ins(lw, in->arg[k])->type].bytes);
+  return b;
+}
 
 /* Where part k goes: its value's storage, or a place nobody reads. */
 static Buf part_buf(Low *lw, Val bundle, int k) {
@@ -22,12 +26,22 @@ static Dim larger_workspace(Low *lw, const Call *c) {
   return dim_le(lw->cx, b, a) == 1 ? a : dim_add(lw->cx, a, b);
 }
 
+/* Two places per carried value. Where all iterations run, the last one's is where the value goes in the
+ * end; of a single iteration there is one place only. */
 static void carried_places(Low *lw, Call *c) {
-  for (int i = 0; i < c->loop->ncarry; i++) {
-    const Input *in = &c->loop->body->in.at[1 + i];
+  const Loop *l = c->loop;
+  bool certain = !l->counted && !l->cond && dim_is_number(l->trip) && l->trip > 0;
+  for (int i = 0; i < l->ncarry; i++) {
+    const Input *in = &l->body->in.at[1 + i];
     Dim n = shape_count(lw->cx, &in->shape);
-    vec_push(lw->cx->arena, &c->ping, low_buffer(lw, name_fmt(lw->cx, "%s'a", in->name ? in->name : "v"), BUF_TEMP, in->type, n));
-    vec_push(lw->cx->arena, &c->pong, low_buffer(lw, name_fmt(lw->cx, "%s'b", in->name ? in->name : "v"), BUF_TEMP, in->type, n));
+    bool last_is_pong = (l->trip - 1) & 1;
+    for (int pong = 0; pong < 2; pong++) {
+      Name name = name_fmt(lw->cx, "%s'%c", in->name ? in->name : "v", 'a' + pong);
+      bool last = certain && (pong == last_is_pong || l->trip == 1);
+      Buf b = last ? c->out.at[i] : low_buffer(lw, name, BUF_TEMP, in->type, n);
+      if (pong) vec_push(lw->cx->arena, &c->pong, b);
+      else vec_push(lw->cx->arena, &c->ping, b);
+    }
   }
 }
 
@@ -41,8 +55,12 @@ void lower_call(Low *lw, Nest *n) {
   const Fn *second = loop ? in->u.loop->cond : in->u.branch->other;
   c->other = second ? loop_lower(second, &lw->p->target) : NULL;
   int first = !loop || in->u.loop->counted;
-  if (first) c->flag = buf_of(lw, in->arg[0]);
-  for (int i = first; i < in->nargs; i++) vec_push(lw->cx->arena, &c->in, buf_of(lw, in->arg[i]));
+  Dim from;
+  if (first) c->flag = operand(lw, in, 0, &from);
+  for (int i = first; i < in->nargs; i++) {
+    vec_push(lw->cx->arena, &c->in, operand(lw, in, i, &from));
+    vec_push(lw->cx->arena, &c->from, from);
+  }
   for (int i = 0; i < ins_part_count(in); i++) vec_push(lw->cx->arena, &c->out, part_buf(lw, n->anchor, i));
   c->index = low_buffer(lw, name_of(lw->cx, "index"), BUF_TEMP, T_I64, 1);
   c->more = low_buffer(lw, name_of(lw->cx, "more"), BUF_TEMP, T_BOOL, 1);

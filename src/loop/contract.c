@@ -126,6 +126,7 @@ static void dot_steps(Low *lw, TileWork *w, Tile *t) {
   if (rest == 0) return;
   Ex mask = ex_let(lw, ex_active(&lw->m, p->lanes, ix_number(rest)), NULL);
   t->pt[0] = (Point){.lanes = p->lanes, .active = dim_is_number(rest) ? rest : p->lanes, .vmask = mask};
+  t->pt[0].by_lane = !dim_is_number(rest);
   *label_ix(w, p->vec) = axis_number(whole);
   label_ix(w, p->vec)->lane = 1;
   tile_step(lw, w, t, mask);
@@ -194,6 +195,30 @@ static void finish_rolled(Low *lw, TileWork *w, Tile *t) {
   low_end(lw, mark);
 }
 
+/* Where the result's rows lie side by side but the vectors' elements don't, vectors are turned before
+ * they are finished: `m` rows of one vector become one vector of m elements per lane. */
+static void finish_turned(Low *lw, TileWork *w, Tile *t, int q, int first, int m) {
+  ContractPlan *p = w->p;
+  int lanes = p->lanes;
+  Ex v[TILE_MAX * 2];
+  for (int i = 0; i < m; i++) v[i] = ex_reg(&lw->m, t->acc[acc_of(t, first + i, 0, q)]);
+  low_transpose(lw, v, m);
+  Point pt = {.lanes = lanes, .active = m};
+  if (m < lanes) pt.vmask = ex_let(lw, ex_active(&lw->m, lanes, ix_number(m)), NULL);
+  AxisIx rows = axis_plus(lw, w->base[p->row], first);
+  rows.lane = 1;
+  for (int l = 0; l < t->pt[q].active; l++) {
+    *label_ix(w, p->row) = rows;
+    *label_ix(w, p->vec) = axis_plus(lw, w->base[p->vec], (int64_t)q * lanes + l);
+    finish_at(lw, w, v[l], pt);
+  }
+}
+
+static bool wants_turning(const ContractPlan *p, const Tile *t) {
+  if (p->dot || p->row < 0 || p->vec < 0 || p->lanes < 4 || t->c != 1) return false;
+  return p->at[p->row].out_stride == 1 && p->at[p->vec].out_stride != 1 && 2 * t->m >= p->lanes;
+}
+
 static double root_ops(const ContractPlan *p) {
   double ops = 0;
   for (int i = 2; i < p->n->side.n; i++) ops += p->n->side.at[i]->an.ops;
@@ -210,7 +235,10 @@ static void emit_tile(Low *lw, TileWork *w) {
     int64_t n = w->size[p->vec];
     t.v = (int)((n + p->lanes - 1) / p->lanes);
     for (int q = 0; q < t.v; q++) t.pt[q] = (Point){.lanes = p->lanes, .active = p->lanes};
-    if (w->tail) t.pt[0].vmask = ex_let(lw, ex_active(&lw->m, p->lanes, ix_number(w->tail)), NULL);
+    if (w->tail) {
+      t.pt[0].vmask = ex_let(lw, ex_active(&lw->m, p->lanes, ix_number(w->tail)), NULL);
+      t.pt[0].by_lane = true;
+    }
     if (n % p->lanes) {
       Point *last = &t.pt[t.v - 1];
       last->active = n % p->lanes;
@@ -221,6 +249,11 @@ static void emit_tile(Low *lw, TileWork *w) {
   for (int a = 0; a < t.m * t.c * t.v; a++)
     t.acc[a] = st_let(&lw->m, zero, name_of(lw->cx, "acc"));
   sum_loops(lw, w, &t);
+  if (wants_turning(p, &t) && root_ops(p) <= 10 && !w->tail) {
+    for (int q = 0; q < t.v; q++)
+      for (int i = 0; i < t.m; i += p->lanes) finish_turned(lw, w, &t, q, i, MIN(p->lanes, t.m - i));
+    return;
+  }
   if (!p->dot && p->row >= 0 && t.m > 2 && root_ops(p) > 10) {
     finish_rolled(lw, w, &t);
     return;

@@ -32,6 +32,7 @@ typedef struct ContractPlan {
   int count;
   int vec, row, col; /* numbers of merged axes, -1: none. vec may be a summed axis ("dot" form) */
   int lanes, nv, mr, nc;
+  int full_lanes; /* of the target's vectors */
   int64_t block; /* row tiles walked for all vectors before the next ones: they stay in the cache; 0: all */
   bool dot;
   Pack pack[2];

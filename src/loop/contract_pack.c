@@ -11,6 +11,7 @@ typedef struct PackWork {
   AxisIx ix[MAX_AXES]; /* by label of the contraction */
   Ix to;               /* where in the copy the tile's elements begin */
   Ix first;            /* index along the tile axis of its first element */
+  int square;          /* axis along which squares are transposed, -1: none */
 } PackWork;
 
 static void lay_out(Low *lw, ContractPlan *p, int k) {
@@ -60,13 +61,72 @@ static void pack_tile(Low *lw, PackWork *w, int64_t count) {
   low_vectors(lw, count, lanes, 16, pack_body, w);
 }
 
+/* ---- elements of a tile that lie far apart, while those of another axis lie side by side ---------- */
+/* Vectors along the other axis, one for each element of the tile, are transposed. */
+static void pack_square(Low *lw, PackWork *w, int axis, AxisIx along, int lanes, int64_t from, int64_t count) {
+  ContractPlan *p = w->p;
+  Pack *pack = &p->pack[w->k];
+  Ex v[128];
+  along.lane = 1;
+  w->ix[p->at[axis].label] = along;
+  Point pt = {.lanes = lanes, .active = lanes};
+  for (int i = 0; i < count; i++) v[i] = ex_splat(&lw->m, source(lw, w, axis_number(from + i), pt), lanes);
+  low_transpose(lw, v, (int)count);
+  Ex mask = count < lanes ? ex_let(lw, ex_active(&lw->m, lanes, ix_number(count)), NULL) : 0;
+  for (int j = 0; j < lanes; j++) {
+    Ix to = ix_plus(&lw->m, w->to, ix_scale(&lw->m, along.ix, pack->stride[axis]));
+    to = ix_plus(&lw->m, to, ix_number(from + j * pack->stride[axis]));
+    st_store(&lw->m, pack->buf, to, 1, 0, mask, v[j], false);
+  }
+}
+
+static int square_lanes(const PackWork *w) {
+  const ContractPlan *p = w->p;
+  int lanes = p->full_lanes;
+  return lanes > 16 ? 16 : lanes;
+}
+
+/* The axis to take squares along, -1: none. */
+static int square_axis(const PackWork *w) {
+  const ContractPlan *p = w->p;
+  const Pack *pack = &p->pack[w->k];
+  int lanes = square_lanes(w);
+  if (p->at[pack->tile_axis].stride[w->k] == 1 || lanes < 4 || pack->tile < lanes / 2) return -1;
+  for (int a = 0; a < p->count; a++)
+    if (p->at[a].in[w->k] && a != pack->tile_axis && p->at[a].stride[w->k] == 1 && p->at[a].extent >= lanes) return a;
+  return -1;
+}
+
+static void pack_squares(Low *lw, PackWork *w, int axis, int64_t count) {
+  ContractPlan *p = w->p;
+  int lanes = square_lanes(w);
+  int64_t whole = p->at[axis].extent / lanes * lanes;
+  LoopMark mark;
+  AxisIx k = axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, whole, lanes, &mark));
+  for (int64_t from = 0; from < count; from += lanes)
+    pack_square(lw, w, axis, k, lanes, from, MIN(lanes, count - from));
+  low_end(lw, mark);
+  if (whole == p->at[axis].extent) return;
+  k = axis_var(lw, low_for(lw, FOR_SERIAL, "k", whole, p->at[axis].extent, 1, &mark));
+  w->ix[p->at[axis].label] = k;
+  Ix to = w->to;
+  w->to = ix_plus(&lw->m, to, ix_scale(&lw->m, k.ix, p->pack[w->k].stride[axis]));
+  pack_tile(lw, w, count);
+  w->to = to;
+  low_end(lw, mark);
+}
+
 /* Loops over the other axes, result axes outside; then the tile. */
 static void pack_axes(Low *lw, PackWork *w, const int *axis, int n, int64_t count) {
+  ContractPlan *p = w->p;
   if (n == 0) {
     pack_tile(lw, w, count);
     return;
   }
-  ContractPlan *p = w->p;
+  if (n == 1 && w->square >= 0) {
+    pack_squares(lw, w, w->square, count);
+    return;
+  }
   LoopMark mark;
   Ix to = w->to;
   Var v = low_for(lw, FOR_SERIAL, "k", 0, p->at[*axis].extent, 1, &mark);
@@ -87,6 +147,9 @@ static void pack_operand(Low *lw, ContractPlan *p, int k) {
     for (int a = 0; a < p->count; a++)
       if (p->at[a].in[k] && a != pack->tile_axis && p->at[a].out == pass) axis[n++] = a;
   for (int l = 0; l < MAX_AXES; l++) w->ix[l] = axis_number(0);
+  w->square = square_axis(w);
+  for (int i = 0; i + 1 < n && w->square >= 0; i++) /* innermost */
+    if (axis[i] == w->square) axis[i] = axis[i + 1], axis[i + 1] = w->square;
   int64_t whole = t->extent / pack->tile, rest = t->extent % pack->tile;
   LoopMark mark;
   Var v = low_for(lw, low_outermost(lw), "t", 0, whole + (rest > 0), 1, &mark);

@@ -105,7 +105,8 @@ static void call_nest(Low *lw, Val v) {
   int32_t n = nest_new(lw, NEST_CALL, v, &in->shape);
   for (int k = 0; k < in->nargs; k++) {
     attach(lw, n, side_identity(lw, in->arg[k], false));
-    add_dep(lw, &lw->nest.at[n], n, low_base(lw, in->arg[k])); /* literals too are stored for it */
+    Dim from; /* literals too are stored for it */
+    add_dep(lw, &lw->nest.at[n], n, low_operand(lw, in, k, &from));
   }
   lw->place[v].nest = n;
   for (Val u = v + 1; u < lw->f->ins.n; u++) {
@@ -181,15 +182,14 @@ static void make_nests(Low *lw) {
 }
 
 /* ---- updates in place, and the order -------------------------------------------------------- */
-static bool nest_reads(const Nest *n, Val input) {
+bool nest_reads(const Nest *n, Val input) {
   for (int i = 0; i < n->side.n; i++)
     for (int k = 0; k < n->side.at[i]->an.access.n; k++)
       if (n->side.at[i]->an.access.at[k].leaf == input) return true;
   return false;
 }
 
-/* The nest that stores output i reads the input it overwrites only where it stores. */
-static bool reads_in_place(const Nest *n, Val input) {
+bool reads_in_place(const Nest *n, Val input) {
   for (int i = 0; i < n->side.n; i++) {
     const Side *s = n->side.at[i];
     bool operand = i < (n->kind == NEST_CONTRACT ? 2 : n->kind == NEST_FOLD ? 1 : 0) ||
@@ -395,7 +395,8 @@ static void mark_readers(Low *lw) {
     const Nest *n = &lw->nest.at[i];
     const Ins *call = low_ins(lw, n->kind == NEST_CALL ? n->anchor : 0);
     for (int k = 0; k < call->nargs; k++) { /* bodies are called with whole tensors in memory */
-      Place *p = &lw->place[low_base(lw, call->arg[k])];
+      Dim from;
+      Place *p = &lw->place[low_operand(lw, call, k, &from)];
       p->outside = p->beyond = true;
     }
     for (int s = 0; s < n->side.n; s++)

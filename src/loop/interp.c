@@ -121,6 +121,15 @@ static void eval_reduce(Run *r, const ExNode *n, Value *out) {
   out->at[0] = v.at[0];
 }
 
+static void eval_shuffle(Run *r, const ExNode *n, Value *out) {
+  Value v[2];
+  for (int i = 0; i < 2; i++) eval(r, n->arg[i], &v[i]);
+  for (int l = 0; l < n->lanes; l++) {
+    int from = n->u.pick[l];
+    out->at[l] = v[from >= n->lanes].at[from % n->lanes];
+  }
+}
+
 static void eval(Run *r, Ex e, Value *out) {
   const ExNode *n = &r->k->ex.at[e];
   out->type = (DType)n->type;
@@ -155,6 +164,7 @@ static void eval(Run *r, Ex e, Value *out) {
   case EX_ACTIVE:
     for (int l = 0; l < n->lanes; l++) out->at[l].i = l < ix_value(r, &n->ix);
     return;
+  case EX_SHUFFLE: eval_shuffle(r, n, out); return;
   case EX_REDUCE: eval_reduce(r, n, out); return;
   }
 }
@@ -215,8 +225,10 @@ static size_t size_of(const LoopProgram *p, BufKind kind, int slot) {
   return 0;
 }
 
+static char *given(Run *r, const Call *c, int i) { return (char *)base_of(r, c->in.at[i]) + c->from.at[i]; }
+
 static void call_branch(Run *r, const Call *c, void **in, void **out) {
-  for (int i = 0; i < c->in.n; i++) in[i] = base_of(r, c->in.at[i]);
+  for (int i = 0; i < c->in.n; i++) in[i] = given(r, c, i);
   for (int i = 0; i < c->out.n; i++) out[i] = base_of(r, c->out.at[i]);
   const LoopProgram *p = *(uint8_t *)base_of(r, c->flag) ? c->body : c->other;
   r->error = loop_interp(p, in, out, base_of(r, c->workspace));
@@ -239,7 +251,7 @@ static void call_loop(Run *r, const Call *c, void **in, void **out) {
   int nc = l->ncarry, ncapture = c->in.n - nc - l->nscan;
   int64_t n = l->trip, done = 0, *index = (void *)base_of(r, c->index);
   if (c->flag >= 0) n = MAX(0, MIN(n, *(int64_t *)(void *)base_of(r, c->flag)));
-  for (int i = 0; i < c->in.n; i++) in[1 + i] = base_of(r, c->in.at[i]);
+  for (int i = 0; i < c->in.n; i++) in[1 + i] = given(r, c, i);
   in[0] = index;
   for (int i = nc; i < nc + l->ncollect; i++)
     memset(base_of(r, c->out.at[i]), 0, size_of(c->body, BUF_OUTPUT, i) * (size_t)l->trip);
@@ -247,7 +259,7 @@ static void call_loop(Run *r, const Call *c, void **in, void **out) {
     *index = l->reverse ? n - 1 - done : done;
     if (!goes_on(r, c, in, nc, ncapture)) break;
     for (int i = 0; i < l->nscan; i++)
-      in[1 + nc + i] = base_of(r, c->in.at[nc + i]) + size_of(c->body, BUF_INPUT, 1 + nc + i) * (size_t)*index;
+      in[1 + nc + i] = given(r, c, nc + i) + size_of(c->body, BUF_INPUT, 1 + nc + i) * (size_t)*index;
     for (int i = 0; i < nc; i++) out[i] = base_of(r, done & 1 ? c->pong.at[i] : c->ping.at[i]);
     for (int i = nc; i < nc + l->ncollect; i++)
       out[i] = base_of(r, c->out.at[i]) + size_of(c->body, BUF_OUTPUT, i) * (size_t)*index;
@@ -255,7 +267,8 @@ static void call_loop(Run *r, const Call *c, void **in, void **out) {
     if (r->error) return;
     for (int i = 0; i < nc; i++) in[1 + i] = out[i];
   }
-  for (int i = 0; i < nc; i++) memcpy(base_of(r, c->out.at[i]), in[1 + i], size_of(c->body, BUF_OUTPUT, i));
+  for (int i = 0; i < nc; i++)
+    if (!call_ends_in_place(c, i)) memcpy(base_of(r, c->out.at[i]), in[1 + i], size_of(c->body, BUF_OUTPUT, i));
   if (c->other) memcpy(base_of(r, c->out.at[nc + l->ncollect]), &done, sizeof done);
 }
 

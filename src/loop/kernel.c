@@ -124,6 +124,12 @@ Ex ex_active(KernelMaker *m, int lanes, Ix count) {
   return node(m,
               (ExNode){.kind = EX_ACTIVE, .type = T_BOOL, .lanes = (uint16_t)lanes, .ix = count});
 }
+Ex ex_shuffle(KernelMaker *m, Ex a, Ex b, const uint8_t *pick) {
+  const ExNode *x = at(m, a);
+  ExNode e = {.kind = EX_SHUFFLE, .type = x->type, .lanes = x->lanes, .arg = {a, b}};
+  e.u.pick = arena_copy(arena_of(m), pick, x->lanes);
+  return node(m, e);
+}
 Ex ex_reduce(KernelMaker *m, Op op, Ex vector) {
   const ExNode *v = at(m, vector);
   if (v->lanes == 1) return vector;

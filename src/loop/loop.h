@@ -51,6 +51,9 @@ typedef struct Buffer {
   Dim stride;     /* BUF_LOCAL: bytes between two workers' copies */
   int32_t first, last; /* kernels that touch it */
   Buf same_as;    /* output that is updated in place in this input's storage, or -1 */
+  Buf into;       /* temporary that takes the place of this one, which dies in the kernel that makes it; -1 */
+  bool taken;     /* some other takes its place */
+  Span span;      /* of the value it holds */
 } Buffer;
 
 /* ---- affine indices, in elements: off + sum coef * var ------------------------------------------- */
@@ -74,6 +77,7 @@ typedef enum ExKind {
   EX_MAP,    /* u.op on arg[] (same lanes); cast: arg's type -> the node's type */
   EX_SPLAT,  /* scalar arg[0] in every lane */
   EX_ACTIVE, /* bool: lane < u.ix (a count) */
+  EX_SHUFFLE, /* lane l is lane u.pick[l] of arg[0] followed by arg[1] */
   EX_REDUCE  /* vector arg[0] -> scalar by u.op (add, mul, min, max): the upper half onto the lower, repeated */
 } ExKind;
 typedef struct ExNode {
@@ -92,6 +96,7 @@ typedef struct ExNode {
     double f;
     int64_t i;
     Reg reg;
+    const uint8_t *pick; /* one per lane, below 2 * lanes; no truth values */
   } u;
 } ExNode;
 
@@ -154,8 +159,10 @@ typedef struct Call {
   LoopProgram *other;    /* the condition (may be NULL); of a branch: the other body */
   Buf flag;              /* the count (i64), or the branch's condition; -1: none */
   Vec(Buf) in;           /* carried starts, scanned, captured; of a branch: captured */
+  Vec(Dim) from;         /* per `in`: the byte of the buffer it begins at */
   Vec(Buf) out;          /* per part; -1: wanted nowhere */
-  Vec(Buf) ping, pong;   /* per carried value */
+  Vec(Buf) ping, pong;   /* per carried value: where even and odd iterations leave it. One of them is its
+                            part's place where it is certain which comes last: then nothing is copied */
   Buf index, more;       /* i64 and bool: what the bodies are told, and what the condition says */
   Buf workspace;         /* of the bodies, used one at a time */
 } Call;
@@ -178,6 +185,7 @@ struct LoopProgram {
   Cx *cx;
   Name name;
   const Fn *fn;
+  bool *stored;         /* per value of fn: it has a place */
   Target target;
   Vec(Buffer) buf;
   Vec(Kernel *) kernel; /* run in this order */
@@ -195,6 +203,20 @@ void loop_dump(LoopProgram *p, Text *out);
 const char *loop_verify(const LoopProgram *p); /* NULL: well formed */
 /* No other buffer of the kernel may share bytes with b (memplan.c). */
 bool loop_buffer_alone(const LoopProgram *p, const Kernel *k, Buf b);
+static inline bool call_ends_in_place(const Call *c, int carried) {
+  Buf out = c->out.at[carried];
+  return c->ping.at[carried] == out || c->pong.at[carried] == out;
+}
+/* peak.c: */
+int64_t loop_least_workspace(const LoopProgram *p); /* no plan takes less: what lives at one time */
+typedef struct PeakItem {
+  Name name;
+  Span span;
+  int64_t bytes;
+} PeakItem;
+/* The largest buffers that live when the workspace is fullest, at most `most`; returns how many. */
+int loop_peak(const LoopProgram *p, PeakItem *item, int most);
+double ins_flops(const Fn *f, Val v);          /* of one instruction, its bodies included */
 double fn_flops(const Fn *f);                  /* multiply and add are two; elementwise operators one each */
 
 /* ---- making kernels (kernel.c): small constructors the lowering and the contraction engine share ------- */
@@ -212,6 +234,7 @@ Ex ex_map(KernelMaker *m, Op op, DType result, const Ex *arg, int n);
 Ex ex_splat(KernelMaker *m, Ex scalar, int lanes); /* returns it unchanged for lanes == 1 */
 Ex ex_size(KernelMaker *m, DType t, int lanes, Dim d);
 Ex ex_active(KernelMaker *m, int lanes, Ix count);
+Ex ex_shuffle(KernelMaker *m, Ex a, Ex b, const uint8_t *pick);
 Ex ex_reduce(KernelMaker *m, Op op, Ex vector);
 Var var_new(KernelMaker *m, const char *name);
 Reg st_let(KernelMaker *m, Ex value, Name hint);

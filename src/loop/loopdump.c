@@ -134,6 +134,14 @@ static void dump_ex(Dump *d, Ex e) {
     dump_ix(d, &n->ix);
     text_add(d->out, ")");
     return;
+  case EX_SHUFFLE:
+    text_add(d->out, "pick(");
+    dump_ex(d, n->arg[0]);
+    text_add(d->out, ", ");
+    dump_ex(d, n->arg[1]);
+    for (int l = 0; l < n->lanes; l++) text_fmt(d->out, l ? " %d" : "; %d", n->u.pick[l]);
+    text_add(d->out, ")");
+    return;
   case EX_REDUCE:
     text_fmt(d->out, "lanes_%s(", op_info[n->op].name);
     dump_ex(d, n->arg[0]);

@@ -93,6 +93,15 @@ static const ExNode *check_ex(Check *c, Ex e, int depth) {
     if (a && (a->lanes != 1 || a->type != n->type)) wrong(c, "a splat of no scalar", e);
     break;
   }
+  case EX_SHUFFLE:
+    for (int i = 0; i < 2; i++) {
+      const ExNode *a = check_ex(c, n->arg[i], depth + 1);
+      if (a && (a->lanes != n->lanes || a->type != n->type || n->lanes == 1 || n->type == T_BOOL))
+        wrong(c, "a shuffle of other vectors", e);
+    }
+    for (int l = 0; l < n->lanes; l++)
+      if (n->u.pick[l] >= 2 * n->lanes) wrong(c, "a shuffle of lanes that aren't there", e);
+    break;
   case EX_REDUCE: {
     const ExNode *a = check_ex(c, n->arg[0], depth + 1);
     if (a && (n->lanes != 1 || a->type != n->type)) wrong(c, "a reduction to no scalar", e);

@@ -5,14 +5,22 @@
 
 /* ---- buffers -------------------------------------------------------------------------------- */
 Buf low_buffer(Low *lw, Name name, BufKind kind, DType type, Dim count) {
-  Buffer b = {.name = name, .kind = kind, .type = type, .count = count, .slot = -1, .same_as = -1};
+  Buffer b = {.name = name, .kind = kind, .type = type, .count = count, .slot = -1, .same_as = -1, .into = -1};
   vec_push(lw->cx->arena, &lw->p->buf, b);
   return lw->p->buf.n - 1;
 }
 
-static Name value_name(Low *lw, Val v) {
+/* A result of a loop or branch bears the name it has inside, and comes from the line it has there. */
+static const Ins *origin(const Low *lw, Val v) {
+  const Fn *body[8];
   const Ins *in = low_ins(lw, v);
-  return in->hint ? in->hint : name_fmt(lw->cx, "%s%d", op_info[in->op].name, (int)v);
+  if (in->op != OP_part || in->hint || ins_bodies(low_ins(lw, in->arg[0]), body) == 0) return in;
+  return in->u.i < body[0]->out.n ? fn_ins(body[0], body[0]->out.at[in->u.i].val) : in;
+}
+
+static Name value_name(Low *lw, Val v) {
+  const Ins *in = low_ins(lw, v), *from = origin(lw, v);
+  return from->hint ? from->hint : name_fmt(lw->cx, "%s%d", op_info[in->op].name, (int)v);
 }
 
 static void port_buffers(Low *lw) {
@@ -50,6 +58,7 @@ static void value_buffers(Low *lw) {
     Dim count = 1;
     for (int d = p->skip; d < in->shape.rank; d++) count = dim_mul(lw->cx, count, in->shape.dim[d]);
     p->buf = low_buffer(lw, value_name(lw, v), local ? BUF_LOCAL : BUF_TEMP, (DType)in->type, count);
+    lw->p->buf.at[p->buf].span = origin(lw, v)->span;
   }
 }
 
@@ -170,6 +179,7 @@ static void run_named(Low *lw, Dim extent, int lanes, double ops, VectorBody bod
   int32_t memo;
   Block *outer = low_enter(lw, &some->u.cond.then, &memo);
   pt.vmask = ex_let(lw, ex_active(&lw->m, lanes, tail), NULL);
+  pt.by_lane = true;
   body(lw, arg, (AxisIx){.ix = ix_number(from), .lane = 1}, pt);
   low_leave(lw, outer, memo);
 }
@@ -402,9 +412,14 @@ LoopProgram *loop_lower(const Fn *given, const Target *t) {
   port_buffers(lw);
   value_buffers(lw);
   stash_buffers(lw);
-  for (int i = 0; i < lw->group.n; i++) lower_group(lw, &lw->group.at[i]);
+  for (int i = 0; i < lw->group.n; i++) {
+    lower_group(lw, &lw->group.at[i]);
+    lw->group.at[i].kernel = p->kernel.n - 1; /* those before it pack operands */
+  }
   find_uses(lw);
   plan_memory(lw);
+  p->stored = NEWS(cx->arena, bool, f->ins.n);
+  for (Val v = 1; v < f->ins.n; v++) p->stored[v] = lw->place[v].buf >= 0;
   arena_free(lw->arena);
   return p;
 }

@@ -21,6 +21,7 @@ enum { MAX_AXES = 20 };
 typedef struct Group { /* nests that share a kernel */
   Vec(int32_t) nest;
   int32_t rows; /* leading axes of their shapes that are the kernel's outer loops */
+  int32_t kernel; /* its number */
 } Group;
 
 typedef struct Place { /* what is decided about one value */
@@ -113,6 +114,7 @@ typedef struct Point {
   int64_t active; /* lanes that count; all of them where that is known at run time only */
   Ex vmask;       /* vector mask: active lanes and conditions that differ by lane, 0: all */
   Ex smask;       /* scalar condition for the whole point, 0: holds */
+  bool by_lane;   /* vmask says more than `active` which lanes count */
 } Point;
 typedef struct Memo {
   Val v;
@@ -156,6 +158,9 @@ int64_t low_number(const Low *lw, Dim d);
 Ex ex_dim(Low *lw, DType t, int lanes, Dim d); /* an extent as a value */
 
 Val low_base(const Low *lw, Val v); /* below reshapes */
+/* The value whose storage a loop or branch is given for its operand k, and the element it begins at:
+ * rows of a tensor are not copied. (The count and the condition begin where their storage does.) */
+Val low_operand(const Low *lw, const Ins *call, int k, Dim *from);
 bool low_stored(const Low *lw, Val v); /* has storage or is an input (v not a reshape) */
 static inline const Ins *low_ins(const Low *lw, Val v) { return &lw->f->ins.at[v]; }
 
@@ -169,6 +174,13 @@ DType ex_type(Low *lw, Ex e);
 int ex_lanes(Low *lw, Ex e);
 Ex mask_and(Low *lw, Ex a, Ex b);
 static inline Point point_scalar(void) { return (Point){.lanes = 1, .active = 1}; }
+
+/* ---- lanes.c ------------------------------------------------------------------------------- */
+/* v[0..n) are vectors, n at most their lanes; v[0..lanes) become the vectors of their lanes. */
+void low_transpose(Low *lw, Ex *v, int n);
+/* Loads of elements `lane` apart are better made of whole vectors. */
+bool low_strided(Dim lane, int lanes, DType t);
+Ex low_load_strided(Low *lw, Buf buf, Ix ix, int lanes, int64_t lane, Ex dyn, int64_t active, Ex smask);
 
 /* Blocks with the memo's scope. */
 Block *low_enter(Low *lw, Block *inner, int32_t *mark);
@@ -224,6 +236,10 @@ Ex fold_step(Low *lw, Op fold, Ex acc, Ex x);
 Fn *loop_prepare(const Fn *f); /* prepare.c */
 void group_values(Low *lw);
 void fuse_nests(Low *lw);
+bool nest_reads(const Nest *n, Val v);
+/* The nest reads v only where it stores: it may store in v's place. */
+bool reads_in_place(const Nest *n, Val v);
+void share_places(Low *lw); /* inplace.c */
 void plan_memory(Low *lw);
 void plan_named_memory(Low *lw, Dim (*bytes_of)(const LoopProgram *p, const Buffer *b)); /* named.c */
 

@@ -1,6 +1,8 @@
 /* memplan.c: gives every temporary buffer an offset in one workspace. In: buffers and which kernels
  * use them. Out: first/last kernel, offset, stride of each, and the workspace's size. Buffers whose
- * lifetimes don't meet share bytes: largest first, each at the lowest gap that fits it best. */
+ * lifetimes don't meet share bytes, and some follow each other in one place (inplace.c). Rooms are placed
+ * one after the other in the gap that fits best, in several orders; the order that takes the fewest bytes
+ * stands. */
 #include "loop/lower.h"
 
 enum { ALIGN = 64 };
@@ -21,58 +23,110 @@ static void lifetimes(LoopProgram *p) {
     }
 }
 
-static bool meet(const Buffer *a, const Buffer *b) {
-  return a->first <= b->last && b->first <= a->last;
+/* ---- rooms: buffers that follow each other in one place --------------------------------------------- */
+typedef struct Room {
+  int32_t first, last;
+  int64_t bytes, offset;
+} Room;
+
+typedef struct Plan {
+  const LoopProgram *p;
+  Room *room;
+  int n;
+  int32_t *of; /* per buffer: its room, or -1 */
+} Plan;
+
+static bool planned(const Buffer *b) { return (b->kind == BUF_TEMP || b->kind == BUF_LOCAL) && b->first >= 0; }
+
+static Plan make_rooms(Low *lw) {
+  const LoopProgram *p = lw->p;
+  Plan x = {p, NEWS(lw->arena, Room, p->buf.n + 1), 0, NEWS(lw->arena, int32_t, p->buf.n + 1)};
+  for (int i = 0; i < p->buf.n; i++) x.of[i] = -1;
+  for (int i = 0; i < p->buf.n; i++) {
+    if (!planned(&p->buf.at[i])) continue;
+    int root = i;
+    while (p->buf.at[root].into >= 0) root = p->buf.at[root].into;
+    if (x.of[root] < 0) {
+      x.room[x.n] = (Room){p->buf.at[root].first, p->buf.at[root].last, bytes_of(p, &p->buf.at[root]), 0};
+      x.of[root] = x.n++;
+    }
+    Room *b = &x.room[x.of[i] = x.of[root]];
+    b->last = MAX(b->last, p->buf.at[i].last);
+  }
+  return x;
 }
 
-/* The best offset for buffer b among those placed: the smallest gap that holds it. */
-static int64_t place(const LoopProgram *p, const int32_t *placed, int n, const Buffer *b) {
-  int64_t size = bytes_of(p, b), best = -1, best_gap = INT64_MAX, at = 0;
-  for (int i = 0; i <= n; i++) { /* placed is sorted by offset */
-    if (i == n) {
-      if (best < 0) best = at;
-      break;
-    }
-    const Buffer *o = &p->buf.at[placed[i]];
+static bool meet(const Room *a, const Room *b) { return a->first <= b->last && b->first <= a->last; }
+
+/* ---- offsets ------------------------------------------------------------------------------------------ */
+typedef enum Order { LARGEST_FIRST, EARLIEST_FIRST, LONGEST_FIRST, AREA_FIRST, ORDERS } Order;
+
+static double rank_of(const Room *b, Order o) {
+  double life = b->last - b->first + 1, size = (double)b->bytes;
+  switch (o) {
+  case EARLIEST_FIRST: return -(double)b->first;
+  case LONGEST_FIRST: return life * 1e15 + size;
+  case AREA_FIRST: return life * size;
+  case LARGEST_FIRST:
+  default: return size;
+  }
+}
+
+/* The smallest gap between the rooms placed that holds b; the end where none does. */
+static int64_t place(const Plan *x, const int32_t *placed, int n, const Room *b) {
+  int64_t best = -1, best_gap = INT64_MAX, at = 0;
+  for (int i = 0; i < n; i++) { /* placed is sorted by offset */
+    const Room *o = &x->room[placed[i]];
     if (!meet(o, b)) continue;
     int64_t gap = o->offset - at;
-    if (gap >= size && gap < best_gap) best = at, best_gap = gap;
-    at = MAX(at, o->offset + bytes_of(p, o));
+    if (gap >= b->bytes && gap < best_gap) best = at, best_gap = gap;
+    at = MAX(at, o->offset + o->bytes);
   }
-  return best;
+  return best < 0 ? at : best;
 }
+
+static int64_t place_all(Low *lw, Plan *x, Order o) {
+  int32_t *order = NEWS(lw->arena, int32_t, x->n + 1), *placed = NEWS(lw->arena, int32_t, x->n + 1);
+  int64_t total = 0;
+  for (int i = 0; i < x->n; i++) {
+    int k = i;
+    for (; k > 0 && rank_of(&x->room[order[k - 1]], o) < rank_of(&x->room[i], o); k--) order[k] = order[k - 1];
+    order[k] = i;
+  }
+  for (int i = 0; i < x->n; i++) {
+    Room *b = &x->room[order[i]];
+    b->offset = place(x, placed, i, b);
+    total = MAX(total, b->offset + b->bytes);
+    int k = i;
+    for (; k > 0 && x->room[placed[k - 1]].offset > b->offset; k--) placed[k] = placed[k - 1];
+    placed[k] = order[i];
+  }
+  return total;
+}
+
+enum { MANY_ROOMS = 1500 };
 
 void plan_memory(Low *lw) {
   LoopProgram *p = lw->p;
   lifetimes(p);
-  for (int i = 0; i < p->buf.n; i++)
-    if (!dim_is_number(p->buf.at[i].count)) {
-      plan_named_memory(lw, bytes_of);
-      return;
-    }
-  int32_t *order = NEWS(lw->arena, int32_t, MAX(1, p->buf.n));
-  int32_t *placed = NEWS(lw->arena, int32_t, MAX(1, p->buf.n));
-  int n = 0, done = 0;
+  if (loop_has_names(p)) {
+    plan_named_memory(lw, bytes_of);
+    return;
+  }
+  share_places(lw);
+  Plan x = make_rooms(lw);
+  int best = 0;
+  int64_t least = INT64_MAX, bound = loop_least_workspace(p);
+  for (int o = 0; o < (x.n > MANY_ROOMS ? 1 : ORDERS) && least > bound; o++) {
+    int64_t total = place_all(lw, &x, (Order)o);
+    if (total < least) least = total, best = o;
+  }
+  p->workspace = place_all(lw, &x, (Order)best);
   for (int i = 0; i < p->buf.n; i++) {
     Buffer *b = &p->buf.at[i];
-    if (b->kind != BUF_TEMP && b->kind != BUF_LOCAL) continue;
     if (b->kind == BUF_LOCAL) b->stride = bytes_of(p, b) / MAX(1, p->target.threads);
-    int k = n++;
-    for (; k > 0 && bytes_of(p, &p->buf.at[order[k - 1]]) < bytes_of(p, b); k--)
-      order[k] = order[k - 1];
-    order[k] = i;
+    if (x.of[i] >= 0) b->offset = x.room[x.of[i]].offset;
   }
-  int64_t total = 0;
-  for (int i = 0; i < n; i++) {
-    Buffer *b = &p->buf.at[order[i]];
-    b->offset = b->first < 0 ? 0 : place(p, placed, done, b);
-    if (b->first < 0) continue; /* nobody touches it */
-    total = MAX(total, b->offset + bytes_of(p, b));
-    int k = done++;
-    for (; k > 0 && p->buf.at[placed[k - 1]].offset > b->offset; k--) placed[k] = placed[k - 1];
-    placed[k] = order[i];
-  }
-  p->workspace = total;
 }
 
 /* Whether two buffers may share bytes: updated in place, or given the same room by the memory plan. */

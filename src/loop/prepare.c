@@ -4,6 +4,7 @@
  *
  *   sum of a view of a product  is  sum of the product of views, which may be a contraction
  *   part of a sum over windows  is  sum over part of the windows
+ *   a long reduction to few results  is  the reduction of reductions of its parts
  *   f(reshape(x), y)  is  reshape(f(x, reshape(y)))  where x is at the finer shape of phases */
 #include "loop/prepare.h"
 
@@ -65,6 +66,54 @@ static Val fold_fine(Prepare *p, const Ins *in, Val x) {
   return ir_reshape(&p->b, ir_fold(&p->b, (Op)in->op, base, axes), &in->shape);
 }
 
+/* ---- reductions in parts ---------------------------------------------------------------------------- */
+/* So long a reduction, to so few results, is cut into so many parts at least and at most: workers can
+ * share them, and rounding errors grow less. It depends on the shape alone. */
+enum { LONG_REDUCTION = 1 << 15, FEW_RESULTS = 256, PARTS_LEAST = 8, PARTS_MOST = 64, PARTS_OF_AXIS = 1024 };
+
+/* A reduced axis whose indices are the parts: the first with a good number of them. */
+static int part_axis(const Shape *s, uint32_t axes) {
+  for (int d = 0; d < s->rank; d++)
+    if (axes >> d & 1 && s->dim[d] >= PARTS_LEAST && s->dim[d] <= PARTS_OF_AXIS) return d;
+  return -1;
+}
+
+/* x with its longest reduced axis cut in two, the parts first; -1 where its extent has no good divisor. */
+static int cut_axis(Builder *b, Val *x, uint32_t *axes) {
+  Shape s = *ir_shape(b, *x);
+  int at = -1;
+  int64_t parts = 0;
+  for (int d = 0; d < s.rank; d++)
+    if (*axes >> d & 1 && (at < 0 || s.dim[d] > s.dim[at])) at = d;
+  for (int64_t p = PARTS_MOST; p >= PARTS_LEAST && !parts; p--)
+    if (s.dim[at] % p == 0) parts = p;
+  if (!parts || s.rank == IR_MAX_RANK) return -1;
+  for (int d = s.rank++; d > at + 1; d--) s.dim[d] = s.dim[d - 1];
+  s.dim[at + 1] = s.dim[at] / parts;
+  s.dim[at] = parts;
+  *x = ir_reshape(b, *x, &s);
+  *axes = (*axes & ((1u << at) - 1)) | 1u << at | *axes >> at << (at + 1);
+  return at;
+}
+
+static Val fold_in_parts(Builder *b, Op op, Val x, uint32_t axes) {
+  Shape s = *ir_shape(b, x);
+  double kept = 1, reduced = 1;
+  if (!shape_is_numbers(&s)) return 0;
+  for (int d = 0; d < s.rank; d++) *(axes >> d & 1 ? &reduced : &kept) *= (double)s.dim[d];
+  if (reduced < LONG_REDUCTION || kept > FEW_RESULTS) return 0;
+  int at = part_axis(&s, axes);
+  if (at < 0 || (axes & (axes - 1)) == 0) at = cut_axis(b, &x, &axes);
+  if (at < 0) return 0;
+  Val parts = ir_fold(b, op, x, axes & ~(1u << at));
+  uint32_t left = 0; /* the number of axis `at` among those kept so far */
+  for (int d = 0, k = 0; d < ir_shape(b, x)->rank; d++) {
+    if (d == at) left = 1u << k;
+    if (!(axes >> d & 1) || d == at) k++;
+  }
+  return ir_fold(b, op, ir_map1(b, OP_stop, parts), left); /* or the builder would join the two */
+}
+
 /* ---- part of a sum over windows ----------------------------------------------------------------- */
 static Val part_of_sum(Prepare *p, const Ins *in, bool *fine) {
   const Ins *sum = fn_ins(p->f, in->arg[0]);
@@ -117,7 +166,8 @@ static Val rewritten(Prepare *p, const Ins *in, Val *arg, bool *fine) {
   return 0;
 }
 
-/* Contractions are made by several rewrites; their operands are looked at when all are made. */
+/* Contractions and reductions are made and changed by several rewrites; last they are looked at as they
+ * will be lowered. */
 static Fn *copy_function(const Fn *f, bool last) {
   Prepare p = {.b = ir_begin(f->cx, f->name), .f = f};
   Builder *b = &p.b;
@@ -140,6 +190,7 @@ static Fn *copy_function(const Fn *f, bool last) {
     b->span = in->span;
     if (!last) r = rewritten(&p, in, arg, &fine);
     else if (in->op == OP_contract) pad_operands(&p, in, arg);
+    else if (op_kind(in->op) == KIND_FOLD) r = fold_in_parts(b, (Op)in->op, arg[0], in->u.axes);
     if (r) ir_name(b, r, in->hint);
     if (fine) note_fine(&p, r);
     p.to[v] = r ? r : ir_copy(b, in, arg);
@@ -150,4 +201,4 @@ static Fn *copy_function(const Fn *f, bool last) {
   return g;
 }
 
-Fn *loop_prepare(const Fn *f) { return copy_function(copy_function(f, false), true); }
+Fn *loop_prepare(const Fn *f) { return copy_function(prepare_layout(copy_function(f, false)), true); }

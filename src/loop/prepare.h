@@ -10,5 +10,7 @@
 Val window_sum(Builder *b, Val x, uint32_t axes, bool *fine);
 /* An operand of a contraction whose windows reach outside: windows that don't, of a padded copy. */
 Val window_padded(Builder *b, Val x, double reads);
+/* prepare_layout.c: channels last. */
+Fn *prepare_layout(const Fn *f);
 
 #endif

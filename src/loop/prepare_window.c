@@ -11,6 +11,9 @@
  *     is at (K, p)  sum over q of  X[.., K - q, s*q + p, ..] or 0
  *   (the adjoint of a strided window: s phases, each a window of its own; no read is at a fraction)
  *
+ *     (and where the places are as many as the phases, no sum at all: the adjoint of cutting an axis in
+ *     blocks is to join them)
+ *
  *   sum of a view of a contraction  is  a contraction of views
  *   (the adjoint of a convolution: a convolution of the incoming gradient) */
 #include "loop/prepare.h"
@@ -49,13 +52,23 @@ static bool two_uses(const Window *w, int m, int *alone, int *shared, Dim *coef)
   return *alone >= 0 && *shared >= 0;
 }
 
+/* Terms left of a window of so many places, with s phases where the shared index allows them. */
+static Dim terms_left(const Window *w, const ViewDim *shared, int m, int64_t s, Dim places) {
+  if (!dim_is_number(places) || s > -2 || shared->n != 2) return places;
+  ViewTerm other = shared->term[shared->term[0].label == m];
+  bool phases = other.coef == 1 && !(w->axes >> other.label & 1) && !w->phases[other.label];
+  return phases && w->out.rank < IR_MAX_RANK ? (places - s - 1) / -s : places;
+}
+
 /* One summed label replaced by the position in the dimension it shares. */
 static void change_label(Window *w, int m) {
   Cx *cx = w->b->cx;
   int alone, shared;
   Dim s = 0;
   if (!two_uses(w, m, &alone, &shared, &s) || w->dim[shared].den != 1 || !dim_is_number(s)) return;
-  if (dim_le(cx, w->out.dim[m], w->in.dim[shared]) != 0 || w->in.dim[alone] != w->out.dim[m]) return;
+  if (w->in.dim[alone] != w->out.dim[m]) return;
+  Dim left = terms_left(w, &w->dim[shared], m, s, w->in.dim[shared]);
+  if (dim_le(cx, w->out.dim[m], left) != 0) return;
   /* r = rest + s*m, so m = (r - rest) / s: written with a positive denominator */
   const ViewDim old = w->dim[shared];
   int64_t sign = s < 0 ? -1 : 1;
@@ -246,8 +259,7 @@ Val window_padded(Builder *b, Val x, double reads) {
     v.off = dim_sub(b->cx, v.off, lo);
     outer[d] = v;
   }
-  double copied = shape_expected(b->cx, &padded);
-  if (copied * READS_WORTH_PADDING > reads || copied > 3 * shape_expected(b->cx, &from)) return x;
+  if (shape_expected(b->cx, &padded) * READS_WORTH_PADDING > reads) return x;
   View copy = {.rank = from.rank, .dim = inner}, windows = {.rank = from.rank, .dim = outer};
   /* views compose: the operator between the two keeps the copy a value of its own */
   Val p = ir_map1(b, OP_stop, ir_view(b, in.arg[0], &padded, &copy));

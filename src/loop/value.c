@@ -245,7 +245,7 @@ static Ex axis_value(Low *lw, const AxisIx *a, int lanes) {
 
 static void mask_point(Low *lw, Point *pt, Ex cond) {
   cond = ex_let(lw, cond, NULL);
-  if (ex_lanes(lw, cond) > 1) pt->vmask = mask_and(lw, pt->vmask, cond);
+  if (ex_lanes(lw, cond) > 1) pt->vmask = mask_and(lw, pt->vmask, cond), pt->by_lane = true;
   else pt->smask = mask_and(lw, pt->smask, cond);
 }
 
@@ -281,6 +281,9 @@ static Ex load(Low *lw, Val v, const Shape *s, const AxisIx *at, Point pt) {
     if (pt.vmask) dyn = ex_splat(&lw->m, dyn ? dyn : ex_imm_i(&lw->m, T_I32, 1, 0), pt.lanes);
     else pt = (Point){.lanes = 1, .active = 1, .smask = pt.smask};
   }
+  bool moved = !dyn || ex_lanes(lw, dyn) == 1;
+  if (moved && !pt.by_lane && low_strided(lane, pt.lanes, (DType)low_ins(lw, v)->type))
+    return low_load_strided(lw, p->buf, ix, pt.lanes, lane, dyn, pt.active, pt.smask);
   return ex_load(&lw->m, p->buf, ix, pt.lanes, lane, dyn, full_mask(lw, pt));
 }
 

@@ -35,7 +35,15 @@ static Val broadcast_over_folded(Builder *b, Val dy, const Shape *wide, uint32_t
   return ir_spread(b, dy, wide, at);
 }
 
-static void adjoint_map(Adjoint *g, const Ins *in, const Val *args, Val y, Val dy, int i) {
+/* Whether v may be put out without its cotangent showing it, and has partials that would make NaN of a
+ * cotangent of 0. */
+static bool needs_care(const Adjoint *g, Val v) {
+  return g->guards.any && g->guards.wild[v] && !g->guards.plain[v];
+}
+
+static void adjoint_map(Adjoint *g, Val v, const Val *args, Val dy, int i) {
+  const Ins *in = fn_ins(g->f, v);
+  Val y = g->to[v];
   if (in->op == OP_cast) { /* between floats: the cast back */
     adjoint_give(g, in->arg[0], ir_cast(g->b, ir_type(g->b, args[0]), dy));
     return;
@@ -46,19 +54,31 @@ static void adjoint_map(Adjoint *g, const Ins *in, const Val *args, Val y, Val d
     report_no_derivative(g->b, in);
     g->failed = true;
   } else if (p) {
-    adjoint_give(g, in->arg[i], scale_cotangent(g->b, dy, p));
+    bool careful = in->op == OP_safe_mul || needs_care(g, v);
+    adjoint_give(g, in->arg[i], careful ? scale_safely(g->b, dy, p) : scale_cotangent(g->b, dy, p));
   }
 }
 
-static void adjoint_fold(Adjoint *g, const Ins *in, Val a, Val y, Val dy) {
+static void adjoint_fold(Adjoint *g, Val v, Val a, Val dy) {
+  const Ins *in = fn_ins(g->f, v);
+  Val y = g->to[v];
   Shape wide = *ir_shape(g->b, a);
   Val spread = broadcast_over_folded(g->b, dy, &wide, in->u.axes);
   if (in->op != OP_sum) {
     const Fn *rule = g->b->cx->rules->partial(g->b->cx, (Op)in->op, 0, (DType)in->type);
     if (!rule) cx_bug(g->b->cx, "the partial of %s can't be read", op_info[in->op].name);
-    spread = scale_cotangent(g->b, spread, rule_inline_fold(g->b, rule, a, y, in->u.axes));
+    Val p = rule_inline_fold(g->b, rule, a, y, in->u.axes);
+    spread = needs_care(g, v) ? scale_safely(g->b, spread, p) : scale_cotangent(g->b, spread, p);
   }
   adjoint_give(g, in->arg[0], spread);
+}
+
+/* The other operand may be infinite where dy is put out. */
+static Val adjoint_dot(Adjoint *g, const Ins *in, const Val *args, int i, Val dy) {
+  const Contract *c = in->u.contract;
+  Val other = in->arg[1 - i], arg[] = {args[0], args[1]};
+  if (g->guards.any && g->guards.wild[other]) arg[1 - i] = guard_operand(g->b, dy, c->out, args[1 - i], i ? c->a : c->b);
+  return transpose_ins(g->b, in, arg, i, dy);
 }
 
 /* The adjoint of a part waits with the instruction it is a part of. */
@@ -82,10 +102,10 @@ static void adjoint_of(Adjoint *g, Val v) {
   for (int i = 0; i < in->nargs; i++) {
     if (!g->active[in->arg[i]]) continue;
     switch (op_kind((Op)in->op)) {
-    case KIND_MAP: adjoint_map(g, in, args, g->to[v], dy, i); break;
-    case KIND_FOLD: adjoint_fold(g, in, args[0], g->to[v], dy); break;
-    case KIND_MOVE:
-    case KIND_DOT: adjoint_give(g, in->arg[i], transpose_ins(g->b, in, args, i, dy)); break;
+    case KIND_MAP: adjoint_map(g, v, args, dy, i); break;
+    case KIND_FOLD: adjoint_fold(g, v, args[0], dy); break;
+    case KIND_DOT: adjoint_give(g, in->arg[i], adjoint_dot(g, in, args, i, dy)); break;
+    case KIND_MOVE: adjoint_give(g, in->arg[i], transpose_ins(g->b, in, args, i, dy)); break;
     case KIND_LOOP:
     case KIND_LEAF: cx_bug(g->b->cx, "adjoint of %s", op_info[in->op].name);
     }
@@ -111,40 +131,52 @@ static void copy_values(Adjoint *g, const Val *args, const Val *given) {
 }
 
 static void sweep_back(Adjoint *g) {
+  Derived outer = g->b->derived;
   for (Val v = g->f->ins.n; v-- > 1;) {
+    g->b->derived = DERIVED_ADJOINT;
     Op op = (Op)fn_ins(g->f, v)->op;
     if (g->part_bar[v] && op == OP_loop) adjoint_loop(g, v);
     else if (g->part_bar[v] && op == OP_branch) adjoint_branch(g, v);
+    else if (g->part_bar[v] && op == OP_call) adjoint_call(g, v);
     else if (g->bar[v] && op != OP_arg) adjoint_of(g, v);
   }
+  g->b->derived = outer;
 }
 
 bool adjoint_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds, Val *values,
                   Val *derived) {
-  return adjoint_with(b, f, wrt, args, NULL, seeds, values, derived);
+  const Thrift *thrift = b->cx->thrift;
+  if (thrift && thrift->levels) f = pass_split(f, &(SplitPlan){thrift->levels, adjoint_tape_bytes});
+  return adjoint_with(b, &(AdjointOf){.f = f, .wrt = wrt, .args = args, .seeds = seeds}, values, derived);
 }
 
-bool adjoint_with(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *given, const Val *seeds,
-                  Val *values, Val *derived) {
+bool adjoint_is_guarded(const Adjoint *g, Val v) { return g->guards.any && g->guards.guarded[v]; }
+
+bool adjoint_with(Builder *b, const AdjointOf *of, Val *values, Val *derived) {
+  const Fn *f = of->f;
+  const bool *wrt = of->wrt;
   Arena *a = b->cx->arena;
   if (!derivatives_exist(b, f, wrt)) return false;
   Adjoint g = {.b = b, .f = f, .to = NEWS(a, Val, f->ins.n), .bar = NEWS(a, Val, f->ins.n),
                .part_bar = NEWS(a, Val *, f->ins.n), .plan = NEWS(a, LoopPlan *, f->ins.n),
                .active = NEWS(a, bool, f->ins.n)};
+  g.guards = guards_find(f, of->guarded);
   find_active(&g, wrt);
-  copy_values(&g, args, given);
+  copy_values(&g, of->args, of->given);
+  for (int i = 0; of->sum && i < f->in.n; i++)
+    if (wrt[i]) g.bar[f->in.at[i].val] = of->sum[i];
   for (int i = 0, k = 0; i < f->out.n; i++) {
     Val v = f->out.at[i].val;
     values[i] = g.to[v];
     if (!type_is_float((DType)fn_ins(f, v)->type)) continue;
-    if (g.active[v]) adjoint_give(&g, v, seeds[k]);
+    if (g.active[v]) adjoint_give(&g, v, of->seeds[k]);
     k++;
   }
   sweep_back(&g);
   for (int i = 0, k = 0; i < f->in.n; i++) {
     if (!wrt[i]) continue;
     Val bar = g.bar[f->in.at[i].val];
-    derived[k] = bar ? bar : ir_zeros_like(b, args[i]);
+    derived[k] = bar ? bar : ir_zeros_like(b, of->args[i]);
     ir_name(b, derived[k++], adjoint_name(b->cx, f->in.at[i].name));
   }
   return !g.failed;

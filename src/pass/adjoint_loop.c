@@ -14,6 +14,7 @@
  * A branch's adjoint is the branch of its bodies' adjoints; the other one is not run, so it
  * contributes exactly nothing. */
 #include "pass/adjoint.h"
+#include "pass/pass.h"
 #include "pass/tape.h"
 
 struct LoopPlan {
@@ -23,7 +24,9 @@ struct LoopPlan {
   Val copy;   /* the loop in the new function */
   Fn *back;   /* the reversed loop's body, with only the inputs it uses */
   bool *keep; /* of the inputs build_back made: which it uses */
+  bool guarded; /* what comes out may be put out */
   bool *carry, *scan, *capture; /* per carried, scanned, captured value: has it an adjoint? */
+  bool *goes_on; /* per captured value: its running sum began with the adjoint it had */
 };
 
 static int captures(const Loop *l) { return l->body->in.n - 1 - l->ncarry - l->nscan; }
@@ -95,7 +98,10 @@ static Fn *build_back(Cx *cx, const LoopPlan *p) {
   for (int i = 0; i < captures(l); i++) wrt[1 + l->ncarry + l->nscan + i] = p->capture[i];
   Val *seed = NEWS(a, Val, f->out.n + 1), *value = NEWS(a, Val, f->out.n + 1), *derived = NEWS(a, Val, f->in.n + 1);
   gather_seeds(&k, seed);
-  if (!adjoint_with(&k.b, f, wrt, k.args, k.given, seed, value, derived)) return NULL;
+  Val *sum = NEWS(a, Val, f->in.n + 1);
+  for (int i = 0; i < captures(l); i++) sum[1 + l->ncarry + l->nscan + i] = k.sum[i];
+  AdjointOf of = {.f = f, .wrt = wrt, .args = k.args, .given = k.given, .sum = sum, .seeds = seed, .guarded = p->guarded};
+  if (!adjoint_with(&k.b, &of, value, derived)) return NULL;
   int n = 0, first_scan, first_capture;
   for (int i = 0; i < l->ncarry; i++)
     if (p->carry[i]) ir_output(&k.b, NULL, derived[n++]);
@@ -103,7 +109,7 @@ static Fn *build_back(Cx *cx, const LoopPlan *p) {
   for (int i = 0; i < l->nscan; i++) n += p->scan[i];
   first_capture = n;
   for (int i = 0; i < captures(l); i++)
-    if (p->capture[i]) ir_output(&k.b, NULL, ir_map2(&k.b, OP_add, k.sum[i], derived[first_capture++]));
+    if (p->capture[i]) ir_output(&k.b, NULL, derived[first_capture++]);
   for (int i = 0; i < l->nscan; i++)
     if (p->scan[i]) ir_output(&k.b, NULL, derived[first_scan++]);
   return ir_finish(&k.b);
@@ -127,7 +133,7 @@ static bool choose_saved(Cx *cx, LoopPlan *p) {
   for (int i = 0; i < p->l->ncarry; i++) first += p->carry[i];
   for (int i = 0; i < captures(p->l); i++) first += p->capture[i];
   for (int i = 0; i < p->nsaved; i++) needed[p->saved[i]] = fn_uses_input(back, first + i);
-  p->nsaved = tape_choose(p->l, needed, false, p->saved);
+  p->nsaved = tape_choose(p->l, needed, cx->thrift && cx->thrift->recompute, p->saved);
   for (int i = 0; i < p->l->ncarry; i++) { /* build_back takes them as slices; unused ones go later */
     Val v = carry_in(p->l, i)->val;
     bool there = false;
@@ -135,6 +141,21 @@ static bool choose_saved(Cx *cx, LoopPlan *p) {
     if (!there) p->saved[p->nsaved++] = v;
   }
   return true;
+}
+
+double adjoint_tape_bytes(const Loop *l) {
+  Cx *cx = l->body->cx;
+  Arena *a = cx->arena;
+  LoopPlan p = {.l = l, .carry = NEWS(a, bool, l->ncarry + 1), .scan = NEWS(a, bool, l->nscan + 1),
+                .capture = NEWS(a, bool, captures(l) + 1), .goes_on = NEWS(a, bool, captures(l) + 1)};
+  for (int i = 0; i < l->ncarry; i++) p.carry[i] = type_is_float(carry_in(l, i)->type);
+  for (int i = 0; i < l->nscan; i++) p.scan[i] = type_is_float(scan_in(l, i)->type);
+  for (int i = 0; i < captures(l); i++) p.capture[i] = type_is_float(capture_in(l, i)->type);
+  int errors = diag_errors(cx);
+  double sum = 0;
+  if (!choose_saved(cx, &p) || diag_errors(cx) > errors) return 0; /* the derivative itself will say it again */
+  for (int i = 0; i < p.nsaved; i++) sum += ins_bytes(cx, body_ins(l, p.saved[i]));
+  return sum;
 }
 
 /* ---- the way there, collecting ---------------------------------------------------------------------------------- */
@@ -174,8 +195,8 @@ static LoopPlan *new_plan(Adjoint *g, Val v) {
   const Ins *in = fn_ins(g->f, v);
   const Loop *l = in->u.loop;
   LoopPlan *p = NEW(a, LoopPlan);
-  *p = (LoopPlan){.l = l, .carry = NEWS(a, bool, l->ncarry + 1), .scan = NEWS(a, bool, l->nscan + 1),
-                  .capture = NEWS(a, bool, captures(l) + 1)};
+  *p = (LoopPlan){.l = l, .guarded = adjoint_is_guarded(g, v), .carry = NEWS(a, bool, l->ncarry + 1), .scan = NEWS(a, bool, l->nscan + 1),
+                  .capture = NEWS(a, bool, captures(l) + 1), .goes_on = NEWS(a, bool, captures(l) + 1)};
   const Val *arg = in->arg + l->counted;
   for (int i = 0; i < l->ncarry; i++) p->carry[i] = type_is_float(carry_in(l, i)->type);
   for (int i = 0; i < l->nscan; i++) p->scan[i] = g->active[arg[l->ncarry + i]];
@@ -215,6 +236,17 @@ static Val part_or_zero(Adjoint *g, Val v, int k) {
   return ir_const_f(g->b, t, &s, 0);
 }
 
+/* The running sum of a captured value goes on from what its adjoint is already, so that the order of
+ * additions is the same however the loop is split. (Two operands may be one value.) */
+static Val sum_so_far(Adjoint *g, Val v, int i, const Val *arg) {
+  LoopPlan *p = g->plan[v];
+  int first = p->l->counted + p->l->ncarry + p->l->nscan;
+  const Val *outer = fn_ins(g->f, v)->arg + first;
+  p->goes_on[i] = g->bar[outer[i]] != 0;
+  for (int k = 0; k < i; k++) p->goes_on[i] &= outer[k] != outer[i];
+  return p->goes_on[i] ? g->bar[outer[i]] : ir_zeros_like(g->b, arg[p->l->ncarry + p->l->nscan + i]);
+}
+
 /* The operands of the reversed loop, as build_back laid out its inputs; those not kept are left out. */
 static int back_operands(Adjoint *g, Val v, const Val *args, Val *out) {
   const LoopPlan *p = g->plan[v];
@@ -222,13 +254,13 @@ static int back_operands(Adjoint *g, Val v, const Val *args, Val *out) {
   Arena *a = g->b->cx->arena;
   int n = 0, total = 0, kept = 0;
   Val *all = NEWS(a, Val, 2 * l->body->in.n + l->body->out.n + p->nsaved + 4);
-  if (l->counted) out[kept++] = args[0];
-  else if (l->cond) out[kept++] = ir_part(g->b, p->copy, l->ncarry + l->ncollect + p->nsaved);
+  if (l->cond) out[kept++] = ir_part(g->b, p->copy, l->ncarry + l->ncollect + p->nsaved); /* steps done */
+  else if (l->counted) out[kept++] = args[0];
   const Val *arg = args + l->counted;
   for (int i = 0; i < l->ncarry; i++)
     if (p->carry[i]) all[total++] = part_or_zero(g, v, i);
   for (int i = 0; i < captures(l); i++)
-    if (p->capture[i]) all[total++] = ir_zeros_like(g->b, arg[l->ncarry + l->nscan + i]);
+    if (p->capture[i]) all[total++] = sum_so_far(g, v, i, arg);
   for (int i = 0; i < p->nsaved; i++) all[total++] = ir_part(g->b, p->copy, l->ncarry + l->ncollect + i);
   for (int i = 0; i < l->nscan; i++) all[total++] = arg[l->ncarry + i];
   for (int i = 0; i < l->ncollect; i++)
@@ -240,10 +272,90 @@ static int back_operands(Adjoint *g, Val v, const Val *args, Val *out) {
   return kept;
 }
 
+/* ---- loops that run backwards and stop early ------------------------------------------------------------------------
+ * Of n steps such a loop does those with the indices n-1 .. n-done. Its adjoint runs forwards over as
+ * many, from 0; offset = n - done is where the first of them belongs. */
+typedef struct Shift {
+  Builder *b;
+  Val offset; /* i64 */
+  Dim trip;
+} Shift;
+
+static Val places(const Shift *s) {
+  Shape rows = {1, {s->trip}};
+  return ir_map2(s->b, OP_add, ir_iota(s->b, T_I64, s->trip), ir_broadcast(s->b, s->offset, &rows));
+}
+
+/* Row i of the result is row i + offset; what lies beyond is not read. */
+static Val rows_from_offset(const Shift *s, Val x) {
+  Val at = places(s);
+  return ir_gather(s->b, x, &at, (int32_t[]){0}, 1);
+}
+
+/* Back to their places; the rows of steps that were not done are 0. */
+static Val rows_to_offset(const Shift *s, Val x) {
+  Val at = places(s);
+  Shape full = *ir_shape(s->b, x);
+  return ir_scatter(s->b, x, &at, (int32_t[]){0}, 1, &full);
+}
+
+static Val number(Builder *b, Dim n) { return ir_size(b, T_I64, &(Shape){0}, n); }
+
+static Shift shift_of(Adjoint *g, Val v, const Val *args) {
+  const LoopPlan *p = g->plan[v];
+  const Loop *l = p->l;
+  Builder *b = g->b;
+  Val n = number(b, l->trip), done = ir_part(b, p->copy, l->ncarry + l->ncollect + p->nsaved);
+  if (l->counted) n = ir_map2(b, OP_max, ir_map2(b, OP_min, args[0], n), number(b, 0));
+  return (Shift){b, ir_map2(b, OP_sub, n, done), l->trip};
+}
+
+/* The body at index + offset, the offset being one more captured value. */
+static Fn *shifted_body(const Fn *f) {
+  Builder b = ir_begin(f->cx, f->name);
+  Val *args = NEWS(f->cx->arena, Val, f->in.n + 1), *outs = NEWS(f->cx->arena, Val, f->out.n + 1);
+  b.fn->span = f->span;
+  for (int i = 0; i < f->in.n; i++) {
+    const Input *in = &f->in.at[i];
+    args[i] = ir_input(&b, in->name, in->type, &in->shape, in->role, in->span);
+  }
+  Val offset = ir_input(&b, name_of(f->cx, "offset"), T_I64, &(Shape){0}, ROLE_ARG, f->span);
+  args[0] = ir_map2(&b, OP_add, args[0], offset);
+  ir_inline(&b, f, args, outs);
+  for (int i = 0; i < f->out.n; i++) ir_output(&b, f->out.at[i].name, outs[i]);
+  return ir_finish(&b);
+}
+
 static int kept_between(const LoopPlan *p, int from, int n) {
   int kept = 0;
   for (int i = from; i < from + n; i++) kept += p->keep[i];
   return kept;
+}
+
+/* What the reversed loop found goes to what loop v was given. */
+static void give_parts(Adjoint *g, Val v, Val loop, const Shift *shift) {
+  const LoopPlan *p = g->plan[v];
+  const Loop *l = p->l;
+  const Val *outer = fn_ins(g->f, v)->arg + l->counted;
+  int part = 0;
+  for (int i = 0; i < l->ncarry; i++) part += p->carry[i];
+  for (int i = 0; i < captures(l); i++) {
+    Val x = outer[l->ncarry + l->nscan + i];
+    if (!p->capture[i]) continue;
+    if (p->goes_on[i]) g->bar[x] = 0; /* it is in the sum */
+    adjoint_give(g, x, ir_part(g->b, loop, part++));
+  }
+  for (int i = 0; i < l->nscan; i++)
+    if (p->scan[i]) {
+      Val d = ir_part(g->b, loop, part++);
+      adjoint_give(g, outer[l->ncarry + i], shift ? rows_to_offset(shift, d) : d);
+    }
+  part = 0;
+  for (int i = 0; i < l->ncarry; i++)
+    if (p->carry[i]) {
+      Val d = ir_part(g->b, loop, part++);
+      if (g->active[outer[i]]) adjoint_give(g, outer[i], d);
+    }
 }
 
 void adjoint_loop(Adjoint *g, Val v) {
@@ -263,23 +375,22 @@ void adjoint_loop(Adjoint *g, Val v) {
   Loop back = {.body = p->back, .trip = l->trip, .ncarry = ncarry, .ncollect = nscan, .reverse = !l->reverse,
                .counted = l->counted || l->cond,
                .nscan = kept_between(p, 1 + ncarry, p->nsaved + l->nscan + nfloat)};
+  bool shifted = l->reverse && l->cond;
+  Shift shift = {0};
+  if (shifted) {
+    shift = shift_of(g, v, args);
+    int first = 1 + ncarry; /* the count, what is carried */
+    for (int i = first; i < first + back.nscan; i++) operand[i] = rows_from_offset(&shift, operand[i]);
+    operand[nargs++] = shift.offset;
+    back.body = shifted_body(back.body);
+  }
   Val loop = ir_loop(g->b, &back, operand, nargs);
-  const Val *outer = in->arg + l->counted;
-  int part = 0;
-  for (int i = 0; i < l->ncarry; i++)
-    if (p->carry[i]) {
-      Val d = ir_part(g->b, loop, part++);
-      if (g->active[outer[i]]) adjoint_give(g, outer[i], d);
-    }
-  for (int i = 0; i < captures(l); i++)
-    if (p->capture[i]) adjoint_give(g, outer[l->ncarry + l->nscan + i], ir_part(g->b, loop, part++));
-  for (int i = 0; i < l->nscan; i++)
-    if (p->scan[i]) adjoint_give(g, outer[l->ncarry + i], ir_part(g->b, loop, part++));
+  give_parts(g, v, loop, shifted ? &shift : NULL);
 }
 
 /* ---- branches ---------------------------------------------------------------------------------------------------- */
 /* The adjoint of one body: inputs as it, then the cotangents of its float outputs. */
-static Fn *back_body(Adjoint *g, const Fn *f, const bool *wrt) {
+static Fn *back_body(Adjoint *g, const Fn *f, const bool *wrt, bool guarded) {
   Walk w = walk_begin(f);
   Arena *a = f->cx->arena;
   Val *args = NEWS(a, Val, f->in.n + 1), *seed = NEWS(a, Val, f->out.n + 1), *value = NEWS(a, Val, f->out.n + 1);
@@ -290,7 +401,8 @@ static Fn *back_body(Adjoint *g, const Fn *f, const bool *wrt) {
     if (type_is_float((DType)y->type))
       seed[n++] = ir_input(&w.b, name_fmt(f->cx, "d_%s", y->hint ? y->hint : "y"), (DType)y->type, &y->shape, ROLE_ARG, y->span);
   }
-  if (!adjoint_into(&w.b, f, wrt, args, seed, value, derived)) {
+  AdjointOf of = {.f = f, .wrt = wrt, .args = args, .seeds = seed, .guarded = guarded};
+  if (!adjoint_with(&w.b, &of, value, derived)) {
     g->failed = true;
     return NULL;
   }
@@ -306,7 +418,8 @@ void adjoint_branch(Adjoint *g, Val v) {
   int n = in->nargs - 1, total = n;
   bool *wrt = NEWS(a, bool, n + 1);
   for (int i = 0; i < n; i++) wrt[i] = g->active[in->arg[i + 1]];
-  Fn *then = back_body(g, br->then, wrt), *other = back_body(g, br->other, wrt);
+  bool guarded = adjoint_is_guarded(g, v);
+  Fn *then = back_body(g, br->then, wrt, guarded), *other = back_body(g, br->other, wrt, guarded);
   if (!then || !other) return;
   Val *args = NEWS(a, Val, in->nargs + br->then->out.n + 1);
   ir_map_args(in, g->to, args);

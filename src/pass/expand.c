@@ -59,5 +59,8 @@ Fn *pass_expand(const Fn *f) {
     else if (in->op == OP_part && x.parts[in->arg[0]]) x.w.to[v] = x.parts[in->arg[0]][in->u.i];
     else x.w.to[v] = walk_copy_bodies(&x.w, in, expand_body, &x.failed);
   }
-  return x.failed ? NULL : walk_end(&x.w);
+  if (x.failed) return NULL;
+  Fn *e = walk_end(&x.w);
+  e->nest = f->nest;
+  return e;
 }

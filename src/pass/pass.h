@@ -10,6 +10,10 @@
  * needs: nothing   breaks: nothing   after it: no LOOP-kind derivative instruction is left */
 Fn *pass_expand(const Fn *f);
 
+/* calls.c: every call by the body it calls, when no derivative will be taken any more.
+ * needs: nothing   breaks: derivative rules and checkpoints   after it: no call is left */
+Fn *pass_inline_calls(const Fn *f);
+
 /* adjoint.c: values of f's outputs, then the adjoints of the wrt inputs. Inputs: those of f, then a
  * cotangent (ROLE_SEED) per float output. */
 Fn *pass_adjoint(const Fn *f, const bool *wrt);
@@ -19,6 +23,9 @@ Fn *pass_tangent(const Fn *f, const bool *wrt);
 /* The gradient of f's only output, a float scalar, with respect to the wrt inputs: outputs are the
  * value (with_value) and one gradient per wrt input, named d_NAME. E0402/E0403 when it isn't so. */
 Fn *pass_gradient(const Fn *f, const bool *wrt, bool with_value);
+
+/* The same as an instruction, for pass_expand to expand. */
+Fn *pass_gradient_deferred(const Fn *f, const bool *wrt, bool with_value);
 
 /* simplify.c: algebra on values, to a fixed point.
  * keeps: the evaluator's values up to rounding   breaks: nothing */
@@ -34,6 +41,25 @@ Fn *pass_hoist(const Fn *f, double most);
  * unless above <= bytes: then room is all that counts.
  * needs: no vjp/jvp, numbers   keeps: the evaluator's values up to rounding   breaks: nothing */
 Fn *pass_chunk(const Fn *f, double above, double bytes);
+
+/* split.c: loops whose saved() bytes a step are not 0 become loops over segments, nested `levels` deep.
+ * needs: no vjp/jvp   keeps: values, bit for bit   breaks: nothing */
+typedef struct SplitPlan {
+  int levels;
+  double (*saved)(const Loop *l);
+} SplitPlan;
+Fn *pass_split(const Fn *f, const SplitPlan *plan);
+
+/* How much derivatives and passes may keep to save work. Hangs in the context (Cx.thrift; NULL: as much
+ * as pays) while a program is made to fit into memory (driver/budget.c). */
+struct Thrift {
+  int levels;          /* loops are run in segments, nested as deep, before they are differentiated */
+  bool recompute;      /* loops save what they carry; all else is computed again */
+  double hoist;        /* as for pass_hoist */
+  double above, chunk; /* as for pass_chunk */
+};
+/* Hoisting may keep 64 MB for a value; larger ones than 16 MB are made in chunks that fit into a cache. */
+#define THRIFT_NONE ((Thrift){.hoist = 64 << 20, .above = 16 << 20, .chunk = 1 << 20})
 
 /* sizes.c: every named size replaced by its number; recomputes exactness of views and reports
  * E05xx where a read would leave its tensor. */

@@ -36,8 +36,21 @@ static Fn *bind_body(const Fn *f, void *sizes) {
   return g ? g : (Fn *)f; /* the caller sees the diagnostics */
 }
 
+/* Derivatives and maps to be expanded: their bodies. */
+static Val bind_derivative(Walk *w, const Ins *in, const SizeBindings *sizes) {
+  const Body *body = in->u.body;
+  bool *wrt = NEWS(w->b.cx->arena, bool, body->fn->in.n + 1);
+  for (int i = 0; i < body->fn->in.n; i++) wrt[i] = body_wrt(body, i);
+  Fn *f = bind_body(body->fn, (void *)sizes);
+  if (in->op != OP_vmap) return (in->op == OP_vjp ? ir_vjp : ir_jvp)(&w->b, f, wrt, walk_args(w, in), in->nargs);
+  Shape lead = body->lead;
+  for (int d = 0; d < lead.rank; d++) lead.dim[d] = dim_subst(w->b.cx, lead.dim[d], sizes);
+  return ir_vmap(&w->b, f, wrt, &lead, walk_args(w, in));
+}
+
 /* Loops, branches and calls: their bodies, and the number of iterations. */
 static Val bind_bundle(Walk *w, const Ins *in, const SizeBindings *sizes) {
+  if (!ins_has_bodies(in)) return bind_derivative(w, in, sizes);
   Ins copy = *in;
   Loop loop;
   if (in->op == OP_loop) {
@@ -63,7 +76,7 @@ Fn *pass_bind_sizes(const Fn *f, const SizeBindings *sizes) {
     const Ins *in = fn_ins(f, v);
     if (in->op == OP_arg) continue;
     if (!check_extents(cx, in, sizes)) return NULL;
-    bool bundle = ins_has_bodies(in);
+    bool bundle = op_kind((Op)in->op) == KIND_LOOP;
     Val n = bundle ? bind_bundle(&w, in, sizes) : ir_copy_with(&w.b, in, walk_args(&w, in), sizes);
     w.to[v] = n;
     if (diag_errors(cx) > errors) return NULL; /* bodies that failed don't fit together any more */

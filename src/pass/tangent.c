@@ -22,7 +22,7 @@ static Val tangent_map(Tangent *g, const Ins *in, const Val *args, Val y) {
       report_no_derivative(g->b, in);
       g->failed = true;
     } else if (p) {
-      sum = plus(g->b, sum, scale_cotangent(g->b, da, p));
+      sum = plus(g->b, sum, in->op == OP_safe_mul ? scale_safely(g->b, da, p) : scale_cotangent(g->b, da, p));
     }
   }
   return sum;
@@ -78,6 +78,23 @@ static void tangent_part(Tangent *g, Val v, const Ins *in) {
   if (p->tangent[in->u.i] >= 0) g->dot[v] = ir_part(g->b, bundle, p->tangent[in->u.i]);
 }
 
+/* The call as it is; the tangents of its results wait for their parts. */
+static void step_call(Tangent *g, Val v, const Ins *in, const Val *args) {
+  const Fn *f = in->u.body->fn;
+  g->to[v] = ir_copy(g->b, in, args);
+  g->derived[v] = NEWS(g->b->cx->arena, Val, f->out.n + 1);
+  g->b->span = in->span;
+  if (!tangent_call(g, in, g->to[v], args, g->derived[v])) g->failed = true;
+}
+
+static void part_of_call(Tangent *g, Val v, const Ins *in) {
+  const Fn *f = fn_ins(g->f, in->arg[0])->u.body->fn;
+  int k = 0;
+  g->to[v] = ir_part(g->b, g->to[in->arg[0]], (int)in->u.i);
+  for (int i = 0; i < in->u.i; i++) k += type_is_float((DType)fn_ins(f, f->out.at[i].val)->type);
+  if (type_is_float((DType)in->type)) g->dot[v] = g->derived[in->arg[0]][k];
+}
+
 static void tangent_step(Tangent *g, Val v, const Ins *in) {
   Val *arg = NEWS(g->b->cx->arena, Val, in->nargs + 1);
   ir_map_args(in, g->to, arg);
@@ -85,10 +102,15 @@ static void tangent_step(Tangent *g, Val v, const Ins *in) {
   for (int k = 0; k < in->nargs; k++) carries |= g->dot[in->arg[k]] != 0;
   if (in->op == OP_part && g->parts[in->arg[0]]) {
     tangent_part(g, v, in);
+  } else if (in->op == OP_part && g->derived[in->arg[0]]) {
+    part_of_call(g, v, in);
+  } else if (carries && in->op == OP_call) {
+    step_call(g, v, in, arg);
   } else if (carries && (in->op == OP_loop || in->op == OP_branch)) {
     g->to[v] = in->op == OP_loop ? tangent_loop(g, v, arg) : tangent_branch(g, v, arg);
   } else {
     g->to[v] = ir_copy(g->b, in, arg);
+    g->b->derived = DERIVED_TANGENT;
     if (has_tangent(g, in)) g->dot[v] = tangent_of(g, in, arg, g->to[v]);
   }
   if (g->dot[v] && in->hint) ir_name(g->b, g->dot[v], name_fmt(g->b->cx, "t_%s", in->hint));
@@ -98,7 +120,7 @@ bool tangent_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, con
                   Val *derived) {
   Arena *a = b->cx->arena;
   if (!derivatives_exist(b, f, wrt)) return false;
-  Tangent g = {b, f, NEWS(a, Val, f->ins.n), NEWS(a, Val, f->ins.n), NEWS(a, BundleParts *, f->ins.n), false};
+  Tangent g = {b, f, NEWS(a, Val, f->ins.n), NEWS(a, Val, f->ins.n), NEWS(a, BundleParts *, f->ins.n), NEWS(a, Val *, f->ins.n), false};
   for (int i = 0, k = 0; i < f->in.n; i++) {
     g.to[f->in.at[i].val] = args[i];
     if (wrt[i]) g.dot[f->in.at[i].val] = seeds[k++];

@@ -14,11 +14,15 @@ typedef struct Tangent {
   Val *to;             /* value of f -> its copy */
   Val *dot;            /* value of f -> its tangent, 0: zero */
   BundleParts **parts; /* of loops and branches that carry tangents */
+  Val **derived;       /* tangents of the float outputs of calls that have some */
   bool failed;
 } Tangent;
 
 /* tangent_loop.c: the copy of loop or branch v over pairs; fills parts[v]. */
 Val tangent_loop(Tangent *g, Val v, const Val *args);
 Val tangent_branch(Tangent *g, Val v, const Val *args);
+/* adjoint_call.c: the tangents of the float outputs of a call, whose copy is given; false after a
+ * diagnostic. */
+bool tangent_call(Tangent *g, const Ins *in, Val call, const Val *args, Val *derived);
 
 #endif

@@ -43,11 +43,17 @@ static int64_t width(const Tape *t, const Ins *in) {
   return (int64_t)MIN(ins_bytes(t->f->cx, in), 1e15);
 }
 
+/* There on the way back without being saved. */
+static bool is_free(const Tape *t, Val v) {
+  const Ins *in = fn_ins(t->f, v);
+  return t->fixed[v] || (in->op == OP_arg && !is_carried(t->l, in));
+}
+
 /* Values 1.. are nodes 2.., so that 0 and 1 are free for source and sink. */
 static void add_value(Cut *c, const Tape *t, Val v, bool needed) {
   const Ins *in = fn_ins(t->f, v);
   if (needed && !t->fixed[v]) cut_edge(c, value_out(v), 1, CUT_NEVER);
-  if (t->fixed[v] || (in->op == OP_arg && !is_carried(t->l, in))) return;
+  if (is_free(t, v)) return;
   cut_edge(c, value_in(v), value_out(v), width(t, in));
   if (is_carried(t->l, in) || costly(t, in)) cut_edge(c, 0, value_in(v), CUT_NEVER);
   for (int k = 0; k < in->nargs; k++) cut_edge(c, value_out(in->arg[k]), value_in(v), CUT_NEVER);
@@ -63,6 +69,6 @@ int tape_choose(const Loop *l, const bool *needed, bool thrifty, Val *saved) {
   const bool *far = cut_far_side(&c);
   int n = 0;
   for (Val v = 1; v < f->ins.n; v++)
-    if (!far[value_in(v)] && far[value_out(v)] && width(&t, fn_ins(f, v)) < CUT_NEVER) saved[n++] = v;
+    if (!is_free(&t, v) && !far[value_in(v)] && far[value_out(v)]) saved[n++] = v;
   return n;
 }

@@ -46,16 +46,6 @@ Val walk_copy_bodies(Walk *w, const Ins *in, Fn *(*pass)(const Fn *body, void *a
   return ir_copy(&w->b, &copy, args);
 }
 
-bool fn_uses_input(const Fn *f, int i) {
-  Val v = f->in.at[i].val;
-  for (int k = 0; k < f->out.n; k++)
-    if (f->out.at[k].val == v) return true;
-  for (Val u = v + 1; u < f->ins.n; u++)
-    for (int k = 0; k < fn_ins(f, u)->nargs; k++)
-      if (fn_ins(f, u)->arg[k] == v) return true;
-  return false;
-}
-
 Fn *fn_keep_inputs(const Fn *f, const bool *keep) {
   Walk w = {.b = ir_begin(f->cx, f->name), .f = f, .to = NEWS(f->cx->arena, Val, f->ins.n)};
   w.b.fn->span = f->span;
@@ -86,20 +76,23 @@ static bool is_masked(Builder *b, Val x, Ins *sel) {
   return sel->op == OP_select && (is_zero(b, sel->arg[1]) || is_zero(b, sel->arg[2]));
 }
 
-Val scale_cotangent(Builder *b, Val dy, Val p) {
+static Val scaled(Builder *b, Val dy, Val p, Op product) {
   Ins sel;
   if (is_zero(b, dy) || ins_is_splat(ir_ins(b, p), 1)) return dy;
   if (is_zero(b, p)) return p;
   if (is_masked(b, dy, &sel))
-    return ir_map3(b, OP_select, sel.arg[0], scale_cotangent(b, sel.arg[1], p), scale_cotangent(b, sel.arg[2], p));
+    return ir_map3(b, OP_select, sel.arg[0], scaled(b, sel.arg[1], p, product), scaled(b, sel.arg[2], p, product));
   if (ir_ins(b, p)->op == OP_select) {
     sel = *ir_ins(b, p);
     if (is_masked(b, p, &sel) || ins_is_const(ir_ins(b, sel.arg[1])) || ins_is_const(ir_ins(b, sel.arg[2])))
-      return ir_map3(b, OP_select, sel.arg[0], scale_cotangent(b, dy, sel.arg[1]),
-                     scale_cotangent(b, dy, sel.arg[2]));
+      return ir_map3(b, OP_select, sel.arg[0], scaled(b, dy, sel.arg[1], product), scaled(b, dy, sel.arg[2], product));
   }
-  return ir_map2(b, OP_mul, dy, p);
+  return ir_map2(b, product, dy, p);
 }
+
+Val scale_cotangent(Builder *b, Val dy, Val p) { return scaled(b, dy, p, OP_mul); }
+
+Val scale_safely(Builder *b, Val dy, Val p) { return scaled(b, dy, p, OP_safe_mul); }
 
 Val map_partial(Builder *b, const Ins *in, const Val *args, Val y, int i, bool *missing) {
   const char *text = op_info[in->op].partial[i];

@@ -26,13 +26,14 @@ Val walk_copy_bodies(Walk *w, const Ins *in, Fn *(*pass)(const Fn *body, void *a
 /* f with all instructions copied into a new function whose inputs are chosen by keep: inputs that
  * nothing uses can be left out. Outputs and their order stay. */
 Fn *fn_keep_inputs(const Fn *f, const bool *keep);
-bool fn_uses_input(const Fn *f, int i);
 /* Outputs as in f, then ends it. */
 Fn *walk_end(Walk *w);
 
 /* dy * p, where what can't matter is never multiplied: an element that a selection has put out
  * stays exactly 0, whatever p is there (0 * inf would be NaN). */
 Val scale_cotangent(Builder *b, Val dy, Val p);
+/* The same where dy was summed or spread since: 0 wherever it is 0. */
+Val scale_safely(Builder *b, Val dy, Val p);
 
 /* adjoint.c, tangent.c: the same into a builder in the middle of other work. args are the inputs;
  * seeds the cotangents per float output, or the tangents per wrt input. values: per output of f.

@@ -33,7 +33,7 @@ static double label(const Scale *s, double part) {
   return s->log ? pow(10, y) : y;
 }
 
-/* ---- text ------------------------------------------------------------------------------------ */
+/* ---- text ----------------------------------------------------------------------------------- */
 enum { MAX_COLUMNS = 200, MAX_ROWS = 60, MARGIN = 11 };
 
 typedef struct Grid { /* of dots; character cells hold across x down of them */
@@ -83,14 +83,18 @@ static void put_cell(Text *out, const Figure *f, uint8_t dots) {
 
 void figure_text(const Figure *f, int columns, int rows, Text *out) {
   Scale s;
-  Grid g = {.columns = MIN(MAX(columns - MARGIN - 2, 10), MAX_COLUMNS), .rows = MIN(MAX(rows, 3), MAX_ROWS),
-            .across = f->braille ? 2 : 1, .down = f->braille ? 4 : 1};
+  Grid g = {.columns = MIN(MAX(columns - MARGIN - 2, 10), MAX_COLUMNS),
+            .rows = MIN(MAX(rows, 3), MAX_ROWS),
+            .across = f->braille ? 2 : 1,
+            .down = f->braille ? 4 : 1};
   if (!scale_of(f, &s)) return;
   draw_curve(f, &s, &g);
   for (int r = 0; r < g.rows; r++) {
     bool named = r == 0 || r == g.rows - 1 || r == g.rows / 2;
-    if (named) text_fmt(out, "%*.4g |", MARGIN - 2, label(&s, 1 - (double)r / (g.rows - 1)));
-    else text_fmt(out, "%*s |", MARGIN - 2, "");
+    if (named)
+      text_fmt(out, "%*.4g |", MARGIN - 2, label(&s, 1 - (double)r / (g.rows - 1)));
+    else
+      text_fmt(out, "%*s |", MARGIN - 2, "");
     int end = g.columns;
     while (end && !g.cell[r][end - 1]) end--;
     for (int k = 0; k < end; k++) put_cell(out, f, g.cell[r][k]);
@@ -103,15 +107,19 @@ void figure_text(const Figure *f, int columns, int rows, Text *out) {
   text_fmt(out, "\n%*s%-*.6g%s\n", MARGIN, "", MAX(g.columns - n, 8), s.x0, right);
 }
 
-/* ---- SVG ------------------------------------------------------------------------------------- */
+/* ---- SVG ------------------------------------------------------------------------------------ */
 enum { WIDTH = 720, HEIGHT = 400, LEFT = 80, RIGHT = 20, TOP = 40, BOTTOM = 50, LINES = 5 };
 
 static void escaped(const char *s, Text *out) {
   for (; *s; s++) {
-    if (*s == '<') text_add(out, "&lt;");
-    else if (*s == '&') text_add(out, "&amp;");
-    else if ((unsigned char)*s >= ' ') text_add_n(out, s, 1);
-    else text_add(out, " ");
+    if (*s == '<')
+      text_add(out, "&lt;");
+    else if (*s == '&')
+      text_add(out, "&amp;");
+    else if ((unsigned char)*s >= ' ')
+      text_add_n(out, s, 1);
+    else
+      text_add(out, " ");
   }
 }
 
@@ -120,9 +128,10 @@ static void grid_lines(const Scale *s, Text *out) {
     double part = (double)i / LINES, y = HEIGHT - BOTTOM - part * (HEIGHT - TOP - BOTTOM);
     double x = LEFT + part * (WIDTH - LEFT - RIGHT);
     text_fmt(out, "<path d='M%d %.1fH%d' stroke='#ddd'/>\n", LEFT, y, WIDTH - RIGHT);
-    text_fmt(out, "<text x='%d' y='%.1f' text-anchor='end'>%.4g</text>\n", LEFT - 8, y + 4, label(s, part));
-    text_fmt(out, "<text x='%.1f' y='%d' text-anchor='middle'>%.4g</text>\n", x, HEIGHT - BOTTOM + 18,
-             s->x0 + part * (s->x1 - s->x0));
+    text_fmt(out, "<text x='%d' y='%.1f' text-anchor='end'>%.4g</text>\n", LEFT - 8, y + 4,
+             label(s, part));
+    text_fmt(out, "<text x='%.1f' y='%d' text-anchor='middle'>%.4g</text>\n", x,
+             HEIGHT - BOTTOM + 18, s->x0 + part * (s->x1 - s->x0));
   }
 }
 
@@ -131,9 +140,11 @@ static void polylines(const Figure *f, const Scale *s, Text *out) {
   for (int64_t i = 0; i <= f->n; i++) {
     bool here = i < f->n && is_point(f, i);
     if (open && !here) text_add(out, "'/>\n");
-    if (!open && here) text_add(out, "<polyline fill='none' stroke='#2563eb' stroke-width='1.5' points='");
+    if (!open && here)
+      text_add(out, "<polyline fill='none' stroke='#2563eb' stroke-width='1.5' points='");
     if (here) {
-      double x = (f->x[i] - s->x0) / (s->x1 - s->x0), y = (height(s, f->y[i]) - s->y0) / (s->y1 - s->y0);
+      double x = (f->x[i] - s->x0) / (s->x1 - s->x0),
+             y = (height(s, f->y[i]) - s->y0) / (s->y1 - s->y0);
       text_fmt(out, "%s%.1f,%.1f", open ? " " : "", LEFT + x * (WIDTH - LEFT - RIGHT),
                HEIGHT - BOTTOM - y * (HEIGHT - TOP - BOTTOM));
     }
@@ -154,7 +165,8 @@ static void svg_begin(Text *out, const char *title, int width, int height_) {
 void figure_svg(const Figure *f, Text *out) {
   Scale s;
   svg_begin(out, f->title, WIDTH, HEIGHT);
-  text_fmt(out, "<text x='%d' y='%d' text-anchor='end'>%s</text>\n", WIDTH - RIGHT, HEIGHT - 10, f->xname);
+  text_fmt(out, "<text x='%d' y='%d' text-anchor='end'>%s</text>\n", WIDTH - RIGHT, HEIGHT - 10,
+           f->xname);
   if (scale_of(f, &s)) {
     grid_lines(&s, out);
     polylines(f, &s, out);
@@ -162,7 +174,7 @@ void figure_svg(const Figure *f, Text *out) {
   text_add(out, "</svg>\n");
 }
 
-/* ---- fields ---------------------------------------------------------------------------------- */
+/* ---- fields --------------------------------------------------------------------------------- */
 typedef struct Extent {
   double lo, hi;
 } Extent;
@@ -175,7 +187,8 @@ static Extent extent_of(const Field *f) {
 }
 
 /* The mean of the numbers a cell stands for, between 0 and 1; NaN where none is finite. */
-static double cell_mean(const Field *f, const Extent *e, int64_t r0, int64_t r1, int64_t c0, int64_t c1) {
+static double cell_mean(const Field *f, const Extent *e, int64_t r0, int64_t r1, int64_t c0,
+                        int64_t c1) {
   double sum = 0, n = 0;
   for (int64_t r = r0; r < r1; r++)
     for (int64_t c = c0; c < c1; c++) {
@@ -186,15 +199,18 @@ static double cell_mean(const Field *f, const Extent *e, int64_t r0, int64_t r1,
   return e->hi > e->lo ? (sum / n - e->lo) / (e->hi - e->lo) : 0.5;
 }
 
-/* Cells are two characters wide, so that they are about square; what isn't a number is a question mark. */
+/* Cells are two characters wide, so that they are about square; what isn't a number is a question
+ * mark. */
 void field_text(const Field *f, int columns, int rows, Text *out) {
   static const char ramp[] = " .:-=+*#%@";
   Extent e = extent_of(f);
-  int64_t nr = MIN(f->rows, (int64_t)MAX(rows, 3)), nc = MIN(f->columns, (int64_t)MAX((columns - 2) / 2, 4));
+  int64_t nr = MIN(f->rows, (int64_t)MAX(rows, 3)),
+          nc = MIN(f->columns, (int64_t)MAX((columns - 2) / 2, 4));
   for (int64_t r = 0; r < nr; r++) {
     text_add(out, "|");
     for (int64_t c = 0; c < nc; c++) {
-      double v = cell_mean(f, &e, r * f->rows / nr, (r + 1) * f->rows / nr, c * f->columns / nc, (c + 1) * f->columns / nc);
+      double v = cell_mean(f, &e, r * f->rows / nr, (r + 1) * f->rows / nr, c * f->columns / nc,
+                           (c + 1) * f->columns / nc);
       int level = isnan(v) ? -1 : MIN((int)(v * 10), 9);
       char two[] = {level < 0 ? '?' : ramp[level], level < 0 ? '?' : ramp[level], 0};
       text_add(out, two);
@@ -208,14 +224,17 @@ void field_svg(const Field *f, Text *out) {
   enum { MOST = 400 };
   Extent e = extent_of(f);
   int64_t nr = MIN(f->rows, (int64_t)MOST), nc = MIN(f->columns, (int64_t)MOST);
-  double side = fmin((double)(WIDTH - LEFT - RIGHT) / (double)MAX(nc, 1), 600.0 / (double)MAX(nr, 1));
+  double side =
+      fmin((double)(WIDTH - LEFT - RIGHT) / (double)MAX(nc, 1), 600.0 / (double)MAX(nr, 1));
   svg_begin(out, f->title, WIDTH, TOP + (int)ceil(side * (double)nr) + BOTTOM);
   for (int64_t r = 0; r < nr; r++)
     for (int64_t c = 0; c < nc; c++) {
-      double v = cell_mean(f, &e, r * f->rows / nr, (r + 1) * f->rows / nr, c * f->columns / nc, (c + 1) * f->columns / nc);
+      double v = cell_mean(f, &e, r * f->rows / nr, (r + 1) * f->rows / nr, c * f->columns / nc,
+                           (c + 1) * f->columns / nc);
       int grey = isnan(v) ? 0 : 255 - (int)(v * 255);
-      text_fmt(out, "<rect x='%.2f' y='%.2f' width='%.2f' height='%.2f' fill='#%02x%02x%02x'/>\n", LEFT + side * (double)c,
-               TOP + side * (double)r, side, side, isnan(v) ? 255 : grey, grey, isnan(v) ? 0 : grey);
+      text_fmt(out, "<rect x='%.2f' y='%.2f' width='%.2f' height='%.2f' fill='#%02x%02x%02x'/>\n",
+               LEFT + side * (double)c, TOP + side * (double)r, side, side, isnan(v) ? 255 : grey,
+               grey, isnan(v) ? 0 : grey);
     }
   if (e.lo <= e.hi)
     text_fmt(out, "<text x='%d' y='%d'>white is %.4g, black is %.4g</text>\n", LEFT,

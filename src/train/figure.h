@@ -6,9 +6,10 @@
 
 typedef struct Figure {
   const char *title, *xname, *yname; /* may be "" */
-  int64_t n;                         /* points of the curve (x, y); those that aren't finite are gaps */
+  int64_t n; /* points of the curve (x, y); those that aren't finite are gaps */
   const double *x, *y;
-  bool may_log; /* the vertical axis is logarithmic where all y are positive and span more than tenfold */
+  bool may_log; /* the vertical axis is logarithmic where all y are positive and span more than
+                   tenfold */
   bool braille; /* the terminal has Unicode: eight dots to a character */
 } Figure;
 void figure_text(const Figure *f, int columns, int rows, Text *out);

@@ -28,7 +28,13 @@ void curve_add(Curve *c, double step, double loss) {
 
 static Figure figure_of(const Curve *c, const char *title, double (*at)[CURVE_POINTS]) {
   for (int i = 0; i < c->n; i++) at[0][i] = c->at[i].step, at[1][i] = c->at[i].loss;
-  return (Figure){.title = title, .xname = "steps", .yname = "loss", .n = c->n, .x = at[0], .y = at[1], .may_log = true};
+  return (Figure){.title = title,
+                  .xname = "steps",
+                  .yname = "loss",
+                  .n = c->n,
+                  .x = at[0],
+                  .y = at[1],
+                  .may_log = true};
 }
 
 void curve_text(const Curve *c, int columns, int rows, Text *out) {

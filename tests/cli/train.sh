@@ -66,6 +66,16 @@ err_has "data are given for"
 run train letters.nn --data text=ab.txt --epochs 2 --batch 1 --steps 1 --log log
 same "steps" "$(tail -n 1 log | sed 's/.*"step":\([0-9]*\).*/\1/')" 2
 
+# A gradient that is the sum of many rows, all of whose columns fit into registers at once.
+cat >columns.nn <<'END'
+param b: f32[128]
+fn loss(x: u8[N, 128]) = sum(square(f32(x) + b)) / N
+END
+head -c 600000 /dev/zero >zeros.bin
+GRADC_THREADS=2 run train columns.nn --data x=bytes:zeros.bin --batch 4096 --epochs 1
+is 0
+out_has "train loss 0.0000"
+
 # Text that a program makes, as text.
 run eval --text 'u8([72, 105, 33])' '[72, 105]'
 is 0 'Hi!

@@ -279,7 +279,7 @@ class Objective(Case):
 
 class Gmm(Objective):
     model = "gmm"
-    define = {"M": 2, "BLOCK": 5}
+    define = {"M": 2}
     shapes = {"alphas": (3,), "means": (3, 4), "icf": (3, 10)}
 
     def __init__(self):

@@ -1,0 +1,97 @@
+/* check_guard.c: what conditions say of labels and loop variables. In `if i + 1 < N then x[i + 1]` the
+ * read stays inside because it isn't taken otherwise. In: a condition, as syntax. Out: inequalities
+ * a >= 0 over labels, known while a branch of the choice is checked, from which bounds follow. */
+#include "front/check.h"
+
+/* ---- affine sides ---------------------------------------------------------------------------------- */
+/* A sum of labels and integers made of nothing but names and numbers, so that looking costs nothing. */
+static bool affine_side(Check *c, const Node *n, Affine *out) {
+  Affine a, b, zero = {.den = 1};
+  Value v;
+  switch (n->kind) {
+  case NODE_INT: v = value_int(n->u.i); return affine_of_value(&v, out);
+  case NODE_NAME: return name_value_quiet(c, n->name, &v) && affine_of_value(&v, out);
+  case NODE_UNARY:
+    return n->u.op == OP_neg && affine_side(c, n->kid[0], &a) && affine_binary(c->cx, OP_sub, &zero, &a, out);
+  case NODE_BINARY:
+    if (n->u.op != OP_add && n->u.op != OP_sub && n->u.op != OP_mul) return false;
+    return affine_side(c, n->kid[0], &a) && affine_side(c, n->kid[1], &b) && affine_binary(c->cx, n->u.op, &a, &b, out);
+  default: return false;
+  }
+}
+
+/* ---- inequalities ------------------------------------------------------------------------------------- */
+/* greater - less - by >= 0 */
+static void push(Check *c, const Affine *greater, const Affine *less, int by) {
+  Affine d;
+  if (!affine_binary(c->cx, OP_sub, greater, less, &d) || d.den != 1) return;
+  d.off = dim_sub(c->cx, d.off, by);
+  guard_push(c, &d);
+}
+
+void guard_push(Check *c, const Affine *a) {
+  Guard *g = NEW(c->cx->arena, Guard);
+  *g = (Guard){c->guards, *a};
+  c->guards = g;
+}
+
+/* a != b: where one of them is an end of the other's range, the next integer. */
+static void differ(Check *c, const Affine *a, const Affine *b) {
+  Affine d;
+  Dim lo, hi;
+  if (!affine_binary(c->cx, OP_sub, a, b, &d) || !affine_interval(c->cx, &d, NULL, &lo, &hi)) return;
+  if (dim_le(c->cx, 0, lo) == 1) push(c, a, b, 1);
+  if (dim_le(c->cx, hi, 0) == 1) push(c, b, a, 1);
+}
+
+static void compare(Check *c, Op op, const Affine *a, const Affine *b, bool holds) {
+  static const Op opposite[][2] = {{OP_lt, OP_ge}, {OP_le, OP_gt}, {OP_gt, OP_le}, {OP_ge, OP_lt}, {OP_eq, OP_ne}, {OP_ne, OP_eq}};
+  for (int i = 0; i < COUNT_OF(opposite) && !holds; i++)
+    if (opposite[i][0] == op) {
+      op = opposite[i][1];
+      break;
+    }
+  switch (op) {
+  case OP_lt: push(c, b, a, 1); return;
+  case OP_le: push(c, b, a, 0); return;
+  case OP_gt: push(c, a, b, 1); return;
+  case OP_ge: push(c, a, b, 0); return;
+  case OP_eq:
+    push(c, a, b, 0);
+    push(c, b, a, 0);
+    return;
+  case OP_ne: differ(c, a, b); return;
+  default: return;
+  }
+}
+
+void guard_condition(Check *c, const Node *n, bool holds) {
+  Affine a, b;
+  if (n->kind == NODE_UNARY && n->u.op == OP_not) {
+    guard_condition(c, n->kid[0], !holds);
+  } else if (n->kind == NODE_BINARY && n->u.op == (holds ? OP_and : OP_or)) {
+    guard_condition(c, n->kid[0], holds);
+    guard_condition(c, n->kid[1], holds);
+  } else if (n->kind == NODE_BINARY && op_info[n->u.op].typing == TY_COMPARE && affine_side(c, n->kid[0], &a) &&
+             affine_side(c, n->kid[1], &b)) {
+    compare(c, n->u.op, &a, &b, holds);
+  }
+}
+
+/* Whether a >= 0 follows from one of them: where the difference is never negative. */
+bool guard_proves(Check *c, const Affine *a) {
+  Dim lo, hi;
+  Affine d;
+  for (const Guard *g = c->guards; g; g = g->up)
+    if (affine_binary(c->cx, OP_sub, a, &g->a, &d) && d.den == 1 && affine_interval(c->cx, &d, NULL, &lo, &hi) &&
+        dim_le(c->cx, 0, lo) == 1)
+      return true;
+  return false;
+}
+
+bool guard_is_condition(const Node *n) {
+  if (n->kind == NODE_UNARY) return n->u.op == OP_not && guard_is_condition(n->kid[0]);
+  if (n->kind != NODE_BINARY) return false;
+  if (n->u.op == OP_and || n->u.op == OP_or) return guard_is_condition(n->kid[0]) || guard_is_condition(n->kid[1]);
+  return op_info[n->u.op].typing == TY_COMPARE;
+}

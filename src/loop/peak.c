@@ -1,0 +1,58 @@
+/* peak.c: what lies in the workspace when it is fullest. In: a planned program. Out: its largest buffers
+ * there, those of loops' bodies among them. */
+#include "loop/loop.h"
+
+static int64_t bytes_of(const LoopProgram *p, const Buffer *b) {
+  int64_t one = (b->count * type_info[b->type].bytes + 63) / 64 * 64;
+  return b->kind == BUF_LOCAL ? one * MAX(1, p->target.threads) : one;
+}
+
+static bool in_workspace(const Buffer *b) { return (b->kind == BUF_TEMP || b->kind == BUF_LOCAL) && b->first >= 0; }
+
+static int64_t live_bytes(const LoopProgram *p, int k) {
+  int64_t sum = 0;
+  for (int i = 0; i < p->buf.n; i++) {
+    const Buffer *b = &p->buf.at[i];
+    bool joins = b->into >= 0 && p->buf.at[b->into].last == k && b->first == k; /* in the other's place */
+    if (in_workspace(b) && b->first <= k && k <= b->last && !joins) sum += bytes_of(p, b);
+  }
+  return sum;
+}
+
+static int fullest(const LoopProgram *p) {
+  int at = 0;
+  int64_t most = -1;
+  for (int k = 0; k < p->kernel.n; k++) {
+    int64_t n = live_bytes(p, k);
+    if (n > most) most = n, at = k;
+  }
+  return at;
+}
+
+int64_t loop_least_workspace(const LoopProgram *p) { return p->kernel.n ? live_bytes(p, fullest(p)) : 0; }
+
+static void add_item(PeakItem *item, int *n, int most, PeakItem x) {
+  int k = *n < most ? (*n)++ : most;
+  for (; k > 0 && item[k - 1].bytes < x.bytes; k--)
+    if (k < most) item[k] = item[k - 1];
+  if (k < most) item[k] = x;
+}
+
+static void collect(const LoopProgram *p, PeakItem *item, int *n, int most) {
+  if (!p->kernel.n) return;
+  int at = fullest(p);
+  const Call *c = p->kernel.at[at]->call;
+  for (int i = 0; i < p->buf.n; i++) {
+    const Buffer *b = &p->buf.at[i];
+    if (!in_workspace(b) || b->first > at || b->last < at || (c && c->workspace == i)) continue;
+    add_item(item, n, most, (PeakItem){b->name, b->span, bytes_of(p, b)});
+  }
+  if (!c) return;
+  collect(c->other && c->other->workspace > c->body->workspace ? c->other : c->body, item, n, most);
+}
+
+int loop_peak(const LoopProgram *p, PeakItem *item, int most) {
+  int n = 0;
+  collect(p, item, &n, most);
+  return n;
+}
