@@ -477,25 +477,27 @@ const SizeBindings *law_sizes(const Fn *f, uint64_t seed) {
   return sizes;
 }
 
+/* At the sizes given, and sometimes at ones that take several vectors. */
+static bool law_names(const Fn *f, LawCheck *c, const SizeBindings *sizes) {
+  static const int more[] = {16, 19, 33, 70};
+  Rng r = rng_at(c->seed ^ 0x517F);
+  if (!named_laws(f, c, sizes)) return false;
+  if (!sizes->list.n || !rng_chance(&r, 30)) return true;
+  SizeBindings large = {0};
+  for (int i = 0; i < sizes->list.n; i++)
+    size_bind(f->cx->arena, &large, sizes->list.at[i].name, i ? sizes->list.at[i].value : more[rng_below(&r, COUNT_OF(more))]);
+  return named_laws(f, c, &large);
+}
+
 static bool all_laws(const Fn *f, LawCheck *c) {
   Cx *cx = f->cx;
   if (!law_verify(f, c, "as built")) return false;
   if (has_named_sizes(f)) {
     if (c->what & CHECK_PRINT && !law_print(f, c, "named sizes")) return false;
-    static const int numbers[] = {1, 2, 3, 5, 6}, more[] = {16, 19, 33, 70};
-    Rng r = rng_at(c->seed ^ 0x517E);
-    SizeBindings sizes = {0};
-    size_bind(cx->arena, &sizes, name_of(cx, "N"), numbers[rng_below(&r, COUNT_OF(numbers))]);
-    size_bind(cx->arena, &sizes, name_of(cx, "M"), numbers[rng_below(&r, COUNT_OF(numbers))]);
-    if (c->what & CHECK_JIT && !named_laws(f, c, &sizes)) return false;
-    if (c->what & CHECK_JIT && rng_chance(&r, 30)) {
-      SizeBindings large = {0};
-      size_bind(cx->arena, &large, name_of(cx, "N"), more[rng_below(&r, COUNT_OF(more))]);
-      size_bind(cx->arena, &large, name_of(cx, "M"), numbers[rng_below(&r, COUNT_OF(numbers))]);
-      if (!named_laws(f, c, &large)) return false;
-    }
+    const SizeBindings *sizes = law_sizes(f, c->seed);
+    if (c->what & CHECK_JIT && !law_names(f, c, sizes)) return false;
     const Fn *plain = pass_expand(f);
-    f = plain ? pass_bind_sizes(plain, law_sizes(f, c->seed)) : NULL;
+    f = plain ? pass_bind_sizes(plain, sizes) : NULL;
     if (!f) return declined(cx, c, "sizes bound");
   }
   if (!laws_of_one(f, c, "the program")) return false;

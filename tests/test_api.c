@@ -294,8 +294,8 @@ START_TEST(diagnostics_are_data) {
   ck_assert(declared);
   ck_assert_ptr_nonnull(strstr(gradc_message(gc), "bad.nn:2:3: error[E0304]"));
   ck_assert_ptr_nonnull(strstr(gradc_diagnostics_text(gc, 0), "^^^^^"));
-  ck_assert_ptr_nonnull(gradc_explain("E0304"));
-  ck_assert_ptr_null(gradc_explain("E9999"));
+  ck_assert_ptr_nonnull(gradc_explain(gc, "E0304"));
+  ck_assert_ptr_null(gradc_explain(gc, "E9999"));
   ck_assert_ptr_null(gradc_diagnostic_at(gc, 1));
 }
 END_TEST

@@ -27,7 +27,7 @@ static const char *as(CGen *g, DType t, Buf b) {
 /* Where operand i begins. */
 static const char *given(CGen *g, const Call *c, int i) {
   const char *b = cg_base(g, c->in.at[i]);
-  return c->from.at[i] ? cg_fmt(g, "((unsigned char *)%s + %lld)", b, (long long)c->from.at[i]) : b;
+  return c->from.at[i] ? cg_fmt(g, "((unsigned char *)%s + %s)", b, cg_dim(g, c->from.at[i])) : b;
 }
 
 static void branch(CGen *g, const Call *c, const char *body, const char *other) {

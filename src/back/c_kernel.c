@@ -168,7 +168,10 @@ static void print_for(CGen *g, const Stmt *s) {
 }
 
 static void print_if(CGen *g, const Stmt *s) {
-  open_brace(g, cg_fmt(g, "if (%s) ", cg_ex(g, s->u.cond.cond, 0)));
+  const char *cond = cg_ex(g, s->u.cond.cond, 0);
+  size_t n = strlen(cond);
+  bool one_pair = cond[0] == '(' && cond[n - 1] == ')' && !memchr(cond + 1, '(', n - 1);
+  open_brace(g, cg_fmt(g, one_pair ? "if %s " : "if (%s) ", cond));
   print_body(g, &s->u.cond.then);
   if (s->u.cond.other.at.n) {
     g->indent--;

@@ -93,14 +93,14 @@ static double now(void) {
 }
 
 /* Calls of either take turns, so that a busy machine slows both. */
-static double time_ratio(EntryFn c, const Compiled *jit, const Side *s, void *ws, const int64_t *sizes) {
+static double time_ratio(EntryFn c, const Compiled *jit, const Side *s, void *ws, const int64_t *sizes, GradcRt *rt) {
   double best_c = INFINITY, best_jit = INFINITY, end = now() + 0.05;
   int64_t n = 1;
   do {
     double t0 = now();
     for (int64_t i = 0; i < n; i++) c(s->in_at, s->out_at, ws, sizes);
     double t1 = now();
-    for (int64_t i = 0; i < n; i++) compiled_run(jit, s->in_at, s->out_at, NULL);
+    for (int64_t i = 0; i < n; i++) compiled_run(jit, s->in_at, s->out_at, rt);
     double t2 = now();
     if (t1 - t0 < 100e-6) {
       n *= 2;
@@ -118,6 +118,7 @@ static const int64_t tried[] = {1, 2, 3, 7, 16, 19, 37, 64};
 
 typedef struct Reference {
   int64_t size;    /* of all named sizes */
+  GradcRt *rt;     /* what the machine code is run by */
   Compiled *jit;   /* machine code of the loops that the C is of */
   Side got;        /* its results */
   int64_t differ;  /* elements in which code made for that size alone differs, */
@@ -125,7 +126,7 @@ typedef struct Reference {
 } Reference;
 typedef Vec(Reference) References;
 
-static bool add_reference(const CFunction *fn, int64_t size, References *out) {
+static bool add_reference(const CFunction *fn, int64_t size, GradcRt *rt, References *out) {
   Cx *cx = fn->loops->cx;
   SizeBindings bound = emit_c_all_sizes(fn, size);
   LoopProgram *loops = emit_c_bound(fn, &bound);
@@ -134,26 +135,26 @@ static bool add_reference(const CFunction *fn, int64_t size, References *out) {
     return true;
   }
   const Fn *f = loops->fn;
-  Reference r = {.size = size, .jit = compile_loops(f, loops)};
+  Reference r = {.size = size, .rt = rt, .jit = compile_loops(f, loops)};
   if (!r.jit) return false;
   r.got = make_side(f);
-  compiled_run(r.jit, r.got.in_at, r.got.out_at, NULL);
+  compiled_run(r.jit, r.got.in_at, r.got.out_at, rt);
   if (fn->size.n) {
     const Fn *known = compile_prepare(f, &(SizeBindings){0});
     Compiled *special = known ? compile_native(known, &fn->loops->target) : NULL;
     if (!special) return false;
     Side c = make_side(f);
-    compiled_run(special, c.in_at, c.out_at, NULL);
+    compiled_run(special, c.in_at, c.out_at, rt);
     for (int k = 0; k < f->out.n; k++) compare(&r.got.out[k], &c.out[k], &r.differ, &r.ulps);
   }
   vec_push(cx->arena, out, r);
   return true;
 }
 
-static bool make_references(const CFunction *fn, References *out) {
-  if (!fn->size.n) return add_reference(fn, 0, out);
+static bool make_references(const CFunction *fn, GradcRt *rt, References *out) {
+  if (!fn->size.n) return add_reference(fn, 0, rt, out);
   for (int i = 0; i < COUNT_OF(tried); i++)
-    if (!add_reference(fn, tried[i], out)) return false;
+    if (!add_reference(fn, tried[i], rt, out)) return false;
   return true;
 }
 
@@ -170,7 +171,7 @@ static void check_function(void *so, const CFunction *fn, const References *refs
     Side a = make_side(f);
     entry(a.in_at, a.out_at, r->jit->workspace, sizes);
     for (int k = 0; k < f->out.n; k++) compare(&a.out[k], &r->got.out[k], &row.wrong, &row.ulps);
-    if (i == refs->n - 1 && !report->untimed) row.ratio = time_ratio(entry, r->jit, &a, r->jit->workspace, sizes);
+    if (i == refs->n - 1 && !report->untimed) row.ratio = time_ratio(entry, r->jit, &a, r->jit->workspace, sizes, r->rt);
     row.sizes += fn->size.n > 0;
     row.special += fn->size.n && !r->differ;
     row.special_ulps = fmax(row.special_ulps, r->ulps);
@@ -187,7 +188,7 @@ static void with_compiler(const CFile *f, const References *refs, const char *fo
   int code = run_quietly(cx, name_fmt(cx, "%s %s %s %s %s -lm", compiler, flags, more, so_path, c_path), NULL);
   if (code == 127) return;
   out->compilers++;
-  void *so = code ? NULL : dlopen(so_path, RTLD_NOW | RTLD_LOCAL);
+  void *so = code ? NULL : dlopen(so_path, RTLD_NOW | RTLD_LOCAL | (strstr(flags, "-fopenmp") ? RTLD_NODELETE : 0)); /* its threads stay */
   unlink(so_path);
   if (!so) {
     out->failed = compiler;
@@ -197,13 +198,18 @@ static void with_compiler(const CFile *f, const References *refs, const char *fo
   dlclose(so);
 }
 
+static void free_runtime(void *rt) { gradc_rt_free(rt); }
+
 bool verify_c(const CFile *f, const char *source, const char *header, const char *flags, VerifyReport *out) {
   static const char *const compilers[] = {"gcc", "clang", "cc"};
   Cx *cx = f->cx;
   const char *folder = scratch_open(cx);
   bool ok = folder && scratch_write(cx, folder, "program.c", source) && scratch_write(cx, folder, f->header, header);
   References *refs = NEWS(cx->arena, References, f->fn.n + 1);
-  for (int i = 0; i < f->fn.n && ok; i++) ok = make_references(f->fn.at[i], &refs[i]);
+  GradcRt *rt = gradc_rt_new(1); /* results don't depend on the number of threads */
+  if (!rt) cx_no_room(cx, 0);
+  arena_defer(cx->arena, free_runtime, rt);
+  for (int i = 0; i < f->fn.n && ok; i++) ok = make_references(f->fn.at[i], rt, &refs[i]);
   for (int i = 0; i < COUNT_OF(compilers) && ok; i++)
     if (i < 2 || !out->compilers) with_compiler(f, refs, folder, compilers[i], flags, out); /* cc is one of the others */
   if (folder) scratch_close(folder);

@@ -2,9 +2,9 @@
  * caller says which buffers they are called with. */
 #include "loop/lower.h"
 
-static Buf operand(const Low *lw, const Ins *in, int k, int64_t *from) {
+static Buf operand(const Low *lw, const Ins *in, int k, Dim *from) {
   Buf b = lw->place[low_operand(lw, in, k, from)].buf;
-  *from *= type_info[low_ins(lw, in->arg[k])->type].bytes;
+  *from = dim_mul(lw->cx, *from, type_info[low_ins(lw, in->arg[k])->type].bytes);
   return b;
 }
 
@@ -55,7 +55,7 @@ void lower_call(Low *lw, Nest *n) {
   const Fn *second = loop ? in->u.loop->cond : in->u.branch->other;
   c->other = second ? loop_lower(second, &lw->p->target) : NULL;
   int first = !loop || in->u.loop->counted;
-  int64_t from;
+  Dim from;
   if (first) c->flag = operand(lw, in, 0, &from);
   for (int i = first; i < in->nargs; i++) {
     vec_push(lw->cx->arena, &c->in, operand(lw, in, i, &from));

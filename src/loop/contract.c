@@ -126,6 +126,7 @@ static void dot_steps(Low *lw, TileWork *w, Tile *t) {
   if (rest == 0) return;
   Ex mask = ex_let(lw, ex_active(&lw->m, p->lanes, ix_number(rest)), NULL);
   t->pt[0] = (Point){.lanes = p->lanes, .active = dim_is_number(rest) ? rest : p->lanes, .vmask = mask};
+  t->pt[0].by_lane = !dim_is_number(rest);
   *label_ix(w, p->vec) = axis_number(whole);
   label_ix(w, p->vec)->lane = 1;
   tile_step(lw, w, t, mask);
@@ -234,7 +235,10 @@ static void emit_tile(Low *lw, TileWork *w) {
     int64_t n = w->size[p->vec];
     t.v = (int)((n + p->lanes - 1) / p->lanes);
     for (int q = 0; q < t.v; q++) t.pt[q] = (Point){.lanes = p->lanes, .active = p->lanes};
-    if (w->tail) t.pt[0].vmask = ex_let(lw, ex_active(&lw->m, p->lanes, ix_number(w->tail)), NULL);
+    if (w->tail) {
+      t.pt[0].vmask = ex_let(lw, ex_active(&lw->m, p->lanes, ix_number(w->tail)), NULL);
+      t.pt[0].by_lane = true;
+    }
     if (n % p->lanes) {
       Point *last = &t.pt[t.v - 1];
       last->active = n % p->lanes;
@@ -245,7 +249,7 @@ static void emit_tile(Low *lw, TileWork *w) {
   for (int a = 0; a < t.m * t.c * t.v; a++)
     t.acc[a] = st_let(&lw->m, zero, name_of(lw->cx, "acc"));
   sum_loops(lw, w, &t);
-  if (wants_turning(p, &t) && root_ops(p) <= 10) {
+  if (wants_turning(p, &t) && root_ops(p) <= 10 && !w->tail) {
     for (int q = 0; q < t.v; q++)
       for (int i = 0; i < t.m; i += p->lanes) finish_turned(lw, w, &t, q, i, MIN(p->lanes, t.m - i));
     return;

@@ -105,7 +105,7 @@ static void call_nest(Low *lw, Val v) {
   int32_t n = nest_new(lw, NEST_CALL, v, &in->shape);
   for (int k = 0; k < in->nargs; k++) {
     attach(lw, n, side_identity(lw, in->arg[k], false));
-    int64_t from; /* literals too are stored for it */
+    Dim from; /* literals too are stored for it */
     add_dep(lw, &lw->nest.at[n], n, low_operand(lw, in, k, &from));
   }
   lw->place[v].nest = n;
@@ -395,7 +395,7 @@ static void mark_readers(Low *lw) {
     const Nest *n = &lw->nest.at[i];
     const Ins *call = low_ins(lw, n->kind == NEST_CALL ? n->anchor : 0);
     for (int k = 0; k < call->nargs; k++) { /* bodies are called with whole tensors in memory */
-      int64_t from;
+      Dim from;
       Place *p = &lw->place[low_operand(lw, call, k, &from)];
       p->outside = p->beyond = true;
     }

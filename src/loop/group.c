@@ -15,25 +15,29 @@ Val low_base(const Low *lw, Val v) {
 }
 
 /* The view's result is a run of its operand's elements. */
-static bool is_run(const Low *lw, const Ins *in, int64_t *from) {
+static bool is_run(const Low *lw, const Ins *in, Dim *from) {
+  Cx *cx = lw->cx;
   const Shape *x = &low_ins(lw, in->arg[0])->shape;
-  int64_t stride[IR_MAX_RANK] = {0}, one = 1, off = 0;
+  Dim stride[IR_MAX_RANK] = {0}, one = 1, off = 0;
   if (!in->u.view->exact) return false;
-  for (int d = in->u.view->rank; d-- > 0; one *= x->dim[d]) {
+  for (int d = in->u.view->rank; d-- > 0; one = dim_mul(cx, one, x->dim[d])) {
     const ViewDim *v = &in->u.view->dim[d];
-    off += v->off * one;
-    for (int t = 0; t < v->n; t++) stride[v->term[t].label] += v->term[t].coef * one;
+    off = dim_add(cx, off, dim_mul(cx, v->off, one));
+    for (int t = 0; t < v->n; t++) {
+      Dim *s = &stride[v->term[t].label];
+      *s = dim_add(cx, *s, dim_mul(cx, v->term[t].coef, one));
+    }
   }
   one = 1;
-  for (int l = in->shape.rank; l-- > 0; one *= in->shape.dim[l])
+  for (int l = in->shape.rank; l-- > 0; one = dim_mul(cx, one, in->shape.dim[l]))
     if (in->shape.dim[l] != 1 && stride[l] != one) return false;
-  *from += off;
+  *from = dim_add(cx, *from, off);
   return true;
 }
 
 /* The value whose storage holds v's elements one after the other, from element *from on: below reshapes
  * and views that skip nothing and turn nothing. */
-static Val low_whole(const Low *lw, Val v, int64_t *from) {
+static Val low_whole(const Low *lw, Val v, Dim *from) {
   *from = 0;
   for (;;) {
     const Ins *in = low_ins(lw, v);
@@ -42,7 +46,7 @@ static Val low_whole(const Low *lw, Val v, int64_t *from) {
   }
 }
 
-Val low_operand(const Low *lw, const Ins *call, int k, int64_t *from) {
+Val low_operand(const Low *lw, const Ins *call, int k, Dim *from) {
   bool flag = k == 0 && (call->op == OP_branch || (call->op == OP_loop && call->u.loop->counted));
   *from = 0;
   return flag ? low_base(lw, call->arg[0]) : low_whole(lw, call->arg[k], from);
@@ -112,7 +116,7 @@ static void roots_by_kind(Low *lw) {
     case OP_branch: /* the bodies are called with whole tensors */
       lw->place[v].root = true;
       for (int k = 0; k < in->nargs; k++) {
-        int64_t from;
+        Dim from;
         make_root(lw, low_operand(lw, in, k, &from));
       }
       break;

@@ -25,7 +25,7 @@ void low_transpose(Low *lw, Ex *v, int n) {
 }
 
 /* ---- every second to fourth element --------------------------------------------------------- */
-bool low_strided(int64_t lane, int lanes, DType t) {
+bool low_strided(Dim lane, int lanes, DType t) {
   return lane >= 2 && lane <= 4 && lanes >= 4 && lanes <= 64 && t != T_BOOL;
 }
 

@@ -165,7 +165,7 @@ typedef struct Call {
   LoopProgram *other;    /* the condition (may be NULL); of a branch: the other body */
   Buf flag;              /* the count (i64), or the branch's condition; -1: none */
   Vec(Buf) in;           /* carried starts, scanned, captured; of a branch: captured */
-  Vec(int64_t) from;     /* per `in`: the byte of the buffer it begins at */
+  Vec(Dim) from;         /* per `in`: the byte of the buffer it begins at */
   Vec(Buf) out;          /* per part; -1: wanted nowhere */
   Vec(Buf) ping, pong;   /* per carried value: where even and odd iterations leave it. One of them is its
                             part's place where it is certain which comes last: then nothing is copied */

@@ -179,6 +179,7 @@ static void run_named(Low *lw, Dim extent, int lanes, double ops, VectorBody bod
   int32_t memo;
   Block *outer = low_enter(lw, &some->u.cond.then, &memo);
   pt.vmask = ex_let(lw, ex_active(&lw->m, lanes, tail), NULL);
+  pt.by_lane = true;
   body(lw, arg, (AxisIx){.ix = ix_number(from), .lane = 1}, pt);
   low_leave(lw, outer, memo);
 }

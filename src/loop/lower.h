@@ -114,7 +114,7 @@ typedef struct Point {
   int64_t active; /* lanes that count; all of them where that is known at run time only */
   Ex vmask;       /* vector mask: active lanes and conditions that differ by lane, 0: all */
   Ex smask;       /* scalar condition for the whole point, 0: holds */
-  bool by_lane;   /* vmask says more than which lanes are active */
+  bool by_lane;   /* vmask says more than `active` which lanes count */
 } Point;
 typedef struct Memo {
   Val v;
@@ -160,7 +160,7 @@ Ex ex_dim(Low *lw, DType t, int lanes, Dim d); /* an extent as a value */
 Val low_base(const Low *lw, Val v); /* below reshapes */
 /* The value whose storage a loop or branch is given for its operand k, and the element it begins at:
  * rows of a tensor are not copied. (The count and the condition begin where their storage does.) */
-Val low_operand(const Low *lw, const Ins *call, int k, int64_t *from);
+Val low_operand(const Low *lw, const Ins *call, int k, Dim *from);
 bool low_stored(const Low *lw, Val v); /* has storage or is an input (v not a reshape) */
 static inline const Ins *low_ins(const Low *lw, Val v) { return &lw->f->ins.at[v]; }
 
@@ -179,7 +179,7 @@ static inline Point point_scalar(void) { return (Point){.lanes = 1, .active = 1}
 /* v[0..n) are vectors, n at most their lanes; v[0..lanes) become the vectors of their lanes. */
 void low_transpose(Low *lw, Ex *v, int n);
 /* Loads of elements `lane` apart are better made of whole vectors. */
-bool low_strided(int64_t lane, int lanes, DType t);
+bool low_strided(Dim lane, int lanes, DType t);
 Ex low_load_strided(Low *lw, Buf buf, Ix ix, int lanes, int64_t lane, Ex dyn, int64_t active, Ex smask);
 
 /* Blocks with the memo's scope. */

@@ -109,11 +109,10 @@ enum { MANY_ROOMS = 1500 };
 void plan_memory(Low *lw) {
   LoopProgram *p = lw->p;
   lifetimes(p);
-  for (int i = 0; i < p->buf.n; i++)
-    if (!dim_is_number(p->buf.at[i].count)) {
-      plan_named_memory(lw, bytes_of);
-      return;
-    }
+  if (loop_has_names(p)) {
+    plan_named_memory(lw, bytes_of);
+    return;
+  }
   share_places(lw);
   Plan x = make_rooms(lw);
   int best = 0;

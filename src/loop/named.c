@@ -82,6 +82,9 @@ static Call *bound_call(const Binder *b, const Call *from) {
     l->trip = bound(b, l->trip);
     c->loop = l;
   }
+  c->from.at = NEWS(b->cx->arena, Dim, MAX(1, from->from.n));
+  c->from.cap = from->from.n;
+  for (int i = 0; i < c->from.n; i++) c->from.at[i] = bound(b, from->from.at[i]);
   c->body = bound_program(b, from->body);
   if (from->other) c->other = bound_program(b, from->other);
   return c;

@@ -108,6 +108,7 @@ static int cut_axis(Builder *b, Val *x, uint32_t *axes) {
 static Val fold_in_parts(Builder *b, Op op, Val x, uint32_t axes) {
   Shape s = *ir_shape(b, x);
   double kept = 1, reduced = 1;
+  if (!shape_is_numbers(&s)) return 0;
   for (int d = 0; d < s.rank; d++) *(axes >> d & 1 ? &reduced : &kept) *= (double)s.dim[d];
   if (reduced < LONG_REDUCTION || kept > FEW_RESULTS) return 0;
   int at = part_axis(&s, axes);

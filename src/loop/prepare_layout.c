@@ -121,11 +121,9 @@ static bool slides(const Layout *l, Val v, const Contract *c, const uint8_t *lab
     const ViewDim *x = &in->u.view->dim[d];
     int64_t kept = 0, summed = 0;
     for (int t = 0; t < x->n; t++) {
-      int64_t n = in->shape.dim[x->term[t].label];
-      if (out_dim_of(c, label[x->term[t].label]) >= 0)
-        kept = MAX(kept, n);
-      else
-        summed = MAX(summed, n);
+      int64_t n = dim_expected(l->b.cx, in->shape.dim[x->term[t].label], 0);
+      if (out_dim_of(c, label[x->term[t].label]) >= 0) kept = MAX(kept, n);
+      else summed = MAX(summed, n);
     }
     if (summed && kept >= summed) return true;
   }
@@ -141,6 +139,7 @@ static bool has(const uint8_t *label, int rank, int which) {
 static Val layout_contract(Layout *l, const Ins *in, const Val *arg) {
   const Contract *c = in->u.contract;
   int q = -1;
+  int64_t most = 0;
   for (int k = 0; k < 2 && q < 0; k++) {
     const uint8_t *mine = k ? c->b : c->a, *other = k ? c->a : c->b;
     int rank = ir_shape(&l->b, arg[k])->rank, others = ir_shape(&l->b, arg[1 - k])->rank,
@@ -150,10 +149,9 @@ static Val layout_contract(Layout *l, const Ins *in, const Val *arg) {
     if (!has(mine, rank, c->out[c->nout - 1]))
       continue; /* the other operand's labels are last already */
     for (int d = 0; d < c->nout; d++) {
-      if (has(mine, rank, c->out[d]) || !has(other, others, c->out[d]) ||
-          in->shape.dim[d] < CHANNELS_WORTH)
-        continue;
-      if (q < 0 || in->shape.dim[d] > in->shape.dim[q]) q = d;
+      int64_t n = dim_expected(l->b.cx, in->shape.dim[d], 0);
+      if (has(mine, rank, c->out[d]) || !has(other, others, c->out[d]) || n < CHANNELS_WORTH) continue;
+      if (q < 0 || n > most) q = d, most = n;
     }
   }
   if (q < 0) return 0;

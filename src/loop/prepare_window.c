@@ -53,19 +53,11 @@ static bool two_uses(const Window *w, int m, int *alone, int *shared, Dim *coef)
 }
 
 /* Terms left of a window of so many places, with s phases where the shared index allows them. */
-static int64_t terms_left(const Window *w, const ViewDim *shared, int m, int64_t s,
-                          int64_t places) {
-  if (s > -2 || shared->n != 2) return places;
+static Dim terms_left(const Window *w, const ViewDim *shared, int m, int64_t s, Dim places) {
+  if (!dim_is_number(places) || s > -2 || shared->n != 2) return places;
   ViewTerm other = shared->term[shared->term[0].label == m];
   bool phases = other.coef == 1 && !(w->axes >> other.label & 1) && !w->phases[other.label];
   return phases && w->out.rank < IR_MAX_RANK ? (places - s - 1) / -s : places;
-}
-
-/* Whether a sum over the places of the shared dimension has fewer terms than one over label m. */
-static bool fewer_terms(const Window *w, int m, int64_t s, int shared) {
-  Dim all = w->out.dim[m], places = w->in.dim[shared];
-  if (!dim_is_number(all) || !dim_is_number(places)) return dim_le(w->b->cx, all, places) == 0;
-  return terms_left(w, &w->dim[shared], m, s, places) < all;
 }
 
 /* One summed label replaced by the position in the dimension it shares. */
@@ -74,7 +66,9 @@ static void change_label(Window *w, int m) {
   int alone, shared;
   Dim s = 0;
   if (!two_uses(w, m, &alone, &shared, &s) || w->dim[shared].den != 1 || !dim_is_number(s)) return;
-  if (w->in.dim[alone] != w->out.dim[m] || !fewer_terms(w, m, s, shared)) return;
+  if (w->in.dim[alone] != w->out.dim[m]) return;
+  Dim left = terms_left(w, &w->dim[shared], m, s, w->in.dim[shared]);
+  if (dim_le(cx, w->out.dim[m], left) != 0) return;
   /* r = rest + s*m, so m = (r - rest) / s: written with a positive denominator */
   const ViewDim old = w->dim[shared];
   int64_t sign = s < 0 ? -1 : 1;
@@ -268,8 +262,7 @@ Val window_padded(Builder *b, Val x, double reads) {
     v.off = dim_sub(b->cx, v.off, lo);
     outer[d] = v;
   }
-  double copied = shape_expected(b->cx, &padded);
-  if (copied * READS_WORTH_PADDING > reads) return x;
+  if (shape_expected(b->cx, &padded) * READS_WORTH_PADDING > reads) return x;
   View copy = {.rank = from.rank, .dim = inner}, windows = {.rank = from.rank, .dim = outer};
   /* views compose: the operator between the two keeps the copy a value of its own */
   Val p = ir_map1(b, OP_stop, ir_view(b, in.arg[0], &padded, &copy));

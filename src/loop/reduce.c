@@ -218,6 +218,7 @@ static void across_named(Low *lw, FoldWork *w, LoopAxis red, int lanes, int unro
     Block *outer = low_enter(lw, &some->u.cond.then, &memo);
     Point pt = {.lanes = lanes, .active = lanes};
     if (lanes > 1) pt.vmask = ex_let(lw, ex_active(&lw->m, lanes, left), NULL);
+    pt.by_lane = lanes > 1;
     w->in[red.axis] = axis_number(dim_add(cx, whole, (int64_t)u * lanes));
     w->in[red.axis].lane = lanes > 1;
     accumulate(lw, w, u, pt);
@@ -303,6 +304,7 @@ static void along_block(Low *lw, FoldWork *w, Ix base, int nvec, int lanes, Dim 
     pt[i] = (Point){.lanes = lanes, .active = lanes};
     if (i == nvec - 1 && tail) {
       if (dim_is_number(tail)) pt[i].active = tail;
+      else pt[i].by_lane = true;
       pt[i].vmask = ex_let(lw, ex_active(&lw->m, lanes, ix_number(tail)), NULL);
     }
   }

@@ -89,25 +89,24 @@ static int64_t columns(Low *lw, const Ins *in) {
   int rank = in->shape.rank, lanes = target_lanes(&lw->p->target, (DType)in->type);
   if (rank == 0 || g->axis[g->naxes - 1] == rank - 1 || !lw->may_parallel) return 0;
   Dim n = in->shape.dim[rank - 1];
-  for (int parts = 4; parts >= 2 && dim_is_number(n); parts--)
+  for (int parts = dim_is_number(n) ? 4 : 1; parts >= 2; parts--)
     if (n % ((int64_t)parts * lanes) == 0) return n / parts;
   return 0;
 }
 
 static void clear(Low *lw, ScatterWork *w) {
   const Ins *in = low_ins(lw, w->out);
+  Dim count = shape_count(lw->cx, &in->shape), n = in->shape.rank ? in->shape.dim[in->shape.rank - 1] : 1, others = 0;
   int lanes = target_lanes(&lw->p->target, (DType)in->type);
   if (!w->width) {
-    Dim count = shape_count(lw->cx, &in->shape);
     low_vectors(lw, count, lanes_for(lanes, count), 1, zero_body, w);
     return;
   }
   LoopMark mark;
   Ix first = w->first;
-  Dim rows = 1;
-  for (int d = 0; d < in->shape.rank - 1; d++) rows = dim_mul(lw->cx, rows, in->shape.dim[d]);
-  Var row = low_for(lw, FOR_SERIAL, "i", 0, rows, 1, &mark);
-  w->first = ix_add_term(&lw->m, first, row, in->shape.dim[in->shape.rank - 1]);
+  dim_divides(lw->cx, count, n, &others);
+  Var row = low_for(lw, FOR_SERIAL, "i", 0, others, 1, &mark);
+  w->first = ix_add_term(&lw->m, first, row, n);
   low_vectors(lw, w->width, lanes, 1, zero_body, w);
   low_end(lw, mark);
   w->first = first;
