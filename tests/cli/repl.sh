@@ -288,8 +288,8 @@ out_has "(d_W, d_b)"
 out_has "contract %1 %3 ij,jk->ik"
 out_has "program loss:"
 out_has "loss: "
-out_has " bytes of workspace"
-out_has "grad(loss): "
+out_has "FLOP, workspace "
+out_has "the gradient keeps "
 repl net.nn <<'END'
 :params
 END
