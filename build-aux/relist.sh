@@ -26,7 +26,7 @@ files_of() {
     test_files) ls tests/*.[ch] tests/suites.def | grep -v /embed_sample ;;
     shell_tests) ls tests/*.sh tests/cli/*.sh | grep -Ev '/(driver|lib|style)\.sh$' ;;
     data_files) find docs/*.md examples bench tests/lang tests/programs tests/reference tests/fuzz tests/vmath \
-                  tests/golden tests/data tests/emit tests/native tests/*.awk -type f ! -name '*.pyc' ! -name '*.o' |
+                  tests/golden tests/data tests/emit tests/guard tests/native tests/*.awk -type f ! -name '*.pyc' ! -name '*.o' |
                   grep -v -e '^bench/\.' -e '^bench/out/' ;;
   esac 2>/dev/null | sort -u
 }
