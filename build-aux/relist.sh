@@ -24,7 +24,7 @@ files_of() {
     runtime_sources) ls runtime/*.[ch] ;;
     *_sources) layer=${1%_sources}; ls src/"$layer"/*.c src/"$layer"/*.h src/"$layer"/*.def | grep -Ev '_(nn|md)\.c$' ;;
     test_files) ls tests/*.[ch] tests/suites.def | grep -v /embed_sample ;;
-    shell_tests) ls tests/*.sh tests/cli/*.sh | grep -Ev '/(driver|lib|style)\.sh$' ;;
+    shell_tests) ls tests/*.sh tests/cli/*.sh | grep -Ev '/(driver|lib)\.sh$' ;;
     data_files) find docs/*.md examples bench tests/lang tests/programs tests/reference tests/fuzz tests/vmath \
                   tests/golden tests/data tests/emit tests/guard tests/native tests/*.awk -type f ! -name '*.pyc' ! -name '*.o' |
                   grep -v -e '^bench/\.' -e '^bench/out/' ;;

@@ -14,7 +14,7 @@ const ElemInfo elem_info[ELEM_COUNT] = {
 #undef ELEM
 };
 
-/* ---- errors ---------------------------------------------------------------------------------- */
+/* ---- errors ---- */
 /* A file may hold names that move a terminal's cursor: control characters, also the two-byte ones
  * (U+0080..U+009F), become question marks. */
 static void make_printable(char *s) {
@@ -44,7 +44,7 @@ bool array_no_memory(ArrayError *err, const char *path) {
   return false;
 }
 
-/* ---- sizes and names ------------------------------------------------------------------------- */
+/* ---- sizes and names ---- */
 bool array_size(ElemType type, int rank, const int64_t *dim, int64_t *count, int64_t *bytes) {
   int64_t all = 1;
   bool empty = false;
@@ -53,8 +53,7 @@ bool array_size(ElemType type, int rank, const int64_t *dim, int64_t *count, int
     if (dim[i] < 0 || dim[i] > ARRAY_MAX_ELEMENTS) return false;
     if (!dim[i]) empty = true;
     /* an empty array's other extents count too: code that multiplies them must not overflow */
-    else if (__builtin_mul_overflow(all, dim[i], &all) || all > ARRAY_MAX_ELEMENTS)
-      return false;
+    else if (__builtin_mul_overflow(all, dim[i], &all) || all > ARRAY_MAX_ELEMENTS) return false;
   }
   *count = empty ? 0 : all;
   *bytes = *count * elem_info[type].bytes;
@@ -89,7 +88,7 @@ bool array_names_unique(const ArraySet *set, const char *path, ArrayError *err) 
   return ok;
 }
 
-/* ---- sets ------------------------------------------------------------------------------------ */
+/* ---- sets ---- */
 bool array_wanted(const ArraySet *set, const char *name) {
   return !set->want || set->want(set->want_arg, name);
 }
@@ -170,7 +169,7 @@ const char *array_meta(const ArraySet *set, const char *key) {
   return NULL;
 }
 
-/* ---- payloads -------------------------------------------------------------------------------- */
+/* ---- payloads ---- */
 Array *array_read_payload(ByteStream *in, ArraySet *set, const char *name, ElemType type, int rank,
                           const int64_t *dim, ArrayError *err) {
   int64_t count, bytes;
@@ -234,7 +233,7 @@ void array_normalise(Array *a) {
   for (int64_t i = 0; i < a->count; i++) p[i] = p[i] != 0;
 }
 
-/* ---- formats --------------------------------------------------------------------------------- */
+/* ---- formats ---- */
 static bool read_stream(ByteStream *in, ArraySet *set, ArrayError *err) {
   uint8_t head[STREAM_PEEK] = {0};
   int n = stream_peek(in, head, err);
@@ -313,9 +312,12 @@ bool array_fits_format(const char *path, const ArrayView *at, int n, ArrayError 
   *err = (ArrayError){0};
   if (ends_in(path, ".npz") || ends_in(path, ".safetensors")) return true;
   if (ends_in(path, ".npy") && n == 1) return true;
-  if (ends_in(path, ".npy")) return array_fail(err, path, -1, "a .npy file holds one array, and there are %d; .npz holds several", n);
+  if (ends_in(path, ".npy"))
+    return array_fail(err, path, -1,
+                      "a .npy file holds one array, and there are %d; .npz holds several", n);
   if (ends_in(path, ".csv")) return csv_fits(path, at, n, err);
-  return array_fail(err, path, -1, "its name must end in .safetensors, .npz, .csv or (one array only) .npy");
+  return array_fail(err, path, -1,
+                    "its name must end in .safetensors, .npz, .csv or (one array only) .npy");
 }
 
 bool array_save(const char *path, const ArrayView *at, int n, const ArrayMeta *meta, int nmeta,

@@ -1,7 +1,7 @@
 /* array_file.h: arrays in files. In: a path (or bytes); out: arrays with a name, an element type, a
  * shape and their elements in native byte order, row by row; or an error text with the path and the
- * byte where the file went wrong. Reads .npy, .npz, IDX, CSV, text (each also gzipped) and .safetensors;
- * writes .npy, .npz, .safetensors and CSV.
+ * byte where the file went wrong. Reads .npy, .npz, IDX, CSV, text (each also gzipped) and
+ * .safetensors; writes .npy, .npz, .safetensors and CSV.
  *
  * Files are hostile until proven otherwise: all size arithmetic is checked, a declared size is
  * compared with the bytes that are there before anything is allocated for it, counts and names are
@@ -80,9 +80,9 @@ typedef struct ArrayError {
   char text[640];
 } ArrayError;
 
-/* Reads a file of any known format, told by its first bytes (CSV is what is none of the others), but
- * for text, which is told by its name: .txt or .txt.gz, an array u8[length] of its bytes.
- * On failure everything loaded is given back and err->text says why. */
+/* Reads a file of any known format, told by its first bytes (CSV is what is none of the others),
+ * but for text, which is told by its name: .txt or .txt.gz, an array u8[length] of its bytes. On
+ * failure everything loaded is given back and err->text says why. */
 bool array_load(const char *path, ArraySet *set, ArrayError *err);
 /* The same from memory; path only serves the messages. */
 bool array_load_memory(const void *bytes, size_t n, const char *path, ArraySet *set,
@@ -100,8 +100,8 @@ typedef struct ArrayView {
   int64_t dim[ARRAY_MAX_RANK];
   const void *data;
 } ArrayView;
-/* The format by the name's end: .npy (one array), .npz, .safetensors (the only one with metadata), .csv
- * (columns of one length: of a matrix, each of its columns). */
+/* The format by the name's end: .npy (one array), .npz, .safetensors (the only one with metadata),
+ * .csv (columns of one length: of a matrix, each of its columns). */
 bool array_save(const char *path, const ArrayView *at, int n, const ArrayMeta *meta, int nmeta,
                 ArrayError *err);
 /* Whether the format that the name asks for can hold these arrays; their data aren't looked at. */

@@ -21,12 +21,14 @@ static char *temp_name(const char *target) {
   static _Atomic uint32_t made; /* by this process: threads get different numbers */
   struct timespec t;
   clock_gettime(CLOCK_REALTIME, &t);
-  unsigned long long number = ((unsigned long long)getpid() << 40) ^ ((unsigned long long)made++ << 30) ^ (unsigned long long)t.tv_nsec;
+  unsigned long long number = ((unsigned long long)getpid() << 40) ^
+                              ((unsigned long long)made++ << 30) ^ (unsigned long long)t.tv_nsec;
   if (s) snprintf(s, n, "%.*s.%.200s.%llx", dir, target, target + dir, number);
   return s;
 }
 
-/* A file that wasn't there before. Permissions: those of the old file, else what the process' mask leaves. */
+/* A file that wasn't there before. Permissions: those of the old file, else what the process' mask
+ * leaves. */
 static bool open_new(AtomicFile *f, const struct stat *old, ArrayError *err) {
   int why = EEXIST;
   for (int tries = 0; tries < 100 && why == EEXIST; tries++) {
@@ -34,7 +36,8 @@ static bool open_new(AtomicFile *f, const struct stat *old, ArrayError *err) {
     if (!f->temp) return array_no_memory(err, f->path);
     f->fd = open(f->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (f->fd >= 0) {
-      if (old && fchmod(f->fd, old->st_mode & 07777)) errno = 0; /* a file system without modes may refuse, no harm */
+      if (old && fchmod(f->fd, old->st_mode & 07777))
+        errno = 0; /* a file system without modes may refuse, no harm */
       return true;
     }
     why = errno;

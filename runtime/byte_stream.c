@@ -9,18 +9,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- sources --------------------------------------------------------------------------------- */
+/* ---- sources ---- */
 bool source_open(ByteSource *s, const char *path, ArrayError *err) {
   *s = (ByteSource){.path = path, .fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)};
   struct stat st;
   if (s->fd < 0) return array_fail(err, path, -1, "can't be opened: %s", strerror(errno));
   const char *why = NULL;
-  if (fstat(s->fd, &st))
-    why = strerror(errno);
-  else if (S_ISDIR(st.st_mode))
-    why = "is a folder, not a file";
-  else if (!S_ISREG(st.st_mode))
-    why = "is not a regular file";
+  if (fstat(s->fd, &st)) why = strerror(errno);
+  else if (S_ISDIR(st.st_mode)) why = "is a folder, not a file";
+  else if (!S_ISREG(st.st_mode)) why = "is not a regular file";
   if (why) {
     source_close(s);
     return array_fail(err, path, -1, "%s", why);
@@ -57,7 +54,7 @@ bool source_read(const ByteSource *s, int64_t at, void *to, int64_t n, ArrayErro
   return true;
 }
 
-/* ---- streams --------------------------------------------------------------------------------- */
+/* ---- streams ---- */
 bool stream_open(ByteStream *s, const ByteSource *source, int64_t from, int64_t to, StreamKind kind,
                  const char *path, ArrayError *err) {
   *s = (ByteStream){.source = source, .path = path, .kind = kind, .at = from, .end = to};

@@ -1,5 +1,5 @@
-/* bytes.c: a file without a format, such as text. In: its bytes, unpacked where it was gzipped; out: one
- * array u8[length]. */
+/* bytes.c: a file without a format, such as text. In: its bytes, unpacked where it was gzipped;
+ * out: one array u8[length]. */
 #include "array_format.h"
 
 #include <stdlib.h>

@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WHOLE_MAX 9007199254740992.0 /* 2^53: beyond it a double no longer has every whole number  \
-                                      */
+#define WHOLE_MAX                                                                                  \
+  9007199254740992.0 /* 2^53: beyond it a double no longer has every whole number                  \
+                      */
 
 typedef struct Table {
   const char *path;
@@ -33,7 +34,7 @@ static bool fail(Table *t, const char *at, int line, const char *what) {
   return array_fail(t->err, t->path, at - t->text, "line %d: %s", line, what);
 }
 
-/* ---- text ------------------------------------------------------------------------------------ */
+/* ---- text ---- */
 static bool read_all(ByteStream *in, Table *t, int64_t limit) {
   int64_t cap = 1 << 16, got;
   t->text = malloc((size_t)cap + 1);
@@ -74,10 +75,8 @@ static bool is_blank(const char *p, const char *end) {
 static char *field_end(const Table *t, char *p, char *end) {
   bool quoted = false;
   for (; p < end; p++) {
-    if (*p == '"')
-      quoted = !quoted;
-    else if (*p == t->separator && !quoted)
-      break;
+    if (*p == '"') quoted = !quoted;
+    else if (*p == t->separator && !quoted) break;
   }
   return p;
 }
@@ -107,7 +106,7 @@ static bool number(char *p, char *end, double *out) {
   return !*stop;
 }
 
-/* ---- rows ------------------------------------------------------------------------------------ */
+/* ---- rows ---- */
 static bool is_header(const Table *t, char *p, char *end) {
   double v;
   for (;; p++) {
@@ -147,7 +146,8 @@ static bool row(Table *t, char *p, char *end, int line) {
   char what[80];
   int n = count_fields(t, p, end);
   if (n != t->columns) {
-    snprintf(what, sizeof what, "%d field%s, the lines before have %d", n, n == 1 ? "" : "s", t->columns);
+    snprintf(what, sizeof what, "%d field%s, the lines before have %d", n, n == 1 ? "" : "s",
+             t->columns);
     return fail(t, p, line, what);
   }
   if (!room_for_row(t)) return false;
@@ -188,7 +188,7 @@ static bool rows(Table *t) {
   return true;
 }
 
-/* ---- arrays ---------------------------------------------------------------------------------- */
+/* ---- arrays ---- */
 /* Columns from..to-1 as one array, [rows] or [rows, columns]. */
 static bool give(Table *t, ArraySet *set, const char *name, size_t len, int from, int to,
                  bool matrix) {
@@ -202,10 +202,8 @@ static bool give(Table *t, ArraySet *set, const char *name, size_t len, int from
   for (int64_t r = 0; r < dim[0]; r++)
     for (int k = from; k < to; k++, at++) {
       double v = t->value[r * t->columns + k];
-      if (whole)
-        ((int64_t *)a->data)[at] = (int64_t)v;
-      else
-        ((double *)a->data)[at] = v;
+      if (whole) ((int64_t *)a->data)[at] = (int64_t)v;
+      else ((double *)a->data)[at] = v;
     }
   return true;
 }

@@ -1,6 +1,7 @@
-/* csv_write.c: arrays as a table in text. In: arrays with as many rows each, of one axis or two. Out: a
- * header line, then a line per row; a vector `y` is the column y, a matrix the columns y_0, y_1, ...,
- * which csv.c reads back as the matrix y. Floats have as many digits as read back exactly. */
+/* csv_write.c: arrays as a table in text. In: arrays with as many rows each, of one axis or two.
+ * Out: a header line, then a line per row; a vector `y` is the column y, a matrix the columns y_0,
+ * y_1, ..., which csv.c reads back as the matrix y. Floats have as many digits as read back
+ * exactly. */
 #include "array_format.h"
 
 #include <inttypes.h>
@@ -18,14 +19,17 @@ bool csv_fits(const char *path, const ArrayView *at, int n, ArrayError *err) {
   if (!n) return array_fail(err, path, -1, "there is no array to write");
   for (int i = 0; i < n; i++) {
     if (at[i].rank < 1 || at[i].rank > 2)
-      return array_fail(err, path, -1, "a table holds arrays of one axis or two, and `%s` has %d", at[i].name, at[i].rank);
+      return array_fail(err, path, -1, "a table holds arrays of one axis or two, and `%s` has %d",
+                        at[i].name, at[i].rank);
     if (at[i].dim[0] != at[0].dim[0])
-      return array_fail(err, path, -1, "`%s` has %lld rows, and `%s` %lld: they make no table", at[0].name,
-                        (long long)at[0].dim[0], at[i].name, (long long)at[i].dim[0]);
-    if (!plain(at[i].name)) return array_fail(err, path, -1, "`%s` can't be the name of a column", at[i].name);
+      return array_fail(err, path, -1, "`%s` has %lld rows, and `%s` %lld: they make no table",
+                        at[0].name, (long long)at[0].dim[0], at[i].name, (long long)at[i].dim[0]);
+    if (!plain(at[i].name))
+      return array_fail(err, path, -1, "`%s` can't be the name of a column", at[i].name);
     columns += columns_of(&at[i]);
   }
-  return columns <= ARRAY_MAX_COUNT || array_fail(err, path, -1, "more than %d columns", ARRAY_MAX_COUNT);
+  return columns <= ARRAY_MAX_COUNT ||
+         array_fail(err, path, -1, "more than %d columns", ARRAY_MAX_COUNT);
 }
 
 static int shortest(char *out, size_t room, double v, int least, int most) {
@@ -45,7 +49,9 @@ static int field(char *out, size_t room, const ArrayView *a, int64_t i) {
   case ELEM_F64: return shortest(out, room, ((const double *)a->data)[i], 15, 17);
   case ELEM_I32: whole = ((const int32_t *)a->data)[i]; break;
   case ELEM_I64: whole = ((const int64_t *)a->data)[i]; break;
-  default: whole = ((const uint8_t *)a->data)[i]; break; /* bool and u8: all that the language has */
+  default:
+    whole = ((const uint8_t *)a->data)[i];
+    break; /* bool and u8: all that the language has */
   }
   return snprintf(out, room, "%" PRId64, whole);
 }
@@ -55,8 +61,10 @@ static bool write_header(AtomicFile *out, const ArrayView *at, int n, ArrayError
   for (int i = 0; i < n; i++)
     for (int64_t c = 0; c < columns_of(&at[i]); c++) {
       bool first = !i && !c;
-      int len = at[i].rank == 2 ? snprintf(text, sizeof text, "%s%.*s_%lld", first ? "" : ",", ARRAY_MAX_NAME, at[i].name, (long long)c)
-                                : snprintf(text, sizeof text, "%s%.*s", first ? "" : ",", ARRAY_MAX_NAME, at[i].name);
+      int len = at[i].rank == 2 ? snprintf(text, sizeof text, "%s%.*s_%lld", first ? "" : ",",
+                                           ARRAY_MAX_NAME, at[i].name, (long long)c)
+                                : snprintf(text, sizeof text, "%s%.*s", first ? "" : ",",
+                                           ARRAY_MAX_NAME, at[i].name);
       if (!atomic_write(out, text, (size_t)len, err)) return false;
     }
   return atomic_write(out, "\n", 1, err);

@@ -5,7 +5,8 @@
 #include <stdint.h>
 
 typedef struct GradcRt GradcRt;
-/* Does iterations lo <= i < hi of a kernel. worker < threads says whose per-worker memory to use. */
+/* Does iterations lo <= i < hi of a kernel. worker < threads says whose per-worker memory to use.
+ */
 typedef void (*GradcTask)(void *const *bufs, int64_t lo, int64_t hi, int64_t worker);
 
 struct GradcRt {

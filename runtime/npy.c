@@ -73,12 +73,9 @@ static bool integer(Parser *p, int64_t *out) {
 static bool element_type(Parser *p, const char *descr, Header *h) {
   const char *s = descr;
   bool big = NATIVE_BIG;
-  if (*s == '<')
-    big = false, s++;
-  else if (*s == '>')
-    big = true, s++;
-  else if (*s == '=' || *s == '|')
-    s++;
+  if (*s == '<') big = false, s++;
+  else if (*s == '>') big = true, s++;
+  else if (*s == '=' || *s == '|') s++;
   if (*s == 'O') return bad(p, "it holds Python objects (a pickle), which gradc never loads");
   if (*s == 'U' || *s == 'S' || *s == 'a') return bad(p, "it holds strings, not numbers");
   if (*s == 'c') return bad(p, "it holds complex numbers, which gradc has not");
@@ -174,7 +171,7 @@ bool npy_read(ByteStream *in, const char *name, ArraySet *set, ArrayError *err) 
   return !h.fortran || array_from_fortran(a) || array_no_memory(err, in->path);
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 size_t npy_header(const ArrayView *a, char *out, size_t room) {
   const ElemInfo *e = &elem_info[a->type];
   if (!e->npy || room < 512) return 0;

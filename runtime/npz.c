@@ -38,7 +38,7 @@ static bool bad(Zip *z, int64_t at, const char *what) {
   return array_fail(z->err, z->src->path, at, "bad .npz archive: %s", what);
 }
 
-/* ---- the directory --------------------------------------------------------------------------- */
+/* ---- the directory ---- */
 enum { END_SIZE = 22, END64_SIZE = 56, LOCATOR_SIZE = 20, CENTRAL_SIZE = 46, LOCAL_SIZE = 30 };
 
 /* The end record is last, but for a comment of up to 65535 bytes that says its own length. */
@@ -153,7 +153,7 @@ static bool read_directory(Zip *z, const Directory *d) {
   return ok;
 }
 
-/* ---- members --------------------------------------------------------------------------------- */
+/* ---- members ---- */
 static bool locate(Zip *z, Member *m, int64_t limit) {
   uint8_t b[LOCAL_SIZE];
   if (m->header > limit - LOCAL_SIZE) return bad(z, m->header, "a member lies outside the file");
@@ -208,7 +208,7 @@ bool npz_read(const ByteSource *src, ArraySet *set, ArrayError *err) {
   return ok;
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 static void put(uint8_t *p, uint64_t v, int n) {
   for (int i = 0; i < n; i++) p[i] = (uint8_t)(v >> 8 * i);
 }

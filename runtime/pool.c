@@ -24,10 +24,10 @@ typedef struct Pool {
   pthread_mutex_t lock;
   pthread_cond_t wake, done;
   Job job;
-  _Atomic int64_t next;       /* first iteration nobody has taken */
-  _Atomic uint32_t turn;      /* counts jobs */
-  _Atomic int32_t open;       /* a job may be joined */
-  int32_t inside;             /* workers in the current job, under the lock */
+  _Atomic int64_t next;  /* first iteration nobody has taken */
+  _Atomic uint32_t turn; /* counts jobs */
+  _Atomic int32_t open;  /* a job may be joined */
+  int32_t inside;        /* workers in the current job, under the lock */
   bool quit;
   int32_t nworkers;
   struct Worker {

@@ -33,7 +33,7 @@ static bool bad(Reader *r, const char *name, const char *what) {
                     what);
 }
 
-/* ---- the header ------------------------------------------------------------------------------ */
+/* ---- the header ---- */
 static bool integer(const json_t *v, int64_t *out) {
   if (!json_is_integer(v) || json_integer_value(v) < 0) return false;
   *out = json_integer_value(v);
@@ -103,7 +103,7 @@ static bool entries(Reader *r, json_t *root) {
   return true;
 }
 
-/* ---- the payload ----------------------------------------------------------------------------- */
+/* ---- the payload ---- */
 static int by_place(const void *a, const void *b) {
   const Entry *x = a, *y = b;
   if (x->from != y->from) return x->from < y->from ? -1 : 1;
@@ -167,7 +167,7 @@ bool safetensors_read(const ByteSource *src, ArraySet *set, ArrayError *err) {
   return ok;
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 /* Wider elements first, else in the given order: then each tensor is aligned to its elements. */
 static int *writing_order(const ArrayView *at, int n) {
   int *order = malloc(sizeof *order * (size_t)(n + 1)), k = 0;
@@ -216,9 +216,18 @@ static void put_string(Header *h, const char *s) {
 /* RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
 static bool is_utf8(const char *s) {
   for (const unsigned char *p = (const unsigned char *)s; *p;) {
-    int more = *p < 0x80 ? 0 : *p >= 0xC2 && *p < 0xE0 ? 1 : *p >= 0xE0 && *p < 0xF0 ? 2 : *p >= 0xF0 && *p < 0xF5 ? 3 : -1;
+    int more = *p < 0x80                 ? 0
+               : *p >= 0xC2 && *p < 0xE0 ? 1
+               : *p >= 0xE0 && *p < 0xF0 ? 2
+               : *p >= 0xF0 && *p < 0xF5 ? 3
+                                         : -1;
     if (more < 0) return false;
-    unsigned low = *p == 0xE0 ? 0xA0 : *p == 0xF0 ? 0x90 : 0x80, high = *p == 0xED ? 0x9F : *p == 0xF4 ? 0x8F : 0xBF;
+    unsigned low = *p == 0xE0   ? 0xA0
+                   : *p == 0xF0 ? 0x90
+                                : 0x80,
+             high = *p == 0xED   ? 0x9F
+                    : *p == 0xF4 ? 0x8F
+                                 : 0xBF;
     for (p++; more > 0; more--, p++, low = 0x80, high = 0xBF)
       if (*p < low || *p > high) return false;
   }
@@ -241,7 +250,8 @@ static void put_entry(Header *h, const ArrayView *a, int64_t from, int64_t bytes
   put_text(h, "]}");
 }
 
-static Header header_text(const ArrayView *at, const int *order, int n, const ArrayMeta *meta, int nmeta) {
+static Header header_text(const ArrayView *at, const int *order, int n, const ArrayMeta *meta,
+                          int nmeta) {
   Header h = {0};
   int64_t from = 0, count, bytes;
   put_text(&h, "{");

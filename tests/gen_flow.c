@@ -32,18 +32,21 @@ static const char *condition(Writer *s, DType t, const Carried *c) {
     return F("%s %% 2 == %d", s->loop[rng_below(s->r, s->nloops)].name, rng_below(s->r, 2));
   int k = rng_below(s->r, c->n);
   double limit = (rng_below(s->r, 9) - 2) / 4.0;
-  if (type_is_float(c->type[k].t) && rng_chance(s->r, 60)) return F("sum(abs(%s)) < %g", c->name[k], limit + 1.0625);
+  if (type_is_float(c->type[k].t) && rng_chance(s->r, 60))
+    return F("sum(abs(%s)) < %g", c->name[k], limit + 1.0625);
   return F("(%s) > %g", write_expr(s, scalar, 1), limit + 0.03125);
 }
 
 static void assign(Writer *s, const char *name, Type t, int depth) {
   const char *x = write_expr(s, t, depth);
   if (!type_is_float(t.t)) {
-    text_fmt(&s->body, rng_chance(s->r, 50) ? "  %s = (%s) %% 5\n" : "  %s = (%s) %% 5 - 1\n", name, x);
+    text_fmt(&s->body, rng_chance(s->r, 50) ? "  %s = (%s) %% 5\n" : "  %s = (%s) %% 5 - 1\n", name,
+             x);
     return;
   }
-  static const char *const forms[] = {"  %s = 0.75 * sin(%s)\n", "  %s = tanh(%s)\n", "  %s += 0.5 * tanh(%s)\n",
-                                      "  %s *= cos(%s)\n", "  %s -= 0.25 * atan(%s)\n"};
+  static const char *const forms[] = {"  %s = 0.75 * sin(%s)\n", "  %s = tanh(%s)\n",
+                                      "  %s += 0.5 * tanh(%s)\n", "  %s *= cos(%s)\n",
+                                      "  %s -= 0.25 * atan(%s)\n"};
   const char *form = forms[rng_below(s->r, COUNT_OF(forms))], *hole = strstr(form, "%s");
   text_add_n(&s->body, form, (size_t)(hole - form));
   text_add(&s->body, name);
@@ -73,7 +76,8 @@ static void statements(Writer *s, DType t, const Carried *c, int depth) {
   for (int i = 0; i < c->n; i++) {
     if (done && rng_chance(s->r, 30)) continue;
     if (depth > 0 && s->nloops < MAX_LOOPS && rng_chance(s->r, 15)) write_flow(s, t, depth - 1);
-    else if (depth > 0 && (!s->labelled || s->nloops) && rng_chance(s->r, 20)) choice(s, t, c, depth);
+    else if (depth > 0 && (!s->labelled || s->nloops) && rng_chance(s->r, 20))
+      choice(s, t, c, depth);
     assign(s, c->name[i], c->type[i], depth);
     done++;
   }
@@ -119,7 +123,8 @@ static void for_loop(Writer *s, DType t, int depth) {
   Type item = write_type(s, t, 2);
   bool collects = rng_chance(s->r, 60), stops = !s->labelled && rng_chance(s->r, 15);
   text_fmt(&s->body, "  for %s in %s", i, steps.text);
-  if (stops) text_fmt(&s->body, " while sum(abs(%s)) < %g", c.name[0], rng_below(s->r, 9) / 2.0 + 0.0625);
+  if (stops)
+    text_fmt(&s->body, " while sum(abs(%s)) < %g", c.name[0], rng_below(s->r, 9) / 2.0 + 0.0625);
   text_add(&s->body, " {\n");
   s->loop[s->nloops].name = i, s->loop[s->nloops].trip = steps.trip;
   s->nloops++;

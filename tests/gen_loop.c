@@ -80,15 +80,14 @@ static void one_value(LoopGen *g, Pool *p) {
     }
     return;
   default:
-    if (g->depth < 1 && rng_chance(g->r, 40))
-      loop_in(g, p);
+    if (g->depth < 1 && rng_chance(g->r, 40)) loop_in(g, p);
     else
       keep(p->rows, &p->nrows,
            ir_map2(b, OP_sub, x, to_rows(g, p, pick(g, p->scalar, p->nscalar))));
   }
 }
 
-/* ---- a loop -----------------------------------------------------------------------------------
+/* ---- a loop ----
  */
 typedef struct Operands {
   Val arg[32];
@@ -117,16 +116,11 @@ static Val stacked(LoopGen *g, Builder *b, Val v) {
 
 static void add_to_pool(LoopGen *g, Pool *p, Val v) {
   const Shape *s = ir_shape(&p->b, v);
-  if (ir_type(&p->b, v) == T_I32)
-    p->index[p->nindex++] = v;
-  else if (s->rank == 0)
-    keep(p->scalar, &p->nscalar, v);
-  else if (s->rank == 1)
-    keep(p->vector, &p->nvector, v);
-  else if (s->dim[0] == g->rows && g->rows != g->width)
-    keep(p->rows, &p->nrows, v);
-  else
-    keep(p->matrix, &p->nmatrix, v);
+  if (ir_type(&p->b, v) == T_I32) p->index[p->nindex++] = v;
+  else if (s->rank == 0) keep(p->scalar, &p->nscalar, v);
+  else if (s->rank == 1) keep(p->vector, &p->nvector, v);
+  else if (s->dim[0] == g->rows && g->rows != g->width) keep(p->rows, &p->nrows, v);
+  else keep(p->matrix, &p->nmatrix, v);
 }
 
 static Val new_carried(LoopGen *g, Pool *in, Val old, int kind) {
@@ -197,7 +191,7 @@ static void loop_in(LoopGen *g, Pool *p) {
   }
 }
 
-/* ---- the function -----------------------------------------------------------------------------
+/* ---- the function ----
  */
 static Val total(Pool *p) {
   Val sum = 0;

@@ -1,5 +1,5 @@
-/* gen_program.c: random functions through the builder. Everything it makes obeys the laws of ir.h by
- * construction; what shapes and values come out is left to chance. See gen_program.h. */
+/* gen_program.c: random functions through the builder. Everything it makes obeys the laws of ir.h
+ * by construction; what shapes and values come out is left to chance. See gen_program.h. */
 #include "gen_program.h"
 
 typedef struct Gen {
@@ -10,7 +10,7 @@ typedef struct Gen {
   int depth;     /* of bodies */
 } Gen;
 
-/* ---- shapes ------------------------------------------------------------------------------------- */
+/* ---- shapes ---- */
 static Dim random_extent(Cx *cx, Rng *r, bool symbolic) {
   static const int common[] = {1, 2, 3, 4, 5, 7}, rare[] = {0, 1, 8, 9, 13, 16, 17, 33};
   if (symbolic && rng_chance(r, 35)) {
@@ -18,7 +18,8 @@ static Dim random_extent(Cx *cx, Rng *r, bool symbolic) {
     int form = rng_below(r, 6);
     return form == 0 ? dim_add(cx, n, rng_below(r, 3) + 1) : form == 1 ? dim_mul(cx, n, 2) : n;
   }
-  return rng_chance(r, 80) ? common[rng_below(r, COUNT_OF(common))] : rare[rng_below(r, COUNT_OF(rare))];
+  return rng_chance(r, 80) ? common[rng_below(r, COUNT_OF(common))]
+                           : rare[rng_below(r, COUNT_OF(rare))];
 }
 
 enum { SYMBOLIC_GUESS = 4 }; /* about what a named size will be */
@@ -36,7 +37,7 @@ Shape gen_shape(Cx *cx, Rng *r, int most, bool symbolic) {
   return s;
 }
 
-/* ---- views ---------------------------------------------------------------------------------------- */
+/* ---- views ---- */
 /* An index expression for a dimension of extent e, over labels of `out`. */
 static ViewDim random_index(Cx *cx, Rng *r, Dim e, const Shape *out) {
   ViewTerm *term = NEWS(cx->arena, ViewTerm, 3);
@@ -101,9 +102,10 @@ Val gen_view(Builder *b, Rng *r, Val x, const Shape *out) {
   return ir_view(b, x, out, &v);
 }
 
-/* ---- picking operands --------------------------------------------------------------------------------- */
+/* ---- picking operands ---- */
 static DType random_type(Gen *g) {
-  static const DType types[] = {T_F32, T_F32, T_F32, T_F32, T_F64, T_F64, T_I32, T_I32, T_BOOL, T_U8, T_I64};
+  static const DType types[] = {T_F32, T_F32, T_F32,  T_F32, T_F64, T_F64,
+                                T_I32, T_I32, T_BOOL, T_U8,  T_I64};
   if (g->o->smooth) return rng_chance(g->r, 85) ? T_F64 : T_I32;
   return types[rng_below(g->r, COUNT_OF(types))];
 }
@@ -155,14 +157,20 @@ static Val operand_of(Gen *g, DType t, const Shape *s) {
   return at_shape(g, value_of_type(g, t), s);
 }
 
-/* ---- elementwise --------------------------------------------------------------------------------------- */
+/* ---- elementwise ---- */
 static Val constant_like(Gen *g, Val x, double v) {
   Shape s = *ir_shape(g->b, x);
   return ir_const_f(g->b, ir_type(g->b, x), &s, v);
 }
-static Val scaled(Gen *g, Val x, double by) { return ir_map2(g->b, OP_mul, x, constant_like(g, x, by)); }
-static Val plus(Gen *g, Val x, double c) { return ir_map2(g->b, OP_add, x, constant_like(g, x, c)); }
-static Val within(Gen *g, Val x, double limit) { return scaled(g, ir_map1(g->b, OP_tanh, x), limit); }
+static Val scaled(Gen *g, Val x, double by) {
+  return ir_map2(g->b, OP_mul, x, constant_like(g, x, by));
+}
+static Val plus(Gen *g, Val x, double c) {
+  return ir_map2(g->b, OP_add, x, constant_like(g, x, c));
+}
+static Val within(Gen *g, Val x, double limit) {
+  return scaled(g, ir_map1(g->b, OP_tanh, x), limit);
+}
 static Val positive(Gen *g, Val x) { return plus(g, ir_map2(g->b, OP_mul, x, x), 0.5); }
 
 /* Operands brought to where the operator is defined and tame. */
@@ -252,7 +260,7 @@ static Val random_map(Gen *g) {
   return ir_map(g->b, op, a);
 }
 
-/* ---- the other kinds ------------------------------------------------------------------------------------- */
+/* ---- the other kinds ---- */
 static Val random_fold(Gen *g) {
   static const Op ops[] = {OP_sum, OP_sum, OP_sum, OP_prod, OP_amax, OP_amin};
   Op op;
@@ -264,14 +272,16 @@ static Val random_fold(Gen *g) {
            (t == T_U8 && op_info[op].typing == TY_NUM)); /* the language sums u8 in i32 */
   Val x = value_of_type(g, t);
   int rank = ir_shape(g->b, x)->rank;
-  if (op == OP_sum && type_is_float(t) && rng_chance(g->r, 50)) { /* of a product: perhaps a contraction */
+  if (op == OP_sum && type_is_float(t) &&
+      rng_chance(g->r, 50)) { /* of a product: perhaps a contraction */
     Shape s = gen_shape(g->b->cx, g->r, 1500, g->o->symbolic);
     x = ir_map2(g->b, OP_mul, at_shape(g, x, &s), at_shape(g, value_of_type(g, t), &s));
     if (rng_chance(g->r, 40)) x = ir_map2(g->b, OP_mul, x, operand_of(g, t, &s));
     rank = s.rank;
   }
   if (!rank) return x;
-  if (op == OP_prod && type_is_float(t)) x = plus(g, within(g, x, 0.75), rng_chance(g->r, 50) ? 1 : 0);
+  if (op == OP_prod && type_is_float(t))
+    x = plus(g, within(g, x, 0.75), rng_chance(g->r, 50) ? 1 : 0);
   uint32_t axes = (uint32_t)rng_bits(g->r) & ((1u << rank) - 1);
   if (!axes) axes = 1u << rng_below(g->r, rank);
   return ir_fold(g->b, op, x, axes);
@@ -418,7 +428,7 @@ static bool too_large(Gen *g, Val v) {
   return n > 5000 || s->rank > 6;
 }
 
-/* ---- whole functions ------------------------------------------------------------------------------------------ */
+/* ---- whole functions ---- */
 static Fn *function_of(Cx *cx, Rng *r, const GenOptions *o, Name name, int depth) {
   static const char *const names[] = {"x", "y", "z", "u"};
   Builder b = ir_begin(cx, name);
@@ -447,7 +457,9 @@ static Fn *function_of(Cx *cx, Rng *r, const GenOptions *o, Name name, int depth
   return ir_finish(&b);
 }
 
-Fn *gen_function(Cx *cx, Rng *r, const GenOptions *o) { return function_of(cx, r, o, name_of(cx, "f"), 0); }
+Fn *gen_function(Cx *cx, Rng *r, const GenOptions *o) {
+  return function_of(cx, r, o, name_of(cx, "f"), 0);
+}
 
 /* A derivative instruction: a function of its own, applied to values of this one. */
 static Val random_body(Gen *g) {
@@ -458,7 +470,8 @@ static Val random_body(Gen *g) {
   Name name = name_fmt(cx, "%s%d", g->depth ? "h" : "g", g->pool.n);
   Fn *f = function_of(cx, g->r, &o, name, g->depth + 1);
   bool reverse = rng_chance(g->r, 60), *wrt = NEWS(cx->arena, bool, f->in.n + 1);
-  for (int i = 0; i < f->in.n; i++) wrt[i] = type_is_float(f->in.at[i].type) && (i == 0 || rng_chance(g->r, 70));
+  for (int i = 0; i < f->in.n; i++)
+    wrt[i] = type_is_float(f->in.at[i].type) && (i == 0 || rng_chance(g->r, 70));
   if (!f->in.n || !wrt[0]) return any_value(g);
   Val args[16];
   int n = 0, parts = f->out.n, nfloat = 0, nwrt = 0;
@@ -479,10 +492,11 @@ static Val random_body(Gen *g) {
   return ir_part(g->b, bundle, parts - 1 - (rng_chance(g->r, 20) ? rng_below(g->r, parts) : 0));
 }
 
-/* ---- shrinking ------------------------------------------------------------------------------------------------- */
+/* ---- shrinking ---- */
 typedef enum Cut { CUT_INPUT, CUT_OPERAND, CUT_ZERO } Cut;
 
-/* f with instruction v replaced (0: none) and only the outputs in `outs`; inputs nobody needs go. */
+/* f with instruction v replaced (0: none) and only the outputs in `outs`; inputs nobody needs go.
+ */
 static Fn *with_cut(const Fn *f, Val v, Cut how, uint32_t outs) {
   Cx *cx = f->cx;
   Builder b = ir_begin(cx, f->name);

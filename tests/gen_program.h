@@ -32,7 +32,8 @@ const char *gen_source(Cx *cx, Rng *r, bool flow);
 Fn *gen_loops(Cx *cx, Rng *r);
 
 /* shrink_source.c: such a text with as few statements as possible. */
-const char *shrink_source(Cx *cx, const char *text, bool (*still_fails)(const char *text, void *arg), void *arg);
+const char *shrink_source(Cx *cx, const char *text,
+                          bool (*still_fails)(const char *text, void *arg), void *arg);
 
 /* f without what doesn't matter: outputs dropped and instructions cut (replaced by inputs, operands
  * or zeros) one by one as long as still_fails says so. */

@@ -25,7 +25,8 @@ static bool same_type(const Type *a, const Type *b) {
 static const char *shape_text(Writer *s, const Type *t) { /* "(2, N)" */
   Text x = text_new(s->cx->arena);
   text_add(&x, "(");
-  for (int i = 0; i < t->rank; i++) text_fmt(&x, "%s%s", t->dim[i], i + 1 < t->rank ? ", " : t->rank == 1 ? "," : "");
+  for (int i = 0; i < t->rank; i++)
+    text_fmt(&x, "%s%s", t->dim[i], i + 1 < t->rank ? ", " : t->rank == 1 ? "," : "");
   text_add(&x, ")");
   return text_str(&x);
 }
@@ -88,17 +89,21 @@ static const char *adapted(Writer *s, const Type *t) {
 static const char *full(Writer *s, const Type *t) {
   const char *x = rng_chance(s->r, 60) ? adapted(s, t) : NULL;
   if (x) return x;
-  const char *v = t->t == T_BOOL ? "true" : t->t == T_I32 ? F("i32(%d)", rng_below(s->r, 5)) : F("%s(%g)", type_info[t->t].word, (rng_below(s->r, 17) - 8) / 8.0);
+  const char *v = t->t == T_BOOL ? "true"
+                  : t->t == T_I32
+                      ? F("i32(%d)", rng_below(s->r, 5))
+                      : F("%s(%g)", type_info[t->t].word, (rng_below(s->r, 17) - 8) / 8.0);
   return t->rank ? F("broadcast_to(%s, %s)", v, shape_text(s, t)) : v;
 }
 
-/* ---- index notation -------------------------------------------------------------------------------- */
+/* ---- index notation ---- */
 /* A statement "let t[i, j] = ..", whose name is the value. */
 static const char *notation(Writer *s, Type t, int depth) {
   static const char *const names[] = {"i", "j", "l", "m", "n"};
   const char *name = F("t%d", s->next++);
   Text head = text_new(s->cx->arena);
-  for (int k = 0; k < t.rank; k++) text_fmt(&head, "%s%s: 0..%s", k ? ", " : "", names[k], t.dim[k]);
+  for (int k = 0; k < t.rank; k++)
+    text_fmt(&head, "%s%s: 0..%s", k ? ", " : "", names[k], t.dim[k]);
   const char *body = elements(s, t, names, depth);
   text_fmt(&s->body, "  let %s[%s] = %s\n", name, text_str(&head), body);
   return name;
@@ -111,7 +116,9 @@ static const char *at_labels(Writer *s, const char *x, const Type *t, const char
   if (t->rank) text_add(&out, "]");
   return text_str(&out);
 }
-const char *write_named(Writer *s, Type t, int depth) { return declare(s, t, write_expr(s, t, depth)); }
+const char *write_named(Writer *s, Type t, int depth) {
+  return declare(s, t, write_expr(s, t, depth));
+}
 
 /* A scalar under labels, of type t.t, for each label k < t.rank. */
 static const char *elements(Writer *s, Type t, const char *const *label, int depth) {
@@ -126,7 +133,7 @@ static const char *elements(Writer *s, Type t, const char *const *label, int dep
       x.dim[1] = y.dim[0] = k;
       const char *a = write_named(s, x, depth - 1), *b = write_named(s, y, depth - 1);
       return F("sum(k) %s[%s, k] * %s[k, %s]", a, label[0], b, label[1]);
-    } /* fall through */
+    }       /* fall through */
   case 1: { /* a window */
     Type x = t;
     x.dim[axis] = F("%s + 2", t.dim[axis]);
@@ -152,7 +159,8 @@ static const char *elements(Writer *s, Type t, const char *const *label, int dep
   }
   case 4: { /* guarded by the labels */
     const char *a = write_named(s, t, depth - 1);
-    return F("if %s <= %s then %s else %s(0)", label[0], label[t.rank - 1], at_labels(s, a, &t, l), type_info[t.t].word);
+    return F("if %s <= %s then %s else %s(0)", label[0], label[t.rank - 1], at_labels(s, a, &t, l),
+             type_info[t.t].word);
   }
   case 5: { /* the label as a number */
     const char *a = write_named(s, t, depth - 1);
@@ -170,12 +178,28 @@ static const char *elements(Writer *s, Type t, const char *const *label, int dep
   }
 }
 
-/* ---- array expressions -------------------------------------------------------------------------------- */
+/* ---- array expressions ---- */
 static const char *unary(Writer *s, Type t, int depth) {
-  static const char *const forms[] = {"sin(%s)",     "tanh(%s)",      "exp(-abs(%s))", "relu(%s)",  "sigmoid(%s)",
-                                      "softplus(%s)", "sqrt(abs(%s) + 0.5)", "-(%s)",    "gelu(%s)",  "square(%s)",
-                                      "(%s) ** 3",    "log1p(abs(%s))", "erf(%s)",      "stop(%s)",  "floor(%s)",
-                                      "clip(%s, -0.5, 1)", "atan(%s)", "silu(%s)",      "abs(%s)",   "1 / (2 + cos(%s))"};
+  static const char *const forms[] = {"sin(%s)",
+                                      "tanh(%s)",
+                                      "exp(-abs(%s))",
+                                      "relu(%s)",
+                                      "sigmoid(%s)",
+                                      "softplus(%s)",
+                                      "sqrt(abs(%s) + 0.5)",
+                                      "-(%s)",
+                                      "gelu(%s)",
+                                      "square(%s)",
+                                      "(%s) ** 3",
+                                      "log1p(abs(%s))",
+                                      "erf(%s)",
+                                      "stop(%s)",
+                                      "floor(%s)",
+                                      "clip(%s, -0.5, 1)",
+                                      "atan(%s)",
+                                      "silu(%s)",
+                                      "abs(%s)",
+                                      "1 / (2 + cos(%s))"};
   Text out = text_new(s->cx->arena);
   const char *form = forms[rng_below(s->r, COUNT_OF(forms))], *hole = strstr(form, "%s");
   text_add_n(&out, form, (size_t)(hole - form));
@@ -232,7 +256,9 @@ static const char *at_step(Writer *s, Type t, int depth) {
 static const char *moved(Writer *s, Type t, int depth) {
   Type u = t;
   if (s->nloops && t.rank < MAX_RANK && rng_chance(s->r, 60)) return at_step(s, t, depth);
-  if (!t.rank) return F("%s[%d]", write_named(s, type_with_axis(t, 0, "3"), depth - 1), rng_below(s->r, 6) - 3);
+  if (!t.rank)
+    return F("%s[%d]", write_named(s, type_with_axis(t, 0, "3"), depth - 1),
+             rng_below(s->r, 6) - 3);
   int n = is_named(t.dim[0]) ? 0 : (int)strtol(t.dim[0], NULL, 10);
   switch (rng_below(s->r, 7)) {
   case 0:
@@ -321,21 +347,28 @@ const char *write_expr(Writer *s, Type t, int depth) {
   if (choice < 73 && t.rank) return gathered(s, t, depth);
   if (choice < 79 && t.rank) return product(s, t, depth);
   if (choice < 83 && t.rank) return derived(s, t, depth);
-  if (choice < 86) return F("%s(%s)", type_info[t.t].word, write_expr(s, of_type(t, t.t == T_F32 ? T_F64 : T_F32), depth - 1));
-  if (choice < 88) return F("%s(%s)", type_info[t.t].word, write_expr(s, of_type(t, T_I32), depth - 1));
-  if (choice < 92) return F("if (%s) < (%s) then %s else %s", write_expr(s, t, 0), write_expr(s, t, depth - 1), write_expr(s, t, 0), write_expr(s, t, 0));
+  if (choice < 86)
+    return F("%s(%s)", type_info[t.t].word,
+             write_expr(s, of_type(t, t.t == T_F32 ? T_F64 : T_F32), depth - 1));
+  if (choice < 88)
+    return F("%s(%s)", type_info[t.t].word, write_expr(s, of_type(t, T_I32), depth - 1));
+  if (choice < 92)
+    return F("if (%s) < (%s) then %s else %s", write_expr(s, t, 0), write_expr(s, t, depth - 1),
+             write_expr(s, t, 0), write_expr(s, t, 0));
   if (t.rank && t.rank < MAX_RANK) return notation(s, t, depth);
   return unary(s, t, depth);
 }
 
 /* fn h(p: t[3], q: t) to be called plainly, differentiated, and with labels. */
 static void write_helper(Writer *s, Text *all, DType t) {
-  Writer inner = {.cx = s->cx, .r = s->r, .body = text_new(s->cx->arena), .next = 100, .labelled = true};
+  Writer inner = {
+      .cx = s->cx, .r = s->r, .body = text_new(s->cx->arena), .next = 100, .labelled = true};
   write_known(&inner, "p", (Type){t, 1, {"3"}});
   write_known(&inner, "q", (Type){t, 0, {NULL}});
   write_flow(&inner, t, 1);
   const char *value = write_expr(&inner, (Type){t, 0, {NULL}}, 1);
-  text_fmt(all, "fn h(p: %s[3], q: %s) {\n%s  %s\n}\n", type_info[t].word, type_info[t].word, text_str(&inner.body), value);
+  text_fmt(all, "fn h(p: %s[3], q: %s) {\n%s  %s\n}\n", type_info[t].word, type_info[t].word,
+           text_str(&inner.body), value);
 }
 
 const char *gen_source(Cx *cx, Rng *r, bool flow) {
@@ -357,13 +390,16 @@ const char *gen_source(Cx *cx, Rng *r, bool flow) {
     declare(s, t, write_expr(s, t, 2));
   }
   text_add(&all, "fn g_sum(x) = sum(sin(x) * x)\nfn g_norm(x) = norm(x) + mean(x * x * x)\n"
-                 "fn g_loop(x) {\n  var s = mean(x)\n  for t in 0..3 { s = sin(s) * t + sum(x * x) / 8 }\n  s\n}\n");
+                 "fn g_loop(x) {\n  var s = mean(x)\n  for t in 0..3 { s = sin(s) * t + sum(x * x) "
+                 "/ 8 }\n  s\n}\n");
   bool helper = flow && rng_chance(r, 40);
   if (helper) write_helper(s, &all, main_type);
   for (int i = flow ? rng_below(r, 2) + 1 : 0; i > 0; i--) write_flow(s, main_type, 2);
   if (helper) {
-    const char *p = write_named(s, (Type){main_type, 2, {"N", "3"}}, 1), *q = write_named(s, (Type){main_type, 1, {"N"}}, 1);
-    text_fmt(&s->body, "  let b0[n] = %s(%s[n], %s[n])\n", rng_chance(r, 50) ? "h" : "grad(h, wrt: q)", p, q);
+    const char *p = write_named(s, (Type){main_type, 2, {"N", "3"}}, 1),
+               *q = write_named(s, (Type){main_type, 1, {"N"}}, 1);
+    text_fmt(&s->body, "  let b0[n] = %s(%s[n], %s[n])\n",
+             rng_chance(r, 50) ? "h" : "grad(h, wrt: q)", p, q);
     write_known(s, "b0", (Type){main_type, 1, {"N"}});
   }
   const char *value = write_expr(s, result, flow ? 2 : 3);

@@ -41,8 +41,8 @@ const char *write_variable(Writer *s, const Type *t);
 Type write_type(Writer *s, DType t, int most_rank);
 Type type_with_axis(Type t, int at, const char *dim);
 
-/* gen_flow.c: a statement of control flow: a loop, a `while`, an `if`, with the variables it assigns;
- * afterwards these are known. */
+/* gen_flow.c: a statement of control flow: a loop, a `while`, an `if`, with the variables it
+ * assigns; afterwards these are known. */
 void write_flow(Writer *s, DType main_type, int depth);
 
 #endif

@@ -1,5 +1,5 @@
-/* laws.c: the laws of laws.h, on one function. Every step names itself in c->where, so that a failure
- * says which derivative of which form broke. */
+/* laws.c: the laws of laws.h, on one function. Every step names itself in c->where, so that a
+ * failure says which derivative of which form broke. */
 #include "laws.h"
 
 #include "loop/interp.h"
@@ -34,9 +34,9 @@ static bool declined(Cx *cx, LawCheck *c, const char *where) {
   return fine || broken(c, LAW_ERROR, where, text);
 }
 
-/* ---- printing -------------------------------------------------------------------------------------- */
-/* Which of the labels of a window, v[3*i + j], its view names first can't be told from the text of a
- * contraction over it, and doesn't matter. */
+/* ---- printing ---- */
+/* Which of the labels of a window, v[3*i + j], its view names first can't be told from the text of
+ * a contraction over it, and doesn't matter. */
 static bool symmetric_window_in(const Fn *f) {
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
@@ -86,7 +86,8 @@ static bool law_print(const Fn *f, LawCheck *c, const char *where) {
   if (sf && sg && ir_equal(pass_simplify(sf), pass_simplify(sg))) return true;
   diag_clear(cx);
   if (symmetric_window_in(f) && computes_alike(f, g, c)) return true;
-  return broken(c, LAW_PRINT, where, text_printf(cx, "%s\n%s\nis read back as\n%s", text, dump_text(f), dump_text(g)));
+  return broken(c, LAW_PRINT, where,
+                text_printf(cx, "%s\n%s\nis read back as\n%s", text, dump_text(f), dump_text(g)));
 }
 
 static bool law_verify(const Fn *f, LawCheck *c, const char *where) {
@@ -94,7 +95,7 @@ static bool law_verify(const Fn *f, LawCheck *c, const char *where) {
   return !wrong || broken(c, LAW_VERIFY, where, text_printf(f->cx, "%s\n%s", wrong, dump_text(f)));
 }
 
-/* ---- machine code -------------------------------------------------------------------------------------- */
+/* ---- machine code ---- */
 enum { GUARD_BYTES = 64 };
 
 static void *guarded(Cx *cx, int64_t bytes) {
@@ -141,8 +142,8 @@ static bool run_native(const Compiled *n, const Tensor *in, Tensor *out, GradcRt
   return ok;
 }
 
-static bool law_jit_at(const Fn *f, LawCheck *c, const char *where, const Tensor *in, const Bounded *want, int bytes,
-                       bool threads) {
+static bool law_jit_at(const Fn *f, LawCheck *c, const char *where, const Tensor *in,
+                       const Bounded *want, int bytes, bool threads) {
   Cx *cx = f->cx;
   Target t = compile_target(2);
   t.vector_bytes = bytes;
@@ -154,24 +155,29 @@ static bool law_jit_at(const Fn *f, LawCheck *c, const char *where, const Tensor
   if (!run_native(two, in, a, runtime(1))) return broken(c, LAW_GUARD, where, dump_text(f));
   for (int i = 0; i < f->out.n; i++) {
     const char *wrong = differs(cx, &want[i], &a[i]);
-    if (wrong) return broken(c, LAW_JIT, where, text_printf(cx, "output %d, %s\n%s", i, wrong, dump_text(f)));
+    if (wrong)
+      return broken(c, LAW_JIT, where,
+                    text_printf(cx, "output %d, %s\n%s", i, wrong, dump_text(f)));
   }
   if (!threads) return true;
   if (!run_native(two, in, b, runtime(2))) return broken(c, LAW_GUARD, where, dump_text(f));
   for (int i = 0; i < f->out.n; i++)
     if (!same_bits(&a[i], &b[i]))
-      return broken(c, LAW_THREADS, where, text_printf(cx, "output %d, run by 2 threads\n%s", i, dump_text(f)));
+      return broken(c, LAW_THREADS, where,
+                    text_printf(cx, "output %d, run by 2 threads\n%s", i, dump_text(f)));
   t.threads = 1;
   Compiled *one = compile_native(f, &t);
   if (!one) return declined(cx, c, where);
   run_native(one, in, b, runtime(1));
   for (int i = 0; i < f->out.n; i++)
     if (!same_bits(&a[i], &b[i]))
-      return broken(c, LAW_THREADS, where, text_printf(cx, "output %d, compiled for 1 thread\n%s", i, dump_text(f)));
+      return broken(c, LAW_THREADS, where,
+                    text_printf(cx, "output %d, compiled for 1 thread\n%s", i, dump_text(f)));
   return true;
 }
 
-static bool law_jit(const Fn *f, LawCheck *c, const char *where, const Tensor *in, const Bounded *want) {
+static bool law_jit(const Fn *f, LawCheck *c, const char *where, const Tensor *in,
+                    const Bounded *want) {
   static const int widths[] = {64, 32, 16, 0};
   int host = target_host().vector_bytes;
   Rng r = rng_at(c->seed ^ 0x717);
@@ -184,7 +190,7 @@ static bool law_jit(const Fn *f, LawCheck *c, const char *where, const Tensor *i
   return true;
 }
 
-/* ---- one form of a program ---------------------------------------------------------------------------------- */
+/* ---- one form of a program ---- */
 enum { MOST_INSTRUCTIONS = 500 };
 
 static bool is_tractable(const Fn *f) { return f->ins.n < MOST_INSTRUCTIONS; }
@@ -210,12 +216,14 @@ static bool laws_of_one(const Fn *f, LawCheck *c, const char *where) {
   for (int i = 0; i < f->out.n; i++) {
     const char *wrong = differ_both(cx, &x[i], &y[i]);
     if (wrong && c->spice != SPICE_EXTREME) /* simplify.def lets an overflow on the way disappear */
-      return broken(c, LAW_PREPARE, where, text_printf(cx, "output %d, %s\n%s\nbecomes\n%s", i, wrong, dump_text(plain), dump_text(g)));
+      return broken(c, LAW_PREPARE, where,
+                    text_printf(cx, "output %d, %s\n%s\nbecomes\n%s", i, wrong, dump_text(plain),
+                                dump_text(g)));
   }
   return !(c->what & CHECK_JIT) || law_jit(g, c, where, in, y);
 }
 
-/* ---- derivatives ---------------------------------------------------------------------------------------------- */
+/* ---- derivatives ---- */
 static bool *all_floats(const Fn *f, int *n) {
   bool *wrt = NEWS(f->cx->arena, bool, f->in.n + 1);
   *n = 0;
@@ -235,7 +243,8 @@ static Val inner_product(Builder *b, Val sum, Val x, Val y) {
 }
 
 static Val copy_of_input(Builder *b, const char *prefix, const Input *in) {
-  return ir_input(b, name_fmt(b->cx, "%s%s", prefix, in->name), in->type, &in->shape, in->role, in->span);
+  return ir_input(b, name_fmt(b->cx, "%s%s", prefix, in->name), in->type, &in->shape, in->role,
+                  in->span);
 }
 
 Fn *modes_function(const Fn *f) {
@@ -248,7 +257,8 @@ Fn *modes_function(const Fn *f) {
   Builder b = ir_begin(cx, name_of(cx, "modes"));
   int n = f->in.n, nf = float_outputs(f);
   Val *args = NEWS(cx->arena, Val, n + nf + 1), *targs = NEWS(cx->arena, Val, n + nwrt + 1);
-  Val *outs = NEWS(cx->arena, Val, f->out.n + nwrt + 1), *touts = NEWS(cx->arena, Val, f->out.n + nf + 1);
+  Val *outs = NEWS(cx->arena, Val, f->out.n + nwrt + 1),
+      *touts = NEWS(cx->arena, Val, f->out.n + nf + 1);
   for (int i = 0; i < n; i++) args[i] = targs[i] = copy_of_input(&b, "", &f->in.at[i]);
   for (int i = 0; i < nwrt; i++) targs[n + i] = copy_of_input(&b, "", &t->in.at[n + i]);
   for (int i = 0; i < nf; i++) args[n + i] = copy_of_input(&b, "", &r->in.at[n + i]);
@@ -317,9 +327,11 @@ static bool law_differences(const Fn *f, LawCheck *c, const char *where) {
        * turns many times within a step (sin of 1e10) */
       double apart = fabs(d1 - d2);
       if (apart > 0.5 * fmax(fabs(d1), fabs(d2)) && apart > 10 * noise / 1e-4 + 1e-6) continue;
-      return broken(c, LAW_DIFFERENCES, where,
-                    text_printf(cx, "output %d, element %lld: tangent %.17g, differences %.17g (slack %.3g)\n%s", i,
-                                (long long)e, got, best, allowed, dump_text(f)));
+      return broken(
+          c, LAW_DIFFERENCES, where,
+          text_printf(cx,
+                      "output %d, element %lld: tangent %.17g, differences %.17g (slack %.3g)\n%s",
+                      i, (long long)e, got, best, allowed, dump_text(f)));
     }
     j++;
   }
@@ -351,7 +363,8 @@ static bool law_symmetry(const Fn *f, const Fn *gradient, LawCheck *c) {
     args[k] = NEWS(cx->arena, Val, h->in.n + 1);
     outs[k] = NEWS(cx->arena, Val, h->out.n + 1);
     for (int i = 0; i < h->in.n; i++)
-      args[k][i] = k && i < n + nf ? args[0][i] : copy_of_input(&b, k ? "second_" : "", &h->in.at[i]);
+      args[k][i] =
+          k && i < n + nf ? args[0][i] : copy_of_input(&b, k ? "second_" : "", &h->in.at[i]);
     ir_inline(&b, h, args[k], outs[k]);
   }
   for (int i = 0; i < nwrt; i++)
@@ -365,7 +378,8 @@ static bool law_symmetry(const Fn *f, const Fn *gradient, LawCheck *c) {
   eval_bounded(s, random_inputs(s, c->seed, c->spice), c->seed, y);
   if (!isfinite(tensor_get(&y[0].value, 0)) || !isfinite(tensor_get(&y[1].value, 0))) return true;
   const char *wrong = differ_both(cx, &y[0], &y[1]);
-  return !wrong || broken(c, LAW_SYMMETRY, "symmetry", text_printf(cx, "%s\n%s", wrong, dump_text(f)));
+  return !wrong ||
+         broken(c, LAW_SYMMETRY, "symmetry", text_printf(cx, "%s\n%s", wrong, dump_text(f)));
 }
 
 static bool derivative_laws(const Fn *f, LawCheck *c) {
@@ -384,7 +398,8 @@ static bool derivative_laws(const Fn *f, LawCheck *c) {
   c->form = NULL;
   /* the rest by the evaluator, in double precision */
   Fn *wide = pass_to_f64(f);
-  if (!law_verify(wide, c, "in f64") || !law_modes(wide, c, LAW_MODES, "first derivative")) return false;
+  if (!law_verify(wide, c, "in f64") || !law_modes(wide, c, LAW_MODES, "first derivative"))
+    return false;
   if (c->smooth && !law_differences(wide, c, "first derivative")) return false;
   Fn *gradient = pass_adjoint(wide, all_floats(wide, &nwrt));
   if (!gradient) return declined(cx, c, "adjoint in f64");
@@ -399,7 +414,7 @@ static bool derivative_laws(const Fn *f, LawCheck *c) {
   return !is_tractable(second) || laws_of_one(second, c, "second adjoint");
 }
 
-/* ---- sizes known at run time only ---------------------------------------------------------------------------- */
+/* ---- sizes known at run time only ---- */
 /* f, lowered while its sizes are names, and then given numbers. */
 static bool law_named(const Fn *f, LawCheck *c, const char *where, const SizeBindings *sizes) {
   static const int widths[] = {64, 32, 16, 0};
@@ -418,8 +433,11 @@ static bool law_named(const Fn *f, LawCheck *c, const char *where, const SizeBin
   const char *wrong = loop_verify(p);
   if (!wrong) wrong = loop_verify(q);
   if (wrong) loop_dump(p, &loops);
-  if (wrong) return broken(c, LAW_NAMED, where, text_printf(cx, "%s\n%s\n%s", wrong, dump_text(g), text_str(&loops)));
-  Tensor *in = random_inputs(bound, c->seed, c->spice), *out = NEWS(cx->arena, Tensor, f->out.n + 1);
+  if (wrong)
+    return broken(c, LAW_NAMED, where,
+                  text_printf(cx, "%s\n%s\n%s", wrong, dump_text(g), text_str(&loops)));
+  Tensor *in = random_inputs(bound, c->seed, c->spice),
+         *out = NEWS(cx->arena, Tensor, f->out.n + 1);
   Bounded *want = NEWS(cx->arena, Bounded, f->out.n + 1);
   eval_bounded(bound, in, c->seed, want);
   void **ip = NEWS(cx->arena, void *, f->in.n + 1), **op = NEWS(cx->arena, void *, f->out.n + 1);
@@ -439,7 +457,8 @@ static bool law_named(const Fn *f, LawCheck *c, const char *where, const SizeBin
   c->checks++;
   if (!wrong) return true;
   loop_dump(p, &loops);
-  return broken(c, LAW_NAMED, where, text_printf(cx, "%s\n%s\n%s", wrong, dump_text(g), text_str(&loops)));
+  return broken(c, LAW_NAMED, where,
+                text_printf(cx, "%s\n%s\n%s", wrong, dump_text(g), text_str(&loops)));
 }
 
 static bool named_laws(const Fn *f, LawCheck *c, const SizeBindings *sizes) {
@@ -454,7 +473,7 @@ static bool named_laws(const Fn *f, LawCheck *c, const SizeBindings *sizes) {
   return !adjoint || law_named(adjoint, c, "the adjoint with named sizes", sizes);
 }
 
-/* ---- all of them ------------------------------------------------------------------------------------------------ */
+/* ---- all of them ---- */
 static bool has_named_sizes(const Fn *f) {
   for (int i = 0; i < f->in.n; i++)
     if (!shape_is_numbers(&f->in.at[i].shape)) return true;
@@ -468,7 +487,8 @@ const SizeBindings *law_sizes(const Fn *f, uint64_t seed) {
   SizeBindings *sizes = NEW(cx->arena, SizeBindings), names = {0};
   for (int i = 0; i < f->in.n; i++)
     for (int k = 0; k < f->in.at[i].shape.rank; k++)
-      if (!dim_is_number(f->in.at[i].shape.dim[k])) dim_names(cx, f->in.at[i].shape.dim[k], cx->arena, &names);
+      if (!dim_is_number(f->in.at[i].shape.dim[k]))
+        dim_names(cx, f->in.at[i].shape.dim[k], cx->arena, &names);
   for (int i = 0; i < names.list.n; i++) {
     Dim known;
     if (!size_lookup(sizes, names.list.at[i].name, &known))
@@ -485,7 +505,8 @@ static bool law_names(const Fn *f, LawCheck *c, const SizeBindings *sizes) {
   if (!sizes->list.n || !rng_chance(&r, 30)) return true;
   SizeBindings large = {0};
   for (int i = 0; i < sizes->list.n; i++)
-    size_bind(f->cx->arena, &large, sizes->list.at[i].name, i ? sizes->list.at[i].value : more[rng_below(&r, COUNT_OF(more))]);
+    size_bind(f->cx->arena, &large, sizes->list.at[i].name,
+              i ? sizes->list.at[i].value : more[rng_below(&r, COUNT_OF(more))]);
   return named_laws(f, c, &large);
 }
 
@@ -527,7 +548,7 @@ bool check_laws(const Fn *f, LawCheck *c) {
   return broken(c, LAW_INTERNAL, "", text_printf(cx, "%s\n%s", cx->trap_text, dump_text(f)));
 }
 
-/* ---- reports -------------------------------------------------------------------------------------------------------- */
+/* ---- reports ---- */
 typedef struct Same {
   LawCheck *c; /* as it failed */
 } Same;
@@ -550,6 +571,7 @@ const char *law_report(const Fn *f, LawCheck *c) {
   if (check_laws(small, &again)) again = *c, small = f;
   const char *text = "";
   if (again.broken != LAW_VERIFY) text = dump_text(small);
-  return text_printf(f->cx, "seed %llu: broken: %s (%s)\n%s\nshrunk to\n%s", (unsigned long long)c->seed,
-                     law_text[c->broken], again.where, again.detail, text);
+  return text_printf(f->cx, "seed %llu: broken: %s (%s)\n%s\nshrunk to\n%s",
+                     (unsigned long long)c->seed, law_text[c->broken], again.where, again.detail,
+                     text);
 }

@@ -12,7 +12,7 @@
   _(PRINT, "parse(print(f)) == f")                                                                 \
   _(PREPARE, "simplified, it has the same values")                                                 \
   _(JIT, "compiled, it has the evaluator's values")                                                \
-  _(NAMED, "lowered with names for sizes, it has the evaluator's values")                         \
+  _(NAMED, "lowered with names for sizes, it has the evaluator's values")                          \
   _(GUARD, "compiled code writes its outputs only")                                                \
   _(THREADS, "threads don't change a bit")                                                         \
   _(MODES, "<w, J v> == <J'w, v>")                                                                 \
@@ -23,7 +23,7 @@ typedef enum Law {
 #define _(name, text) LAW_##name,
   LAW_TABLE(_)
 #undef _
-  LAW_COUNT
+      LAW_COUNT
 } Law;
 extern const char *const law_text[LAW_COUNT];
 
@@ -39,19 +39,20 @@ typedef struct LawCheck {
   const char *where; /* which derivative, pass, vector width */
   const char *detail;
   const Fn *form; /* the function it broke on: f or one of its derivatives */
-  int checks; /* compiled programs compared */
+  int checks;     /* compiled programs compared */
 } LawCheck;
 
-/* False when a law is broken. f may have named sizes (they are bound) and derivative instructions. */
+/* False when a law is broken. f may have named sizes (they are bound) and derivative instructions.
+ */
 bool check_laws(const Fn *f, LawCheck *c);
 /* Numbers for the named sizes of f's inputs, drawn with the seed. */
 const SizeBindings *law_sizes(const Fn *f, uint64_t seed);
 /* The program shrunk, its text, the seed: what to print. */
 const char *law_report(const Fn *f, LawCheck *c);
 
-/* <J'w, v> and <w, Jv> of f with respect to all float inputs, as one function in f64 with the two as
- * outputs; its inputs: those of f, tangents, cotangents. NULL where there is nothing to differentiate
- * or after a diagnostic. */
+/* <J'w, v> and <w, Jv> of f with respect to all float inputs, as one function in f64 with the two
+ * as outputs; its inputs: those of f, tangents, cotangents. NULL where there is nothing to
+ * differentiate or after a diagnostic. */
 Fn *modes_function(const Fn *f);
 
 #endif

@@ -6,7 +6,7 @@
 #include <float.h>
 #include <math.h>
 
-/* ---- random numbers: SplitMix64 ----------------------------------------------------------------- */
+/* ---- random numbers: SplitMix64 ---- */
 /* The seed is mixed: the streams of seeds that are multiples of the step apart would overlap. */
 Rng rng_at(uint64_t seed) {
   uint64_t z = (seed ^ 0xD1B54A32D192ED03u) * 0xFF51AFD7ED558CCDu;
@@ -26,7 +26,7 @@ double rng_between(Rng *r, double lo, double hi) {
   return lo + (hi - lo) * ((double)(rng_bits(r) >> 11) * 0x1p-53);
 }
 
-/* ---- tensors -------------------------------------------------------------------------------------- */
+/* ---- tensors ---- */
 Shape shape_of(int rank, const Dim *dim) {
   Shape s = {.rank = rank};
   memcpy(s.dim, dim, (size_t)rank * sizeof *dim);
@@ -34,9 +34,9 @@ Shape shape_of(int rank, const Dim *dim) {
 }
 
 static double random_float(Rng *r, DType t, Spice spice) {
-  static const double nasty[] = {NAN, INFINITY, -INFINITY, 0.0, -0.0, 1e18, -1e18, 1e-18,
-                                 -1e-18, 1.0, -1.0, 0.5, /* extreme: */ 1e30, -1e30, 1e-30,
-                                 1e-42, -1e-42, 100, -100, 3e38};
+  static const double nasty[] = {
+      NAN,  INFINITY, -INFINITY,           0.0,   -0.0,  1e18,  -1e18,  1e-18, -1e-18, 1.0,
+      -1.0, 0.5,      /* extreme: */ 1e30, -1e30, 1e-30, 1e-42, -1e-42, 100,   -100,   3e38};
   double v = spice == SPICE_SMOOTH || rng_chance(r, 40) ? rng_between(r, -1.5, 1.5)
                                                         : (rng_below(r, 33) - 16) / 8.0;
   if (spice >= SPICE_NASTY && rng_chance(r, 30))
@@ -55,7 +55,8 @@ Tensor tensor_random(Cx *cx, Rng *r, DType t, const Shape *s, Spice spice) {
   Tensor x = tensor_new(cx, cx->arena, t, s);
   int64_t n = tensor_count(&x);
   for (int64_t i = 0; i < n; i++)
-    tensor_set(&x, i, type_is_float(t) ? random_float(r, t, spice) : (double)random_int(r, t, spice));
+    tensor_set(&x, i,
+               type_is_float(t) ? random_float(r, t, spice) : (double)random_int(r, t, spice));
   return x;
 }
 
@@ -68,7 +69,7 @@ Tensor *random_inputs(const Fn *f, uint64_t seed, Spice spice) {
   return in;
 }
 
-/* ---- noise ------------------------------------------------------------------------------------------- */
+/* ---- noise ---- */
 typedef enum Noise {
   NOISE_NONE,   /* the operator never rounds */
   NOISE_ROUND,  /* correctly rounded: half a unit in the last place */
@@ -136,13 +137,14 @@ static Tensor disturbed_copy(Cx *cx, Arena *a, Rng *r, Noise kind, const Tensor 
   return y;
 }
 
-/* ---- one noisy evaluation ---------------------------------------------------------------------------- */
+/* ---- one noisy evaluation ---- */
 static void eval_one(Cx *cx, Arena *a, const Ins *in, Tensor *const *arg, Tensor *out) {
   const void *data[3] = {NULL, NULL, NULL};
   switch (op_kind((Op)in->op)) {
   case KIND_MAP:
     for (int i = 0; i < in->nargs; i++) data[i] = arg[i]->data;
-    ir_map_array((Op)in->op, arg[in->nargs - 1]->type, out->type, tensor_count(out), data, out->data);
+    ir_map_array((Op)in->op, arg[in->nargs - 1]->type, out->type, tensor_count(out), data,
+                 out->data);
     return;
   case KIND_FOLD: eval_fold(cx, a, in, arg[0], out); return;
   case KIND_DOT: eval_contract(cx, in, arg[0], arg[1], out); return;
@@ -170,8 +172,8 @@ static bool has_zero_operand(Tensor *const *arg, int n, int64_t i) {
   return false;
 }
 
-/* The elements in the opposite order along the folded axes: an overflow on the way may depend on the
- * order, which is nobody's promise. */
+/* The elements in the opposite order along the folded axes: an overflow on the way may depend on
+ * the order, which is nobody's promise. */
 static Tensor turned_copy(Cx *cx, Arena *a, const Tensor *x, uint32_t axes) {
   Tensor y = tensor_new(cx, a, x->type, &x->shape);
   int64_t n = tensor_count(x);
@@ -190,7 +192,8 @@ static Tensor turned_copy(Cx *cx, Arena *a, const Tensor *x, uint32_t axes) {
 
 /* sin, cos and tan are only promised up to 2^45 (loop/vmath.nn). */
 static bool beyond_range(const Ins *in, Tensor *const *arg, int64_t i) {
-  return (in->op == OP_sin || in->op == OP_cos || in->op == OP_tan) && fabs(tensor_get(arg[0], i)) > 0x1p45;
+  return (in->op == OP_sin || in->op == OP_cos || in->op == OP_tan) &&
+         fabs(tensor_get(arg[0], i)) > 0x1p45;
 }
 
 static void add_noise(Rng *r, const Ins *in, Noise kind, Tensor *const *arg, Tensor *out) {
@@ -251,7 +254,7 @@ void eval_noisy(const Fn *f, Arena *a, Rng *r, const Tensor *in, Tensor *out) {
   for (int i = 0; i < f->out.n; i++) out[i] = val[f->out.at[i].val];
 }
 
-/* ---- the spread ------------------------------------------------------------------------------------------ */
+/* ---- the spread ---- */
 enum { SAMPLES = 6, WIDEN = 40 };
 
 static double slack_of(DType t, double v, const double *sample) {
@@ -283,8 +286,8 @@ void eval_bounded(const Fn *f, const Tensor *in, uint64_t seed, Bounded *out) {
   for (int i = 0; i < f->out.n; i++) {
     int64_t n = tensor_count(&base[i]);
     out[i].value = base[i];
-    out[i].value.data = arena_copy(cx->arena, base[i].data,
-                                   (size_t)(MAX(n, 1) * type_info[base[i].type].bytes));
+    out[i].value.data =
+        arena_copy(cx->arena, base[i].data, (size_t)(MAX(n, 1) * type_info[base[i].type].bytes));
     out[i].slack = NEWS(cx->arena, double, MAX(n, 1));
     for (int64_t k = 0; k < n; k++) {
       double sample[SAMPLES];
@@ -326,7 +329,7 @@ bool same_bits(const Tensor *x, const Tensor *y) {
          !memcmp(x->data, y->data, (size_t)(tensor_count(x) * type_info[x->type].bytes));
 }
 
-/* ---- text -------------------------------------------------------------------------------------------------- */
+/* ---- text ---- */
 const char *text_printf(Cx *cx, const char *fmt, ...) {
   Text t = text_new(cx->arena);
   va_list ap;

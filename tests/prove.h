@@ -20,7 +20,7 @@ double rng_between(Rng *r, double lo, double hi);
 typedef enum Spice {
   SPICE_PLAIN,  /* many multiples of 1/8 within +-2, so that ties and zeros occur; small integers */
   SPICE_SMOOTH, /* uniform within +-1.5: no two alike */
-  SPICE_NASTY,  /* NaN, infinities, zeros of both signs, large and small ones among the plain ones */
+  SPICE_NASTY, /* NaN, infinities, zeros of both signs, large and small ones among the plain ones */
   SPICE_EXTREME /* ... and such that single products overflow and underflow */
 } Spice;
 Tensor tensor_random(Cx *cx, Rng *r, DType t, const Shape *s, Spice spice);
@@ -45,7 +45,8 @@ const char *differs(Cx *cx, const Bounded *want, const Tensor *got);
 const char *differ_both(Cx *cx, const Bounded *x, const Bounded *y);
 bool same_bits(const Tensor *x, const Tensor *y);
 
-/* One evaluation, of which r disturbs every rounding; NULL: none. Results may be shared with inputs. */
+/* One evaluation, of which r disturbs every rounding; NULL: none. Results may be shared with
+ * inputs. */
 void eval_noisy(const Fn *f, Arena *a, Rng *r, const Tensor *in, Tensor *out);
 /* prove_loop.c: the parts of a loop or branch, likewise. */
 void eval_noisy_bundle(Cx *cx, Arena *a, Rng *r, const Ins *in, const Tensor *arg, Tensor *part);

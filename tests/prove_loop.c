@@ -61,11 +61,9 @@ static void noisy_loop(Cx *cx, Arena *a, Rng *r, const Loop *l, const Tensor *ar
 }
 
 void eval_noisy_bundle(Cx *cx, Arena *a, Rng *r, const Ins *in, const Tensor *arg, Tensor *part) {
-  if (in->op == OP_loop)
-    noisy_loop(cx, a, r, in->u.loop, arg, part);
+  if (in->op == OP_loop) noisy_loop(cx, a, r, in->u.loop, arg, part);
   else if (in->op == OP_branch)
     eval_noisy(tensor_get_i(arg, 0) ? in->u.branch->then : in->u.branch->other, a, r, arg + 1,
                part);
-  else
-    cx_bug(cx, "a derivative instruction in a program to be evaluated");
+  else cx_bug(cx, "a derivative instruction in a program to be evaluated");
 }

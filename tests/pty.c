@@ -63,14 +63,10 @@ static void see(Pty *p, const char *from, size_t n) {
   if (!more) abort();
   for (size_t i = 0; i < n; i++) {
     char c = from[i];
-    if (c == '\033')
-      p->sequence = 1;
-    else if (p->sequence == 1)
-      p->sequence = c == '[' ? 2 : 0;
-    else if (p->sequence == 2)
-      p->sequence = c >= '@' && c <= '~' ? 0 : 2;
-    else if (c != '\r')
-      more[p->n++] = c;
+    if (c == '\033') p->sequence = 1;
+    else if (p->sequence == 1) p->sequence = c == '[' ? 2 : 0;
+    else if (p->sequence == 2) p->sequence = c >= '@' && c <= '~' ? 0 : 2;
+    else if (c != '\r') more[p->n++] = c;
   }
   p->seen = more;
   p->seen[p->n] = 0;

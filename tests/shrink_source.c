@@ -1,5 +1,6 @@
-/* shrink_source.c: a program as text made smaller as long as it still fails: statements left out, whole
- * blocks left out, blocks replaced by what stands in them. What is refused then doesn't fail. */
+/* shrink_source.c: a program as text made smaller as long as it still fails: statements left out,
+ * whole blocks left out, blocks replaced by what stands in them. What is refused then doesn't fail.
+ */
 #include "gen_source.h"
 
 enum { MOST_TRIES = 400 };
@@ -48,7 +49,8 @@ static bool opens(const char *line) {
   return n && line[n - 1] == '{';
 }
 
-const char *shrink_source(Cx *cx, const char *text, bool (*still_fails)(const char *text, void *arg), void *arg) {
+const char *shrink_source(Cx *cx, const char *text,
+                          bool (*still_fails)(const char *text, void *arg), void *arg) {
   int tries = 0;
   for (bool smaller = true; smaller && tries < MOST_TRIES;) {
     smaller = false;

@@ -1,4 +1,5 @@
-/* test_api.c: include/gradc.h: what calls give, what they refuse, and that contexts keep to themselves. */
+/* test_api.c: include/gradc.h: what calls give, what they refuse, and that contexts keep to
+ * themselves. */
 #include "include/gradc.h"
 
 #include <check.h>
@@ -19,7 +20,7 @@ static void set_up(void) {
 }
 static void tear_down(void) { gradc_free(gc); }
 
-#define OK(call) ck_assert_msg((call) == GRADC_OK, "%s: %s", #call, gradc_message(gc))
+#define OK(call)         ck_assert_msg((call) == GRADC_OK, "%s: %s", #call, gradc_message(gc))
 #define IS(status, call) ck_assert_int_eq((call), GRADC_##status)
 
 static const char linear[] =
@@ -46,7 +47,7 @@ static double call1(const char *expression, double x) {
   return y;
 }
 
-/* ---- functions --------------------------------------------------------------------------------------- */
+/* ---- functions ---- */
 START_TEST(functions_and_derivatives) {
   OK(gradc_declare(gc, "cube", "fn f(x: f64) = x**3 + 2*x\nfn g(x) = x"));
   for (int reference = 0; reference < 2; reference++) {
@@ -205,7 +206,7 @@ START_TEST(one_function_in_several_threads) {
 }
 END_TEST
 
-/* ---- contexts ------------------------------------------------------------------------------------------- */
+/* ---- contexts ---- */
 static void *own_context(void *arg) {
   int number = *(int *)arg;
   char text[64];
@@ -217,7 +218,8 @@ static void *own_context(void *arg) {
   snprintf(text, sizeof text, "fn f(x: f64) = x**2 * %d", number);
   for (int k = 0; k < 4; k++) {
     bool good = gradc_new(&mine) == GRADC_OK && gradc_declare(mine, "f", text) == GRADC_OK &&
-                gradc_find(mine, "grad(f)", &f) == GRADC_OK && gradc_call(f, args, results) == GRADC_OK;
+                gradc_find(mine, "grad(f)", &f) == GRADC_OK &&
+                gradc_call(f, args, results) == GRADC_OK;
     gradc_free(mine);
     if (!good || y != 4 * number) return "wrong";
   }
@@ -227,7 +229,8 @@ static void *own_context(void *arg) {
 START_TEST(contexts_in_threads) {
   pthread_t thread[4];
   int number[4] = {1, 2, 3, 4};
-  for (int i = 0; i < 4; i++) ck_assert_int_eq(pthread_create(&thread[i], NULL, own_context, &number[i]), 0);
+  for (int i = 0; i < 4; i++)
+    ck_assert_int_eq(pthread_create(&thread[i], NULL, own_context, &number[i]), 0);
   for (int i = 0; i < 4; i++) {
     void *wrong;
     pthread_join(thread[i], &wrong);
@@ -270,7 +273,7 @@ START_TEST(another_locale) {
 }
 END_TEST
 
-/* ---- what went wrong -------------------------------------------------------------------------------------- */
+/* ---- what went wrong ---- */
 START_TEST(diagnostics_are_data) {
   IS(SOURCE, gradc_declare(gc, "bad.nn", "fn f(x: f32[3], y: f32[4]) = (\n"));
   ck_assert_int_eq(gradc_diagnostic_count(gc), 1);
@@ -306,9 +309,11 @@ START_TEST(what_cant_be_found) {
   IS(SOURCE, gradc_find(gc, "cbe", &f));
   ck_assert_ptr_null(f);
   ck_assert_ptr_nonnull(strstr(gradc_diagnostics_text(gc, 0), "did you mean `cube`?"));
-  const char *const bad[] = {"bare", "grad(cbe)", "grad(cube)(2.0)", "1 + 1", "(", "", "fn g(x: f64) = x", "grad(cube, wrt: y)",
-                             "jvp(cube)", "sin", "cube; cube"};
-  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) ck_assert_msg(gradc_find(gc, bad[i], &f) == GRADC_SOURCE, "%s", bad[i]);
+  const char *const bad[] = {"bare",      "grad(cbe)", "grad(cube)(2.0)",  "1 + 1",
+                             "(",         "",          "fn g(x: f64) = x", "grad(cube, wrt: y)",
+                             "jvp(cube)", "sin",       "cube; cube"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    ck_assert_msg(gradc_find(gc, bad[i], &f) == GRADC_SOURCE, "%s", bad[i]);
   IS(DATA, gradc_load(gc, "/none/there.nn"));
   ck_assert_double_eq(call1("cube", 2), 8); /* the context goes on */
 }
@@ -362,11 +367,12 @@ START_TEST(arguments_that_cant_be) {
   gradc_trainer_free(NULL);
   gradc_job_stop(NULL);
   ck_assert_str_eq(gradc_message(NULL), "no context");
-  ck_assert_int_eq(gradc_param_count(NULL) + gradc_function_count(NULL) + gradc_diagnostic_count(NULL), 0);
+  ck_assert_int_eq(
+      gradc_param_count(NULL) + gradc_function_count(NULL) + gradc_diagnostic_count(NULL), 0);
 }
 END_TEST
 
-/* ---- parameters and values -------------------------------------------------------------------------------- */
+/* ---- parameters and values ---- */
 START_TEST(parameters_last) {
   const gradc_tensor *t;
   float before[6], now[6];
@@ -437,7 +443,7 @@ START_TEST(lines) {
 }
 END_TEST
 
-/* ---- training ----------------------------------------------------------------------------------------------- */
+/* ---- training ---- */
 static float xs[8 * 2];
 static int32_t labels[8];
 static void make_data(void) {
@@ -565,7 +571,9 @@ END_TEST
 
 START_TEST(nan_in_training) {
   Watch w = {0};
-  OK(gradc_declare(gc, "linear", "param W: f32[2] ~ -1.0\nfn loss(x: f32[N, 2], label: i32[N]) = mean(log(x @ W)) + 0 * f32(sum(label))"));
+  OK(gradc_declare(gc, "linear",
+                   "param W: f32[2] ~ -1.0\nfn loss(x: f32[N, 2], label: i32[N]) = mean(log(x @ "
+                   "W)) + 0 * f32(sum(label))"));
   gradc_job *j = training(&w);
   IS(FINDINGS, gradc_job_run(j));
   ck_assert_str_eq(gradc_diagnostic_at(gc, 0)->code, "E0711");

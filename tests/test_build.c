@@ -26,11 +26,13 @@ static void trapped(void (*work)(void)) {
 }
 
 static Builder b;
-static Val in(const char *name, DType t, Shape s) { return ir_input(&b, name_of(cx, name), t, &s, ROLE_ARG, (Span){0}); }
+static Val in(const char *name, DType t, Shape s) {
+  return ir_input(&b, name_of(cx, name), t, &s, ROLE_ARG, (Span){0});
+}
 static Val number(double v, Shape s) { return ir_const_f(&b, T_F64, &s, v); }
 static void begin(void) { b = ir_begin(cx, name_of(cx, "f")); }
 
-/* ---- identities -------------------------------------------------------------------------------- */
+/* ---- identities ---- */
 static void identities(void) {
   begin();
   Shape s = SHAPE(3);
@@ -51,7 +53,8 @@ static void identities(void) {
   ck_assert_int_eq(ir_map2(&b, OP_pow, x, one), x);
   ck_assert_int_eq(ir_map2(&b, OP_max, x, x), x);
   ck_assert_int_eq(ir_map3(&b, OP_select, p, x, x), x);
-  ck_assert_int_eq(ir_map3(&b, OP_select, ir_map1(&b, OP_not, p), x, y), ir_map3(&b, OP_select, p, y, x));
+  ck_assert_int_eq(ir_map3(&b, OP_select, ir_map1(&b, OP_not, p), x, y),
+                   ir_map3(&b, OP_select, p, y, x));
   ck_assert_int_eq(ir_map2(&b, OP_and, p, p), p);
   ck_assert(ins_is_splat(ir_ins(&b, ir_map2(&b, OP_add, one, one)), 2));
   ck_assert(!ins_is_splat(ir_ins(&b, ir_map2(&b, OP_mul, x, zero)), 0)); /* 0 * NaN is NaN */
@@ -60,7 +63,8 @@ static void identities(void) {
   /* x / 2^k is a product only where 2^-k is a number of the type */
   Val z = in("z", T_F32, s);
   ck_assert_int_eq(ir_ins(&b, ir_map2(&b, OP_div, z, ir_const_f(&b, T_F32, &s, 0.25)))->op, OP_mul);
-  ck_assert_int_eq(ir_ins(&b, ir_map2(&b, OP_div, z, ir_const_f(&b, T_F32, &s, 0x1p-130)))->op, OP_div);
+  ck_assert_int_eq(ir_ins(&b, ir_map2(&b, OP_div, z, ir_const_f(&b, T_F32, &s, 0x1p-130)))->op,
+                   OP_div);
 }
 START_TEST(test_identities) { trapped(identities); }
 END_TEST
@@ -72,7 +76,8 @@ static void empty(void) {
   ck_assert(ins_is_const(ir_ins(&b, ir_map1(&b, OP_exp, x))));
   ck_assert(ins_is_const(ir_ins(&b, ir_slice(&b, y, 0, 1, 0, 1))));
   ck_assert(ins_is_splat(ir_ins(&b, ir_fold(&b, OP_sum, ir_map1(&b, OP_exp, x), 1)), 0));
-  ck_assert(ins_is_splat(ir_ins(&b, ir_fold(&b, OP_sum, ir_const_f(&b, T_F64, &none, INFINITY), 3)), 0));
+  ck_assert(
+      ins_is_splat(ir_ins(&b, ir_fold(&b, OP_sum, ir_const_f(&b, T_F64, &none, INFINITY), 3)), 0));
   ViewDim dim[] = {{0, 1, 0, NULL}, {0, 1, 0, NULL}}; /* x[0, 0], which isn't there */
   View v = {2, dim, false, false};
   ck_assert(ins_is_splat(ir_ins(&b, ir_view(&b, x, &four, &v)), 0));
@@ -84,12 +89,13 @@ static void empty(void) {
 START_TEST(test_empty) { trapped(empty); }
 END_TEST
 
-/* ---- views of views: against one view after the other ------------------------------------------------ */
+/* ---- views of views: against one view after the other ---- */
 static void views_of_views(void) {
   for (uint64_t seed = 0; seed < 400; seed++) {
     Rng r = rng_at(seed);
     begin();
-    Shape s = gen_shape(cx, &r, 100, false), s1 = gen_shape(cx, &r, 100, false), s2 = gen_shape(cx, &r, 100, false);
+    Shape s = gen_shape(cx, &r, 100, false), s1 = gen_shape(cx, &r, 100, false),
+          s2 = gen_shape(cx, &r, 100, false);
     Val x = in("x", T_F64, s), y = in("y", T_F64, s1);
     Val inner = gen_view(&b, &r, x, &s1);
     Rng again = r; /* the outer view is drawn twice alike: of the inner one, and of an input */
@@ -103,7 +109,8 @@ static void views_of_views(void) {
     ir_eval(f, cx->arena, args, out, NULL);
     args[1] = out[0]; /* what the inner view gave */
     ir_eval(f, cx->arena, args, two, NULL);
-    ck_assert_msg(same_bits(&out[1], &two[2]), "seed %llu\n%s", (unsigned long long)seed, dump_text(f));
+    ck_assert_msg(same_bits(&out[1], &two[2]), "seed %llu\n%s", (unsigned long long)seed,
+                  dump_text(f));
   }
 }
 START_TEST(test_views_of_views) { trapped(views_of_views); }
@@ -119,14 +126,15 @@ static void view_forms(void) {
   ck_assert_int_eq(ir_slice(&b, ir_pad(&b, x, 0, 2, 3), 0, 2, 4, 1), x);
   ck_assert_int_eq(ir_slice(&b, x, 0, 0, 4, 1), x);
   Shape unit = SHAPE(4, 1, 6), flat = SHAPE(24), same = SHAPE(4, 6);
-  ck_assert_int_eq(ir_ins(&b, ir_reshape(&b, x, &unit))->op, OP_view); /* unit axes compose with views */
+  ck_assert_int_eq(ir_ins(&b, ir_reshape(&b, x, &unit))->op,
+                   OP_view); /* unit axes compose with views */
   ck_assert_int_eq(ir_reshape(&b, ir_reshape(&b, x, &unit), &same), x);
   ck_assert_int_eq(ir_reshape(&b, ir_reshape(&b, x, &flat), &same), x);
 }
 START_TEST(test_view_forms) { trapped(view_forms); }
 END_TEST
 
-/* ---- which sums become contractions -------------------------------------------------------------------- */
+/* ---- which sums become contractions ---- */
 static const struct {
   const char *body; /* of arguments a[I, K] b[K, J] c[I, J] u[I] v[J] s[K] */
   int contractions, sums;
@@ -135,7 +143,7 @@ static const struct {
     {"let y[i, j] = sum(k) 2 * a[i, k] * b[k, j]\n y", 1, 0},
     {"let y[i, j] = sum(k) a[i, k] * s[k] * b[k, j]\n y", 1, 0},
     {"let y[i, j] = sum(k) u[i] * a[i, k] * b[k, j] * v[j]\n y", 1, 0},
-    {"let y[i] = sum(k) a[i, k] * s[k]\n y", 0, 1},           /* a vector: limited by memory */
+    {"let y[i] = sum(k) a[i, k] * s[k]\n y", 0, 1}, /* a vector: limited by memory */
     {"let y[i] = sum(k) a[i, k] * a[i, k]\n y", 0, 1},
     {"sum(k) s[k] * s[k]", 0, 1},
     {"let y[i] = sum(k) u[i] * a[i, k]\n y", 0, 1},
@@ -148,8 +156,10 @@ static const struct {
 static void einsum(void) {
   for (int i = 0; i < COUNT_OF(einsums); i++) {
     Program *p = front_new(cx);
-    const char *text = text_printf(cx, "fn f(a: f64[I, K], b: f64[K, J], c: f64[I, J], u: f64[I], v: f64[J], s: f64[K]) {\n%s\n}",
-                                   einsums[i].body);
+    const char *text = text_printf(
+        cx,
+        "fn f(a: f64[I, K], b: f64[K, J], c: f64[I, J], u: f64[I], v: f64[J], s: f64[K]) {\n%s\n}",
+        einsums[i].body);
     front_declare(p, ast_parse(cx, cx_add_source(cx, "einsum", text, strlen(text), false)));
     Fn *f = diag_errors(cx) ? NULL : front_function(p, name_of(cx, "f"));
     if (!f) { /* "sum(k) a + b" is (sum a) + b: out of scope, and said so */
@@ -158,17 +168,21 @@ static void einsum(void) {
       continue;
     }
     int contractions = 0, sums = 0;
-    for (Val v = 1; v < f->ins.n; v++) contractions += fn_ins(f, v)->op == OP_contract, sums += fn_ins(f, v)->op == OP_sum;
-    ck_assert_msg(contractions == einsums[i].contractions && sums == einsums[i].sums, "%s\n%s", text, dump_text(f));
+    for (Val v = 1; v < f->ins.n; v++)
+      contractions += fn_ins(f, v)->op == OP_contract, sums += fn_ins(f, v)->op == OP_sum;
+    ck_assert_msg(contractions == einsums[i].contractions && sums == einsums[i].sums, "%s\n%s",
+                  text, dump_text(f));
   }
 }
 START_TEST(test_einsum) { trapped(einsum); }
 END_TEST
 
-/* ---- sizes ------------------------------------------------------------------------------------------------ */
+/* ---- sizes ---- */
 static Dim random_dim(Rng *r, int depth) {
   static const char *const names[] = {"N", "M", "K"};
-  if (!depth || rng_chance(r, 25)) return rng_chance(r, 40) ? rng_below(r, 7) - 2 : dim_named(cx, name_of(cx, names[rng_below(r, 3)]));
+  if (!depth || rng_chance(r, 25))
+    return rng_chance(r, 40) ? rng_below(r, 7) - 2
+                             : dim_named(cx, name_of(cx, names[rng_below(r, 3)]));
   Dim x = random_dim(r, depth - 1), y = random_dim(r, depth - 1);
   switch (rng_below(r, 4)) {
   case 0: return dim_add(cx, x, y);
@@ -185,21 +199,26 @@ static void sizes(void) {
     Rng r = rng_at(seed);
     Dim x = random_dim(&r, 3), y = random_dim(&r, 3);
     int by = rng_below(&r, 5) + 1;
-    Dim sum = dim_add(cx, x, y), less = dim_sub(cx, x, y), times = dim_mul(cx, x, y), part = dim_floor_div(cx, x, by), q;
+    Dim sum = dim_add(cx, x, y), less = dim_sub(cx, x, y), times = dim_mul(cx, x, y),
+        part = dim_floor_div(cx, x, by), q;
     int le = dim_le(cx, x, y);
     bool divides = y != 0 && dim_divides(cx, x, y, &q);
     ck_assert(dim_add(cx, less, y) == x);
     ck_assert(dim_add(cx, y, x) == sum && dim_mul(cx, y, x) == times);
     for (int k = 0; k < 12; k++) {
       SizeBindings s = {0};
-      for (int i = 0; i < 3; i++) size_bind(cx->arena, &s, name_of(cx, (const char *[]){"N", "M", "K"}[i]), rng_below(&r, k < 6 ? 4 : 40) + 1);
+      for (int i = 0; i < 3; i++)
+        size_bind(cx->arena, &s, name_of(cx, (const char *[]){"N", "M", "K"}[i]),
+                  rng_below(&r, k < 6 ? 4 : 40) + 1);
       Dim a = dim_subst(cx, x, &s), c = dim_subst(cx, y, &s);
       ck_assert(dim_is_number(a) && dim_is_number(c));
       ck_assert(dim_subst(cx, sum, &s) == a + c);
       ck_assert(dim_subst(cx, less, &s) == a - c);
       ck_assert(dim_subst(cx, times, &s) == a * c);
-      ck_assert_msg(dim_subst(cx, part, &s) == floor_of(a, by), "seed %llu", (unsigned long long)seed);
-      if (le >= 0) ck_assert_msg((a <= c) == le, "seed %llu: <= claimed %d", (unsigned long long)seed, le);
+      ck_assert_msg(dim_subst(cx, part, &s) == floor_of(a, by), "seed %llu",
+                    (unsigned long long)seed);
+      if (le >= 0)
+        ck_assert_msg((a <= c) == le, "seed %llu: <= claimed %d", (unsigned long long)seed, le);
       if (divides) ck_assert(dim_subst(cx, q, &s) * c == a);
     }
   }
@@ -209,7 +228,8 @@ static void sizes(void) {
   ck_assert_int_eq(dim_le(cx, dim_add(cx, n, 1), n), 0);
   ck_assert_int_eq(dim_le(cx, 2, n), -1);
   ck_assert_int_eq(dim_le(cx, dim_floor_div(cx, n, 2), n), 1);
-  ck_assert(dim_floor_div(cx, dim_add(cx, dim_mul(cx, n, 4), 3), 2) == dim_add(cx, dim_mul(cx, n, 2), 1));
+  ck_assert(dim_floor_div(cx, dim_add(cx, dim_mul(cx, n, 4), 3), 2) ==
+            dim_add(cx, dim_mul(cx, n, 2), 1));
 }
 START_TEST(test_sizes) { trapped(sizes); }
 END_TEST
@@ -219,19 +239,26 @@ static void unify(void) {
   struct {
     Dim declared, actual;
     int64_t expect; /* -1: can't be */
-  } cases[] = {{n, 5, 5}, {dim_mul(cx, n, 2), 6, 3}, {dim_mul(cx, n, 2), 7, -1}, {dim_add(cx, n, 2), 5, 3},
-               {dim_add(cx, n, 2), 1, -1}, {dim_sub(cx, dim_mul(cx, n, 3), 1), 8, 3}, {4, 4, 0}, {4, 5, -1}};
+  } cases[] = {{n, 5, 5},
+               {dim_mul(cx, n, 2), 6, 3},
+               {dim_mul(cx, n, 2), 7, -1},
+               {dim_add(cx, n, 2), 5, 3},
+               {dim_add(cx, n, 2), 1, -1},
+               {dim_sub(cx, dim_mul(cx, n, 3), 1), 8, 3},
+               {4, 4, 0},
+               {4, 5, -1}};
   for (int i = 0; i < COUNT_OF(cases); i++) {
     SizeBindings s = {0};
     bool ok = dim_unify(cx, cx->arena, cases[i].declared, cases[i].actual, &s);
     ck_assert_msg(ok == (cases[i].expect >= 0), "case %d", i);
-    if (ok && cases[i].expect) ck_assert(size_lookup(&s, name_of(cx, "N"), &got) && got == cases[i].expect);
+    if (ok && cases[i].expect)
+      ck_assert(size_lookup(&s, name_of(cx, "N"), &got) && got == cases[i].expect);
   }
 }
 START_TEST(test_unify) { trapped(unify); }
 END_TEST
 
-/* ---- the verifier: one thing broken at a time --------------------------------------------------------------- */
+/* ---- the verifier: one thing broken at a time ---- */
 /* Breaks instruction `in` in some way that must be noticed; false where it can't. */
 static bool break_it(Rng *r, Fn *f, Ins *i, Val v) {
   switch (rng_below(r, 6)) {
@@ -240,11 +267,15 @@ static bool break_it(Rng *r, Fn *f, Ins *i, Val v) {
     i->arg[rng_below(r, i->nargs)] = v + rng_below(r, 2);
     return true;
   case 1: /* another extent */
-    if (!i->shape.rank || i->op == OP_view || i->op == OP_const || i->op == OP_iota || i->op == OP_size) return false;
+    if (!i->shape.rank || i->op == OP_view || i->op == OP_const || i->op == OP_iota ||
+        i->op == OP_size)
+      return false;
     i->shape.dim[rng_below(r, i->shape.rank)] += 1;
     return true;
   case 2: /* another rank */
-    if (i->op == OP_view || i->op == OP_const || i->op == OP_iota || i->op == OP_size || i->shape.rank > 4) return false;
+    if (i->op == OP_view || i->op == OP_const || i->op == OP_iota || i->op == OP_size ||
+        i->shape.rank > 4)
+      return false;
     i->shape.dim[i->shape.rank++] = 2;
     return true;
   case 3: /* another type */
@@ -272,7 +303,8 @@ static void verifier(void) {
     Val v = 1 + rng_below(&r, f->ins.n - 1);
     if (!break_it(&r, f, &f->ins.at[v], v)) continue;
     broken_ones++;
-    ck_assert_msg(ir_verify(f), "seed %llu: instruction %%%d is broken and passes\n%s", (unsigned long long)seed, v, dump_text(f));
+    ck_assert_msg(ir_verify(f), "seed %llu: instruction %%%d is broken and passes\n%s",
+                  (unsigned long long)seed, v, dump_text(f));
   }
   ck_assert_int_gt(broken_ones, 100);
 }

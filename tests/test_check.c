@@ -61,7 +61,7 @@ static const char *value(const char *text) {
   return text_str(&t);
 }
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values ---- */
 typedef struct Case {
   const char *text, *want;
 } Case;
@@ -208,7 +208,7 @@ START_TEST(program_is_clean) {
 }
 END_TEST
 
-/* ---- symbolic functions ---------------------------------------------------------------------- */
+/* ---- symbolic functions ---- */
 static const Case signatures[] = {
     {"fn f(x: f32[N, 64], W: f32[64, K]) = x @ W", "f32[N, K]"},
     {"fn f(x: f32[N]) = x[1:]", "f32[N - 1]"},
@@ -239,7 +239,7 @@ START_TEST(symbolic) {
 }
 END_TEST
 
-/* ---- diagnostics: the code, and words of the text -------------------------------------------- */
+/* ---- diagnostics: the code, and words of the text ---- */
 typedef struct Fault {
   const char *text, *code, *words;
 } Fault;
@@ -261,7 +261,8 @@ static const Fault faults[] = {
     {"fn f(x: bool[N]) = x + 1", "E0301", "truth value"},
     {"fn f(x: bool[N]) = x + x", "E0303", "numbers"},
     {"fn f(x: i32) = exp(x)", "E0303", "floats"},
-    {"fn f(x: f32[N, 3], y: f32[M, 3]) = x * y", "E0304", "of the first is N, axis 0 of the second is M"},
+    {"fn f(x: f32[N, 3], y: f32[M, 3]) = x * y", "E0304",
+     "of the first is N, axis 0 of the second is M"},
     {"fn f(x: f32[4, 3], y: f32[4]) = x * y", "E0304", "expand_dims"},
     {"fn f(x: f32[N, 64], W: f32[32, 64]) = x @ W", "E0305", "transpose"},
     {"fn g(x: f64[N]) = x\nfn f(x: f32[N]) = g(x)", "E0306", "f64(..)"},
@@ -362,7 +363,7 @@ START_TEST(whole_text) {
 }
 END_TEST
 
-/* ---- limits ---------------------------------------------------------------------------------- */
+/* ---- limits ---- */
 START_TEST(stays_finite) {
   Text t = text_new(cx->arena);
   text_add(&t, "fn f0(x) = x + x\n");
@@ -385,7 +386,7 @@ START_TEST(long_chain) {
 }
 END_TEST
 
-/* ---- rules ----------------------------------------------------------------------------------- */
+/* ---- rules ---- */
 START_TEST(rules_are_whole) {
   static const DType floats[] = {T_F32, T_F64};
   for (int op = 0; op < OP_COUNT; op++) {
@@ -427,7 +428,7 @@ START_TEST(expansions_are_whole) {
 }
 END_TEST
 
-/* ---- parameters ------------------------------------------------------------------------------ */
+/* ---- parameters ---- */
 START_TEST(initial_values) {
   declare("param W: f32[2, 3] ~ he()\nparam V: f32[2, 3] ~ he()\nparam b: f32[3] ~ 0.5\nparam z: "
           "i32\n");

@@ -1,4 +1,5 @@
-/* test_diag.c: diagnostics: whole rendered texts, what is recorded and what is not, closest words. */
+/* test_diag.c: diagnostics: whole rendered texts, what is recorded and what is not, closest words.
+ */
 #include <check.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -32,7 +33,8 @@ static const char *all(bool colour) {
 }
 
 START_TEST(a_whole_diagnostic) {
-  int32_t s = source("net.nn", "const a = 1\nfn f(x: f32[N, 3]) {\n  let y = x + b\n\n  y @ x\n}\n");
+  int32_t s =
+      source("net.nn", "const a = 1\nfn f(x: f32[N, 3]) {\n  let y = x + b\n\n  y @ x\n}\n");
   Diag *d = diag(cx, E0401, place(s, "x + b", 0), "the shapes %s and %s differ", "[N, 3]", "[4]");
   diag_label(cx, d, place(s, "b", 0), "[4]");
   diag_label(cx, d, place(s, "f32[N, 3]", 0), "`x` is declared here");
@@ -84,17 +86,21 @@ static const struct {
     {"a\tbc\td", "d", "   1 | a   bc  d\n     |         ^\n"},
     {"\tx", "x", "   1 |     x\n     |     ^\n"},
     {"\t", "\t", "   1 |\n     | ^^^^\n"},
-    {"\xC3\xA9 = y", "y", "   1 | \xC3\xA9 = y\n     |     ^\n"},                 /* e acute */
-    {"e\xCC\x81 = y", "y", "   1 | e\xCC\x81 = y\n     |     ^\n"},               /* combining */
-    {"\xE5\xAD\xA6 y", "y", "   1 | \xE5\xAD\xA6 y\n     |    ^\n"},              /* CJK: two columns */
-    {"\xF0\x9F\x98\x80y", "y", "   1 | \xF0\x9F\x98\x80y\n     |   ^\n"},         /* emoji */
+    {"\xC3\xA9 = y", "y", "   1 | \xC3\xA9 = y\n     |     ^\n"},         /* e acute */
+    {"e\xCC\x81 = y", "y", "   1 | e\xCC\x81 = y\n     |     ^\n"},       /* combining */
+    {"\xE5\xAD\xA6 y", "y", "   1 | \xE5\xAD\xA6 y\n     |    ^\n"},      /* CJK: two columns */
+    {"\xF0\x9F\x98\x80y", "y", "   1 | \xF0\x9F\x98\x80y\n     |   ^\n"}, /* emoji */
     {"\xE5\xAD\xA6", "\xE5\xAD\xA6", "   1 | \xE5\xAD\xA6\n     | ^^\n"},
-    {"a\x1B[31m y", "y", "   1 | a\xEF\xBF\xBD[31m y\n     |        ^\n"},        /* no escapes get out */
-    {"\xFF\xC3 y", "y", "   1 | \xEF\xBF\xBD\xEF\xBF\xBD y\n     |    ^\n"},      /* not UTF-8 */
-    {"a\xE2\x80\xAE" "b y", "y", "   1 | a\xEF\xBF\xBD" "b y\n     |     ^\n"},   /* text direction */
+    {"a\x1B[31m y", "y", "   1 | a\xEF\xBF\xBD[31m y\n     |        ^\n"}, /* no escapes get out */
+    {"\xFF\xC3 y", "y", "   1 | \xEF\xBF\xBD\xEF\xBF\xBD y\n     |    ^\n"}, /* not UTF-8 */
+    {"a\xE2\x80\xAE"
+     "b y",
+     "y",
+     "   1 | a\xEF\xBF\xBD"
+     "b y\n     |     ^\n"}, /* text direction */
     {"x y\r\nz", "y", "   1 | x y\n     |   ^\n"},
     {"x\r\nz", "z", "   2 | z\n     | ^\n"},
-    {"f(a,\n b)", "(a,\n b)", "   1 | f(a,\n     |  ^^^\n"},                       /* first line only */
+    {"f(a,\n b)", "(a,\n b)", "   1 | f(a,\n     |  ^^^\n"}, /* first line only */
 };
 
 START_TEST(carets_stand_under_their_text) {
@@ -157,9 +163,10 @@ START_TEST(colour_only_when_asked) {
   int32_t s = source("t.nn", "x");
   diag(cx, E0401, place(s, "x", 0), "e");
   ck_assert_ptr_null(strchr(all(false), '\033'));
-  ck_assert_str_eq(all(true), "\033[1mt.nn:1:1: \033[0m\033[1;31merror[E0401]: \033[0m\033[1me\033[0m\n"
-                              "\033[1;34m   1 | \033[0mx\n"
-                              "\033[1;34m     | \033[0m\033[1;31m^\033[0m\n");
+  ck_assert_str_eq(all(true),
+                   "\033[1mt.nn:1:1: \033[0m\033[1;31merror[E0401]: \033[0m\033[1me\033[0m\n"
+                   "\033[1;34m   1 | \033[0mx\n"
+                   "\033[1;34m     | \033[0m\033[1;31m^\033[0m\n");
 }
 END_TEST
 
@@ -189,14 +196,27 @@ START_TEST(codes) {
 }
 END_TEST
 
-static const char *const known[] = {"sum", "softmax", "softplus", "logits", "W1", "W2", "transpose", "x"};
+static const char *const known[] = {"sum", "softmax", "softplus",  "logits",
+                                    "W1",  "W2",      "transpose", "x"};
 static const struct {
   const char *word, *meant;
 } words[] = {
-    {"sofmax", "softmax"}, {"softmxa", "softmax"}, {"SoftMax", "softmax"}, {"sun", "sum"},
-    {"usm", "sum"},        {"logit", "logits"},    {"tranpsoe", "transpose"}, {"w1", "W1"},
-    {"W3", "W1"},          {"y", NULL},            {"X", "x"},             {"q", NULL},
-    {"relu", NULL},        {"", NULL},             {"sum", NULL},          {"xyzzy", NULL},
+    {"sofmax", "softmax"},
+    {"softmxa", "softmax"},
+    {"SoftMax", "softmax"},
+    {"sun", "sum"},
+    {"usm", "sum"},
+    {"logit", "logits"},
+    {"tranpsoe", "transpose"},
+    {"w1", "W1"},
+    {"W3", "W1"},
+    {"y", NULL},
+    {"X", "x"},
+    {"q", NULL},
+    {"relu", NULL},
+    {"", NULL},
+    {"sum", NULL},
+    {"xyzzy", NULL},
 };
 
 START_TEST(closest_words) {

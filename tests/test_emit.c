@@ -1,7 +1,7 @@
-/* test_emit.c: random programs as emitted C, many in one file, under every compiler there is, against the
- * machine code of the same loops: not a bit may differ. `make check` runs a fixed share. For more:
- *   GRADC_PROGRAMS=5000 GRADC_SEED=7 tests/unit emit
- * A program that is wrong is named by its kind and seed, and tried alone. */
+/* test_emit.c: random programs as emitted C, many in one file, under every compiler there is,
+ * against the machine code of the same loops: not a bit may differ. `make check` runs a fixed
+ * share. For more: GRADC_PROGRAMS=5000 GRADC_SEED=7 tests/unit emit A program that is wrong is
+ * named by its kind and seed, and tried alone. */
 #include "driver/verify_c.h"
 #include "front/front.h"
 #include "gen_program.h"
@@ -53,7 +53,12 @@ static const Fn *program(Cx *cx, int kind, uint64_t seed) {
 static Status run_batch(void *arg) {
   Batch *b = arg;
   Cx *cx = b->cx;
-  CFile file = {.cx = cx, .prefix = name_of(cx, "p"), .header = name_of(cx, "p.h"), .version = "test", .command = "test", .flags = ""};
+  CFile file = {.cx = cx,
+                .prefix = name_of(cx, "p"),
+                .header = name_of(cx, "p.h"),
+                .version = "test",
+                .command = "test",
+                .flags = ""};
   Target t = compile_target(1);
   t.vector_bytes = MIN(kinds[b->kind].vector_bytes, t.vector_bytes);
   for (int i = 0; i < b->n; i++) {
@@ -66,7 +71,8 @@ static Status run_batch(void *arg) {
   file.main = verify_c_entries(&file);
   c_print(&file, &source, &header);
   b->report.untimed = true;
-  if (!verify_c(&file, text_str(&source), text_str(&header), "-O1 -march=native -ffp-contract=off", &b->report)) {
+  if (!verify_c(&file, text_str(&source), text_str(&header), "-O1 -march=native -ffp-contract=off",
+                &b->report)) {
     b->wrong = diag_text(cx);
     return ST_SOURCE;
   }
@@ -74,7 +80,8 @@ static Status run_batch(void *arg) {
   for (int i = 0; i < b->report.row.n; i++) {
     const VerifyRow *r = &b->report.row.at[i];
     if (!r->wrong) continue;
-    b->wrong = text_printf(cx, "%s %s: %lld elements differ", r->compiler, r->function, (long long)r->wrong);
+    b->wrong = text_printf(cx, "%s %s: %lld elements differ", r->compiler, r->function,
+                           (long long)r->wrong);
   }
   return ST_OK;
 }
@@ -87,8 +94,8 @@ static bool fine(int kind, uint64_t seed, int n) {
   bool ok = !b.wrong && (s == ST_OK || strstr(cx->trap_text, "rank above"));
   if (!ok && n == 1) {
     const Fn *f = b.wrong ? program(cx, kind, seed) : NULL;
-    fprintf(stderr, "---- %s, seed %llu: %s\n%s\n", kinds[kind].name, (unsigned long long)seed, b.wrong ? b.wrong : cx->trap_text,
-            f ? dump_text(f) : "");
+    fprintf(stderr, "---- %s, seed %llu: %s\n%s\n", kinds[kind].name, (unsigned long long)seed,
+            b.wrong ? b.wrong : cx->trap_text, f ? dump_text(f) : "");
   }
   cx_free(cx);
   for (int i = 0; !ok && n > 1 && i < n; i++) fine(kind, seed + (uint64_t)i, 1);
@@ -96,13 +103,16 @@ static bool fine(int kind, uint64_t seed, int n) {
 }
 
 START_TEST(test_emitted_programs) {
-  long asked = number_from_env("GRADC_PROGRAMS", kinds[_i].programs), first = number_from_env("GRADC_SEED", 1);
+  long asked = number_from_env("GRADC_PROGRAMS", kinds[_i].programs),
+       first = number_from_env("GRADC_SEED", 1);
   const char *only = getenv("GRADC_KIND");
   if (only && *only && strcmp(only, kinds[_i].name)) return;
   int failures = 0;
   for (long i = 0; i < asked; i += BATCH) {
     failures += !fine(_i, (uint64_t)(first + i), (int)MIN(BATCH, asked - i));
-    if (getenv("GRADC_PROGRAMS")) fprintf(stderr, "%s: %ld programs, %d batches wrong\n", kinds[_i].name, MIN(asked, i + BATCH), failures);
+    if (getenv("GRADC_PROGRAMS"))
+      fprintf(stderr, "%s: %ld programs, %d batches wrong\n", kinds[_i].name, MIN(asked, i + BATCH),
+              failures);
   }
   ck_assert_msg(!failures, "%d batches of %s programs", failures, kinds[_i].name);
 }

@@ -17,7 +17,7 @@ static void setup(void) {
 }
 static void teardown(void) { cx_free(cx); }
 
-/* ---- helpers ----------------------------------------------------------------------------------
+/* ---- helpers ----
  */
 static Shape shape(int rank, const Dim *d) {
   Shape s = {.rank = rank};
@@ -82,10 +82,8 @@ static double scalar(Op op, DType t, double x, double y, double z) {
   bool choice = op == OP_select;
   DType result = op_info[op].typing == TY_COMPARE ? T_BOOL : t;
   for (int i = 0; i < 3; i++) {
-    if (type_is_float(t) && !(choice && i == 0))
-      a[i].f = v[i];
-    else
-      a[i].i = (int64_t)v[i];
+    if (type_is_float(t) && !(choice && i == 0)) a[i].f = v[i];
+    else a[i].i = (int64_t)v[i];
   }
   Scalar r = ir_map_value(op, t, result, a);
   return type_is_float(result) ? r.f : (double)r.i;
@@ -93,7 +91,7 @@ static double scalar(Op op, DType t, double x, double y, double z) {
 
 static bool same(double a, double b) { return a == b || (a != a && b != b); }
 
-/* ---- elementwise ---------------------------------------------------------------------------- */
+/* ---- elementwise ---- */
 static const struct {
   Op op;
   DType t;
@@ -224,7 +222,7 @@ START_TEST(test_map_arrays) {
 }
 END_TEST
 
-/* ---- reductions ----------------------------------------------------------------------------- */
+/* ---- reductions ---- */
 static Tensor fold(Op op, DType t, Shape s, uint32_t axes, const double *v) {
   Builder b = ir_begin(cx, name_of(cx, "f"));
   Val x = input(&b, "x", t, s);
@@ -286,7 +284,7 @@ START_TEST(test_fold_axes) {
 }
 END_TEST
 
-/* ---- movement ------------------------------------------------------------------------------- */
+/* ---- movement ---- */
 START_TEST(test_views) {
   const double six[] = {1, 2, 3, 4, 5, 6};
   Tensor in = tensor(T_F64, SHAPE(2, 3), six);
@@ -363,7 +361,7 @@ START_TEST(test_leaves) {
 }
 END_TEST
 
-/* ---- contractions --------------------------------------------------------------------------- */
+/* ---- contractions ---- */
 static void contract_case(DType t, const char *spec, const Dim *extent) {
   /* spec "ik,kj->ij"; extent by letter from 'i' */
   Contract c = {0};
@@ -413,7 +411,7 @@ START_TEST(test_contract) {
 }
 END_TEST
 
-/* ---- traps and bugs ------------------------------------------------------------------------- */
+/* ---- traps and bugs ---- */
 START_TEST(test_trap) {
   Builder b = ir_begin(cx, name_of(cx, "f"));
   Val x = input(&b, "x", T_F64, SHAPE(3));
@@ -444,9 +442,7 @@ START_TEST(test_symbolic_is_a_bug) {
 }
 END_TEST
 
-/* ---- text
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- text ---- */
 START_TEST(test_tensor_print) {
   Tensor t = tensor(T_F64, SHAPE(3), (double[]){0.1, 3, -INFINITY});
   SAYS(t, "[0.1, 3.0, -inf]");
@@ -459,7 +455,7 @@ START_TEST(test_tensor_print) {
 }
 END_TEST
 
-/* ---- verifier, dump, equality --------------------------------------------------------------- */
+/* ---- verifier, dump, equality ---- */
 /* logits = x @ w; y = relu-like; two outputs. */
 static Fn *sample(const char *hidden, bool swap) {
   Builder b = ir_begin(cx, name_of(cx, "f"));

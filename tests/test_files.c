@@ -83,7 +83,7 @@ static const Array *only(const char *path, ElemType type, int rank) {
   return set.at;
 }
 
-/* ---- .npy ------------------------------------------------------------------------------------ */
+/* ---- .npy ---- */
 START_TEST(numpy_wrote_it) { /* the corpus was written by NumPy 2.4 and safetensors 0.7 */
   const Array *a = only(CORPUS "fo.npy", ELEM_I64, 3); /* fortran_order of arange(24) as 2x3x4 */
   for (int i = 0; i < 24; i++) ck_assert_int_eq(((int64_t *)a->data)[i], i);
@@ -150,7 +150,7 @@ START_TEST(npy_headers) {
 }
 END_TEST
 
-/* ---- IDX ------------------------------------------------------------------------------------- */
+/* ---- IDX ---- */
 START_TEST(idx_files) {
   const Array *a = only(CORPUS "i.idx", ELEM_U8, 2);
   ck_assert_int_eq(a->dim[0], 2);
@@ -198,7 +198,7 @@ START_TEST(fashion_mnist) {
 }
 END_TEST
 
-/* ---- .npz ------------------------------------------------------------------------------------ */
+/* ---- .npz ---- */
 START_TEST(zip_archives) {
   static const char *const files[] = {CORPUS "a.npz", CORPUS "z.npz"}; /* stored, deflated */
   for (int i = 0; i < 2; i++) {
@@ -266,7 +266,7 @@ START_TEST(broken_archives) {
 }
 END_TEST
 
-/* ---- .safetensors ---------------------------------------------------------------------------- */
+/* ---- .safetensors ---- */
 static void st(const char *json, size_t payload, const char *word) {
   char file[1024];
   size_t n = strlen(json);
@@ -305,7 +305,7 @@ START_TEST(safetensors_headers) {
 }
 END_TEST
 
-/* ---- CSV ------------------------------------------------------------------------------------- */
+/* ---- CSV ---- */
 START_TEST(tables) {
   set.columns = true;
   const char *t = "\xef\xbb\xbf"
@@ -331,7 +331,7 @@ START_TEST(tables) {
 }
 END_TEST
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 /* One array of each type a format has, through the file and back. */
 static void round_trip(const char *path, bool bf16) {
   unsigned char bytes[ELEM_COUNT][64];
@@ -449,7 +449,7 @@ START_TEST(killed_while_writing) {
 }
 END_TEST
 
-/* ---- damage ---------------------------------------------------------------------------------- */
+/* ---- damage ---- */
 /* Every file of the corpus cut at every length, and with every byte changed: an error or arrays,
  * and with the sanitizers on no word from them. A binary file that is cut is always refused. */
 START_TEST(damaged_files) {

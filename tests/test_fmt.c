@@ -35,7 +35,7 @@ static const char *formatted(const char *text) {
   return j.out;
 }
 
-/* ---- layouts --------------------------------------------------------------------------------- */
+/* ---- layouts ---- */
 static const struct {
   const char *in, *out;
 } layout[] = {
@@ -122,7 +122,7 @@ START_TEST(wrong_programs_are_refused) {
 }
 END_TEST
 
-/* ---- laws ------------------------------------------------------------------------------------ */
+/* ---- laws ---- */
 /* The text with other blanks between its tokens, and, where asked for, a comment at each place
  * inside brackets where a line may end. */
 static const char *disturbed(Rng *r, const char *text, bool comments) {

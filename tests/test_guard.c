@@ -1,6 +1,7 @@
-/* test_guard.c: compiled kernels touch nothing but their arrays: products of m x k and k x n for sizes up to 70
- * with every array against pages that nobody may touch. A fixed sample; GRADC_GUARD=full tries every m and n
- * with eight k (minutes). emit_guard.sh does the same for emitted C. */
+/* test_guard.c: compiled kernels touch nothing but their arrays: products of m x k and k x n for
+ * sizes up to 70 with every array against pages that nobody may touch. A fixed sample;
+ * GRADC_GUARD=full tries every m and n with eight k (minutes). emit_guard.sh does the same for
+ * emitted C. */
 #include "driver/compile.h"
 #include "front/front.h"
 #include "ir/build.h"
@@ -41,16 +42,20 @@ static Val operand(Builder *b, const char *name, DType t, bool swap, int rows, i
   return swap ? ir_permute(b, x, order) : x;
 }
 
-static double at(const void *p, DType t, int i) { return t == T_F32 ? (double)((const float *)p)[i] : ((const double *)p)[i]; }
+static double at(const void *p, DType t, int i) {
+  return t == T_F32 ? (double)((const float *)p)[i] : ((const double *)p)[i];
+}
 
 static void check_values(const Job *j, void *const *in, const void *y) {
   for (int r = 0; r < j->m; r++)
     for (int c = 0; c < j->n; c++) {
       double sum = 0, got = at(y, j->type, r * j->n + c);
       for (int l = 0; l < j->k; l++)
-        sum += at(in[0], j->type, j->ta ? l * j->m + r : r * j->k + l) * at(in[1], j->type, j->tb ? c * j->k + l : l * j->n + c);
+        sum += at(in[0], j->type, j->ta ? l * j->m + r : r * j->k + l) *
+               at(in[1], j->type, j->tb ? c * j->k + l : l * j->n + c);
       if (sum < 0) sum = 0;
-      ck_assert_msg(fabs(got - sum) <= 1e-5 * (j->k + 1), "m %d, n %d, k %d: %g, not %g", j->m, j->n, j->k, got, sum);
+      ck_assert_msg(fabs(got - sum) <= 1e-5 * (j->k + 1), "m %d, n %d, k %d: %g, not %g", j->m,
+                    j->n, j->k, got, sum);
     }
 }
 
@@ -58,7 +63,8 @@ static Status run(void *arg) {
   Job *j = arg;
   front_new(j->cx); /* knows the rules of the op table */
   Builder b = ir_begin(j->cx, name_of(j->cx, "f"));
-  Val x = operand(&b, "a", j->type, j->ta, j->m, j->k), y = operand(&b, "b", j->type, j->tb, j->k, j->n);
+  Val x = operand(&b, "a", j->type, j->ta, j->m, j->k),
+      y = operand(&b, "b", j->type, j->tb, j->k, j->n);
   Contract dot = {.nlabels = 3, .nout = 2, .a = {0, 1}, .b = {1, 2}, .out = {0, 2}};
   Val zero = ir_const_f(&b, j->type, &(Shape){.rank = 2, .dim = {j->m, j->n}}, 0);
   ir_output(&b, NULL, ir_map2(&b, OP_max, ir_contract(&b, x, y, &dot), zero));
@@ -67,7 +73,9 @@ static Status run(void *arg) {
   const Fn *f = compile_prepare(ir_finish(&b), &(SizeBindings){0});
   Compiled *c = f ? compile_native(f, &t) : NULL;
   if (!c) return ST_SOURCE;
-  size_t size = (size_t)type_info[j->type].bytes, bytes[3] = {size * (size_t)(j->m * j->k), size * (size_t)(j->k * j->n), size * (size_t)(j->m * j->n)};
+  size_t size = (size_t)type_info[j->type].bytes,
+         bytes[3] = {size * (size_t)(j->m * j->k), size * (size_t)(j->k * j->n),
+                     size * (size_t)(j->m * j->n)};
   size_t ws = (c->workspace_bytes + 63) / 64 * 64;
   unsigned seed = 1;
   for (int side = 0; side < 2; side++) {
@@ -90,7 +98,14 @@ static Status run(void *arg) {
 static void try_one(int m, int n, int k, unsigned choice) {
   static const int widths[] = {64, 32, 16, 0};
   Cx *cx = cx_new();
-  Job j = {cx, m, n, k, choice % 5 ? T_F32 : T_F64, choice >> 3 & 1, choice >> 4 & 1, widths[choice >> 5 & 3]};
+  Job j = {cx,
+           m,
+           n,
+           k,
+           choice % 5 ? T_F32 : T_F64,
+           choice >> 3 & 1,
+           choice >> 4 & 1,
+           widths[choice >> 5 & 3]};
   Status s = cx_guard(cx, run, &j);
   ck_assert_msg(s == ST_OK, "m %d, n %d, k %d: %s", m, n, k, cx->trap_text);
   cx_free(cx);

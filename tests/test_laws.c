@@ -26,7 +26,7 @@ static const struct {
     {"bodies", {false, true, false, 8, false}, SPICE_PLAIN, 3},
     {"sizes", {false, false, true, 8, false}, SPICE_PLAIN, 2},
     {"loops", {.smooth = true, .size = 1, .loops = true}, SPICE_SMOOTH, 4},
-    {"source", {.size = 0}, SPICE_SMOOTH, 4}, /* as text: gen_source.c */
+    {"source", {.size = 0}, SPICE_SMOOTH, 4},               /* as text: gen_source.c */
     {"flow", {.bodies = true, .size = 0}, SPICE_SMOOTH, 8}, /* ... with gen_flow.c */
 };
 
@@ -35,7 +35,8 @@ static const char *now_kind = "";
 static unsigned long long now_seed;
 static void on_crash(int signal_number) {
   char text[128];
-  int n = snprintf(text, sizeof text, "crash (signal %d) in %s, seed %llu\n", signal_number, now_kind, now_seed);
+  int n = snprintf(text, sizeof text, "crash (signal %d) in %s, seed %llu\n", signal_number,
+                   now_kind, now_seed);
   if (write(2, text, (size_t)n) < 0) _exit(3);
   signal(signal_number, SIG_DFL);
   raise(signal_number);
@@ -65,7 +66,8 @@ static Status make_program(void *arg) {
   Program *p = front_new(m->cx); /* knows the rules of the op table, too */
   if (!m->gen->size) {
     const char *text = gen_source(m->cx, &r, m->gen->bodies);
-    front_declare(p, ast_parse(m->cx, cx_add_source(m->cx, "random.nn", text, strlen(text), false)));
+    front_declare(p,
+                  ast_parse(m->cx, cx_add_source(m->cx, "random.nn", text, strlen(text), false)));
     m->f = diag_errors(m->cx) ? NULL : front_function(p, name_of(m->cx, "f"));
     m->source = text;
     return m->f ? ST_OK : ST_SOURCE;
@@ -77,7 +79,8 @@ static Status make_program(void *arg) {
 static Status read_source(void *arg) {
   Made *m = arg;
   Program *p = front_new(m->cx);
-  front_declare(p, ast_parse(m->cx, cx_add_source(m->cx, "random.nn", m->source, strlen(m->source), false)));
+  front_declare(
+      p, ast_parse(m->cx, cx_add_source(m->cx, "random.nn", m->source, strlen(m->source), false)));
   m->f = diag_errors(m->cx) ? NULL : front_function(p, name_of(m->cx, "f"));
   return m->f ? ST_OK : ST_SOURCE;
 }
@@ -89,7 +92,8 @@ static bool text_fails(const char *text, void *arg) {
   Made m = {cx, 0, NULL, NULL, text};
   LawCheck c = *failed;
   c.broken = LAW_NONE;
-  bool fails = cx_guard(cx, read_source, &m) == ST_OK && !check_laws(m.f, &c) && c.broken == failed->broken;
+  bool fails =
+      cx_guard(cx, read_source, &m) == ST_OK && !check_laws(m.f, &c) && c.broken == failed->broken;
   cx_free(cx);
   return fails;
 }
@@ -100,15 +104,18 @@ static bool one_program(int kind, uint64_t seed, bool all_widths) {
   Made m = {cx, seed, &kinds[kind].gen, NULL, NULL};
   now_kind = kinds[kind].name, now_seed = seed;
   bool ok = true;
-  LawCheck c = {.seed = seed, .smooth = m.gen->smooth, .spice = kinds[kind].spice, .what = CHECK_ALL};
+  LawCheck c = {
+      .seed = seed, .smooth = m.gen->smooth, .spice = kinds[kind].spice, .what = CHECK_ALL};
   if (all_widths) c.what |= CHECK_ALL_WIDTHS;
   Status made = cx_guard(cx, make_program, &m);
   if (made == ST_SOURCE) {
     ok = false;
-    fprintf(stderr, "---- %s, seed %llu: refused\n%s\n%s\n", kinds[kind].name, now_seed, m.source, diag_text(cx));
+    fprintf(stderr, "---- %s, seed %llu: refused\n%s\n%s\n", kinds[kind].name, now_seed, m.source,
+            diag_text(cx));
   } else if (made != ST_OK) {
     ok = strstr(cx->trap_text, "rank above");
-    if (!ok) fprintf(stderr, "---- %s, seed %llu: made: %s\n", kinds[kind].name, now_seed, cx->trap_text);
+    if (!ok)
+      fprintf(stderr, "---- %s, seed %llu: made: %s\n", kinds[kind].name, now_seed, cx->trap_text);
   } else if (!check_laws(m.f, &c)) {
     ok = false;
     const char *text = m.source ? shrink_source(cx, m.source, text_fails, &c) : "";
@@ -119,7 +126,8 @@ static bool one_program(int kind, uint64_t seed, bool all_widths) {
 }
 
 START_TEST(test_programs) {
-  signal(SIGSEGV, on_crash), signal(SIGBUS, on_crash), signal(SIGILL, on_crash), signal(SIGFPE, on_crash);
+  signal(SIGSEGV, on_crash), signal(SIGBUS, on_crash), signal(SIGILL, on_crash),
+      signal(SIGFPE, on_crash);
   long asked = number_from_env("GRADC_PROGRAMS", 0), first = number_from_env("GRADC_SEED", 1);
   const char *only = getenv("GRADC_KIND");
   if (only && *only && strcmp(only, kinds[_i].name)) return;

@@ -1,5 +1,5 @@
-/* test_loop.c: the lowering against the reference evaluator, run by the interpreter of the loop form,
- * which also checks every access against its buffer. */
+/* test_loop.c: the lowering against the reference evaluator, run by the interpreter of the loop
+ * form, which also checks every access against its buffer. */
 #include "ir/build.h"
 #include "ir/eval.h"
 #include "loop/interp.h"
@@ -16,7 +16,7 @@
 static Cx *cx;
 static Builder bld;
 
-/* ---- harness -------------------------------------------------------------------------------- */
+/* ---- harness ---- */
 static uint64_t seed = 1;
 static uint32_t rnd(void) {
   seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
@@ -26,8 +26,13 @@ static int pick(int n) { return (int)(rnd() % (uint32_t)n); }
 static double real(void) { return (double)(rnd() % 2001) / 1000 - 1; }
 
 static Target machine(int bytes, int threads) {
-  return (Target){.vector_bytes = bytes, .vector_regs = bytes == 64 ? 32 : 16, .fma = bytes >= 32,
-                  .l1 = 1 << 10, .l2 = 16 << 10, .l3 = 1 << 20, .threads = threads};
+  return (Target){.vector_bytes = bytes,
+                  .vector_regs = bytes == 64 ? 32 : 16,
+                  .fma = bytes >= 32,
+                  .l1 = 1 << 10,
+                  .l2 = 16 << 10,
+                  .l3 = 1 << 20,
+                  .threads = threads};
 }
 
 static void fill(Tensor *t) {
@@ -155,7 +160,7 @@ static Val matmul(Val x, Val y) {
   return ir_contract(&bld, x, y, &c);
 }
 
-/* ---- single things -------------------------------------------------------------------------- */
+/* ---- single things ---- */
 START_TEST(elementwise) {
   static const int extents[] = {0, 1, 3, 15, 16, 17, 31, 33, 64, 100, 257};
   for (int i = 0; i < COUNT_OF(extents); i++) {
@@ -184,9 +189,12 @@ START_TEST(every_operator) {
     for (DType t = 0; t < DTYPE_COUNT; t++) {
       Typing ty = op_info[op].typing;
       bool f = type_is_float(t), n = type_is_int(t);
-      bool fits = ty == TY_NUM ? f || n : ty == TY_FLOAT || ty == TY_BITS ? f
-                  : ty == TY_INT ? n : ty == TY_FROM_BITS ? t == T_I32 || t == T_I64
-                  : ty == TY_LOGIC ? t == T_BOOL : true;
+      bool fits = ty == TY_NUM                      ? f || n
+                  : ty == TY_FLOAT || ty == TY_BITS ? f
+                  : ty == TY_INT                    ? n
+                  : ty == TY_FROM_BITS              ? t == T_I32 || t == T_I64
+                  : ty == TY_LOGIC                  ? t == T_BOOL
+                                                    : true;
       if (!fits) continue;
       begin();
       Val a[3] = {input("a", ty == TY_SELECT ? T_BOOL : t, shape(1, 37)),
@@ -260,7 +268,7 @@ START_TEST(layer_norm_rows) {
 }
 END_TEST
 
-/* ---- contractions --------------------------------------------------------------------------- */
+/* ---- contractions ---- */
 START_TEST(matmuls) {
   static const int e[][3] = {{1, 1, 1},   {2, 3, 4},    {5, 17, 33},  {14, 32, 8}, {29, 70, 41},
                              {1, 40, 30}, {40, 1, 30},  {1, 1, 77},   {33, 31, 1}, {3, 4, 0},
@@ -301,8 +309,9 @@ START_TEST(update_in_place) {
   Val g = matmul(x, d);
   Val m2 = ir_map2(&bld, OP_add, ir_map2(&bld, OP_mul, m, ir_const_f(&bld, T_F32, &s, 0.9)), g);
   Val p2 = ir_map2(&bld, OP_sub, p, ir_map2(&bld, OP_mul, m2, ir_const_f(&bld, T_F32, &s, 0.1)));
-  Val use = ir_contract(&bld, input("q", T_F32, shape(2, 5, 30)), p,
-                        &(Contract){.nlabels = 3, .a = {0, 2}, .b = {2, 1}, .nout = 2, .out = {0, 1}});
+  Val use =
+      ir_contract(&bld, input("q", T_F32, shape(2, 5, 30)), p,
+                  &(Contract){.nlabels = 3, .a = {0, 2}, .b = {2, 1}, .nout = 2, .out = {0, 1}});
   ir_output(&bld, NULL, p2);
   ir_output(&bld, NULL, m2);
   ir_output(&bld, NULL, use);
@@ -339,7 +348,8 @@ START_TEST(convolutions) {
     for (int step = 1; step < 3; step++) {
       begin();
       int n = 2, ci = 3, co = 5, h = 9, kw = 3, o = (h + 2 * pad - kw) / step + 1;
-      Val x = input("x", T_F32, shape(4, n, ci, h, h)), w = input("w", T_F32, shape(4, co, ci, kw, kw));
+      Val x = input("x", T_F32, shape(4, n, ci, h, h)),
+          w = input("w", T_F32, shape(4, co, ci, kw, kw));
       ViewDim dim[4] = {{0, 1, 1, (ViewTerm[]){{0, 1}}},
                         {0, 1, 1, (ViewTerm[]){{1, 1}}},
                         {-pad, 1, 2, (ViewTerm[]){{2, step}, {4, 1}}},
@@ -348,10 +358,12 @@ START_TEST(convolutions) {
       Shape s = shape(6, n, ci, o, o, kw, kw);
       Val win = ir_view(&bld, x, &s, &v);
       /* n o i j c r s = 0..6 */
-      Contract c = {.nlabels = 7, .a = {0, 4, 2, 3, 5, 6}, .b = {1, 4, 5, 6}, .nout = 4, .out = {0, 1, 2, 3}};
+      Contract c = {
+          .nlabels = 7, .a = {0, 4, 2, 3, 5, 6}, .b = {1, 4, 5, 6}, .nout = 4, .out = {0, 1, 2, 3}};
       Val y = ir_contract(&bld, win, w, &c);
       ir_output(&bld, NULL, y);
-      Contract cw = {.nlabels = 7, .a = {0, 4, 2, 3, 5, 6}, .b = {0, 1, 2, 3}, .nout = 4, .out = {1, 4, 5, 6}};
+      Contract cw = {
+          .nlabels = 7, .a = {0, 4, 2, 3, 5, 6}, .b = {0, 1, 2, 3}, .nout = 4, .out = {1, 4, 5, 6}};
       ir_output(&bld, NULL, ir_contract(&bld, win, input("dy", T_F32, shape(4, n, co, o, o)), &cw));
       check_fn(ir_finish(&bld), 0);
       cx_free(cx);
@@ -369,7 +381,7 @@ START_TEST(scattered_columns) {
 }
 END_TEST
 
-/* ---- random programs ------------------------------------------------------------------------ */
+/* ---- random programs ---- */
 typedef struct Pool {
   Val v[64];
   int n;
@@ -553,7 +565,8 @@ static void random_program(int size) {
     }
     default: v = random_map(&p);
     }
-    if (v && shape_count(cx, ir_shape(&bld, v)) < 6000 && ir_shape(&bld, v)->rank <= 6) p.v[p.n++] = v;
+    if (v && shape_count(cx, ir_shape(&bld, v)) < 6000 && ir_shape(&bld, v)->rank <= 6)
+      p.v[p.n++] = v;
   }
   ir_output(&bld, NULL, p.v[p.n - 1]);
   for (int i = pick(3); i > 0; i--) ir_output(&bld, NULL, any(&p));

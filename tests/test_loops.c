@@ -1,5 +1,6 @@
-/* test_loops.c: loops and branches of the SSA: what they compute, and their derivatives in both modes,
- * to second order, against differences and against each other. The bodies are made with the builder. */
+/* test_loops.c: loops and branches of the SSA: what they compute, and their derivatives in both
+ * modes, to second order, against differences and against each other. The bodies are made with the
+ * builder. */
 #include "driver/compile.h"
 #include "front/front.h"
 #include "ir/eval.h"
@@ -18,7 +19,7 @@ static void setup(void) {
 }
 static void teardown(void) { cx_free(cx); }
 
-/* ---- helpers ------------------------------------------------------------------------------------------ */
+/* ---- helpers ---- */
 enum { T = 5, D = 3, MAX_IN = 8, MAX_N = T * D };
 static const Shape SCALAR = {0}, VECTOR = {1, {D}}, ROWS = {2, {T, D}}, MATRIX = {2, {D, D}};
 
@@ -31,7 +32,9 @@ static Val matvec(Builder *b, Val m, Val v) { /* m v by spread, multiply, sum */
   return ir_fold(b, OP_sum, ir_map2(b, OP_mul, m, ir_spread(b, v, &MATRIX, at)), 2);
 }
 
-static Val sum_all(Builder *b, Val v) { return ir_fold(b, OP_sum, v, (1u << ir_shape(b, v)->rank) - 1); }
+static Val sum_all(Builder *b, Val v) {
+  return ir_fold(b, OP_sum, v, (1u << ir_shape(b, v)->rank) - 1);
+}
 
 typedef struct Point {
   Tensor t[MAX_IN];
@@ -49,7 +52,8 @@ static Point point_for(const Fn *f) {
   seed = 7;
   for (int i = 0; i < f->in.n; i++) {
     p.t[i] = tensor_new(cx, cx->arena, f->in.at[i].type, &f->in.at[i].shape);
-    for (int64_t k = 0; k < tensor_count(&p.t[i]); k++) tensor_set(&p.t[i], k, 0.7 * uniform() + 0.2);
+    for (int64_t k = 0; k < tensor_count(&p.t[i]); k++)
+      tensor_set(&p.t[i], k, 0.7 * uniform() + 0.2);
   }
   return p;
 }
@@ -60,9 +64,9 @@ static double value(const Fn *f, const Point *p) {
   return tensor_get(&out[0], 0);
 }
 
-/* The gradient of f's scalar output by its float inputs, against central differences; then the gradient
- * of the sum of squares of the gradient (second order) against differences of that; then both against
- * forward mode. */
+/* The gradient of f's scalar output by its float inputs, against central differences; then the
+ * gradient of the sum of squares of the gradient (second order) against differences of that; then
+ * both against forward mode. */
 static bool *floats(const Fn *f) {
   bool *wrt = NEWS(cx->arena, bool, f->in.n);
   for (int i = 0; i < f->in.n; i++) wrt[i] = type_is_float(f->in.at[i].type);
@@ -80,7 +84,8 @@ static void check_compiled(const Fn *f, const Tensor *inputs) {
   ir_eval(f, cx->arena, inputs, want, NULL);
   for (int i = 0; i < f->in.n; i++) in_data[i] = inputs[i].data;
   for (int way = 0; way < 2; way++) {
-    for (int i = 0; i < f->out.n; i++) out_data[i] = tensor_new(cx, cx->arena, want[i].type, &want[i].shape).data;
+    for (int i = 0; i < f->out.n; i++)
+      out_data[i] = tensor_new(cx, cx->arena, want[i].type, &want[i].shape).data;
     if (way) {
       compiled_run(c, in_data, out_data, NULL);
     } else {
@@ -91,8 +96,9 @@ static void check_compiled(const Fn *f, const Tensor *inputs) {
       for (int64_t k = 0; k < tensor_count(&want[i]); k++) {
         Tensor got = {want[i].type, want[i].shape, out_data[i]};
         double a = tensor_get(&got, k), b = tensor_get(&want[i], k);
-        ck_assert_msg(fabs(a - b) <= 1e-12 * fmax(1, fabs(b)), "%s: output %d[%d] is %.15g, not %.15g",
-                      way ? "machine code" : "loop form", i, (int)k, a, b);
+        ck_assert_msg(fabs(a - b) <= 1e-12 * fmax(1, fabs(b)),
+                      "%s: output %d[%d] is %.15g, not %.15g", way ? "machine code" : "loop form",
+                      i, (int)k, a, b);
       }
   }
 }
@@ -119,8 +125,8 @@ static void check_gradient(const Fn *f, double tolerance) {
       tensor_set(&p.t[i], e, x - h), down = value(f, &p);
       tensor_set(&p.t[i], e, x);
       double numeric = (up - down) / (2 * h), exact = tensor_get(&d[k], e);
-      ck_assert_msg(fabs(numeric - exact) <= tolerance * fmax(1, fabs(exact)), "input %d, element %d: %.12g, by differences %.12g",
-                    i, (int)e, exact, numeric);
+      ck_assert_msg(fabs(numeric - exact) <= tolerance * fmax(1, fabs(exact)),
+                    "input %d, element %d: %.12g, by differences %.12g", i, (int)e, exact, numeric);
       tensor_set(&in_t[extra], e, v);
       dot += v * exact;
     }
@@ -139,7 +145,9 @@ static Fn *squared_gradient(const Fn *f) {
   ck_assert_ptr_nonnull(g);
   Builder b = ir_begin(cx, name_of(cx, "g2"));
   Val args[MAX_IN], outs[MAX_IN], sum = 0;
-  for (int i = 0; i < f->in.n; i++) args[i] = ir_input(&b, f->in.at[i].name, f->in.at[i].type, &f->in.at[i].shape, ROLE_ARG, (Span){0});
+  for (int i = 0; i < f->in.n; i++)
+    args[i] =
+        ir_input(&b, f->in.at[i].name, f->in.at[i].type, &f->in.at[i].shape, ROLE_ARG, (Span){0});
   ir_inline(&b, g, args, outs);
   for (int i = 0; i < g->out.n; i++) {
     Val s = sum_all(&b, ir_map2(&b, OP_mul, outs[i], outs[i]));
@@ -155,18 +163,27 @@ static void check_derivatives(const Fn *f) {
   check_gradient(squared_gradient(f), 1e-6);
 }
 
-/* ---- programs -------------------------------------------------------------------------------------------- */
+/* ---- programs ---- */
 /* h <- tanh(W h + x_t), ys_t = h * h_before; the loss takes the last h and all ys. */
 static Fn *recurrent(bool reverse, bool counted, bool bounded) {
   Builder k = ir_begin(cx, name_of(cx, "body"));
-  Val i = in(&k, "i", T_I64, &SCALAR), h = in(&k, "h", T_F64, &VECTOR), x = in(&k, "x", T_F64, &VECTOR);
+  Val i = in(&k, "i", T_I64, &SCALAR), h = in(&k, "h", T_F64, &VECTOR),
+      x = in(&k, "x", T_F64, &VECTOR);
   Val w = in(&k, "W", T_F64, &MATRIX);
   Val scale = ir_spread(&k, ir_cast(&k, T_F64, i), &VECTOR, (int32_t[]){0});
   Val z = ir_map2(&k, OP_add, matvec(&k, w, h), x);
-  Val next = ir_map1(&k, OP_tanh, ir_map2(&k, OP_add, z, ir_map2(&k, OP_mul, scale, ir_const_f(&k, T_F64, &VECTOR, 0.1))));
+  Val next = ir_map1(
+      &k, OP_tanh,
+      ir_map2(&k, OP_add, z, ir_map2(&k, OP_mul, scale, ir_const_f(&k, T_F64, &VECTOR, 0.1))));
   ir_output(&k, NULL, next);
   ir_output(&k, NULL, ir_map2(&k, OP_mul, next, h));
-  Loop l = {.body = ir_finish(&k), .trip = T, .ncarry = 1, .nscan = 1, .ncollect = 1, .reverse = reverse, .counted = counted};
+  Loop l = {.body = ir_finish(&k),
+            .trip = T,
+            .ncarry = 1,
+            .nscan = 1,
+            .ncollect = 1,
+            .reverse = reverse,
+            .counted = counted};
   if (bounded) { /* while sum(h) < 1.2 */
     Builder c = ir_begin(cx, name_of(cx, "cond"));
     in(&c, "i", T_I64, &SCALAR);
@@ -183,7 +200,9 @@ static Fn *recurrent(bool reverse, bool counted, bool bounded) {
   args[n++] = in(&b, "W", T_F64, &MATRIX);
   loop = ir_loop(&b, &l, args, n);
   Val last = sum_all(&b, ir_part(&b, loop, 0)), ys = ir_part(&b, loop, 1);
-  ir_output(&b, NULL, ir_map2(&b, OP_add, ir_map2(&b, OP_mul, last, last), sum_all(&b, ir_map2(&b, OP_mul, ys, ys))));
+  ir_output(&b, NULL,
+            ir_map2(&b, OP_add, ir_map2(&b, OP_mul, last, last),
+                    sum_all(&b, ir_map2(&b, OP_mul, ys, ys))));
   return ir_finish(&b);
 }
 
@@ -247,7 +266,8 @@ START_TEST(test_branch) {
   for (int i = 0; i < 2; i++) {
     Builder k = ir_begin(cx, name_of(cx, i ? "else" : "then"));
     Val x = in(&k, "x", T_F64, &SCALAR), y = in(&k, "y", T_F64, &SCALAR);
-    Val v = i ? ir_map2(&k, OP_mul, ir_map2(&k, OP_mul, x, y), y) : ir_map2(&k, OP_mul, ir_map1(&k, OP_log, x), y);
+    Val v = i ? ir_map2(&k, OP_mul, ir_map2(&k, OP_mul, x, y), y)
+              : ir_map2(&k, OP_mul, ir_map1(&k, OP_log, x), y);
     ir_output(&k, NULL, v);
     body[i] = ir_finish(&k);
   }

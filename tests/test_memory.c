@@ -28,8 +28,7 @@ static void trapped(void (*work)(void)) {
   ck_assert_msg(cx_guard(cx, run_it, &work) == ST_OK, "%s", cx->trap_text);
 }
 
-/* ---- helpers
- * -------------------------------------------------------------------------------------- */
+/* ---- helpers ---- */
 static Fn *function_of(const char *text, const char *name) {
   Program *p = front_new(cx);
   front_declare(p, ast_parse(cx, cx_add_source(cx, "test.nn", text, strlen(text), false)));
@@ -84,8 +83,7 @@ static const Loop *only_loop(const Fn *f, int which) {
   ck_abort_msg("no such loop:\n%s", dump_text(f));
 }
 
-/* ---- hoisting
- * -------------------------------------------------------------------------------------- */
+/* ---- hoisting ---- */
 static const double NO_BOUND = 1e18;
 
 static void hoisted_programs(void) {
@@ -201,8 +199,7 @@ static void hoisting_bound(void) {
 START_TEST(test_hoisting_bound) { trapped(hoisting_bound); }
 END_TEST
 
-/* ---- what loops save
- * ---------------------------------------------------------------------------------- */
+/* ---- what loops save ---- */
 /* The cheapest cut of a small graph by trying all subsets of nodes. */
 static int64_t cut_by_trying(int n, const int64_t cap[8][8]) {
   int64_t best = INT64_MAX;
@@ -289,8 +286,7 @@ static void tapes(void) {
 START_TEST(test_tapes) { trapped(tapes); }
 END_TEST
 
-/* ---- rows in chunks
- * ---------------------------------------------------------------------------------------- */
+/* ---- rows in chunks ---- */
 static void try_chunks(const Fn *f, uint64_t seed, Rng *r, int *built) {
   for (int i = 0; i < f->in.n; i++)
     for (int d = 0; d < f->in.at[i].shape.rank; d++) {
@@ -371,8 +367,7 @@ static void chunked_room(void) {
 START_TEST(test_chunked_room) { trapped(chunked_room); }
 END_TEST
 
-/* ---- loops in segments
- * ------------------------------------------------------------------------------------ */
+/* ---- loops in segments ---- */
 static double any_bytes(const Loop *l) {
   (void)l;
   return 64;
@@ -440,10 +435,8 @@ static const char *const segmented[] = {
 static const char *with_number(const char *text, int n) {
   Text t = text_new(cx->arena);
   for (const char *p = text; *p; p++) {
-    if (p[0] == '%' && p[1] == 'd')
-      text_fmt(&t, "%d", n), p++;
-    else
-      text_add_n(&t, p, 1);
+    if (p[0] == '%' && p[1] == 'd') text_fmt(&t, "%d", n), p++;
+    else text_add_n(&t, p, 1);
   }
   return text_str(&t);
 }
@@ -469,9 +462,7 @@ static void split_loops(void) {
 START_TEST(test_split_loops) { trapped(split_loops); }
 END_TEST
 
-/* ---- a bound
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- a bound ---- */
 /* Gradients of loops in a half of the room they take, and in less and less: each way keeps to the
  * bound and to the values, and in the end there is none. */
 static void bounded_programs(void) {
@@ -506,8 +497,7 @@ static void bounded_programs(void) {
 START_TEST(test_bounded_programs) { trapped(bounded_programs); }
 END_TEST
 
-/* ---- the memory plan
- * ------------------------------------------------------------------------------------- */
+/* ---- the memory plan ---- */
 /* The workspace is at most 5 % above what lives at one time, in the bodies of loops too. */
 static void near_bound(const LoopProgram *p, const char *what) {
   int64_t least = loop_least_workspace(p);

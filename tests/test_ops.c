@@ -1,7 +1,7 @@
 /* test_ops.c: the op table proved row by row: every partial derivative against central differences,
  * forward against reverse mode, second derivatives, chosen nasty inputs and shapes; every kind of
- * data movement against its transpose; contractions against their definition. A new row of ops.def is
- * tested by being there. */
+ * data movement against its transpose; contractions against their definition. A new row of ops.def
+ * is tested by being there. */
 #include "front/front.h"
 #include "gen_program.h"
 #include "ir/arith.h"
@@ -34,7 +34,7 @@ static void trapped(void (*work)(int i), int i) {
   ck_assert_msg(s == ST_OK, "%s", cx->trap_text);
 }
 
-/* ---- what a row takes -------------------------------------------------------------------------- */
+/* ---- what a row takes ---- */
 static bool takes_floats(Op op) {
   switch (op_info[op].typing) {
   case TY_NUM:
@@ -82,7 +82,7 @@ static Tensor filled(DType t, Shape s, double v) {
   return x;
 }
 
-/* ---- points: where the row and its partials are finite and without a kink ------------------------- */
+/* ---- points: where the row and its partials are finite and without a kink ---- */
 enum { POINTS = 240 };
 
 static double value_at(Op op, const double *x) {
@@ -144,14 +144,15 @@ static void check_partials(Op op, DType t) {
       if (t == T_F32 && fabs(want) > 1e4) continue;
       good++;
       double tolerance = (t == T_F64 ? 2e-6 : 3e-5) * (1 + fabs(want) + fabs(value_at(op, x[i])));
-      ck_assert_msg(fabs(got - want) <= tolerance, "%s in %s, operand %d at (%g, %g, %g): partial %.12g, differences %.12g",
+      ck_assert_msg(fabs(got - want) <= tolerance,
+                    "%s in %s, operand %d at (%g, %g, %g): partial %.12g, differences %.12g",
                     op_info[op].name, type_info[t].word, k, x[i][0], x[i][1], x[i][2], got, want);
     }
   }
   ck_assert_msg(good >= POINTS / 8, "%s: only %d points to compare at", op_info[op].name, good);
 }
 
-/* ---- rows of maps ------------------------------------------------------------------------------------- */
+/* ---- rows of maps ---- */
 static void partials_of(int i) {
   Op op = (Op)i;
   if (op_kind(op) != KIND_MAP || !takes_floats(op)) return;
@@ -161,8 +162,8 @@ static void partials_of(int i) {
 START_TEST(test_partials) { trapped(partials_of, _i); }
 END_TEST
 
-/* All the laws, second derivatives and machine code included, at plain, smooth and nasty inputs, for
- * scalars, extents 1, 0 and odd ones. */
+/* All the laws, second derivatives and machine code included, at plain, smooth and nasty inputs,
+ * for scalars, extents 1, 0 and odd ones. */
 static void laws_of_row(int i) {
   Op op = (Op)i;
   const Shape shapes[] = {SCALAR, SHAPE(1), SHAPE(0), SHAPE(3, 1, 5), SHAPE(33)};
@@ -173,8 +174,10 @@ static void laws_of_row(int i) {
         bool chosen = s == 4 ? spice >= SPICE_NASTY : (s + spice + t + i) % 8 == 0;
         if (!chosen) continue; /* a few of each are enough */
         Fn *f = row_function(op, (DType)t, shapes[s]);
-        LawCheck c = {.seed = (uint64_t)(i * 100 + spice), .spice = (Spice)spice, .what = CHECK_ALL};
-        ck_assert_msg(check_laws(f, &c), "%s: broken: %s (%s)\n%s", op_info[op].name, law_text[c.broken], c.where, c.detail);
+        LawCheck c = {
+            .seed = (uint64_t)(i * 100 + spice), .spice = (Spice)spice, .what = CHECK_ALL};
+        ck_assert_msg(check_laws(f, &c), "%s: broken: %s (%s)\n%s", op_info[op].name,
+                      law_text[c.broken], c.where, c.detail);
       }
 }
 START_TEST(test_row_laws) { trapped(laws_of_row, _i); }
@@ -186,15 +189,20 @@ static void values_of_row(int i) {
   if (op_kind(op) != KIND_MAP) return;
   for (DType t = T_BOOL; t < DTYPE_COUNT; t++) {
     Typing ty = op_info[op].typing;
-    bool number = t != T_BOOL, fits = ty == TY_NUM ? number : ty == TY_FLOAT || ty == TY_BITS ? type_is_float(t)
-                  : ty == TY_INT ? type_is_int(t) : ty == TY_LOGIC ? t == T_BOOL
-                  : ty == TY_FROM_BITS ? t == T_I32 || t == T_I64 : true;
+    bool number = t != T_BOOL, fits = ty == TY_NUM                      ? number
+                                      : ty == TY_FLOAT || ty == TY_BITS ? type_is_float(t)
+                                      : ty == TY_INT                    ? type_is_int(t)
+                                      : ty == TY_LOGIC                  ? t == T_BOOL
+                                      : ty == TY_FROM_BITS              ? t == T_I32 || t == T_I64
+                                                                        : true;
     if (!fits || op == OP_cast) continue;
     if (type_is_float(t) && takes_floats(op)) continue; /* in the laws above */
     for (int spice = SPICE_PLAIN; spice <= SPICE_NASTY; spice += 2) {
-      LawCheck c = {.seed = (uint64_t)(i * 10 + spice), .spice = (Spice)spice, .what = CHECK_PRINT | CHECK_JIT};
-      ck_assert_msg(check_laws(row_function(op, t, SHAPE(41)), &c), "%s of %s: broken: %s (%s)\n%s", op_info[op].name,
-                    type_info[t].word, law_text[c.broken], c.where, c.detail);
+      LawCheck c = {.seed = (uint64_t)(i * 10 + spice),
+                    .spice = (Spice)spice,
+                    .what = CHECK_PRINT | CHECK_JIT};
+      ck_assert_msg(check_laws(row_function(op, t, SHAPE(41)), &c), "%s of %s: broken: %s (%s)\n%s",
+                    op_info[op].name, type_info[t].word, law_text[c.broken], c.where, c.detail);
     }
   }
 }
@@ -212,14 +220,14 @@ static void cast_of(int i) {
   Fn *f = ir_finish(&b);
   for (int spice = SPICE_PLAIN; spice <= SPICE_EXTREME; spice += 3) {
     LawCheck c = {.seed = (uint64_t)(i + spice), .spice = (Spice)spice, .what = CHECK_ALL};
-    ck_assert_msg(check_laws(f, &c), "%s to %s: broken: %s (%s)\n%s", type_info[from].word, type_info[to].word,
-                  law_text[c.broken], c.where, c.detail);
+    ck_assert_msg(check_laws(f, &c), "%s to %s: broken: %s (%s)\n%s", type_info[from].word,
+                  type_info[to].word, law_text[c.broken], c.where, c.detail);
   }
 }
 START_TEST(test_casts) { trapped(cast_of, _i); }
 END_TEST
 
-/* ---- partials "0" and NONE ------------------------------------------------------------------------------ */
+/* ---- partials "0" and NONE ---- */
 static void no_derivative(int i) {
   Op op = (Op)i;
   if (op_kind(op) != KIND_MAP || op == OP_cast) return;
@@ -232,8 +240,9 @@ static void no_derivative(int i) {
     Val x = ir_input(&b, name_of(cx, "x"), T_F32, &s, ROLE_ARG, (Span){0});
     DType t = any_operand_type(op, k);
     b.span = (Span){1, 10, 14};
-    Val into = t == T_F32 ? x : t == T_I32 ? ir_map1(&b, OP_bits, x)
-                                           : ir_map2(&b, OP_gt, x, ir_const_f(&b, T_F32, &s, 0));
+    Val into = t == T_F32   ? x
+               : t == T_I32 ? ir_map1(&b, OP_bits, x)
+                            : ir_map2(&b, OP_gt, x, ir_const_f(&b, T_F32, &s, 0));
     if (t == T_F32) b.span = (Span){1, 20, 24};
     Val arg[3];
     for (int j = 0; j < op_info[op].arity; j++)
@@ -243,14 +252,17 @@ static void no_derivative(int i) {
     b.span = (Span){0};
     if (ir_ins(&b, y)->op != op) continue; /* it folded: x & x and the like */
     ir_output(&b, NULL, ir_cast(&b, T_F32, y));
-    Fn *f = ir_finish(&b), *g = pass_adjoint(f, (bool[]){true}), *h = pass_tangent(f, (bool[]){true});
+    Fn *f = ir_finish(&b), *g = pass_adjoint(f, (bool[]){true}),
+       *h = pass_tangent(f, (bool[]){true});
     if (!text) {
-      ck_assert_msg(!g && !h && diag_errors(cx) > 0, "%s, operand %d: a derivative of what has none", op_info[op].name, k);
+      ck_assert_msg(!g && !h && diag_errors(cx) > 0,
+                    "%s, operand %d: a derivative of what has none", op_info[op].name, k);
       const Diag *d = cx->diags->list.at[0];
       ck_assert_int_eq(d->code, E0401);
       ck_assert_int_eq(d->span.lo, t == T_I32 ? 10 : 20); /* where the path ended first */
     } else {
-      ck_assert_msg(g && h && !diag_errors(cx), "%s, operand %d: %s", op_info[op].name, k, diag_text(cx));
+      ck_assert_msg(g && h && !diag_errors(cx), "%s, operand %d: %s", op_info[op].name, k,
+                    diag_text(cx));
       ck_assert(ins_is_splat(fn_ins(g, g->out.at[1].val), 0));
       ck_assert(ins_is_splat(fn_ins(h, h->out.at[1].val), 0));
     }
@@ -260,7 +272,7 @@ static void no_derivative(int i) {
 START_TEST(test_no_derivative) { trapped(no_derivative, _i); }
 END_TEST
 
-/* ---- chosen derivatives at special places ------------------------------------------------------------------ */
+/* ---- chosen derivatives at special places ---- */
 static const struct {
   const char *f, *at, *value; /* as typed into gradc eval */
 } special[] = {
@@ -296,39 +308,41 @@ static void special_gradient(int i) {
   Text got = text_new(cx->arena);
   for (int64_t k = 0; k < tensor_count(&out[0]); k++)
     text_fmt(&got, "%s%g", k ? " " : "", tensor_get(&out[0], k) + 0.0);
-  ck_assert_msg(!strcmp(text_str(&got), special[i].value), "%s at %s: %s instead of %s", special[i].f, special[i].at,
-                text_str(&got), special[i].value);
+  ck_assert_msg(!strcmp(text_str(&got), special[i].value), "%s at %s: %s instead of %s",
+                special[i].f, special[i].at, text_str(&got), special[i].value);
 }
 START_TEST(test_special) { trapped(special_gradient, _i); }
 END_TEST
 
-/* ---- reductions ----------------------------------------------------------------------------------------------- */
+/* ---- reductions ---- */
 static void laws_of_fold(int i) {
   Op op = (Op)i;
   if (op_kind(op) != KIND_FOLD) return;
   const struct {
     Shape shape;
     uint32_t axes;
-  } cases[] = {{SHAPE(1), 1}, {SHAPE(7), 1}, {SHAPE(0), 1}, {SHAPE(3, 0), 2}, {SHAPE(3, 0), 1}, {SHAPE(5, 3), 1},
-               {SHAPE(5, 3), 2}, {SHAPE(5, 3), 3}, {SHAPE(2, 9, 3), 5}, {SHAPE(2, 17, 3), 2}, {SHAPE(41), 1}};
+  } cases[] = {{SHAPE(1), 1},       {SHAPE(7), 1},        {SHAPE(0), 1},    {SHAPE(3, 0), 2},
+               {SHAPE(3, 0), 1},    {SHAPE(5, 3), 1},     {SHAPE(5, 3), 2}, {SHAPE(5, 3), 3},
+               {SHAPE(2, 9, 3), 5}, {SHAPE(2, 17, 3), 2}, {SHAPE(41), 1}};
   for (DType t = T_BOOL; t < DTYPE_COUNT; t++)
     for (int k = 0; k < COUNT_OF(cases); k++)
       for (int spice = SPICE_PLAIN; spice <= SPICE_NASTY; spice++) {
-        if (op_info[op].typing == TY_NUM && (t == T_BOOL || t == T_U8)) continue; /* the language sums them in i32 */
+        if (op_info[op].typing == TY_NUM && (t == T_BOOL || t == T_U8))
+          continue; /* the language sums them in i32 */
         if ((k + spice + (int)t) % (type_is_float(t) ? 3 : 6)) continue;
         Builder b = ir_begin(cx, name_of(cx, "f"));
         Val x = ir_input(&b, name_of(cx, "x"), t, &cases[k].shape, ROLE_ARG, (Span){0});
         ir_output(&b, NULL, ir_fold(&b, op, x, cases[k].axes));
         LawCheck c = {.seed = (uint64_t)(k * 4 + spice), .spice = (Spice)spice, .what = CHECK_ALL};
         c.smooth = spice == SPICE_SMOOTH;
-        ck_assert_msg(check_laws(ir_finish(&b), &c), "%s: broken: %s (%s)\n%s", op_info[op].name, law_text[c.broken],
-                      c.where, c.detail);
+        ck_assert_msg(check_laws(ir_finish(&b), &c), "%s: broken: %s (%s)\n%s", op_info[op].name,
+                      law_text[c.broken], c.where, c.detail);
       }
 }
 START_TEST(test_folds) { trapped(laws_of_fold, _i); }
 END_TEST
 
-/* ---- movement: <w, Jv> == <J'w, v> to 1e-12 ------------------------------------------------------------------------ */
+/* ---- movement: <w, Jv> == <J'w, v> to 1e-12 ---- */
 /* The two inner products of f, whose inputs are drawn; NAN where a gather outside makes one. */
 static void check_transpose(const Fn *f, uint64_t seed) {
   Fn *m = modes_function(f);
@@ -340,8 +354,9 @@ static void check_transpose(const Fn *f, uint64_t seed) {
   if (x != x || y != y) return;
   int64_t n = 1;
   for (int i = 0; i < m->in.n; i++) n += tensor_count(&in[i]);
-  ck_assert_msg(fabs(x - y) <= 1e-12 * (double)n, "seed %llu: <J'w, v> = %.17g, <w, Jv> = %.17g\n%s",
-                (unsigned long long)seed, x, y, dump_text(f));
+  ck_assert_msg(fabs(x - y) <= 1e-12 * (double)n,
+                "seed %llu: <J'w, v> = %.17g, <w, Jv> = %.17g\n%s", (unsigned long long)seed, x, y,
+                dump_text(f));
 }
 
 enum { MOVES_EACH = 60, MOVE_BATCHES = 10 };
@@ -351,7 +366,9 @@ static Val move_view(Builder *b, Rng *r, Val x) {
   Shape s = gen_shape(cx, r, 200, false);
   return gen_view(b, r, x, &s);
 }
-static Val move_window_of_windows(Builder *b, Rng *r, Val x) { return move_view(b, r, move_view(b, r, x)); }
+static Val move_window_of_windows(Builder *b, Rng *r, Val x) {
+  return move_view(b, r, move_view(b, r, x));
+}
 static Val move_pad_and_slice(Builder *b, Rng *r, Val x) {
   int rank = ir_shape(b, x)->rank;
   if (!rank) return x;
@@ -383,8 +400,9 @@ static Val move_pick(Builder *b, Rng *r, Val x) {
   if (full.rank < 2) return x;
   Shape rows = {1, {full.dim[0]}};
   Val n = ir_iota(b, T_I32, full.dim[0]);
-  Val label = ir_map2(b, OP_mod, ir_map2(b, OP_mul, n, ir_const_i(b, T_I32, &rows, rng_below(r, 7) + 1)),
-                      ir_size(b, T_I32, &rows, full.dim[1]));
+  Val label =
+      ir_map2(b, OP_mod, ir_map2(b, OP_mul, n, ir_const_i(b, T_I32, &rows, rng_below(r, 7) + 1)),
+              ir_size(b, T_I32, &rows, full.dim[1]));
   return ir_gather(b, x, (Val[]){n, label}, (int32_t[]){0, 1}, 2);
 }
 static Val move_scatter(Builder *b, Rng *r, Val x) {
@@ -399,8 +417,9 @@ static Val move_scatter(Builder *b, Rng *r, Val x) {
   }
   return ir_scatter(b, gen_view(b, r, x, &want), index, axis, n, &full);
 }
-static Mover *const movers[] = {move_view,   move_window_of_windows, move_pad_and_slice, move_reshape,
-                                move_gather, move_pick,              move_scatter};
+static Mover *const movers[] = {
+    move_view,   move_window_of_windows, move_pad_and_slice, move_reshape, move_gather, move_pick,
+    move_scatter};
 
 static void moves(int i) {
   Mover *move = movers[i / MOVE_BATCHES];
@@ -417,9 +436,10 @@ static void moves(int i) {
 START_TEST(test_moves) { trapped(moves, _i); }
 END_TEST
 
-/* ---- contractions: value by definition, both adjoints against the tangent --------------------------------------------- */
+/* ---- contractions: value by definition, both adjoints against the tangent ---- */
 /* sum over all labels that aren't in the result, element by element. */
-static void by_definition(const Contract *c, const Tensor *x, const Tensor *y, const Shape *out, double *sum) {
+static void by_definition(const Contract *c, const Tensor *x, const Tensor *y, const Shape *out,
+                          double *sum) {
   int64_t extent[IR_MAX_RANK * 2] = {0}, at[IR_MAX_RANK * 2] = {0}, total = 1;
   for (int k = 0; k < x->shape.rank; k++) extent[c->a[k]] = x->shape.dim[k];
   for (int k = 0; k < y->shape.rank; k++) extent[c->b[k]] = y->shape.dim[k];
@@ -446,16 +466,19 @@ static void contractions(int i) {
     for (int l = 0; l < n; l++) {
       int at = rng_below(&r, l + 1);
       static const Dim extents[] = {1, 2, 3, 4, 5, 2, 3, 0};
-      order[l] = order[at], order[at] = l, extent[l] = extents[rng_below(&r, rng_chance(&r, 10) ? 8 : 7)];
+      order[l] = order[at], order[at] = l,
+      extent[l] = extents[rng_below(&r, rng_chance(&r, 10) ? 8 : 7)];
     }
     int where[5];
     for (int l = 0; l < n; l++) where[l] = (int[]){3, 5, 6, 7}[rng_below(&r, 4)];
     for (int l = 0; l < n; l++)
       if (where[l] & 1) c.a[sx.rank] = (uint8_t)l, sx.dim[sx.rank++] = extent[l];
     for (int l = 0; l < n; l++)
-      if (where[order[l]] & 2) c.b[sy.rank] = (uint8_t)order[l], sy.dim[sy.rank++] = extent[order[l]];
+      if (where[order[l]] & 2)
+        c.b[sy.rank] = (uint8_t)order[l], sy.dim[sy.rank++] = extent[order[l]];
     for (int l = n; l-- > 0;)
-      if (where[order[l]] & 4) c.out[c.nout++] = (uint8_t)order[l], out.dim[out.rank++] = extent[order[l]];
+      if (where[order[l]] & 4)
+        c.out[c.nout++] = (uint8_t)order[l], out.dim[out.rank++] = extent[order[l]];
     Builder b = ir_begin(cx, name_of(cx, "f"));
     Val x = ir_input(&b, name_of(cx, "x"), T_F64, &sx, ROLE_ARG, (Span){0});
     Val y = ir_input(&b, name_of(cx, "y"), T_F64, &sy, ROLE_ARG, (Span){0});
@@ -468,8 +491,9 @@ static void contractions(int i) {
     double *want = NEWS(cx->arena, double, tensor_count(&got[0]) + 1);
     by_definition(&c, &in[0], &in[1], &out, want);
     for (int64_t e = 0; e < tensor_count(&got[0]); e++)
-      ck_assert_msg(fabs(tensor_get(&got[0], e) - want[e]) < 1e-11, "seed %llu, element %lld: %.17g, not %.17g\n%s",
-                    (unsigned long long)seed, (long long)e, tensor_get(&got[0], e), want[e], dump_text(f));
+      ck_assert_msg(fabs(tensor_get(&got[0], e) - want[e]) < 1e-11,
+                    "seed %llu, element %lld: %.17g, not %.17g\n%s", (unsigned long long)seed,
+                    (long long)e, tensor_get(&got[0], e), want[e], dump_text(f));
     check_transpose(f, seed);
   }
 }

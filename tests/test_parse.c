@@ -1,4 +1,5 @@
-/* test_parse.c: the parser: trees as s-expressions, whole rendered syntax errors, layout, limits. */
+/* test_parse.c: the parser: trees as s-expressions, whole rendered syntax errors, layout, limits.
+ */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,7 +14,9 @@ static Cx *cx;
 static void set_up(void) { cx = cx_new(); }
 static void tear_down(void) { cx_free(cx); }
 
-static int32_t source_n(const char *text, size_t n) { return cx_add_source(cx, "t.nn", text, n, false); }
+static int32_t source_n(const char *text, size_t n) {
+  return cx_add_source(cx, "t.nn", text, n, false);
+}
 static int32_t source(const char *text) { return source_n(text, strlen(text)); }
 
 static const char *dump(const Node *n) {
@@ -42,7 +45,7 @@ typedef struct Case {
   const char *text, *want;
 } Case;
 
-/* ---- expressions ----------------------------------------------------------------------------- */
+/* ---- expressions ---- */
 static const Case expressions[] = {
     /* literals */
     {"42", "(int 42)"},
@@ -66,10 +69,13 @@ static const Case expressions[] = {
     {"var(x)", "(call (name var) (name x))"},
     {"grad(var)", "(call (name grad) (name var))"},
     /* precedence, loosest to tightest */
-    {"a or b and not c == d + e * -f ** g", "(binary or (name a) (binary and (name b) (unary not (binary == "
-     "(name c) (binary + (name d) (binary * (name e) (unary - (binary ** (name f) (name g)))))))))"},
+    {"a or b and not c == d + e * -f ** g",
+     "(binary or (name a) (binary and (name b) (unary not (binary == "
+     "(name c) (binary + (name d) (binary * (name e) (unary - (binary ** (name f) (name "
+     "g)))))))))"},
     {"a - b - c", "(binary - (binary - (name a) (name b)) (name c))"},
-    {"a / b * c // d % e @ f", "(binary @ (binary % (binary // (binary * (binary / (name a) (name b)) "
+    {"a / b * c // d % e @ f",
+     "(binary @ (binary % (binary // (binary * (binary / (name a) (name b)) "
      "(name c)) (name d)) (name e)) (name f))"},
     {"a ** b ** c", "(binary ** (name a) (binary ** (name b) (name c)))"},
     {"-x**2", "(unary - (binary ** (name x) (int 2)))"},
@@ -84,17 +90,20 @@ static const Case expressions[] = {
     {"-f(x)[0]", "(unary - (index (call (name f) (name x)) (int 0)))"},
     {"a != b", "(binary != (name a) (name b))"},
     {"a <= b and c > d or e >= f", "(binary or (binary and (binary <= (name a) (name b)) "
-     "(binary > (name c) (name d))) (binary >= (name e) (name f)))"},
+                                   "(binary > (name c) (name d))) (binary >= (name e) (name f)))"},
     /* if reaches as far as it can */
     {"if a then b else c + d", "(if (name a) (name b) (binary + (name c) (name d)))"},
-    {"if a then b else if c then d else e", "(if (name a) (name b) (if (name c) (name d) (name e)))"},
-    {"1 + if a then b else c * 2", "(binary + (int 1) (if (name a) (name b) (binary * (name c) (int 2))))"},
-    {"if a or b then c else d or e", "(if (binary or (name a) (name b)) (name c) (binary or (name d) (name e)))"},
+    {"if a then b else if c then d else e",
+     "(if (name a) (name b) (if (name c) (name d) (name e)))"},
+    {"1 + if a then b else c * 2",
+     "(binary + (int 1) (if (name a) (name b) (binary * (name c) (int 2))))"},
+    {"if a or b then c else d or e",
+     "(if (binary or (name a) (name b)) (name c) (binary or (name d) (name e)))"},
     /* calls, tuples, lists */
     {"f()", "(call (name f))"},
     {"f(a, b,)", "(call (name f) (name a) (name b))"},
-    {"sum(x, axis: (0, 2), keepdims: true)",
-     "(call (name sum) (name x) (named axis (tuple (int 0) (int 2))) (named keepdims (bool true)))"},
+    {"sum(x, axis: (0, 2), keepdims: true)", "(call (name sum) (name x) (named axis (tuple (int 0) "
+                                             "(int 2))) (named keepdims (bool true)))"},
     {"grad(grad(f))(x)", "(call (call (name grad) (call (name grad) (name f))) (name x))"},
     {"()", "(tuple)"},
     {"(a,)", "(tuple (name a))"},
@@ -114,19 +123,22 @@ static const Case expressions[] = {
     {"x[..., 0]", "(index (name x) (ellipsis) (int 0))"},
     /* reductions */
     {"sum(k) a[k]*b[k] + c", "(binary + (reduce sum (binary * (index (name a) (name k)) "
-     "(index (name b) (name k))) (label k)) (name c))"},
+                             "(index (name b) (name k))) (label k)) (name c))"},
     {"sum(k) -x[k]", "(binary - (call (name sum) (name k)) (index (name x) (name k)))"},
     {"sum(k) (-x[k])", "(reduce sum (unary - (index (name x) (name k))) (label k))"},
     {"sum(k) [a]", "(index (call (name sum) (name k)) (name a))"},
     {"max(a, b)", "(call (name max) (name a) (name b))"},
-    {"max(r: 0..2, s: 0..n-1,) x[r, s]", "(reduce max (index (name x) (name r) (name s)) "
+    {"max(r: 0..2, s: 0..n-1,) x[r, s]",
+     "(reduce max (index (name x) (name r) (name s)) "
      "(label r (range (int 0) (int 2))) (label s (range (int 0) (binary - (name n) (int 1)))))"},
     {"prod(k) if k < 3 then a[k] else 1", "(reduce prod (if (binary < (name k) (int 3)) "
-     "(index (name a) (name k)) (int 1)) (label k))"},
+                                          "(index (name a) (name k)) (int 1)) (label k))"},
     {"min(k) not a[k]", "(reduce min (unary not (index (name a) (name k))) (label k))"},
-    {"a * sum(k) b[k] * c", "(binary * (name a) (reduce sum (binary * (index (name b) (name k)) (name c)) "
+    {"a * sum(k) b[k] * c",
+     "(binary * (name a) (reduce sum (binary * (index (name b) (name k)) (name c)) "
      "(label k)))"},
-    {"sum(i) sum(j) a[i, j] @ 2 - 1", "(binary - (reduce sum (reduce sum (binary @ (index (name a) (name i) "
+    {"sum(i) sum(j) a[i, j] @ 2 - 1",
+     "(binary - (reduce sum (reduce sum (binary @ (index (name a) (name i) "
      "(name j)) (int 2)) (label j)) (label i)) (int 1))"},
     {"sum(i) 2 ** i", "(reduce sum (binary ** (int 2) (name i)) (label i))"},
     {"if max(a, b) then c else d", "(if (call (name max) (name a) (name b)) (name c) (name d))"},
@@ -144,41 +156,53 @@ static const Case expressions[] = {
     {"2\xC2\xA0*\xC2\xA0x", "(binary * (int 2) (name x))"}, /* no-break spaces */
 };
 
-START_TEST(an_expression) { ck_assert_str_eq(dump(expression(expressions[_i].text)), expressions[_i].want); }
+START_TEST(an_expression) {
+  ck_assert_str_eq(dump(expression(expressions[_i].text)), expressions[_i].want);
+}
 END_TEST
 
-/* ---- files ----------------------------------------------------------------------------------- */
+/* ---- files ---- */
 static const Case files[] = {
     {"fn f(x) {\n  var y = x; y = 2; y += x\n  z[t] = y\n  var(x)\n}\n",
      "(file (fn f () (block (var y (name x)) (assign y (int 2)) (assign + y (name x)) "
      "(collect z (name y) (name t)) (call (name var) (name x))) (arg x)))"},
-    {"fn f(x) {\n  for t in 0..N { y = x }\n  for t in reversed(0..n max 2*N) while max(x) > 1 { y = x }\n  1\n}\n",
+    {"fn f(x) {\n  for t in 0..N { y = x }\n  for t in reversed(0..n max 2*N) while max(x) > 1 { y "
+     "= x }\n  1\n}\n",
      "(file (fn f () (block (for t (range (int 0) (name N)) () () (block (assign y (name x)))) "
      "(for t (range reversed (int 0) (name n) (binary * (int 2) (name N))) "
-     "(binary > (call (name max) (name x)) (int 1)) () (block (assign y (name x)))) (int 1)) (arg x)))"},
+     "(binary > (call (name max) (name x)) (int 1)) () (block (assign y (name x)))) (int 1)) (arg "
+     "x)))"},
     {"fn f(x) {\n  while sum(k) max(x[k], 3) < max(x) max 10 count n {\n  }\n  n\n}\n",
-     "(file (fn f () (block (while (binary < (reduce sum (call (name max) (index (name x) (name k)) (int 3)) "
+     "(file (fn f () (block (while (binary < (reduce sum (call (name max) (index (name x) (name "
+     "k)) (int 3)) "
      "(label k)) (call (name max) (name x))) (int 10) (name n) (block)) (name n)) (arg x)))"},
     {"fn f(x) {\n  if x { y = 1 }\n  else if z\n  { }\n  else { y = 2 }\n  x\n}\n",
      "(file (fn f () (block (choice (name x) (block (assign y (int 1))) (choice (name z) (block) "
      "(block (assign y (int 2))))) (name x)) (arg x)))"},
     {"", "(file)"},
     {"# nothing\n\n", "(file)"},
-    {"\xEF\xBB\xBF" "const a = 1", "(file (const a () (int 1)))"},
+    {"\xEF\xBB\xBF"
+     "const a = 1",
+     "(file (const a () (int 1)))"},
     {"param W: f32[64, 2*(N + 1) - M//2] ~ he()\nparam b: f64\n",
      "(file (param W (type f32 (int 64) (binary - (binary * (int 2) (binary + (name N) (int 1))) "
      "(binary // (name M) (int 2)))) (call (name he))) (param b (type f64)))"},
-    {"const D = 64; const c: f32 = 0.5", "(file (const D () (int 64)) (const c (type f32) (float 0.5)))"},
+    {"const D = 64; const c: f32 = 0.5",
+     "(file (const D () (int 64)) (const c (type f32) (float 0.5)))"},
     {"fn f() = 1", "(file (fn f () (int 1)))"},
-    {"fn f(x, y: i32, k = 3, z: f32[N,] = 0,): f32[N] = x", "(file (fn f (type f32 (name N)) (name x) (arg x) "
+    {"fn f(x, y: i32, k = 3, z: f32[N,] = 0,): f32[N] = x",
+     "(file (fn f (type f32 (name N)) (name x) (arg x) "
      "(arg y (type i32)) (arg k () (int 3)) (arg z (type f32 (name N)) (int 0))))"},
-    {"fn f(x)\n  = x\n  + 1\nfn g(y)\n{\n  y }", "(file (fn f () (binary + (name x) (int 1)) (arg x)) "
+    {"fn f(x)\n  = x\n  + 1\nfn g(y)\n{\n  y }",
+     "(file (fn f () (binary + (name x) (int 1)) (arg x)) "
      "(fn g () (block (name y)) (arg y)))"},
-    {"fn f(x) {\n\n  let a = x; let (b, c) = g(a)\n  let C[i, j: 0..4] =\n    a[i] *\n    b[j]\n\n  C\n}\n",
+    {"fn f(x) {\n\n  let a = x; let (b, c) = g(a)\n  let C[i, j: 0..4] =\n    a[i] *\n    b[j]\n\n "
+     " C\n}\n",
      "(file (fn f () (block (let a (name x)) (lets (call (name g) (name a)) (name b) (name c)) "
      "(define C (binary * (index (name a) (name i)) (index (name b) (name j))) (label i) "
      "(label j (range (int 0) (int 4)))) (name C)) (arg x)))"},
-    {"fn f(x) { ;x; }\r\nfn g(x) = x\r\n", "(file (fn f () (block (name x)) (arg x)) (fn g () (name x) (arg x)))"},
+    {"fn f(x) { ;x; }\r\nfn g(x) = x\r\n",
+     "(file (fn f () (block (name x)) (arg x)) (fn g () (name x) (arg x)))"},
     {"fn f(x) {\n  sum(x)\n}", "(file (fn f () (block (call (name sum) (name x))) (arg x)))"},
     {"fn f(a) {\n  let s = sum(a)\n  (s)\n}", /* a new line is no body of a reduction */
      "(file (fn f () (block (let s (call (name sum) (name a))) (name s)) (arg a)))"},
@@ -207,8 +231,9 @@ START_TEST(a_line_of_either_kind) {
 END_TEST
 
 START_TEST(comments_above_declarations_are_kept) {
-  Node *n = file("# of the file\n\n# one\n#  two \r\n#\n#three\nfn f(x) = x # behind\nparam a: f32\n"
-                 "# lost\n\nconst b = 1 # behind\n# of c\nconst c = 2\n");
+  Node *n =
+      file("# of the file\n\n# one\n#  two \r\n#\n#three\nfn f(x) = x # behind\nparam a: f32\n"
+           "# lost\n\nconst b = 1 # behind\n# of c\nconst c = 2\n");
   ck_assert_int_eq(n->nkids, 4);
   ck_assert_str_eq(n->kid[0]->doc, "one\n two\n\nthree");
   ck_assert_ptr_null(n->kid[1]->doc);
@@ -251,7 +276,7 @@ START_TEST(fixed_children) {
 }
 END_TEST
 
-/* ---- errors: each text gives exactly these messages ------------------------------------------ */
+/* ---- errors: each text gives exactly these messages ---- */
 #include "parse_errors.h"
 
 START_TEST(an_error) {
@@ -265,27 +290,30 @@ START_TEST(many_errors_no_cascade) {
   Node *n = file("fn a(x) x\n"
                  "fn b(x) = x +* 2\n"
                  "fn c(x) {\n"
-                 "  let y = (x + 1\n"      /* never closed: the next line counts again */
+                 "  let y = (x + 1\n" /* never closed: the next line counts again */
                  "  for t in 0..3 {\n"
                  "    let z = $\n"
                  "  }\n"
-                 "  let in = $ $ $\n"      /* one message a statement */
+                 "  let in = $ $ $\n" /* one message a statement */
                  "  y\n"
                  "}\n"
                  "const d = 1 2\n"
-                 "fn e(x = = 2) {\n"       /* the block goes with its broken head */
+                 "fn e(x = = 2) {\n" /* the block goes with its broken head */
                  "  x y z\n"
                  "}\n"
                  "fn f(x) = x\n");
   ck_assert_int_eq(diag_errors(cx), 7);
-  ck_assert_str_eq(dump(n), "(file (fn a () (error)) (fn b () (error) (arg x)) (fn c () (block (let y (error)) "
-                            "(for t (range (int 0) (int 3)) () () (block (let z (error)))) (error) (name y)) (arg x)) (const d () (error)) (fn e () (error)) "
-                            "(fn f () (name x) (arg x)))");
+  ck_assert_str_eq(
+      dump(n), "(file (fn a () (error)) (fn b () (error) (arg x)) (fn c () (block (let y (error)) "
+               "(for t (range (int 0) (int 3)) () () (block (let z (error)))) (error) (name y)) "
+               "(arg x)) (const d () (error)) (fn e () (error)) "
+               "(fn f () (name x) (arg x)))");
 }
 END_TEST
 
 START_TEST(nul_bytes) {
-  static const char text[] = "const a = 1 # \0 in a comment\nconst b = \"x\0y\"\nconst c = 1 \0 + 2\n";
+  static const char text[] =
+      "const a = 1 # \0 in a comment\nconst b = \"x\0y\"\nconst c = 1 \0 + 2\n";
   ast_parse(cx, source_n(text, sizeof text - 1));
   ck_assert_str_eq(rendered(), "t.nn:2:11: error[E0102]: the string has a NUL byte in it\n"
                                "   2 | const b = \"x\xEF\xBF\xBDy\"\n"
@@ -296,15 +324,17 @@ START_TEST(nul_bytes) {
 }
 END_TEST
 
-/* ---- limits ---------------------------------------------------------------------------------- */
+/* ---- limits ---- */
 static const struct {
   const char *open, *close;
   int fits, too_many;
 } nestings[] = {
-    {"(", ")", 256, 257},   {"f(", ")", 256, 257},          {"[", "]", 256, 257},
-    {"-", "", 999, 1000},   {"x + ", "", 999, 1000},        {"x ** ", "", 999, 1000},
-    {"not ", "", 999, 1000}, {"if x then 1 else ", "", 999, 1000}, {"-", "", 9, 200000},
-    {"(", ")", 9, 100000},  {"x*", "", 9, 100000},          {"if x then 1 else ", "", 9, 50000},
+    {"(", ")", 256, 257},    {"f(", ")", 256, 257},
+    {"[", "]", 256, 257},    {"-", "", 999, 1000},
+    {"x + ", "", 999, 1000}, {"x ** ", "", 999, 1000},
+    {"not ", "", 999, 1000}, {"if x then 1 else ", "", 999, 1000},
+    {"-", "", 9, 200000},    {"(", ")", 9, 100000},
+    {"x*", "", 9, 100000},   {"if x then 1 else ", "", 9, 50000},
 };
 
 static int errors_of_nesting(int row, int n) {
@@ -328,22 +358,33 @@ START_TEST(nesting_is_bounded) {
 }
 END_TEST
 
-/* ---- the REPL's question --------------------------------------------------------------------- */
+/* ---- the REPL's question ---- */
 static const struct {
   const char *text;
   bool more;
 } lines[] = {
-    {"1 + 2", false},         {"1 +", true},
-    {"f(1,", true},           {"f(1,\n 2)", false},
-    {"[1", true},             {"fn f(x) {", true},
-    {"fn f(x) {\n x", true},  {"fn f(x) {\n x\n}", false},
-    {"fn f(x)", true},        {"fn f(x) =", true},
-    {"if a then b", true},    {"if a then b else", true},
-    {"const a = 1\nconst", true}, {"", false},
-    {"# comment", false},     {"1 + # comment", true},
-    {"1 + )", false},         {"1 2", false},
-    {"\"abc", false},         {"param W: f32[2] ~", true},
-    {"sum(k)", false},        {"fn f(x) = (1\nfn g(x) = 2", false},
+    {"1 + 2", false},
+    {"1 +", true},
+    {"f(1,", true},
+    {"f(1,\n 2)", false},
+    {"[1", true},
+    {"fn f(x) {", true},
+    {"fn f(x) {\n x", true},
+    {"fn f(x) {\n x\n}", false},
+    {"fn f(x)", true},
+    {"fn f(x) =", true},
+    {"if a then b", true},
+    {"if a then b else", true},
+    {"const a = 1\nconst", true},
+    {"", false},
+    {"# comment", false},
+    {"1 + # comment", true},
+    {"1 + )", false},
+    {"1 2", false},
+    {"\"abc", false},
+    {"param W: f32[2] ~", true},
+    {"sum(k)", false},
+    {"fn f(x) = (1\nfn g(x) = 2", false},
 };
 
 START_TEST(whether_a_line_goes_on) {

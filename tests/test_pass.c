@@ -30,7 +30,7 @@ static void trapped(void (*work)(void)) {
   ck_assert_msg(s == ST_OK, "%s", cx->trap_text);
 }
 
-/* ---- simplify.def ------------------------------------------------------------------------------- */
+/* ---- simplify.def ---- */
 static const struct {
   const char *pattern, *becomes, *differ;
 } rules[] = {
@@ -39,8 +39,8 @@ static const struct {
 #undef RULE
 };
 
-static const double points[] = {0.0,   -0.0, 1.0,  -1.0,  0.5, 2.0,  -3.25, 1e-3,     17.0,      0.1,
-                                -0.7,  1e10, -1e10, 1e-10, NAN, INFINITY, -INFINITY};
+static const double points[] = {0.0, -0.0, 1.0,  -1.0,  0.5,   2.0, -3.25,    1e-3,     17.0,
+                                0.1, -0.7, 1e10, -1e10, 1e-10, NAN, INFINITY, -INFINITY};
 enum { NPOINTS = COUNT_OF(points), TRIPLES = NPOINTS * NPOINTS * NPOINTS };
 
 /* Both sides as functions of three vectors, every triple of points at once. */
@@ -79,8 +79,9 @@ static void check_rule(const char *pattern, const char *becomes, const char *dif
     Tensor z = side_values(pattern, (DType)t, true);
     for (int i = 0; i < TRIPLES; i++) {
       double a = tensor_get(&x, i), b = tensor_get(&y, i), c = tensor_get(&z, i);
-      const char *at = text_printf(cx, "%s => %s in %s at a = %g, b = %g, c = %g", pattern, becomes, type_info[t].word,
-                                   points[i % NPOINTS], points[i / NPOINTS % NPOINTS], points[i / NPOINTS / NPOINTS]);
+      const char *at = text_printf(cx, "%s => %s in %s at a = %g, b = %g, c = %g", pattern, becomes,
+                                   type_info[t].word, points[i % NPOINTS],
+                                   points[i / NPOINTS % NPOINTS], points[i / NPOINTS / NPOINTS]);
       ck_assert_msg(alike(a, b, (DType)t, differ), "%s: %.17g and %.17g", at, a, b);
       ck_assert_msg(alike(a, c, (DType)t, differ), "%s: simplified %.17g, was %.17g", at, c, a);
     }
@@ -97,7 +98,7 @@ START_TEST(test_rules) {
 }
 END_TEST
 
-/* ---- sources ---------------------------------------------------------------------------------------- */
+/* ---- sources ---- */
 static const Fn *function_of(const char *text, const char *name) {
   Program *p = front_new(cx);
   front_declare(p, ast_parse(cx, cx_add_source(cx, "test", text, strlen(text), false)));
@@ -111,7 +112,8 @@ static double value_of(const Fn *f, uint64_t seed) {
   ir_eval(f, cx->arena, random_inputs(f, seed, SPICE_SMOOTH), out, NULL);
   double sum = 0;
   for (int i = 0; i < f->out.n; i++)
-    for (int64_t k = 0; k < tensor_count(&out[i]); k++) sum += tensor_get(&out[i], k) * (double)(k + 1 + i);
+    for (int64_t k = 0; k < tensor_count(&out[i]); k++)
+      sum += tensor_get(&out[i], k) * (double)(k + 1 + i);
   return sum;
 }
 
@@ -152,7 +154,8 @@ static void sizes(void) {
     const Fn *h = pass_bind_sizes(f, &s);
     ck_assert_msg(h != NULL, "%s\n%s", sized[i].text, diag_text(cx));
     ck_assert_msg(!ir_verify(h), "%s", ir_verify(h));
-    ck_assert_msg(ir_equal(pass_simplify(h), pass_simplify(g)), "%s\n%s\n%s", sized[i].text, dump_text(h), dump_text(g));
+    ck_assert_msg(ir_equal(pass_simplify(h), pass_simplify(g)), "%s\n%s\n%s", sized[i].text,
+                  dump_text(h), dump_text(g));
     ck_assert_double_eq_tol(value_of(h, 3), value_of(g, 3), 1e-12);
   }
 }
@@ -161,7 +164,8 @@ END_TEST
 
 /* A read that only proves wrong when the sizes are known is reported then, at its place. */
 static void sizes_too_small(void) {
-  const Fn *f = function_of("fn f(x: f64[N], y: f64[M]) {\n  let d[i: 0..N] = y[i]\n  sum(d * x)\n}", "f");
+  const Fn *f =
+      function_of("fn f(x: f64[N], y: f64[M]) {\n  let d[i: 0..N] = y[i]\n  sum(d * x)\n}", "f");
   SizeBindings s = bound("N", 4);
   size_bind(cx->arena, &s, name_of(cx, "M"), 5);
   ck_assert_ptr_nonnull(pass_bind_sizes(f, &s));
@@ -174,7 +178,7 @@ static void sizes_too_small(void) {
 START_TEST(test_sizes_too_small) { trapped(sizes_too_small); }
 END_TEST
 
-/* ---- f32 to f64 ---------------------------------------------------------------------------------------- */
+/* ---- f32 to f64 ---- */
 static void retype(void) {
   for (uint64_t seed = 0; seed < 150; seed++) {
     Rng r = rng_at(seed);
@@ -186,14 +190,14 @@ static void retype(void) {
     for (int i = 0; i < f->out.n; i++)
       ck_assert(shape_eq(&fn_ins(f, f->out.at[i].val)->shape, &fn_ins(g, g->out.at[i].val)->shape));
     for (Val v = 1; v < g->ins.n; v++) /* f32 only where bit patterns need it */
-      ck_assert(fn_ins(g, v)->type != T_F32 || fn_ins(g, v)->op == OP_cast || fn_ins(g, v)->op == OP_from_bits ||
-                fn_ins(g, v)->op == OP_const);
+      ck_assert(fn_ins(g, v)->type != T_F32 || fn_ins(g, v)->op == OP_cast ||
+                fn_ins(g, v)->op == OP_from_bits || fn_ins(g, v)->op == OP_const);
   }
 }
 START_TEST(test_retype) { trapped(retype); }
 END_TEST
 
-/* ---- derivatives inside derivatives ------------------------------------------------------------------------ */
+/* ---- derivatives inside derivatives ---- */
 /* By the command's own way: an expression and the number it must give. */
 static const struct {
   const char *f, *expression;
@@ -207,12 +211,15 @@ static const struct {
     {"fn f(x: f64) = sin(x)", "grad(grad(grad(grad(f))))(0.5)", 0.479425538604203},
     {"fn f(x: f64) = x**4\nfn g(x: f64) { let (v, t) = jvp(f)(x, 1)\n t }", "grad(g)(2.0)", 48},
     {"fn f(x: f64) = x**4\nfn g(x: f64) { let (v, t) = jvp(grad(f))(x, 1)\n t }", "g(2.0)", 48},
-    {"fn f(x: f64) = x**4\nfn g(x: f64) { let (v, t) = jvp(grad(f))(x, 1)\n t }", "grad(g)(2.0)", 48},
+    {"fn f(x: f64) = x**4\nfn g(x: f64) { let (v, t) = jvp(grad(f))(x, 1)\n t }", "grad(g)(2.0)",
+     48},
     {"fn f(x: f64) = x**4\nfn g(x: f64) { let (v, t) = jvp(f)(x, 1)\n t }\n"
-     "fn h(x: f64) { let (v, t) = jvp(g)(x, 1)\n t }", "h(2.0)", 48},
+     "fn h(x: f64) { let (v, t) = jvp(g)(x, 1)\n t }",
+     "h(2.0)", 48},
     {"fn f(x: f64) = x**4\nfn g(x: f64) { let (v, d) = vjp(f)(x, 3)\n d }", "grad(g)(2.0)", 144},
     {"fn f(x: f64) = x**4\nfn g(x: f64) = x * grad(f)(x)", "grad(g)(2.0)", 128},
-    {"fn f(x: f64, y: f64) = x*x*y\nfn g(x: f64, y: f64) = grad(f, wrt: y)(x, y)", "grad(g, wrt: x)(3.0, 5.0)", 6},
+    {"fn f(x: f64, y: f64) = x*x*y\nfn g(x: f64, y: f64) = grad(f, wrt: y)(x, y)",
+     "grad(g, wrt: x)(3.0, 5.0)", 6},
     {"fn f(x: f64[3]) = prod(x)\nfn g(x: f64[3]) = grad(f)(x)[0]\nfn h(x: f64[3]) = grad(g)(x)[1]",
      "h([2.0, 3.0, 5.0])", 5},
     {"fn f(x: f64[3]) = prod(x)\nfn g(x: f64[3]) = grad(f)(x)[0]\nfn h(x: f64[3]) = grad(g)(x)[1]",
@@ -229,12 +236,14 @@ static void nest(void) {
   for (int i = 0; i < COUNT_OF(nested); i++) {
     Session *s = session_new();
     Results r;
-    front_declare(s->program, ast_parse(s->cx, cx_add_source(s->cx, "f", nested[i].f, strlen(nested[i].f), false)));
+    front_declare(s->program, ast_parse(s->cx, cx_add_source(s->cx, "f", nested[i].f,
+                                                             strlen(nested[i].f), false)));
     Status st = session_line(s, "expression", nested[i].expression, &r);
     ck_assert_msg(st == ST_OK, "%s\n%s\n%s", nested[i].f, nested[i].expression, diag_text(s->cx));
-    ck_assert_msg(fabs(tensor_get(&r.value[0], 0) - nested[i].value) < 1e-12 * (1 + fabs(nested[i].value)),
-                  "%s\n%s: %.17g, not %.17g", nested[i].f, nested[i].expression, tensor_get(&r.value[0], 0),
-                  nested[i].value);
+    ck_assert_msg(fabs(tensor_get(&r.value[0], 0) - nested[i].value) <
+                      1e-12 * (1 + fabs(nested[i].value)),
+                  "%s\n%s: %.17g, not %.17g", nested[i].f, nested[i].expression,
+                  tensor_get(&r.value[0], 0), nested[i].value);
     results_free(&r);
     session_free(s);
   }

@@ -55,7 +55,7 @@ static const char *print1(Builder *b, Val v) {
   return text_of(ir_finish(b));
 }
 
-/* ---- elementwise ---------------------------------------------------------------------------- */
+/* ---- elementwise ---- */
 START_TEST(test_brackets) {
   Builder b = begin();
   Val x = input(&b, "x", T_F64, SCALAR), y = input(&b, "y", T_F64, SCALAR);
@@ -148,7 +148,7 @@ START_TEST(test_sizes) {
 }
 END_TEST
 
-/* ---- a network ------------------------------------------------------------------------------ */
+/* ---- a network ---- */
 START_TEST(test_network) {
   Builder b = ir_begin(cx, name_of(cx, "loss"));
   Dim n = size("N");
@@ -177,7 +177,7 @@ START_TEST(test_network) {
 }
 END_TEST
 
-/* ---- movement ------------------------------------------------------------------------------- */
+/* ---- movement ---- */
 static Val view(Builder *b, Val x, Shape out, int rank, const ViewDim *dim) {
   View v = {.rank = rank, .dim = dim};
   return ir_view(b, x, &out, &v);
@@ -297,7 +297,7 @@ START_TEST(test_mask) {
 }
 END_TEST
 
-/* ---- reductions ----------------------------------------------------------------------------- */
+/* ---- reductions ---- */
 START_TEST(test_reductions) {
   Builder b = begin();
   Val x = input(&b, "x", T_F32, SHAPE(4, 5, 6)), r = input(&b, "r", T_F32, SHAPE(4));
@@ -326,9 +326,7 @@ START_TEST(test_reductions) {
 }
 END_TEST
 
-/* ---- names
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- names ---- */
 START_TEST(test_names) {
   Builder b = ir_begin(cx, name_of(cx, "sum"));
   Dim n = size("N");
@@ -362,7 +360,7 @@ START_TEST(test_long_expressions) {
 }
 END_TEST
 
-/* ---- derivative instructions ---------------------------------------------------------------- */
+/* ---- derivative instructions ---- */
 static Fn *square_sum(void) {
   Builder b = ir_begin(cx, name_of(cx, "loss"));
   Val x = input(&b, "x", T_F32, SHAPE(3)), w = param(&b, "w", T_F32, SHAPE(3));

@@ -1,8 +1,9 @@
 /* test_programs.c: programs in files under all laws of laws.h: every function whose arguments have
- * types, and its derivatives, evaluated, simplified, compiled for each vector width, on plain and on
- * nasty inputs (one choice of these for each function, all with GRADC_PROGRAMS set). The files are those in tests/programs, one for each class of bugs that fuzzers of
- * deep-learning compilers have published, and the examples. What their functions should give stands
- * in their test blocks, which tests/programs.sh runs. */
+ * types, and its derivatives, evaluated, simplified, compiled for each vector width, on plain and
+ * on nasty inputs (one choice of these for each function, all with GRADC_PROGRAMS set). The files
+ * are those in tests/programs, one for each class of bugs that fuzzers of deep-learning compilers
+ * have published, and the examples. What their functions should give stands in their test blocks,
+ * which tests/programs.sh runs. */
 #include "driver/session.h"
 #include "gen_program.h"
 #include "laws.h"
@@ -14,8 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Not nasty: windows, too. Products with the zeros around are computed where a window's adjoint is a
- * contraction, and 0 * NaN is NaN there. */
+/* Not nasty: windows, too. Products with the zeros around are computed where a window's adjoint is
+ * a contraction, and 0 * NaN is NaN there. */
 static const struct {
   const char *pattern;
   bool nasty;
@@ -44,11 +45,13 @@ static bool is_large(const Fn *f) {
 static bool thorough(void) { return getenv("GRADC_PROGRAMS") != NULL; }
 
 static void one_function(Checking *k, const Fn *f, Spice spice, uint64_t seed) {
-  const Fn *plain = pass_expand(f), *bound = plain ? pass_bind_sizes(plain, law_sizes(f, seed)) : NULL;
+  const Fn *plain = pass_expand(f),
+           *bound = plain ? pass_bind_sizes(plain, law_sizes(f, seed)) : NULL;
   if (!bound || is_large(bound)) return;
   LawCheck c = {.seed = seed, .spice = spice, .what = CHECK_ALL};
   if (thorough()) c.what |= CHECK_ALL_WIDTHS;
-  for (int i = 0; i < f->in.n; i++) /* those that a derivative doesn't use are not its own any more */
+  for (int i = 0; i < f->in.n;
+       i++) /* those that a derivative doesn't use are not its own any more */
     if (f->in.at[i].role == ROLE_PARAM) c.what &= ~CHECK_PRINT;
   if (!check_laws(f, &c)) report(k, f->name, law_report(f, &c));
 }
@@ -59,9 +62,11 @@ static bool order_matters(const Fn *f, uint64_t seed, const char **why) {
   const Fn *plain = pass_expand(f);
   if (!plain) return false;
   const SizeBindings *sizes = law_sizes(plain, seed);
-  const Fn *late = pass_bind_sizes(plain, sizes), *early = pass_bind_sizes(pass_simplify(plain), sizes);
+  const Fn *late = pass_bind_sizes(plain, sizes),
+           *early = pass_bind_sizes(pass_simplify(plain), sizes);
   if (!late || !early || is_large(late)) return false;
-  const Fn *form[] = {late, pass_simplify(late), early, pass_simplify(early), pass_simplify(pass_simplify(late))};
+  const Fn *form[] = {late, pass_simplify(late), early, pass_simplify(early),
+                      pass_simplify(pass_simplify(late))};
   Tensor *in = random_inputs(late, seed, SPICE_PLAIN);
   Bounded *y[COUNT_OF(form)];
   for (int k = 0; k < COUNT_OF(form); k++) {
@@ -81,14 +86,16 @@ static Status check_functions(Session *s, void *arg) {
     const Node *node = front_fn_node(s->program, i);
     bool typed = true;
     for (int a = ast_fixed(NODE_FN); a < node->nkids; a++) typed = typed && node->kid[a]->kid[0];
-    const Fn *f = typed && node->nkids > ast_fixed(NODE_FN) ? front_function(s->program, node->name) : NULL;
+    const Fn *f =
+        typed && node->nkids > ast_fixed(NODE_FN) ? front_function(s->program, node->name) : NULL;
     if (!f) continue;
     const char *why = NULL;
     uint64_t seed = (uint64_t)i + 1;
     k->functions++;
     Spice spice[] = {SPICE_PLAIN, SPICE_SMOOTH, k->nasty ? SPICE_NASTY : SPICE_PLAIN};
     for (int j = 0; j < COUNT_OF(spice); j++)
-      if (thorough() || j == i % COUNT_OF(spice)) one_function(k, f, spice[j], seed + 100 * (uint64_t)j);
+      if (thorough() || j == i % COUNT_OF(spice))
+        one_function(k, f, spice[j], seed + 100 * (uint64_t)j);
     if (order_matters(f, seed, &why)) report(k, f->name, why);
     diag_clear(s->cx);
   }
@@ -103,11 +110,13 @@ START_TEST(functions_of_files) {
   ck_assert_int_eq(glob(pattern, 0, NULL, &found), 0);
   int failures = 0;
   for (size_t i = 0; i < found.gl_pathc; i++) {
-    Checking k = {.path = found.gl_pathv[i], .nasty = folders[_i].nasty && !strstr(found.gl_pathv[i], "/windows.nn")};
+    Checking k = {.path = found.gl_pathv[i],
+                  .nasty = folders[_i].nasty && !strstr(found.gl_pathv[i], "/windows.nn")};
     if (only && !strstr(k.path, only)) continue;
     Session *s = session_new();
     ck_assert_int_eq(session_load(s, k.path), ST_OK);
-    if (session_run(s, check_functions, &k) != ST_OK) report(&k, "internal error", s->cx->trap_text);
+    if (session_run(s, check_functions, &k) != ST_OK)
+      report(&k, "internal error", s->cx->trap_text);
     session_free(s);
     failures += k.failures;
   }

@@ -17,7 +17,7 @@ static void setup(void) {
 }
 static void teardown(void) { cx_free(cx); }
 
-/* ---- programs ----------------------------------------------------------------------------------
+/* ---- programs ----
  */
 static const char *problems(void) {
   Text t = text_new(cx->arena);
@@ -111,29 +111,40 @@ static void check_source(const char *label, const char *text) {
   ck_assert_msg(s == ST_OK, "%s: %s", label, cx->trap_text);
 }
 
-/* ---- sources ------------------------------------------------------------------------------------
+/* ---- sources ----
  */
 static const char *const sources[] = {
 #define F(text) text
     F("fn f(x: f64, y: f64) = (x + y) * (x - y) / (x - (y - 1)) ** 2 - -x"),
     /* vmap, jacobian, hessian, hvp */
-    F("fn g(x: f64[N], y: f64[3]) = tanh(x) * sum(y * y)\nfn f(x: f64[N], y: f64[3]) = jacobian(g)(x, y)[0]"),
-    F("fn g(x: f64[N], y: f64[3]) = sum(x) * y * y\nfn f(x: f64[N], y: f64[3]) = jacobian(g, wrt: y)(x, y)"),
+    F("fn g(x: f64[N], y: f64[3]) = tanh(x) * sum(y * y)\nfn f(x: f64[N], y: f64[3]) = "
+      "jacobian(g)(x, y)[0]"),
+    F("fn g(x: f64[N], y: f64[3]) = sum(x) * y * y\nfn f(x: f64[N], y: f64[3]) = jacobian(g, wrt: "
+      "y)(x, y)"),
     F("fn g(x: f64[2, 3]) = x * sum(x)\nfn f(x: f64[2, 3]) = sum(jacobian(g)(x) ** 2)"),
-    F("fn g(x: f64[2, 3]) = sum(x) ** 3\nfn f(x: f64[2, 3]) = sum(hessian(g, mode: reverse)(x) ** 2)"),
+    F("fn g(x: f64[2, 3]) = sum(x) ** 3\nfn f(x: f64[2, 3]) = sum(hessian(g, mode: reverse)(x) ** "
+      "2)"),
     F("fn g(x: f64[N]) = sum(x ** 3)\nfn f(x: f64[N], v: f64[N]) = sum(hvp(g)(x, v))"),
     F("param W: f64[3, 2]\nfn g(x: f64[3]) = sin(x @ W)\nfn f(x: f64[N, 3]) = sum(vmap(g)(x))"),
-    F("fn g(x: f64[3], k: f64) = (sin(x * k), sum(x))\nfn f(x: f64[N, 3], k: f64) { let (a, b) = vmap(g, over: x)(x, k)\n sum(a) * sum(b) }"),
-    F("fn root(a: f64) { var x = a\n while abs(x * x - a) > 1e-9 max 60 { x = 0.5 * (x + a / x) }\n x }\n"
+    F("fn g(x: f64[3], k: f64) = (sin(x * k), sum(x))\nfn f(x: f64[N, 3], k: f64) { let (a, b) = "
+      "vmap(g, over: x)(x, k)\n sum(a) * sum(b) }"),
+    F("fn root(a: f64) { var x = a\n while abs(x * x - a) > 1e-9 max 60 { x = 0.5 * (x + a / x) "
+      "}\n x }\n"
       "fn f(a: f64[N]) = sum(vmap(root)(a) ** 2)"),
     /* rules and checkpoints */
-    F("fn soft(x) = log(1 + exp(x))\nadjoint soft(x; y, dy) = dy * sigmoid(x)\nfn f(x: f64[N]) = sum(soft(x) ** 2)"),
-    F("fn soft(x) = log(1 + exp(x))\ntangent soft(x, dx; y) = dx * sigmoid(x)\nfn f(x: f64[N]) = sum(soft(x) ** 2)"),
-    F("fn pair(a, b) = (a * b, a + b)\nadjoint pair(a, b; y, dy) = (dy[0] * b + dy[1], dy[0] * a + dy[1])\n"
+    F("fn soft(x) = log(1 + exp(x))\nadjoint soft(x; y, dy) = dy * sigmoid(x)\nfn f(x: f64[N]) = "
+      "sum(soft(x) ** 2)"),
+    F("fn soft(x) = log(1 + exp(x))\ntangent soft(x, dx; y) = dx * sigmoid(x)\nfn f(x: f64[N]) = "
+      "sum(soft(x) ** 2)"),
+    F("fn pair(a, b) = (a * b, a + b)\nadjoint pair(a, b; y, dy) = (dy[0] * b + dy[1], dy[0] * a + "
+      "dy[1])\n"
       "fn f(a: f64[N], b: f64[N]) { let (p, q) = pair(a, b)\n sum(p * q) }"),
-    F("param w: f64[N]\nfn scale(x) = w * x\nadjoint scale(x, w; y, dy) = (dy * w, dy * x)\nfn f(x: f64[N]) = sum(scale(x) ** 2)"),
-    F("fn block(h, W) = tanh(h @ W) + h\nfn f(h: f64[2, 3], W: f64[4, 3, 3]) { var y = h\n for t in 0..4 { y = checkpoint block(y, W[t]) }\n sum(y * y) }"),
-    F("fn block(h) = (sin(h), h * h)\nfn f(h: f64[3]) { let (a, b) = checkpoint block(h)\n sum(a * b) }"),
+    F("param w: f64[N]\nfn scale(x) = w * x\nadjoint scale(x, w; y, dy) = (dy * w, dy * x)\nfn "
+      "f(x: f64[N]) = sum(scale(x) ** 2)"),
+    F("fn block(h, W) = tanh(h @ W) + h\nfn f(h: f64[2, 3], W: f64[4, 3, 3]) { var y = h\n for t "
+      "in 0..4 { y = checkpoint block(y, W[t]) }\n sum(y * y) }"),
+    F("fn block(h) = (sin(h), h * h)\nfn f(h: f64[3]) { let (a, b) = checkpoint block(h)\n sum(a * "
+      "b) }"),
     F("fn f(x: f32[N, 3], c: f32[3]) = exp(x + c) * 0.1 - 1e-7"),
     F("fn f(x: f32[N]) = sum(x) / N + f32(N * N - 1)"),
     F("fn f(x: f64[N, M]) = sum(exp(x - max(x, axis: 1, keepdims: true)))"),
@@ -175,25 +186,36 @@ static const char *const sources[] = {
     F("fn f(x: f64[N, D], g: f64[D]) = sum(layer_norm(x) * g)"),
     F("fn f(x: f64[2, 1, 6, 6], w: f64[2, 1, 3, 3]) = sum(max_pool(conv2d(x, w, stride: 1, pad: "
       "1), 2))"),
-    F("fn f(a: f64) { var x = a\n while abs(x*x - a) > 1e-12 max 100 { x = 0.5 * (x + a / x) }\n x }"),
-    F("fn f(a: f64) { var x = a\n while { let r = x*x - a; let s = exp(r); s + s*r > 2 } max 100 count n "
+    F("fn f(a: f64) { var x = a\n while abs(x*x - a) > 1e-12 max 100 { x = 0.5 * (x + a / x) }\n x "
+      "}"),
+    F("fn f(a: f64) { var x = a\n while { let r = x*x - a; let s = exp(r); s + s*r > 2 } max 100 "
+      "count n "
       "{ x = 0.5 * (x + a / x) }\n x + f64(n) }"),
     F("param Wx: f32[2, 3]\nparam Wh: f32[3, 3]\nfn f(xs: f32[T, N, 2]) { var h = zeros((N, 3))\n"
       "for t in 0..T { h = tanh(xs[t] @ Wx + h @ Wh)\n ys[t] = h * 2 }\n sum(h) + sum(ys) }"),
-    F("fn f(x: f64[N, M]) { var s = 0.0\n for i in 0..N { for j in 0..M { s += x[i, j] * sin(s + i) }\n"
+    F("fn f(x: f64[N, M]) { var s = 0.0\n for i in 0..N { for j in 0..M { s += x[i, j] * sin(s + "
+      "i) }\n"
       "r[i] = s }\n sum(r * r) }"),
-    F("fn f(x: f64[N], n: i32) { var s = 0.0; var p = 1.0\n for t in reversed(0..n max N) { let q = p\n"
+    F("fn f(x: f64[N], n: i32) { var s = 0.0; var p = 1.0\n for t in reversed(0..n max N) { let q "
+      "= p\n"
       "p = s + x[t]; s = q * t }\n s * p }"),
-    F("fn f(x: f64[N], c: bool) { var a = sum(x); var b = x\n if c { b = x * 2; a = a * a } else { b = exp(b) }\n"
+    F("fn f(x: f64[N], c: bool) { var a = sum(x); var b = x\n if c { b = x * 2; a = a * a } else { "
+      "b = exp(b) }\n"
       "a + sum(b) }"),
-    F("fn f(x: f64, n: i64) { var y = x\n for t in 0..n max 20 { if y > 1 { y = y / 2 } else if y < 0 { y = 3.0 } "
+    F("fn f(x: f64, n: i64) { var y = x\n for t in 0..n max 20 { if y > 1 { y = y / 2 } else if y "
+      "< 0 { y = 3.0 } "
       "else { y = x * y } }\n y }"),
-    F("fn f(x: f64[T + 2, N]) { for t in 1..T + 1 { d[t] = x[t + 1] - 2 * x[t] + x[t - 1] }\n sum(d * d) }"),
-    F("fn f(x: f64[T], k: i32[T]) { var s = 0.0\n for t in 0..T { s = s * x[k[t]] + inside(x[t - 1]) }\n s }"),
-    F("fn f(x: f64[N, T]) { let y[n] = { var s = 0.0; for t in 0..T { s = tanh(s + x[n, t]) }; s }\n sum(y) }"),
+    F("fn f(x: f64[T + 2, N]) { for t in 1..T + 1 { d[t] = x[t + 1] - 2 * x[t] + x[t - 1] }\n "
+      "sum(d * d) }"),
+    F("fn f(x: f64[T], k: i32[T]) { var s = 0.0\n for t in 0..T { s = s * x[k[t]] + inside(x[t - "
+      "1]) }\n s }"),
+    F("fn f(x: f64[N, T]) { let y[n] = { var s = 0.0; for t in 0..T { s = tanh(s + x[n, t]) }; s "
+      "}\n sum(y) }"),
     F("fn g(w: f64[D], x: f64[D]) = tanh(w @ x)\n"
-      "fn f(x: f64[D]) { var w = x\n for t in 0..5 { w = w - 0.1 * grad(g, wrt: w)(w, x) }\n sum(w) }"),
-    F("fn f(x: f64[N]) { var a = x[0]; var b = x[1]\n for t in 0..N while a < 9 { let c = a; a = b; b = c + x[t]\n"
+      "fn f(x: f64[D]) { var w = x\n for t in 0..5 { w = w - 0.1 * grad(g, wrt: w)(w, x) }\n "
+      "sum(w) }"),
+    F("fn f(x: f64[N]) { var a = x[0]; var b = x[1]\n for t in 0..N while a < 9 { let c = a; a = "
+      "b; b = c + x[t]\n"
       "y[t] = b }\n sum(y) + a + b }"),
     F("fn f(x: f64[3]) { for t in 0..4 { y[t] = t; z[t] = 2.0; w[t] = x }\n (y, z, w) }"),
 #undef F
@@ -219,10 +241,8 @@ static int read_file(const char *folder, const char *name, Text *section, int ma
   ck_assert_msg(file != NULL, "%s", path);
   section[n++] = text_new(cx->arena);
   while (fgets(line, sizeof line, file)) {
-    if (!strncmp(line, "---", 3) && n < max)
-      section[n++] = text_new(cx->arena);
-    else if (!strchr(">=~!", *line))
-      text_add(&section[n - 1], line);
+    if (!strncmp(line, "---", 3) && n < max) section[n++] = text_new(cx->arena);
+    else if (!strchr(">=~!", *line)) text_add(&section[n - 1], line);
   }
   fclose(file);
   return n;
@@ -237,8 +257,8 @@ static void check_file(const char *folder, const char *name) {
 START_TEST(test_examples) { check_file("examples", examples[_i]); }
 END_TEST
 
-static const char *const lang[] = {"broadcasting", "control_flow", "derivatives", "functions", "index_notation",
-                                   "indexing",     "prelude",     "reductions"};
+static const char *const lang[] = {"broadcasting",   "control_flow", "derivatives", "functions",
+                                   "index_notation", "indexing",     "prelude",     "reductions"};
 
 START_TEST(test_lang) { check_file("tests/lang", lang[_i]); }
 END_TEST

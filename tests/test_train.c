@@ -53,7 +53,7 @@ static void expect_none(void) {
   if (cx->diags->list.n) ck_abort_msg("%s", cx->diags->list.at[0]->text);
 }
 
-/* ---- conversions ----------------------------------------------------------------------------- */
+/* ---- conversions ---- */
 START_TEST(conversions) {
   const uint8_t u8[3] = {0, 7, 255};
   const int64_t i64[3] = {-1, INT32_MAX, (int64_t)INT32_MAX + 1};
@@ -110,7 +110,7 @@ START_TEST(shuffling) {
 }
 END_TEST
 
-/* ---- data sets ------------------------------------------------------------------------------- */
+/* ---- data sets ---- */
 static void write_pair(void) { /* x: u8[3, 2, 2], label: i64[3] */
   uint8_t x[12];
   int64_t label[3] = {2, 0, 1};
@@ -270,7 +270,7 @@ START_TEST(data_of_a_series) {
 }
 END_TEST
 
-/* ---- weights --------------------------------------------------------------------------------- */
+/* ---- weights ---- */
 static Weight weight(const char *name, DType type, int rank, Dim a, Dim b, void *data) {
   return (Weight){.name = name_of(cx, name), .type = type, .shape = {rank, {a, b}}, .data = data};
 }
@@ -315,7 +315,7 @@ START_TEST(weights_there_and_back) {
 }
 END_TEST
 
-/* ---- the training loop ----------------------------------------------------------------------- */
+/* ---- the training loop ---- */
 enum { EXAMPLES = 103, BATCH = 10 };
 
 typedef struct Model {
@@ -612,7 +612,7 @@ START_TEST(options_out_of_range) {
 }
 END_TEST
 
-/* ---- inspect --------------------------------------------------------------------------------- */
+/* ---- inspect ---- */
 START_TEST(inspecting) {
   Text t = text_new(cx->arena);
   float x[4] = {1, NAN, -3, INFINITY};

@@ -17,11 +17,11 @@ static double *doubles(size_t n, double scale) {
   return p;
 }
 
-/* ---- Gaussian mixture -------------------------------------------------------------------------------------
- * L = sum_n lse_k(w_k - |Q_k (x_n - m_k)|^2 / 2) - N lse(a) + prior,  w_k = a_k + sum(q_k), Q_k lower
- * triangular: exp(q) on the diagonal, l below it, column by column.
- * With p_nk the softmax over k, u = Q (x - m): dL/da_k = sum_n p - N softmax(a)_k, dL/dm_k = sum_n p Q'u,
- * dL/dQ_k = -sum_n p u (x - m)'. */
+/* ---- Gaussian mixture ----
+ * L = sum_n lse_k(w_k - |Q_k (x_n - m_k)|^2 / 2) - N lse(a) + prior,  w_k = a_k + sum(q_k), Q_k
+ * lower triangular: exp(q) on the diagonal, l below it, column by column. With p_nk the softmax
+ * over k, u = Q (x - m): dL/da_k = sum_n p - N softmax(a)_k, dL/dm_k = sum_n p Q'u, dL/dQ_k =
+ * -sum_n p u (x - m)'. */
 static struct {
   int n, d, k;
   double *a, *m, *icf, *x, *da, *dm, *dicf;
@@ -31,9 +31,11 @@ static struct {
 static void gmm_load(int n, int d, int k) {
   size_t tri = (size_t)(d * (d + 1) / 2);
   g.n = n, g.d = d, g.k = k;
-  g.a = doubles((size_t)k, 1), g.m = doubles((size_t)(k * d), 1), g.icf = doubles((size_t)k * tri, 0.2);
+  g.a = doubles((size_t)k, 1), g.m = doubles((size_t)(k * d), 1),
+  g.icf = doubles((size_t)k * tri, 0.2);
   g.x = doubles((size_t)n * (size_t)d, 1);
-  g.da = doubles((size_t)k, 0), g.dm = doubles((size_t)(k * d), 0), g.dicf = doubles((size_t)k * tri, 0);
+  g.da = doubles((size_t)k, 0), g.dm = doubles((size_t)(k * d), 0),
+  g.dicf = doubles((size_t)k * tri, 0);
   g.q = doubles((size_t)(k * d), 0), g.sums = doubles((size_t)k, 0), g.e = doubles((size_t)k, 0);
   g.u = doubles((size_t)(k * d), 0), g.back = doubles((size_t)(k * d), 0);
 }
@@ -47,7 +49,8 @@ static double softmax_in_place(double *e, int n) {
 }
 
 /* u = Q (x - m), and c = x - m */
-static double project_point(const double *diag, const double *l, const double *x, const double *m, double *c, double *u) {
+static double project_point(const double *diag, const double *l, const double *x, const double *m,
+                            double *c, double *u) {
   double square = 0;
   for (int i = 0; i < g.d; i++) c[i] = x[i] - m[i], u[i] = diag[i] * c[i];
   for (int j = 0, at = 0; j < g.d; j++)
@@ -93,7 +96,8 @@ static double gmm_prior(void) {
   for (int k = 0; k < g.k; k++) {
     double *dicf = g.dicf + (size_t)k * (size_t)tri;
     const double *icf = g.icf + (size_t)k * (size_t)tri;
-    for (int i = 0; i < d; i++) value += 0.5 * g.q[k * d + i] * g.q[k * d + i], dicf[i] += g.q[k * d + i] * g.q[k * d + i];
+    for (int i = 0; i < d; i++)
+      value += 0.5 * g.q[k * d + i] * g.q[k * d + i], dicf[i] += g.q[k * d + i] * g.q[k * d + i];
     for (int i = d; i < tri; i++) value += 0.5 * icf[i] * icf[i], dicf[i] += icf[i];
   }
   return value;
@@ -106,7 +110,8 @@ static double gmm(void) {
   memset(g.dicf, 0, sizeof *g.dicf * (size_t)g.k * (size_t)tri);
   for (int k = 0; k < g.k; k++) {
     g.sums[k] = 0;
-    for (int i = 0; i < d; i++) g.sums[k] += g.icf[k * tri + i], g.q[k * d + i] = exp(g.icf[k * tri + i]);
+    for (int i = 0; i < d; i++)
+      g.sums[k] += g.icf[k * tri + i], g.q[k * d + i] = exp(g.icf[k * tri + i]);
   }
   double value = 0;
   for (int n = 0; n < g.n; n++) value += gmm_point(g.x + (size_t)n * (size_t)d);
@@ -116,13 +121,15 @@ static double gmm(void) {
   return value + gmm_prior();
 }
 
-/* ---- the gated network -----------------------------------------------------------------------------------
+/* ---- the gated network ----
  * Per layer: f = s(x w0 + b0), i = s(h w1 + b1), o = s(x w2 + b2), c~ = tanh(h w3 + b3),
- * C = C_old f + i c~, h = o tanh(C). Forward keeps every step's gates; the reverse sweep uses them. */
+ * C = C_old f + i c~, h = o tanh(C). Forward keeps every step's gates; the reverse sweep uses them.
+ */
 static struct {
   int l, t, b;
   double *w, *extra, *state, *seq, *dw, *dextra, *dstate;
-  double *gate, *h, *c, *in, *y; /* [t][l][4][b], [t + 1][l][b], [t + 1][l][b], [t][l + 1][b], [t][b] */
+  double *gate, *h, *c, *in,
+      *y; /* [t][l][4][b], [t + 1][l][b], [t + 1][l][b], [t][l + 1][b], [t][b] */
 } r;
 
 static void lstm_load(int l, int t, int b) {
@@ -131,7 +138,8 @@ static void lstm_load(int l, int t, int b) {
   r.w = doubles(lb * 8, 1), r.extra = doubles((size_t)(3 * b), 1), r.state = doubles(2 * lb, 1);
   r.seq = doubles(steps * (size_t)b, 1);
   r.dw = doubles(lb * 8, 0), r.dextra = doubles((size_t)(3 * b), 0), r.dstate = doubles(2 * lb, 0);
-  r.gate = doubles(steps * lb * 4, 0), r.h = doubles((steps + 1) * lb, 0), r.c = doubles((steps + 1) * lb, 0);
+  r.gate = doubles(steps * lb * 4, 0), r.h = doubles((steps + 1) * lb, 0),
+  r.c = doubles((steps + 1) * lb, 0);
   r.in = doubles(steps * (lb + (size_t)b), 0), r.y = doubles(steps * (size_t)b, 0);
 }
 
@@ -142,10 +150,12 @@ static void lstm_cell(int t, int l) {
   size_t now = ((size_t)t * (size_t)r.l + (size_t)l) * (size_t)b, next = now + (size_t)(r.l * b);
   const double *w = r.w + (size_t)l * 8 * (size_t)b, *bias = w + 4 * b;
   const double *x = r.in + ((size_t)t * (size_t)(r.l + 1) + (size_t)l) * (size_t)b;
-  double *gate = r.gate + now * 4, *out = r.in + ((size_t)t * (size_t)(r.l + 1) + (size_t)l + 1) * (size_t)b;
+  double *gate = r.gate + now * 4,
+         *out = r.in + ((size_t)t * (size_t)(r.l + 1) + (size_t)l + 1) * (size_t)b;
   for (int i = 0; i < b; i++) {
     double f = sigmoid(x[i] * w[i] + bias[i]), in = sigmoid(r.h[now + i] * w[b + i] + bias[b + i]);
-    double o = sigmoid(x[i] * w[2 * b + i] + bias[2 * b + i]), change = tanh(r.h[now + i] * w[3 * b + i] + bias[3 * b + i]);
+    double o = sigmoid(x[i] * w[2 * b + i] + bias[2 * b + i]),
+           change = tanh(r.h[now + i] * w[3 * b + i] + bias[3 * b + i]);
     gate[i] = f, gate[b + i] = in, gate[2 * b + i] = o, gate[3 * b + i] = change;
     r.c[next + i] = r.c[now + i] * f + in * change;
     out[i] = r.h[next + i] = o * tanh(r.c[next + i]);
@@ -159,11 +169,13 @@ static void lstm_cell_back(int t, int l, double *dx, double *dh, double *dc) {
   const double *x = r.in + ((size_t)t * (size_t)(r.l + 1) + (size_t)l) * (size_t)b;
   double *dw = r.dw + (size_t)l * 8 * (size_t)b, *db = dw + 4 * b;
   for (int i = 0; i < b; i++) {
-    double f = gate[i], in = gate[b + i], o = gate[2 * b + i], change = gate[3 * b + i], th = tanh(r.c[next + i]);
+    double f = gate[i], in = gate[b + i], o = gate[2 * b + i], change = gate[3 * b + i],
+           th = tanh(r.c[next + i]);
     double out = dh[i] + dx[i], cell = dc[i] + out * o * (1 - th * th);
     double zf = cell * r.c[now + i] * f * (1 - f), zi = cell * change * in * (1 - in);
     double zo = out * th * o * (1 - o), zc = cell * in * (1 - change * change);
-    dw[i] += zf * x[i], dw[b + i] += zi * r.h[now + i], dw[2 * b + i] += zo * x[i], dw[3 * b + i] += zc * r.h[now + i];
+    dw[i] += zf * x[i], dw[b + i] += zi * r.h[now + i], dw[2 * b + i] += zo * x[i],
+        dw[3 * b + i] += zc * r.h[now + i];
     db[i] += zf, db[b + i] += zi, db[2 * b + i] += zo, db[3 * b + i] += zc;
     dx[i] = zf * w[i] + zo * w[2 * b + i];
     dh[i] = zi * w[b + i] + zc * w[3 * b + i];
@@ -179,10 +191,12 @@ static double lstm_forward(void) {
     memcpy(r.c + l * b, r.state + (2 * l + 1) * b, sizeof *r.c * (size_t)b);
   }
   for (int t = 0; t + 1 < r.t; t++) {
-    double *in = r.in + (size_t)t * (size_t)(r.l + 1) * (size_t)b, sum = 2, *y = r.y + (size_t)t * (size_t)b;
+    double *in = r.in + (size_t)t * (size_t)(r.l + 1) * (size_t)b, sum = 2,
+           *y = r.y + (size_t)t * (size_t)b;
     for (int i = 0; i < b; i++) in[i] = r.seq[t * b + i] * r.extra[i];
     for (int l = 0; l < r.l; l++) lstm_cell(t, l);
-    for (int i = 0; i < b; i++) y[i] = in[r.l * b + i] * r.extra[b + i] + r.extra[2 * b + i], sum += exp(y[i]);
+    for (int i = 0; i < b; i++)
+      y[i] = in[r.l * b + i] * r.extra[b + i] + r.extra[2 * b + i], sum += exp(y[i]);
     for (int i = 0; i < b; i++) total += r.seq[(t + 1) * b + i] * (y[i] - log(sum));
   }
   return -total / ((r.t - 1) * b);
@@ -215,7 +229,7 @@ static double lstm(void) {
   return value;
 }
 
-/* ---- bundle adjustment ------------------------------------------------------------------------------------- */
+/* ---- bundle adjustment ---- */
 static struct {
   int n, m, p;
   double *cam, *x, *w, *seen, *jac;
@@ -232,9 +246,11 @@ static void ba_load(int n, int m, int p) {
 static void rotate(const double *a, const double *d, double *v, double dr[3][3], double rot[3][3]) {
   double t = sqrt(a[0] * a[0] + a[1] * a[1] + a[2] * a[2]);
   if (t == 0) t = 1e-300;
-  double c = cos(t), si = sin(t), w[3] = {a[0] / t, a[1] / t, a[2] / t}, k = w[0] * d[0] + w[1] * d[1] + w[2] * d[2];
+  double c = cos(t), si = sin(t), w[3] = {a[0] / t, a[1] / t, a[2] / t},
+         k = w[0] * d[0] + w[1] * d[1] + w[2] * d[2];
   double x[3] = {w[1] * d[2] - w[2] * d[1], w[2] * d[0] - w[0] * d[2], w[0] * d[1] - w[1] * d[0]};
-  double hat[3][3] = {{0, -w[2], w[1]}, {w[2], 0, -w[0]}, {-w[1], w[0], 0}}, off[3][3] = {{0, d[2], -d[1]}, {-d[2], 0, d[0]}, {d[1], -d[0], 0}};
+  double hat[3][3] = {{0, -w[2], w[1]}, {w[2], 0, -w[0]}, {-w[1], w[0], 0}},
+         off[3][3] = {{0, d[2], -d[1]}, {-d[2], 0, d[0]}, {d[1], -d[0], 0}};
   for (int i = 0; i < 3; i++) {
     v[i] = d[i] * c + x[i] * si + w[i] * k * (1 - c);
     for (int j = 0; j < 3; j++) rot[i][j] = (i == j) * c + hat[i][j] * si + w[i] * w[j] * (1 - c);
@@ -244,12 +260,14 @@ static void rotate(const double *a, const double *d, double *v, double dr[3][3],
     for (int i = 0; i < 3; i++) {
       double dw = ((i == j) - w[i] * w[j]) / t, dx = 0;
       for (int l = 0; l < 3; l++) dx += off[i][l] * ((l == j) - w[l] * w[j]) / t;
-      dr[i][j] = w[j] * (-d[i] * si + x[i] * c + w[i] * k * si) + dx * si + (dw * k + w[i] * dk) * (1 - c);
+      dr[i][j] =
+          w[j] * (-d[i] * si + x[i] * c + w[i] * k * si) + dx * si + (dw * k + w[i] * dk) * (1 - c);
     }
   }
 }
 
-static void ba_block(const double *cam, const double *x, double w, const double *seen, double *jac) {
+static void ba_block(const double *cam, const double *x, double w, const double *seen,
+                     double *jac) {
   double d[3] = {x[0] - cam[3], x[1] - cam[4], x[2] - cam[5]}, v[3], dr[3][3], rot[3][3];
   rotate(cam, d, v, dr, rot);
   double z = 1 / v[2], u[2] = {v[0] * z, v[1] * z}, q = u[0] * u[0] + u[1] * u[1];
@@ -275,20 +293,28 @@ static void ba_block(const double *cam, const double *x, double w, const double 
 
 static double ba(void) {
   for (int p = 0; p < s.p; p++)
-    ba_block(s.cam + 11 * (p % s.n), s.x + 3 * (p % s.m), s.w[p], s.seen + 2 * p, s.jac + 30 * (size_t)p);
+    ba_block(s.cam + 11 * (p % s.n), s.x + 3 * (p % s.m), s.w[p], s.seen + 2 * p,
+             s.jac + 30 * (size_t)p);
   return s.jac[0];
 }
 
-/* ---- orders ------------------------------------------------------------------------------------------------ */
+/* ---- orders ---- */
 static double (*run)(void);
 static volatile double sink;
 
 static const char *load(const char *kind, const char *sizes) {
-  run = !strcmp(kind, "gmm") ? gmm : !strcmp(kind, "adlstm") ? lstm : !strcmp(kind, "ba") ? ba : NULL;
+  run = !strcmp(kind, "gmm")      ? gmm
+        : !strcmp(kind, "adlstm") ? lstm
+        : !strcmp(kind, "ba")     ? ba
+                                  : NULL;
   if (!run) return "such workload here";
-  if (run == gmm) gmm_load((int)size_of(sizes, "N", 0), (int)size_of(sizes, "D", 0), (int)size_of(sizes, "K", 0));
-  if (run == lstm) lstm_load((int)size_of(sizes, "L", 0), (int)size_of(sizes, "T", 0), (int)size_of(sizes, "B", 0));
-  if (run == ba) ba_load((int)size_of(sizes, "N", 0), (int)size_of(sizes, "M", 0), (int)size_of(sizes, "P", 0));
+  if (run == gmm)
+    gmm_load((int)size_of(sizes, "N", 0), (int)size_of(sizes, "D", 0), (int)size_of(sizes, "K", 0));
+  if (run == lstm)
+    lstm_load((int)size_of(sizes, "L", 0), (int)size_of(sizes, "T", 0),
+              (int)size_of(sizes, "B", 0));
+  if (run == ba)
+    ba_load((int)size_of(sizes, "N", 0), (int)size_of(sizes, "M", 0), (int)size_of(sizes, "P", 0));
   return NULL;
 }
 

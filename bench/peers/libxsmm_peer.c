@@ -1,5 +1,5 @@
-/* libxsmm_peer.c: small matrix products by a kernel that libxsmm compiles for the sizes. Column-major, so
- * the operands change places. */
+/* libxsmm_peer.c: small matrix products by a kernel that libxsmm compiles for the sizes.
+ * Column-major, so the operands change places. */
 #include "worker.h"
 
 #include <libxsmm.h>

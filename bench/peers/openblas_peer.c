@@ -18,4 +18,6 @@ static const char *load(const char *kind, const char *sizes) {
   return NULL;
 }
 
-static void call(void) { cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1, a, k, b, n, 0, c, n); }
+static void call(void) {
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1, a, k, b, n, 0, c, n);
+}

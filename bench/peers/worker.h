@@ -1,5 +1,6 @@
-/* worker.h: the C peers' side of the conversation: see harness/competitors.py. A peer defines load(),
- * which reads the sizes it needs by size_of() and prepares, and call(), which does the work once. */
+/* worker.h: the C peers' side of the conversation: see harness/competitors.py. A peer defines
+ * load(), which reads the sizes it needs by size_of() and prepares, and call(), which does the work
+ * once. */
 #ifndef BENCH_WORKER_H
 #define BENCH_WORKER_H
 

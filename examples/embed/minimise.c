@@ -3,8 +3,9 @@
  *   cc examples/embed/minimise.c $(pkg-config --cflags --libs gradc) -lm -o minimise
  *   ./minimise '(1 - x)**2 + 100*(y - x**2)**2' x=-1.2 y=1
  *
- * The formula becomes a function, its gradient is asked for by an expression, both are machine code. The
- * method is gradient descent with Barzilai and Borwein's step lengths (1988), under a line search. */
+ * The formula becomes a function, its gradient is asked for by an expression, both are machine
+ * code. The method is gradient descent with Barzilai and Borwein's step lengths (1988), under a
+ * line search. */
 #include <gradc.h>
 
 #include <math.h>
@@ -42,8 +43,10 @@ static gradc_status compile(Problem *p, const char *formula) {
   char text[4096];
   size_t used = (size_t)snprintf(text, sizeof text, "fn formula(");
   for (int i = 0; i < p->n && used < sizeof text; i++)
-    used += (size_t)snprintf(text + used, sizeof text - used, "%s%s: f64", i ? ", " : "", p->name[i]);
-  if (used < sizeof text) used += (size_t)snprintf(text + used, sizeof text - used, ") = %s", formula);
+    used +=
+        (size_t)snprintf(text + used, sizeof text - used, "%s%s: f64", i ? ", " : "", p->name[i]);
+  if (used < sizeof text)
+    used += (size_t)snprintf(text + used, sizeof text - used, ") = %s", formula);
   if (used >= sizeof text) return GRADC_USAGE;
   gradc_status s = gradc_declare(p->gc, "formula", text);
   if (s == GRADC_OK) s = gradc_find(p->gc, "value_and_grad(formula)", &p->f);
@@ -71,7 +74,8 @@ static double minimise(Problem *p, int *steps) {
   for (int k = 0; k < 10; k++) best[k] = value;
   for (*steps = 0; *steps < STEPS && dot(g, g, p->n) > 1e-20; ++*steps) {
     double worst = best[0], down = dot(g, g, p->n), next;
-    for (int k = 1; k < 10; k++) worst = fmax(worst, best[k]); /* of the last ten: a step may go up a little */
+    for (int k = 1; k < 10; k++)
+      worst = fmax(worst, best[k]); /* of the last ten: a step may go up a little */
     for (;; length /= 2) {
       for (int i = 0; i < p->n; i++) x[i] = p->x[i] - length * g[i];
       next = evaluate(p, x, h);

@@ -33,7 +33,8 @@ int main(void) {
   for (size_t i = 0; i < sizeof params / sizeof *weight; i++) weight[i] = 0.5f * noise();
   for (int step = 1; step <= STEPS; step++) {
     measure(x, y);
-    int status = sensor_loss_adam_step(&params, &m, &v, x, y, 0.01, step, &loss, workspace, sizeof workspace);
+    int status = sensor_loss_adam_step(&params, &m, &v, x, y, 0.01, step, &loss, workspace,
+                                       sizeof workspace);
     if (status) {
       fprintf(stderr, "%s\n", sensor_strerror(status));
       return 1;
@@ -41,7 +42,8 @@ int main(void) {
     if (step <= 100) first += loss / 100;
     if (step > STEPS - 100) last += loss / 100;
   }
-  printf("loss %.3f at first, %.3f in the end; %lu bytes of parameters, %lu of workspace\n", (double)first, (double)last,
-         (unsigned long)sizeof params, (unsigned long)sensor_loss_adam_step_workspace());
+  printf("loss %.3f at first, %.3f in the end; %lu bytes of parameters, %lu of workspace\n",
+         (double)first, (double)last, (unsigned long)sizeof params,
+         (unsigned long)sensor_loss_adam_step_workspace());
   return last < 0.5f * first ? 0 : 1;
 }

@@ -1,6 +1,6 @@
-/* api.h: what the files of libgradc share: the context behind include/gradc.h, and the way in and out of
- * it. Every call comes in by api_enter (or runs its work by api_run) and goes out by api_leave, so that
- * statuses, messages, diagnostics and the locale are seen to in one place.
+/* api.h: what the files of libgradc share: the context behind include/gradc.h, and the way in and
+ * out of it. Every call comes in by api_enter (or runs its work by api_run) and goes out by
+ * api_leave, so that statuses, messages, diagnostics and the locale are seen to in one place.
  *
  * The program gradc is linked with the same files: its commands call the same functions, and report
  * from the session that lies inside the context. */
@@ -19,7 +19,7 @@ struct gradc_context {
   gradc_status broken; /* not GRADC_OK: memory ran out in the middle of something */
   bool reference;
   int threads;
-  GradcRt *rt;         /* for rt_threads threads; NULL: none yet */
+  GradcRt *rt; /* for rt_threads threads; NULL: none yet */
   int rt_threads;
   gradc_diagnostic *diag;
   int ndiags;
@@ -36,12 +36,13 @@ gradc_status api_run(gradc_context *gc, Status (*work)(Session *s, void *arg), v
 /* Sets the message; returns ST_USAGE for work, which is GRADC_USAGE. */
 Status api_usage(gradc_context *gc, const char *fmt, ...) GC_PRINTF(2, 3);
 
-/* ---- inside session_run ------------------------------------------------------------------------------------ */
+/* ---- inside session_run ---- */
 gradc_tensor api_tensor(Cx *cx, const char *name, DType type, const Shape *shape, void *data);
 /* The target of compiled functions, with the pool of threads it needs. */
 Target api_target(gradc_context *gc);
 /* Numbers for sizes, as a caller gives them. */
-Status api_sizes(gradc_context *gc, const char *const *names, const int64_t *numbers, int n, SizeBindings *out);
+Status api_sizes(gradc_context *gc, const char *const *names, const int64_t *numbers, int n,
+                 SizeBindings *out);
 /* The names in the types of f's inputs that are no numbers yet. */
 void api_open_sizes(const Fn *f, SizeBindings *out);
 

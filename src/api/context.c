@@ -7,14 +7,15 @@
 #include <stdlib.h>
 
 /* The public statuses are those of base.h, one by one. */
-#define _(name, code, text) _Static_assert((int)GRADC_##name == (int)ST_##name, "gradc.h and base.h differ");
+#define _(name, code, text)                                                                        \
+  _Static_assert((int)GRADC_##name == (int)ST_##name, "gradc.h and base.h differ");
 STATUS_TABLE(_)
 #undef _
 
 const char *gradc_version(void) { return PACKAGE_VERSION; }
 const char *gradc_status_text(gradc_status status) { return status_text((Status)status); }
 
-/* ---- in and out ---------------------------------------------------------------------------------------- */
+/* ---- in and out ---- */
 bool api_enter(gradc_context *gc) {
   if (gc->broken != GRADC_OK) return false;
   gc->message[0] = 0;
@@ -64,17 +65,17 @@ static Status view_diagnostics(void *arg) {
 static void set_message(gradc_context *gc, Status s) {
   const Cx *cx = gc->session->cx;
   if (s == ST_MEMORY || s == ST_INTERNAL) {
-    snprintf(gc->message, sizeof gc->message, "%s", cx->trap_text[0] ? cx->trap_text : status_text(s));
+    snprintf(gc->message, sizeof gc->message, "%s",
+             cx->trap_text[0] ? cx->trap_text : status_text(s));
     return;
   }
   for (int i = 0; i < gc->ndiags; i++) {
     const gradc_diagnostic *d = &gc->diag[i];
     if (d->severity != GRADC_ERROR) continue;
     if (d->place.line)
-      snprintf(gc->message, sizeof gc->message, "%s:%d:%d: error[%s]: %s", d->place.file, d->place.line, d->place.column,
-               d->code, d->message);
-    else
-      snprintf(gc->message, sizeof gc->message, "error[%s]: %s", d->code, d->message);
+      snprintf(gc->message, sizeof gc->message, "%s:%d:%d: error[%s]: %s", d->place.file,
+               d->place.line, d->place.column, d->code, d->message);
+    else snprintf(gc->message, sizeof gc->message, "error[%s]: %s", d->code, d->message);
     return;
   }
   if (!gc->message[0]) snprintf(gc->message, sizeof gc->message, "%s", status_text(s));
@@ -106,7 +107,7 @@ Status api_usage(gradc_context *gc, const char *fmt, ...) {
   return ST_USAGE;
 }
 
-/* ---- life --------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 gradc_status gradc_new(gradc_context **out) {
   API_RETURN_UNLESS(out);
   *out = NULL;
@@ -133,10 +134,11 @@ void gradc_free(gradc_context *gc) {
   free(gc);
 }
 
-/* ---- settings ------------------------------------------------------------------------------------------ */
+/* ---- settings ---- */
 gradc_status gradc_set_threads(gradc_context *gc, int threads) {
   API_RETURN_UNLESS(gc);
-  if (threads < 0 || threads > 256) return (gradc_status)api_usage(gc, "%d threads: 1 to 256, or 0 for all processors", threads);
+  if (threads < 0 || threads > 256)
+    return (gradc_status)api_usage(gc, "%d threads: 1 to 256, or 0 for all processors", threads);
   gc->threads = threads ? threads : gradc_rt_cores();
   return GRADC_OK;
 }
@@ -166,7 +168,7 @@ Target api_target(gradc_context *gc) {
   return compile_target(gc->rt->threads);
 }
 
-/* ---- programs ------------------------------------------------------------------------------------------ */
+/* ---- programs ---- */
 typedef struct Define {
   gradc_context *gc;
   const char *name;
@@ -176,7 +178,8 @@ typedef struct Define {
 static Status define(Session *s, void *arg) {
   const Define *d = arg;
   if (!*d->name || d->n < 0 || d->n > DIM_MAX_NUMBER)
-    return api_usage(d->gc, "%s = %lld: a size is a name and a number from 0", d->name, (long long)d->n);
+    return api_usage(d->gc, "%s = %lld: a size is a name and a number from 0", d->name,
+                     (long long)d->n);
   front_define(s->program, name_of(s->cx, d->name), d->n);
   return ST_OK;
 }
@@ -203,7 +206,7 @@ gradc_status gradc_check(gradc_context *gc) {
   return api_enter(gc) ? api_leave(gc, session_check(gc->session)) : gc->broken;
 }
 
-/* ---- what went wrong ------------------------------------------------------------------------------------ */
+/* ---- what went wrong ---- */
 int gradc_diagnostic_count(const gradc_context *gc) { return gc ? gc->ndiags : 0; }
 
 const gradc_diagnostic *gradc_diagnostic_at(gradc_context *gc, int i) {

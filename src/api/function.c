@@ -12,21 +12,22 @@ typedef struct InputAt { /* where input i of the program comes from */
 
 struct gradc_function {
   gradc_context *gc;
-  Fn *fn;              /* as the front end gives it */
-  Fn *prepared;        /* expanded, simplified, sizes bound; NULL: not yet */
-  SizeBindings open;   /* named sizes without a number */
+  Fn *fn;            /* as the front end gives it */
+  Fn *prepared;      /* expanded, simplified, sizes bound; NULL: not yet */
+  SizeBindings open; /* named sizes without a number */
   gradc_tensor *arg, *result;
   int nargs, nresults;
-  Compiled *code;      /* NULL: not compiled, or evaluated by the reference */
+  Compiled *code; /* NULL: not compiled, or evaluated by the reference */
   GradcRt *rt;
-  InputAt *in;         /* per input of prepared; NULL: not yet */
-  void *workspace;     /* of gradc_call: that of the code, and the tables of pointers behind it */
+  InputAt *in;     /* per input of prepared; NULL: not yet */
+  void *workspace; /* of gradc_call: that of the code, and the tables of pointers behind it */
   size_t workspace_bytes;
 };
 
-/* ---- types and sizes ---------------------------------------------------------------------------------- */
+/* ---- types and sizes ---- */
 /* DType and gradc_type name the same types in the same order. */
-#define DTYPE(name, word, ctype, bytes, class) _Static_assert((int)GRADC_##name == (int)T_##name, "gradc.h and types.def differ");
+#define DTYPE(name, word, ctype, bytes, class)                                                     \
+  _Static_assert((int)GRADC_##name == (int)T_##name, "gradc.h and types.def differ");
 #include "ir/types.def"
 #undef DTYPE
 
@@ -37,8 +38,12 @@ size_t gradc_type_size(gradc_type t) { return is_type(t) ? (size_t)type_info[t].
 gradc_tensor api_tensor(Cx *cx, const char *name, DType type, const Shape *shape, void *data) {
   int64_t *dims = NEWS(cx->arena, int64_t, shape->rank + 1);
   for (int i = 0; i < shape->rank; i++) dims[i] = dim_is_number(shape->dim[i]) ? shape->dim[i] : -1;
-  gradc_tensor t = {.name = name ? name : "", .type = (gradc_type)type, .rank = shape->rank, .shape = dims,
-                    .text = type_text(cx, type, shape), .data = data};
+  gradc_tensor t = {.name = name ? name : "",
+                    .type = (gradc_type)type,
+                    .rank = shape->rank,
+                    .shape = dims,
+                    .text = type_text(cx, type, shape),
+                    .data = data};
   if (!shape_is_numbers(shape)) return t;
   t.count = 1;
   for (int i = 0; i < shape->rank; i++) t.count *= (size_t)shape->dim[i];
@@ -48,23 +53,29 @@ gradc_tensor api_tensor(Cx *cx, const char *name, DType type, const Shape *shape
 
 void api_open_sizes(const Fn *f, SizeBindings *out) {
   for (int i = 0; i < f->in.n; i++)
-    for (int d = 0; d < f->in.at[i].shape.rank; d++) dim_names(f->cx, f->in.at[i].shape.dim[d], f->cx->arena, out);
+    for (int d = 0; d < f->in.at[i].shape.rank; d++)
+      dim_names(f->cx, f->in.at[i].shape.dim[d], f->cx->arena, out);
 }
 
-Status api_sizes(gradc_context *gc, const char *const *names, const int64_t *numbers, int n, SizeBindings *out) {
+Status api_sizes(gradc_context *gc, const char *const *names, const int64_t *numbers, int n,
+                 SizeBindings *out) {
   Cx *cx = gc->session->cx;
-  if (n < 0 || (n > 0 && (!names || !numbers))) return api_usage(gc, "%d sizes without names or numbers", n);
+  if (n < 0 || (n > 0 && (!names || !numbers)))
+    return api_usage(gc, "%d sizes without names or numbers", n);
   for (int i = 0; i < n; i++) {
     if (!names[i]) return api_usage(gc, "size number %d has no name", i);
     if (numbers[i] < 0 || numbers[i] > DIM_MAX_NUMBER)
-      return api_usage(gc, "%s = %lld: a size can't be negative, or more than 2^48", names[i], (long long)numbers[i]);
+      return api_usage(gc, "%s = %lld: a size can't be negative, or more than 2^48", names[i],
+                       (long long)numbers[i]);
     size_bind(cx->arena, out, name_of(cx, names[i]), numbers[i]);
   }
   return ST_OK;
 }
 
-/* ---- finding ------------------------------------------------------------------------------------------ */
-int gradc_function_count(gradc_context *gc) { return gc ? front_fn_count(gc->session->program) : 0; }
+/* ---- finding ---- */
+int gradc_function_count(gradc_context *gc) {
+  return gc ? front_fn_count(gc->session->program) : 0;
+}
 
 const char *gradc_function_name(gradc_context *gc, int i) {
   const Node *fn = gc && i >= 0 ? front_fn_node(gc->session->program, i) : NULL;
@@ -79,7 +90,8 @@ static gradc_function *describe(gradc_context *gc, Fn *fn) {
   f->result = NEWS(cx->arena, gradc_tensor, fn->out.n + 1);
   for (int i = 0; i < fn->in.n; i++) {
     const Input *in = &fn->in.at[i];
-    if (in->role == ROLE_ARG) f->arg[f->nargs++] = api_tensor(cx, in->name, in->type, &in->shape, NULL);
+    if (in->role == ROLE_ARG)
+      f->arg[f->nargs++] = api_tensor(cx, in->name, in->type, &in->shape, NULL);
   }
   for (int i = 0; i < fn->out.n; i++) {
     const Ins *y = fn_ins(fn, fn->out.at[i].val);
@@ -112,7 +124,9 @@ gradc_status gradc_find(gradc_context *gc, const char *expression, gradc_functio
 }
 
 int gradc_argument_count(const gradc_function *f) { return f ? f->nargs : 0; }
-const gradc_tensor *gradc_argument(const gradc_function *f, int i) { return f && i >= 0 && i < f->nargs ? &f->arg[i] : NULL; }
+const gradc_tensor *gradc_argument(const gradc_function *f, int i) {
+  return f && i >= 0 && i < f->nargs ? &f->arg[i] : NULL;
+}
 int gradc_result_count(const gradc_function *f) { return f ? f->nresults : 0; }
 const gradc_tensor *gradc_result(const gradc_function *f, int i) {
   return f && i >= 0 && i < f->nresults ? &f->result[i] : NULL;
@@ -146,7 +160,7 @@ gradc_status gradc_source(gradc_function *f, const char **out) {
   return s;
 }
 
-/* ---- sizes as numbers ------------------------------------------------------------------------------------ */
+/* ---- sizes as numbers ---- */
 typedef struct Specializing {
   gradc_function *f, *out;
   const char *const *names;
@@ -179,8 +193,8 @@ static Status specialize(Session *s, void *arg) {
   return ST_OK;
 }
 
-gradc_status gradc_specialize(gradc_function *f, const char *const *names, const int64_t *numbers, int n,
-                              gradc_function **out) {
+gradc_status gradc_specialize(gradc_function *f, const char *const *names, const int64_t *numbers,
+                              int n, gradc_function **out) {
   API_RETURN_UNLESS(f && out);
   Specializing z = {f, NULL, names, numbers, n};
   gradc_status s = api_run(f->gc, specialize, &z);
@@ -188,7 +202,7 @@ gradc_status gradc_specialize(gradc_function *f, const char *const *names, const
   return s;
 }
 
-/* ---- machine code ---------------------------------------------------------------------------------------- */
+/* ---- machine code ---- */
 static Status connect(Session *s, gradc_function *f) {
   const Fn *fn = f->prepared;
   InputAt *in = NEWS(s->cx->arena, InputAt, fn->in.n + 1);
@@ -209,7 +223,9 @@ static size_t tables_bytes(const gradc_function *f) {
   return (size_t)(f->prepared->in.n + f->prepared->out.n + 1) * sizeof(void *);
 }
 
-static size_t code_bytes(const gradc_function *f) { return (f->code->workspace_bytes + 63) & ~(size_t)63; }
+static size_t code_bytes(const gradc_function *f) {
+  return (f->code->workspace_bytes + 63) & ~(size_t)63;
+}
 
 static void free_workspace(void *arg) {
   gradc_function *f = arg;
@@ -222,7 +238,8 @@ static Status compile(Session *s, void *arg) {
   gradc_context *gc = f->gc;
   if (f->in) return ST_OK;
   if (f->open.list.n)
-    return api_usage(gc, "%s has the open size %s: specialize it first", f->fn->name, f->open.list.at[0].name);
+    return api_usage(gc, "%s has the open size %s: specialize it first", f->fn->name,
+                     f->open.list.at[0].name);
   SizeBindings none = {0};
   f->prepared = compile_prepare(f->fn, &none);
   if (!f->prepared) return ST_SOURCE;
@@ -252,9 +269,10 @@ void gradc_release(gradc_function *f) {
   f->in = NULL;
 }
 
-/* ---- calls -------------------------------------------------------------------------------------------------- */
+/* ---- calls ---- */
 /* Every pointer is there, but for arrays without elements. */
-static const gradc_tensor *missing(const gradc_function *f, const void *const *args, void *const *results) {
+static const gradc_tensor *missing(const gradc_function *f, const void *const *args,
+                                   void *const *results) {
   for (int i = 0; i < f->nargs; i++)
     if (f->arg[i].count && (!args || !args[i])) return &f->arg[i];
   for (int i = 0; i < f->nresults; i++)
@@ -268,7 +286,8 @@ static void *input_address(const gradc_function *f, int i, const void *const *ar
   return args ? (void *)args[f->in[i].arg] : NULL;
 }
 
-static void run(const gradc_function *f, const void *const *args, void *const *results, char *workspace, GradcRt *rt) {
+static void run(const gradc_function *f, const void *const *args, void *const *results,
+                char *workspace, GradcRt *rt) {
   const Fn *fn = f->prepared;
   void **in = (void **)(void *)(workspace + code_bytes(f)), **out = in + fn->in.n;
   for (int i = 0; i < fn->in.n; i++) in[i] = input_address(f, i, args);
@@ -313,7 +332,9 @@ gradc_status gradc_call(gradc_function *f, const void *const *args, void *const 
     if (s != GRADC_OK) return s;
   }
   const gradc_tensor *none = missing(f, args, results);
-  if (none) return (gradc_status)api_usage(f->gc, "%s: the pointer for `%s` (%s) is null", f->fn->name, none->name, none->text);
+  if (none)
+    return (gradc_status)api_usage(f->gc, "%s: the pointer for `%s` (%s) is null", f->fn->name,
+                                   none->name, none->text);
   if (f->code) {
     run(f, args, results, f->workspace, f->rt);
     return GRADC_OK;
@@ -324,9 +345,10 @@ gradc_status gradc_call(gradc_function *f, const void *const *args, void *const 
 
 size_t gradc_workspace(const gradc_function *f) { return f && f->code ? f->workspace_bytes : 0; }
 
-gradc_status gradc_call_in(const gradc_function *f, const void *const *args, void *const *results, void *workspace,
-                           size_t bytes) {
-  if (!f || !f->code || !workspace || (uintptr_t)workspace % 64 || bytes < f->workspace_bytes) return GRADC_USAGE;
+gradc_status gradc_call_in(const gradc_function *f, const void *const *args, void *const *results,
+                           void *workspace, size_t bytes) {
+  if (!f || !f->code || !workspace || (uintptr_t)workspace % 64 || bytes < f->workspace_bytes)
+    return GRADC_USAGE;
   API_RETURN_UNLESS(!missing(f, args, results));
   run(f, args, results, workspace, NULL);
   return GRADC_OK;

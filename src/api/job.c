@@ -1,4 +1,5 @@
-/* job.c: training and prediction over whole data sets: what `gradc train` and `gradc predict` do. */
+/* job.c: training and prediction over whole data sets: what `gradc train` and `gradc predict` do.
+ */
 #include "api/api.h"
 #include "driver/predict.h"
 #include "driver/trainer.h"
@@ -69,8 +70,9 @@ struct gradc_job {
   PredictReport predicted;
 };
 
-/* ---- setting up ------------------------------------------------------------------------------------------ */
-static gradc_status new_job(gradc_context *gc, JobKind kind, const char *function, gradc_job **out) {
+/* ---- setting up ---- */
+static gradc_status new_job(gradc_context *gc, JobKind kind, const char *function,
+                            gradc_job **out) {
   API_RETURN_UNLESS(gc && out);
   *out = NULL;
   if (gc->broken != GRADC_OK) return gc->broken;
@@ -89,7 +91,9 @@ static gradc_status new_job(gradc_context *gc, JobKind kind, const char *functio
   return GRADC_OK;
 }
 
-gradc_status gradc_job_train(gradc_context *gc, gradc_job **out) { return new_job(gc, JOB_TRAIN, NULL, out); }
+gradc_status gradc_job_train(gradc_context *gc, gradc_job **out) {
+  return new_job(gc, JOB_TRAIN, NULL, out);
+}
 
 gradc_status gradc_job_predict(gradc_context *gc, const char *function, gradc_job **out) {
   API_RETURN_UNLESS(function);
@@ -125,7 +129,8 @@ gradc_status gradc_job_data(gradc_job *j, const char *source) {
 
 gradc_status gradc_job_validation(gradc_job *j, const char *source) {
   API_RETURN_UNLESS(j && source);
-  if (j->kind != JOB_TRAIN) return (gradc_status)api_usage(j->gc, "a prediction has no validation data");
+  if (j->kind != JOB_TRAIN)
+    return (gradc_status)api_usage(j->gc, "a prediction has no validation data");
   Adding a = {.j = j, .source = source, .val = true};
   return api_run(j->gc, add_source, &a);
 }
@@ -148,30 +153,34 @@ static Status add_array(Session *s, void *arg) {
   for (int i = 0; i < m->rank; i++) a->dim[i] = m->shape[i];
   if (!array_size(a->type, a->rank, a->dim, &a->count, &a->bytes))
     return api_usage(m->j->gc, "the shape given for `%s` can't be that of an array", m->name);
-  if (a->count && !m->elements) return api_usage(m->j->gc, "the elements of `%s` are a null pointer", m->name);
+  if (a->count && !m->elements)
+    return api_usage(m->j->gc, "the elements of `%s` are a null pointer", m->name);
   a->data = (void *)m->elements;
   Adding add = {.j = m->j, .made = {.name = a->name, .path = "memory", .array = a}};
   return add_source(s, &add);
 }
 
-gradc_status gradc_job_array(gradc_job *j, const char *name, gradc_type type, int rank, const int64_t *shape,
-                             const void *elements) {
+gradc_status gradc_job_array(gradc_job *j, const char *name, gradc_type type, int rank,
+                             const int64_t *shape, const void *elements) {
   API_RETURN_UNLESS(j && name);
   if (!gradc_type_size(type) || rank < 0 || rank > ARRAY_MAX_RANK || (rank && !shape))
-    return (gradc_status)api_usage(j->gc, "`%s`: the type, or the number of axes, is out of range", name);
+    return (gradc_status)api_usage(j->gc, "`%s`: the type, or the number of axes, is out of range",
+                                   name);
   MemoryArray m = {j, name, type, rank, shape, elements};
   return api_run(j->gc, add_array, &m);
 }
 
-/* ---- options ---------------------------------------------------------------------------------------------- */
+/* ---- options ---- */
 gradc_status gradc_job_number(gradc_job *j, const char *option, double value) {
   API_RETURN_UNLESS(j && option);
   for (int i = 0; i < N_COUNT; i++) {
     if (strcmp(number_info[i].name, option) || !(number_info[i].kinds & j->kind)) continue;
-    bool good = value >= number_info[i].least && value <= number_info[i].most && (!number_info[i].whole || value == floor(value));
+    bool good = value >= number_info[i].least && value <= number_info[i].most &&
+                (!number_info[i].whole || value == floor(value));
     if (!good)
       return (gradc_status)api_usage(j->gc, "%s takes a %snumber from %g to %g, not %g", option,
-                                     number_info[i].whole ? "whole " : "", number_info[i].least, number_info[i].most, value);
+                                     number_info[i].whole ? "whole " : "", number_info[i].least,
+                                     number_info[i].most, value);
     j->number[i] = value;
     j->has[i] = true;
     return GRADC_OK;
@@ -192,7 +201,8 @@ gradc_status gradc_job_text(gradc_job *j, const char *option, const char *value)
   for (int i = 0; i < X_COUNT; i++) {
     if (strcmp(text_info[i].name, option) || !(text_info[i].kinds & j->kind)) continue;
     if (i == X_DECAY && decay_of(value) < 0)
-      return (gradc_status)api_usage(j->gc, "decay is constant, linear or cosine, not \"%s\"", value);
+      return (gradc_status)api_usage(j->gc, "decay is constant, linear or cosine, not \"%s\"",
+                                     value);
     char *copy = arena_copy(j->arena, value, strlen(value) + 1);
     if (!copy) return GRADC_MEMORY;
     j->text[i] = copy;
@@ -208,7 +218,8 @@ gradc_status gradc_job_on_progress(gradc_job *j, gradc_progress_fn fn, void *arg
   return GRADC_OK;
 }
 
-gradc_status gradc_job_on_text(gradc_job *j, gradc_text_fn fn, void *arg, int terminal, int columns) {
+gradc_status gradc_job_on_text(gradc_job *j, gradc_text_fn fn, void *arg, int terminal,
+                               int columns) {
   API_RETURN_UNLESS(j);
   j->out = (TrainOut){fn, arg, terminal != 0, columns};
   return GRADC_OK;
@@ -218,7 +229,7 @@ void gradc_job_stop(gradc_job *j) {
   if (j) j->stop = 1;
 }
 
-/* ---- running ------------------------------------------------------------------------------------------------ */
+/* ---- running ---- */
 static int64_t whole(const gradc_job *j, NumberId id, int64_t otherwise) {
   return j->has[id] ? (int64_t)j->number[id] : otherwise;
 }
@@ -241,9 +252,16 @@ static void about(void *arg, const char *text) {
 }
 
 static Status train(Session *s, gradc_job *j) {
-  TrainerOptions o = {.data = j->data.at, .ndata = j->data.n, .val = j->val.at, .nval = j->val.n,
-                      .optimizer = j->text[X_OPTIMIZER] ? j->text[X_OPTIMIZER] : "sgd", .load = j->text[X_LOAD],
-                      .freeze = j->text[X_FREEZE], .threads = j->gc->threads, .about = about, .about_arg = j};
+  TrainerOptions o = {.data = j->data.at,
+                      .ndata = j->data.n,
+                      .val = j->val.at,
+                      .nval = j->val.n,
+                      .optimizer = j->text[X_OPTIMIZER] ? j->text[X_OPTIMIZER] : "sgd",
+                      .load = j->text[X_LOAD],
+                      .freeze = j->text[X_FREEZE],
+                      .threads = j->gc->threads,
+                      .about = about,
+                      .about_arg = j};
   double usual_lr = strcmp(o.optimizer, "adam") ? 0.05 : 0.001;
   o.loop = (TrainOptions){.epochs = whole(j, N_EPOCHS, 10),
                           .batch = whole(j, N_BATCH, 64),
@@ -267,9 +285,17 @@ static Status train(Session *s, gradc_job *j) {
 }
 
 static Status predict(Session *s, gradc_job *j) {
-  PredictOptions o = {.function = j->function, .data = j->data.at, .ndata = j->data.n, .load = j->text[X_LOAD],
-                      .output = j->text[X_OUTPUT], .batch = whole(j, N_BATCH, 0), .threads = j->gc->threads, .stop = &j->stop,
-                      .tick = j->progress ? predict_tick : NULL, .tick_arg = j, .out = j->out};
+  PredictOptions o = {.function = j->function,
+                      .data = j->data.at,
+                      .ndata = j->data.n,
+                      .load = j->text[X_LOAD],
+                      .output = j->text[X_OUTPUT],
+                      .batch = whole(j, N_BATCH, 0),
+                      .threads = j->gc->threads,
+                      .stop = &j->stop,
+                      .tick = j->progress ? predict_tick : NULL,
+                      .tick_arg = j,
+                      .out = j->out};
   if (!o.output) return api_usage(j->gc, "the job has no output: where do the results go?");
   return predict_run(s, &o, &j->predicted);
 }
@@ -303,7 +329,8 @@ gradc_status gradc_job_figure(const gradc_job *j, const char *name, double *out)
                 {JOB_PREDICT, "examples", (double)j->predicted.examples},
                 {JOB_PREDICT, "seconds", j->predicted.seconds}};
   for (int i = 0; i < COUNT_OF(figure); i++)
-    if ((figure[i].kinds & j->kind) && !strcmp(figure[i].name, name)) return *out = figure[i].value, GRADC_OK;
+    if ((figure[i].kinds & j->kind) && !strcmp(figure[i].name, name))
+      return *out = figure[i].value, GRADC_OK;
   for (int i = 0; i < j->trained.nmetrics; i++)
     if (!strcmp(j->trained.metric[i], name)) return *out = r->metric[i], GRADC_OK;
   return GRADC_USAGE;

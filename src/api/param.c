@@ -2,11 +2,13 @@
 #include "api/api.h"
 #include "train/weights.h"
 
-int gradc_param_count(gradc_context *gc) { return gc ? front_param_count(gc->session->program) : 0; }
+int gradc_param_count(gradc_context *gc) {
+  return gc ? front_param_count(gc->session->program) : 0;
+}
 
 typedef struct Asking {
   gradc_context *gc;
-  int i;            /* < 0: by its name */
+  int i; /* < 0: by its name */
   const char *name;
   const gradc_tensor *found;
 } Asking;
@@ -50,10 +52,12 @@ gradc_status gradc_param_named(gradc_context *gc, const char *name, const gradc_
   return s;
 }
 
-static gradc_status sized(gradc_context *gc, const char *name, size_t bytes, const gradc_tensor **out) {
+static gradc_status sized(gradc_context *gc, const char *name, size_t bytes,
+                          const gradc_tensor **out) {
   gradc_status s = gradc_param_named(gc, name, out);
   if (s != GRADC_OK || (*out)->bytes == bytes) return s;
-  return (gradc_status)api_usage(gc, "%s is %s, which has %zu bytes and not %zu", name, (*out)->text, (*out)->bytes, bytes);
+  return (gradc_status)api_usage(gc, "%s is %s, which has %zu bytes and not %zu", name,
+                                 (*out)->text, (*out)->bytes, bytes);
 }
 
 gradc_status gradc_param_get(gradc_context *gc, const char *name, void *to, size_t bytes) {
@@ -85,7 +89,9 @@ typedef struct FileJob {
   FileWork work;
 } FileJob;
 
-static Status save(Cx *cx, const char *path, Weight *w, int n) { return weights_save(cx, path, w, n); }
+static Status save(Cx *cx, const char *path, Weight *w, int n) {
+  return weights_save(cx, path, w, n);
+}
 
 static Status with_weights(Session *s, void *arg) {
   const FileJob *j = arg;
@@ -100,5 +106,9 @@ static gradc_status file_job(gradc_context *gc, const char *path, FileWork work)
   return api_run(gc, with_weights, &j);
 }
 
-gradc_status gradc_params_load(gradc_context *gc, const char *path) { return file_job(gc, path, weights_load); }
-gradc_status gradc_params_save(gradc_context *gc, const char *path) { return file_job(gc, path, save); }
+gradc_status gradc_params_load(gradc_context *gc, const char *path) {
+  return file_job(gc, path, weights_load);
+}
+gradc_status gradc_params_save(gradc_context *gc, const char *path) {
+  return file_job(gc, path, save);
+}

@@ -1,5 +1,5 @@
-/* trainer.c: single steps of training on the caller's data. In: a loss, an optimiser. The step is one
- * compiled function that updates the context's parameters and its own states in place. */
+/* trainer.c: single steps of training on the caller's data. In: a loss, an optimiser. The step is
+ * one compiled function that updates the context's parameters and its own states in place. */
 #include "api/api.h"
 #include "pass/pass.h"
 #include "train/weights.h"
@@ -41,8 +41,11 @@ static bool *frozen_inputs(Session *s, gradc_trainer *t, const Fn *loss, Status 
 static Status check_loss(gradc_context *gc, const Fn *loss) {
   const Ins *y = loss->out.n == 1 ? fn_ins(loss, loss->out.at[0].val) : NULL;
   if (y && type_is_float((DType)y->type) && !y->shape.rank) return ST_OK;
-  Diag *d = diag(gc->session->cx, E0704, loss->span, "`%s` must be a float scalar to be minimised", loss->name);
-  if (y) diag_note(gc->session->cx, d, "it is %s", type_text(gc->session->cx, (DType)y->type, &y->shape));
+  Diag *d = diag(gc->session->cx, E0704, loss->span, "`%s` must be a float scalar to be minimised",
+                 loss->name);
+  if (y)
+    diag_note(gc->session->cx, d, "it is %s",
+              type_text(gc->session->cx, (DType)y->type, &y->shape));
   return ST_SOURCE;
 }
 
@@ -55,7 +58,8 @@ static Status build(Session *s, gradc_trainer *t) {
   status = check_loss(gc, loss);
   bool *frozen = status == ST_OK ? frozen_inputs(s, t, loss, &status) : NULL;
   if (status != ST_OK) return status;
-  if (!step_build(s->program, loss, name_of(s->cx, t->optimizer), frozen, &t->plan)) return ST_SOURCE;
+  if (!step_build(s->program, loss, name_of(s->cx, t->optimizer), frozen, &t->plan))
+    return ST_SOURCE;
   SizeBindings open = {0};
   api_open_sizes(t->plan.fn, &open);
   for (int i = 0; i < open.list.n; i++) {
@@ -71,7 +75,8 @@ static Status build(Session *s, gradc_trainer *t) {
   return t->step ? ST_OK : ST_SOURCE;
 }
 
-/* Where every input and output of the step lies; outputs take the place of the inputs they replace. */
+/* Where every input and output of the step lies; outputs take the place of the inputs they replace.
+ */
 static Status lay_out(Session *s, gradc_trainer *t) {
   const Fn *f = t->step->fn;
   Arena *a = s->cx->arena;
@@ -108,14 +113,20 @@ static Status make(Session *s, void *arg) {
   return status == ST_OK ? lay_out(s, t) : status;
 }
 
-gradc_status gradc_trainer_new(gradc_context *gc, const char *loss, const char *optimizer, const char *freeze,
-                               const char *const *names, const int64_t *numbers, int n, gradc_trainer **out) {
+gradc_status gradc_trainer_new(gradc_context *gc, const char *loss, const char *optimizer,
+                               const char *freeze, const char *const *names, const int64_t *numbers,
+                               int n, gradc_trainer **out) {
   API_RETURN_UNLESS(gc && loss && optimizer && out);
   *out = NULL;
   gradc_trainer *t = calloc(1, sizeof *t);
   if (!t) return GRADC_MEMORY;
-  *t = (gradc_trainer){.gc = gc, .loss_text = loss, .optimizer = optimizer, .freeze = freeze, .names = names,
-                       .numbers = numbers, .nnumbers = n};
+  *t = (gradc_trainer){.gc = gc,
+                       .loss_text = loss,
+                       .optimizer = optimizer,
+                       .freeze = freeze,
+                       .names = names,
+                       .numbers = numbers,
+                       .nnumbers = n};
   gradc_status s = api_run(gc, make, t);
   if (s == GRADC_OK) *out = t;
   else free(t);
@@ -137,7 +148,8 @@ gradc_status gradc_trainer_set_steps(gradc_trainer *t, int64_t steps) {
   return GRADC_OK;
 }
 
-gradc_status gradc_trainer_step(gradc_trainer *t, const void *const *args, double lr, double *loss) {
+gradc_status gradc_trainer_step(gradc_trainer *t, const void *const *args, double lr,
+                                double *loss) {
   API_RETURN_UNLESS(t);
   gradc_context *gc = t->gc;
   if (gc->broken != GRADC_OK) return gc->broken;
@@ -145,7 +157,8 @@ gradc_status gradc_trainer_step(gradc_trainer *t, const void *const *args, doubl
   int first = t->plan.nparams + t->plan.nstate;
   for (int i = 0; i < t->plan.nargs; i++) {
     if (t->arg[i].count && (!args || !args[i]))
-      return (gradc_status)api_usage(gc, "the pointer for `%s` (%s) is null", t->arg[i].name, t->arg[i].text);
+      return (gradc_status)api_usage(gc, "the pointer for `%s` (%s) is null", t->arg[i].name,
+                                     t->arg[i].text);
     t->in[first + i] = args ? (void *)args[i] : NULL;
   }
   t->lr = lr;

@@ -17,11 +17,13 @@ static Status describe(void *arg) {
   const Results *r = &v->results;
   v->item = NEWS(r->arena, gradc_tensor, r->n + 1);
   for (int i = 0; i < r->n; i++)
-    v->item[i] = api_tensor(v->gc->session->cx, r->name[i], r->value[i].type, &r->value[i].shape, r->value[i].data);
+    v->item[i] = api_tensor(v->gc->session->cx, r->name[i], r->value[i].type, &r->value[i].shape,
+                            r->value[i].data);
   return ST_OK;
 }
 
-gradc_status gradc_eval(gradc_context *gc, const char *label, const char *line, gradc_values **out) {
+gradc_status gradc_eval(gradc_context *gc, const char *label, const char *line,
+                        gradc_values **out) {
   API_RETURN_UNLESS(gc && line && out);
   *out = NULL;
   if (!api_enter(gc)) return gc->broken;
@@ -50,7 +52,8 @@ typedef struct Printing {
 } Printing;
 
 static void print_one(Printing *p, const Tensor *t) {
-  if (p->v->strings && t->type == T_U8 && t->shape.rank == 1) text_add_n(&p->out, t->data, (size_t)tensor_count(t));
+  if (p->v->strings && t->type == T_U8 && t->shape.rank == 1)
+    text_add_n(&p->out, t->data, (size_t)tensor_count(t));
   else tensor_print(p->cx, t, p->v->digits, &p->out);
 }
 
@@ -80,7 +83,8 @@ static Status print(Session *s, void *arg) {
   return ST_OK;
 }
 
-gradc_status gradc_values_text(gradc_values *v, int digits, int strings, const char **out, size_t *n) {
+gradc_status gradc_values_text(gradc_values *v, int digits, int strings, const char **out,
+                               size_t *n) {
   API_RETURN_UNLESS(v && out && digits >= 0 && digits <= 17);
   v->digits = digits;
   v->strings = strings != 0;

@@ -1,6 +1,6 @@
-/* archive.c: a static library of one object file, in the format of System V that GNU and LLVM linkers
- * read: a member with the index of symbols, then the object. In: the object's bytes and its visible
- * names. Out: the archive's bytes, the same for the same input: no times, no owners. */
+/* archive.c: a static library of one object file, in the format of System V that GNU and LLVM
+ * linkers read: a member with the index of symbols, then the object. In: the object's bytes and its
+ * visible names. Out: the archive's bytes, the same for the same input: no times, no owners. */
 #include "back/back_c.h"
 
 enum { HEADER = 60, MAX_NAME = 15 };
@@ -19,7 +19,8 @@ static void pad(Text *out) {
   if (out->n % 2) text_add_n(out, "\n", 1);
 }
 
-void c_archive(Cx *cx, const char *member, const Text *object, const char *const *symbol, int n, Text *out) {
+void c_archive(Cx *cx, const char *member, const Text *object, const char *const *symbol, int n,
+               Text *out) {
   Text index = text_new(cx->arena);
   size_t names = 0;
   for (int i = 0; i < n; i++) names += strlen(symbol[i]) + 1;

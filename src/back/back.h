@@ -1,5 +1,6 @@
 /* back.h: the loop form as machine code and as text. The LLVM printer lives in a module of its own
- * (gradc-llvm.so) that is loaded when something is first compiled: starting gradc costs nothing of it. */
+ * (gradc-llvm.so) that is loaded when something is first compiled: starting gradc costs nothing of
+ * it. */
 #ifndef GRADC_BACK_H
 #define GRADC_BACK_H
 

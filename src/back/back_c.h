@@ -6,14 +6,15 @@
 
 #include "loop/loop.h"
 
-/* What functions return: C_STATUS_TABLE(name, text), numbered from 0. Object files have the same codes. */
-#define C_STATUS_TABLE(_)                                         \
-  _(OK, "ok")                                                   \
-  _(NULL_POINTER, "an argument is a null pointer")              \
-  _(MISALIGNED, "the workspace is not aligned to 64 bytes")     \
-  _(TOO_SMALL, "the workspace is too small")                      \
-  _(BAD_SIZE, "a size is less than 1, or one leaves no room for another") \
-  _(TOO_LARGE, "the sizes ask for more memory than can be addressed")  \
+/* What functions return: C_STATUS_TABLE(name, text), numbered from 0. Object files have the same
+ * codes. */
+#define C_STATUS_TABLE(_)                                                                          \
+  _(OK, "ok")                                                                                      \
+  _(NULL_POINTER, "an argument is a null pointer")                                                 \
+  _(MISALIGNED, "the workspace is not aligned to 64 bytes")                                        \
+  _(TOO_SMALL, "the workspace is too small")                                                       \
+  _(BAD_SIZE, "a size is less than 1, or one leaves no room for another")                          \
+  _(TOO_LARGE, "the sizes ask for more memory than can be addressed")                              \
   _(BAD_WEIGHTS, "the weights' bytes are not as many as the parameters have")
 typedef enum CStatus {
 #define _(name, text) CST_##name,
@@ -21,7 +22,8 @@ typedef enum CStatus {
 #undef _
 } CStatus;
 
-/* A C argument: a pointer to elements, a scalar by value, or a pointer to a struct of parameters. */
+/* A C argument: a pointer to elements, a scalar by value, or a pointer to a struct of parameters.
+ */
 typedef enum CArgKind { CARG_ARRAY, CARG_VALUE, CARG_STRUCT } CArgKind;
 typedef struct CArg {
   CArgKind kind;
@@ -40,11 +42,11 @@ typedef struct CFunction {
   Name name; /* without the prefix */
   Name says;
   LoopProgram *loops;
-  Vec(Name) size;  /* named sizes, known at run time only: the first arguments */
-  Vec(Dim) check;  /* what must not be negative for the function to make sense */
+  Vec(Name) size; /* named sizes, known at run time only: the first arguments */
+  Vec(Dim) check; /* what must not be negative for the function to make sense */
   Vec(CArg) arg;
   Vec(CPort) in, out;
-  Vec(CPort) zero; /* fields that the function sets to zero */
+  Vec(CPort) zero;                /* fields that the function sets to zero */
   const struct CFunction *primal; /* of a gradient: the function itself; else NULL */
 } CFunction;
 typedef struct CParam {
@@ -53,34 +55,36 @@ typedef struct CParam {
   Shape shape;
   const void *value; /* with CFile.embed */
 } CParam;
-/* Values of the parameters that the file brings along: none; a function that takes them from bytes; as
- * P_weights from a file that the assembler includes; as P_weights in C text. */
+/* Values of the parameters that the file brings along: none; a function that takes them from bytes;
+ * as P_weights from a file that the assembler includes; as P_weights in C text. */
 typedef enum CEmbed { CEMBED_NO, CEMBED_LOADER, CEMBED_INCBIN, CEMBED_HEX } CEmbed;
 
 typedef struct CFile {
   Cx *cx;
   Name prefix, header; /* header: the file's name for #include */
   const char *version, *command;
-  const char *flags; /* of the compiler, for the same bits and full speed; NULL: it is compiled already */
+  const char
+      *flags; /* of the compiler, for the same bits and full speed; NULL: it is compiled already */
   Vec(CParam) param;
   Vec(CFunction *) fn;
-  bool openmp;      /* parallel loops say so to OpenMP */
+  bool openmp; /* parallel loops say so to OpenMP */
   CEmbed embed;
   Name weights_file; /* for the loader's bytes and for .incbin */
-  bool selftest;    /* main defines PREFIX_selftest() */
-  const char *main; /* further text for the end of the C file, may be NULL */
+  bool selftest;     /* main defines PREFIX_selftest() */
+  const char *main;  /* further text for the end of the C file, may be NULL */
 } CFile;
 
-/* Where a parameter lies in the struct where every type is aligned to its size; returns that for i == param.n:
- * the struct's size. */
+/* Where a parameter lies in the struct where every type is aligned to its size; returns that for i
+ * == param.n: the struct's size. */
 int64_t c_param_offset(const CFile *f, int i);
 void c_print(const CFile *f, Text *source, Text *header); /* c_file.c */
 void c_print_header(const CFile *f, Text *header);
 /* archive.c: the names that the header declares; a static library of one object that has them. */
 int c_symbols(const CFile *f, const char ***out);
-void c_archive(Cx *cx, const char *member, const Text *object, const char *const *symbol, int n, Text *out);
-bool c_identifier(const char *word);                 /* usable as a name in C and C++ */
-Name c_safe_name(Cx *cx, const char *word);          /* the word, or it with an underscore */
+void c_archive(Cx *cx, const char *member, const Text *object, const char *const *symbol, int n,
+               Text *out);
+bool c_identifier(const char *word);        /* usable as a name in C and C++ */
+Name c_safe_name(Cx *cx, const char *word); /* the word, or it with an underscore */
 const char *c_upper(Cx *cx, const char *word);
 
 #endif

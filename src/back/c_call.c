@@ -5,7 +5,8 @@
 static Dim port_bytes(const LoopProgram *p, BufKind kind, int port) {
   for (int i = 0; i < p->buf.n; i++) {
     const Buffer *b = &p->buf.at[i];
-    if (b->kind == kind && b->slot == port) return dim_mul(p->cx, b->count, type_info[b->type].bytes);
+    if (b->kind == kind && b->slot == port)
+      return dim_mul(p->cx, b->count, type_info[b->type].bytes);
   }
   return 0;
 }
@@ -17,7 +18,8 @@ static void tables(CGen *g, const Call *c, bool few) {
 }
 
 static void call(CGen *g, const Call *c, const char *f, const char *in) {
-  cg_line(g, "%s(%s, co, (unsigned char *)%s%s);", f, in, cg_base(g, c->workspace), cg_sizes(g, ""));
+  cg_line(g, "%s(%s, co, (unsigned char *)%s%s);", f, in, cg_base(g, c->workspace),
+          cg_sizes(g, ""));
 }
 
 static const char *as(CGen *g, DType t, Buf b) {
@@ -72,7 +74,8 @@ static void check_condition(CGen *g, const Call *c, const char *other) {
   const Loop *l = c->loop;
   int ncapture = c->in.n - l->ncarry - l->nscan;
   for (int i = 0; i <= l->ncarry; i++) cg_line(g, "cf[%d] = ci[%d];", i, i);
-  for (int i = 0; i < ncapture; i++) cg_line(g, "cf[%d] = ci[%d];", 1 + l->ncarry + i, 1 + l->ncarry + l->nscan + i);
+  for (int i = 0; i < ncapture; i++)
+    cg_line(g, "cf[%d] = ci[%d];", 1 + l->ncarry + i, 1 + l->ncarry + l->nscan + i);
   cg_line(g, "co[0] = %s;", cg_base(g, c->more));
   call(g, c, other, "cf");
   cg_line(g, "if (!%s) break;", as(g, T_BOOL, c->more));
@@ -86,7 +89,8 @@ static void one_iteration(CGen *g, const Call *c, const char *body) {
             cg_dim(g, port_bytes(c->body, BUF_INPUT, port)));
   }
   for (int k = 0; k < l->ncarry; k++)
-    cg_line(g, "co[%d] = it & 1 ? %s : %s;", k, cg_base(g, c->pong.at[k]), cg_base(g, c->ping.at[k]));
+    cg_line(g, "co[%d] = it & 1 ? %s : %s;", k, cg_base(g, c->pong.at[k]),
+            cg_base(g, c->ping.at[k]));
   for (int k = l->ncarry; k < l->ncarry + l->ncollect; k++)
     cg_line(g, "co[%d] = (unsigned char *)%s + i * %s;", k, cg_base(g, c->out.at[k]),
             cg_dim(g, port_bytes(c->body, BUF_OUTPUT, k)));
@@ -111,7 +115,8 @@ static void loop(CGen *g, const Call *c, const char *body, const char *other) {
   for (int k = 0; k < l->ncarry; k++) {
     Dim bytes = port_bytes(c->body, BUF_OUTPUT, k);
     if (bytes && !call_ends_in_place(c, k))
-      cg_line(g, "memcpy(%s, ci[%d], (size_t)%s);", cg_base(g, c->out.at[k]), 1 + k, cg_dim(g, bytes));
+      cg_line(g, "memcpy(%s, ci[%d], (size_t)%s);", cg_base(g, c->out.at[k]), 1 + k,
+              cg_dim(g, bytes));
   }
   if (other) cg_line(g, "%s = it;", as(g, T_I64, c->out.at[l->ncarry + l->ncollect]));
 }

@@ -3,7 +3,7 @@
 
 #include <ctype.h>
 
-/* ---- text ------------------------------------------------------------------------------------------- */
+/* ---- text ---- */
 const char *cg_fmt(CGen *g, const char *fmt, ...) {
   Text t = text_new(g->cx->arena);
   va_list ap;
@@ -22,16 +22,19 @@ void cg_line(CGen *g, const char *fmt, ...) {
   text_add(&g->body, "\n");
 }
 
-/* ---- types ------------------------------------------------------------------------------------------ */
-const char *const cg_elem_name[CE_COUNT] = {"f32", "f64", "i8", "i32", "i64", "u8", "u32", "u64", "i16", "u16"};
+/* ---- types ---- */
+const char *const cg_elem_name[CE_COUNT] = {"f32", "f64", "i8",  "i32", "i64",
+                                            "u8",  "u32", "u64", "i16", "u16"};
 const char *const cg_elem_type[CE_COUNT] = {"float",   "double",  "int8_t",   "int32_t",
-                                            "int64_t", "uint8_t", "uint32_t", "uint64_t", "int16_t", "uint16_t"};
+                                            "int64_t", "uint8_t", "uint32_t", "uint64_t",
+                                            "int16_t", "uint16_t"};
 const int cg_elem_bytes[CE_COUNT] = {4, 8, 1, 4, 8, 1, 4, 8, 2, 2};
 
 int cg_log(CGen *g, int lanes) {
   int k = 0;
   while ((1 << k) < lanes) k++;
-  if ((1 << k) != lanes || k >= C_MAX_LOG) cx_bug(g->cx, "a vector of %d lanes has no C type", lanes);
+  if ((1 << k) != lanes || k >= C_MAX_LOG)
+    cx_bug(g->cx, "a vector of %d lanes has no C type", lanes);
   return k;
 }
 
@@ -75,7 +78,8 @@ const char *cg_atom(CGen *g, const char *text, const char *type) {
   if (is_atom(text)) return text;
   const char *name = cg_fmt(g, "t%d", g->temps++);
   size_t n = strlen(text);
-  if (text[0] == '(' && text[n - 1] == ')' && !memchr(text + 1, '(', n - 1)) /* one pair around all */
+  if (text[0] == '(' && text[n - 1] == ')' &&
+      !memchr(text + 1, '(', n - 1)) /* one pair around all */
     text = cg_fmt(g, "%.*s", (int)n - 2, text + 1);
   cg_line(g, "const %s %s = %s;", type, name, text);
   return name;
@@ -87,11 +91,12 @@ static const char *kept_short(CGen *g, const char *text, const ExNode *x, int ma
   return cg_atom(g, text, cg_type(g, (DType)x->type, x->lanes, mask_bytes));
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------------ */
+/* ---- numbers ---- */
 static const char *int_text(CGen *g, int64_t v) {
   if (v >= -INT32_MAX && v <= INT32_MAX) return cg_fmt(g, v < 0 ? "(%lld)" : "%lld", (long long)v);
   if (v == INT64_MIN) return "INT64_MIN";
-  return cg_fmt(g, v < 0 ? "(-INT64_C(%llu))" : "INT64_C(%llu)", (unsigned long long)(v < 0 ? -v : v));
+  return cg_fmt(g, v < 0 ? "(-INT64_C(%llu))" : "INT64_C(%llu)",
+                (unsigned long long)(v < 0 ? -v : v));
 }
 
 const char *cg_number(CGen *g, DType t, double f, int64_t i) {
@@ -114,7 +119,7 @@ const char *cg_number(CGen *g, DType t, double f, int64_t i) {
   return text_str(&s);
 }
 
-/* ---- sizes ------------------------------------------------------------------------------------------- */
+/* ---- sizes ---- */
 static const char *dim_constant(CGen *g, Dim d) {
   int k = 0;
   while (k < g->dim.n && g->dim.at[k] != d) k++;
@@ -122,9 +127,13 @@ static const char *dim_constant(CGen *g, Dim d) {
   return cg_fmt(g, "d%d", k);
 }
 
-const char *cg_dim(CGen *g, Dim d) { return dim_is_number(d) ? int_text(g, d) : dim_constant(g, d); }
+const char *cg_dim(CGen *g, Dim d) {
+  return dim_is_number(d) ? int_text(g, d) : dim_constant(g, d);
+}
 
-static DimC size_syntax(CGen *g) { return (DimC){.before = "n_", .after = "", .floor_div = cg_fmt(g, "%s_floor_div", g->prefix)}; }
+static DimC size_syntax(CGen *g) {
+  return (DimC){.before = "n_", .after = "", .floor_div = cg_fmt(g, "%s_floor_div", g->prefix)};
+}
 
 const char *cg_ix(CGen *g, const Ix *ix) {
   Text t = text_new(g->cx->arena);
@@ -205,7 +214,8 @@ const char *cg_splat(CGen *g, const char *scalar, CElem e, int lanes) {
 /* GCC 12 goes lane by lane where the width changes by more than a factor of two. */
 const char *cg_convert(CGen *g, const char *v, CElem from, CElem to, int lanes) {
   bool plain = from == CE_U8 || from == CE_U16 || to == CE_U8;
-  while (cg_elem_bytes[from] * 2 < cg_elem_bytes[to] || cg_elem_bytes[to] * 2 < cg_elem_bytes[from]) {
+  while (cg_elem_bytes[from] * 2 < cg_elem_bytes[to] ||
+         cg_elem_bytes[to] * 2 < cg_elem_bytes[from]) {
     bool up = cg_elem_bytes[from] < cg_elem_bytes[to];
     int bytes = up ? cg_elem_bytes[from] * 2 : cg_elem_bytes[from] / 2;
     CElem next = bytes == 2 ? (plain ? CE_U16 : CE_I16) : CE_I32;
@@ -239,7 +249,7 @@ static const char *lane_steps(CGen *g, CElem e, int lanes, Dim step) {
   return cg_fmt(g, "%s * %s", lane_numbers(g, e, lanes, 1), by);
 }
 
-/* ---- masks ---------------------------------------------------------------------------------------------- */
+/* ---- masks ---- */
 static bool is_comparison(Op op) {
   return op == OP_eq || op == OP_ne || op == OP_lt || op == OP_le || op == OP_gt || op == OP_ge;
 }
@@ -267,13 +277,14 @@ static const char *widened(CGen *g, const char *mask, int lanes, int from, int t
   return cg_convert(g, mask, mask_elem(from), mask_elem(to), lanes);
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------ */
+/* ---- memory ---- */
 bool cg_is_spread(CGen *g, Ex dyn, int lanes, Dim lane_stride) {
   return lanes > 1 && (lane_stride != 1 || (dyn && g->k->ex.at[dyn].lanes > 1));
 }
 
 const char *cg_help(CGen *g, CHelp h, CElem e, int lanes) {
-  static const char *const word[CH_COUNT] = {"FMA", "SQRT", "FLOOR", "CEIL", "ROUND", "LOAD", "STORE"};
+  static const char *const word[CH_COUNT] = {"FMA",   "SQRT", "FLOOR", "CEIL",
+                                             "ROUND", "LOAD", "STORE"};
   cg_vec(g, e, lanes);
   g->help_used[h][e][cg_log(g, lanes)] = true;
   return cg_fmt(g, "%s_%s_%sx%d", g->prefix, word[h], cg_elem_name[e], lanes);
@@ -295,19 +306,25 @@ static const char *vector_load(CGen *g, const ExNode *x) {
     const char *mask = cg_atom(g, cg_ex(g, x->mask, bytes), cg_type(g, T_BOOL, lanes, bytes));
     const char *t = cg_fmt(g, "t%d", g->temps++);
     cg_line(g, "%s %s = {0};", type, t);
-    cg_line(g, "%s(%s, b%d + %s, %s);", cg_help(g, CH_LOAD, e, lanes), t, cg_place(g, x->buf), at, mask);
+    cg_line(g, "%s(%s, b%d + %s, %s);", cg_help(g, CH_LOAD, e, lanes), t, cg_place(g, x->buf), at,
+            mask);
     return t;
   }
   const ExNode *dyn = x->dyn ? &g->k->ex.at[x->dyn] : NULL;
-  const char *move = dyn ? cg_atom(g, cg_ex(g, x->dyn, 0), cg_type(g, (DType)dyn->type, dyn->lanes, 4)) : NULL;
-  const char *mask = x->mask ? cg_atom(g, cg_ex(g, x->mask, 4), cg_type(g, T_BOOL, lanes, 4)) : NULL;
+  const char *move =
+      dyn ? cg_atom(g, cg_ex(g, x->dyn, 0), cg_type(g, (DType)dyn->type, dyn->lanes, 4)) : NULL;
+  const char *mask =
+      x->mask ? cg_atom(g, cg_ex(g, x->mask, 4), cg_type(g, T_BOOL, lanes, 4)) : NULL;
   at = cg_atom(g, at, "ptrdiff_t");
   if (x->lane_stride) at = cg_fmt(g, "%s + %s * l", at, cg_dim(g, x->lane_stride));
   if (move) at = cg_fmt(g, "%s + (ptrdiff_t)%s%s", at, move, dyn->lanes > 1 ? "[l]" : "");
   const char *t = cg_fmt(g, "t%d", g->temps++);
   cg_line(g, "%s %s = {0};", type, t);
-  if (mask) cg_line(g, "for (int l = 0; l < %d; l++) if (%s[l]) %s[l] = b%d[%s];", lanes, mask, t, cg_place(g, x->buf), at);
-  else cg_line(g, "for (int l = 0; l < %d; l++) %s[l] = b%d[%s];", lanes, t, cg_place(g, x->buf), at);
+  if (mask)
+    cg_line(g, "for (int l = 0; l < %d; l++) if (%s[l]) %s[l] = b%d[%s];", lanes, mask, t,
+            cg_place(g, x->buf), at);
+  else
+    cg_line(g, "for (int l = 0; l < %d; l++) %s[l] = b%d[%s];", lanes, t, cg_place(g, x->buf), at);
   return t;
 }
 
@@ -319,7 +336,8 @@ static const char *load(CGen *g, const ExNode *x, int mask_bytes) {
     if (!x->dyn && at[0] == '(' && at[1] != '-' && at[n - 1] == ')' && !memchr(at + 1, '(', n - 1))
       at = cg_fmt(g, "%.*s", (int)n - 2, at + 1);
     const char *v = cg_fmt(g, t == T_BOOL ? "(b%d[%s] != 0)" : "b%d[%s]", cg_place(g, x->buf), at);
-    return x->mask ? cg_fmt(g, "(%s ? %s : %s)", cg_ex(g, x->mask, 0), v, cg_number(g, t, 0, 0)) : v;
+    return x->mask ? cg_fmt(g, "(%s ? %s : %s)", cg_ex(g, x->mask, 0), v, cg_number(g, t, 0, 0))
+                   : v;
   }
   const char *v = vector_load(g, x);
   if (t != T_BOOL) return v;
@@ -327,7 +345,7 @@ static const char *load(CGen *g, const ExNode *x, int mask_bytes) {
   return cg_fmt(g, "(%s)(%s != 0)", m, cg_convert(g, v, CE_U8, mask_elem(mask_bytes), x->lanes));
 }
 
-/* ---- the other kinds ------------------------------------------------------------------------------------ */
+/* ---- the other kinds ---- */
 static const char *immediate(CGen *g, DType t, int lanes, double f, int64_t i, int mask_bytes) {
   if (t == T_BOOL && lanes > 1) i = -(i & 1);
   const char *v = t == T_BOOL ? int_text(g, i) : cg_number(g, t, f, i);
@@ -336,7 +354,8 @@ static const char *immediate(CGen *g, DType t, int lanes, double f, int64_t i, i
 
 static const char *size_value(CGen *g, const ExNode *x, int mask_bytes) {
   DType t = (DType)x->type;
-  if (dim_is_number(x->ix.off)) return immediate(g, t, x->lanes, (double)x->ix.off, x->ix.off, mask_bytes);
+  if (dim_is_number(x->ix.off))
+    return immediate(g, t, x->lanes, (double)x->ix.off, x->ix.off, mask_bytes);
   CElem e = cg_elem(g, t, mask_bytes);
   return cg_splat(g, cg_fmt(g, "(%s)%s", cg_elem_type[e], cg_dim(g, x->ix.off)), e, x->lanes);
 }
@@ -361,7 +380,8 @@ static const char *active_lanes(CGen *g, const ExNode *x, int mask_bytes) {
   if (x->lanes == 1) return cg_fmt(g, "(%s > 0)", n);
   CElem e = mask_elem(mask_bytes);
   n = cg_atom(g, n, "ptrdiff_t");
-  const char *clamped = cg_fmt(g, "(%s)(%s < 0 ? 0 : %s > %d ? %d : %s)", cg_elem_type[e], n, n, x->lanes, x->lanes, n);
+  const char *clamped = cg_fmt(g, "(%s)(%s < 0 ? 0 : %s > %d ? %d : %s)", cg_elem_type[e], n, n,
+                               x->lanes, x->lanes, n);
   const char *all = cg_splat(g, clamped, e, x->lanes), *type = cg_vec(g, e, x->lanes);
   return cg_fmt(g, "(%s)(%s < %s)", type, lane_numbers(g, e, x->lanes, 1), all);
 }
@@ -379,20 +399,26 @@ static const char *reduce(CGen *g, const ExNode *x) {
     for (int i = 0; i < 2; i++) {
       half[i] = cg_fmt(g, "t%d", g->temps++);
       cg_line(g, "%s %s;", type, half[i]);
-      cg_line(g, "memcpy(&%s, (const char *)&%s + %d, %d);", half[i], v, i * n * cg_elem_bytes[e], n * cg_elem_bytes[e]);
+      cg_line(g, "memcpy(&%s, (const char *)&%s + %d, %d);", half[i], v, i * n * cg_elem_bytes[e],
+              n * cg_elem_bytes[e]);
     }
     v = cg_atom(g, cg_map(g, x->op, t, t, n, half, bytes, bytes), type);
   }
   const char *last[2] = {cg_fmt(g, "%s[0]", v), cg_fmt(g, "%s[1]", v)};
   const char *type = cg_type(g, t, 1, 4);
-  for (int i = 0; i < 2; i++) last[i] = cg_atom(g, t == T_BOOL ? cg_fmt(g, "(%s != 0)", last[i]) : last[i], type);
+  for (int i = 0; i < 2; i++)
+    last[i] = cg_atom(g, t == T_BOOL ? cg_fmt(g, "(%s != 0)", last[i]) : last[i], type);
   return cg_map(g, x->op, t, t, 1, last, bytes, bytes);
 }
 
 static const char *shuffle(CGen *g, const ExNode *x) {
   CElem e = cg_elem(g, (DType)x->type, 4);
   const char *type = cg_vec(g, e, x->lanes), *arg[2];
-  const char *pick = cg_vec(g, cg_elem_bytes[e] == 8 ? CE_I64 : cg_elem_bytes[e] == 1 ? CE_I8 : CE_I32, x->lanes);
+  const char *pick = cg_vec(g,
+                            cg_elem_bytes[e] == 8   ? CE_I64
+                            : cg_elem_bytes[e] == 1 ? CE_I8
+                                                    : CE_I32,
+                            x->lanes);
   for (int i = 0; i < 2; i++) arg[i] = cg_atom(g, cg_ex(g, x->arg[i], 0), type);
   Text t = text_new(g->cx->arena);
   g->shuffle_used = true;
@@ -406,11 +432,13 @@ static const char *map(CGen *g, const ExNode *x, int mask_bytes) {
   const char *arg[3];
   DType from = (DType)x->type;
   int inner = mask_bytes; /* of truth values among the operands */
-  if (x->arg[0] && g->k->ex.at[x->arg[0]].type == T_BOOL && x->type != T_BOOL) inner = type_info[x->type].bytes;
+  if (x->arg[0] && g->k->ex.at[x->arg[0]].type == T_BOOL && x->type != T_BOOL)
+    inner = type_info[x->type].bytes;
   for (int i = 0; i < 3 && x->arg[i]; i++) {
     const ExNode *a = &g->k->ex.at[x->arg[i]];
     arg[i] = cg_ex(g, x->arg[i], inner);
-    if (strlen(arg[i]) > 60) arg[i] = cg_atom(g, arg[i], cg_type(g, (DType)a->type, a->lanes, inner));
+    if (strlen(arg[i]) > 60)
+      arg[i] = cg_atom(g, arg[i], cg_type(g, (DType)a->type, a->lanes, inner));
     if (i == 0 || x->op == OP_select) from = (DType)a->type;
   }
   const char *v = cg_map(g, x->op, from, (DType)x->type, x->lanes, arg, inner, mask_bytes);
@@ -435,7 +463,10 @@ const char *cg_ex(CGen *g, Ex e, int mask_bytes) {
   case EX_SPLAT:
     v = cg_ex(g, x->arg[0], 0);
     if (t == T_BOOL && x->lanes > 1) v = cg_fmt(g, "-%s", cg_atom(g, v, "int"));
-    v = cg_splat(g, t == T_BOOL && x->lanes > 1 ? cg_fmt(g, "(%s)(%s)", cg_elem_type[mask_elem(mask_bytes)], v) : v,
+    v = cg_splat(g,
+                 t == T_BOOL && x->lanes > 1
+                     ? cg_fmt(g, "(%s)(%s)", cg_elem_type[mask_elem(mask_bytes)], v)
+                     : v,
                  cg_elem(g, t, mask_bytes), x->lanes);
     break;
   case EX_ACTIVE: v = active_lanes(g, x, mask_bytes); break;

@@ -4,27 +4,40 @@
 
 #include <ctype.h>
 
-/* ---- names ---------------------------------------------------------------------------------------------- */
+/* ---- names ---- */
 bool c_is_reserved(const char *word) {
   static const char *const list[] = {
-      "alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch",
-      "char", "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "compl", "concept",
-      "const", "const_cast", "consteval", "constexpr", "constinit", "continue", "decltype", "default", "delete",
-      "do", "double", "dynamic_cast", "else", "enum", "explicit", "export", "extern", "false", "float", "for",
-      "friend", "goto", "if", "inline", "int", "int16_t", "int32_t", "int64_t", "int8_t", "linux", "long", "main",
-      "mutable", "namespace", "new", "noexcept", "not", "not_eq", "nullptr", "operator", "or", "or_eq", "private",
-      "protected", "ptrdiff_t", "public", "register", "reinterpret_cast", "requires", "restrict", "return", "short",
-      "signed", "size_t", "sizeof", "static", "static_assert", "static_cast", "struct", "switch", "template", "this",
-      "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "typeof", "uint16_t", "uint32_t",
-      "uint64_t", "uint8_t", "union", "unix", "unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while",
-      "xor", "xor_eq", "NULL", "NAN", "INFINITY", "HUGE_VAL"};
+      "alignas",   "alignof",   "and",      "and_eq",        "asm",
+      "auto",      "bitand",    "bitor",    "bool",          "break",
+      "case",      "catch",     "char",     "char16_t",      "char32_t",
+      "char8_t",   "class",     "co_await", "co_return",     "co_yield",
+      "compl",     "concept",   "const",    "const_cast",    "consteval",
+      "constexpr", "constinit", "continue", "decltype",      "default",
+      "delete",    "do",        "double",   "dynamic_cast",  "else",
+      "enum",      "explicit",  "export",   "extern",        "false",
+      "float",     "for",       "friend",   "goto",          "if",
+      "inline",    "int",       "int16_t",  "int32_t",       "int64_t",
+      "int8_t",    "linux",     "long",     "main",          "mutable",
+      "namespace", "new",       "noexcept", "not",           "not_eq",
+      "nullptr",   "operator",  "or",       "or_eq",         "private",
+      "protected", "ptrdiff_t", "public",   "register",      "reinterpret_cast",
+      "requires",  "restrict",  "return",   "short",         "signed",
+      "size_t",    "sizeof",    "static",   "static_assert", "static_cast",
+      "struct",    "switch",    "template", "this",          "thread_local",
+      "throw",     "true",      "try",      "typedef",       "typeid",
+      "typename",  "typeof",    "uint16_t", "uint32_t",      "uint64_t",
+      "uint8_t",   "union",     "unix",     "unsigned",      "using",
+      "virtual",   "void",      "volatile", "wchar_t",       "while",
+      "xor",       "xor_eq",    "NULL",     "NAN",           "INFINITY",
+      "HUGE_VAL"};
   for (int i = 0; i < COUNT_OF(list); i++)
     if (!strcmp(word, list[i])) return true;
   return false;
 }
 
 bool c_identifier(const char *word) {
-  if (!isalpha((unsigned char)*word)) return false; /* leading underscores are the implementation's */
+  if (!isalpha((unsigned char)*word))
+    return false; /* leading underscores are the implementation's */
   for (const char *c = word; *c; c++)
     if (!isalnum((unsigned char)*c) && *c != '_') return false;
   return !c_is_reserved(word);
@@ -44,7 +57,7 @@ const char *c_upper(Cx *cx, const char *word) {
   return s;
 }
 
-/* ---- status codes --------------------------------------------------------------------------------------- */
+/* ---- status codes ---- */
 static const char *const status_word[][2] = {
 #define _(name, text) {#name, text},
     C_STATUS_TABLE(_)
@@ -54,19 +67,22 @@ static const char *const status_word[][2] = {
 static void status_enum(const CFile *f, const char *upper, Text *out) {
   text_add(out, "enum {\n");
   for (int i = 0; i < COUNT_OF(status_word); i++)
-    text_fmt(out, "  %s_%s = %d%s /* %s */\n", upper, status_word[i][0], i, i + 1 < COUNT_OF(status_word) ? "," : "",
-             status_word[i][1]);
+    text_fmt(out, "  %s_%s = %d%s /* %s */\n", upper, status_word[i][0], i,
+             i + 1 < COUNT_OF(status_word) ? "," : "", status_word[i][1]);
   text_fmt(out, "};\nconst char *%s_strerror(int status);\n\n", f->prefix);
 }
 
 static void status_texts(const CFile *f, Text *out) {
-  text_fmt(out, "const char *%s_strerror(int status) {\n  static const char *const text[] = {", f->prefix);
-  for (int i = 0; i < COUNT_OF(status_word); i++) text_fmt(out, "%s\"%s\"", i ? ",\n    " : "", status_word[i][1]);
-  text_fmt(out, "};\n  return status >= 0 && status < %d ? text[status] : \"unknown status\";\n}\n\n",
+  text_fmt(out, "const char *%s_strerror(int status) {\n  static const char *const text[] = {",
+           f->prefix);
+  for (int i = 0; i < COUNT_OF(status_word); i++)
+    text_fmt(out, "%s\"%s\"", i ? ",\n    " : "", status_word[i][1]);
+  text_fmt(out,
+           "};\n  return status >= 0 && status < %d ? text[status] : \"unknown status\";\n}\n\n",
            COUNT_OF(status_word));
 }
 
-/* ---- parameters --------------------------------------------------------------------------------------------- */
+/* ---- parameters ---- */
 const char *cg_dtype(DType t) {
   switch (t) {
   case T_F32: return "float";
@@ -92,17 +108,21 @@ static const char *dims(Cx *cx, const Shape *s) {
 
 static void params_struct(const CFile *f, const char *upper, Text *out) {
   if (!f->param.n) return;
-  text_fmt(out, "/* The parameters, row-major; gradients and the optimiser's moments have the same form. */\n");
+  text_fmt(out, "/* The parameters, row-major; gradients and the optimiser's moments have the same "
+                "form. */\n");
   text_fmt(out, "typedef struct %s_params {\n", f->prefix);
   for (int i = 0; i < f->param.n; i++) {
     const CParam *p = &f->param.at[i];
-    if (p->shape.rank) text_fmt(out, "  %s %s[%s];\n", cg_dtype(p->type), p->field, dims(f->cx, &p->shape));
+    if (p->shape.rank)
+      text_fmt(out, "  %s %s[%s];\n", cg_dtype(p->type), p->field, dims(f->cx, &p->shape));
     else text_fmt(out, "  %s %s;\n", cg_dtype(p->type), p->field);
   }
   text_fmt(out, "} %s_params;\n\n", f->prefix);
-  text_fmt(out, "enum { %s_PARAMS = %d, %s_MAX_RANK = %d };\n", upper, f->param.n, upper, IR_MAX_RANK);
+  text_fmt(out, "enum { %s_PARAMS = %d, %s_MAX_RANK = %d };\n", upper, f->param.n, upper,
+           IR_MAX_RANK);
   text_fmt(out,
-           "typedef struct %s_tensor {\n  const char *name, *dtype;\n  int32_t rank;\n  int64_t shape[%d];\n"
+           "typedef struct %s_tensor {\n  const char *name, *dtype;\n  int32_t rank;\n  int64_t "
+           "shape[%d];\n"
            "  size_t offset, bytes; /* within %s_params */\n} %s_tensor;\n"
            "extern const %s_tensor %s_param_table[%s_PARAMS];\n\n",
            f->prefix, IR_MAX_RANK, f->prefix, f->prefix, f->prefix, f->prefix, upper);
@@ -114,18 +134,20 @@ static void params_table(const CFile *f, const char *upper, Text *out) {
   for (int i = 0; i < f->param.n; i++) {
     const CParam *p = &f->param.at[i];
     text_fmt(out, "  {\"%s\", \"%s\", %d, {", p->name, type_info[p->type].word, p->shape.rank);
-    for (int d = 0; d < p->shape.rank; d++) text_fmt(out, "%s%lld", d ? ", " : "", (long long)p->shape.dim[d]);
-    text_fmt(out, "%s}, offsetof(%s_params, %s), %lld},\n", p->shape.rank ? "" : "0", f->prefix, p->field,
-             (long long)(count_of(&p->shape) * type_info[p->type].bytes));
+    for (int d = 0; d < p->shape.rank; d++)
+      text_fmt(out, "%s%lld", d ? ", " : "", (long long)p->shape.dim[d]);
+    text_fmt(out, "%s}, offsetof(%s_params, %s), %lld},\n", p->shape.rank ? "" : "0", f->prefix,
+             p->field, (long long)(count_of(&p->shape) * type_info[p->type].bytes));
   }
   text_add(out, "};\n\n");
 }
 
-/* ---- exported functions ---------------------------------------------------------------------------------- */
+/* ---- exported functions ---- */
 /* "N, M", each after the text */
 static const char *size_list(const CFile *f, const CFunction *fn, const char *before) {
   Text t = text_new(f->cx->arena);
-  for (int i = 0; i < fn->size.n; i++) text_fmt(&t, "%s%s%s", i ? ", " : "", before, c_safe_name(f->cx, fn->size.at[i]));
+  for (int i = 0; i < fn->size.n; i++)
+    text_fmt(&t, "%s%s%s", i ? ", " : "", before, c_safe_name(f->cx, fn->size.at[i]));
   return text_str(&t);
 }
 
@@ -151,7 +173,8 @@ static void workspace_constant(const CFile *f, const CFunction *fn, Text *out) {
   } else {
     text_fmt(out, "#define %s INT64_C(%lld)\n", workspace_name(f, fn), (long long)bytes);
   }
-  text_fmt(out, "size_t %s_%s_workspace(%s);\n", f->prefix, fn->name, fn->size.n ? size_list(f, fn, "int64_t ") : "void");
+  text_fmt(out, "size_t %s_%s_workspace(%s);\n", f->prefix, fn->name,
+           fn->size.n ? size_list(f, fn, "int64_t ") : "void");
 }
 
 static void signature(const CFile *f, const CFunction *fn, Text *out) {
@@ -159,7 +182,8 @@ static void signature(const CFile *f, const CFunction *fn, Text *out) {
   if (fn->size.n) text_fmt(out, "%s, ", size_list(f, fn, "int64_t "));
   for (int i = 0; i < fn->arg.n; i++) {
     const CArg *a = &fn->arg.at[i];
-    const char *type = a->kind == CARG_STRUCT ? name_fmt(f->cx, "%s_params", f->prefix) : cg_dtype(a->type);
+    const char *type =
+        a->kind == CARG_STRUCT ? name_fmt(f->cx, "%s_params", f->prefix) : cg_dtype(a->type);
     if (a->kind == CARG_VALUE) text_fmt(out, "%s %s, ", type, a->name);
     else text_fmt(out, "%s%s *%s, ", a->written ? "" : "const ", type, a->name);
   }
@@ -168,7 +192,8 @@ static void signature(const CFile *f, const CFunction *fn, Text *out) {
 
 static void declaration(const CFile *f, const CFunction *fn, Text *out) {
   text_fmt(out, "/* %s\n", fn->says);
-  for (int i = 0; i < fn->size.n; i++) text_fmt(out, " *   %-12s size, at least 1\n", c_safe_name(f->cx, fn->size.at[i]));
+  for (int i = 0; i < fn->size.n; i++)
+    text_fmt(out, " *   %-12s size, at least 1\n", c_safe_name(f->cx, fn->size.at[i]));
   for (int i = 0; i < fn->arg.n; i++) {
     const CArg *a = &fn->arg.at[i];
     text_fmt(out, " *   %-12s %s", a->name, a->says);
@@ -191,17 +216,26 @@ static const char *port_text(const CFile *f, const CFunction *fn, CPort p) {
 }
 
 /* The programs take addresses of elements; const inputs are only read. */
-static void table(const CFile *f, const CFunction *fn, const char *name, const CPort *port, int n, Text *out) {
+static void table(const CFile *f, const CFunction *fn, const char *name, const CPort *port, int n,
+                  Text *out) {
   text_fmt(out, "  void *%s[%d];\n", name, MAX(n, 1));
-  for (int i = 0; i < n; i++) text_fmt(out, "  %s[%d] = (void *)%s;\n", name, i, port_text(f, fn, port[i]));
+  for (int i = 0; i < n; i++)
+    text_fmt(out, "  %s[%d] = (void *)%s;\n", name, i, port_text(f, fn, port[i]));
 }
 
-/* A status for sizes no workspace can be given for. Bytes are added as double, which doesn't overflow. */
+/* A status for sizes no workspace can be given for. Bytes are added as double, which doesn't
+ * overflow. */
 static void sizes_check(const CFile *f, const CFunction *fn, const char *upper, Text *out) {
-  DimC bytes = {.before = "(double)", .after = "", .floor_div = "", .word = c_safe_name, .magnitude = true};
-  DimC exact = {.before = "", .after = "", .floor_div = name_fmt(f->cx, "%s_floor_div", f->prefix), .word = c_safe_name};
-  text_fmt(out, "static int %s_%s_sizes(%s) {\n  if (", f->prefix, fn->name, size_list(f, fn, "int64_t "));
-  for (int i = 0; i < fn->size.n; i++) text_fmt(out, "%s%s < 1", i ? " || " : "", c_safe_name(f->cx, fn->size.at[i]));
+  DimC bytes = {
+      .before = "(double)", .after = "", .floor_div = "", .word = c_safe_name, .magnitude = true};
+  DimC exact = {.before = "",
+                .after = "",
+                .floor_div = name_fmt(f->cx, "%s_floor_div", f->prefix),
+                .word = c_safe_name};
+  text_fmt(out, "static int %s_%s_sizes(%s) {\n  if (", f->prefix, fn->name,
+           size_list(f, fn, "int64_t "));
+  for (int i = 0; i < fn->size.n; i++)
+    text_fmt(out, "%s%s < 1", i ? " || " : "", c_safe_name(f->cx, fn->size.at[i]));
   text_fmt(out, ") return %s_BAD_SIZE;\n  double bytes = ", upper);
   dim_print_c(f->cx, fn->loops->workspace, &bytes, out);
   text_add(out, ";\n");
@@ -223,13 +257,15 @@ static void sizes_check(const CFile *f, const CFunction *fn, const char *upper, 
 
 static void workspace_query(const CFile *f, const CFunction *fn, const char *upper, Text *out) {
   if (!fn->size.n) {
-    text_fmt(out, "size_t %s_%s_workspace(void) { return (size_t)%s; }\n\n", f->prefix, fn->name, workspace_name(f, fn));
+    text_fmt(out, "size_t %s_%s_workspace(void) { return (size_t)%s; }\n\n", f->prefix, fn->name,
+             workspace_name(f, fn));
     return;
   }
   sizes_check(f, fn, upper, out);
   const char *list = size_list(f, fn, "");
-  text_fmt(out, "size_t %s_%s_workspace(%s) {\n  return %s_%s_sizes(%s) ? SIZE_MAX : %s;\n}\n\n", f->prefix, fn->name,
-           size_list(f, fn, "int64_t "), f->prefix, fn->name, list, workspace_text(f, fn));
+  text_fmt(out, "size_t %s_%s_workspace(%s) {\n  return %s_%s_sizes(%s) ? SIZE_MAX : %s;\n}\n\n",
+           f->prefix, fn->name, size_list(f, fn, "int64_t "), f->prefix, fn->name, list,
+           workspace_text(f, fn));
 }
 
 static void definition(const CFile *f, const CFunction *fn, const char *upper, Text *out) {
@@ -237,14 +273,16 @@ static void definition(const CFile *f, const CFunction *fn, const char *upper, T
   signature(f, fn, out);
   text_add(out, " {\n");
   if (fn->size.n)
-    text_fmt(out, "  const int sizes = %s_%s_sizes(%s);\n  if (sizes) return sizes;\n", f->prefix, fn->name, size_list(f, fn, ""));
+    text_fmt(out, "  const int sizes = %s_%s_sizes(%s);\n  if (sizes) return sizes;\n", f->prefix,
+             fn->name, size_list(f, fn, ""));
   for (int i = 0; i < fn->arg.n; i++)
     if (fn->arg.at[i].kind != CARG_VALUE)
       text_fmt(out, "  if (!%s) return %s_NULL_POINTER;\n", fn->arg.at[i].name, upper);
   if (fn->loops->workspace != 0) {
     text_fmt(out, "  if (!workspace) return %s_NULL_POINTER;\n", upper);
     text_fmt(out, "  if ((uintptr_t)workspace %% 64) return %s_MISALIGNED;\n", upper);
-    text_fmt(out, "  if (workspace_bytes < (size_t)%s) return %s_TOO_SMALL;\n", workspace_text(f, fn), upper);
+    text_fmt(out, "  if (workspace_bytes < (size_t)%s) return %s_TOO_SMALL;\n",
+             workspace_text(f, fn), upper);
   } else {
     text_add(out, "  (void)workspace_bytes;\n");
   }
@@ -255,35 +293,42 @@ static void definition(const CFile *f, const CFunction *fn, const char *upper, T
   }
   table(f, fn, "in_", fn->in.at, fn->in.n, out);
   table(f, fn, "out_", fn->out.at, fn->out.n, out);
-  text_fmt(out, "  %s_%s_run(in_, out_, (unsigned char *)workspace%s%s);\n  return %s_OK;\n}\n\n", f->prefix, fn->name,
-           fn->size.n ? ", " : "", size_list(f, fn, ""), upper);
+  text_fmt(out, "  %s_%s_run(in_, out_, (unsigned char *)workspace%s%s);\n  return %s_OK;\n}\n\n",
+           f->prefix, fn->name, fn->size.n ? ", " : "", size_list(f, fn, ""), upper);
 }
 
-/* ---- the files ------------------------------------------------------------------------------------------------ */
+/* ---- the files ---- */
 static void head(const CFile *f, Text *out) {
   text_fmt(out, "/* Written by %s: %s\n", f->version, f->command);
-  text_add(out, " * The code stands under the licence of the program it was made from; gradc claims no right in it.");
-  if (f->flags) text_fmt(out, "\n * For full speed and the same bits as gradc itself: %s", f->flags);
+  text_add(out, " * The code stands under the licence of the program it was made from; gradc "
+                "claims no right in it.");
+  if (f->flags)
+    text_fmt(out, "\n * For full speed and the same bits as gradc itself: %s", f->flags);
   text_add(out, " */\n");
 }
 
 void c_print_header(const CFile *f, Text *out) {
   const char *upper = c_upper(f->cx, f->prefix);
   head(f, out);
-  text_fmt(out, "#ifndef %s_H\n#define %s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", upper, upper);
+  text_fmt(out, "#ifndef %s_H\n#define %s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", upper,
+           upper);
   text_add(out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
-  text_add(out,
-           "/* Functions return a status. Nothing is allocated, printed or kept between calls: a call works in the\n"
-           " * workspace it is given, of at least so many bytes as the function's constant says, aligned to 64. Calls with\n"
-           " * different workspaces and results may run at the same time. Results must not overlap other arguments. */\n");
+  text_add(out, "/* Functions return a status. Nothing is allocated, printed or kept between "
+                "calls: a call works in the\n"
+                " * workspace it is given, of at least so many bytes as the function's constant "
+                "says, aligned to 64. Calls with\n"
+                " * different workspaces and results may run at the same time. Results must not "
+                "overlap other arguments. */\n");
   status_enum(f, upper, out);
   params_struct(f, upper, out);
   c_weights_header(f, out);
   for (int i = 0; i < f->fn.n; i++) declaration(f, f->fn.at[i], out);
   if (f->selftest)
     text_fmt(out,
-             "/* Calls every function on fixed arguments and compares: 0, or the number of the first that is wrong,\n"
-             " * from 1 in the order of this file. Its arguments are static variables. */\nint %s_selftest(void);\n\n",
+             "/* Calls every function on fixed arguments and compares: 0, or the number of the "
+             "first that is wrong,\n"
+             " * from 1 in the order of this file. Its arguments are static variables. */\nint "
+             "%s_selftest(void);\n\n",
              f->prefix);
   text_add(out, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
 }

@@ -10,11 +10,32 @@
 
 #include "back/back_c.h"
 
-typedef enum CElem { CE_F32, CE_F64, CE_I8, CE_I32, CE_I64, CE_U8, CE_U32, CE_U64, CE_I16, CE_U16, CE_COUNT } CElem;
-typedef enum CHelp { CH_FMA, CH_SQRT, CH_FLOOR, CH_CEIL, CH_ROUND, CH_LOAD, CH_STORE, CH_COUNT } CHelp;
+typedef enum CElem {
+  CE_F32,
+  CE_F64,
+  CE_I8,
+  CE_I32,
+  CE_I64,
+  CE_U8,
+  CE_U32,
+  CE_U64,
+  CE_I16,
+  CE_U16,
+  CE_COUNT
+} CElem;
+typedef enum CHelp {
+  CH_FMA,
+  CH_SQRT,
+  CH_FLOOR,
+  CH_CEIL,
+  CH_ROUND,
+  CH_LOAD,
+  CH_STORE,
+  CH_COUNT
+} CHelp;
 enum { C_MAX_LOG = 8 }; /* up to 2^7 lanes */
 
-typedef struct CgKernel { /* a kernel as a C function */
+typedef struct CgKernel {   /* a kernel as a C function */
   const char *name, *sizes; /* sizes: the arguments for them, after the buffers */
   const char *text;         /* arguments and body */
   bool plain;
@@ -25,26 +46,27 @@ typedef struct CGen {
   const char *prefix;
   Text body; /* the functions so far */
   int indent;
-  int programs; /* how many got a number */
+  int programs;         /* how many got a number */
   Vec(CgKernel) kernel; /* printed so far */
-  Name function; /* the exported function they belong to */
+  Name function;        /* the exported function they belong to */
   bool vec_used[CE_COUNT][C_MAX_LOG], splat_used[C_MAX_LOG];
   bool shuffle_used;
   bool help_used[CH_COUNT][CE_COUNT][C_MAX_LOG];
   bool scalar_used[OP_COUNT][T_BUNDLE + 1]; /* functions for operators on scalars */
   bool floor_div_used;
   bool openmp, omp_used;
-  int threads; /* with openmp: that the workspace has room for */
-  Vec(Name) sizes;  /* named sizes of the function; each is a parameter n_NAME */
-  Vec(Dim) dim;     /* expressions in them that the C function being printed needs: constants d0, d1, .. */
+  int threads;     /* with openmp: that the workspace has room for */
+  Vec(Name) sizes; /* named sizes of the function; each is a parameter n_NAME */
+  Vec(Dim)
+      dim; /* expressions in them that the C function being printed needs: constants d0, d1, .. */
   /* the program and kernel being printed */
   const LoopProgram *p;
   const Kernel *k;
-  bool *fixed;      /* the loop variable is a number, since its loop was unrolled */
-  int64_t *value;   /* which */
-  uint8_t *mask;    /* bytes of a mask register's lanes */
-  bool *declared;   /* the register has been declared */
-  bool *live;       /* a store or a live register depends on the register */
+  bool *fixed;    /* the loop variable is a number, since its loop was unrolled */
+  int64_t *value; /* which */
+  uint8_t *mask;  /* bytes of a mask register's lanes */
+  bool *declared; /* the register has been declared */
+  bool *live;     /* a store or a live register depends on the register */
   int temps;
 } CGen;
 
@@ -53,36 +75,40 @@ const char *cg_fmt(CGen *g, const char *fmt, ...) GC_PRINTF(2, 3);
 void cg_line(CGen *g, const char *fmt, ...) GC_PRINTF(2, 3);
 int cg_log(CGen *g, int lanes);
 CElem cg_elem(CGen *g, DType t, int mask_bytes);
-const char *cg_vec(CGen *g, CElem e, int lanes);                        /* name of the vector type */
-const char *cg_type(CGen *g, DType t, int lanes, int mask_bytes);       /* as a value */
-const char *cg_memory_type(CGen *g, DType t);                           /* of elements as stored */
-const char *cg_atom(CGen *g, const char *text, const char *type);       /* a name or number for it */
+const char *cg_vec(CGen *g, CElem e, int lanes);                  /* name of the vector type */
+const char *cg_type(CGen *g, DType t, int lanes, int mask_bytes); /* as a value */
+const char *cg_memory_type(CGen *g, DType t);                     /* of elements as stored */
+const char *cg_atom(CGen *g, const char *text, const char *type); /* a name or number for it */
 const char *cg_splat(CGen *g, const char *scalar, CElem e, int lanes);
 /* A vector as one of other elements. */
 const char *cg_convert(CGen *g, const char *vector, CElem from, CElem to, int lanes);
 const char *cg_number(CGen *g, DType t, double f, int64_t i);
 const char *cg_dim(CGen *g, Dim d);
 const char *cg_ix(CGen *g, const Ix *ix);
-/* A C function whose body is printed before its head, which names what the body needs of the sizes. */
+/* A C function whose body is printed before its head, which names what the body needs of the sizes.
+ */
 typedef struct CgBody {
   Text outer;
 } CgBody;
 CgBody cg_body_begin(CGen *g);
 const char *cg_body_text(CGen *g, CgBody b); /* from the brace on */
 void cg_body_end(CGen *g, CgBody b, const char *head);
-const char *cg_sizes_used(CGen *g, const char *before, const char *type); /* of the body: "int64_t n_N, int64_t n_M" */
+const char *cg_sizes_used(CGen *g, const char *before,
+                          const char *type); /* of the body: "int64_t n_N, int64_t n_M" */
 /* A vector truth value comes with lanes of so many bytes; 0: as they come, see cg_mask_bytes. */
 const char *cg_ex(CGen *g, Ex e, int mask_bytes);
 int cg_mask_bytes(CGen *g, Ex e);
 bool cg_is_spread(CGen *g, Ex dyn, int lanes, Dim lane_stride);
 const char *cg_help(CGen *g, CHelp h, CElem e, int lanes); /* the macro's name */
 /* c_map.c. mask_bytes: of the operands' masks where from is bool, and of a bool result. */
-const char *cg_map(CGen *g, Op op, DType from, DType to, int lanes, const char **arg, int mask_in, int mask_out);
+const char *cg_map(CGen *g, Op op, DType from, DType to, int lanes, const char **arg, int mask_in,
+                   int mask_out);
 /* c_kernel.c */
 CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name);
 int cg_place(CGen *g, Buf b); /* number of the kernel's argument */
 void cg_kernel_call(CGen *g, const Kernel *k, const CgKernel *made);
-const char *cg_sizes(CGen *g, const char *type); /* all sizes, after other arguments: ", int64_t n_N" */
+const char *cg_sizes(CGen *g,
+                     const char *type); /* all sizes, after other arguments: ", int64_t n_N" */
 /* c_program.c: the program as a function NAME(in, out, ws), after the functions it calls. */
 void cg_program(CGen *g, const LoopProgram *p, const char *name);
 const char *cg_base(CGen *g, Buf b); /* text of a buffer's address in the program's function */
@@ -95,7 +121,7 @@ void c_weights_source(const CFile *f, Text *out);
 void cg_prelude(CGen *g, Text *out);
 extern const char *const cg_elem_name[CE_COUNT], *const cg_elem_type[CE_COUNT];
 extern const int cg_elem_bytes[CE_COUNT];
-const char *cg_dtype(DType t); /* "float", of a caller's arrays */
+const char *cg_dtype(DType t);        /* "float", of a caller's arrays */
 bool c_is_reserved(const char *word); /* a keyword of C or C++, or a macro of the headers */
 
 #endif

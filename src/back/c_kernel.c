@@ -12,27 +12,31 @@ static void close_brace(CGen *g) {
   cg_line(g, "}");
 }
 
-/* ---- registers ----------------------------------------------------------------------------------------- */
+/* ---- registers ---- */
 static void print_set(CGen *g, const Stmt *s) {
   Reg r = s->u.set.reg;
   if (!g->live[r]) return;
   const RegInfo *info = &g->k->reg.at[r];
-  if (!g->declared[r] && info->type == T_BOOL) g->mask[r] = (uint8_t)cg_mask_bytes(g, s->u.set.value);
+  if (!g->declared[r] && info->type == T_BOOL)
+    g->mask[r] = (uint8_t)cg_mask_bytes(g, s->u.set.value);
   const char *v = cg_ex(g, s->u.set.value, g->mask[r]);
   size_t n = strlen(v);
-  if (v[0] == '(' && v[n - 1] == ')' && !memchr(v + 1, '(', n - 1)) v = cg_fmt(g, "%.*s", (int)n - 2, v + 1);
-  const char *type = g->declared[r] ? "" : cg_fmt(g, "%s ", cg_type(g, info->type, info->lanes, g->mask[r]));
+  if (v[0] == '(' && v[n - 1] == ')' && !memchr(v + 1, '(', n - 1))
+    v = cg_fmt(g, "%.*s", (int)n - 2, v + 1);
+  const char *type =
+      g->declared[r] ? "" : cg_fmt(g, "%s ", cg_type(g, info->type, info->lanes, g->mask[r]));
   cg_line(g, "%sr%d = %s;", type, r, v);
   g->declared[r] = true;
 }
 
-/* ---- stores ---------------------------------------------------------------------------------------------- */
+/* ---- stores ---- */
 static void scalar_store(CGen *g, const Stmt *s, DType t, const char *v) {
   const char *at = cg_ix(g, &s->u.store.ix);
   if (s->u.store.dyn) at = cg_fmt(g, "%s + (ptrdiff_t)%s", at, cg_ex(g, s->u.store.dyn, 0));
   const char *mask = s->u.store.mask ? cg_ex(g, s->u.store.mask, 0) : NULL;
   if (s->u.store.add) {
-    const char *type = cg_type(g, t, 1, 4), *old = cg_fmt(g, "b%d[%s]", cg_place(g, s->u.store.buf), at);
+    const char *type = cg_type(g, t, 1, 4),
+               *old = cg_fmt(g, "b%d[%s]", cg_place(g, s->u.store.buf), at);
     const char *arg[2] = {old, cg_atom(g, v, type)};
     v = cg_map(g, t == T_BOOL ? OP_or : OP_add, t, t, 1, arg, 4, 4);
   }
@@ -55,18 +59,24 @@ static void vector_store(CGen *g, const Stmt *s, DType t, int lanes, const char 
       cg_line(g, "*(%su *)(b%d + %s) = %s;", type, cg_place(g, s->u.store.buf), at, v);
       return;
     }
-    const char *mask = cg_atom(g, cg_ex(g, s->u.store.mask, width), cg_type(g, T_BOOL, lanes, width));
-    cg_line(g, "%s(b%d + %s, %s, %s);", cg_help(g, CH_STORE, e, lanes), cg_place(g, s->u.store.buf), at, mask, v);
+    const char *mask =
+        cg_atom(g, cg_ex(g, s->u.store.mask, width), cg_type(g, T_BOOL, lanes, width));
+    cg_line(g, "%s(b%d + %s, %s, %s);", cg_help(g, CH_STORE, e, lanes), cg_place(g, s->u.store.buf),
+            at, mask, v);
     return;
   }
   const ExNode *d = dyn ? &g->k->ex.at[dyn] : NULL;
-  const char *move = d ? cg_atom(g, cg_ex(g, dyn, 0), cg_type(g, (DType)d->type, d->lanes, 4)) : NULL;
-  const char *mask = s->u.store.mask ? cg_atom(g, cg_ex(g, s->u.store.mask, 4), cg_type(g, T_BOOL, lanes, 4)) : NULL;
+  const char *move =
+      d ? cg_atom(g, cg_ex(g, dyn, 0), cg_type(g, (DType)d->type, d->lanes, 4)) : NULL;
+  const char *mask = s->u.store.mask
+                         ? cg_atom(g, cg_ex(g, s->u.store.mask, 4), cg_type(g, T_BOOL, lanes, 4))
+                         : NULL;
   at = cg_atom(g, at, "ptrdiff_t");
   if (s->u.store.lane_stride) at = cg_fmt(g, "%s + %s * l", at, cg_dim(g, s->u.store.lane_stride));
   if (move) at = cg_fmt(g, "%s + (ptrdiff_t)%s%s", at, move, d->lanes > 1 ? "[l]" : "");
   const char *test = mask ? cg_fmt(g, "if (%s[l]) ", mask) : "";
-  cg_line(g, "for (int l = 0; l < %d; l++) %sb%d[%s] = %s[l];", lanes, test, cg_place(g, s->u.store.buf), at, v);
+  cg_line(g, "for (int l = 0; l < %d; l++) %sb%d[%s] = %s[l];", lanes, test,
+          cg_place(g, s->u.store.buf), at, v);
 }
 
 static void print_store(CGen *g, const Stmt *s) {
@@ -79,13 +89,14 @@ static void print_store(CGen *g, const Stmt *s) {
   else vector_store(g, s, t, x->lanes, v, bytes);
 }
 
-/* ---- buffers ---------------------------------------------------------------------------------------------- */
+/* ---- buffers ---- */
 static bool stores_to(const Block *b, Buf buf) {
   for (int i = 0; i < b->at.n; i++) {
     const Stmt *s = b->at.at[i];
     if (s->kind == ST_STORE && s->u.store.buf == buf) return true;
     if (s->kind == ST_FOR && stores_to(&s->u.loop.body, buf)) return true;
-    if (s->kind == ST_IF && (stores_to(&s->u.cond.then, buf) || stores_to(&s->u.cond.other, buf))) return true;
+    if (s->kind == ST_IF && (stores_to(&s->u.cond.then, buf) || stores_to(&s->u.cond.other, buf)))
+      return true;
   }
   return false;
 }
@@ -95,7 +106,7 @@ static const char *pointer_type(CGen *g, const Kernel *k, Buf b) {
   return cg_fmt(g, "%s%s *", written ? "" : "const ", cg_memory_type(g, g->p->buf.at[b].type));
 }
 
-/* ---- loops ------------------------------------------------------------------------------------------------- */
+/* ---- loops ---- */
 /* What a block declares ends with it. */
 static void print_body(CGen *g, const Block *b) {
   int n = g->k->reg.n + 1;
@@ -129,8 +140,10 @@ static void print_shared_for(CGen *g, const Stmt *s) {
     const Buffer *x = &g->p->buf.at[b];
     Dim step = 0;
     if (!is_per_worker(g, g->k, b)) continue;
-    if (!dim_divides(g->cx, x->stride, type_info[x->type].bytes, &step)) cx_bug(g->cx, "a worker's copy out of step");
-    cg_line(g, "%s%s_RESTRICT b%d = w%d + %s_WORKER * %s;", pointer_type(g, g->k, b), p, i, i, p, cg_dim(g, step));
+    if (!dim_divides(g->cx, x->stride, type_info[x->type].bytes, &step))
+      cx_bug(g->cx, "a worker's copy out of step");
+    cg_line(g, "%s%s_RESTRICT b%d = w%d + %s_WORKER * %s;", pointer_type(g, g->k, b), p, i, i, p,
+            cg_dim(g, step));
   }
   cg_line(g, "%s_OMP(omp for)", p);
   open_brace(g, cg_fmt(g, "for (ptrdiff_t i%d = %s; i%d < %s; i%d++) ", v, from, v, to, v));
@@ -151,7 +164,8 @@ static void print_for(CGen *g, const Stmt *s) {
   bool unroll = known && (s->u.loop.kind == FOR_UNROLL || (hi > lo && hi - lo <= step));
   if (!unroll) {
     const char *from = cg_ix(g, &s->u.loop.lo), *to = cg_ix(g, &s->u.loop.hi);
-    const char *more = step == 1 ? cg_fmt(g, "i%d++", v) : cg_fmt(g, "i%d += %lld", v, (long long)step);
+    const char *more =
+        step == 1 ? cg_fmt(g, "i%d++", v) : cg_fmt(g, "i%d += %lld", v, (long long)step);
     open_brace(g, cg_fmt(g, "for (ptrdiff_t i%d = %s; i%d < %s; %s) ", v, from, v, to, more));
     print_body(g, &s->u.loop.body);
     close_brace(g);
@@ -194,7 +208,7 @@ static void print_block(CGen *g, const Block *b) {
   }
 }
 
-/* ---- registers that something is made of in the end: compilers warn of others ----------------------------- */
+/* ---- registers that something is made of in the end: compilers warn of others ---- */
 static bool mark(CGen *g, Ex e) {
   const ExNode *x = &g->k->ex.at[e];
   bool news = false;
@@ -238,20 +252,22 @@ static bool mark_block(CGen *g, const Block *b) {
 static const char *comment_name(CGen *g, const char *name) {
   char *s = arena_copy(g->cx->arena, name, strlen(name) + 1);
   for (char *c = s; *c; c++)
-    if (!(*c == '_' || *c == '.' || (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z')))
+    if (!(*c == '_' || *c == '.' || (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') ||
+          (*c >= 'A' && *c <= 'Z')))
       *c = '_';
   return s;
 }
 
-/* Sums of scalars, which GCC 12 must not vectorise itself: it gives wrong sums of integers and truth values,
- * and for sums of neighbours it reads up to a vector beyond the end of an array. */
+/* Sums of scalars, which GCC 12 must not vectorise itself: it gives wrong sums of integers and
+ * truth values, and for sums of neighbours it reads up to a vector beyond the end of an array. */
 static bool sums_scalars(const Kernel *k, const Block *b) {
   for (int i = 0; i < b->at.n; i++) {
     const Stmt *s = b->at.at[i];
     const RegInfo *r = s->kind == ST_SET ? &k->reg.at[s->u.set.reg] : NULL;
     if (r && r->lanes == 1) return true;
     if (s->kind == ST_FOR && sums_scalars(k, &s->u.loop.body)) return true;
-    if (s->kind == ST_IF && (sums_scalars(k, &s->u.cond.then) || sums_scalars(k, &s->u.cond.other))) return true;
+    if (s->kind == ST_IF && (sums_scalars(k, &s->u.cond.then) || sums_scalars(k, &s->u.cond.other)))
+      return true;
   }
   return false;
 }
@@ -266,7 +282,8 @@ int cg_place(CGen *g, Buf b) {
 /* The name of an equal kernel that has been printed, of whatever function. */
 static const char *seen_before(CGen *g, const CgKernel *k) {
   for (int i = 0; i < g->kernel.n; i++)
-    if (g->kernel.at[i].plain == k->plain && !strcmp(g->kernel.at[i].text, k->text)) return g->kernel.at[i].name;
+    if (g->kernel.at[i].plain == k->plain && !strcmp(g->kernel.at[i].text, k->text))
+      return g->kernel.at[i].name;
   return NULL;
 }
 
@@ -279,13 +296,16 @@ CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name) {
   g->mask = NEWS(a, uint8_t, k->reg.n + 1);
   g->declared = NEWS(a, bool, k->reg.n + 1);
   g->live = NEWS(a, bool, k->reg.n + 1);
-  while (mark_block(g, &k->body)) {}
+  while (mark_block(g, &k->body)) {
+  }
   memset(g->mask, 4, (size_t)k->reg.n + 1);
   Text params = text_new(a);
   for (int i = 0; i < k->uses.n; i++) {
     Buf b = k->uses.at[i];
-    const char *restricted = loop_buffer_alone(g->p, k, b) ? cg_fmt(g, "%s_RESTRICT ", g->prefix) : "";
-    text_fmt(&params, "%s%s%s%s%d", i ? ", " : "", pointer_type(g, k, b), restricted, is_per_worker(g, k, b) ? "w" : "b", i);
+    const char *restricted =
+        loop_buffer_alone(g->p, k, b) ? cg_fmt(g, "%s_RESTRICT ", g->prefix) : "";
+    text_fmt(&params, "%s%s%s%s%d", i ? ", " : "", pointer_type(g, k, b), restricted,
+             is_per_worker(g, k, b) ? "w" : "b", i);
   }
   CgBody body = cg_body_begin(g);
   print_block(g, &k->body);

@@ -10,10 +10,12 @@ typedef struct Map { /* an operator being printed */
   const char *arg[3];
 } Map;
 
-/* ---- small things ------------------------------------------------------------------------------------- */
+/* ---- small things ---- */
 static const char *from_type(Map *m) { return cg_type(m->g, m->from, m->lanes, m->mask_in); }
 
-static const char *atom(Map *m, int i) { return m->arg[i] = cg_atom(m->g, m->arg[i], from_type(m)); }
+static const char *atom(Map *m, int i) {
+  return m->arg[i] = cg_atom(m->g, m->arg[i], from_type(m));
+}
 
 /* The signed integers as wide as the operand. */
 static const char *int_vec(Map *m, DType like) {
@@ -58,13 +60,14 @@ static const char *by_function(Map *m, const char *function, int n) {
   for (int i = 0; i < n; i++) atom(m, i);
   const char *t = cg_fmt(m->g, "t%d", m->g->temps++);
   cg_line(m->g, "%s %s = {0};", from_type(m), t);
-  const char *call = cg_fmt(m->g, "for (int l = 0; l < %d; l++) %s[l] = %s(%s[l]", m->lanes, t, function, m->arg[0]);
+  const char *call = cg_fmt(m->g, "for (int l = 0; l < %d; l++) %s[l] = %s(%s[l]", m->lanes, t,
+                            function, m->arg[0]);
   for (int i = 1; i < n; i++) call = cg_fmt(m->g, "%s, %s[l]", call, m->arg[i]);
   cg_line(m->g, "%s);", call);
   return t;
 }
 
-/* ---- comparison ------------------------------------------------------------------------------------- */
+/* ---- comparison ---- */
 static const char *comparison_symbol(Op op) {
   switch (op) {
   case OP_eq: return "==";
@@ -91,21 +94,24 @@ static const char *compare_masks(Map *m, Op op) {
 static const char *compare(Map *m, Op op) {
   if (m->lanes == 1) return cg_fmt(m->g, "(%s %s %s)", m->arg[0], comparison_symbol(op), m->arg[1]);
   if (m->from == T_BOOL) return compare_masks(m, op);
-  return cg_fmt(m->g, "(%s)(%s %s %s)", int_vec(m, m->from), m->arg[0], comparison_symbol(op), m->arg[1]);
+  return cg_fmt(m->g, "(%s)(%s %s %s)", int_vec(m, m->from), m->arg[0], comparison_symbol(op),
+                m->arg[1]);
 }
 
 /* max: a where a > b or a is NaN, else b */
 static const char *extreme(Map *m) {
   const char *sign = m->op == OP_max ? ">" : "<";
-  if (m->from == T_BOOL) return cg_fmt(m->g, "(%s %s %s)", m->arg[0], m->op == OP_max ? "|" : "&", m->arg[1]);
+  if (m->from == T_BOOL)
+    return cg_fmt(m->g, "(%s %s %s)", m->arg[0], m->op == OP_max ? "|" : "&", m->arg[1]);
   const char *a = atom(m, 0), *b = atom(m, 1);
   bool real = type_is_float(m->from);
   if (m->lanes == 1)
     return real ? cg_fmt(m->g, "(%s %s %s || %s != %s ? %s : %s)", a, sign, b, a, a, a, b)
                 : cg_fmt(m->g, "(%s %s %s ? %s : %s)", a, sign, b, a, b);
   const char *ints = int_vec(m, m->from);
-  const char *mask = real ? cg_fmt(m->g, "(%s)(%s %s %s) | (%s)(%s != %s)", ints, a, sign, b, ints, a, a)
-                          : cg_fmt(m->g, "(%s)(%s %s %s)", ints, a, sign, b);
+  const char *mask =
+      real ? cg_fmt(m->g, "(%s)(%s %s %s) | (%s)(%s != %s)", ints, a, sign, b, ints, a, a)
+           : cg_fmt(m->g, "(%s)(%s %s %s)", ints, a, sign, b);
   return blend(m, m->from, cg_atom(m->g, mask, ints), a, b);
 }
 
@@ -117,29 +123,38 @@ static const char *select(Map *m) {
   return blend(m, m->to, mask, a, b);
 }
 
-/* ---- conversions ---------------------------------------------------------------------------------------- */
+/* ---- conversions ---- */
 /* Float to integer: saturates, NaN gives 0. */
 static const char *saturated(Map *m) {
   CGen *g = m->g;
   DType to = m->to, from = m->from;
-  double low = to == T_U8 ? 0 : to == T_I32 ? -0x1p31 : -0x1p63, high = to == T_U8 ? 255 : to == T_I32 ? 0x1p31 : 0x1p63;
+  double low = to == T_U8    ? 0
+               : to == T_I32 ? -0x1p31
+                             : -0x1p63,
+         high = to == T_U8    ? 255
+                : to == T_I32 ? 0x1p31
+                              : 0x1p63;
   int64_t least = to == T_U8 ? 0 : to == T_I32 ? INT32_MIN : INT64_MIN;
   int64_t most = to == T_U8 ? 255 : to == T_I32 ? INT32_MAX : INT64_MAX;
   const char *a = atom(m, 0), *lo = constant(m, from, low, 0), *hi = constant(m, from, high, 0);
   const char *type = cg_type(g, to, m->lanes, 4), *min = cg_number(g, to, 0, least);
   const char *max = most == INT64_MAX ? "INT64_MAX" : cg_number(g, to, 0, most);
   if (m->lanes == 1)
-    return cg_fmt(g, "(%s >= %s ? %s : %s > %s ? (%s)%s : %s == %s ? %s : 0)", a, hi, max, a, lo, type, a, a, a, min);
+    return cg_fmt(g, "(%s >= %s ? %s : %s > %s ? (%s)%s : %s == %s ? %s : 0)", a, hi, max, a, lo,
+                  type, a, a, a, min);
   const char *ints = int_vec(m, from);
   const char *over = cg_atom(g, cg_fmt(g, "(%s)(%s >= %s)", ints, a, hi), ints);
   const char *under = cg_atom(g, cg_fmt(g, "(%s)(%s <= %s)", ints, a, lo), ints);
-  const char *inside = cg_atom(g, cg_fmt(g, "(%s)(%s > %s) & (%s)(%s < %s)", ints, a, lo, ints, a, hi), ints);
+  const char *inside =
+      cg_atom(g, cg_fmt(g, "(%s)(%s > %s) & (%s)(%s < %s)", ints, a, lo, ints, a, hi), ints);
   const char *safe = cg_fmt(g, "(%s)((%s)%s & %s)", from_type(m), ints, a, inside);
-  const char *v = cg_atom(g, cg_convert(g, safe, cg_elem(g, from, 4), cg_elem(g, to, 4), m->lanes), type);
+  const char *v =
+      cg_atom(g, cg_convert(g, safe, cg_elem(g, from, 4), cg_elem(g, to, 4), m->lanes), type);
   CElem mask = cg_elem(g, T_BOOL, type_info[from].bytes), e = cg_elem(g, to, 4);
   over = cg_convert(g, over, mask, e, m->lanes);
   under = cg_convert(g, under, mask, e, m->lanes);
-  return cg_fmt(g, "(%s | (%s & %s) | (%s & %s))", v, over, cg_splat(g, max, e, m->lanes), under, cg_splat(g, min, e, m->lanes));
+  return cg_fmt(g, "(%s | (%s & %s) | (%s & %s))", v, over, cg_splat(g, max, e, m->lanes), under,
+                cg_splat(g, min, e, m->lanes));
 }
 
 static const char *cast(Map *m) {
@@ -164,10 +179,11 @@ static const char *cast(Map *m) {
 static const char *bits(Map *m) {
   if (m->lanes > 1) return cg_fmt(m->g, "(%s)%s", cg_type(m->g, m->to, m->lanes, 4), m->arg[0]);
   m->g->scalar_used[m->op][m->from] = true;
-  return cg_fmt(m->g, "%s_%s_%s(%s)", m->g->prefix, op_info[m->op].name, cg_elem_name[cg_elem(m->g, m->from, 4)], m->arg[0]);
+  return cg_fmt(m->g, "%s_%s_%s(%s)", m->g->prefix, op_info[m->op].name,
+                cg_elem_name[cg_elem(m->g, m->from, 4)], m->arg[0]);
 }
 
-/* ---- integers ------------------------------------------------------------------------------------------- */
+/* ---- integers ---- */
 static const char *wrapping(Map *m, const char *symbol) {
   CGen *g = m->g;
   const char *type = from_type(m);
@@ -183,7 +199,8 @@ static const char *wrapping(Map *m, const char *symbol) {
 static const char *shift(Map *m) {
   CGen *g = m->g;
   int64_t most = type_info[m->from].bytes * 8 - 1;
-  const char *type = from_type(m), *n = cg_fmt(g, "(%s & %s)", m->arg[1], constant(m, m->from, 0, most));
+  const char *type = from_type(m),
+             *n = cg_fmt(g, "(%s & %s)", m->arg[1], constant(m, m->from, 0, most));
   bool plain = m->op != OP_shr || m->from == T_U8;
   const char *symbol = m->op == OP_shl ? "<<" : ">>";
   if (!plain) return cg_fmt(g, "(%s >> %s)", m->arg[0], n);
@@ -219,13 +236,16 @@ static const char *magnitude(Map *m) {
   m->arg[0] = zero;
   const char *minus = cg_atom(m->g, wrapping(m, "-"), type);
   if (m->lanes == 1) return cg_fmt(m->g, "(%s < 0 ? %s : %s)", a, minus, a);
-  const char *mask = cg_atom(m->g, cg_fmt(m->g, "(%s)(%s < %s)", int_vec(m, m->from), a, zero), int_vec(m, m->from));
+  const char *mask = cg_atom(m->g, cg_fmt(m->g, "(%s)(%s < %s)", int_vec(m, m->from), a, zero),
+                             int_vec(m, m->from));
   return blend(m, m->from, mask, minus, a);
 }
 
 static const char *int_op(Map *m) {
   CGen *g = m->g;
-  const char *sign = m->op == OP_bitand || m->op == OP_and ? "&" : m->op == OP_bitor || m->op == OP_or ? "|" : "^";
+  const char *sign = m->op == OP_bitand || m->op == OP_and ? "&"
+                     : m->op == OP_bitor || m->op == OP_or ? "|"
+                                                           : "^";
   switch (m->op) {
   case OP_add: return wrapping(m, "+");
   case OP_sub: return wrapping(m, "-");
@@ -237,7 +257,10 @@ static const char *int_op(Map *m) {
   case OP_idiv:
   case OP_mod:
     g->scalar_used[m->op][m->from] = true;
-    return by_function(m, cg_fmt(g, "%s_%s_%s", g->prefix, op_info[m->op].name, cg_elem_name[cg_elem(g, m->from, 4)]), 2);
+    return by_function(
+        m,
+        cg_fmt(g, "%s_%s_%s", g->prefix, op_info[m->op].name, cg_elem_name[cg_elem(g, m->from, 4)]),
+        2);
   case OP_abs: return magnitude(m);
   case OP_and:
   case OP_or:
@@ -252,7 +275,7 @@ static const char *int_op(Map *m) {
   }
 }
 
-/* ---- floats -------------------------------------------------------------------------------------------------- */
+/* ---- floats ---- */
 /* The C library's function, or a macro around the processor's instruction for vectors. */
 static const char *library(Map *m, const char *name, int n) {
   return by_function(m, cg_fmt(m->g, m->from == T_F32 ? "%sf" : "%s", name), n);
@@ -295,7 +318,8 @@ static const char *float_op(Map *m) {
   case OP_copysign: {
     if (m->lanes == 1) return library(m, "copysign", 2);
     const char *ints = int_vec(m, m->from), *least = sign_bits(m, &most);
-    return cg_fmt(g, "(%s)(((%s)%s & %s) | ((%s)%s & %s))", type, ints, m->arg[0], most, ints, m->arg[1], least);
+    return cg_fmt(g, "(%s)(((%s)%s & %s) | ((%s)%s & %s))", type, ints, m->arg[0], most, ints,
+                  m->arg[1], least);
   }
   case OP_floor: return known(m, CH_FLOOR, "floor", 1);
   case OP_ceil: return known(m, CH_CEIL, "ceil", 1);
@@ -317,15 +341,24 @@ static const char *sign(Map *m) {
     return real ? cg_fmt(g, "(%s != %s ? %s : %s)", a, a, a, v) : v;
   }
   const char *ints = int_vec(m, m->from), *one = constant(m, m->from, 1, 1);
-  const char *up = cg_atom(g, cg_fmt(g, "(%s)((%s)(%s > %s) & (%s)%s)", type, ints, a, zero, ints, one), type);
-  const char *down = cg_atom(g, cg_fmt(g, "(%s)((%s)(%s < %s) & (%s)%s)", type, ints, a, zero, ints, one), type);
+  const char *up =
+      cg_atom(g, cg_fmt(g, "(%s)((%s)(%s > %s) & (%s)%s)", type, ints, a, zero, ints, one), type);
+  const char *down =
+      cg_atom(g, cg_fmt(g, "(%s)((%s)(%s < %s) & (%s)%s)", type, ints, a, zero, ints, one), type);
   const char *v = cg_atom(g, cg_fmt(g, "%s - %s", up, down), type);
   if (!real) return v;
   return blend(m, m->from, cg_atom(g, cg_fmt(g, "(%s)(%s != %s)", ints, a, a), ints), a, v);
 }
 
-const char *cg_map(CGen *g, Op op, DType from, DType to, int lanes, const char **arg, int mask_in, int mask_out) {
-  Map m = {.g = g, .op = op, .from = from, .to = to, .lanes = lanes, .mask_in = mask_in, .mask_out = mask_out};
+const char *cg_map(CGen *g, Op op, DType from, DType to, int lanes, const char **arg, int mask_in,
+                   int mask_out) {
+  Map m = {.g = g,
+           .op = op,
+           .from = from,
+           .to = to,
+           .lanes = lanes,
+           .mask_in = mask_in,
+           .mask_out = mask_out};
   int n = op_info[op].arity;
   for (int i = 0; i < n; i++) m.arg[i] = arg[i];
   const char *v = NULL;

@@ -1,8 +1,8 @@
-/* c_prelude.c: what the functions of a C file stand on: the vector types, macros and small functions
- * that they used, and no others. */
+/* c_prelude.c: what the functions of a C file stand on: the vector types, macros and small
+ * functions that they used, and no others. */
 #include "back/c_gen.h"
 
-/* ---- vectors -------------------------------------------------------------------------------------------- */
+/* ---- vectors ---- */
 static bool any_vector(const CGen *g) {
   for (int e = 0; e < CE_COUNT; e++)
     for (int k = 0; k < C_MAX_LOG; k++)
@@ -15,10 +15,11 @@ static void vector_types(CGen *g, Text *out) {
     for (int e = 0; e < CE_COUNT; e++) {
       if (!g->vec_used[e][k]) continue;
       int n = 1 << k, bytes = n * cg_elem_bytes[e];
-      text_fmt(out, "typedef %s %s_%sx%d __attribute__((vector_size(%d)));\n", cg_elem_type[e], g->prefix,
-               cg_elem_name[e], n, bytes);
-      text_fmt(out, "typedef %s %s_%sx%du __attribute__((vector_size(%d), aligned(%d), may_alias));\n", cg_elem_type[e],
-               g->prefix, cg_elem_name[e], n, bytes, cg_elem_bytes[e]);
+      text_fmt(out, "typedef %s %s_%sx%d __attribute__((vector_size(%d)));\n", cg_elem_type[e],
+               g->prefix, cg_elem_name[e], n, bytes);
+      text_fmt(out,
+               "typedef %s %s_%sx%du __attribute__((vector_size(%d), aligned(%d), may_alias));\n",
+               cg_elem_type[e], g->prefix, cg_elem_name[e], n, bytes, cg_elem_bytes[e]);
     }
   for (int k = 1; k < C_MAX_LOG; k++) {
     if (!g->splat_used[k]) continue;
@@ -29,10 +30,12 @@ static void vector_types(CGen *g, Text *out) {
   text_add(out, "\n");
 }
 
-/* ---- macros around instructions that have no operator ----------------------------------------------------- */
+/* ---- macros around instructions that have no operator ---- */
 static const char *condition(int bytes) {
   switch (bytes) {
-  case 64: return "defined(__AVX512F__) && defined(__AVX512VL__) && defined(__AVX512BW__) && defined(__AVX512DQ__)";
+  case 64:
+    return "defined(__AVX512F__) && defined(__AVX512VL__) && defined(__AVX512BW__) && "
+           "defined(__AVX512DQ__)";
   case 32: return "defined(__AVX2__) && defined(__FMA__)";
   case 16: return "defined(__AVX2__) && defined(__FMA__)";
   default: return NULL;
@@ -41,11 +44,16 @@ static const char *condition(int bytes) {
 
 /* One argument or three: T is the type, PRE _mm512, S ps. */
 static const char *instruction(CGen *g, CHelp h, CElem e, int bytes, const char *type) {
-  const char *pre = bytes == 64 ? "_mm512" : bytes == 32 ? "_mm256" : "_mm", *s = e == CE_F32 ? "ps" : "pd";
+  const char *pre = bytes == 64   ? "_mm512"
+                    : bytes == 32 ? "_mm256"
+                                  : "_mm",
+             *s = e == CE_F32 ? "ps" : "pd";
   const char *reg = cg_fmt(g, "__m%d%s", bytes * 8, e == CE_F32 ? "" : "d");
   const char *round = bytes == 64 ? "roundscale" : "round";
   switch (h) {
-  case CH_FMA: return cg_fmt(g, "((v) = (%s)%s_fmadd_%s((%s)(a), (%s)(b), (%s)(c)))", type, pre, s, reg, reg, reg);
+  case CH_FMA:
+    return cg_fmt(g, "((v) = (%s)%s_fmadd_%s((%s)(a), (%s)(b), (%s)(c)))", type, pre, s, reg, reg,
+                  reg);
   case CH_SQRT: return cg_fmt(g, "((v) = (%s)%s_sqrt_%s((%s)(a)))", type, pre, s, reg);
   case CH_FLOOR: return cg_fmt(g, "((v) = (%s)%s_%s_%s((%s)(a), 9))", type, pre, round, s, reg);
   case CH_CEIL: return cg_fmt(g, "((v) = (%s)%s_%s_%s((%s)(a), 10))", type, pre, round, s, reg);
@@ -65,34 +73,46 @@ static const char *masked(CGen *g, CHelp h, CElem e, int bytes, const char *type
     return cg_fmt(g, "_mm512_mask_storeu_%s((p), %s, (%s)(v))", s, k, reg);
   }
   const char *s = !real ? (wide ? "epi64" : "epi32") : wide ? "pd" : "ps";
-  const char *to = !real ? (wide ? "long long" : "int") : wide ? "double" : "float", *mask = cg_fmt(g, "__m%di", bytes * 8);
-  if (h == CH_LOAD) return cg_fmt(g, "((v) = (%s)%s_maskload_%s((const %s *)(p), (%s)(m)))", type, pre, s, to, mask);
+  const char *to = !real  ? (wide ? "long long" : "int")
+                   : wide ? "double"
+                          : "float",
+             *mask = cg_fmt(g, "__m%di", bytes * 8);
+  if (h == CH_LOAD)
+    return cg_fmt(g, "((v) = (%s)%s_maskload_%s((const %s *)(p), (%s)(m)))", type, pre, s, to,
+                  mask);
   return cg_fmt(g, "%s_maskstore_%s((%s *)(p), (%s)(m), (%s)(v))", pre, s, to, mask, reg);
 }
 
 static const char *lane_by_lane(CGen *g, CHelp h, CElem e, int lanes) {
   static const char *const word[CH_COUNT] = {"fma", "sqrt", "floor", "ceil", "rint", NULL, NULL};
-  const char *loop = cg_fmt(g, "do { for (int l_ = 0; l_ < %d; l_++)", lanes), *f = e == CE_F32 ? "f" : "";
+  const char *loop = cg_fmt(g, "do { for (int l_ = 0; l_ < %d; l_++)", lanes),
+             *f = e == CE_F32 ? "f" : "";
   switch (h) {
   case CH_LOAD: return cg_fmt(g, "%s if ((m)[l_]) (v)[l_] = (p)[l_]; } while (0)", loop);
   case CH_STORE: return cg_fmt(g, "%s if ((m)[l_]) (p)[l_] = (v)[l_]; } while (0)", loop);
-  case CH_FMA: return cg_fmt(g, "%s (v)[l_] = fma%s((a)[l_], (b)[l_], (c)[l_]); } while (0)", loop, f);
+  case CH_FMA:
+    return cg_fmt(g, "%s (v)[l_] = fma%s((a)[l_], (b)[l_], (c)[l_]); } while (0)", loop, f);
   default: return cg_fmt(g, "%s (v)[l_] = %s%s((a)[l_]); } while (0)", loop, word[h], f);
   }
 }
 
 static bool has_instruction(CHelp h, CElem e, int bytes) {
   if (!condition(bytes)) return false;
-  if (h == CH_LOAD || h == CH_STORE) return e == CE_F32 || e == CE_F64 || e == CE_I32 || e == CE_I64;
+  if (h == CH_LOAD || h == CH_STORE)
+    return e == CE_F32 || e == CE_F64 || e == CE_I32 || e == CE_I64;
   return true;
 }
 
 static void one_macro(CGen *g, Text *out, CHelp h, CElem e, int k) {
   int lanes = 1 << k, bytes = lanes * cg_elem_bytes[e];
   const char *type = cg_vec(g, e, lanes), *name = cg_help(g, h, e, lanes);
-  const char *args = h == CH_LOAD ? "v, p, m" : h == CH_STORE ? "p, m, v" : h == CH_FMA ? "v, a, b, c" : "v, a";
+  const char *args = h == CH_LOAD    ? "v, p, m"
+                     : h == CH_STORE ? "p, m, v"
+                     : h == CH_FMA   ? "v, a, b, c"
+                                     : "v, a";
   if (has_instruction(h, e, bytes)) {
-    const char *wide = h == CH_LOAD || h == CH_STORE ? masked(g, h, e, bytes, type) : instruction(g, h, e, bytes, type);
+    const char *wide = h == CH_LOAD || h == CH_STORE ? masked(g, h, e, bytes, type)
+                                                     : instruction(g, h, e, bytes, type);
     text_fmt(out, "#if %s\n#define %s(%s) %s\n#else\n", condition(bytes), name, args, wide);
   }
   text_fmt(out, "#define %s(%s) %s\n", name, args, lane_by_lane(g, h, e, lanes));
@@ -106,12 +126,14 @@ static void macros(CGen *g, Text *out) {
         if (g->help_used[h][e][k]) one_macro(g, out, (CHelp)h, (CElem)e, k);
 }
 
-/* ---- scalars ------------------------------------------------------------------------------------------------- */
+/* ---- scalars ---- */
 static void bit_copy(CGen *g, Text *out, Op op, DType from) {
   DType to = from == T_F32 ? T_I32 : from == T_F64 ? T_I64 : from == T_I32 ? T_F32 : T_F64;
   const char *a = cg_elem_type[cg_elem(g, from, 4)], *b = cg_elem_type[cg_elem(g, to, 4)];
-  text_fmt(out, "static inline %s %s_%s_%s(%s a) {\n  %s v;\n  memcpy(&v, &a, sizeof v);\n  return v;\n}\n", b, g->prefix,
-           op_info[op].name, cg_elem_name[cg_elem(g, from, 4)], a, b);
+  text_fmt(
+      out,
+      "static inline %s %s_%s_%s(%s a) {\n  %s v;\n  memcpy(&v, &a, sizeof v);\n  return v;\n}\n",
+      b, g->prefix, op_info[op].name, cg_elem_name[cg_elem(g, from, 4)], a, b);
 }
 
 /* Integer division: rounds down; by zero gives 0; by -1 wraps. */
@@ -134,7 +156,10 @@ static void quotient(CGen *g, Text *out, Op op, DType t) {
 
 static void scalar_functions(CGen *g, Text *out) {
   if (g->floor_div_used)
-    text_fmt(out, "static inline int64_t %s_floor_div(int64_t a, int64_t b) { return a / b - (a %% b < 0); }\n", g->prefix);
+    text_fmt(out,
+             "static inline int64_t %s_floor_div(int64_t a, int64_t b) { return a / b - (a %% b < "
+             "0); }\n",
+             g->prefix);
   for (int op = 0; op < OP_COUNT; op++)
     for (int t = 0; t <= T_BUNDLE; t++) {
       if (!g->scalar_used[op][t]) continue;
@@ -148,32 +173,47 @@ void cg_prelude(CGen *g, Text *out) {
   bool vectors = any_vector(g);
   text_add(out, "#include <math.h>\n#include <string.h>\n");
   if (vectors) {
-    text_add(out, "#if !defined(__GNUC__)\n#error \"written for GCC's vector extensions; gradc emit --c --cpu generic does without\"\n#endif\n");
+    text_add(out, "#if !defined(__GNUC__)\n#error \"written for GCC's vector extensions; gradc "
+                  "emit --c --cpu generic does without\"\n#endif\n");
     text_add(out, "#if defined(__AVX2__)\n#include <immintrin.h>\n#endif\n");
   }
   text_add(out, "#if defined(__FAST_MATH__)\n#error \"-ffast-math changes results\"\n#endif\n");
   text_add(out, "#if defined(__clang__)\n#pragma STDC FP_CONTRACT OFF\n#endif\n\n");
-  /* The workspace's bytes hold one type after another, so accesses may not be told apart by type. */
+  /* The workspace's bytes hold one type after another, so accesses may not be told apart by type.
+   */
   text_fmt(out, "#if defined(__GNUC__)\n#define %s_MAY_ALIAS __attribute__((may_alias))\n", p);
-  text_fmt(out, "#define %s_NOINLINE __attribute__((noinline))\n#define %s_RESTRICT __restrict\n", p, p);
-  text_fmt(out, "#else\n#define %s_MAY_ALIAS\n#define %s_NOINLINE\n#define %s_RESTRICT restrict\n#endif\n", p, p, p);
-  text_fmt(out, "#if defined(__GNUC__) && !defined(__clang__)\n#define %s_AS_WRITTEN __attribute__((optimize(\"no-tree-loop-vectorize\")))\n", p);
+  text_fmt(out, "#define %s_NOINLINE __attribute__((noinline))\n#define %s_RESTRICT __restrict\n",
+           p, p);
+  text_fmt(
+      out,
+      "#else\n#define %s_MAY_ALIAS\n#define %s_NOINLINE\n#define %s_RESTRICT restrict\n#endif\n", p,
+      p, p);
+  text_fmt(out,
+           "#if defined(__GNUC__) && !defined(__clang__)\n#define %s_AS_WRITTEN "
+           "__attribute__((optimize(\"no-tree-loop-vectorize\")))\n",
+           p);
   text_fmt(out, "#else\n#define %s_AS_WRITTEN\n#endif\n", p);
   if (g->omp_used)
     text_fmt(out,
-             "#if defined(_OPENMP)\n#include <omp.h>\n#define %s_PRAGMA(x) _Pragma(#x)\n#define %s_OMP(x) %s_PRAGMA(x)\n"
+             "#if defined(_OPENMP)\n#include <omp.h>\n#define %s_PRAGMA(x) _Pragma(#x)\n#define "
+             "%s_OMP(x) %s_PRAGMA(x)\n"
              "#define %s_WORKER omp_get_thread_num()\nstatic inline int %s_threads(void) {\n"
              "  return omp_get_max_threads() < %d ? omp_get_max_threads() : %d;\n}\n"
              "#else\n#define %s_OMP(x)\n#define %s_WORKER 0\n#endif\n",
              p, p, p, p, p, g->threads, g->threads, p, p);
   static const CElem elems[] = {CE_F32, CE_F64, CE_U8, CE_I32, CE_I64};
   for (int i = 0; i < COUNT_OF(elems); i++)
-    text_fmt(out, "typedef %s %s_MAY_ALIAS %s_%s;\n", cg_elem_type[elems[i]], p, p, cg_elem_name[elems[i]]);
+    text_fmt(out, "typedef %s %s_MAY_ALIAS %s_%s;\n", cg_elem_type[elems[i]], p, p,
+             cg_elem_name[elems[i]]);
   text_add(out, "\n");
   if (g->shuffle_used) {
     text_fmt(out, "#if defined(__clang__) || __GNUC__ >= 12\n");
-    text_fmt(out, "#define %s_PICK(type, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)\n", p);
-    text_fmt(out, "#else\n#define %s_PICK(type, a, b, ...) __builtin_shuffle(a, b, (type){__VA_ARGS__})\n#endif\n\n", p);
+    text_fmt(out, "#define %s_PICK(type, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)\n",
+             p);
+    text_fmt(out,
+             "#else\n#define %s_PICK(type, a, b, ...) __builtin_shuffle(a, b, "
+             "(type){__VA_ARGS__})\n#endif\n\n",
+             p);
   }
   Text helpers = text_new(g->cx->arena); /* first: they may use further types */
   macros(g, &helpers);

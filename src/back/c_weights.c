@@ -1,6 +1,7 @@
-/* c_weights.c: values of the parameters in emitted C. In: the file with its parameters' values. Out: a
- * function that takes them from bytes, or a constant, as text or through the assembler's .incbin: a
- * compiler needs seconds for a million numbers of text, and nothing for included bytes. */
+/* c_weights.c: values of the parameters in emitted C. In: the file with its parameters' values.
+ * Out: a function that takes them from bytes, or a constant, as text or through the assembler's
+ * .incbin: a compiler needs seconds for a million numbers of text, and nothing for included bytes.
+ */
 #include "back/c_gen.h"
 
 static int64_t count_of(const Shape *s) {
@@ -24,55 +25,68 @@ void c_weights_header(const CFile *f, Text *out) {
   const char *p = f->prefix;
   if (f->embed == CEMBED_LOADER)
     text_fmt(out,
-             "/* The parameters from the bytes of \"%s\", which lie as in %s_params, little-endian, on any machine. */\n"
-             "enum { %s_WEIGHT_BYTES = %lld };\nint %s_params_load(%s_params *params, const void *bytes, size_t n);\n\n",
+             "/* The parameters from the bytes of \"%s\", which lie as in %s_params, "
+             "little-endian, on any machine. */\n"
+             "enum { %s_WEIGHT_BYTES = %lld };\nint %s_params_load(%s_params *params, const void "
+             "*bytes, size_t n);\n\n",
              f->weights_file, p, c_upper(f->cx, p), (long long)c_param_offset(f, f->param.n), p, p);
   if (f->embed > CEMBED_LOADER)
     text_fmt(out, "/* The parameters' values. */\nextern const %s_params %s_weights;\n\n", p, p);
 }
 
-/* ---- from bytes ---------------------------------------------------------------------------------------------- */
+/* ---- from bytes ---- */
 static void loader(const CFile *f, Text *out) {
   const char *p = f->prefix, *upper = c_upper(f->cx, p);
   text_fmt(out,
            "static void %s_take(void *to, const unsigned char *from, size_t count, size_t size) {\n"
-           "  const uint16_t one = 1;\n  const int little = *(const unsigned char *)&one;\n  unsigned char *t = (unsigned char *)to;\n"
-           "  for (size_t i = 0; i < count * size; i++) t[i] = from[little ? i : i - i %% size + size - 1 - i %% size];\n}\n\n",
+           "  const uint16_t one = 1;\n  const int little = *(const unsigned char *)&one;\n  "
+           "unsigned char *t = (unsigned char *)to;\n"
+           "  for (size_t i = 0; i < count * size; i++) t[i] = from[little ? i : i - i %% size + "
+           "size - 1 - i %% size];\n}\n\n",
            p);
   text_fmt(out,
-           "int %s_params_load(%s_params *params, const void *bytes, size_t n) {\n  const unsigned char *b = (const unsigned char *)bytes;\n"
-           "  if (!params || !bytes) return %s_NULL_POINTER;\n  if (n != %s_WEIGHT_BYTES) return %s_BAD_WEIGHTS;\n",
+           "int %s_params_load(%s_params *params, const void *bytes, size_t n) {\n  const unsigned "
+           "char *b = (const unsigned char *)bytes;\n"
+           "  if (!params || !bytes) return %s_NULL_POINTER;\n  if (n != %s_WEIGHT_BYTES) return "
+           "%s_BAD_WEIGHTS;\n",
            p, p, upper, upper, upper);
   for (int i = 0; i < f->param.n; i++) {
     const CParam *x = &f->param.at[i];
-    text_fmt(out, "  %s_take(%sparams->%s, b + %lld, %lld, %d);\n", p, x->shape.rank ? "" : "&", x->field,
-             (long long)c_param_offset(f, i), (long long)count_of(&x->shape), type_info[x->type].bytes);
+    text_fmt(out, "  %s_take(%sparams->%s, b + %lld, %lld, %d);\n", p, x->shape.rank ? "" : "&",
+             x->field, (long long)c_param_offset(f, i), (long long)count_of(&x->shape),
+             type_info[x->type].bytes);
   }
   text_fmt(out, "  return %s_OK;\n}\n\n", upper);
 }
 
-/* ---- by the assembler ------------------------------------------------------------------------------------------ */
+/* ---- by the assembler ---- */
 static void included(const CFile *f, Text *out) {
   const char *p = f->prefix, *upper = c_upper(f->cx, p);
-  text_fmt(out,
-           "#if !defined(__GNUC__)\n#error \"--embed incbin needs GCC's or clang's assembler; --embed hex does without\"\n#endif\n"
-           "#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__\n"
-           "#error \"the included weights are little-endian; --embed hex and --embed none suit any machine\"\n#endif\n");
+  text_fmt(out, "#if !defined(__GNUC__)\n#error \"--embed incbin needs GCC's or clang's assembler; "
+                "--embed hex does without\"\n#endif\n"
+                "#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__\n"
+                "#error \"the included weights are little-endian; --embed hex and --embed none "
+                "suit any machine\"\n#endif\n");
   for (int i = 0; i < f->param.n; i++)
-    text_fmt(out, "_Static_assert(offsetof(%s_params, %s) == %lld, \"lies where the file has it\");\n", p,
-             f->param.at[i].field, (long long)c_param_offset(f, i));
+    text_fmt(out,
+             "_Static_assert(offsetof(%s_params, %s) == %lld, \"lies where the file has it\");\n",
+             p, f->param.at[i].field, (long long)c_param_offset(f, i));
   text_fmt(out, "_Static_assert(sizeof(%s_params) == %lld, \"is as large as the file\");\n", p,
            (long long)c_param_offset(f, f->param.n));
-  text_fmt(out, "#ifndef %s_WEIGHTS_FILE\n#define %s_WEIGHTS_FILE \"%s\" /* found as the assembler finds files */\n#endif\n",
+  text_fmt(out,
+           "#ifndef %s_WEIGHTS_FILE\n#define %s_WEIGHTS_FILE \"%s\" /* found as the assembler "
+           "finds files */\n#endif\n",
            upper, upper, f->weights_file);
   text_fmt(out,
-           "#if defined(__APPLE__)\n__asm__(\".const_data\\n.balign 64\\n.globl _%s_weights\\n_%s_weights:\\n.incbin \\\"\" %s_WEIGHTS_FILE "
-           "\"\\\"\\n.text\\n\");\n#else\n__asm__(\".pushsection .rodata\\n.balign 64\\n.globl %s_weights\\n%s_weights:\\n.incbin \\\"\" "
+           "#if defined(__APPLE__)\n__asm__(\".const_data\\n.balign 64\\n.globl "
+           "_%s_weights\\n_%s_weights:\\n.incbin \\\"\" %s_WEIGHTS_FILE "
+           "\"\\\"\\n.text\\n\");\n#else\n__asm__(\".pushsection .rodata\\n.balign 64\\n.globl "
+           "%s_weights\\n%s_weights:\\n.incbin \\\"\" "
            "%s_WEIGHTS_FILE \"\\\"\\n.popsection\\n\");\n#endif\n\n",
            p, p, upper, p, p, upper);
 }
 
-/* ---- as text --------------------------------------------------------------------------------------------------- */
+/* ---- as text ---- */
 static void number(Text *out, DType t, const void *value, int64_t i) {
   switch (t) {
   case T_F32: {

@@ -1,6 +1,6 @@
-/* jit.c: finds and loads the LLVM module (gradc-llvm.so), once per process: beside the program or the
- * shared library that this code is part of, as in a build tree, else where it was installed, or where
- * GRADC_LLVM_MODULE says. */
+/* jit.c: finds and loads the LLVM module (gradc-llvm.so), once per process: beside the program or
+ * the shared library that this code is part of, as in a build tree, else where it was installed, or
+ * where GRADC_LLVM_MODULE says. */
 #define _GNU_SOURCE 1 /* dladdr */
 #include "back/back.h"
 
@@ -15,8 +15,8 @@ typedef const LlvmBackend *(*Entry)(void);
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const LlvmBackend *loaded; /* under the lock; the module is code only and stays for good */
 
-/* The folder of the object this function is in, without the final '/'. What the loader calls the program
- * itself is how it was called; the system knows where it is. */
+/* The folder of the object this function is in, without the final '/'. What the loader calls the
+ * program itself is how it was called; the system knows where it is. */
 static bool own_folder(char *out, size_t n) {
   Dl_info info;
   static const char here; /* an address of this object */
@@ -52,7 +52,8 @@ void back_llvm_path(char *path, size_t n) {
     return;
   }
   if (own_folder(folder, sizeof folder)) {
-    static const char *const place[] = {"gradc-llvm.so", ".libs/gradc-llvm.so", "../../.libs/gradc-llvm.so"};
+    static const char *const place[] = {"gradc-llvm.so", ".libs/gradc-llvm.so",
+                                        "../../.libs/gradc-llvm.so"};
     for (int i = 0; i < COUNT_OF(place); i++) {
       snprintf(path, n, "%s/%s", folder, place[i]);
       if (!access(path, R_OK)) return;

@@ -1,13 +1,14 @@
-/* llvm_call.c: loops and branches: calls of the entries of their bodies, with tables of pointers. */
+/* llvm_call.c: loops and branches: calls of the entries of their bodies, with tables of pointers.
+ */
 #include "back/llvm_gen.h"
 
 typedef struct CallGen {
   Gen *g;
   const Call *c;
-  LLVMValueRef entry;           /* the function under construction */
-  LLVMValueRef table, rt;       /* its buffers, and the runtime */
-  LLVMValueRef body, other;     /* entries of the bodies */
-  LLVMValueRef in, out, few;    /* tables for the calls */
+  LLVMValueRef entry;        /* the function under construction */
+  LLVMValueRef table, rt;    /* its buffers, and the runtime */
+  LLVMValueRef body, other;  /* entries of the bodies */
+  LLVMValueRef in, out, few; /* tables for the calls */
 } CallGen;
 
 /* Slots live in the first block of the function: a call in a loop must not eat the stack. */
@@ -21,7 +22,9 @@ static LLVMValueRef table_of(CallGen *x, int n) {
   return t;
 }
 
-static LLVMValueRef number(CallGen *x, int64_t n) { return LLVMConstInt(x->g->i64, (uint64_t)n, 1); }
+static LLVMValueRef number(CallGen *x, int64_t n) {
+  return LLVMConstInt(x->g->i64, (uint64_t)n, 1);
+}
 
 static LLVMValueRef slot(CallGen *x, LLVMValueRef table, int i) {
   LLVMValueRef at = number(x, i);
@@ -30,13 +33,16 @@ static LLVMValueRef slot(CallGen *x, LLVMValueRef table, int i) {
 static LLVMValueRef get(CallGen *x, LLVMValueRef table, int i) {
   return LLVMBuildLoad2(x->g->b, x->g->ptr, slot(x, table, i), "");
 }
-static void set(CallGen *x, LLVMValueRef table, int i, LLVMValueRef p) { LLVMBuildStore(x->g->b, p, slot(x, table, i)); }
+static void set(CallGen *x, LLVMValueRef table, int i, LLVMValueRef p) {
+  LLVMBuildStore(x->g->b, p, slot(x, table, i));
+}
 static LLVMValueRef base(CallGen *x, Buf b) { return get(x, x->table, b); }
 
 static Dim port_bytes(const LoopProgram *p, BufKind kind, int port) {
   for (int i = 0; i < p->buf.n; i++) {
     const Buffer *b = &p->buf.at[i];
-    if (b->kind == kind && b->slot == port) return dim_mul(p->cx, b->count, type_info[b->type].bytes);
+    if (b->kind == kind && b->slot == port)
+      return dim_mul(p->cx, b->count, type_info[b->type].bytes);
   }
   return 0;
 }
@@ -55,12 +61,15 @@ static LLVMValueRef given(CallGen *x, int i) {
 static void call(CallGen *x, LLVMValueRef f, LLVMValueRef in, LLVMValueRef out) {
   LLVMValueRef *args = NEWS(x->g->cx->arena, LLVMValueRef, 4 + x->g->sizes.n);
   args[0] = in, args[1] = out, args[2] = base(x, x->c->workspace), args[3] = x->rt;
-  LLVMBuildCall2(x->g->b, gen_entry_type(x->g), f, args, (unsigned)gen_add_sizes(x->g, NULL, args, 4), "");
+  LLVMBuildCall2(x->g->b, gen_entry_type(x->g), f, args,
+                 (unsigned)gen_add_sizes(x->g, NULL, args, 4), "");
 }
 
-static LLVMBasicBlockRef block(CallGen *x, const char *name) { return LLVMAppendBasicBlockInContext(x->g->c, x->entry, name); }
+static LLVMBasicBlockRef block(CallGen *x, const char *name) {
+  return LLVMAppendBasicBlockInContext(x->g->c, x->entry, name);
+}
 
-/* ---- branches --------------------------------------------------------------------------------------- */
+/* ---- branches ---- */
 static void gen_branch(CallGen *x) {
   LLVMBuilderRef b = x->g->b;
   for (int i = 0; i < x->c->in.n; i++) set(x, x->in, i, given(x, i));
@@ -77,7 +86,7 @@ static void gen_branch(CallGen *x) {
   LLVMPositionBuilderAtEnd(b, after);
 }
 
-/* ---- loops -------------------------------------------------------------------------------------------- */
+/* ---- loops ---- */
 static LLVMValueRef trip_count(CallGen *x) {
   LLVMValueRef trip = gen_dim(x->g, x->c->loop->trip);
   if (x->c->flag < 0) return trip;
@@ -95,7 +104,8 @@ static void before_loop(CallGen *x) {
   for (int i = l->ncarry; i < l->ncarry + l->ncollect; i++) {
     if (!l->counted && !l->cond) break; /* every row will be written */
     Dim bytes = dim_mul(x->g->cx, port_bytes(x->c->body, BUF_OUTPUT, i), l->trip);
-    LLVMBuildMemSet(x->g->b, base(x, x->c->out.at[i]), LLVMConstInt(x->g->i8, 0, 0), gen_dim(x->g, bytes), 1);
+    LLVMBuildMemSet(x->g->b, base(x, x->c->out.at[i]), LLVMConstInt(x->g->i8, 0, 0),
+                    gen_dim(x->g, bytes), 1);
   }
 }
 
@@ -105,7 +115,8 @@ static void check_condition(CallGen *x, LLVMBasicBlockRef done) {
   if (!x->other) return;
   int ncapture = x->c->in.n - l->ncarry - l->nscan;
   for (int i = 0; i <= l->ncarry; i++) set(x, x->few, i, get(x, x->in, i));
-  for (int i = 0; i < ncapture; i++) set(x, x->few, 1 + l->ncarry + i, get(x, x->in, 1 + l->ncarry + l->nscan + i));
+  for (int i = 0; i < ncapture; i++)
+    set(x, x->few, 1 + l->ncarry + i, get(x, x->in, 1 + l->ncarry + l->nscan + i));
   LLVMValueRef more = base(x, x->c->more);
   set(x, x->out, 0, more);
   call(x, x->other, x->few, x->out);
@@ -120,11 +131,13 @@ static void one_iteration(CallGen *x, LLVMValueRef it, LLVMValueRef i) {
   LLVMBuilderRef b = x->g->b;
   for (int k = 0; k < l->nscan; k++) {
     int port = 1 + l->ncarry + k;
-    set(x, x->in, port, row(x, given(x, l->ncarry + k), port_bytes(x->c->body, BUF_INPUT, port), i));
+    set(x, x->in, port,
+        row(x, given(x, l->ncarry + k), port_bytes(x->c->body, BUF_INPUT, port), i));
   }
   LLVMValueRef odd = LLVMBuildTrunc(b, it, x->g->i1, "");
   for (int k = 0; k < l->ncarry; k++)
-    set(x, x->out, k, LLVMBuildSelect(b, odd, base(x, x->c->pong.at[k]), base(x, x->c->ping.at[k]), ""));
+    set(x, x->out, k,
+        LLVMBuildSelect(b, odd, base(x, x->c->pong.at[k]), base(x, x->c->ping.at[k]), ""));
   for (int k = l->ncarry; k < l->ncarry + l->ncollect; k++)
     set(x, x->out, k, row(x, base(x, x->c->out.at[k]), port_bytes(x->c->body, BUF_OUTPUT, k), i));
   call(x, x->body, x->in, x->out);
@@ -144,7 +157,8 @@ static void gen_loop(CallGen *x) {
   LLVMBuilderRef b = x->g->b;
   LLVMValueRef n = trip_count(x);
   before_loop(x);
-  LLVMBasicBlockRef from = LLVMGetInsertBlock(b), head = block(x, "iterate"), body = block(x, "body"), done = block(x, "done");
+  LLVMBasicBlockRef from = LLVMGetInsertBlock(b), head = block(x, "iterate"),
+                    body = block(x, "body"), done = block(x, "done");
   LLVMBuildBr(b, head);
   LLVMPositionBuilderAtEnd(b, head);
   LLVMValueRef it = LLVMBuildPhi(b, x->g->i64, "it");
@@ -164,8 +178,15 @@ static void gen_loop(CallGen *x) {
   after_loop(x, it);
 }
 
-void gen_call_site(Gen *g, const Call *c, LLVMValueRef entry, LLVMValueRef table, LLVMValueRef body, LLVMValueRef other) {
-  CallGen x = {.g = g, .c = c, .entry = entry, .table = table, .rt = LLVMGetParam(entry, 3), .body = body, .other = other};
+void gen_call_site(Gen *g, const Call *c, LLVMValueRef entry, LLVMValueRef table, LLVMValueRef body,
+                   LLVMValueRef other) {
+  CallGen x = {.g = g,
+               .c = c,
+               .entry = entry,
+               .table = table,
+               .rt = LLVMGetParam(entry, 3),
+               .body = body,
+               .other = other};
   x.in = table_of(&x, c->in.n + 1);
   x.out = table_of(&x, MAX(c->out.n, 1));
   x.few = table_of(&x, c->in.n + 1);

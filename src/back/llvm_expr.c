@@ -1,7 +1,7 @@
 /* llvm_expr.c: expressions of the loop form as LLVM values. */
 #include "back/llvm_gen.h"
 
-/* ---- types ---------------------------------------------------------------------------------------- */
+/* ---- types ---- */
 static LLVMTypeRef scalar_type(Gen *g, DType t) {
   switch (t) {
   case T_BOOL: return g->i1;
@@ -15,7 +15,9 @@ static LLVMTypeRef scalar_type(Gen *g, DType t) {
   cx_bug(g->cx, "a loop form value without a machine type");
 }
 
-static LLVMTypeRef with_lanes(LLVMTypeRef t, int lanes) { return lanes == 1 ? t : LLVMVectorType(t, (unsigned)lanes); }
+static LLVMTypeRef with_lanes(LLVMTypeRef t, int lanes) {
+  return lanes == 1 ? t : LLVMVectorType(t, (unsigned)lanes);
+}
 
 LLVMTypeRef gen_type(Gen *g, DType t, int lanes) { return with_lanes(scalar_type(g, t), lanes); }
 
@@ -23,17 +25,18 @@ LLVMTypeRef gen_memory_type(Gen *g, DType t, int lanes) {
   return with_lanes(t == T_BOOL ? g->i8 : scalar_type(g, t), lanes);
 }
 
-/* ---- small things ---------------------------------------------------------------------------------- */
+/* ---- small things ---- */
 LLVMValueRef gen_splat(Gen *g, LLVMValueRef scalar, int lanes) {
   if (lanes == 1) return scalar;
   LLVMTypeRef t = LLVMVectorType(LLVMTypeOf(scalar), (unsigned)lanes);
   LLVMValueRef none = LLVMGetPoison(t), zero = LLVMConstInt(g->i32, 0, 0);
   LLVMValueRef one = LLVMBuildInsertElement(g->b, none, scalar, zero, "");
-  return LLVMBuildShuffleVector(g->b, one, none, LLVMConstNull(LLVMVectorType(g->i32, (unsigned)lanes)), "");
+  return LLVMBuildShuffleVector(g->b, one, none,
+                                LLVMConstNull(LLVMVectorType(g->i32, (unsigned)lanes)), "");
 }
 
-LLVMValueRef gen_call(Gen *g, const char *intrinsic, LLVMTypeRef overload, LLVMTypeRef result, LLVMValueRef *args,
-                      int n) {
+LLVMValueRef gen_call(Gen *g, const char *intrinsic, LLVMTypeRef overload, LLVMTypeRef result,
+                      LLVMValueRef *args, int n) {
   unsigned id = LLVMLookupIntrinsicID(intrinsic, strlen(intrinsic));
   if (!id) cx_bug(g->cx, "LLVM has no %s", intrinsic);
   LLVMTypeRef over[2] = {result, overload};
@@ -64,25 +67,31 @@ static LLVMValueRef lane_numbers(Gen *g, LLVMTypeRef t, int lanes, Dim step) {
   return LLVMBuildMul(g->b, all, gen_splat(g, times, lanes), "");
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------ */
-static bool is_vector(LLVMValueRef v) { return LLVMGetTypeKind(LLVMTypeOf(v)) == LLVMVectorTypeKind; }
+/* ---- memory ---- */
+static bool is_vector(LLVMValueRef v) {
+  return LLVMGetTypeKind(LLVMTypeOf(v)) == LLVMVectorTypeKind;
+}
 
 bool gen_is_spread(LLVMValueRef dyn, int lanes, Dim lane_stride) {
   return lanes > 1 && (lane_stride != 1 || (dyn && is_vector(dyn)));
 }
 
 /* The address of the element, or one per lane where the lanes are not side by side. */
-LLVMValueRef gen_address(Gen *g, Buf b, const Ix *ix, LLVMValueRef dyn, int lanes, Dim lane_stride) {
+LLVMValueRef gen_address(Gen *g, Buf b, const Ix *ix, LLVMValueRef dyn, int lanes,
+                         Dim lane_stride) {
   LLVMTypeRef elem = gen_memory_type(g, g->p->buf.at[b].type, 1);
   LLVMValueRef at = gen_ix(g, ix);
   bool spread = gen_is_spread(dyn, lanes, lane_stride), one_dyn = dyn && !is_vector(dyn);
-  if (one_dyn) at = LLVMBuildAdd(g->b, at, LLVMBuildSExt(g->b, dyn, g->i64, ""), ""); /* moves all lanes alike */
+  if (one_dyn)
+    at = LLVMBuildAdd(g->b, at, LLVMBuildSExt(g->b, dyn, g->i64, ""),
+                      ""); /* moves all lanes alike */
   if (spread) {
     at = gen_splat(g, at, lanes);
     if (lane_stride) at = LLVMBuildAdd(g->b, at, lane_numbers(g, g->i64, lanes, lane_stride), "");
   }
   if (dyn && !one_dyn)
-    at = LLVMBuildAdd(g->b, at, LLVMBuildSExt(g->b, dyn, LLVMVectorType(g->i64, (unsigned)lanes), ""), "");
+    at = LLVMBuildAdd(g->b, at,
+                      LLVMBuildSExt(g->b, dyn, LLVMVectorType(g->i64, (unsigned)lanes), ""), "");
   return LLVMBuildInBoundsGEP2(g->b, elem, g->buf[b], &at, 1, "");
 }
 
@@ -114,9 +123,10 @@ static LLVMValueRef guarded_load(Gen *g, DType t, LLVMValueRef at, LLVMValueRef 
   return phi;
 }
 
-/* The masked intrinsics took the alignment as an operand up to LLVM 21; later ones as an attribute of
- * the pointer. `at` is operand number `pos` either way. */
-static LLVMValueRef call_masked(Gen *g, const char *name, LLVMTypeRef *over, LLVMValueRef *args, int n, int pos, DType t) {
+/* The masked intrinsics took the alignment as an operand up to LLVM 21; later ones as an attribute
+ * of the pointer. `at` is operand number `pos` either way. */
+static LLVMValueRef call_masked(Gen *g, const char *name, LLVMTypeRef *over, LLVMValueRef *args,
+                                int n, int pos, DType t) {
   unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
   LLVMValueRef f = LLVMGetIntrinsicDeclaration(g->m, id, over, 2), with_align[5];
   LLVMTypeRef type = LLVMGlobalGetValueType(f);
@@ -124,7 +134,8 @@ static LLVMValueRef call_masked(Gen *g, const char *name, LLVMTypeRef *over, LLV
   if ((int)LLVMCountParamTypes(type) == n) {
     LLVMValueRef call = LLVMBuildCall2(g->b, type, f, args, (unsigned)n, "");
     unsigned kind = LLVMGetEnumAttributeKindForName("align", 5);
-    LLVMAddCallSiteAttribute(call, (LLVMAttributeIndex)pos + 1, LLVMCreateEnumAttribute(g->c, kind, align));
+    LLVMAddCallSiteAttribute(call, (LLVMAttributeIndex)pos + 1,
+                             LLVMCreateEnumAttribute(g->c, kind, align));
     return call;
   }
   for (int i = 0, k = 0; i < n; i++) {
@@ -134,13 +145,15 @@ static LLVMValueRef call_masked(Gen *g, const char *name, LLVMTypeRef *over, LLV
   return LLVMBuildCall2(g->b, type, f, with_align, (unsigned)n + 1, "");
 }
 
-static LLVMValueRef masked_load(Gen *g, DType t, int lanes, LLVMValueRef at, LLVMValueRef mask, bool gather) {
+static LLVMValueRef masked_load(Gen *g, DType t, int lanes, LLVMValueRef at, LLVMValueRef mask,
+                                bool gather) {
   LLVMTypeRef vec = gen_memory_type(g, t, lanes), over[] = {vec, LLVMTypeOf(at)};
   LLVMValueRef args[] = {at, mask, LLVMConstNull(vec)};
   return call_masked(g, gather ? "llvm.masked.gather" : "llvm.masked.load", over, args, 3, 0, t);
 }
 
-void gen_masked_store(Gen *g, DType t, LLVMValueRef v, LLVMValueRef at, LLVMValueRef mask, bool scatter) {
+void gen_masked_store(Gen *g, DType t, LLVMValueRef v, LLVMValueRef at, LLVMValueRef mask,
+                      bool scatter) {
   LLVMTypeRef over[] = {LLVMTypeOf(v), LLVMTypeOf(at)};
   LLVMValueRef args[] = {v, at, mask};
   call_masked(g, scatter ? "llvm.masked.scatter" : "llvm.masked.store", over, args, 3, 1, t);
@@ -163,11 +176,12 @@ static LLVMValueRef gen_load(Gen *g, const ExNode *x) {
   return from_memory(g, t, v);
 }
 
-/* ---- the other kinds --------------------------------------------------------------------------------- */
+/* ---- the other kinds ---- */
 static LLVMValueRef immediate(Gen *g, const ExNode *x) {
   DType t = (DType)x->type;
   LLVMTypeRef s = scalar_type(g, t);
-  LLVMValueRef v = type_is_float(t) ? LLVMConstReal(s, x->u.f) : LLVMConstInt(s, (uint64_t)x->u.i, 1);
+  LLVMValueRef v =
+      type_is_float(t) ? LLVMConstReal(s, x->u.f) : LLVMConstInt(s, (uint64_t)x->u.i, 1);
   if (t == T_F32 && x->u.f != x->u.f) v = LLVMConstReal(s, x->u.f);
   if (x->lanes == 1) return v;
   LLVMValueRef at[256];
@@ -185,7 +199,8 @@ static LLVMValueRef size_value(Gen *g, const ExNode *x) {
   }
   LLVMTypeRef t = scalar_type(g, (DType)x->type);
   LLVMValueRef v = gen_dim(g, x->ix.off);
-  return gen_splat(g, real ? LLVMBuildSIToFP(g->b, v, t, "") : LLVMBuildIntCast2(g->b, v, t, 1, ""), x->lanes);
+  return gen_splat(g, real ? LLVMBuildSIToFP(g->b, v, t, "") : LLVMBuildIntCast2(g->b, v, t, 1, ""),
+                   x->lanes);
 }
 
 static LLVMValueRef index_value(Gen *g, const ExNode *x) {
@@ -196,7 +211,8 @@ static LLVMValueRef index_value(Gen *g, const ExNode *x) {
     v = gen_splat(g, v, x->lanes);
     if (x->lane_stride) v = LLVMBuildAdd(g->b, v, lane_numbers(g, s, x->lanes, x->lane_stride), "");
   }
-  return t == (DType)x->type ? v : LLVMBuildSIToFP(g->b, v, gen_type(g, (DType)x->type, x->lanes), "");
+  return t == (DType)x->type ? v
+                             : LLVMBuildSIToFP(g->b, v, gen_type(g, (DType)x->type, x->lanes), "");
 }
 
 static LLVMValueRef known_lanes(Gen *g, int64_t count, int lanes) {

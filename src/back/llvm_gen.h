@@ -15,44 +15,48 @@ typedef struct Gen {
   LLVMModuleRef m;
   LLVMBuilderRef b;
   LLVMTypeRef i1, i8, i32, i64, ptr, nothing;
-  bool alone; /* there is no runtime: parallel kernels are run by the caller */
-  Vec(Name) sizes;     /* named sizes; every function takes them as its last arguments */
-  LLVMValueRef *size;  /* their values in the function being made */
+  bool alone;         /* there is no runtime: parallel kernels are run by the caller */
+  Vec(Name) sizes;    /* named sizes; every function takes them as its last arguments */
+  LLVMValueRef *size; /* their values in the function being made */
   /* the kernel being printed */
   const Kernel *k;
   LLVMValueRef fn;
-  LLVMValueRef *var; /* loop variable -> its value (i64) */
-  LLVMValueRef *reg; /* register -> its value, or its stack slot where it changes */
-  bool *changes;     /* register -> is it ever set anew */
-  LLVMValueRef *buf; /* buffer -> its base pointer */
+  LLVMValueRef *var;   /* loop variable -> its value (i64) */
+  LLVMValueRef *reg;   /* register -> its value, or its stack slot where it changes */
+  bool *changes;       /* register -> is it ever set anew */
+  LLVMValueRef *buf;   /* buffer -> its base pointer */
   LLVMValueRef lo, hi; /* the share of a parallel kernel */
 } Gen;
 
 /* llvm_expr.c */
-LLVMTypeRef gen_type(Gen *g, DType t, int lanes);     /* as a value: bool is i1 */
+LLVMTypeRef gen_type(Gen *g, DType t, int lanes);        /* as a value: bool is i1 */
 LLVMTypeRef gen_memory_type(Gen *g, DType t, int lanes); /* as stored: bool is i8 */
-LLVMValueRef gen_ix(Gen *g, const Ix *ix);            /* i64 */
-/* llvm_size.c: an extent in the present function, i64; as a double with every term by its absolute value. */
+LLVMValueRef gen_ix(Gen *g, const Ix *ix);               /* i64 */
+/* llvm_size.c: an extent in the present function, i64; as a double with every term by its absolute
+ * value. */
 LLVMValueRef gen_dim(Gen *g, Dim d);
 LLVMValueRef gen_dim_magnitude(Gen *g, Dim d);
 void gen_take_sizes(Gen *g, LLVMValueRef f); /* the function's last parameters are its sizes */
-int gen_add_sizes(Gen *g, LLVMTypeRef *types, LLVMValueRef *args, int n); /* appends them; either may be NULL */
+int gen_add_sizes(Gen *g, LLVMTypeRef *types, LLVMValueRef *args,
+                  int n); /* appends them; either may be NULL */
 LLVMValueRef gen_ex(Gen *g, Ex e);
 /* Whether the lanes of an access lie apart, so that gen_address gives an address each. */
 bool gen_is_spread(LLVMValueRef dyn, int lanes, Dim lane_stride);
 LLVMValueRef gen_address(Gen *g, Buf b, const Ix *ix, LLVMValueRef dyn, int lanes, Dim lane_stride);
 LLVMValueRef gen_splat(Gen *g, LLVMValueRef scalar, int lanes);
-LLVMValueRef gen_call(Gen *g, const char *intrinsic, LLVMTypeRef overload, LLVMTypeRef result, LLVMValueRef *args,
-                      int n); /* llvm.NAME.<overload> */
-void gen_masked_store(Gen *g, DType t, LLVMValueRef v, LLVMValueRef at, LLVMValueRef mask, bool scatter);
+LLVMValueRef gen_call(Gen *g, const char *intrinsic, LLVMTypeRef overload, LLVMTypeRef result,
+                      LLVMValueRef *args, int n); /* llvm.NAME.<overload> */
+void gen_masked_store(Gen *g, DType t, LLVMValueRef v, LLVMValueRef at, LLVMValueRef mask,
+                      bool scatter);
 /* llvm_map.c */
 LLVMValueRef gen_map(Gen *g, Op op, DType from, DType to, int lanes, LLVMValueRef *arg);
 /* llvm_stmt.c */
 LLVMValueRef gen_kernel(Gen *g, const Kernel *k, int number);
-void gen_kernel_call(Gen *g, const Kernel *k, LLVMValueRef kernel, LLVMValueRef table, LLVMValueRef lo, LLVMValueRef hi,
-                     LLVMValueRef worker);
+void gen_kernel_call(Gen *g, const Kernel *k, LLVMValueRef kernel, LLVMValueRef table,
+                     LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef worker);
 /* llvm_call.c: a loop or branch in the entry function of its program. */
-void gen_call_site(Gen *g, const Call *c, LLVMValueRef entry, LLVMValueRef table, LLVMValueRef body, LLVMValueRef other);
+void gen_call_site(Gen *g, const Call *c, LLVMValueRef entry, LLVMValueRef table, LLVMValueRef body,
+                   LLVMValueRef other);
 /* llvm_module.c: the whole program; its entry is the function "gradc_entry". */
 LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p);
 /* A generator with an empty module; gen_end gives back what isn't the module. */
@@ -63,8 +67,10 @@ LLVMValueRef gen_program(Gen *g, const LoopProgram *p, const char *name, bool vi
 LLVMTypeRef gen_entry_type(Gen *g);
 /* llvm_jit.c */
 void gen_set_err(char *err, size_t n, const char *what, const char *why);
-/* The module gets the machine's layout, and is verified; NULL and disposed of where it isn't valid. */
-LLVMModuleRef gen_complete(LLVMContextRef c, LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr);
+/* The module gets the machine's layout, and is verified; NULL and disposed of where it isn't valid.
+ */
+LLVMModuleRef gen_complete(LLVMContextRef c, LLVMModuleRef m, LLVMTargetMachineRef tm, char *err,
+                           size_t nerr);
 bool gen_optimise(LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr);
 /* llvm_object.c */
 bool gen_object(const CFile *f, const Target *t, Text *out, char *err, size_t nerr);

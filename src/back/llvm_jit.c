@@ -1,4 +1,5 @@
-/* llvm_jit.c: the module's one exported function: LLVM modules to machine code, in memory or as text. */
+/* llvm_jit.c: the module's one exported function: LLVM modules to machine code, in memory or as
+ * text. */
 #include "back/llvm_gen.h"
 
 #include <llvm-c/Analysis.h>
@@ -18,7 +19,7 @@ struct Native {
   NativeFn entry;
 };
 
-/* ---- the machine ------------------------------------------------------------------------------------- */
+/* ---- the machine ---- */
 void gen_set_err(char *err, size_t n, const char *what, const char *why) {
   snprintf(err, n, "%s: %s", what, why ? why : "no reason given");
 }
@@ -31,16 +32,19 @@ static void set_up_native(void) {
 /* LLVM's list of targets is the process': filled once, whatever number of threads compile. */
 static pthread_once_t native_once = PTHREAD_ONCE_INIT;
 
-static LLVMTargetMachineRef machine_for(const Target *t, LLVMCodeModel model, char *err, size_t nerr) {
+static LLVMTargetMachineRef machine_for(const Target *t, LLVMCodeModel model, char *err,
+                                        size_t nerr) {
   pthread_once(&native_once, set_up_native);
-  char *triple = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures();
+  char *triple = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(),
+       *features = LLVMGetHostCPUFeatures();
   char *why = NULL;
   LLVMTargetRef target;
   LLVMTargetMachineRef tm = NULL;
   if (LLVMGetTargetFromTriple(triple, &target, &why)) gen_set_err(err, nerr, "no LLVM target", why);
   else
-    tm = LLVMCreateTargetMachine(target, triple, t->cpu ? t->cpu : cpu, t->features ? t->features : features,
-                                 LLVMCodeGenLevelDefault, LLVMRelocPIC, model);
+    tm = LLVMCreateTargetMachine(target, triple, t->cpu ? t->cpu : cpu,
+                                 t->features ? t->features : features, LLVMCodeGenLevelDefault,
+                                 LLVMRelocPIC, model);
   LLVMDisposeMessage(why);
   LLVMDisposeMessage(triple);
   LLVMDisposeMessage(cpu);
@@ -48,9 +52,11 @@ static LLVMTargetMachineRef machine_for(const Target *t, LLVMCodeModel model, ch
   return tm;
 }
 
-/* ---- optimisation: what loops need, without the vectorisers, which have nothing left to do -------------- */
-#define PASSES                                                                                                        \
-  "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,loop-mssa(licm),early-cse,adce)"
+/* ---- optimisation: what loops need, without the vectorisers, which have nothing left to do ----
+ */
+#define PASSES                                                                                     \
+  "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,loop-mssa(licm),"   \
+  "early-cse,adce)"
 
 bool gen_optimise(LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr) {
   LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
@@ -69,12 +75,14 @@ static void prefer_wide_vectors(LLVMContextRef c, LLVMModuleRef m) {
     if (LLVMIsDeclaration(f)) continue;
     const char *names[] = {"prefer-vector-width", "min-legal-vector-width"};
     for (int i = 0; i < 2; i++)
-      LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex,
-                              LLVMCreateStringAttribute(c, names[i], (unsigned)strlen(names[i]), "512", 3));
+      LLVMAddAttributeAtIndex(
+          f, LLVMAttributeFunctionIndex,
+          LLVMCreateStringAttribute(c, names[i], (unsigned)strlen(names[i]), "512", 3));
   }
 }
 
-LLVMModuleRef gen_complete(LLVMContextRef c, LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr) {
+LLVMModuleRef gen_complete(LLVMContextRef c, LLVMModuleRef m, LLVMTargetMachineRef tm, char *err,
+                           size_t nerr) {
   LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(tm);
   LLVMSetModuleDataLayout(m, layout);
   LLVMDisposeTargetData(layout);
@@ -94,11 +102,12 @@ LLVMModuleRef gen_complete(LLVMContextRef c, LLVMModuleRef m, LLVMTargetMachineR
 }
 
 /* A module for p. */
-static LLVMModuleRef module_for(LLVMContextRef c, const LoopProgram *p, LLVMTargetMachineRef tm, char *err, size_t nerr) {
+static LLVMModuleRef module_for(LLVMContextRef c, const LoopProgram *p, LLVMTargetMachineRef tm,
+                                char *err, size_t nerr) {
   return gen_complete(c, gen_module(p->cx, c, p), tm, err, nerr);
 }
 
-/* ---- in memory ------------------------------------------------------------------------------------------- */
+/* ---- in memory ---- */
 static bool failed(LLVMErrorRef e, const char *what, char *err, size_t nerr) {
   if (!e) return false;
   char *why = LLVMGetErrorMessage(e);
@@ -111,11 +120,14 @@ static LLVMOrcLLJITRef new_jit(const Target *t, char *err, size_t nerr) {
   LLVMTargetMachineRef tm = machine_for(t, LLVMCodeModelJITDefault, err, nerr);
   if (!tm) return NULL;
   LLVMOrcLLJITBuilderRef builder = LLVMOrcCreateLLJITBuilder();
-  LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(builder, LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(tm));
+  LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(
+      builder, LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(tm));
   LLVMOrcLLJITRef jit = NULL;
-  if (failed(LLVMOrcCreateLLJIT(&jit, builder), "LLVM's JIT can't be set up", err, nerr)) return NULL;
+  if (failed(LLVMOrcCreateLLJIT(&jit, builder), "LLVM's JIT can't be set up", err, nerr))
+    return NULL;
   LLVMOrcDefinitionGeneratorRef process = NULL; /* the C library's mathematics, memset */
-  if (!failed(LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(&process, LLVMOrcLLJITGetGlobalPrefix(jit), NULL, NULL),
+  if (!failed(LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(
+                  &process, LLVMOrcLLJITGetGlobalPrefix(jit), NULL, NULL),
               "the process' symbols can't be read", err, nerr))
     LLVMOrcJITDylibAddGenerator(LLVMOrcLLJITGetMainJITDylib(jit), process);
   return jit;
@@ -132,7 +144,8 @@ static LLVMOrcThreadSafeContextRef new_context(LLVMContextRef *c) {
 #endif
 }
 
-typedef struct Compiling { /* what must be given back, also when memory runs out while the module is made */
+typedef struct Compiling { /* what must be given back, also when memory runs out while the module is
+                              made */
   const LoopProgram *p;
   char *err;
   size_t nerr;
@@ -150,8 +163,8 @@ static bool add_program(Compiling *w) {
   bool ok = m && gen_optimise(m, w->tm, w->err, w->nerr);
   if (ok) {
     LLVMOrcThreadSafeModuleRef tsm = LLVMOrcCreateNewThreadSafeModule(m, w->ts);
-    ok = !failed(LLVMOrcLLJITAddLLVMIRModule(jit, LLVMOrcLLJITGetMainJITDylib(jit), tsm), "LLVM's JIT refused the code",
-                 w->err, w->nerr);
+    ok = !failed(LLVMOrcLLJITAddLLVMIRModule(jit, LLVMOrcLLJITGetMainJITDylib(jit), tsm),
+                 "LLVM's JIT refused the code", w->err, w->nerr);
   } else if (m) {
     LLVMDisposeModule(m);
   }
@@ -169,7 +182,8 @@ static Status compile_guarded(void *arg) {
   LLVMOrcExecutorAddress at = 0;
   w->n->jit = new_jit(&w->p->target, w->err, w->nerr);
   bool ok = w->n->jit && add_program(w) &&
-            !failed(LLVMOrcLLJITLookup(w->n->jit, &at, "gradc_entry"), "the code can't be linked", w->err, w->nerr);
+            !failed(LLVMOrcLLJITLookup(w->n->jit, &at, "gradc_entry"), "the code can't be linked",
+                    w->err, w->nerr);
   w->n->entry = (NativeFn)(uintptr_t)at;
   return ok ? ST_OK : ST_SOURCE;
 }
@@ -196,8 +210,9 @@ static Native *compile(const LoopProgram *p, char *err, size_t nerr) {
 
 static NativeFn entry(Native *n) { return n->entry; }
 
-/* ---- as text ----------------------------------------------------------------------------------------------- */
-static bool emit_text(LLVMModuleRef m, LLVMTargetMachineRef tm, LlvmText what, Text *out, char *err, size_t nerr) {
+/* ---- as text ---- */
+static bool emit_text(LLVMModuleRef m, LLVMTargetMachineRef tm, LlvmText what, Text *out, char *err,
+                      size_t nerr) {
   if (what != LLVM_ASM) {
     char *s = LLVMPrintModuleToString(m);
     text_add(out, s);
@@ -221,7 +236,8 @@ static bool text(const LoopProgram *p, LlvmText what, Text *out, char *err, size
   if (!tm) return false;
   LLVMContextRef c = LLVMContextCreate();
   LLVMModuleRef m = module_for(c, p, tm, err, nerr);
-  bool ok = m && (what == LLVM_IR || gen_optimise(m, tm, err, nerr)) && emit_text(m, tm, what, out, err, nerr);
+  bool ok = m && (what == LLVM_IR || gen_optimise(m, tm, err, nerr)) &&
+            emit_text(m, tm, what, out, err, nerr);
   if (m) LLVMDisposeModule(m);
   LLVMContextDispose(c);
   LLVMDisposeTargetMachine(tm);
@@ -240,6 +256,7 @@ static const char *host_cpu(void) {
 
 __attribute__((visibility("default"))) const LlvmBackend *gradc_llvm_backend(void);
 const LlvmBackend *gradc_llvm_backend(void) {
-  static const LlvmBackend backend = {BACK_ABI, compile, entry, dispose, text, gen_object, version, host_cpu};
+  static const LlvmBackend backend = {BACK_ABI, compile,    entry,   dispose,
+                                      text,     gen_object, version, host_cpu};
   return &backend;
 }

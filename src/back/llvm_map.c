@@ -1,7 +1,7 @@
 /* llvm_map.c: elementwise operators as LLVM instructions, on scalars and vectors alike. */
 #include "back/llvm_gen.h"
 
-/* ---- comparison ------------------------------------------------------------------------------------ */
+/* ---- comparison ---- */
 static LLVMValueRef compare(Gen *g, Op op, DType t, LLVMValueRef a, LLVMValueRef b) {
   static const struct {
     Op op;
@@ -27,7 +27,7 @@ static LLVMValueRef extreme(Gen *g, Op op, DType t, LLVMValueRef a, LLVMValueRef
   return LLVMBuildSelect(g->b, LLVMBuildFCmp(g->b, LLVMRealUNO, a, a, ""), a, v, "");
 }
 
-/* ---- integer division: rounds down; by zero gives 0; by -1 wraps ------------------------------------- */
+/* ---- integer division: rounds down; by zero gives 0; by -1 wraps ---- */
 static LLVMValueRef constant(LLVMValueRef like, int64_t v) {
   LLVMTypeRef t = LLVMTypeOf(like);
   if (LLVMGetTypeKind(t) != LLVMVectorTypeKind) return LLVMConstInt(t, (uint64_t)v, 1);
@@ -43,7 +43,8 @@ static LLVMValueRef int_quotient(Gen *g, Op op, DType t, LLVMValueRef a, LLVMVal
   LLVMValueRef by_zero = LLVMBuildICmp(ir, LLVMIntEQ, b, zero, "");
   if (t == T_U8) {
     LLVMValueRef safe = LLVMBuildSelect(ir, by_zero, one, b, "");
-    LLVMValueRef v = op == OP_idiv ? LLVMBuildUDiv(ir, a, safe, "") : LLVMBuildURem(ir, a, safe, "");
+    LLVMValueRef v =
+        op == OP_idiv ? LLVMBuildUDiv(ir, a, safe, "") : LLVMBuildURem(ir, a, safe, "");
     return LLVMBuildSelect(ir, by_zero, zero, v, "");
   }
   LLVMValueRef minus = LLVMBuildICmp(ir, LLVMIntEQ, b, constant(b, -1), "");
@@ -63,18 +64,20 @@ static LLVMValueRef int_quotient(Gen *g, Op op, DType t, LLVMValueRef a, LLVMVal
   return LLVMBuildSelect(ir, by_zero, zero, v, "");
 }
 
-/* ---- conversions --------------------------------------------------------------------------------------- */
+/* ---- conversions ---- */
 static LLVMValueRef cast(Gen *g, DType from, DType to, int lanes, LLVMValueRef a) {
   LLVMTypeRef t = gen_type(g, to, lanes);
   LLVMValueRef zero = LLVMConstNull(LLVMTypeOf(a));
   if (from == to) return a;
   if (to == T_BOOL)
-    return type_is_float(from) ? LLVMBuildFCmp(g->b, LLVMRealUNE, a, zero, "") : LLVMBuildICmp(g->b, LLVMIntNE, a, zero, "");
+    return type_is_float(from) ? LLVMBuildFCmp(g->b, LLVMRealUNE, a, zero, "")
+                               : LLVMBuildICmp(g->b, LLVMIntNE, a, zero, "");
   bool plain = from == T_BOOL || from == T_U8;
   if (type_is_float(from) && type_is_float(to)) return LLVMBuildFPCast(g->b, a, t, "");
   if (type_is_float(from)) /* saturates; NaN gives 0 */
     return gen_call(g, to == T_U8 ? "llvm.fptoui.sat" : "llvm.fptosi.sat", LLVMTypeOf(a), t, &a, 1);
-  if (type_is_float(to)) return plain ? LLVMBuildUIToFP(g->b, a, t, "") : LLVMBuildSIToFP(g->b, a, t, "");
+  if (type_is_float(to))
+    return plain ? LLVMBuildUIToFP(g->b, a, t, "") : LLVMBuildSIToFP(g->b, a, t, "");
   return LLVMBuildIntCast2(g->b, a, t, !plain, "");
 }
 
@@ -84,7 +87,7 @@ static LLVMValueRef shift(Gen *g, Op op, DType t, LLVMValueRef a, LLVMValueRef n
   return op == OP_ushr || t == T_U8 ? LLVMBuildLShr(g->b, a, n, "") : LLVMBuildAShr(g->b, a, n, "");
 }
 
-/* ---- floats --------------------------------------------------------------------------------------------- */
+/* ---- floats ---- */
 static LLVMValueRef unary(Gen *g, const char *name, LLVMValueRef a) {
   return gen_call(g, name, NULL, LLVMTypeOf(a), &a, 1);
 }
@@ -101,7 +104,8 @@ static LLVMValueRef float_op(Gen *g, Op op, LLVMValueRef *a) {
   case OP_div: return LLVMBuildFDiv(g->b, a[0], a[1], "");
   case OP_idiv: return floored_quotient(g, a[0], a[1]);
   case OP_mod:
-    return LLVMBuildFSub(g->b, a[0], LLVMBuildFMul(g->b, a[1], floored_quotient(g, a[0], a[1]), ""), "");
+    return LLVMBuildFSub(g->b, a[0], LLVMBuildFMul(g->b, a[1], floored_quotient(g, a[0], a[1]), ""),
+                         "");
   case OP_neg: return LLVMBuildFNeg(g->b, a[0], "");
   case OP_abs: return unary(g, "llvm.fabs", a[0]);
   case OP_floor: return unary(g, "llvm.floor", a[0]);
@@ -142,7 +146,8 @@ static LLVMValueRef int_op(Gen *g, Op op, DType t, LLVMValueRef *a) {
 /* sign: 1, 0, -1; a NaN stays */
 static LLVMValueRef sign(Gen *g, DType t, int lanes, LLVMValueRef a) {
   LLVMTypeRef ty = gen_type(g, t, lanes);
-  LLVMValueRef zero = LLVMConstNull(ty), up = compare(g, OP_gt, t, a, zero), down = compare(g, OP_lt, t, a, zero);
+  LLVMValueRef zero = LLVMConstNull(ty), up = compare(g, OP_gt, t, a, zero),
+               down = compare(g, OP_lt, t, a, zero);
   LLVMValueRef one = cast(g, T_BOOL, t, lanes, up), other = cast(g, T_BOOL, t, lanes, down);
   if (!type_is_float(t)) return LLVMBuildSub(g->b, one, other, "");
   LLVMValueRef v = LLVMBuildFSub(g->b, one, other, "");
@@ -156,14 +161,16 @@ static LLVMValueRef library_call(Gen *g, Op op, DType t, int lanes, LLVMValueRef
   for (const char *s = op_info[op].name; *s; s++) name[len++] = *s;
   if (t == T_F32) name[len++] = 'f';
   name[len] = 0;
-  LLVMTypeRef s = gen_type(g, t, 1), params[] = {s, s, s}, type = LLVMFunctionType(s, params, (unsigned)n, 0);
+  LLVMTypeRef s = gen_type(g, t, 1), params[] = {s, s, s},
+              type = LLVMFunctionType(s, params, (unsigned)n, 0);
   LLVMValueRef f = LLVMGetNamedFunction(g->m, name), v = LLVMGetPoison(gen_type(g, t, lanes));
   if (!f) f = LLVMAddFunction(g->m, name, type);
   if (lanes == 1) return LLVMBuildCall2(g->b, type, f, arg, (unsigned)n, "");
   for (int i = 0; i < lanes; i++) {
     LLVMValueRef at = LLVMConstInt(g->i32, (uint64_t)i, 0), one[3];
     for (int k = 0; k < n; k++) one[k] = LLVMBuildExtractElement(g->b, arg[k], at, "");
-    v = LLVMBuildInsertElement(g->b, v, LLVMBuildCall2(g->b, type, f, one, (unsigned)n, ""), at, "");
+    v = LLVMBuildInsertElement(g->b, v, LLVMBuildCall2(g->b, type, f, one, (unsigned)n, ""), at,
+                               "");
   }
   return v;
 }

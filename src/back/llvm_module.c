@@ -12,12 +12,14 @@ static LLVMValueRef gen_task(Gen *g, const Kernel *k, LLVMValueRef kernel) {
   LLVMValueRef f = LLVMAddFunction(g->m, "task", task_type(g));
   LLVMSetLinkage(f, LLVMInternalLinkage);
   LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->c, f, "entry"));
-  gen_kernel_call(g, k, kernel, LLVMGetParam(f, 0), LLVMGetParam(f, 1), LLVMGetParam(f, 2), LLVMGetParam(f, 3));
+  gen_kernel_call(g, k, kernel, LLVMGetParam(f, 0), LLVMGetParam(f, 1), LLVMGetParam(f, 2),
+                  LLVMGetParam(f, 3));
   LLVMBuildRetVoid(g->b);
   return f;
 }
 
-/* The table of base pointers: inputs and outputs are the caller's, the rest lies in the workspace. */
+/* The table of base pointers: inputs and outputs are the caller's, the rest lies in the workspace.
+ */
 static LLVMValueRef buffer_table(Gen *g, LLVMValueRef entry) {
   int n = g->p->buf.n;
   LLVMTypeRef type = LLVMArrayType(g->ptr, (unsigned)MAX(n, 1));
@@ -28,10 +30,12 @@ static LLVMValueRef buffer_table(Gen *g, LLVMValueRef entry) {
     if (b->kind == BUF_INPUT || b->kind == BUF_OUTPUT) {
       LLVMValueRef slot = LLVMConstInt(g->i64, (uint64_t)b->slot, 0);
       LLVMValueRef list = LLVMGetParam(entry, b->kind == BUF_INPUT ? 0 : 1);
-      at = LLVMBuildLoad2(g->b, g->ptr, LLVMBuildInBoundsGEP2(g->b, g->ptr, list, &slot, 1, ""), b->name ? b->name : "");
+      at = LLVMBuildLoad2(g->b, g->ptr, LLVMBuildInBoundsGEP2(g->b, g->ptr, list, &slot, 1, ""),
+                          b->name ? b->name : "");
     } else {
       LLVMValueRef off = gen_dim(g, b->offset);
-      at = LLVMBuildInBoundsGEP2(g->b, g->i8, LLVMGetParam(entry, 2), &off, 1, b->name ? b->name : "");
+      at = LLVMBuildInBoundsGEP2(g->b, g->i8, LLVMGetParam(entry, 2), &off, 1,
+                                 b->name ? b->name : "");
     }
     LLVMValueRef slot = LLVMConstInt(g->i64, (uint64_t)i, 0);
     LLVMBuildStore(g->b, at, LLVMBuildInBoundsGEP2(g->b, g->ptr, table, &slot, 1, ""));
@@ -49,7 +53,8 @@ static int64_t iterations(const Kernel *k) {
 static LLVMValueRef iterations_at_run_time(Gen *g, const Kernel *k) {
   const Stmt *s = k->body.at.at[0];
   Dim span = dim_sub(g->cx, s->u.loop.hi.off, s->u.loop.lo.off);
-  LLVMValueRef n = gen_dim(g, dim_floor_div(g->cx, dim_add(g->cx, span, s->u.loop.step - 1), s->u.loop.step));
+  LLVMValueRef n =
+      gen_dim(g, dim_floor_div(g->cx, dim_add(g->cx, span, s->u.loop.step - 1), s->u.loop.step));
   LLVMValueRef args[] = {n, LLVMConstInt(g->i64, 0, 0)};
   return gen_call(g, "llvm.smax", NULL, g->i64, args, 2);
 }
@@ -62,8 +67,8 @@ static int64_t grain_of(const Kernel *k, int64_t n) {
   return grain < 1 ? 1 : grain > (double)n ? MAX(n, 1) : (int64_t)grain;
 }
 
-static void call_parallel(Gen *g, const Kernel *k, LLVMValueRef entry, LLVMValueRef kernel, LLVMValueRef task,
-                          LLVMValueRef table) {
+static void call_parallel(Gen *g, const Kernel *k, LLVMValueRef entry, LLVMValueRef kernel,
+                          LLVMValueRef task, LLVMValueRef table) {
   LLVMValueRef zero = LLVMConstInt(g->i64, 0, 0);
   if (g->alone) {
     gen_kernel_call(g, k, kernel, table, zero, iterations_at_run_time(g, k), zero);
@@ -87,8 +92,9 @@ static void call_parallel(Gen *g, const Kernel *k, LLVMValueRef entry, LLVMValue
   LLVMPositionBuilderAtEnd(g->b, after);
 }
 
-/* What a step of a program is in the module: a kernel (and its task, where it can be shared out: every
- * function costs the code generator half a millisecond), or the entries of a call's bodies. */
+/* What a step of a program is in the module: a kernel (and its task, where it can be shared out:
+ * every function costs the code generator half a millisecond), or the entries of a call's bodies.
+ */
 typedef struct StepCode {
   LLVMValueRef kernel, task, body, other;
 } StepCode;
@@ -135,8 +141,9 @@ LLVMValueRef gen_program(Gen *g, const LoopProgram *p, const char *name, bool vi
   StepCode *step = NEWS(g->cx->arena, StepCode, p->kernel.n + 1);
   for (int i = 0; i < p->kernel.n; i++) step[i] = gen_step(g, p->kernel.at[i], i);
   LLVMValueRef entry = LLVMAddFunction(g->m, name, gen_entry_type(g));
-  LLVMAddAttributeAtIndex(entry, LLVMAttributeFunctionIndex,
-                          LLVMCreateEnumAttribute(g->c, LLVMGetEnumAttributeKindForName("nounwind", 8), 0));
+  LLVMAddAttributeAtIndex(
+      entry, LLVMAttributeFunctionIndex,
+      LLVMCreateEnumAttribute(g->c, LLVMGetEnumAttributeKindForName("nounwind", 8), 0));
   if (!visible) LLVMSetLinkage(entry, LLVMInternalLinkage);
   gen_entry(g, entry, step);
   g->p = outer;

@@ -1,6 +1,7 @@
-/* llvm_object.c: an object file with the functions, tables and checks that c_file.c prints as C: the same
- * names, arguments and statuses, so that one header serves both. In: the description of the file
- * (back_c.h) and a target, which need not be this machine. Out: the bytes of a relocatable object. */
+/* llvm_object.c: an object file with the functions, tables and checks that c_file.c prints as C:
+ * the same names, arguments and statuses, so that one header serves both. In: the description of
+ * the file (back_c.h) and a target, which need not be this machine. Out: the bytes of a relocatable
+ * object. */
 #include "back/llvm_gen.h"
 
 #include <llvm-c/ErrorHandling.h>
@@ -14,15 +15,15 @@ typedef struct Obj {
   Gen g;
   const CFile *f;
   LLVMTargetDataRef layout;
-  LLVMTypeRef word;   /* size_t */
-  LLVMTypeRef params; /* struct PREFIX_params; NULL where there is no parameter */
+  LLVMTypeRef word;    /* size_t */
+  LLVMTypeRef params;  /* struct PREFIX_params; NULL where there is no parameter */
   const CFunction *fn; /* being generated */
   LLVMValueRef entry;
   LLVMValueRef sizes_check; /* of fn: the status of its named sizes; NULL where it has none */
   int first;                /* number of the first argument after the sizes */
 } Obj;
 
-/* ---- the machine ------------------------------------------------------------------------------------- */
+/* ---- the machine ---- */
 static void set_up_targets(void) {
   LLVMInitializeAllTargetInfos();
   LLVMInitializeAllTargets();
@@ -33,14 +34,17 @@ static pthread_once_t targets_once = PTHREAD_ONCE_INIT;
 
 static LLVMTargetMachineRef machine(const Target *t, char *err, size_t nerr) {
   pthread_once(&targets_once, set_up_targets);
-  char *host = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures(), *why = NULL;
+  char *host = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(),
+       *features = LLVMGetHostCPUFeatures(), *why = NULL;
   const char *triple = t->triple ? t->triple : host;
   LLVMTargetRef target;
   LLVMTargetMachineRef tm = NULL;
-  if (LLVMGetTargetFromTriple(triple, &target, &why)) gen_set_err(err, nerr, "this LLVM makes no code for the processor", why);
+  if (LLVMGetTargetFromTriple(triple, &target, &why))
+    gen_set_err(err, nerr, "this LLVM makes no code for the processor", why);
   else
-    tm = LLVMCreateTargetMachine(target, triple, t->cpu ? t->cpu : cpu, t->features ? t->features : features,
-                                 LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelDefault);
+    tm = LLVMCreateTargetMachine(target, triple, t->cpu ? t->cpu : cpu,
+                                 t->features ? t->features : features, LLVMCodeGenLevelDefault,
+                                 LLVMRelocPIC, LLVMCodeModelDefault);
   LLVMDisposeMessage(why);
   LLVMDisposeMessage(host);
   LLVMDisposeMessage(cpu);
@@ -51,10 +55,11 @@ static LLVMTargetMachineRef machine(const Target *t, char *err, size_t nerr) {
 static void set_abi(Obj *o, const char *abi) {
   if (!abi || !*abi) return;
   LLVMValueRef name = LLVMMDStringInContext(o->g.c, abi, (unsigned)strlen(abi));
-  LLVMAddModuleFlag(o->g.m, LLVMModuleFlagBehaviorError, "target-abi", 10, LLVMValueAsMetadata(name));
+  LLVMAddModuleFlag(o->g.m, LLVMModuleFlagBehaviorError, "target-abi", 10,
+                    LLVMValueAsMetadata(name));
 }
 
-/* ---- data ----------------------------------------------------------------------------------------------- */
+/* ---- data ---- */
 static LLVMValueRef word(Obj *o, uint64_t v) { return LLVMConstInt(o->word, v, 0); }
 
 static LLVMValueRef text(Obj *o, const char *s) {
@@ -104,7 +109,8 @@ static void make_param_table(Obj *o) {
   for (int i = 0; i < n; i++) {
     const CParam *p = &o->f->param.at[i];
     LLVMValueRef dim[IR_MAX_RANK];
-    for (int d = 0; d < IR_MAX_RANK; d++) dim[d] = LLVMConstInt(o->g.i64, (uint64_t)(d < p->shape.rank ? p->shape.dim[d] : 0), 0);
+    for (int d = 0; d < IR_MAX_RANK; d++)
+      dim[d] = LLVMConstInt(o->g.i64, (uint64_t)(d < p->shape.rank ? p->shape.dim[d] : 0), 0);
     LLVMValueRef item[] = {text(o, p->name),
                            text(o, type_info[p->type].word),
                            LLVMConstInt(o->g.i32, (uint64_t)p->shape.rank, 0),
@@ -113,7 +119,8 @@ static void make_param_table(Obj *o) {
                            word(o, (uint64_t)(count_of(&p->shape) * type_info[p->type].bytes))};
     row[i] = LLVMConstStructInContext(o->g.c, item, COUNT_OF(item), 0);
   }
-  constant(o, name_fmt(o->g.cx, "%s_param_table", o->f->prefix), LLVMConstArray(LLVMTypeOf(row[0]), row, (unsigned)n), true);
+  constant(o, name_fmt(o->g.cx, "%s_param_table", o->f->prefix),
+           LLVMConstArray(LLVMTypeOf(row[0]), row, (unsigned)n), true);
 }
 
 /* The struct's bytes as the target has them. */
@@ -127,14 +134,15 @@ static void make_weights(Obj *o) {
     size_t size = (size_t)type_info[p->type].bytes, n = (size_t)count_of(&p->shape);
     char *to = all + LLVMOffsetOfElement(o->layout, o->params, (unsigned)i);
     const char *from = p->value;
-    for (size_t e = 0; e < n * size; e++) to[e] = from[swap ? e / size * size + (size - 1 - e % size) : e];
+    for (size_t e = 0; e < n * size; e++)
+      to[e] = from[swap ? e / size * size + (size - 1 - e % size) : e];
   }
   LLVMValueRef at = constant(o, name_fmt(o->g.cx, "%s_weights", o->f->prefix),
                              LLVMConstStringInContext(o->g.c, all, (unsigned)bytes, 1), true);
   LLVMSetAlignment(at, 64);
 }
 
-/* ---- strerror --------------------------------------------------------------------------------------------- */
+/* ---- strerror ---- */
 static void add_attribute(Obj *o, LLVMValueRef f, LLVMAttributeIndex at, const char *name) {
   unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
   LLVMAddAttributeAtIndex(f, at, LLVMCreateEnumAttribute(o->g.c, kind, 0));
@@ -146,7 +154,8 @@ static void widen(Obj *o, LLVMValueRef f, LLVMAttributeIndex at, LLVMTypeRef t) 
   if (t == o->g.i8) add_attribute(o, f, at, "zeroext");
 }
 
-static LLVMValueRef new_function(Obj *o, const char *name, LLVMTypeRef result, LLVMTypeRef *params, int n) {
+static LLVMValueRef new_function(Obj *o, const char *name, LLVMTypeRef result, LLVMTypeRef *params,
+                                 int n) {
   LLVMValueRef f = LLVMAddFunction(o->g.m, name, LLVMFunctionType(result, params, (unsigned)n, 0));
   add_attribute(o, f, LLVMAttributeFunctionIndex, "nounwind");
   widen(o, f, LLVMAttributeReturnIndex, result);
@@ -167,15 +176,18 @@ static void make_strerror(Obj *o) {
   LLVMValueRef at[N + 1];
   for (int i = 0; i < N; i++) at[i] = text(o, words[i]);
   at[N] = text(o, "unknown status");
-  LLVMValueRef table = constant(o, name_fmt(g->cx, "%s_status_texts", o->f->prefix), LLVMConstArray(g->ptr, at, N + 1), false);
-  LLVMValueRef f = new_function(o, name_fmt(g->cx, "%s_strerror", o->f->prefix), g->ptr, &g->i32, 1);
+  LLVMValueRef table = constant(o, name_fmt(g->cx, "%s_status_texts", o->f->prefix),
+                                LLVMConstArray(g->ptr, at, N + 1), false);
+  LLVMValueRef f =
+      new_function(o, name_fmt(g->cx, "%s_strerror", o->f->prefix), g->ptr, &g->i32, 1);
   LLVMValueRef status = LLVMGetParam(f, 0), n = LLVMConstInt(g->i32, N, 0);
   LLVMValueRef known = LLVMBuildICmp(g->b, LLVMIntULT, status, n, "");
   LLVMValueRef i = LLVMBuildZExt(g->b, LLVMBuildSelect(g->b, known, status, n, ""), g->i64, "");
-  LLVMBuildRet(g->b, LLVMBuildLoad2(g->b, g->ptr, LLVMBuildInBoundsGEP2(g->b, g->ptr, table, &i, 1, ""), ""));
+  LLVMBuildRet(g->b, LLVMBuildLoad2(g->b, g->ptr,
+                                    LLVMBuildInBoundsGEP2(g->b, g->ptr, table, &i, 1, ""), ""));
 }
 
-/* ---- exported functions -------------------------------------------------------------------------------------- */
+/* ---- exported functions ---- */
 static LLVMTypeRef arg_type(Obj *o, const CArg *a) {
   return a->kind == CARG_VALUE ? gen_memory_type(&o->g, a->type, 1) : o->g.ptr;
 }
@@ -191,7 +203,9 @@ static void fail_if(Obj *o, LLVMValueRef condition, CStatus status) {
   LLVMPositionBuilderAtEnd(g->b, good);
 }
 
-static LLVMValueRef argument(Obj *o, int i) { return LLVMGetParam(o->entry, (unsigned)(o->first + i)); }
+static LLVMValueRef argument(Obj *o, int i) {
+  return LLVMGetParam(o->entry, (unsigned)(o->first + i));
+}
 
 /* The workspace in bytes, as size_t. */
 static LLVMValueRef workspace_bytes(Obj *o) {
@@ -202,7 +216,8 @@ static LLVMValueRef workspace_bytes(Obj *o) {
 static void check_sizes(Obj *o, LLVMValueRef (*result)(Obj *o, LLVMValueRef status)) {
   Gen *g = &o->g;
   if (!o->sizes_check) return;
-  LLVMValueRef status = LLVMBuildCall2(g->b, LLVMGlobalGetValueType(o->sizes_check), o->sizes_check, g->size, (unsigned)g->sizes.n, "");
+  LLVMValueRef status = LLVMBuildCall2(g->b, LLVMGlobalGetValueType(o->sizes_check), o->sizes_check,
+                                       g->size, (unsigned)g->sizes.n, "");
   LLVMBasicBlockRef bad = LLVMAppendBasicBlockInContext(g->c, o->entry, "bad");
   LLVMBasicBlockRef good = LLVMAppendBasicBlockInContext(g->c, o->entry, "good");
   LLVMBuildCondBr(g->b, LLVMBuildIsNull(g->b, status, ""), good, bad);
@@ -212,16 +227,20 @@ static void check_sizes(Obj *o, LLVMValueRef (*result)(Obj *o, LLVMValueRef stat
 }
 
 static LLVMValueRef the_status(Obj *o, LLVMValueRef status) { return (void)o, status; }
-static LLVMValueRef no_workspace(Obj *o, LLVMValueRef status) { return (void)status, LLVMConstAllOnes(o->word); }
+static LLVMValueRef no_workspace(Obj *o, LLVMValueRef status) {
+  return (void)status, LLVMConstAllOnes(o->word);
+}
 
 static void check_arguments(Obj *o, LLVMValueRef workspace, LLVMValueRef bytes) {
   Gen *g = &o->g;
   check_sizes(o, the_status);
   for (int i = 0; i < o->fn->arg.n; i++)
-    if (o->fn->arg.at[i].kind != CARG_VALUE) fail_if(o, LLVMBuildIsNull(g->b, argument(o, i), ""), CST_NULL_POINTER);
+    if (o->fn->arg.at[i].kind != CARG_VALUE)
+      fail_if(o, LLVMBuildIsNull(g->b, argument(o, i), ""), CST_NULL_POINTER);
   if (o->fn->loops->workspace == 0) return;
   fail_if(o, LLVMBuildIsNull(g->b, workspace, ""), CST_NULL_POINTER);
-  LLVMValueRef low = LLVMBuildAnd(g->b, LLVMBuildPtrToInt(g->b, workspace, o->word, ""), word(o, 63), "");
+  LLVMValueRef low =
+      LLVMBuildAnd(g->b, LLVMBuildPtrToInt(g->b, workspace, o->word, ""), word(o, 63), "");
   fail_if(o, LLVMBuildICmp(g->b, LLVMIntNE, low, word(o, 0), ""), CST_MISALIGNED);
   fail_if(o, LLVMBuildICmp(g->b, LLVMIntULT, bytes, workspace_bytes(o), ""), CST_TOO_SMALL);
 }
@@ -241,7 +260,8 @@ static LLVMValueRef pointer_table(Obj *o, const LLVMValueRef *value, const CPort
   LLVMValueRef table = LLVMBuildAlloca(g->b, LLVMArrayType(g->ptr, (unsigned)(n ? n : 1)), "");
   for (int i = 0; i < n; i++) {
     LLVMValueRef k = LLVMConstInt(g->i64, (uint64_t)i, 0);
-    LLVMBuildStore(g->b, port_address(o, value, port[i]), LLVMBuildInBoundsGEP2(g->b, g->ptr, table, &k, 1, ""));
+    LLVMBuildStore(g->b, port_address(o, value, port[i]),
+                   LLVMBuildInBoundsGEP2(g->b, g->ptr, table, &k, 1, ""));
   }
   return table;
 }
@@ -254,21 +274,28 @@ static void make_sizes_check(Obj *o) {
   if (!fn->size.n) return;
   LLVMTypeRef *params = NEWS(g->cx->arena, LLVMTypeRef, g->sizes.n);
   int n = gen_add_sizes(g, params, NULL, 0);
-  LLVMValueRef f = new_function(o, name_fmt(g->cx, "%s_%s_sizes", o->f->prefix, fn->name), g->i32, params, n);
+  LLVMValueRef f =
+      new_function(o, name_fmt(g->cx, "%s_%s_sizes", o->f->prefix, fn->name), g->i32, params, n);
   LLVMSetLinkage(f, LLVMInternalLinkage);
   gen_take_sizes(g, f);
   for (int i = 0; i < n; i++)
-    fail_if(o, LLVMBuildICmp(g->b, LLVMIntSLT, g->size[i], LLVMConstInt(g->i64, 1, 0), ""), CST_BAD_SIZE);
+    fail_if(o, LLVMBuildICmp(g->b, LLVMIntSLT, g->size[i], LLVMConstInt(g->i64, 1, 0), ""),
+            CST_BAD_SIZE);
   LLVMValueRef bytes = gen_dim_magnitude(g, fn->loops->workspace);
   for (int i = 0; i < fn->loops->buf.n; i++) {
     const Buffer *b = &fn->loops->buf.at[i];
     if (dim_is_number(b->count) || (b->kind != BUF_INPUT && b->kind != BUF_OUTPUT)) continue;
-    bytes = LLVMBuildFAdd(g->b, bytes, gen_dim_magnitude(g, dim_mul(g->cx, b->count, type_info[b->type].bytes)), "");
+    bytes = LLVMBuildFAdd(
+        g->b, bytes, gen_dim_magnitude(g, dim_mul(g->cx, b->count, type_info[b->type].bytes)), "");
   }
   double most = LLVMPointerSize(o->layout) == 4 ? 0x1p30 : 0x1p62;
-  fail_if(o, LLVMBuildFCmp(g->b, LLVMRealOGT, bytes, LLVMConstReal(LLVMTypeOf(bytes), most), ""), CST_TOO_LARGE);
+  fail_if(o, LLVMBuildFCmp(g->b, LLVMRealOGT, bytes, LLVMConstReal(LLVMTypeOf(bytes), most), ""),
+          CST_TOO_LARGE);
   for (int i = 0; i < fn->check.n; i++)
-    fail_if(o, LLVMBuildICmp(g->b, LLVMIntSLT, gen_dim(g, fn->check.at[i]), LLVMConstInt(g->i64, 0, 0), ""), CST_BAD_SIZE);
+    fail_if(o,
+            LLVMBuildICmp(g->b, LLVMIntSLT, gen_dim(g, fn->check.at[i]), LLVMConstInt(g->i64, 0, 0),
+                          ""),
+            CST_BAD_SIZE);
   LLVMBuildRet(g->b, LLVMConstInt(g->i32, CST_OK, 0));
   o->sizes_check = f;
 }
@@ -277,7 +304,8 @@ static void make_query(Obj *o) {
   Gen *g = &o->g;
   LLVMTypeRef *params = NEWS(g->cx->arena, LLVMTypeRef, g->sizes.n + 1);
   int n = gen_add_sizes(g, params, NULL, 0);
-  LLVMValueRef f = new_function(o, name_fmt(g->cx, "%s_%s_workspace", o->f->prefix, o->fn->name), o->word, params, n);
+  LLVMValueRef f = new_function(o, name_fmt(g->cx, "%s_%s_workspace", o->f->prefix, o->fn->name),
+                                o->word, params, n);
   gen_take_sizes(g, f);
   check_sizes(o, no_workspace);
   LLVMBuildRet(g->b, workspace_bytes(o));
@@ -288,7 +316,8 @@ static void zero_fields(Obj *o) {
     CPort z = o->fn->zero.at[i];
     const CParam *p = &o->f->param.at[z.field];
     uint64_t bytes = (uint64_t)(MAX(count_of(&p->shape), 1) * type_info[p->type].bytes);
-    LLVMBuildMemSet(o->g.b, field_address(o, z.arg, z.field), LLVMConstInt(o->g.i8, 0, 0), word(o, bytes), 1);
+    LLVMBuildMemSet(o->g.b, field_address(o, z.arg, z.field), LLVMConstInt(o->g.i8, 0, 0),
+                    word(o, bytes), 1);
   }
 }
 
@@ -297,13 +326,15 @@ static void make_function(Obj *o, LLVMValueRef run) {
   const CFunction *fn = o->fn;
   int n = gen_add_sizes(g, NULL, NULL, 0);
   LLVMTypeRef *params = NEWS(g->cx->arena, LLVMTypeRef, n + fn->arg.n + 2);
-  LLVMValueRef *value = NEWS(g->cx->arena, LLVMValueRef, fn->arg.n + 1), *args = NEWS(g->cx->arena, LLVMValueRef, n + 4);
+  LLVMValueRef *value = NEWS(g->cx->arena, LLVMValueRef, fn->arg.n + 1),
+               *args = NEWS(g->cx->arena, LLVMValueRef, n + 4);
   gen_add_sizes(g, params, NULL, 0);
   o->first = n;
   for (int i = 0; i < fn->arg.n; i++) params[n++] = arg_type(o, &fn->arg.at[i]);
   params[n++] = g->ptr;
   params[n++] = o->word;
-  LLVMValueRef f = new_function(o, name_fmt(g->cx, "%s_%s", o->f->prefix, fn->name), g->i32, params, n);
+  LLVMValueRef f =
+      new_function(o, name_fmt(g->cx, "%s_%s", o->f->prefix, fn->name), g->i32, params, n);
   LLVMValueRef workspace = LLVMGetParam(f, (unsigned)n - 2);
   for (int i = 0; i < o->first; i++) g->size[i] = LLVMGetParam(f, (unsigned)i);
   for (int i = 0; i < fn->arg.n; i++) { /* the program reads its inputs through pointers */
@@ -317,7 +348,8 @@ static void make_function(Obj *o, LLVMValueRef run) {
   args[1] = pointer_table(o, value, fn->out.at, fn->out.n);
   args[2] = workspace;
   args[3] = LLVMConstNull(g->ptr);
-  LLVMBuildCall2(g->b, LLVMGlobalGetValueType(run), run, args, (unsigned)gen_add_sizes(g, NULL, args, 4), "");
+  LLVMBuildCall2(g->b, LLVMGlobalGetValueType(run), run, args,
+                 (unsigned)gen_add_sizes(g, NULL, args, 4), "");
   LLVMBuildRet(g->b, LLVMConstInt(g->i32, CST_OK, 0));
 }
 
@@ -329,16 +361,18 @@ static void make_all(Obj *o) {
   for (int i = 0; i < o->f->fn.n; i++) {
     o->fn = o->f->fn.at[i];
     o->g.sizes.n = 0;
-    for (int k = 0; k < o->fn->size.n; k++) vec_push(o->g.cx->arena, &o->g.sizes, o->fn->size.at[k]);
+    for (int k = 0; k < o->fn->size.n; k++)
+      vec_push(o->g.cx->arena, &o->g.sizes, o->fn->size.at[k]);
     make_sizes_check(o);
-    LLVMValueRef run = gen_program(&o->g, o->fn->loops, name_fmt(o->g.cx, "%s_%s_run", o->f->prefix, o->fn->name), false);
+    LLVMValueRef run = gen_program(
+        &o->g, o->fn->loops, name_fmt(o->g.cx, "%s_%s_run", o->f->prefix, o->fn->name), false);
     make_query(o);
     make_function(o, run);
   }
 }
 
-/* Where a processor lacks something, LLVM's code generators may give up by ending the process; while they
- * work for us they come back here instead. What they had allocated is lost. */
+/* Where a processor lacks something, LLVM's code generators may give up by ending the process;
+ * while they work for us they come back here instead. What they had allocated is lost. */
 static _Thread_local jmp_buf *give_up;
 static _Thread_local char give_up_why[300];
 
@@ -348,7 +382,8 @@ static void on_fatal_error(const char *why) {
   longjmp(*give_up, 1);
 }
 
-static bool generate(LLVMModuleRef m, LLVMTargetMachineRef tm, LLVMMemoryBufferRef *out, char **why) {
+static bool generate(LLVMModuleRef m, LLVMTargetMachineRef tm, LLVMMemoryBufferRef *out,
+                     char **why) {
   jmp_buf env;
   if (setjmp(env)) {
     *why = LLVMCreateMessage(give_up_why);

@@ -1,6 +1,7 @@
-/* llvm_size.c: sizes that are known at run time only. A function that needs them has the named sizes as its
- * last parameters; extents are computed from these where they are used, and the optimiser keeps one
- * copy of each. Needs what c_file.c checks first: sizes from 1 on that don't overflow. */
+/* llvm_size.c: sizes that are known at run time only. A function that needs them has the named
+ * sizes as its last parameters; extents are computed from these where they are used, and the
+ * optimiser keeps one copy of each. Needs what c_file.c checks first: sizes from 1 on that don't
+ * overflow. */
 #include "back/llvm_gen.h"
 
 void gen_take_sizes(Gen *g, LLVMValueRef f) {
@@ -42,7 +43,8 @@ LLVMValueRef gen_dim(Gen *g, Dim d) {
     DimTerm t = dim_term(g->cx, d, i);
     LLVMValueRef v = number(g, t.coef);
     for (int k = 0; k < t.n; k++) {
-      LLVMValueRef a = t.atom[k].name ? size_named(g, t.atom[k].name) : floor_div(g, t.atom[k].over, t.atom[k].by);
+      LLVMValueRef a = t.atom[k].name ? size_named(g, t.atom[k].name)
+                                      : floor_div(g, t.atom[k].over, t.atom[k].by);
       v = k || t.coef != 1 ? LLVMBuildNSWMul(g->b, v, a, "") : a;
     }
     sum = sum ? LLVMBuildNSWAdd(g->b, sum, v, "") : v;
@@ -57,9 +59,10 @@ LLVMValueRef gen_dim_magnitude(Gen *g, Dim d) {
     DimTerm t = dim_term(g->cx, d, i);
     LLVMValueRef v = LLVMConstReal(real, t.coef < 0 ? -(double)t.coef : (double)t.coef);
     for (int k = 0; k < t.n; k++) {
-      LLVMValueRef a = t.atom[k].name ? LLVMBuildSIToFP(g->b, size_named(g, t.atom[k].name), real, "")
-                                      : LLVMBuildFDiv(g->b, gen_dim_magnitude(g, t.atom[k].over),
-                                                      LLVMConstReal(real, (double)t.atom[k].by), "");
+      LLVMValueRef a = t.atom[k].name
+                           ? LLVMBuildSIToFP(g->b, size_named(g, t.atom[k].name), real, "")
+                           : LLVMBuildFDiv(g->b, gen_dim_magnitude(g, t.atom[k].over),
+                                           LLVMConstReal(real, (double)t.atom[k].by), "");
       v = LLVMBuildFMul(g->b, v, a, "");
     }
     sum = LLVMBuildFAdd(g->b, sum, v, "");

@@ -3,7 +3,7 @@
 
 static void gen_block(Gen *g, const Block *b);
 
-/* ---- registers: values; those that change are stack slots in the entry block, promoted by the optimiser -- */
+/* ---- registers: values; those that change are stack slots in the entry block ---- */
 static void mark_changing(Gen *g, const Block *b) {
   for (int i = 0; i < b->at.n; i++) {
     const Stmt *s = b->at.at[i];
@@ -35,7 +35,7 @@ static void gen_set(Gen *g, Reg r, Ex value) {
   LLVMBuildStore(g->b, v, g->reg[r]);
 }
 
-/* ---- stores ---------------------------------------------------------------------------------------------- */
+/* ---- stores ---- */
 static LLVMValueRef to_memory(Gen *g, DType t, int lanes, LLVMValueRef v) {
   return t == T_BOOL ? LLVMBuildZExt(g->b, v, gen_memory_type(g, t, lanes), "") : v;
 }
@@ -81,7 +81,8 @@ static void gen_store(Gen *g, const Stmt *s) {
   LLVMValueRef v = to_memory(g, t, lanes, gen_ex(g, s->u.store.value));
   LLVMValueRef dyn = s->u.store.dyn ? gen_ex(g, s->u.store.dyn) : NULL;
   LLVMValueRef mask = s->u.store.mask ? gen_ex(g, s->u.store.mask) : NULL;
-  LLVMValueRef at = gen_address(g, s->u.store.buf, &s->u.store.ix, dyn, lanes, s->u.store.lane_stride);
+  LLVMValueRef at =
+      gen_address(g, s->u.store.buf, &s->u.store.ix, dyn, lanes, s->u.store.lane_stride);
   bool spread = gen_is_spread(dyn, lanes, s->u.store.lane_stride);
   if (lanes == 1) {
     LLVMBasicBlockRef after = NULL;
@@ -96,8 +97,8 @@ static void gen_store(Gen *g, const Stmt *s) {
     return;
   }
   if (!mask) mask = LLVMConstAllOnes(LLVMVectorType(g->i1, (unsigned)lanes));
-  /* One lane is a scalar's store. LLVM 22 makes it one itself, but of the value before a narrowing that it
-   * has merged into the masked store: i32 to u8 then writes four bytes. */
+  /* One lane is a scalar's store. LLVM 22 makes it one itself, but of the value before a narrowing
+   * that it has merged into the masked store: i32 to u8 then writes four bytes. */
   if (!spread && is_first_lane(mask, lanes)) {
     plain_store(g, t, LLVMBuildExtractElement(g->b, v, LLVMConstInt(g->i32, 0, 0), ""), at);
     return;
@@ -105,13 +106,14 @@ static void gen_store(Gen *g, const Stmt *s) {
   gen_masked_store(g, t, v, at, mask, spread);
 }
 
-/* ---- loops ------------------------------------------------------------------------------------------------- */
+/* ---- loops ---- */
 static bool constant_ix(const Ix *ix, int64_t *v) {
   *v = ix->off;
   return ix->n == 0 && dim_is_number(ix->off);
 }
 
-/* if (lo < hi) do { body } while ((var += step) < hi), with the variable given by `value` of the counter */
+/* if (lo < hi) do { body } while ((var += step) < hi), with the variable given by `value` of the
+ * counter */
 static void counted_loop(Gen *g, const Stmt *s, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef step,
                          LLVMValueRef base, LLVMValueRef scale) {
   LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(g->c, g->fn, "loop");
@@ -120,7 +122,8 @@ static void counted_loop(Gen *g, const Stmt *s, LLVMValueRef lo, LLVMValueRef hi
   LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, lo, hi, ""), body, done);
   LLVMPositionBuilderAtEnd(g->b, body);
   LLVMValueRef i = LLVMBuildPhi(g->b, g->i64, g->k->var.at[s->u.loop.var]);
-  g->var[s->u.loop.var] = base ? LLVMBuildNSWAdd(g->b, base, LLVMBuildNSWMul(g->b, i, scale, ""), "") : i;
+  g->var[s->u.loop.var] =
+      base ? LLVMBuildNSWAdd(g->b, base, LLVMBuildNSWMul(g->b, i, scale, ""), "") : i;
   gen_block(g, &s->u.loop.body);
   LLVMValueRef next = LLVMBuildNSWAdd(g->b, i, step, "");
   LLVMBasicBlockRef last = LLVMGetInsertBlock(g->b);
@@ -179,7 +182,7 @@ static void gen_block(Gen *g, const Block *b) {
   }
 }
 
-/* ---- a kernel ------------------------------------------------------------------------------------------------ */
+/* ---- a kernel ---- */
 static void add_attribute(Gen *g, LLVMValueRef f, LLVMAttributeIndex at, const char *name) {
   unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
   LLVMAddAttributeAtIndex(f, at, LLVMCreateEnumAttribute(g->c, kind, 0));
@@ -196,26 +199,29 @@ static LLVMValueRef declare_kernel(Gen *g, const Kernel *k, int number) {
   text_fmt(&t, "k%d_%s", number, k->name ? k->name : "kernel");
   memcpy(name, text_str(&t), MIN(t.n + 1, sizeof name));
   name[sizeof name - 1] = 0;
-  LLVMValueRef f = LLVMAddFunction(g->m, name, LLVMFunctionType(g->nothing, params, (unsigned)nparams, 0));
+  LLVMValueRef f =
+      LLVMAddFunction(g->m, name, LLVMFunctionType(g->nothing, params, (unsigned)nparams, 0));
   LLVMSetLinkage(f, LLVMInternalLinkage);
   add_attribute(g, f, LLVMAttributeFunctionIndex, "nounwind");
   add_attribute(g, f, LLVMAttributeFunctionIndex, "noinline");
   for (int i = 0; i < n; i++) {
-    if (loop_buffer_alone(g->p, k, k->uses.at[i])) add_attribute(g, f, (LLVMAttributeIndex)i + 1, "noalias");
+    if (loop_buffer_alone(g->p, k, k->uses.at[i]))
+      add_attribute(g, f, (LLVMAttributeIndex)i + 1, "noalias");
     add_attribute(g, f, (LLVMAttributeIndex)i + 1, "nonnull");
   }
   return f;
 }
 
-/* A call of the kernel for iterations lo..hi (ignored where it isn't parallel), with its pointers taken
- * out of the table of buffers. */
-void gen_kernel_call(Gen *g, const Kernel *k, LLVMValueRef kernel, LLVMValueRef table, LLVMValueRef lo, LLVMValueRef hi,
-                     LLVMValueRef worker) {
+/* A call of the kernel for iterations lo..hi (ignored where it isn't parallel), with its pointers
+ * taken out of the table of buffers. */
+void gen_kernel_call(Gen *g, const Kernel *k, LLVMValueRef kernel, LLVMValueRef table,
+                     LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef worker) {
   LLVMValueRef *args = NEWS(g->cx->arena, LLVMValueRef, k->uses.n + 2 + g->sizes.n);
   for (int i = 0; i < k->uses.n; i++) {
     const Buffer *b = &g->p->buf.at[k->uses.at[i]];
     LLVMValueRef at = LLVMConstInt(g->i64, (uint64_t)k->uses.at[i], 0);
-    args[i] = LLVMBuildLoad2(g->b, g->ptr, LLVMBuildInBoundsGEP2(g->b, g->ptr, table, &at, 1, ""), "");
+    args[i] =
+        LLVMBuildLoad2(g->b, g->ptr, LLVMBuildInBoundsGEP2(g->b, g->ptr, table, &at, 1, ""), "");
     if (b->kind != BUF_LOCAL) continue;
     LLVMValueRef shift = LLVMBuildMul(g->b, worker, gen_dim(g, b->stride), "");
     args[i] = LLVMBuildInBoundsGEP2(g->b, g->i8, args[i], &shift, 1, "");

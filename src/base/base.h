@@ -45,9 +45,9 @@ typedef enum Status {
 } Status;
 const char *status_text(Status s);
 
-/* ---- arenas ------------------------------------------------------------------------------- */
-/* A fresh arena; cx may be NULL (then allocation failure returns NULL instead of unwinding). An arena that is
- * never freed, because something unwound past it, goes with its context. */
+/* ---- arenas ---- */
+/* A fresh arena; cx may be NULL (then allocation failure returns NULL instead of unwinding). An
+ * arena that is never freed, because something unwound past it, goes with its context. */
 Arena *arena_new(Cx *cx);
 void arena_free(
     Arena *a); /* runs the deferred clean-ups, newest first, then gives all memory back */
@@ -60,7 +60,7 @@ size_t arena_bytes(const Arena *a); /* taken from the system so far */
 #define NEWS(arena, T, n) ((T *)arena_alloc_n((arena), sizeof(T), (n)))
 void *arena_alloc_n(Arena *a, size_t size, int64_t n); /* n * size, overflow is out of memory */
 
-/* ---- growable arrays: Vec(T) v = {0}; vec_push(arena, &v, x); v.at[i], v.n ------------------- */
+/* ---- growable arrays: Vec(T) v = {0}; vec_push(arena, &v, x); v.at[i], v.n ---- */
 #define Vec(T)                                                                                     \
   struct {                                                                                         \
     T *at;                                                                                         \
@@ -73,14 +73,14 @@ void *arena_alloc_n(Arena *a, size_t size, int64_t n); /* n * size, overflow is 
    (v)->at[(v)->n++] = (x))
 void *vec_grow_(Arena *a, void *at, int32_t n, int32_t *cap, size_t size);
 
-/* ---- interned names: equal text is the same pointer --------------------------------------------
+/* ---- interned names: equal text is the same pointer ----
  */
 typedef const char *Name;
 Name name_of(Cx *cx, const char *text);
 Name name_of_n(Cx *cx, const char *text, size_t n);
 Name name_fmt(Cx *cx, const char *fmt, ...) GC_PRINTF(2, 3);
 
-/* ---- text buffers --------------------------------------------------------------------------- */
+/* ---- text buffers ---- */
 typedef struct Text {
   Arena *arena;
   char *at; /* always ends in a 0 byte once something was written */
@@ -96,9 +96,9 @@ void text_vfmt(Text *t, const char *fmt, va_list ap);
 void text_f64(Text *t, double v);
 void text_f32(Text *t, float v);
 void text_json(Text *t, const char *s); /* as a JSON string, quoted; what isn't UTF-8 is replaced */
-const char *text_str(Text *t); /* "" when empty */
+const char *text_str(Text *t);          /* "" when empty */
 
-/* ---- sources and spans ------------------------------------------------------------------------
+/* ---- sources and spans ----
  */
 typedef struct Span { /* bytes lo..hi of a source; source 0 is "no place" */
   int32_t source, lo, hi;
@@ -110,13 +110,13 @@ typedef struct Source {
   bool prelude; /* part of gradc itself: diagnostics prefer the user's own line */
 } Source;
 
-/* ---- the compilation context --------------------------------------------------------------------
+/* ---- the compilation context ----
  */
 typedef struct Diags Diags;
 typedef struct SizeTable SizeTable; /* ir/size.h */
 typedef struct RuleBook RuleBook;   /* ir/rules.h */
 typedef struct NameTable NameTable;
-typedef struct Thrift Thrift;       /* pass/pass.h */
+typedef struct Thrift Thrift; /* pass/pass.h */
 
 struct Cx {
   Arena *arena;  /* lives as long as the context */
@@ -131,8 +131,8 @@ struct Cx {
     int64_t bytes; /* of workspace that a compiled function may take; 0: any */
     int threads;
   } bound;
-  jmp_buf *trap;     /* where out of memory and cx_bug unwind to */
-  Status trap_why;   /* ST_MEMORY, ST_INTERNAL or ST_INTERRUPTED */
+  jmp_buf *trap;          /* where out of memory and cx_bug unwind to */
+  Status trap_why;        /* ST_MEMORY, ST_INTERNAL or ST_INTERRUPTED */
   const atomic_int *stop; /* set from outside, by a signal's handler or a thread: end the work;
                              NULL: nobody can */
   char trap_text[512];

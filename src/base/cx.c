@@ -15,7 +15,7 @@ const char *status_text(Status s) {
   return "unknown status";
 }
 
-/* ---- the trap ---------------------------------------------------------------------------------
+/* ---- the trap ----
  */
 GC_NORETURN static void unwind(Cx *cx, Status why) {
   cx->trap_why = why;
@@ -66,7 +66,7 @@ Status cx_guard(Cx *cx, Status (*work)(void *arg), void *arg) {
   return s;
 }
 
-/* ---- names: open addressing, FNV-1a -------------------------------------------------------------
+/* ---- names: open addressing, FNV-1a ----
  */
 struct NameTable {
   Name *slot;
@@ -117,8 +117,7 @@ Name name_fmt(Cx *cx, const char *fmt, ...) {
   return name_of_n(cx, buf, (size_t)MAX(0, MIN(n, (int)sizeof buf - 1)));
 }
 
-/* ---- sources
- * -------------------------------------------------------------------------------------- */
+/* ---- sources ---- */
 int32_t cx_add_source(Cx *cx, const char *path, const char *text, size_t len, bool prelude) {
   if (len > INT32_MAX - 1) cx_out_of_memory(cx);
   char *copy = arena_alloc(cx->arena, len + 1);
@@ -145,8 +144,7 @@ Span span_join(Span a, Span b) {
   return (Span){a.source, MIN(a.lo, b.lo), MAX(a.hi, b.hi)};
 }
 
-/* ---- life
- * ----------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 static Status set_up(void *arg) {
   Cx *cx = arg;
   cx->arena = arena_new(cx);
@@ -167,7 +165,8 @@ Cx *cx_new(void) {
 
 void cx_free(Cx *cx) {
   if (!cx) return;
-  while (cx->others && cx->others != cx->arena) arena_free(cx->others); /* newest first; the context's is the oldest */
+  while (cx->others && cx->others != cx->arena)
+    arena_free(cx->others); /* newest first; the context's is the oldest */
   arena_free(cx->arena);
   free(cx);
 }

@@ -8,7 +8,7 @@
 
 enum { ERROR_CAP = 20, WORD_MAX = 64, TEXT_HEAD = 600, TEXT_TAIL = 200 };
 
-/* ---- the table of codes ---------------------------------------------------------------------- */
+/* ---- the table of codes ---- */
 static const struct {
   const char *name, *title;
   Severity severity;
@@ -32,7 +32,7 @@ bool diag_code_find(const char *name, DiagCode *out) {
   return false;
 }
 
-/* ---- recording ------------------------------------------------------------------------------- */
+/* ---- recording ---- */
 Diags *diags_new(Cx *cx) {
   Diags *ds = NEW(cx->arena, Diags);
   ds->cap = ERROR_CAP;
@@ -130,15 +130,13 @@ void diag_retract(Cx *cx, DiagCode code, Span within) {
     Diag *d = ds->list.at[i];
     bool inside = d->code == code && d->span.source == within.source && d->span.lo >= within.lo &&
                   d->span.hi <= within.hi;
-    if (inside)
-      ds->errors -= d->severity == SEV_ERROR;
-    else
-      ds->list.at[kept++] = d;
+    if (inside) ds->errors -= d->severity == SEV_ERROR;
+    else ds->list.at[kept++] = d;
   }
   ds->list.n = kept;
 }
 
-/* ---- did you mean ---------------------------------------------------------------------------- */
+/* ---- did you mean ---- */
 static int lower(char c) { return tolower((unsigned char)c); }
 
 /* Damerau-Levenshtein distance (optimal string alignment: a swap of neighbours counts once),

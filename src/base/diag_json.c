@@ -16,10 +16,8 @@ typedef struct Json {
 
 static void key_text(Json *j, const char *key, const char *text) {
   text_fmt(j->out, "\"%s\": ", key);
-  if (text)
-    text_json(j->out, text);
-  else
-    text_add(j->out, "null");
+  if (text) text_json(j->out, text);
+  else text_add(j->out, "null");
 }
 
 static const char *path_of(const Json *j, Span s) {

@@ -28,7 +28,7 @@ typedef struct Render {
   int gutter; /* width of line numbers */
 } Render;
 
-/* ---- colours --------------------------------------------------------------------------------- */
+/* ---- colours ---- */
 #define C_BOLD  "\033[1m"
 #define C_RED   "\033[1;31m"
 #define C_WARN  "\033[1;35m"
@@ -65,7 +65,7 @@ static void paint(Render *r, const char *colour, const char *text) {
   if (r->colour) text_add(r->out, "\033[0m");
 }
 
-/* ---- a source line and what is under it ------------------------------------------------------ */
+/* ---- a source line and what is under it ---- */
 typedef struct Line {
   const Source *src;
   int32_t lo, hi;   /* bytes of the line without its end */
@@ -95,10 +95,8 @@ static Line line_of(const Source *src, int32_t at) {
 static void show_gutter(Render *r, int line) {
   char buf[32];
   int width = MIN(r->gutter, 12);
-  if (line > 0)
-    snprintf(buf, sizeof buf, "%*d | ", width, line);
-  else
-    snprintf(buf, sizeof buf, "%*s | ", width, "");
+  if (line > 0) snprintf(buf, sizeof buf, "%*d | ", width, line);
+  else snprintf(buf, sizeof buf, "%*s | ", width, "");
   paint(r, C_BLUE, buf);
 }
 
@@ -126,7 +124,7 @@ static void show_mark(Render *r, const Line *l, const Mark *m, const char *colou
   text_add(r->out, "\n");
 }
 
-/* ---- a diagnostic ---------------------------------------------------------------------------- */
+/* ---- a diagnostic ---- */
 static const Source *source_of(Cx *cx, Span s) {
   return s.source > 0 && s.source < cx->sources.n ? &cx->sources.at[s.source] : NULL;
 }

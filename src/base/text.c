@@ -29,14 +29,10 @@ void text_json(Text *t, const char *s) {
   text_add(t, "\"");
   for (int32_t code, bytes; *s; s += bytes) {
     bytes = utf8_read(s, (int)strnlen(s, 4), &code);
-    if (code < 0)
-      text_add(t, "\\ufffd");
-    else if (code < ' ' || code == 0x7F)
-      text_fmt(t, "\\u%04x", (unsigned)code);
-    else if (code == '"' || code == '\\')
-      text_fmt(t, "\\%c", (char)code);
-    else
-      text_add_n(t, s, (size_t)bytes);
+    if (code < 0) text_add(t, "\\ufffd");
+    else if (code < ' ' || code == 0x7F) text_fmt(t, "\\u%04x", (unsigned)code);
+    else if (code == '"' || code == '\\') text_fmt(t, "\\%c", (char)code);
+    else text_add_n(t, s, (size_t)bytes);
   }
   text_add(t, "\"");
 }

@@ -42,10 +42,8 @@ int utf8_columns(int32_t code) {
   int a = 0, b = COUNT_OF(ranges);
   while (a < b) {
     int mid = a + (b - a) / 2;
-    if (ranges[mid].hi < code)
-      a = mid + 1;
-    else
-      b = mid;
+    if (ranges[mid].hi < code) a = mid + 1;
+    else b = mid;
   }
   return a < COUNT_OF(ranges) && ranges[a].lo <= code ? ranges[a].columns : 1;
 }

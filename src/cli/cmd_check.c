@@ -1,4 +1,5 @@
-/* cmd_check.c: gradc check FILE.nn...: all diagnostics of each file, each in a context of its own. */
+/* cmd_check.c: gradc check FILE.nn...: all diagnostics of each file, each in a context of its own.
+ */
 #include "cli/cli.h"
 
 static Status check_file(const Cli *cli, const char *path) {
@@ -6,7 +7,8 @@ static Status check_file(const Cli *cli, const char *path) {
   gradc_context *gc = cli_context(cli, &s);
   if (!gc) return s;
   s = cli_load(cli, gc->session, O_check_define, path);
-  if (s == ST_OK || s == ST_SOURCE) { /* what could be parsed is checked all the same, and all is told in order */
+  if (s == ST_OK ||
+      s == ST_SOURCE) { /* what could be parsed is checked all the same, and all is told in order */
     Status checked = session_check(gc->session);
     if (checked != ST_OK) s = checked;
   }

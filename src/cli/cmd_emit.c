@@ -38,7 +38,8 @@ static Status emit_function(Emission *e, Session *s, const char *name) {
   if (!f) return ST_SOURCE;
   if (!target_sizes(e->cli, s, O_emit_define, &sizes)) return ST_USAGE;
   if (asked(e->cli, O_emit_ir) && !target_is_sized(e->cli, f, &sizes)) return ST_USAGE;
-  if (!asked(e->cli, O_emit_dot)) return stage_print(f, stage_asked(e->cli), &sizes, opt_int(e->cli, O_emit_size, 64), &e->out);
+  if (!asked(e->cli, O_emit_dot))
+    return stage_print(f, stage_asked(e->cli), &sizes, opt_int(e->cli, O_emit_size, 64), &e->out);
   f = compile_prepare(f, sizes.list.n ? &sizes : NULL);
   if (!f) return ST_SOURCE;
   vec_push(s->cx->arena, &e->graph, f);
@@ -66,10 +67,12 @@ static Status emit(Session *s, void *arg) {
 
 Status cmd_emit(Cli *cli) {
   Status s = ST_OK;
-  int stages = asked(cli, O_emit_ir) + asked(cli, O_emit_dot) + asked(cli, O_emit_loops) + asked(cli, O_emit_llvm) +
-               asked(cli, O_emit_asm) + asked(cli, O_emit_c) + asked(cli, O_emit_plan);
+  int stages = asked(cli, O_emit_ir) + asked(cli, O_emit_dot) + asked(cli, O_emit_loops) +
+               asked(cli, O_emit_llvm) + asked(cli, O_emit_asm) + asked(cli, O_emit_c) +
+               asked(cli, O_emit_plan);
   if (stages != 1)
-    return usage_error(cli, "one of --ir, --dot, --loops, --llvm, --asm, --plan and --c says what to print");
+    return usage_error(
+        cli, "one of --ir, --dot, --loops, --llvm, --asm, --plan and --c says what to print");
   if (asked(cli, O_emit_c)) return emit_c_files(cli);
   Session *session = cli_session(cli, &s);
   if (!session) return s;

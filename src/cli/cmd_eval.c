@@ -34,8 +34,10 @@ Status cmd_eval(Cli *cli) {
   int first = is_file(cli->arg[0]);
   s = cli_memory(cli, gc->session, O_eval_memory, 1);
   if (s == ST_OK) s = cli_open(cli, gc, O_eval_define, first ? cli->arg[0] : NULL);
-  if (s == ST_OK && cli->opt[O_eval_load].n) s = cli_outcome(cli, gc, gradc_params_load(gc, cli->opt[O_eval_load].text));
-  for (int i = first; i < cli->n && s == ST_OK; i++) s = eval_line(cli, gc, i - first + 1, cli->arg[i]);
+  if (s == ST_OK && cli->opt[O_eval_load].n)
+    s = cli_outcome(cli, gc, gradc_params_load(gc, cli->opt[O_eval_load].text));
+  for (int i = first; i < cli->n && s == ST_OK; i++)
+    s = eval_line(cli, gc, i - first + 1, cli->arg[i]);
   gradc_free(gc);
   return s;
 }

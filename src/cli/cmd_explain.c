@@ -7,8 +7,7 @@
 
 #include <stdlib.h>
 
-/* ---- operators
- * --------------------------------------------------------------------------------------- */
+/* ---- operators ---- */
 static const struct {
   OpKind kind;
   const char *title;
@@ -48,8 +47,7 @@ static Status explain_ops(void) {
   return ST_OK;
 }
 
-/* ---- diagnostics
- * --------------------------------------------------------------------------------------- */
+/* ---- diagnostics ---- */
 static Status explain_code(const Cli *cli, const char *name) {
   DiagCode code;
   if (diag_code_find(name, &code)) {

@@ -31,7 +31,8 @@ static Status differentiate(Session *s, void *arg) {
                      .value = cli->opt[O_grad_value].n > 0};
   Fn *d = derive(f, &o);
   if (d && !target_is_sized(cli, d, NULL)) return ST_USAGE;
-  if (d && s->cx->bound.bytes) d = compile_prepare(d, &(SizeBindings){0}); /* what is compiled is shown */
+  if (d && s->cx->bound.bytes)
+    d = compile_prepare(d, &(SizeBindings){0}); /* what is compiled is shown */
   if (!d) return ST_SOURCE;
   g->out = text_new(s->cx->arena);
   print_program(s, d, &g->out);

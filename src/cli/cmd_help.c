@@ -5,10 +5,8 @@
 enum { FORMAT_TEXT, FORMAT_MAN, FORMAT_BASH, FORMAT_ZSH, FORMAT_VIM, FORMAT_TEXTMATE };
 
 static void print_text(const CommandInfo *c) {
-  if (c)
-    help_command(c, stdout);
-  else
-    help_overview(stdout);
+  if (c) help_command(c, stdout);
+  else help_overview(stdout);
 }
 
 Status cmd_help(Cli *cli) {

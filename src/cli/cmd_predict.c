@@ -14,8 +14,10 @@ static gradc_status predict(const Cli *cli, gradc_context *gc) {
 
 Status cmd_predict(Cli *cli) {
   Status s;
-  if (!cli->opt[O_predict_data].n) return usage_error(cli, "no data: give --data NAME=FILE for each argument of the function");
-  if (!cli->opt[O_predict_output].n) return usage_error(cli, "no --output: where do the results go?");
+  if (!cli->opt[O_predict_data].n)
+    return usage_error(cli, "no data: give --data NAME=FILE for each argument of the function");
+  if (!cli->opt[O_predict_output].n)
+    return usage_error(cli, "no --output: where do the results go?");
   gradc_context *gc = cli_context(cli, &s);
   if (!gc) return s;
   gradc_set_threads(gc, cli_threads(cli, O_predict_threads));

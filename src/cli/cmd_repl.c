@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* ---- Ctrl-C --------------------------------------------------------------------------------- */
+/* ---- Ctrl-C ---- */
 static Interrupt interrupt; /* of the process: signals have no argument */
 
 static void on_interrupt(int sig) { interrupt_ask(&interrupt, sig); }
@@ -23,7 +23,7 @@ static void watch_interrupts(Session *s) {
   sigaction(SIGINT, &act, NULL);
 }
 
-/* ---- entries -------------------------------------------------------------------------------- */
+/* ---- entries ---- */
 typedef struct Printing {
   const Repl *r;
   const Results *results;
@@ -76,15 +76,13 @@ static bool one_entry(Repl *r) {
     Status s = answer(r, &e);
     if (r->worst == ST_OK) r->worst = s;
   }
-  if (r->interactive)
-    atomic_store(&interrupt.asked, 0); /* and this for the entry */
-  else if (atomic_load(&interrupt.asked))
-    r->worst = ST_INTERRUPTED, r->quit = true;
+  if (r->interactive) atomic_store(&interrupt.asked, 0); /* and this for the entry */
+  else if (atomic_load(&interrupt.asked)) r->worst = ST_INTERRUPTED, r->quit = true;
   arena_free(a);
   return end != LINE_NONE && !r->quit;
 }
 
-/* ---- the back end --------------------------------------------------------------------------- */
+/* ---- the back end ---- */
 static void *load_back_end(void *none) {
   char why[8];
   back_llvm(why, sizeof why);
@@ -102,7 +100,7 @@ static bool begin_loading(pthread_t *thread) {
   return begun;
 }
 
-/* ---- the command ---------------------------------------------------------------------------- */
+/* ---- the command ---- */
 static bool is_terminal(void) { return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO); }
 
 static void open_lines(Repl *r, Arena *a) {

@@ -15,8 +15,12 @@ static Status work(Session *s, void *arg) {
   const OptValue *o = cli->opt;
   SizeBindings sizes = {0};
   if (!target_sizes(cli, s, O_verify_define, &sizes)) return ST_USAGE;
-  EmitCOptions options = {.prefix = name_of(s->cx, "program"), .header = name_of(s->cx, "program.h"), .version = "gradc",
-                          .command = "gradc verify", .sizes = &sizes, .size = opt_int(cli, O_verify_size, 0)};
+  EmitCOptions options = {.prefix = name_of(s->cx, "program"),
+                          .header = name_of(s->cx, "program.h"),
+                          .version = "gradc",
+                          .command = "gradc verify",
+                          .sizes = &sizes,
+                          .size = opt_int(cli, O_verify_size, 0)};
   options.functions = o[O_verify_functions].n ? o[O_verify_functions].text : NULL;
   options.step = o[O_verify_step].n ? o[O_verify_step].text : NULL;
   options.real = !o[O_verify_real].n ? 0 : o[O_verify_real].choice ? 8 : 4;
@@ -45,11 +49,15 @@ static Status print_report(const Cli *cli, const VerifyReport *r) {
   for (int i = 0; i < r->row.n; i++) {
     const VerifyRow *row = &r->row.at[i];
     wrong += row->wrong > 0;
-    if (row->wrong) printf("%-6s %-24s %lld elements differ, by up to %g ULP", row->compiler, row->function, (long long)row->wrong, row->ulps);
+    if (row->wrong)
+      printf("%-6s %-24s %lld elements differ, by up to %g ULP", row->compiler, row->function,
+             (long long)row->wrong, row->ulps);
     else printf("%-6s %-24s the same bits", row->compiler, row->function);
     printf("   time %.2f of the JIT's", row->ratio);
     if (row->sizes && row->special == row->sizes) printf("   %d sizes", row->sizes);
-    else if (row->sizes) printf("   %d sizes, for %d also those of code made for the size, else within %g ULP", row->sizes, row->special, row->special_ulps);
+    else if (row->sizes)
+      printf("   %d sizes, for %d also those of code made for the size, else within %g ULP",
+             row->sizes, row->special, row->special_ulps);
     printf("\n");
   }
   if (!r->compilers) return cli_error(cli, ST_DATA, "there is no C compiler (cc, gcc, clang)");

@@ -19,17 +19,13 @@ static Status render(void *arg) {
   r->out = text_new(r->cx->arena);
   const Diag *const *d = diag_sorted(r->cx);
   for (int i = 0; i < r->cx->diags->list.n; i++)
-    if (r->json)
-      diag_json(r->cx, d[i], &r->out);
-    else
-      diag_render(r->cx, d[i], r->colour, &r->out);
+    if (r->json) diag_json(r->cx, d[i], &r->out);
+    else diag_render(r->cx, d[i], r->colour, &r->out);
   int more = left_out(r->cx);
   if (more <= 0) return ST_OK;
   const char *text = name_fmt(r->cx, "and %d more error%s", more, more == 1 ? "" : "s");
-  if (r->json)
-    diag_json_plain("note", text, &r->out);
-  else
-    text_fmt(&r->out, "%s\n", text);
+  if (r->json) diag_json_plain("note", text, &r->out);
+  else text_fmt(&r->out, "%s\n", text);
   return ST_OK;
 }
 
@@ -66,6 +62,7 @@ gradc_context *cli_context(const Cli *cli, Status *s) {
 }
 
 Status cli_outcome(const Cli *cli, gradc_context *gc, gradc_status s) {
-  if (s == GRADC_USAGE && !gradc_diagnostic_count(gc)) return cli_error(cli, ST_USAGE, "%s", gradc_message(gc));
+  if (s == GRADC_USAGE && !gradc_diagnostic_count(gc))
+    return cli_error(cli, ST_USAGE, "%s", gradc_message(gc));
   return cli_report(cli, gc->session, (Status)s);
 }

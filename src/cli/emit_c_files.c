@@ -31,7 +31,8 @@ void comment_safe(char *text) {
     if (*c < ' ' || (*c == '*' && c[1] == '/')) *c = '_';
 }
 
-/* The command as it would be typed: without folders, so that it doesn't depend on where it was run. */
+/* The command as it would be typed: without folders, so that it doesn't depend on where it was run.
+ */
 static const char *command_text(const Cli *cli, Arena *a) {
   Text t = text_new(a);
   text_fmt(&t, "gradc emit --c %s", path_base(cli->arg[0]));
@@ -46,7 +47,9 @@ static const char *command_text(const Cli *cli, Arena *a) {
   if (o[O_emit_real].n) text_fmt(&t, " --real %s", o[O_emit_real].choice ? "double" : "float");
   if (o[O_emit_openmp].n) text_add(&t, " --openmp");
   if (o[O_emit_weights].n) text_fmt(&t, " --weights %s", path_base(o[O_emit_weights].text));
-  if (o[O_emit_embed].n) text_fmt(&t, " --embed %s", (const char *const[]){"none", "incbin", "hex"}[o[O_emit_embed].choice]);
+  if (o[O_emit_embed].n)
+    text_fmt(&t, " --embed %s",
+             (const char *const[]){"none", "incbin", "hex"}[o[O_emit_embed].choice]);
   if (o[O_emit_selftest].n) text_add(&t, " --selftest");
   if (o[O_emit_main].n) text_add(&t, " --main");
   comment_safe(t.at);
@@ -87,22 +90,29 @@ static Status work(Session *s, void *arg) {
   const OptValue *o = cli->opt;
   SizeBindings sizes = {0};
   if (!target_sizes(cli, s, O_emit_define, &sizes)) return ST_USAGE;
-  const char *given = o[O_emit_prefix].n ? o[O_emit_prefix].text : path_stem(cli->arena, cli->arg[0], ".nn");
-  EmitCOptions options = {.prefix = o[O_emit_prefix].n ? name_of(cx, given) : c_safe_name(cx, given),
-                          .header = name_of(cx, job->header_path ? path_base(job->header_path)
-                                                                 : name_fmt(cx, "%s.h", path_stem(cli->arena, cli->arg[0], ".nn"))),
-                          .version = "gradc " PACKAGE_VERSION,
-                          .command = command_text(cli, cx->arena),
-                          .functions = o[O_emit_functions].n ? o[O_emit_functions].text : NULL,
-                          .step = o[O_emit_step].n ? o[O_emit_step].text : NULL,
-                          .sizes = &sizes,
-                          .size = opt_int(cli, O_emit_size, 0),
-                          .main = o[O_emit_main].n > 0,
-                          .real = !o[O_emit_real].n ? 0 : o[O_emit_real].choice ? 8 : 4,
-                          .openmp = o[O_emit_openmp].n > 0,
-                          .embed = !o[O_emit_weights].n ? CEMBED_NO : (CEmbed)(CEMBED_LOADER + (o[O_emit_embed].n ? o[O_emit_embed].choice : 0)),
-                          .weights = o[O_emit_weights].n ? o[O_emit_weights].text : NULL,
-                          .selftest = o[O_emit_selftest].n > 0};
+  const char *given =
+      o[O_emit_prefix].n ? o[O_emit_prefix].text : path_stem(cli->arena, cli->arg[0], ".nn");
+  EmitCOptions options = {
+      .prefix = o[O_emit_prefix].n ? name_of(cx, given) : c_safe_name(cx, given),
+      .header = name_of(cx, job->header_path
+                                ? path_base(job->header_path)
+                                : name_fmt(cx, "%s.h", path_stem(cli->arena, cli->arg[0], ".nn"))),
+      .version = "gradc " PACKAGE_VERSION,
+      .command = command_text(cli, cx->arena),
+      .functions = o[O_emit_functions].n ? o[O_emit_functions].text : NULL,
+      .step = o[O_emit_step].n ? o[O_emit_step].text : NULL,
+      .sizes = &sizes,
+      .size = opt_int(cli, O_emit_size, 0),
+      .main = o[O_emit_main].n > 0,
+      .real = !o[O_emit_real].n       ? 0
+              : o[O_emit_real].choice ? 8
+                                      : 4,
+      .openmp = o[O_emit_openmp].n > 0,
+      .embed = !o[O_emit_weights].n
+                   ? CEMBED_NO
+                   : (CEmbed)(CEMBED_LOADER + (o[O_emit_embed].n ? o[O_emit_embed].choice : 0)),
+      .weights = o[O_emit_weights].n ? o[O_emit_weights].text : NULL,
+      .selftest = o[O_emit_selftest].n > 0};
   options.target = emit_c_target(o[O_emit_cpu].n ? o[O_emit_cpu].choice : 0, &options.flags);
   if (options.openmp) options.target.threads = EMIT_C_OPENMP_THREADS;
   CFile file;
@@ -115,7 +125,9 @@ static Status work(Session *s, void *arg) {
   job->header = text_new(cx->arena);
   c_print(&file, &job->source, &job->header);
   const char *cc = o[O_emit_cc].n ? o[O_emit_cc].text : NULL;
-  if (o[O_emit_report].n && !emit_c_report(&file, text_str(&job->source), text_str(&job->header), cc, &job->report)) return ST_SOURCE;
+  if (o[O_emit_report].n &&
+      !emit_c_report(&file, text_str(&job->source), text_str(&job->header), cc, &job->report))
+    return ST_SOURCE;
   return ST_OK;
 }
 
@@ -123,10 +135,12 @@ static Status paths(Job *job) {
   const Cli *cli = job->cli;
   const OptValue *o = &cli->opt[O_emit_output];
   const OptValue *weights = &cli->opt[O_emit_weights], *embed = &cli->opt[O_emit_embed];
-  if (embed->n && !weights->n) return usage_error(cli, "--embed says how the values of --weights are brought along");
+  if (embed->n && !weights->n)
+    return usage_error(cli, "--embed says how the values of --weights are brought along");
   if (!o->n || !strcmp(o->text, "-")) {
     bool file = weights->n && !(embed->n && embed->choice == 2);
-    return file ? usage_error(cli, "--weights makes a third file: give --output, or --embed hex") : ST_OK;
+    return file ? usage_error(cli, "--weights makes a third file: give --output, or --embed hex")
+                : ST_OK;
   }
   size_t n = strlen(o->text);
   if (n < 3 || strcmp(o->text + n - 2, ".c"))
@@ -161,7 +175,8 @@ Status emit_c_files(Cli *cli) {
   if (s == ST_OK && write) s = output_write(cli, job.source_path, text_str(&job.source));
   if (s == ST_OK && write) s = output_write(cli, job.header_path, text_str(&job.header));
   if (s == ST_OK && job.report.n) out_text(text_str(&job.report));
-  if (s == ST_OK && job.weights_path) s = output_write_bytes(cli, job.weights_path, job.weights.at, job.weights.n);
+  if (s == ST_OK && job.weights_path)
+    s = output_write_bytes(cli, job.weights_path, job.weights.at, job.weights.n);
   s = cli_report(cli, session, s);
   session_free(session);
   return s;

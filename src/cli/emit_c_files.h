@@ -11,8 +11,8 @@ const char *path_base(const char *path);
 const char *path_stem(Arena *a, const char *path, const char *ending);
 /* A command in a comment of a file it makes: nothing in it ends the comment. */
 void comment_safe(char *text);
-/* The lanes of each choice of --cpu, by its number (only native, 0, asks the machine), and the flags that
- * a compiler of the C file is to be given. */
+/* The lanes of each choice of --cpu, by its number (only native, 0, asks the machine), and the
+ * flags that a compiler of the C file is to be given. */
 Target emit_c_target(int which, const char **flags);
 Status emit_c_text(Session *s, const EmitCOptions *o, Text *source, Text *header);
 

@@ -2,7 +2,7 @@
  * know the words of the tables; names of functions they read from the .nn file on the line. */
 #include "cli/help.h"
 
-/* ---- bash ------------------------------------------------------------------------------------ */
+/* ---- bash ---- */
 static void option_words(const CommandInfo *c, Text *out) {
   for (int id = 0; id < O_COUNT; id++) {
     const OptInfo *o = &opt_info[id];
@@ -142,16 +142,13 @@ void help_bash(Text *out) {
   text_add(out, bash_tail);
 }
 
-/* ---- zsh ------------------------------------------------------------------------------------- */
+/* ---- zsh ---- */
 /* Inside '..[..]' of _arguments. */
 static void zsh_text(Text *out, const char *s) {
   for (; *s; s++) {
-    if (*s == '\'')
-      text_add(out, "'\\''");
-    else if (strchr("[]:\\", *s))
-      text_fmt(out, "\\%c", *s);
-    else
-      text_add_n(out, s, 1);
+    if (*s == '\'') text_add(out, "'\\''");
+    else if (strchr("[]:\\", *s)) text_fmt(out, "\\%c", *s);
+    else text_add_n(out, s, 1);
   }
 }
 
@@ -169,14 +166,11 @@ static void zsh_action(Text *out, WordKind k) {
 static void zsh_option(const OptInfo *o, Text *out) {
   bool takes = o->type != OPT_FLAG, again = o->type == OPT_LIST;
   text_add(out, " \\\n        ");
-  if (again)
-    text_add(out, "'*'");
-  else if (o->letter)
-    text_fmt(out, "'(-%c --%s)'", o->letter, o->name);
+  if (again) text_add(out, "'*'");
+  else if (o->letter) text_fmt(out, "'(-%c --%s)'", o->letter, o->name);
   if (o->letter)
     text_fmt(out, "{-%c%s,--%s%s}'", o->letter, takes ? "+" : "", o->name, takes ? "=" : "");
-  else
-    text_fmt(out, "'--%s%s", o->name, takes ? "=" : "");
+  else text_fmt(out, "'--%s%s", o->name, takes ? "=" : "");
   text_add(out, "[");
   zsh_text(out, o->help);
   text_add(out, "]");

@@ -4,17 +4,14 @@
 
 #include <ctype.h>
 
-/* ---- text ------------------------------------------------------------------------------------ */
+/* ---- text ---- */
 static void roff(Text *out, const char *s, size_t n) {
   for (size_t i = 0; i < n; i++) {
     bool first = out->n == 0 || out->at[out->n - 1] == '\n';
     if (first && (s[i] == '.' || s[i] == '\'')) text_add(out, "\\&");
-    if (s[i] == '\\')
-      text_add(out, "\\e");
-    else if (s[i] == '-')
-      text_add(out, "\\-");
-    else
-      text_add_n(out, s + i, 1);
+    if (s[i] == '\\') text_add(out, "\\e");
+    else if (s[i] == '-') text_add(out, "\\-");
+    else text_add_n(out, s + i, 1);
   }
 }
 
@@ -31,10 +28,8 @@ static void roff_about(Text *out, const char *about) {
     bool indented = *about == ' ';
     if (indented != example) text_add(out, indented ? ".PP\n.nf\n" : ".fi\n");
     example = indented;
-    if (!n)
-      text_add(out, ".PP\n");
-    else
-      roff(out, about, n), text_add(out, "\n");
+    if (!n) text_add(out, ".PP\n");
+    else roff(out, about, n), text_add(out, "\n");
   }
   if (example) text_add(out, ".fi\n");
 }
@@ -43,7 +38,7 @@ static void upper(Text *out, const char *s) {
   for (; *s; s++) text_fmt(out, "%c", toupper((unsigned char)*s));
 }
 
-/* ---- parts of a page ------------------------------------------------------------------------- */
+/* ---- parts of a page ---- */
 static void page_head(const CommandInfo *c, Text *out) {
   text_add(out, ".\\\" made by `gradc help --format man` from gradc's tables\n.TH GRADC");
   if (c) text_add(out, "\\-"), upper(out, c->name);

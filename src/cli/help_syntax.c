@@ -19,7 +19,7 @@ typedef enum WordClass {
   CLASSES
 } WordClass;
 
-/* ---- the words of a class -------------------------------------------------------------------- */
+/* ---- the words of a class ---- */
 typedef Vec(const char *) Words;
 
 static void add_word(Arena *a, Words *w, const char *s, size_t n) {
@@ -125,7 +125,7 @@ static Words words_of(Arena *a, WordClass class) {
   return w;
 }
 
-/* ---- Vim ------------------------------------------------------------------------------------- */
+/* ---- Vim ---- */
 static const struct {
   const char *vim, *link, *scope;
 } class_info[CLASSES] = {
@@ -184,7 +184,7 @@ void help_vim(Text *out) {
   text_add(out, "\nlet b:current_syntax = \"nn\"\n");
 }
 
-/* ---- TextMate -------------------------------------------------------------------------------- */
+/* ---- TextMate ---- */
 static void textmate_words(Text *out, WordClass class) {
   Words w = words_of(out->arena, class);
   text_fmt(out, "    {\"name\": \"%s\", \"match\": \"\\\\b(", class_info[class].scope);

@@ -1,5 +1,5 @@
-/* job.c: see job.h. Progress goes to stdout: one line written over and over on a terminal, plain lines
- * elsewhere. */
+/* job.c: see job.h. Progress goes to stdout: one line written over and over on a terminal, plain
+ * lines elsewhere. */
 #include "cli/job.h"
 
 #include <signal.h>
@@ -51,7 +51,8 @@ gradc_status cli_job_options(const Cli *cli, gradc_job *j) {
 
 gradc_status cli_job_data(const Cli *cli, gradc_job *j, OptId data) {
   gradc_status s = GRADC_OK;
-  for (int i = 0; i < cli->opt[data].n && s == GRADC_OK; i++) s = gradc_job_data(j, cli->opt[data].list[i]);
+  for (int i = 0; i < cli->opt[data].n && s == GRADC_OK; i++)
+    s = gradc_job_data(j, cli->opt[data].list[i]);
   return s;
 }
 

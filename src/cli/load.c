@@ -67,7 +67,9 @@ Status cli_memory(const Cli *cli, Session *session, OptId id, int threads) {
   const OptValue *v = &cli->opt[id];
   if (!v->n) return ST_OK;
   int64_t bytes = read_bytes(v->text);
-  if (bytes < 0) return usage_error(cli, "--memory takes a number of bytes such as 65536, 64K, 30M or 2G, not \"%s\"", v->text);
+  if (bytes < 0)
+    return usage_error(
+        cli, "--memory takes a number of bytes such as 65536, 64K, 30M or 2G, not \"%s\"", v->text);
   session->cx->bound.bytes = bytes;
   session->cx->bound.threads = threads;
   return ST_OK;
@@ -92,5 +94,6 @@ Status cli_open(const Cli *cli, gradc_context *gc, OptId id, const char *path) {
     if (s != ST_OK) return s;
   }
   Status s = path ? cli_outcome(cli, gc, gradc_load(gc, path)) : ST_OK;
-  return s == ST_OK && path ? cli_report(cli, gc->session, cli_check_defines(cli, gc->session, id)) : s;
+  return s == ST_OK && path ? cli_report(cli, gc->session, cli_check_defines(cli, gc->session, id))
+                            : s;
 }

@@ -74,10 +74,8 @@ static Status run(Cli *cli, int argc, char **argv) {
     return ST_OK;
   }
   if (cli->opt[O_all_help].n) {
-    if (cli->command)
-      help_command(cli->command, stdout);
-    else
-      help_overview(stdout);
+    if (cli->command) help_command(cli->command, stdout);
+    else help_overview(stdout);
     return ST_OK;
   }
   if (!cli->command) {
@@ -95,8 +93,8 @@ int main(int argc, char **argv) {
   /* Characters as the terminal has them, numbers always with a point. */
   setlocale(LC_CTYPE, "");
   cli.arena = arena_new(NULL);
-  Status s = cli.arena ? run(&cli, argc, argv)
-                       : cli_error(&cli, ST_MEMORY, "%s", status_text(ST_MEMORY));
+  Status s =
+      cli.arena ? run(&cli, argc, argv) : cli_error(&cli, ST_MEMORY, "%s", status_text(ST_MEMORY));
   s = output_finish(s);
   arena_free(cli.arena);
   return s;

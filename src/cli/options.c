@@ -18,8 +18,7 @@ bool opt_belongs(const OptInfo *o, const CommandInfo *c) {
   return !strcmp(o->command, "all") || (c && !strcmp(o->command, c->name));
 }
 
-/* ---- arguments
- * ------------------------------------------------------------------------------------ */
+/* ---- arguments ---- */
 static Status bad_argument(const Cli *cli, const OptInfo *o, const char *text) {
   switch (o->type) {
   case OPT_INT:
@@ -82,8 +81,7 @@ static Status take(Cli *cli, OptId id, const char *text) {
   return good ? ST_OK : bad_argument(cli, o, text);
 }
 
-/* ---- getopt
- * ---------------------------------------------------------------------------------------- */
+/* ---- getopt ---- */
 enum { LONG_BASE = 256 }; /* getopt's value of a long option is this plus its OptId */
 
 typedef struct Getopt {

@@ -10,7 +10,7 @@
 
 typedef struct Repl Repl;
 
-/* ---- lines ---------------------------------------------------------------------------------- */
+/* ---- lines ---- */
 typedef enum LineEnd { LINE_READ, LINE_NONE, LINE_CANCELLED } LineEnd; /* NONE: there are no more */
 typedef struct Lines {                                                 /* where lines come from */
   void *self;
@@ -36,7 +36,7 @@ void paste_add(Paste *p, const char *text, size_t n);
 bool paste_line(Paste *p, Text *out);
 const char *paste_peek(Paste *p, Text *out); /* the line after, or NULL */
 
-/* ---- entries -------------------------------------------------------------------------------- */
+/* ---- entries ---- */
 typedef struct Entry {
   Text text;
   int64_t line; /* number of its first line */
@@ -45,7 +45,7 @@ typedef struct Entry {
 /* The next complete entry. */
 LineEnd entry_read(Repl *r, Entry *out);
 
-/* ---- history: the entries of this start and of earlier ones, oldest first ------------------- */
+/* ---- history: the entries of this start and of earlier ones, oldest first ---- */
 enum { HISTORY_MAX = 2000 };
 typedef struct ReplHistory {
   Arena *arena;
@@ -55,7 +55,7 @@ typedef struct ReplHistory {
 void repl_history_open(ReplHistory *h, Arena *a);
 void repl_history_add(ReplHistory *h, const char *text); /* and into the file */
 
-/* ---- the whole ------------------------------------------------------------------------------ */
+/* ---- the whole ---- */
 struct Repl {
   Cli *cli;
   Session *session;
@@ -71,7 +71,7 @@ struct Repl {
 
 Status repl_print(const Repl *r, const Results *results);
 
-/* ---- commands: rows of repl.def ------------------------------------------------------------- */
+/* ---- commands: rows of repl.def ---- */
 typedef enum ReplArg { ARG_NONE, ARG_EXPR, ARG_FN, ARG_FILE, ARG_COMMAND } ReplArg;
 typedef struct ReplCommand {
   const char *name, *args;
@@ -91,7 +91,7 @@ Status repl_usage(const Repl *r, const ReplCommand *c);
 #include "cli/repl.def"
 #undef REPL_COMMAND
 
-/* ---- words in the arguments of commands ----------------------------------------------------- */
+/* ---- words in the arguments of commands ---- */
 /* Cuts the next word, up to a blank that no bracket or string holds; NULL at the end. */
 const char *repl_word(Arena *a, const char **args);
 /* Cuts the last word off where `is` says yes to it and something stands before it; else NULL. */
@@ -99,7 +99,7 @@ const char *repl_cut_last(Arena *a, char *text, bool (*is)(const char *word));
 /* The rest without blanks at its ends. */
 const char *repl_rest(Arena *a, const char *args);
 
-/* ---- completion ----------------------------------------------------------------------------- */
+/* ---- completion ---- */
 typedef struct Candidates {
   Vec(const char *) words; /* sorted; whole words, of files with their folders */
   size_t begin;            /* where in the text the word begins that they replace */
@@ -107,7 +107,7 @@ typedef struct Candidates {
 /* text: the entry up to the cursor. */
 Candidates repl_complete(Repl *r, Arena *a, const char *text, size_t n);
 
-/* ---- answers -------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 int repl_columns(void);  /* of the terminal; 80 where there is none */
 bool repl_unicode(void); /* the locale's characters are UTF-8 */
 /* repl_value.c: NumPy-like, with the type behind arrays. precision 0: the REPL's own. */

@@ -10,7 +10,7 @@ const ReplCommand repl_command[] = {
 };
 const int repl_command_count = COUNT_OF(repl_command);
 
-/* ---- finding -------------------------------------------------------------------------------- */
+/* ---- finding ---- */
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 static const ReplCommand *find(const char *name, size_t n) {
@@ -50,7 +50,7 @@ Status repl_command_run(Repl *r, const char *text) {
   return s;
 }
 
-/* ---- words ---------------------------------------------------------------------------------- */
+/* ---- words ---- */
 const char *repl_word(Arena *a, const char **args) {
   const char *s = *args;
   while (is_blank(*s) || *s == '\n') s++;
@@ -90,7 +90,7 @@ const char *repl_cut_last(Arena *a, char *text, bool (*is)(const char *word)) {
   return word;
 }
 
-/* ---- :help, :quit --------------------------------------------------------------------------- */
+/* ---- :help, :quit ---- */
 static void help_line(const ReplCommand *c) {
   int n = printf(":%s %s", c->name, c->args);
   printf("%*s%s\n", MAX(2, 36 - n), "", c->help);
@@ -117,7 +117,7 @@ Status repl_quit(Repl *r, const char *args) {
   return ST_OK;
 }
 
-/* ---- :type ---------------------------------------------------------------------------------- */
+/* ---- :type ---- */
 typedef struct TypeQuery {
   Repl *r;
   const char *text;
@@ -173,14 +173,11 @@ Status repl_type(Repl *r, const char *args) {
   return fflush(stdout), s;
 }
 
-/* ---- :time ---------------------------------------------------------------------------------- */
+/* ---- :time ---- */
 static void print_seconds(double s) {
-  if (s < 1e-3)
-    printf("%.3g us", 1e6 * s);
-  else if (s < 1)
-    printf("%.3g ms", 1e3 * s);
-  else
-    printf("%.3g s", s);
+  if (s < 1e-3) printf("%.3g us", 1e6 * s);
+  else if (s < 1) printf("%.3g ms", 1e3 * s);
+  else printf("%.3g s", s);
 }
 
 Status repl_time(Repl *r, const char *args) {
@@ -202,7 +199,7 @@ Status repl_time(Repl *r, const char *args) {
   return s;
 }
 
-/* ---- :params -------------------------------------------------------------------------------- */
+/* ---- :params ---- */
 static Status list_params(Session *s, void *arg) {
   Text *out = arg;
   *out = text_new(s->cx->arena);

@@ -16,7 +16,7 @@ static void sort_words(Candidates *c) {
   if (c->words.n) qsort(c->words.at, (size_t)c->words.n, sizeof *c->words.at, by_text);
 }
 
-/* ---- files ---------------------------------------------------------------------------------- */
+/* ---- files ---- */
 /* Of folders with a slash behind; hidden files only where a point was typed. */
 static void complete_file(Arena *a, const char *path, Candidates *out) {
   const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
@@ -35,7 +35,7 @@ static void complete_file(Arena *a, const char *path, Candidates *out) {
   sort_words(out);
 }
 
-/* ---- the language --------------------------------------------------------------------------- */
+/* ---- the language ---- */
 typedef struct Asking {
   Arena *arena;
   const char *text;
@@ -53,7 +53,7 @@ static Status ask(Session *s, void *arg) {
   return ST_OK;
 }
 
-/* ---- commands ------------------------------------------------------------------------------- */
+/* ---- commands ---- */
 static void complete_command(Arena *a, const char *text, bool colon, Candidates *out) {
   for (int i = 0; i < repl_command_count; i++) {
     Text t = text_new(a);

@@ -35,7 +35,7 @@ static char *prompt(EditLine *el) {
   return self_of(el)->continued ? more : first;
 }
 
-/* ---- keys ----------------------------------------------------------------------------------- */
+/* ---- keys ---- */
 static void cursor_to_end(EditLine *el) {
   const LineInfo *li = el_line(el);
   el_cursor(el, (int)(li->lastchar - li->cursor));
@@ -147,7 +147,7 @@ static unsigned char on_tab(EditLine *el, int ch) {
   return answer;
 }
 
-/* ---- lines ---------------------------------------------------------------------------------- */
+/* ---- lines ---- */
 static void bracketed_paste(bool on) { out_text(on ? "\033[?2004h" : "\033[?2004l"); }
 
 /* A pasted line looks as if it had been typed. */

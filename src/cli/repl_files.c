@@ -13,7 +13,7 @@ static bool is_weights(const char *path) {
   return ends_in(path, ".safetensors") || ends_in(path, ".npz");
 }
 
-/* ---- weights -------------------------------------------------------------------------------- */
+/* ---- weights ---- */
 static Status load_weights(Session *s, void *path) {
   int n;
   Weight *w = session_weights(s, &n);
@@ -28,7 +28,7 @@ static Status save_weights(Session *s, void *path) {
   return weights_can_save(s->cx, path) ? weights_save(s->cx, path, w, n) : ST_DATA;
 }
 
-/* ---- source --------------------------------------------------------------------------------- */
+/* ---- source ---- */
 /* Each declaration as it was typed, with the comments above it. */
 static void print_declaration(Cx *cx, const Node *n, Text *out) {
   if (n->doc) {
@@ -54,7 +54,7 @@ static Status save_source(Repl *r, const char *path) {
   return s == ST_OK ? output_write(r->cli, path, text_str(&out)) : s;
 }
 
-/* ---- the commands --------------------------------------------------------------------------- */
+/* ---- the commands ---- */
 Status repl_load(Repl *r, const char *args) {
   const char *path = repl_word(r->cli->arena, &args);
   if (is_weights(path)) return session_run(r->session, load_weights, (void *)path);

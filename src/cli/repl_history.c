@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- where ---------------------------------------------------------------------------------- */
+/* ---- where ---- */
 static char *copy_text(Arena *a, const char *s) { return arena_copy(a, s, strlen(s) + 1); }
 
 /* Makes the folders that lead to the file; only the owner may look into new ones. */
@@ -29,24 +29,19 @@ static char *history_path(Arena *a) {
   Text t = text_new(a);
   if (state && *state == '/')
     text_fmt(&t, "%s/gradc/history", state); /* a relative one is to be ignored */
-  else if (home && *home)
-    text_fmt(&t, "%s/.local/state/gradc/history", home);
-  else
-    return NULL;
+  else if (home && *home) text_fmt(&t, "%s/.local/state/gradc/history", home);
+  else return NULL;
   char *path = copy_text(a, text_str(&t));
   make_folders(path);
   return path;
 }
 
-/* ---- entries as lines ----------------------------------------------------------------------- */
+/* ---- entries as lines ---- */
 static void escape(const char *s, Text *out) {
   for (; *s; s++) {
-    if (*s == '\n')
-      text_add(out, "\\n");
-    else if (*s == '\\')
-      text_add(out, "\\\\");
-    else
-      text_add_n(out, s, 1);
+    if (*s == '\n') text_add(out, "\\n");
+    else if (*s == '\\') text_add(out, "\\\\");
+    else text_add_n(out, s, 1);
   }
   text_add(out, "\n");
 }
@@ -80,7 +75,7 @@ static void read_entries(ReplHistory *h) {
   fclose(f);
 }
 
-/* ---- the file ------------------------------------------------------------------------------- */
+/* ---- the file ---- */
 static void forget_oldest(ReplHistory *h) {
   int drop = h->entry.n - HISTORY_MAX;
   h->entry.n = HISTORY_MAX;

@@ -19,7 +19,7 @@ typedef struct Plot {
   Text out;
 } Plot;
 
-/* ---- arguments ------------------------------------------------------------------------------ */
+/* ---- arguments ---- */
 static bool is_svg(const char *word) {
   size_t n = strlen(word);
   return n > 4 && !strcmp(word + n - 4, ".svg");
@@ -62,7 +62,7 @@ static void read_arguments(Plot *p, Arena *a, const char *args) {
   if (p->range) p->expr = sampled(a, p);
 }
 
-/* ---- drawing -------------------------------------------------------------------------------- */
+/* ---- drawing ---- */
 static double *numbers(Arena *a, const Tensor *t) {
   double *v = NEWS(a, double, tensor_count(t) + 1);
   for (int64_t i = 0; i < tensor_count(t); i++) v[i] = tensor_get(t, i);
@@ -85,19 +85,15 @@ static void draw_curve(Plot *p, Arena *a) {
               .y = numbers(a, y),
               .braille = repl_unicode()};
   f.x = p->results.n == 2 ? numbers(a, &p->results.value[0]) : places(a, p, f.n);
-  if (p->path)
-    figure_svg(&f, &p->out);
-  else
-    figure_text(&f, MIN(repl_columns(), 100), TEXT_ROWS, &p->out);
+  if (p->path) figure_svg(&f, &p->out);
+  else figure_text(&f, MIN(repl_columns(), 100), TEXT_ROWS, &p->out);
 }
 
 static void draw_field(Plot *p, Arena *a) {
   const Tensor *t = &p->results.value[0];
   Field f = {p->title, t->shape.dim[0], t->shape.dim[1], numbers(a, t)};
-  if (p->path)
-    field_svg(&f, &p->out);
-  else
-    field_text(&f, repl_columns(), FIELD_ROWS, &p->out);
+  if (p->path) field_svg(&f, &p->out);
+  else field_text(&f, repl_columns(), FIELD_ROWS, &p->out);
 }
 
 static Status draw(Session *s, void *arg) {
@@ -128,10 +124,8 @@ Status repl_plot(Repl *r, const char *args) {
   Plot p = {.r = r};
   read_arguments(&p, r->cli->arena, args);
   Status s = session_line(r->session, r->label, p.expr, &p.results);
-  if (s == ST_OK && p.results.declaration)
-    s = repl_usage(r, repl_command_find(":plot", &args));
-  else if (s == ST_OK)
-    s = session_run(r->session, draw, &p);
+  if (s == ST_OK && p.results.declaration) s = repl_usage(r, repl_command_find(":plot", &args));
+  else if (s == ST_OK) s = session_run(r->session, draw, &p);
   if (s == ST_OK && p.path) {
     s = output_write(r->cli, p.path, text_str(&p.out));
     if (s == ST_OK) printf("%s\n", p.path);

@@ -13,7 +13,7 @@
 
 enum { SIZE_OF_REST = 64 };
 
-/* ---- a function, and numbers for its sizes -------------------------------------------------- */
+/* ---- a function, and numbers for its sizes ---- */
 typedef struct Request {
   Repl *r;
   const char *args;
@@ -72,7 +72,7 @@ static Status answer(Repl *r, Request *q, Status (*work)(Session *s, void *q)) {
   return s;
 }
 
-/* ---- the stages ----------------------------------------------------------------------------- */
+/* ---- the stages ---- */
 static Status show_stage(Session *s, void *arg) {
   Request *q = arg;
   q->out = text_new(s->cx->arena);
@@ -92,7 +92,7 @@ Status repl_loops(Repl *r, const char *args) { return stage(r, args, STAGE_LOOPS
 Status repl_llvm(Repl *r, const char *args) { return stage(r, args, STAGE_LLVM); }
 Status repl_asm(Repl *r, const char *args) { return stage(r, args, STAGE_ASM); }
 
-/* ---- :grad ---------------------------------------------------------------------------------- */
+/* ---- :grad ---- */
 static Status show_gradient(Session *s, void *arg) {
   Request *q = arg;
   Arena *a = s->cx->arena;
@@ -117,7 +117,7 @@ Status repl_grad(Repl *r, const char *args) {
   return answer(r, &q, show_gradient);
 }
 
-/* ---- :c ------------------------------------------------------------------------------------- */
+/* ---- :c ---- */
 static const char *base_of(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash ? slash + 1 : path;
@@ -159,7 +159,7 @@ Status repl_c(Repl *r, const char *args) {
   return fflush(stdout), s;
 }
 
-/* ---- :plan ---------------------------------------------------------------------------------------------- */
+/* ---- :plan ---- */
 static Status show_plan(Session *s, void *arg) {
   Request *q = arg;
   q->out = text_new(s->cx->arena);
@@ -175,7 +175,7 @@ Status repl_plan(Repl *r, const char *args) {
   return answer(r, &q, show_plan);
 }
 
-/* ---- :bench --------------------------------------------------------------------------------- */
+/* ---- :bench ---- */
 static bool measure(Request *q, Session *s, const Fn *f, BenchResult *result) {
   BenchOptions o = {.threads = cli_all_threads(), .seconds = 0.3, .below = 2, .session = s};
   compile_bind_rest(f, &q->sizes, SIZE_OF_REST);

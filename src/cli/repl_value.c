@@ -33,7 +33,7 @@ typedef struct Format { /* of all elements of an array */
   int col;
 } Format;
 
-/* ---- one element ---------------------------------------------------------------------------- */
+/* ---- one element ---- */
 static int element(const Format *f, int64_t i, char *to, size_t n) {
   const Tensor *t = f->t;
   if (t->type == T_BOOL) return snprintf(to, n, "%s", tensor_get_i(t, i) ? "true" : "false");
@@ -44,7 +44,7 @@ static int element(const Format *f, int64_t i, char *to, size_t n) {
   return snprintf(to, n, f->scientific ? "%.*e" : "%.*f", f->digits, v);
 }
 
-/* ---- the elements that are shown ------------------------------------------------------------ */
+/* ---- the elements that are shown ---- */
 typedef struct Each {
   const Tensor *t;
   bool summary;
@@ -68,7 +68,7 @@ static void each_shown(const Each *e, int axis, int64_t at) {
   }
 }
 
-/* ---- the format ----------------------------------------------------------------------------- */
+/* ---- the format ---- */
 typedef struct Range {
   const Tensor *t;
   double least, most; /* of the finite ones' amounts, zeros left out */
@@ -136,7 +136,7 @@ static void choose(Format *f, int precision) {
   each_shown(&e, 0, 0);
 }
 
-/* ---- layout --------------------------------------------------------------------------------- */
+/* ---- layout ---- */
 static void put(Format *f, const char *s) {
   text_add(f->out, s);
   f->col += (int)strlen(s);
@@ -156,10 +156,8 @@ static void print_row(Format *f, int64_t at, int64_t n, int indent, int closing)
     int len = gap ? snprintf(buf, sizeof buf, "...") : element(f, at * n + i, buf, sizeof buf);
     int behind = i + 1 < n ? 1 : closing;
     int pad = gap ? 0 : MAX(0, f->width - len);
-    if (i && f->col + 1 + pad + len + behind > f->columns)
-      new_line(f, indent);
-    else if (i)
-      put(f, " ");
+    if (i && f->col + 1 + pad + len + behind > f->columns) new_line(f, indent);
+    else if (i) put(f, " ");
     text_fmt(f->out, "%*s", pad, "");
     f->col += pad;
     put(f, buf);
@@ -204,12 +202,10 @@ static void print_array(Cx *cx, const Tensor *t, int precision, Text *out) {
   type_print(cx, t->type, &t->shape, out);
 }
 
-/* ---- results -------------------------------------------------------------------------------- */
+/* ---- results ---- */
 static void print_one(Cx *cx, const Tensor *t, int precision, Text *out) {
-  if (t->shape.rank)
-    print_array(cx, t, precision, out);
-  else
-    tensor_print(cx, t, precision, out);
+  if (t->shape.rank) print_array(cx, t, precision, out);
+  else tensor_print(cx, t, precision, out);
 }
 
 static bool is_tuple(const Results *r) { return r->nest[0] == '('; }

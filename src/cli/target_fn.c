@@ -41,11 +41,13 @@ bool target_is_sized(const Cli *cli, const Fn *f, const SizeBindings *sizes) {
   SizeBindings names = {0};
   if (!f->cx->bound.bytes) return true;
   for (int i = 0; i < f->in.n; i++)
-    for (int d = 0; d < f->in.at[i].shape.rank; d++) dim_names(f->cx, f->in.at[i].shape.dim[d], f->cx->arena, &names);
+    for (int d = 0; d < f->in.at[i].shape.rank; d++)
+      dim_names(f->cx, f->in.at[i].shape.dim[d], f->cx->arena, &names);
   for (int i = 0; i < names.list.n; i++) {
     Dim known;
     if (sizes && size_lookup(sizes, names.list.at[i].name, &known)) continue;
-    usage_error(cli, "--memory needs a number for every size: give -D %s=NUMBER", names.list.at[i].name);
+    usage_error(cli, "--memory needs a number for every size: give -D %s=NUMBER",
+                names.list.at[i].name);
     return false;
   }
   return true;

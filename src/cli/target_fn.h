@@ -10,7 +10,8 @@ Fn *target_function(Session *s, const char *text, Name *bare, bool *gradient);
 /* -D NAME=NUMBER words; false after a usage error was printed. */
 bool target_sizes(const Cli *cli, Session *s, OptId id, SizeBindings *sizes);
 
-/* Memory is bounded in numbers: with --memory every named size needs one. False after a usage error. */
+/* Memory is bounded in numbers: with --memory every named size needs one. False after a usage
+ * error. */
 bool target_is_sized(const Cli *cli, const Fn *f, const SizeBindings *sizes);
 
 #endif

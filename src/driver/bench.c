@@ -1,4 +1,5 @@
-/* bench.c: warm, repeated, median. The peak is measured in the same run, of as many cores as threads. */
+/* bench.c: warm, repeated, median. The peak is measured in the same run, of as many cores as
+ * threads. */
 #include "driver/bench.h"
 
 #include <stdlib.h>
@@ -26,7 +27,9 @@ static void fill(Tensor *t, int64_t below, uint64_t *seed) {
   int64_t n = tensor_count(t);
   for (int64_t i = 0; i < n; i++) {
     uint64_t r = next_random(seed);
-    tensor_set(t, i, type_is_float(t->type) ? (double)(r >> 11) * 0x1p-53 - 0.5 : (double)(r % (uint64_t)below));
+    tensor_set(t, i,
+               type_is_float(t->type) ? (double)(r >> 11) * 0x1p-53 - 0.5
+                                      : (double)(r % (uint64_t)below));
   }
 }
 
@@ -59,7 +62,8 @@ static void many(const Callee *c, int64_t calls) {
   for (int64_t i = 0; i < calls; i++) c->run(c->in, c->out, c->workspace, c->rt);
 }
 
-/* The first calls warm caches, pages and branch predictors, and bring the processor to its clock. */
+/* The first calls warm caches, pages and branch predictors, and bring the processor to its clock.
+ */
 static double warm_up(const Callee *c, double budget) {
   double begin = now(), once = 1e9;
   for (int i = 0; i < 3 || (i < 1000 && now() - begin < budget); i++) {
@@ -70,7 +74,8 @@ static double warm_up(const Callee *c, double budget) {
   return once;
 }
 
-/* Calls are timed in groups that last at least some microseconds, so that the clocks' own time vanishes. */
+/* Calls are timed in groups that last at least some microseconds, so that the clocks' own time
+ * vanishes. */
 static Timing measure(Cx *cx, const Callee *c, double budget) {
   int64_t group = MAX((int64_t)(50e-6 / warm_up(c, budget / 10)), (int64_t)1);
   double *sample = NEWS(cx->arena, double, MAX_SAMPLES), begin = now();
@@ -104,7 +109,8 @@ static void time_kernels(const Compiled *c, Callee callee, double budget, BenchR
     const Kernel *k = c->loops->kernel.at[i];
     callee.run = llvm->entry(native);
     Timing t = measure(cx, &callee, budget / n);
-    r->kernel[r->nkernels++] = (BenchKernel){k->name, callee.rt->threads > 1 ? t.median : t.cpu, k->flops, k->bytes, k->parallel};
+    r->kernel[r->nkernels++] = (BenchKernel){k->name, callee.rt->threads > 1 ? t.median : t.cpu,
+                                             k->flops, k->bytes, k->parallel};
     llvm->dispose(native);
   }
 }
@@ -161,7 +167,8 @@ static bool measure_with(const Fn *f, const BenchOptions *o, GradcRt *rt, BenchR
   Compiled *c = compile_native(f, &t);
   void **in = NEWS(cx->arena, void *, f->in.n + 1), **out = NEWS(cx->arena, void *, f->out.n + 1);
   if (!c || !lay_out(f, o, in, out)) return false;
-  *r = (BenchResult){.threads = rt->threads, .compile_seconds = c->seconds, .workspace_bytes = c->workspace_bytes};
+  *r = (BenchResult){
+      .threads = rt->threads, .compile_seconds = c->seconds, .workspace_bytes = c->workspace_bytes};
   Callee callee = {c->run, in, out, c->workspace, rt};
   Timing time = measure(cx, &callee, o->seconds);
   r->seconds = time.median;
@@ -203,16 +210,21 @@ bool bench_function(const Fn *prepared, const BenchOptions *o, BenchResult *out)
 static void print_kernels(Text *out, const BenchResult *r) {
   for (int i = 0; i < r->nkernels; i++) {
     const BenchKernel *k = &r->kernel[i];
-    text_fmt(out, "  %10.3f us  %6.2f GFLOP/s  %6.2f GB/s  %s%s\n", 1e6 * k->seconds, k->flops / k->seconds * 1e-9,
-             k->bytes / k->seconds * 1e-9, k->name, k->parallel ? " (shared out)" : "");
+    text_fmt(out, "  %10.3f us  %6.2f GFLOP/s  %6.2f GB/s  %s%s\n", 1e6 * k->seconds,
+             k->flops / k->seconds * 1e-9, k->bytes / k->seconds * 1e-9, k->name,
+             k->parallel ? " (shared out)" : "");
   }
 }
 
 void bench_print(Text *out, const char *name, const BenchResult *r, double ratio) {
-  text_fmt(out, "%s: %.3f us a call (%.3f of processor time), %.3g FLOP, %.2f GFLOP/s = %.1f %% of the %.1f measured at peak",
-           name, 1e6 * r->seconds, 1e6 * r->cpu_seconds, r->flops, r->gflops, 100 * r->fraction_of_peak, r->peak_gflops);
-  text_fmt(out, "; %d thread%s, %.1f KiB in and out, %.1f KiB workspace, compiled in %.1f ms", r->threads,
-           r->threads == 1 ? "" : "s", r->bytes / 1024, (double)r->workspace_bytes / 1024, 1e3 * r->compile_seconds);
+  text_fmt(out,
+           "%s: %.3f us a call (%.3f of processor time), %.3g FLOP, %.2f GFLOP/s = %.1f %% of the "
+           "%.1f measured at peak",
+           name, 1e6 * r->seconds, 1e6 * r->cpu_seconds, r->flops, r->gflops,
+           100 * r->fraction_of_peak, r->peak_gflops);
+  text_fmt(out, "; %d thread%s, %.1f KiB in and out, %.1f KiB workspace, compiled in %.1f ms",
+           r->threads, r->threads == 1 ? "" : "s", r->bytes / 1024,
+           (double)r->workspace_bytes / 1024, 1e3 * r->compile_seconds);
   if (ratio > 0) text_fmt(out, "; %.2f times the forward pass", ratio);
   text_add(out, "\n");
   print_kernels(out, r);

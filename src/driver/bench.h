@@ -7,8 +7,8 @@
 
 typedef struct BenchOptions {
   int threads;
-  double seconds; /* how long to measure */
-  int64_t below;  /* integer arguments are filled with numbers below it */
+  double seconds;   /* how long to measure */
+  int64_t below;    /* integer arguments are filled with numbers below it */
   bool kernels;     /* each kernel by itself as well */
   Session *session; /* whose parameters' values are taken for inputs that are parameters */
 } BenchOptions;
@@ -31,8 +31,9 @@ typedef struct BenchResult {
   BenchKernel *kernel;
 } BenchResult;
 
-/* prepared: all sizes numbers. Floating arguments are filled with numbers near 0; outputs with an alias
- * take the place of that input, as a training step's do; its rate is 0, so that the work stays the same. */
+/* prepared: all sizes numbers. Floating arguments are filled with numbers near 0; outputs with an
+ * alias take the place of that input, as a training step's do; its rate is 0, so that the work
+ * stays the same. */
 bool bench_function(const Fn *prepared, const BenchOptions *o, BenchResult *out);
 /* The result in words; ratio: to the forward pass, 0: unknown. */
 void bench_print(Text *out, const char *name, const BenchResult *r, double ratio);

@@ -83,8 +83,7 @@ static void refuse(const Fit *fit) {
         name_fmt(cx, "`%s` takes %s of it", item[i].name, size_text(cx, item[i].bytes));
     if (item[i].span.source && !cx->sources.at[item[i].span.source].prelude)
       diag_label(cx, d, item[i].span, "%s", text);
-    else
-      diag_note(cx, d, "%s", text);
+    else diag_note(cx, d, "%s", text);
   }
 }
 

@@ -9,7 +9,8 @@ typedef struct CodeSymbol { /* of a function */
   int64_t bytes;
 } CodeSymbol;
 typedef struct CodeSize {
-  int64_t code, constants, data, zeros; /* executable; read only; written, with values; written, zeros at first */
+  int64_t code, constants, data,
+      zeros; /* executable; read only; written, with values; written, zeros at first */
   Vec(CodeSymbol) symbol;
 } CodeSize;
 

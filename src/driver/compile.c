@@ -33,7 +33,8 @@ Fn *compile_prepare(const Fn *f, const SizeBindings *sizes) {
 void compile_bind_rest(const Fn *f, SizeBindings *sizes, int64_t number) {
   SizeBindings names = {0};
   for (int i = 0; i < f->in.n; i++)
-    for (int d = 0; d < f->in.at[i].shape.rank; d++) dim_names(f->cx, f->in.at[i].shape.dim[d], f->cx->arena, &names);
+    for (int d = 0; d < f->in.at[i].shape.rank; d++)
+      dim_names(f->cx, f->in.at[i].shape.dim[d], f->cx->arena, &names);
   for (int i = 0; i < names.list.n; i++) {
     Dim known;
     if (!size_lookup(sizes, names.list.at[i].name, &known))
@@ -48,7 +49,8 @@ Target compile_target(int threads) {
 }
 
 static void *no_code(Cx *cx, const Fn *f, const char *why) {
-  Diag *d = diag(cx, E0701, f->span, "`%s` can't be compiled to machine code", f->name ? f->name : "the program");
+  Diag *d = diag(cx, E0701, f->span, "`%s` can't be compiled to machine code",
+                 f->name ? f->name : "the program");
   diag_note(cx, d, "%s", why);
   return NULL;
 }

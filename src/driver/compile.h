@@ -6,8 +6,8 @@
 #include "back/back.h"
 #include "ir/eval.h"
 
-/* Expands derivatives, simplifies, and (sizes not NULL) replaces named sizes by numbers, lets work leave
- * loops, and keeps to cx->bound. NULL after diagnostics. */
+/* Expands derivatives, simplifies, and (sizes not NULL) replaces named sizes by numbers, lets work
+ * leave loops, and keeps to cx->bound. NULL after diagnostics. */
 Fn *compile_prepare(const Fn *f, const SizeBindings *sizes);
 /* compile.c: the same without regard to cx->bound; cx->thrift says what may be kept. */
 Fn *compile_once(const Fn *f, const SizeBindings *sizes);
@@ -43,19 +43,20 @@ static inline void compiled_run(const Compiled *c, void *const *in, void *const 
 /* peak.c: GFLOP/s of fused multiply-adds one core does in the type, measured now (about 20 ms). */
 double machine_peak_gflops(DType t, const Target *target);
 
-/* step.c: one step of training as a function. Inputs: the parameters the loss uses (ROLE_PARAM), the
- * optimiser's state for each that isn't frozen (ROLE_STATE), the loss' arguments (ROLE_ARG), and the
- * scalars lr and t (ROLE_SEED, f64). Outputs: the loss, then new parameters and states, each with the
- * number of the input it replaces as alias. */
+/* step.c: one step of training as a function. Inputs: the parameters the loss uses (ROLE_PARAM),
+ * the optimiser's state for each that isn't frozen (ROLE_STATE), the loss' arguments (ROLE_ARG),
+ * and the scalars lr and t (ROLE_SEED, f64). Outputs: the loss, then new parameters and states,
+ * each with the number of the input it replaces as alias. */
 #include "front/front.h"
 typedef struct StepPlan {
   Fn *fn;
-  const Fn *loss;   /* expanded */
-  int nparams;      /* the first inputs */
-  int nstate;       /* the next ones */
-  int nargs;        /* then the arguments */
+  const Fn *loss; /* expanded */
+  int nparams;    /* the first inputs */
+  int nstate;     /* the next ones */
+  int nargs;      /* then the arguments */
 } StepPlan;
-/* frozen: one per parameter of the loss, in its order of inputs (may be NULL). False after diagnostics. */
+/* frozen: one per parameter of the loss, in its order of inputs (may be NULL). False after
+ * diagnostics. */
 bool step_build(Program *p, const Fn *loss, Name optimizer, const bool *frozen, StepPlan *out);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include <time.h>
 
-/* ---- which way ------------------------------------------------------------------------------ */
+/* ---- which way ---- */
 static double count(const Shape *s) {
   double n = 1;
   for (int d = 0; d < s->rank; d++) n *= dim_is_number(s->dim[d]) ? (double)s->dim[d] : 1;
@@ -68,7 +68,7 @@ static bool is_native(const Fn *f, const Computing *how) {
   return how->engine == ENGINE_NATIVE || compute_evaluator_cost(f) > compute_compile_cost(f);
 }
 
-/* ---- doing it ------------------------------------------------------------------------------- */
+/* ---- doing it ---- */
 static double now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);

@@ -47,8 +47,11 @@ static bool may_derive(const Fn *f, const DeriveOptions *o, const bool *wrt) {
   } else if (o->forward || (scalar && floating)) {
     return true;
   } else if (!scalar) {
-    Diag *d = diag(cx, E0402, f->span, "the gradient of `%s`, whose result is not a scalar", f->name);
-    diag_hint(cx, d, "take its mean or sum; --forward gives the derivative along a direction of any function");
+    Diag *d =
+        diag(cx, E0402, f->span, "the gradient of `%s`, whose result is not a scalar", f->name);
+    diag_hint(
+        cx, d,
+        "take its mean or sum; --forward gives the derivative along a direction of any function");
   } else {
     diag(cx, E0403, f->span, "the gradient of `%s`, whose result is %s and not a float", f->name,
          type_text(cx, (DType)y->type, &y->shape));
@@ -77,7 +80,8 @@ const char *derive_wrt(const Fn *f, const char *list, bool *wrt) {
     int i = fn_input(f, name_of_n(f->cx, word, n));
     if (i < 0) {
       Text has = text_new(f->cx->arena);
-      text_fmt(&has, "%s has no argument or parameter \"%.*s\"; it has %s", f->name, (int)n, word, f->in.n ? "" : "none");
+      text_fmt(&has, "%s has no argument or parameter \"%.*s\"; it has %s", f->name, (int)n, word,
+               f->in.n ? "" : "none");
       for (int k = 0; k < f->in.n; k++) text_fmt(&has, "%s%s", k ? ", " : "", f->in.at[k].name);
       return text_str(&has);
     }
@@ -89,7 +93,8 @@ const char *derive_wrt(const Fn *f, const char *list, bool *wrt) {
 
 Fn *derive(const Fn *f, const DeriveOptions *o) {
   const bool *wrt = o->wrt ? o->wrt : default_wrt(f);
-  Fn *d = f->cx->bound.bytes && !o->forward ? (Fn *)f : pass_expand(f); /* later, within the bound */
+  Fn *d =
+      f->cx->bound.bytes && !o->forward ? (Fn *)f : pass_expand(f); /* later, within the bound */
   for (int k = 0; k < o->order && d; k++) {
     int inputs = d->in.n;
     d = derive_once(d, o, wrt);

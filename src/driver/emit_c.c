@@ -10,9 +10,10 @@ typedef struct Emitting {
   CFile *file;
 } Emitting;
 
-/* ---- arguments ------------------------------------------------------------------------------------------ */
+/* ---- arguments ---- */
 static bool name_taken(Cx *cx, const CFunction *fn, Name name) {
-  static const char *const own[] = {"workspace", "workspace_bytes", "in_", "out_", "memset", "sizes"};
+  static const char *const own[] = {"workspace", "workspace_bytes", "in_",
+                                    "out_",      "memset",          "sizes"};
   for (int i = 0; i < COUNT_OF(own); i++)
     if (!strcmp(name, own[i])) return true;
   for (int i = 0; i < fn->size.n; i++)
@@ -22,8 +23,8 @@ static bool name_taken(Cx *cx, const CFunction *fn, Name name) {
   return false;
 }
 
-static int add_arg(Emitting *e, CFunction *fn, CArgKind kind, const char *word, DType type, const Shape *shape,
-                   const char *says) {
+static int add_arg(Emitting *e, CFunction *fn, CArgKind kind, const char *word, DType type,
+                   const Shape *shape, const char *says) {
   CArg a = {.kind = kind, .name = c_safe_name(e->cx, word), .type = type, .says = says};
   if (shape) a.shape = *shape;
   while (name_taken(e->cx, fn, a.name)) a.name = name_fmt(e->cx, "%s_", a.name);
@@ -51,7 +52,8 @@ static int state_arg(Emitting *e, CFunction *fn, const Input *in, Name *param) {
   Name slot = c_safe_name(e->cx, dot + 1);
   for (int i = 0; i < fn->arg.n; i++)
     if (fn->arg.at[i].kind == CARG_STRUCT && fn->arg.at[i].name == slot) return i;
-  int a = add_arg(e, fn, CARG_STRUCT, slot, T_F32, NULL, "the optimiser's state, zeros at first; updated");
+  int a = add_arg(e, fn, CARG_STRUCT, slot, T_F32, NULL,
+                  "the optimiser's state, zeros at first; updated");
   fn->arg.at[a].written = true;
   return a;
 }
@@ -67,8 +69,11 @@ static CPort input_port(Emitting *e, CFunction *fn, const Input *in) {
     break;
   case ROLE_ARG:
   case ROLE_SEED:
-    port.arg = add_arg(e, fn, in->shape.rank ? CARG_ARRAY : CARG_VALUE, in->name, in->type, &in->shape,
-                       in->role == ROLE_ARG ? "argument" : in->name == name_of(e->cx, "t") ? "number of the step, from 1" : "learning rate");
+    port.arg =
+        add_arg(e, fn, in->shape.rank ? CARG_ARRAY : CARG_VALUE, in->name, in->type, &in->shape,
+                in->role == ROLE_ARG              ? "argument"
+                : in->name == name_of(e->cx, "t") ? "number of the step, from 1"
+                                                  : "learning rate");
     break;
   }
   return port;
@@ -76,20 +81,23 @@ static CPort input_port(Emitting *e, CFunction *fn, const Input *in) {
 
 static void add_inputs(Emitting *e, CFunction *fn, const Fn *f, bool updates) {
   if (uses_params(f)) {
-    add_arg(e, fn, CARG_STRUCT, "params", T_F32, NULL, updates ? "parameters; updated" : "parameters");
+    add_arg(e, fn, CARG_STRUCT, "params", T_F32, NULL,
+            updates ? "parameters; updated" : "parameters");
     fn->arg.at[0].written = updates;
   }
-  for (int i = 0; i < f->in.n; i++) vec_push(e->cx->arena, &fn->in, input_port(e, fn, &f->in.at[i]));
+  for (int i = 0; i < f->in.n; i++)
+    vec_push(e->cx->arena, &fn->in, input_port(e, fn, &f->in.at[i]));
 }
 
-static void add_result(Emitting *e, CFunction *fn, const Fn *f, int k, const char *word, const char *says) {
+static void add_result(Emitting *e, CFunction *fn, const Fn *f, int k, const char *word,
+                       const char *says) {
   const Ins *y = fn_ins(f, f->out.at[k].val);
   CPort port = {.arg = add_arg(e, fn, CARG_ARRAY, word, (DType)y->type, &y->shape, says)};
   fn->arg.at[port.arg].written = true;
   vec_push(e->cx->arena, &fn->out, port);
 }
 
-/* ---- the kinds of functions -------------------------------------------------------------------------------- */
+/* ---- the kinds of functions ---- */
 static CFunction *new_function(Emitting *e, Name name, const char *says) {
   CFunction *fn = NEW(e->cx->arena, CFunction);
   fn->name = name;
@@ -105,13 +113,16 @@ static void forward_results(Emitting *e, CFunction *fn, const Fn *f) {
   }
 }
 
-/* The value, then the derivative by each float parameter, or where there are none by each float argument. */
+/* The value, then the derivative by each float parameter, or where there are none by each float
+ * argument. */
 static void gradient_results(Emitting *e, CFunction *fn, const Fn *f) {
   bool by_params = false;
-  for (int i = 0; i < f->in.n; i++) by_params |= f->in.at[i].role == ROLE_PARAM && type_is_float(f->in.at[i].type);
+  for (int i = 0; i < f->in.n; i++)
+    by_params |= f->in.at[i].role == ROLE_PARAM && type_is_float(f->in.at[i].type);
   int grads = -1, k = 1;
   if (by_params) {
-    grads = add_arg(e, fn, CARG_STRUCT, "grads", T_F32, NULL, "gradient: a derivative for every parameter");
+    grads = add_arg(e, fn, CARG_STRUCT, "grads", T_F32, NULL,
+                    "gradient: a derivative for every parameter");
     fn->arg.at[grads].written = true;
   }
   bool *done = NEWS(e->cx->arena, bool, e->file->param.n + 1);
@@ -142,11 +153,12 @@ static void step_results(Emitting *e, CFunction *fn, const Fn *f) {
   }
 }
 
-/* ---- sizes that stay names ---------------------------------------------------------------------------------- */
+/* ---- sizes that stay names ---- */
 static void collect_names(Emitting *e, CFunction *fn, const Fn *f) {
   SizeBindings names = {0};
   for (int i = 0; i < f->in.n; i++)
-    for (int d = 0; d < f->in.at[i].shape.rank; d++) dim_names(e->cx, f->in.at[i].shape.dim[d], e->cx->arena, &names);
+    for (int d = 0; d < f->in.at[i].shape.rank; d++)
+      dim_names(e->cx, f->in.at[i].shape.dim[d], e->cx->arena, &names);
   for (int i = 0; i < names.list.n; i++) vec_push(e->cx->arena, &fn->size, names.list.at[i].name);
 }
 
@@ -158,7 +170,8 @@ static void require(Emitting *e, CFunction *fn, Dim d) {
   vec_push(e->cx->arena, &fn->check, d);
 }
 
-/* What pass_bind_sizes would report of numbers: extents below 0, reads outside that the source rules out. */
+/* What pass_bind_sizes would report of numbers: extents below 0, reads outside that the source
+ * rules out. */
 static void collect_checks(Emitting *e, CFunction *fn, const Fn *f) {
   Cx *cx = e->cx;
   for (Val v = 1; v < f->ins.n; v++) {
@@ -194,9 +207,10 @@ LoopProgram *emit_c_bound(const CFunction *fn, const SizeBindings *sizes) {
 static bool parameters_have_numbers(const Fn *f) {
   for (int i = 0; i < f->in.n; i++) {
     const Input *in = &f->in.at[i];
-    if ((in->role != ROLE_PARAM && in->role != ROLE_STATE) || shape_is_numbers(&in->shape)) continue;
-    Diag *d = diag(f->cx, E0721, in->span, "the size of `%s`, %s, must be a number in emitted C", in->name,
-                   type_text(f->cx, in->type, &in->shape));
+    if ((in->role != ROLE_PARAM && in->role != ROLE_STATE) || shape_is_numbers(&in->shape))
+      continue;
+    Diag *d = diag(f->cx, E0721, in->span, "the size of `%s`, %s, must be a number in emitted C",
+                   in->name, type_text(f->cx, in->type, &in->shape));
     diag_hint(f->cx, d, "give its sizes, as in -D D=64");
     return false;
   }
@@ -248,17 +262,21 @@ static bool want_function(Emitting *e, WantedList *list, Name name) {
   DeriveOptions d = {.order = 1, .value = true};
   Fn *grad = derive(f, &d);
   if (!grad || !says_something(grad)) return grad != NULL;
-  return want(e, list, GRADIENT, name_fmt(e->cx, "%s_grad", name), name_fmt(e->cx, "The gradient of %s, and its value.", name),
-              grad);
+  return want(e, list, GRADIENT, name_fmt(e->cx, "%s_grad", name),
+              name_fmt(e->cx, "The gradient of %s, and its value.", name), grad);
 }
 
 static bool want_step(Emitting *e, WantedList *list, const char *optimizer) {
   Fn *loss = session_function(e->s, name_of(e->cx, "loss"));
   StepPlan plan;
-  if (!loss || !step_build(e->s->program, loss, name_of(e->cx, optimizer), NULL, &plan)) return false;
-  return want(e, list, STEP, name_fmt(e->cx, "loss_%s_step", optimizer),
-              name_fmt(e->cx, "A step of training: the loss, its gradient, and %s's update of all parameters.", optimizer),
-              plan.fn);
+  if (!loss || !step_build(e->s->program, loss, name_of(e->cx, optimizer), NULL, &plan))
+    return false;
+  return want(
+      e, list, STEP, name_fmt(e->cx, "loss_%s_step", optimizer),
+      name_fmt(e->cx,
+               "A step of training: the loss, its gradient, and %s's update of all parameters.",
+               optimizer),
+      plan.fn);
 }
 
 static bool all_typed(const Node *fn) {
@@ -275,7 +293,8 @@ static bool want_all(Emitting *e, WantedList *list) {
     s += n + (s[n] == ',');
   }
   for (int i = 0; !e->o->functions && i < front_fn_count(p); i++)
-    if (all_typed(front_fn_node(p, i)) && !want_function(e, list, front_fn_node(p, i)->name)) return false;
+    if (all_typed(front_fn_node(p, i)) && !want_function(e, list, front_fn_node(p, i)->name))
+      return false;
   for (const char *s = e->o->step; s && *s;) {
     size_t n = strcspn(s, ",");
     if (!want_step(e, list, name_of_n(e->cx, s, n))) return false;
@@ -323,7 +342,11 @@ void emit_c_add(CFile *f, const Fn *prepared, Name name, const Target *target) {
 }
 
 bool emit_c(Session *s, const EmitCOptions *o, CFile *out) {
-  *out = (CFile){.cx = s->cx, .prefix = o->prefix, .header = o->header, .version = o->version, .command = o->command,
+  *out = (CFile){.cx = s->cx,
+                 .prefix = o->prefix,
+                 .header = o->header,
+                 .version = o->version,
+                 .command = o->command,
                  .flags = o->flags};
   Emitting e = {s, s->cx, o, out};
   WantedList list = {0};

@@ -1,5 +1,5 @@
-/* emit_c.h: a program as standalone C: which functions are exported, and how their inputs and outputs
- * become C arguments. back/back_c.h prints the result. Inside session_run. */
+/* emit_c.h: a program as standalone C: which functions are exported, and how their inputs and
+ * outputs become C arguments. back/back_c.h prints the result. Inside session_run. */
 #ifndef GRADC_EMIT_C_H
 #define GRADC_EMIT_C_H
 
@@ -12,16 +12,17 @@ enum { EMIT_C_OPENMP_THREADS = 16 }; /* that workspaces have room for */
 typedef struct EmitCOptions {
   Name prefix, header;
   const char *version, *command, *flags;
-  const char *functions; /* names with commas between; NULL: every function whose arguments have types */
-  const char *step;      /* an optimiser: a training step of `loss` as well; NULL: none */
+  const char
+      *functions;   /* names with commas between; NULL: every function whose arguments have types */
+  const char *step; /* an optimiser: a training step of `loss` as well; NULL: none */
   SizeBindings *sizes;
-  int real;              /* bytes that all floats become: 4 or 8; 0: they stay */
+  int real; /* bytes that all floats become: 4 or 8; 0: they stay */
   bool openmp;
   CEmbed embed;
-  const char *weights;   /* a file, where embed asks for one */
-  int64_t size;          /* of named sizes not bound; 0: they stay names, known at run time */
+  const char *weights; /* a file, where embed asks for one */
+  int64_t size;        /* of named sizes not bound; 0: they stay names, known at run time */
   Target target;
-  bool main, selftest;   /* with a self-check (emit_c_check.c) */
+  bool main, selftest; /* with a self-check (emit_c_check.c) */
 } EmitCOptions;
 
 /* emit_c_weights.c: the parameters' values from a file, for f->embed. False after diagnostics. */
@@ -40,8 +41,8 @@ void emit_c_add(CFile *f, const Fn *prepared, Name name, const Target *target);
 /* False after diagnostics. */
 bool emit_c(Session *s, const EmitCOptions *o, CFile *out);
 
-/* emit_c_check.c: the text of P_selftest() where f asks for it, and of main(): each function on fixed
- * inputs, compared with values the reference evaluator gives now. */
+/* emit_c_check.c: the text of P_selftest() where f asks for it, and of main(): each function on
+ * fixed inputs, compared with values the reference evaluator gives now. */
 const char *emit_c_check(const CFile *f, bool with_main);
 
 #endif

@@ -1,7 +1,7 @@
-/* emit_c_check.c: the self-check that travels with emitted C. In: the functions of a file. Out: C text that
- * calls each with fixed inputs and compares some elements of each result with what the reference
- * evaluator computes now, and for a gradient also its slope along one direction with a difference
- * quotient of the function itself: P_selftest() for firmware, main() for a host. */
+/* emit_c_check.c: the self-check that travels with emitted C. In: the functions of a file. Out: C
+ * text that calls each with fixed inputs and compares some elements of each result with what the
+ * reference evaluator computes now, and for a gradient also its slope along one direction with a
+ * difference quotient of the function itself: P_selftest() for firmware, main() for a host. */
 #include "driver/emit_c.h"
 #include "loop/interp.h"
 
@@ -12,13 +12,13 @@ enum { SAMPLES = 8 };
 typedef struct Check {
   const CFile *f;
   const CFunction *fn;
-  SizeBindings sizes;  /* what the named sizes are in the check */
-  LoopProgram *loops;  /* with these */
+  SizeBindings sizes; /* what the named sizes are in the check */
+  LoopProgram *loops; /* with these */
   Tensor *in, *want;
   Text out;
 } Check;
 
-/* ---- the inputs: the same generator here and in the emitted text --------------------------------------------- */
+/* ---- the inputs: the same generator here and in the emitted text ---- */
 static double next_value(uint32_t *seed, DType t) {
   *seed = *seed * 1664525u + 1013904223u;
   return type_is_float(t) ? 0.125 + (double)(*seed >> 22) * 0x1p-11 : (double)(*seed >> 31);
@@ -33,23 +33,28 @@ static const struct {
              {"u8", "uint8_t", "(uint8_t)(*seed >> 31)"}};
 
 static int kind_of(DType t) {
-  static const int which[] = {[T_BOOL] = 4, [T_U8] = 4, [T_I32] = 2, [T_I64] = 3, [T_F32] = 0, [T_F64] = 1};
+  static const int which[] = {
+      [T_BOOL] = 4, [T_U8] = 4, [T_I32] = 2, [T_I64] = 3, [T_F32] = 0, [T_F64] = 1};
   return which[t];
 }
 
 static void fill_function(const CFile *f, int k, Text *out) {
   text_fmt(out,
-           "static void %s_fill_%s(%s *a, size_t n, uint32_t *seed) {\n  for (size_t i = 0; i < n; i++) {\n"
+           "static void %s_fill_%s(%s *a, size_t n, uint32_t *seed) {\n  for (size_t i = 0; i < n; "
+           "i++) {\n"
            "    *seed = *seed * 1664525u + 1013904223u;\n    a[i] = %s;\n  }\n}\n",
            f->prefix, kinds[k].name, kinds[k].type, kinds[k].value);
 }
 
 static void near_function(const CFile *f, int k, Text *out) {
   text_fmt(out,
-           "static int %s_near_%s(const %s *a, size_t n, const double *want, size_t samples, double tolerance) {\n"
-           "  for (size_t i = 0; i < samples; i++) {\n    const double got = (double)a[i * n / samples];\n"
+           "static int %s_near_%s(const %s *a, size_t n, const double *want, size_t samples, "
+           "double tolerance) {\n"
+           "  for (size_t i = 0; i < samples; i++) {\n    const double got = (double)a[i * n / "
+           "samples];\n"
            "    const double scale = fabs(want[i]) > 1 ? fabs(want[i]) : 1;\n"
-           "    if (fabs(got - want[i]) <= tolerance * scale || (got != got && want[i] != want[i]) || !(got < want[i] || got > want[i]))\n"
+           "    if (fabs(got - want[i]) <= tolerance * scale || (got != got && want[i] != want[i]) "
+           "|| !(got < want[i] || got > want[i]))\n"
            "      continue;\n    return 0;\n  }\n  return 1;\n}\n",
            f->prefix, kinds[k].name, kinds[k].type);
 }
@@ -57,15 +62,18 @@ static void near_function(const CFile *f, int k, Text *out) {
 static void move_function(const CFile *f, int k, Text *out) {
   text_fmt(out,
            "/* One step along a direction of ones and minus ones. */\n"
-           "static void %s_move_%s(%s *a, size_t n, double step, uint32_t *seed) {\n  for (size_t i = 0; i < n; i++) {\n"
-           "    *seed = *seed * 1664525u + 1013904223u;\n    a[i] = (%s)((double)a[i] + (*seed >> 31 ? step : -step));\n  }\n}\n"
+           "static void %s_move_%s(%s *a, size_t n, double step, uint32_t *seed) {\n  for (size_t "
+           "i = 0; i < n; i++) {\n"
+           "    *seed = *seed * 1664525u + 1013904223u;\n    a[i] = (%s)((double)a[i] + (*seed >> "
+           "31 ? step : -step));\n  }\n}\n"
            "static double %s_along_%s(const %s *a, size_t n, uint32_t *seed) {\n  double sum = 0;\n"
            "  for (size_t i = 0; i < n; i++) {\n    *seed = *seed * 1664525u + 1013904223u;\n"
            "    sum += *seed >> 31 ? (double)a[i] : -(double)a[i];\n  }\n  return sum;\n}\n",
-           f->prefix, kinds[k].name, kinds[k].type, kinds[k].type, f->prefix, kinds[k].name, kinds[k].type);
+           f->prefix, kinds[k].name, kinds[k].type, kinds[k].type, f->prefix, kinds[k].name,
+           kinds[k].type);
 }
 
-/* ---- places -------------------------------------------------------------------------------------------------- */
+/* ---- places ---- */
 static const char *place(const Check *c, CPort p) {
   const CArg *a = &c->fn->arg.at[p.arg];
   if (a->kind == CARG_STRUCT) {
@@ -89,7 +97,9 @@ static void declare(Check *c) {
     const char *type = a->kind == CARG_STRUCT ? NULL : kinds[kind_of(a->type)].type;
     if (!type) text_fmt(&c->out, "  static %s_params %s;\n", c->f->prefix, a->name);
     else if (a->kind == CARG_VALUE) text_fmt(&c->out, "  %s %s = 0;\n", type, a->name);
-    else text_fmt(&c->out, "  static %s %s[%lld];\n", type, a->name, (long long)MAX(arg_count(c, i), 1));
+    else
+      text_fmt(&c->out, "  static %s %s[%lld];\n", type, a->name,
+               (long long)MAX(arg_count(c, i), 1));
   }
 }
 
@@ -112,7 +122,7 @@ static const char *call_text(const Check *c, const CFunction *fn, Name result) {
   return text_str(&t);
 }
 
-/* ---- golden values ------------------------------------------------------------------------------------------- */
+/* ---- golden values ---- */
 static void number_text(Text *out, double v) {
   if (v != v) text_add(out, "(double)NAN");
   else if (v - v != 0) text_add(out, v < 0 ? "-(double)INFINITY" : "(double)INFINITY");
@@ -129,8 +139,8 @@ static void compare(Check *c, int k, double spread) {
     number_text(&c->out, tensor_get(want, i * n / samples));
   }
   text_fmt(&c->out, "};\n  if (!%s_near_%s(%s, %lld, want%d, %lld, %g)) return 0;\n", c->f->prefix,
-           kinds[kind_of(want->type)].name, place(c, c->fn->out.at[k]), (long long)n, k, (long long)samples,
-           (want->type == T_F64 ? 1e-9 : 1e-3) + 8 * spread);
+           kinds[kind_of(want->type)].name, place(c, c->fn->out.at[k]), (long long)n, k,
+           (long long)samples, (want->type == T_F64 ? 1e-9 : 1e-3) + 8 * spread);
 }
 
 /* Runs loops on copies of the inputs; out gets tensors of its own. */
@@ -141,7 +151,8 @@ static void run_loops(const LoopProgram *p, const Tensor *in, Tensor *out) {
   char *ws = arena_alloc(a, (size_t)p->workspace + 64);
   ws += (64 - (uintptr_t)ws % 64) % 64;
   for (int i = 0; i < f->in.n; i++)
-    in_at[i] = arena_copy(a, in[i].data, (size_t)(tensor_count(&in[i]) * type_info[in[i].type].bytes));
+    in_at[i] =
+        arena_copy(a, in[i].data, (size_t)(tensor_count(&in[i]) * type_info[in[i].type].bytes));
   for (int k = 0; k < f->out.n; k++) {
     const Ins *y = fn_ins(f, f->out.at[k].val);
     int alias = f->out.at[k].alias;
@@ -161,7 +172,8 @@ static void spreads(Check *c, double *spread) {
   run_loops(c->loops, c->in, got);
   for (int k = 0; k < f->out.n; k++)
     for (int64_t i = 0; i < tensor_count(&got[k]); i++) {
-      double w = tensor_get(&c->want[k], i), d = fabs(tensor_get(&got[k], i) - w) / fmax(1, fabs(w));
+      double w = tensor_get(&c->want[k], i),
+             d = fabs(tensor_get(&got[k], i) - w) / fmax(1, fabs(w));
       if (d > spread[k] && d < 0.01) spread[k] = d;
     }
 }
@@ -183,12 +195,12 @@ static void fill_inputs(Check *c) {
     int64_t n = tensor_count(&c->in[i]);
     for (int64_t e = 0; e < n; e++) tensor_set(&c->in[i], e, next_value(&seed, in->type));
     if (n)
-      text_fmt(&c->out, "  %s_fill_%s(%s, %lld, &seed);\n", c->f->prefix, kinds[kind_of(in->type)].name,
-               place(c, c->fn->in.at[i]), (long long)n);
+      text_fmt(&c->out, "  %s_fill_%s(%s, %lld, &seed);\n", c->f->prefix,
+               kinds[kind_of(in->type)].name, place(c, c->fn->in.at[i]), (long long)n);
   }
 }
 
-/* ---- slopes -------------------------------------------------------------------------------------------------- */
+/* ---- slopes ---- */
 static const double STEP = 0x1p-7;
 
 static const CFunction *primal_of(const CFile *f, const CFunction *grad) {
@@ -206,7 +218,8 @@ static int derivative_by(const Check *grad, int i) {
     const CPort out = fn->out.at[k];
     bool field = fn->arg.at[out.arg].kind == CARG_STRUCT;
     if (field ? input->role == ROLE_PARAM && out.field == in.field
-              : fn->arg.at[out.arg].name == c_safe_name(grad->f->cx, name_fmt(grad->f->cx, "d_%s", input->name)))
+              : fn->arg.at[out.arg].name ==
+                    c_safe_name(grad->f->cx, name_fmt(grad->f->cx, "d_%s", input->name)))
       return k;
   }
   return -1;
@@ -219,8 +232,8 @@ static void move(Tensor *t, double step, uint32_t *seed) {
   }
 }
 
-/* The function's difference quotient and the gradient's slope as they are now; false where they have
- * little to do with each other, since the function has steps or kinks there. */
+/* The function's difference quotient and the gradient's slope as they are now; false where they
+ * have little to do with each other, since the function has steps or kinks there. */
 static bool slopes_agree(Check *grad, const LoopProgram *primal, double *error) {
   const Fn *f = grad->loops->fn;
   Arena *a = f->cx->arena;
@@ -240,7 +253,8 @@ static bool slopes_agree(Check *grad, const LoopProgram *primal, double *error) 
     seed = 7;
     for (int i = 0; i < f->in.n; i++) {
       in[i] = grad->in[i];
-      in[i].data = arena_copy(a, in[i].data, (size_t)(tensor_count(&in[i]) * type_info[in[i].type].bytes));
+      in[i].data =
+          arena_copy(a, in[i].data, (size_t)(tensor_count(&in[i]) * type_info[in[i].type].bytes));
       if (derivative_by(grad, i) >= 0) move(&in[i], side ? -STEP : STEP, &seed);
     }
     run_loops(primal, in, &one);
@@ -265,24 +279,30 @@ static void slope_check(Check *c) {
   for (int i = 0; i < c->fn->in.n; i++) {
     int k = derivative_by(c, i);
     if (k < 0) continue;
-    text_fmt(&c->out, "  along += %s_along_%s(%s, %lld, &seed);\n", c->f->prefix, kinds[kind_of(c->in[i].type)].name,
-             place(c, c->fn->out.at[k]), (long long)tensor_count(&c->in[i]));
+    text_fmt(&c->out, "  along += %s_along_%s(%s, %lld, &seed);\n", c->f->prefix,
+             kinds[kind_of(c->in[i].type)].name, place(c, c->fn->out.at[k]),
+             (long long)tensor_count(&c->in[i]));
   }
-  text_fmt(&c->out, "  for (int side = 0; side < 2; side++) {\n    const double step = side ? %.9g : %.9g;\n    seed = 7;\n",
+  text_fmt(&c->out,
+           "  for (int side = 0; side < 2; side++) {\n    const double step = side ? %.9g : "
+           "%.9g;\n    seed = 7;\n",
            -2 * STEP, STEP);
   for (int i = 0; i < c->fn->in.n; i++)
     if (derivative_by(c, i) >= 0)
-      text_fmt(&c->out, "    %s_move_%s(%s, %lld, step, &seed);\n", c->f->prefix, kinds[kind_of(c->in[i].type)].name,
-               place(c, c->fn->in.at[i]), (long long)tensor_count(&c->in[i]));
+      text_fmt(&c->out, "    %s_move_%s(%s, %lld, step, &seed);\n", c->f->prefix,
+               kinds[kind_of(c->in[i].type)].name, place(c, c->fn->in.at[i]),
+               (long long)tensor_count(&c->in[i]));
   Name result = c->fn->arg.at[value.arg].name;
-  text_fmt(&c->out, "    if (%s) return 0;\n    slope[side] = (double)*%s;\n  }\n", call_text(c, primal, result), result);
+  text_fmt(&c->out, "    if (%s) return 0;\n    slope[side] = (double)*%s;\n  }\n",
+           call_text(c, primal, result), result);
   text_fmt(&c->out,
-           "  const double quotient = (slope[0] - slope[1]) / %.9g, size = fabs(along) > 1 ? fabs(along) : 1;\n"
+           "  const double quotient = (slope[0] - slope[1]) / %.9g, size = fabs(along) > 1 ? "
+           "fabs(along) : 1;\n"
            "  if (!(fabs(quotient - along) <= %.3g * size)) return 0;\n",
            2 * STEP, 4 * error + (c->want[0].type == T_F64 ? 1e-9 : 1e-3));
 }
 
-/* ---- one function -------------------------------------------------------------------------------------------- */
+/* ---- one function ---- */
 /* Sizes that suit the function; false where none is found. */
 static bool choose_sizes(Check *c) {
   static const int64_t tried[] = {7, 16, 33, 64, 3, 2, 1};
@@ -318,16 +338,21 @@ static bool check_function(Check *c) {
 /* Functions that fill, move and compare, of the types that some check used. */
 static void helpers(const CFile *f, const char *checks, Text *out) {
   for (int k = 0; k < COUNT_OF(kinds); k++) {
-    if (strstr(checks, name_fmt(f->cx, "%s_fill_%s(", f->prefix, kinds[k].name))) fill_function(f, k, out);
-    if (strstr(checks, name_fmt(f->cx, "%s_near_%s(", f->prefix, kinds[k].name))) near_function(f, k, out);
-    if (strstr(checks, name_fmt(f->cx, "%s_along_%s(", f->prefix, kinds[k].name))) move_function(f, k, out);
+    if (strstr(checks, name_fmt(f->cx, "%s_fill_%s(", f->prefix, kinds[k].name)))
+      fill_function(f, k, out);
+    if (strstr(checks, name_fmt(f->cx, "%s_near_%s(", f->prefix, kinds[k].name)))
+      near_function(f, k, out);
+    if (strstr(checks, name_fmt(f->cx, "%s_along_%s(", f->prefix, kinds[k].name)))
+      move_function(f, k, out);
   }
 }
 
 static void print_main(const CFile *f, Text *out) {
   text_fmt(out,
-           "\n#include <stdio.h>\n\nint main(void) {\n  int wrong = 0;\n  for (int i = 0; i < %s_CHECKS; i++) {\n"
-           "    const int fine = %s_checks[i].check();\n    printf(\"%%s %%s\\n\", fine ? \"OK\" : \"WRONG\", %s_checks[i].name);\n"
+           "\n#include <stdio.h>\n\nint main(void) {\n  int wrong = 0;\n  for (int i = 0; i < "
+           "%s_CHECKS; i++) {\n"
+           "    const int fine = %s_checks[i].check();\n    printf(\"%%s %%s\\n\", fine ? \"OK\" : "
+           "\"WRONG\", %s_checks[i].name);\n"
            "    wrong += !fine;\n  }\n  return wrong != 0;\n}\n",
            c_upper(f->cx, f->prefix), f->prefix, f->prefix);
 }
@@ -365,8 +390,10 @@ const char *emit_c_check(const CFile *f, bool with_main) {
   helpers(f, text_str(&c.out), &all);
   text_add(&all, text_str(&c.out));
   text_fmt(&all, "\nenum { %s_CHECKS = %d };\n", upper, checks);
-  text_fmt(&all, "static const struct {\n  const char *name;\n  int (*check)(void);\n} %s_checks[] = {\n%s};\n", f->prefix,
-           text_str(&table));
+  text_fmt(&all,
+           "static const struct {\n  const char *name;\n  int (*check)(void);\n} %s_checks[] = "
+           "{\n%s};\n",
+           f->prefix, text_str(&table));
   if (f->selftest) print_selftest(f, &all);
   if (with_main) print_main(f, &all);
   return text_str(&all);

@@ -12,7 +12,8 @@ bool emit_c_weights(Session *s, CFile *f, const char *path) {
     w[i] = (Weight){.name = p->name, .type = p->type, .shape = p->shape, .data = v.data};
     for (int k = 0; k < front_param_count(s->program); k++) {
       const ParamInfo *info = front_param(s->program, k);
-      if (info && info->name == p->name) w[i].lead = info->lead, w[i].pattern = info->pattern, w[i].span = info->span;
+      if (info && info->name == p->name)
+        w[i].lead = info->lead, w[i].pattern = info->pattern, w[i].span = info->span;
     }
     p->value = v.data;
   }
@@ -28,7 +29,8 @@ void emit_c_weight_bytes(const CFile *f, Text *out) {
     for (int d = 0; d < p->shape.rank; d++) n *= (size_t)p->shape.dim[d];
     while (out->n < (size_t)c_param_offset(f, i)) text_add_n(out, "", 1);
     const char *at = p->value;
-    for (size_t k = 0; k < n; k++) text_add_n(out, &at[little ? k : k - k % size + size - 1 - k % size], 1);
+    for (size_t k = 0; k < n; k++)
+      text_add_n(out, &at[little ? k : k - k % size + size - 1 - k % size], 1);
   }
   while (out->n < (size_t)c_param_offset(f, f->param.n)) text_add_n(out, "", 1);
 }

@@ -1,4 +1,5 @@
-/* explain.c: see explain.h. In: the pages, which the build joins and embeds. Out: text for a terminal. */
+/* explain.c: see explain.h. In: the pages, which the build joins and embeds. Out: text for a
+ * terminal. */
 #include "driver/explain.h"
 #include "base/embedded.h"
 
@@ -38,7 +39,11 @@ void explain_page(DiagCode code, Text *out) {
       const char *title = inside ? block_title(at, shown) : NULL;
       if (title) text_fmt(out, "%s\n\n", shown = title);
     } else if (n) {
-      text_fmt(out, "%s%.*s\n", commands && *at != ' ' ? "    $ " : inside ? "    " : "", (int)n, at);
+      text_fmt(out, "%s%.*s\n",
+               commands && *at != ' ' ? "    $ "
+               : inside               ? "    "
+                                      : "",
+               (int)n, at);
     } else {
       text_add(out, "\n");
     }

@@ -4,8 +4,8 @@
 
 #include "base/diag.h"
 
-/* The page of docs/diagnostics as text: paragraphs as they are, programs and commands indented under
- * "Wrong:" and "Right:". */
+/* The page of docs/diagnostics as text: paragraphs as they are, programs and commands indented
+ * under "Wrong:" and "Right:". */
 void explain_page(DiagCode code, Text *out);
 
 #endif

@@ -11,8 +11,8 @@
 
 #include <math.h>
 
-/* A difference of two values of size 1 has about 1e-16/h of rounding error: derivatives smaller than
- * this, relative to the result, can't be told from zero and are compared absolutely. */
+/* A difference of two values of size 1 has about 1e-16/h of rounding error: derivatives smaller
+ * than this, relative to the result, can't be told from zero and are compared absolutely. */
 static const double FLOOR = 1e-4;
 
 typedef struct Check {
@@ -25,7 +25,7 @@ typedef struct Check {
   uint64_t random;
 } Check;
 
-/* ---- random numbers: splitmix64 ------------------------------------------------------------------------ */
+/* ---- random numbers: splitmix64 ---- */
 static uint64_t next_bits(Check *c) {
   uint64_t z = c->random += 0x9E3779B97F4A7C15u;
   z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
@@ -40,7 +40,7 @@ static double next_normal(Check *c) { /* Box and Muller */
   return r * cos(6.283185307179586 * next_uniform(c));
 }
 
-/* ---- evaluating ------------------------------------------------------------------------------------------ */
+/* ---- evaluating ---- */
 static Tensor *eval(const Fn *f, Arena *a, const Tensor *in) {
   Tensor *out = NEWS(a, Tensor, f->out.n);
   ir_eval(f, a, in, out, NULL);
@@ -72,7 +72,7 @@ static double value_at(Check *c, const Tensor *in) {
   return y;
 }
 
-/* ---- arguments ----------------------------------------------------------------------------------------------- */
+/* ---- arguments ---- */
 /* Ways to draw arguments, tried in turn until the results are finite: integers may be class numbers
  * or indices into something short, floats may have to be positive. */
 static const struct {
@@ -85,8 +85,7 @@ static void draw(Check *c, Tensor *t, int way) {
     double v;
     if (type_is_float(t->type))
       v = draws[way].positive ? 0.1 + 0.8 * next_uniform(c) : next_normal(c);
-    else
-      v = (double)(next_bits(c) % (uint64_t)(draws[way].most + 1));
+    else v = (double)(next_bits(c) % (uint64_t)(draws[way].most + 1));
     tensor_set(t, i, v);
   }
 }
@@ -122,10 +121,8 @@ static bool make_inputs(Check *c, const char **skipped) {
       if (!c->in[i].data) c->in[i] = tensor_new(cx, cx->arena, input->type, &input->shape);
       const Tensor *initial = input->role == ROLE_PARAM ? session_param(c->s, input->name) : NULL;
       if (input->role == ROLE_PARAM && !initial) return false;
-      if (initial && shape_as_initial(input, initial))
-        draw_param(c, &c->in[i], initial);
-      else
-        draw(c, &c->in[i], way);
+      if (initial && shape_as_initial(input, initial)) draw_param(c, &c->in[i], initial);
+      else draw(c, &c->in[i], way);
     }
     if (finite_results(c)) return true;
   }
@@ -165,7 +162,7 @@ static void make_weights(Check *c) {
   }
 }
 
-/* ---- comparing -------------------------------------------------------------------------------------------------- */
+/* ---- comparing ---- */
 static double error_of(double a, double b, double scale) {
   double size = fmax(fmax(fabs(a), fabs(b)), FLOOR * fmax(scale, 1e-3));
   double e = fabs(a - b) / size;
@@ -194,7 +191,8 @@ static double forward(Check *c, int input, const Tensor *v) {
   int n = c->f->in.n;
   for (int i = 0, k = n; i < n; i++) {
     in[i] = c->in[i];
-    if (c->wrt[i]) in[k++] = i == input ? *v : tensor_new(c->s->cx, a, c->in[i].type, &c->in[i].shape);
+    if (c->wrt[i])
+      in[k++] = i == input ? *v : tensor_new(c->s->cx, a, c->in[i].type, &c->in[i].shape);
   }
   double y = weigh(c, eval(c->tangent, a, in) + c->f->out.n);
   arena_free(a);
@@ -239,9 +237,9 @@ static void check_input(Check *c, int input, const Tensor *gradient, const Gradc
   row->ok = row->differences <= o->tolerance && row->forward <= o->tolerance;
 }
 
-/* ---- the whole check ------------------------------------------------------------------------------------------------ */
-/* Numbers for the named sizes: the user's, else small ones, all different, that no literal is likely
- * to equal by chance. */
+/* ---- the whole check ---- */
+/* Numbers for the named sizes: the user's, else small ones, all different, that no literal is
+ * likely to equal by chance. */
 static SizeBindings pick_sizes(Cx *cx, const Fn *f, const SizeBindings *given, Text *said) {
   SizeBindings names = {{0}}, all = {{0}};
   for (int i = 0; i < f->in.n; i++)
@@ -293,7 +291,8 @@ static void check_all(Check *c, const GradcheckOptions *o, GradcheckReport *out)
   arena_free(a);
 }
 
-static Status check_bound(Session *s, const Fn *f, const Tensor *args, const GradcheckOptions *o, GradcheckReport *out) {
+static Status check_bound(Session *s, const Fn *f, const Tensor *args, const GradcheckOptions *o,
+                          GradcheckReport *out) {
   Check c = {.s = s, .f = f, .random = (uint64_t)s->seed};
   out->skipped = choose_wrt(&c);
   if (out->skipped) return ST_OK;
@@ -305,7 +304,8 @@ static Status check_bound(Session *s, const Fn *f, const Tensor *args, const Gra
   return ST_OK;
 }
 
-Status gradcheck_at(Session *s, const Fn *f, const Tensor *args, const GradcheckOptions *o, GradcheckReport *out) {
+Status gradcheck_at(Session *s, const Fn *f, const Tensor *args, const GradcheckOptions *o,
+                    GradcheckReport *out) {
   *out = (GradcheckReport){.name = f->name, .sizes = ""};
   f = pass_expand(f);
   return f ? check_bound(s, pass_to_f64(f), args, o, out) : ST_SOURCE;

@@ -33,6 +33,7 @@ Status gradcheck(Session *s, Name name, const GradcheckOptions *o, GradcheckRepo
 
 /* The same for a function at given arguments, one per input that is no parameter, in their order;
  * parameters have their initial values. */
-Status gradcheck_at(Session *s, const Fn *f, const Tensor *args, const GradcheckOptions *o, GradcheckReport *out);
+Status gradcheck_at(Session *s, const Fn *f, const Tensor *args, const GradcheckOptions *o,
+                    GradcheckReport *out);
 
 #endif

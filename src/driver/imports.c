@@ -1,5 +1,6 @@
-/* imports.c: `import "file.nn"`. In: a parsed file or line. Out: one FILE node with the declarations
- * of all files it imports, directly or through others, each file once, before its own. */
+/* imports.c: `import "file.nn"`. In: a parsed file or line. Out: one FILE node with the
+ * declarations of all files it imports, directly or through others, each file once, before its own.
+ */
 #include "driver/session.h"
 
 #include <stdlib.h>
@@ -51,10 +52,8 @@ static void import(Importing *m, const Node *n) {
   Loaded l = {key, true, n->span};
   vec_push(m->cx->arena, &m->files, l);
   int32_t source = session_read_source(m->cx, path, n->span);
-  if (source)
-    take_all(m, ast_parse(m->cx, source));
-  else
-    m->status = ST_DATA;
+  if (source) take_all(m, ast_parse(m->cx, source));
+  else m->status = ST_DATA;
   m->files.at[number].busy = false;
 }
 

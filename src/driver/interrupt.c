@@ -10,10 +10,8 @@ void interrupt_init(Interrupt *i) {
 /* The system may hand the signal to any thread: only the computing one can jump. */
 void interrupt_ask(Interrupt *i, int sig) {
   atomic_store(&i->asked, 1);
-  if (!pthread_equal(pthread_self(), i->owner))
-    pthread_kill(i->owner, sig);
-  else if (i->armed)
-    siglongjmp(i->back, 1);
+  if (!pthread_equal(pthread_self(), i->owner)) pthread_kill(i->owner, sig);
+  else if (i->armed) siglongjmp(i->back, 1);
 }
 
 bool interrupt_run(Interrupt *i, const Compiled *c, void *const *in, void *const *out) {

@@ -1,5 +1,5 @@
-/* library.c: see library.h. In: a session with a program. Out: machine code by the LLVM module, wrapped as the
- * kind of file that was asked for. */
+/* library.c: see library.h. In: a session with a program. Out: machine code by the LLVM module,
+ * wrapped as the kind of file that was asked for. */
 #include "driver/library.h"
 #include "driver/spawn.h"
 
@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 bool build_kind(const char *path, BuildKind *out) {
-  static const char *const ending[] = {[BUILD_OBJECT] = ".o", [BUILD_ARCHIVE] = ".a", [BUILD_SHARED] = ".so"};
+  static const char *const ending[] = {
+      [BUILD_OBJECT] = ".o", [BUILD_ARCHIVE] = ".a", [BUILD_SHARED] = ".so"};
   size_t n = strlen(path);
   for (int i = 0; i < COUNT_OF(ending); i++) {
     size_t e = strlen(ending[i]);
@@ -20,7 +21,7 @@ bool build_kind(const char *path, BuildKind *out) {
   return false;
 }
 
-/* ---- shared libraries ------------------------------------------------------------------------------------ */
+/* ---- shared libraries ---- */
 typedef struct Linking {
   Cx *cx;
   const BuildOptions *o;
@@ -41,7 +42,8 @@ static bool try_linker(Linking *l, const char *program, bool driver, int *code) 
   word[n++] = "-o";
   word[n++] = l->result;
   word[n++] = l->object;
-  if (driver && !l->o->c.target.triple) word[n++] = "-Wl,--as-needed", word[n++] = "-lm", word[n++] = "-lc";
+  if (driver && !l->o->c.target.triple)
+    word[n++] = "-Wl,--as-needed", word[n++] = "-lm", word[n++] = "-lc";
   word[n] = NULL;
   l->said.n = 0;
   *code = spawn_program(word, &l->said);
@@ -59,7 +61,8 @@ static bool link_shared(Linking *l, int *code) {
       if (try_linker(l, drivers[i], true, code)) return true;
   } else {
     const char *rest = strstr(triple, "-linux");
-    const char *cross = name_fmt(l->cx, "%.*s%s-gcc", (int)strcspn(triple, "-"), triple, rest ? rest : "");
+    const char *cross =
+        name_fmt(l->cx, "%.*s%s-gcc", (int)strcspn(triple, "-"), triple, rest ? rest : "");
     if (try_linker(l, cross, true, code)) return true;
   }
   static const char *const linkers[] = {"ld.lld", "ld.lld-19", "ld.lld-22", "ld"};
@@ -77,7 +80,8 @@ static Status complain(Linking *l, int code) {
   }
   Diag *d = diag(l->cx, E0731, (Span){0}, "the linker failed with status %d", code);
   if (l->said.n) diag_note(l->cx, d, "%s", text_str(&l->said));
-  if (l->o->c.target.triple) diag_hint(l->cx, d, "code for %s: is its linker installed? A .o or .a needs none", l->o->cpu);
+  if (l->o->c.target.triple)
+    diag_hint(l->cx, d, "code for %s: is its linker installed? A .o or .a needs none", l->o->cpu);
   return ST_DATA;
 }
 
@@ -101,7 +105,8 @@ static bool read_file(const char *path, Text *out) {
 
 static Status make_shared(Session *s, const BuildOptions *o, const Text *object, Text *bytes) {
   Cx *cx = s->cx;
-  const char *tmp = getenv("TMPDIR"), *pattern = name_fmt(cx, "%s/gradc-build.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+  const char *tmp = getenv("TMPDIR"),
+             *pattern = name_fmt(cx, "%s/gradc-build.XXXXXX", tmp && *tmp ? tmp : "/tmp");
   char *folder = arena_copy(cx->arena, pattern, strlen(pattern) + 1);
   bool made = mkdtemp(folder) != NULL;
   Linking l = {.cx = cx, .o = o, .tried = text_new(cx->arena), .said = text_new(cx->arena)};
@@ -110,7 +115,8 @@ static Status make_shared(Session *s, const BuildOptions *o, const Text *object,
   Status status = ST_OK;
   int code = SPAWN_MISSING;
   if (!made || !write_file(l.object, object)) {
-    diag(cx, E0601, (Span){0}, "can't write a temporary file in \"%s\": %s", folder, strerror(errno));
+    diag(cx, E0601, (Span){0}, "can't write a temporary file in \"%s\": %s", folder,
+         strerror(errno));
     status = ST_DATA;
   } else if (!link_shared(&l, &code) || code) {
     status = complain(&l, code);
@@ -124,8 +130,9 @@ static Status make_shared(Session *s, const BuildOptions *o, const Text *object,
   return status;
 }
 
-/* ---- all ------------------------------------------------------------------------------------------------ */
-static Status wrap(Session *s, const BuildOptions *o, const CFile *f, const Text *object, Text *bytes) {
+/* ---- all ---- */
+static Status wrap(Session *s, const BuildOptions *o, const CFile *f, const Text *object,
+                   Text *bytes) {
   const char **symbol;
   switch (o->kind) {
   case BUILD_OBJECT: text_add_n(bytes, object->at, object->n); return ST_OK;
@@ -154,7 +161,8 @@ Status build_native(Session *s, const BuildOptions *o, Text *bytes, Text *header
   if (!emit_c(s, &o->c, &f)) return about_files(cx) ? ST_DATA : ST_SOURCE;
   Text object = text_new(cx->arena);
   if (!llvm || !llvm->object(&f, &o->c.target, &object, why, sizeof why)) {
-    diag_note(cx, diag(cx, E0701, (Span){0}, "there is no machine code for \"%s\"", o->cpu), "%s", why);
+    diag_note(cx, diag(cx, E0701, (Span){0}, "there is no machine code for \"%s\"", o->cpu), "%s",
+              why);
     return ST_SOURCE;
   }
   c_print_header(&f, header);

@@ -6,7 +6,7 @@
 
 typedef enum BuildKind { BUILD_OBJECT, BUILD_ARCHIVE, BUILD_SHARED } BuildKind;
 typedef struct BuildOptions {
-  EmitCOptions c; /* the functions, their names, the target */
+  EmitCOptions c;  /* the functions, their names, the target */
   const char *cpu; /* as the user named it; for messages and to find a linker */
   BuildKind kind;
   const char *base; /* the output's name without folder */

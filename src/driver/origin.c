@@ -125,11 +125,9 @@ bool origin_report(const Fn *f, const Tensor *in, const Tensor *results) {
   while (bad < f->out.n && tensor_is_finite(&results[bad])) bad++;
   if (bad == f->out.n) return false;
   Diag *d = diag(f->cx, E0712, f->span, "the result isn't finite");
-  if (origin_find(f, in, &trap))
-    origin_explain(d, f, &trap);
+  if (origin_find(f, in, &trap)) origin_explain(d, f, &trap);
   else if (has_such_constant(f))
     diag_note(f->cx, d, "it comes from a constant: `inf`, `nan`, or arithmetic on constants");
-  else
-    diag_note(f->cx, d, "by the reference evaluator it is: the machine code's rounding differs");
+  else diag_note(f->cx, d, "by the reference evaluator it is: the machine code's rounding differs");
   return true;
 }

@@ -1,5 +1,5 @@
-/* parameters.c: the parameters of a session as weights (train/weights.h): what loads, saves or trains them
- * works on the session's own values, so that whatever is evaluated later sees them. */
+/* parameters.c: the parameters of a session as weights (train/weights.h): what loads, saves or
+ * trains them works on the session's own values, so that whatever is evaluated later sees them. */
 #include "driver/session.h"
 #include "train/weights.h"
 
@@ -11,8 +11,13 @@ Weight *session_weights(Session *s, int *n) {
     const ParamInfo *info = front_param(s->program, i);
     const Tensor *v = info ? session_param(s, info->name) : NULL;
     if (!v) return NULL;
-    w[(*n)++] = (Weight){.name = info->name, .type = v->type, .shape = v->shape, .data = v->data, .span = info->span,
-                         .lead = info->lead, .pattern = info->pattern};
+    w[(*n)++] = (Weight){.name = info->name,
+                         .type = v->type,
+                         .shape = v->shape,
+                         .data = v->data,
+                         .span = info->span,
+                         .lead = info->lead,
+                         .pattern = info->pattern};
   }
   return w;
 }

@@ -1,5 +1,5 @@
-/* peak.c: what one core of this machine can do at best: independent chains of fused multiply-adds on
- * its widest vectors, enough of them to hide the latency. The yardstick of `gradc bench`. */
+/* peak.c: what one core of this machine can do at best: independent chains of fused multiply-adds
+ * on its widest vectors, enough of them to hide the latency. The yardstick of `gradc bench`. */
 #include "driver/compile.h"
 
 #include <time.h>
@@ -12,8 +12,8 @@ static double seconds_now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Products and sums are fused here, against how the rest is compiled; each compiler has its own word
- * for it. */
+/* Products and sums are fused here, against how the rest is compiled; each compiler has its own
+ * word for it. */
 #if defined(__clang__)
 #define FUSED_HERE _Pragma("clang fp contract(fast)")
 #define FUSED
@@ -24,7 +24,7 @@ static double seconds_now(void) {
 
 /* a[i] = a[i]*m + c, CHAINS at a time; the values stay near 1. */
 #define CHAINS_OF(name, attribute, elem, bytes)                                                    \
-  attribute static elem name(long rounds, elem start) {                                                        \
+  attribute static elem name(long rounds, elem start) {                                            \
     FUSED_HERE                                                                                     \
     typedef elem V __attribute__((vector_size(bytes)));                                            \
     V a0 = (V){0} + start, a1 = a0 + 1, a2 = a0 + 2, a3 = a0 + 3, a4 = a0 + 4, a5 = a0 + 5;        \
@@ -55,10 +55,13 @@ static volatile double sink, start_value = 2; /* where no compiler can foresee a
 static void run_chains(DType t, int bytes, long rounds) {
   double x = start_value;
 #if defined(__x86_64__)
-  if (bytes == 64) sink = t == T_F64 ? chains_f64_512(rounds, x) : (double)chains_f32_512(rounds, (float)x);
-  if (bytes == 32) sink = t == T_F64 ? chains_f64_256(rounds, x) : (double)chains_f32_256(rounds, (float)x);
+  if (bytes == 64)
+    sink = t == T_F64 ? chains_f64_512(rounds, x) : (double)chains_f32_512(rounds, (float)x);
+  if (bytes == 32)
+    sink = t == T_F64 ? chains_f64_256(rounds, x) : (double)chains_f32_256(rounds, (float)x);
 #endif
-  if (bytes == 16) sink = t == T_F64 ? chains_f64_128(rounds, x) : (double)chains_f32_128(rounds, (float)x);
+  if (bytes == 16)
+    sink = t == T_F64 ? chains_f64_128(rounds, x) : (double)chains_f32_128(rounds, (float)x);
 }
 
 double machine_peak_gflops(DType t, const Target *target) {

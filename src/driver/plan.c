@@ -28,8 +28,7 @@ typedef struct Plan {
   Vec(Kept) kept;
 } Plan;
 
-/* ---- by line
- * ---------------------------------------------------------------------------------------- */
+/* ---- by line ---- */
 static Line *line_of(Plan *p, Span span) {
   int number = 0, col;
   if (span.source) span_place(p->cx, span, &number, &col);
@@ -53,8 +52,7 @@ static void count_flops(Plan *p, const Fn *f, double runs, int which) {
   }
 }
 
-/* ---- what the way back needs
- * ---------------------------------------------------------------------------- */
+/* ---- what the way back needs ---- */
 static void keep(Plan *p, const Ins *in, Name name, double bytes) {
   Kept k = {in, name ? name : name_of(p->cx, op_info[in->op].name), bytes};
   vec_push(p->cx->arena, &p->kept, k);
@@ -99,8 +97,7 @@ static void computed_again(Plan *p, const Ins *bundle, const bool *given) {
     const Ins *in = fn_ins(f, v);
     if (in->op == OP_arg)
       mark[v] = in->u.i == 0 || (in->u.i > l->ncarry && given[in->u.i - 1 + l->counted]);
-    else
-      mark[v] = is_literal(in) || follows(in, mark);
+    else mark[v] = is_literal(in) || follows(in, mark);
     for (int k = 0; k < in->nargs && !mark[v]; k++) used[in->arg[k]] = true;
   }
   for (Val v = 1; v < f->ins.n; v++)
@@ -171,8 +168,7 @@ static void find_kept(Plan *p, const LoopProgram *prog, const Fn *f, bool *ahead
   }
 }
 
-/* ---- the text
- * --------------------------------------------------------------------------------------------- */
+/* ---- the text ---- */
 static const char *size_text(Cx *cx, double bytes) {
   if (bytes < 10 << 10) return name_fmt(cx, "%.0f B", bytes);
   if (bytes < 10 << 20) return name_fmt(cx, "%.1f KiB", bytes / 1024);

@@ -14,22 +14,23 @@ typedef struct Predicting {
   Session *s;
   Cx *cx;
   const PredictOptions *o;
-  const Fn *fn;       /* sizes symbolic */
+  const Fn *fn; /* sizes symbolic */
   Dataset *ds;
   Target target;
   GradcRt *rt;
-  int *data;          /* per input: number of the data set's argument, -1: a parameter, -2: the key */
+  int *data; /* per input: number of the data set's argument, -1: a parameter, -2: the key */
   int64_t batch;
-  bool whole;         /* some result isn't a row per example */
-  Tensor *result;     /* of all examples */
+  bool whole;     /* some result isn't a row per example */
+  Tensor *result; /* of all examples */
   void **in, **out;
-  void **buffer;      /* per argument of the data set: a batch of it */
-  int64_t key;        /* what functions that draw random numbers are given: 0 */
+  void **buffer; /* per argument of the data set: a batch of it */
+  int64_t key;   /* what functions that draw random numbers are given: 0 */
 } Predicting;
 
-/* ---- the function ------------------------------------------------------------------------------------ */
+/* ---- the function ---- */
 static bool is_key(const Input *in) {
-  return in->role == ROLE_ARG && !strcmp(in->name, "key") && !in->shape.rank && (in->type == T_I32 || in->type == T_I64);
+  return in->role == ROLE_ARG && !strcmp(in->name, "key") && !in->shape.rank &&
+         (in->type == T_I32 || in->type == T_I64);
 }
 
 static bool find_function(Predicting *p) {
@@ -51,7 +52,7 @@ static Status open_data(Predicting *p) {
   return p->ds ? ST_OK : ST_DATA;
 }
 
-/* ---- results ------------------------------------------------------------------------------------------- */
+/* ---- results ---- */
 static bool is_per_example(Predicting *p, const Shape *s) {
   Dim n = dim_named(p->cx, p->ds->batch_name);
   if (!s->rank || s->dim[0] != n) return false;
@@ -80,12 +81,16 @@ static bool choose_batch(Predicting *p) {
     p->whole = true;
     if (!p->o->batch || p->o->batch >= p->ds->examples) continue;
     const char *name = f->out.at[i].name;
-    Diag *d = diag(p->cx, E0709, f->span, "%s%s%s of `%s` is %s: not a row for each example", name ? "the result `" : "the result",
-                   name ? name : "", name ? "`" : "", f->name, type_text(p->cx, (DType)y->type, &y->shape));
-    diag_hint(p->cx, d, "without --batch the function is run once, on all %lld examples", (long long)p->ds->examples);
+    Diag *d = diag(p->cx, E0709, f->span, "%s%s%s of `%s` is %s: not a row for each example",
+                   name ? "the result `" : "the result", name ? name : "", name ? "`" : "", f->name,
+                   type_text(p->cx, (DType)y->type, &y->shape));
+    diag_hint(p->cx, d, "without --batch the function is run once, on all %lld examples",
+              (long long)p->ds->examples);
     return false;
   }
-  p->batch = p->whole ? p->ds->examples : p->o->batch ? MIN(p->o->batch, p->ds->examples) : MIN(USUAL_BATCH, p->ds->examples);
+  p->batch = p->whole      ? p->ds->examples
+             : p->o->batch ? MIN(p->o->batch, p->ds->examples)
+                           : MIN(USUAL_BATCH, p->ds->examples);
   return true;
 }
 
@@ -94,7 +99,8 @@ static const char *result_name(Predicting *p, int k) {
   const char *name = f->out.at[k].name;
   if (!name) name = f->out.n == 1 ? f->name : name_fmt(p->cx, "result%d", k + 1);
   for (int i = 0; i < k; i++) /* files have each name once */
-    if (f->out.at[i].name && !strcmp(f->out.at[i].name, name)) return name_fmt(p->cx, "%s_%d", name, k + 1);
+    if (f->out.at[i].name && !strcmp(f->out.at[i].name, name))
+      return name_fmt(p->cx, "%s_%d", name, k + 1);
   return name;
 }
 
@@ -110,11 +116,13 @@ static bool can_write(Predicting *p) {
   for (int k = 0; k < p->fn->out.n; k++) {
     const Ins *y = fn_ins(p->fn, p->fn->out.at[k].val);
     if (y->shape.rank > ARRAY_MAX_RANK)
-      return cant_write(p, name_fmt(p->cx, "%s: arrays in files have at most %d axes", p->o->output, ARRAY_MAX_RANK));
+      return cant_write(p, name_fmt(p->cx, "%s: arrays in files have at most %d axes", p->o->output,
+                                    ARRAY_MAX_RANK));
     v[k] = (ArrayView){result_name(p, k), elem_of((DType)y->type), y->shape.rank, {0}, NULL};
     for (int i = 0; i < y->shape.rank; i++) v[k].dim[i] = p->result[k].shape.dim[i];
   }
-  if (array_fits_format(p->o->output, v, p->fn->out.n, &err) && array_can_save(p->o->output, &err)) return true;
+  if (array_fits_format(p->o->output, v, p->fn->out.n, &err) && array_can_save(p->o->output, &err))
+    return true;
   if (err.memory) cx_out_of_memory(p->cx);
   return cant_write(p, err.text);
 }
@@ -129,10 +137,11 @@ static bool shape_results(Predicting *p) {
     Tensor *t = &p->result[k];
     t->type = (DType)y->type;
     t->shape = y->shape;
-    for (int i = 0; i < t->shape.rank; i++) t->shape.dim[i] = dim_subst(p->cx, t->shape.dim[i], &all);
+    for (int i = 0; i < t->shape.rank; i++)
+      t->shape.dim[i] = dim_subst(p->cx, t->shape.dim[i], &all);
     if (shape_is_numbers(&t->shape)) continue;
-    diag(p->cx, E0506, f->span, "the result of `%s` is %s, with a size that the data don't give", f->name,
-         type_text(p->cx, t->type, &t->shape));
+    diag(p->cx, E0506, f->span, "the result of `%s` is %s, with a size that the data don't give",
+         f->name, type_text(p->cx, t->type, &t->shape));
     return false;
   }
   return true;
@@ -152,13 +161,15 @@ static Status save(Predicting *p) {
   return ST_DATA;
 }
 
-/* ---- running ------------------------------------------------------------------------------------------- */
+/* ---- running ---- */
 static void *room(Cx *cx, size_t bytes) {
   char *at = arena_alloc(cx->arena, bytes + 128);
   return at + (64 - (uintptr_t)at % 64) % 64;
 }
 
-static size_t tensor_bytes(const Tensor *t) { return (size_t)tensor_count(t) * (size_t)type_info[t->type].bytes; }
+static size_t tensor_bytes(const Tensor *t) {
+  return (size_t)tensor_count(t) * (size_t)type_info[t->type].bytes;
+}
 
 static void make_room(Predicting *p) {
   const Fn *f = p->fn;
@@ -167,7 +178,8 @@ static void make_room(Predicting *p) {
   p->in = NEWS(a, void *, f->in.n + 1);
   p->out = NEWS(a, void *, f->out.n + 1);
   p->buffer = NEWS(a, void *, p->ds->nin + 1);
-  for (int k = 0; k < p->ds->nin; k++) p->buffer[k] = room(p->cx, dataset_batch_bytes(p->ds, k, p->batch));
+  for (int k = 0; k < p->ds->nin; k++)
+    p->buffer[k] = room(p->cx, dataset_batch_bytes(p->ds, k, p->batch));
 }
 
 static Compiled *compiled_for(Predicting *p, int64_t batch) {
@@ -219,9 +231,11 @@ static Status run_all(Predicting *p) {
 
 static void tell(Predicting *p) {
   Text t = text_new(p->cx->arena);
-  text_fmt(&t, "%lld example%s -> %s:", (long long)p->ds->examples, p->ds->examples == 1 ? "" : "s", p->o->output);
+  text_fmt(&t, "%lld example%s -> %s:", (long long)p->ds->examples, p->ds->examples == 1 ? "" : "s",
+           p->o->output);
   for (int k = 0; k < p->fn->out.n; k++)
-    text_fmt(&t, "%s %s %s", k ? "," : "", result_name(p, k), type_text(p->cx, p->result[k].type, &p->result[k].shape));
+    text_fmt(&t, "%s %s %s", k ? "," : "", result_name(p, k),
+             type_text(p->cx, p->result[k].type, &p->result[k].shape));
   text_add(&t, "\n");
   say(p, text_str(&t));
 }

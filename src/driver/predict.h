@@ -15,7 +15,8 @@ typedef struct PredictOptions {
   int64_t batch;      /* 0: 256, or all examples at once where a result isn't one row for each */
   int threads;
   const volatile sig_atomic_t *stop; /* not 0: end without writing; may be NULL */
-  bool (*tick)(void *arg, int64_t batch, int64_t batches); /* after each batch; true: stop. May be NULL */
+  bool (*tick)(void *arg, int64_t batch,
+               int64_t batches); /* after each batch; true: stop. May be NULL */
   void *tick_arg;
   TrainOut out;
 } PredictOptions;

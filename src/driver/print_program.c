@@ -1,4 +1,5 @@
-/* print_program.c: a function together with the parameters it needs, as .nn source that stands alone. */
+/* print_program.c: a function together with the parameters it needs, as .nn source that stands
+ * alone. */
 #include "driver/session.h"
 
 /* Whether an expression means the same without the user's own declarations: it names nothing but
@@ -20,7 +21,8 @@ static void print_param(Session *s, const ParamInfo *p, Text *out) {
   if (p->init) {
     const char *source = s->cx->sources.at[p->init->span.source].text;
     int32_t n = p->init->span.hi - p->init->span.lo;
-    if (!p->lead && stands_alone(s, p->init)) text_fmt(out, " ~ %.*s", n, source + p->init->span.lo);
+    if (!p->lead && stands_alone(s, p->init))
+      text_fmt(out, " ~ %.*s", n, source + p->init->span.lo);
   }
   text_add(out, "\n");
 }

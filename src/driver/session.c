@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* ---- life ------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 static Status make_program(Session *s, void *arg) {
   (void)arg;
   s->program = front_new(s->cx);
@@ -71,7 +71,7 @@ static void forget_values(Session *s) {
   forget_lines(s);
 }
 
-/* ---- declaring -------------------------------------------------------------------------------------- */
+/* ---- declaring ---- */
 static bool has_types(const Node *fn) {
   for (int i = 2; i < fn->nkids; i++)
     if (!fn->kid[i]->kid[0]) return false;
@@ -84,7 +84,8 @@ static void check_last(Session *s, const Node *file) {
   front_check_last(s->program);
   for (int i = 0; i < file->nkids && diag_errors(s->cx) == before; i++) {
     const Node *fn = file->kid[i];
-    const Fn *f = fn->kind == NODE_FN && has_types(fn) ? front_function(s->program, fn->name) : NULL;
+    const Fn *f =
+        fn->kind == NODE_FN && has_types(fn) ? front_function(s->program, fn->name) : NULL;
     if (f) pass_expand(f);
   }
 }
@@ -111,7 +112,8 @@ static Status declare_carefully(Session *s, const Node *file) {
   if (status != ST_OK) front_undo(s->program, mark);
   else forget_values(s);
   arena_free(a);
-  if (status == ST_INTERRUPTED || status == ST_MEMORY || status == ST_INTERNAL) cx_unwind_again(s->cx);
+  if (status == ST_INTERRUPTED || status == ST_MEMORY || status == ST_INTERNAL)
+    cx_unwind_again(s->cx);
   return status;
 }
 
@@ -121,7 +123,7 @@ static Status declare(Session *s, const Node *file) {
   return session_declare(s, file);
 }
 
-/* ---- files ------------------------------------------------------------------------------------------ */
+/* ---- files ---- */
 static Status load(Session *s, void *path) {
   int32_t source = session_read_source(s->cx, path, (Span){0});
   return source ? declare(s, ast_parse(s->cx, source)) : ST_DATA;
@@ -170,11 +172,13 @@ Fn *session_function(Session *s, Name name) {
   return NULL;
 }
 
-/* Names of C and of the language from "grad(loss, wrt: x)": the function bears it in listings and code. */
+/* Names of C and of the language from "grad(loss, wrt: x)": the function bears it in listings and
+ * code. */
 static Name plain_name(Cx *cx, const char *text) {
   Text t = text_new(cx->arena);
   for (const char *s = text; *s; s++) {
-    bool letter = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') || *s == '_';
+    bool letter = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') ||
+                  (*s >= '0' && *s <= '9') || *s == '_';
     if (letter) text_add_n(&t, s, 1);
     else if (t.n && t.at[t.n - 1] != '_') text_add(&t, "_");
   }
@@ -200,7 +204,7 @@ Fn *session_function_value(Session *s, const char *text) {
   return NULL;
 }
 
-/* ---- values ------------------------------------------------------------------------------------------- */
+/* ---- values ---- */
 typedef struct Evaluation {
   const Computed *computed;
   const Computing *how;
@@ -262,7 +266,8 @@ static const Fn *param_init(Session *s, Name name) {
   if (!init || shape_is_numbers(&fn_ins(init, init->out.at[0].val)->shape)) return init;
   Diag *d = diag(s->cx, E0506, p->span, "the shape of `%s` has a size that isn't known here", name);
   diag_note(s->cx, d, "it is %s", type_text(s->cx, p->type, &p->shape));
-  diag_hint(s->cx, d, "training takes such sizes from the data; elsewhere declare them: `const N = ...`");
+  diag_hint(s->cx, d,
+            "training takes such sizes from the data; elsewhere declare them: `const N = ...`");
   return NULL;
 }
 
@@ -282,7 +287,8 @@ static bool still_fits(Session *s, const ParamValue *v) {
   if (number < 0) return false;
   const ParamInfo *p = front_param(s->program, number);
   Shape shape = p->shape;
-  for (int i = 0; s->sizes && i < shape.rank; i++) shape.dim[i] = dim_subst(s->cx, shape.dim[i], s->sizes);
+  for (int i = 0; s->sizes && i < shape.rank; i++)
+    shape.dim[i] = dim_subst(s->cx, shape.dim[i], s->sizes);
   bool same = p->span.source == v->span.source && p->span.lo == v->span.lo;
   return same && p->type == v->value.type && shape_eq(&shape, &v->value.shape);
 }
@@ -315,7 +321,8 @@ Status session_redraw(Session *s, int64_t seed) {
     Computing how = {0};
     if (!init.fn) continue;
     Results r = evaluate(s, &init, &how, NULL);
-    memcpy(v->value.data, r.value[0].data, (size_t)tensor_count(&v->value) * (size_t)type_info[v->value.type].bytes);
+    memcpy(v->value.data, r.value[0].data,
+           (size_t)tensor_count(&v->value) * (size_t)type_info[v->value.type].bytes);
     results_free(&r);
   }
   return ST_OK;
@@ -353,7 +360,7 @@ void results_free(Results *r) {
   *r = (Results){0};
 }
 
-/* ---- lines -------------------------------------------------------------------------------------------- */
+/* ---- lines ---- */
 typedef struct Line {
   const char *label, *text;
   Results *out;

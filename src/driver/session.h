@@ -22,27 +22,30 @@ typedef struct KnownLine { /* an expression that was evaluated, ready to run aga
 typedef struct Session {
   Cx *cx;
   Program *program;
-  const SizeBindings *sizes; /* numbers for named sizes in the types of parameters; NULL: none are known */
-  int64_t seed;         /* of the parameters' initial values; set before the first evaluation */
-  bool keep_params;     /* a declaration leaves the values of parameters it doesn't declare anew */
-  Arena *params;        /* what the values lie in; NULL: none yet */
+  const SizeBindings
+      *sizes;       /* numbers for named sizes in the types of parameters; NULL: none are known */
+  int64_t seed;     /* of the parameters' initial values; set before the first evaluation */
+  bool keep_params; /* a declaration leaves the values of parameters it doesn't declare anew */
+  Arena *params;    /* what the values lie in; NULL: none yet */
   Vec(ParamValue) list; /* drawn so far */
   Computing how;        /* zero: by the reference evaluator */
   bool careful;         /* what is declared is checked at once, and taken back where it is wrong */
-  bool trap_nan;        /* a result that isn't finite is an error, which says where it first arose */
-  KnownLine known[4];   /* until something is declared */
+  bool trap_nan;      /* a result that isn't finite is an error, which says where it first arose */
+  KnownLine known[4]; /* until something is declared */
   int next_known;
 } Session;
 
 Session *session_new(void); /* NULL when out of memory */
 void session_free(Session *s);
 
-/* Runs work(s, arg) under the session's trap. ST_SOURCE where it returned ST_OK but recorded errors. */
+/* Runs work(s, arg) under the session's trap. ST_SOURCE where it returned ST_OK but recorded
+ * errors. */
 Status session_run(Session *s, Status (*work)(Session *s, void *arg), void *arg);
 
 /* Reads a file ("-" is standard input) and declares what it holds. */
 Status session_load(Session *s, const char *path);
-/* Declares what a text holds. The label stands for it in diagnostics, and imports are seen from its folder. */
+/* Declares what a text holds. The label stands for it in diagnostics, and imports are seen from its
+ * folder. */
 Status session_declare_text(Session *s, const char *label, const char *text);
 /* Checks all that is declared, used or not. */
 Status session_check(Session *s);
@@ -56,30 +59,32 @@ typedef struct Results {
   const Name *name; /* may be NULL each */
   bool native;      /* computed by machine code */
   double compile_seconds, run_seconds;
-  Arena *arena;     /* what the values lie in */
+  Arena *arena; /* what the values lie in */
 } Results;
-/* Takes a line (or several) of `eval` or of the REPL: declares it, or evaluates it. label names it in
- * diagnostics. results_free is due in every case. */
+/* Takes a line (or several) of `eval` or of the REPL: declares it, or evaluates it. label names it
+ * in diagnostics. results_free is due in every case. */
 Status session_line(Session *s, const char *label, const char *text, Results *out);
 void results_free(Results *r);
 
-/* ---- inside session_run ------------------------------------------------------------------------------- */
-/* A declared function by its name as the user gave it. NULL after a diagnostic, also where there is none. */
+/* ---- inside session_run ---- */
+/* A declared function by its name as the user gave it. NULL after a diagnostic, also where there is
+ * none. */
 Fn *session_function(Session *s, Name name);
 /* The same by an expression: a name, or a derivative that takes its function's arguments. */
 Fn *session_function_value(Session *s, const char *text);
 /* The value of a parameter: drawn at first use, then the same until something is declared anew.
  * NULL after a diagnostic. */
 const Tensor *session_param(Session *s, Name name);
-/* All parameters from now on as drawn with another seed: values that are there are overwritten in place. */
+/* All parameters from now on as drawn with another seed: values that are there are overwritten in
+ * place. */
 Status session_redraw(Session *s, int64_t seed);
-/* Numbers for the named sizes of parameters, from data or chosen for a check. They must outlive their use. */
+/* Numbers for the named sizes of parameters, from data or chosen for a check. They must outlive
+ * their use. */
 void session_sizes(Session *s, const SizeBindings *sizes);
 /* The computation of f, whose inputs are all parameters, and its values. */
 Status session_evaluate(Session *s, const Fn *f, Results *out);
 /* The expression as a function of nothing but parameters; NULL after diagnostics. */
 const Fn *session_expr(Session *s, const char *label, const char *text);
-
 
 /* source_file.c: registers the text of a file as a source. Returns its number, or 0 after a
  * diagnostic; at is where the program asks for it. */

@@ -1,4 +1,5 @@
-/* source_file.c: the text of a file becomes a source of the context, or a diagnostic says why not. */
+/* source_file.c: the text of a file becomes a source of the context, or a diagnostic says why not.
+ */
 #include "driver/session.h"
 
 #include <errno.h>
@@ -12,8 +13,9 @@ static void cant_read(Cx *cx, const char *path, Span at, int why) {
   if (why == ENOMEM) cx_out_of_memory(cx);
   Diag *d = diag(cx, E0601, at, "can't read \"%s\": %s", path, strerror(why));
   if (why == ENOENT)
-    diag_hint(cx, d, at.source ? "a path is seen from the folder of the file that imports it"
-                               : "is the path right as seen from the current folder?");
+    diag_hint(cx, d,
+              at.source ? "a path is seen from the folder of the file that imports it"
+                        : "is the path right as seen from the current folder?");
 }
 
 /* Reads to the end of f. Not by its size: pipes have none, and a file may grow meanwhile. */
@@ -45,8 +47,7 @@ int32_t session_read_source(Cx *cx, const char *path, Span at) {
   int32_t source = 0;
   struct stat st;
   Text text = text_new(a);
-  if (!f)
-    cant_read(cx, path, at, errno);
+  if (!f) cant_read(cx, path, at, errno);
   else if (!fstat(fileno(f), &st) && S_ISDIR(st.st_mode))
     diag(cx, E0602, at, "\"%s\" is a folder, not a file", path);
   else if (read_all(cx, f, path, at, &text))

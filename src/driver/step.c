@@ -11,8 +11,8 @@ typedef struct Stepping {
   int nslots; /* states per parameter */
 } Stepping;
 
-/* The state tensors of an optimiser are its positional arguments after p and g, up to `t` or `lr` or
- * the first with a default. */
+/* The state tensors of an optimiser are its positional arguments after p and g, up to `t` or `lr`
+ * or the first with a default. */
 static int count_slots(Cx *cx, const Node *fn) {
   int n = 0;
   for (int i = ast_fixed(NODE_FN) + 2; i < fn->nkids; i++) {
@@ -35,7 +35,8 @@ static bool trainable(const Fn *loss, const bool *frozen, int i) {
 }
 
 /* p, g, states -> new p, new states, by a call of the optimiser. */
-static bool update(Stepping *s, const Node *fn, Val p, Val g, const Val *state, Val lr, Val t, Val *out) {
+static bool update(Stepping *s, const Node *fn, Val p, Val g, const Val *state, Val lr, Val t,
+                   Val *out) {
   Cx *cx = s->b.cx;
   Val args[16] = {p, g};
   Name names[16] = {0};
@@ -49,25 +50,31 @@ static bool update(Stepping *s, const Node *fn, Val p, Val g, const Val *state, 
     names[n] = name_of(cx, word[k]);
     args[n++] = ir_cast(&s->b, type, scalar[k]);
   }
-  int got = front_call(s->program, &s->b, s->optimizer, args, names, n, out, s->nslots + 2, fn->span);
+  int got =
+      front_call(s->program, &s->b, s->optimizer, args, names, n, out, s->nslots + 2, fn->span);
   if (got == s->nslots + 1) {
     for (int k = 0; k < got; k++)
-      if (!shape_eq(ir_shape(&s->b, out[k]), ir_shape(&s->b, p)) || ir_type(&s->b, out[k]) != type) got = -1;
+      if (!shape_eq(ir_shape(&s->b, out[k]), ir_shape(&s->b, p)) || ir_type(&s->b, out[k]) != type)
+        got = -1;
   }
   if (got == s->nslots + 1) return true;
   if (!diag_errors(cx)) {
     Diag *d = diag(cx, E0702, fn->span, "`%s` can't be used as an optimiser", s->optimizer);
-    diag_note(cx, d, "it must return the new parameter and %d new state%s, each of the parameter's type and shape",
+    diag_note(cx, d,
+              "it must return the new parameter and %d new state%s, each of the parameter's type "
+              "and shape",
               s->nslots, s->nslots == 1 ? "" : "s");
   }
   return false;
 }
 
-static const char *slot_name(const Node *fn, int k) { return fn->kid[ast_fixed(NODE_FN) + 2 + k]->name; }
+static const char *slot_name(const Node *fn, int k) {
+  return fn->kid[ast_fixed(NODE_FN) + 2 + k]->name;
+}
 
 /* Inputs of the step in their order; where[i] is the value of loss input i. */
-static void make_inputs(Stepping *s, const Node *fn, const bool *frozen, Val *where, Val *state, Val *lr, Val *t,
-                        StepPlan *plan) {
+static void make_inputs(Stepping *s, const Node *fn, const bool *frozen, Val *where, Val *state,
+                        Val *lr, Val *t, StepPlan *plan) {
   const Fn *f = s->loss;
   Span none = {0};
   for (int i = 0; i < f->in.n; i++) {
@@ -111,10 +118,14 @@ static const char *close_optimizer(Program *p, Cx *cx, Name name) {
 static const Node *find_optimizer(Program *p, const Fn *loss, Name name) {
   const Node *fn = front_fn_find(p, name);
   if (fn && fn->nkids >= ast_fixed(NODE_FN) + 2 && takes(fn, name_of(loss->cx, "lr"))) return fn;
-  Diag *d = diag(loss->cx, E0702, (Span){0}, fn ? "`%s` is no optimiser" : "there is no optimiser `%s`", name);
+  Diag *d = diag(loss->cx, E0702, (Span){0},
+                 fn ? "`%s` is no optimiser" : "there is no optimiser `%s`", name);
   const char *near = fn ? NULL : close_optimizer(p, loss->cx, name);
   if (near) diag_hint(loss->cx, d, "did you mean `%s`?", near);
-  else diag_hint(loss->cx, d, "sgd and adam are in the prelude; any function (p, g, states..., lr: ...) of the program will do");
+  else
+    diag_hint(loss->cx, d,
+              "sgd and adam are in the prelude; any function (p, g, states..., lr: ...) of the "
+              "program will do");
   return NULL;
 }
 
@@ -134,7 +145,8 @@ bool step_build(Program *p, const Fn *given, Name optimizer, const bool *frozen,
   bool *wrt = NEWS(cx->arena, bool, n + 1);
   for (int i = 0; i < n; i++) wrt[i] = trainable(loss, frozen, i);
   if (!opt || !has_trainable(loss, wrt)) return false;
-  Fn *grad = cx->bound.bytes ? pass_gradient_deferred(given, wrt, true) : pass_gradient(loss, wrt, true);
+  Fn *grad =
+      cx->bound.bytes ? pass_gradient_deferred(given, wrt, true) : pass_gradient(loss, wrt, true);
   if (!grad) return false;
   *plan = (StepPlan){.loss = loss};
   Stepping s = {p, ir_begin(cx, name_of(cx, "step")), loss, optimizer, count_slots(cx, opt)};

@@ -14,7 +14,7 @@
 
 extern char **environ;
 
-/* ---- the folder ---------------------------------------------------------------------------------------------- */
+/* ---- the folder ---- */
 static void *no_file(Cx *cx, const char *path) {
   diag(cx, E0601, (Span){0}, "can't write a temporary file in \"%s\": %s", path, strerror(errno));
   return NULL;
@@ -56,18 +56,21 @@ char *read_whole(Cx *cx, const char *path, size_t *n) {
   return bad || !t.n ? NULL : t.at;
 }
 
-/* ---- programs ------------------------------------------------------------------------------------------------ */
+/* ---- programs ---- */
 enum { MAX_WORDS = 64 };
 
 int run_quietly(Cx *cx, const char *command, const char *output) {
-  char *word[MAX_WORDS + 1], *text = arena_copy(cx->arena, command, strlen(command) + 1), *save = NULL;
+  char *word[MAX_WORDS + 1], *text = arena_copy(cx->arena, command, strlen(command) + 1),
+                             *save = NULL;
   int n = 0;
-  for (char *w = strtok_r(text, " ", &save); w && n < MAX_WORDS; w = strtok_r(NULL, " ", &save)) word[n++] = w;
+  for (char *w = strtok_r(text, " ", &save); w && n < MAX_WORDS; w = strtok_r(NULL, " ", &save))
+    word[n++] = w;
   word[n] = NULL;
   if (!n) return 127;
   posix_spawn_file_actions_t quiet;
   posix_spawn_file_actions_init(&quiet);
-  posix_spawn_file_actions_addopen(&quiet, 1, output ? output : "/dev/null", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  posix_spawn_file_actions_addopen(&quiet, 1, output ? output : "/dev/null",
+                                   O_WRONLY | O_CREAT | O_TRUNC, 0600);
   posix_spawn_file_actions_addopen(&quiet, 2, "/dev/null", O_WRONLY, 0);
   pid_t pid;
   int code = posix_spawnp(&pid, word[0], &quiet, NULL, word, environ), state = 0;

@@ -11,8 +11,8 @@ bool scratch_write(Cx *cx, const char *folder, const char *name, const char *tex
 /* Removes the folder and the files in it. */
 void scratch_close(const char *folder);
 
-/* Runs a command of words with spaces between, output to a file or (NULL) nowhere. Its exit code; 127 where
- * there is no such program. */
+/* Runs a command of words with spaces between, output to a file or (NULL) nowhere. Its exit code;
+ * 127 where there is no such program. */
 int run_quietly(Cx *cx, const char *command, const char *output);
 /* The first C compiler there is: gcc, clang, cc; NULL: none. */
 const char *system_cc(Cx *cx);

@@ -33,21 +33,25 @@ static bool same(const TestLine *l, const Tensor *a, const Tensor *b, int64_t i)
   return l->kind == TEST_CLOSE ? close_to(x, y, tol) : x == y;
 }
 
-static void add(Session *s, TestOutcome *out, const char *line) { vec_push(s->cx->arena, &out->wrong, line); }
+static void add(Session *s, TestOutcome *out, const char *line) {
+  vec_push(s->cx->arena, &out->wrong, line);
+}
 
-static void compare(Session *s, const TestLine *l, const Tensor *a, const Tensor *b, TestOutcome *out) {
+static void compare(Session *s, const TestLine *l, const Tensor *a, const Tensor *b,
+                    TestOutcome *out) {
   Cx *cx = s->cx;
   int64_t n = tensor_count(a), bad = 0;
   while (bad < n && same(l, a, b, bad)) bad++;
   if (bad == n) return;
   const char *word = l->kind == TEST_CLOSE ? "not close to" : "not";
   if (n == 1) {
-    add(s, out, name_fmt(cx, "%s: %s is %s %s", place(cx, l->span), shown(cx, a), word, shown(cx, b)));
+    add(s, out,
+        name_fmt(cx, "%s: %s is %s %s", place(cx, l->span), shown(cx, a), word, shown(cx, b)));
     return;
   }
   Text t = text_new(cx->arena);
-  text_fmt(&t, "%s: element %lld is %.9g, %s %.9g: ", place(cx, l->span), (long long)bad, tensor_get(a, bad), word,
-           tensor_get(b, bad));
+  text_fmt(&t, "%s: element %lld is %.9g, %s %.9g: ", place(cx, l->span), (long long)bad,
+           tensor_get(a, bad), word, tensor_get(b, bad));
   text_fmt(&t, "%s and %s", shown(cx, a), shown(cx, b));
   add(s, out, text_str(&t));
 }
@@ -63,12 +67,15 @@ static Status check_gradient(Session *s, const TestLine *l, const Tensor *args, 
   GradcheckReport r;
   Status status = gradcheck_at(s, l->function, args, &o, &r);
   if (status != ST_OK) return status;
-  if (r.skipped) add(s, out, name_fmt(s->cx, "%s: nothing to check: %s", place(s->cx, l->span), r.skipped));
+  if (r.skipped)
+    add(s, out, name_fmt(s->cx, "%s: nothing to check: %s", place(s->cx, l->span), r.skipped));
   for (int i = 0; !r.skipped && i < r.row.n; i++) {
     const GradcheckRow *row = &r.row.at[i];
     if (!row->ok)
-      add(s, out, name_fmt(s->cx, "%s: the gradient by `%s` is off: %.1e from differences, %.1e from forward mode",
-                           place(s->cx, l->span), row->name, row->differences, row->forward));
+      add(s, out,
+          name_fmt(s->cx,
+                   "%s: the gradient by `%s` is off: %.1e from differences, %.1e from forward mode",
+                   place(s->cx, l->span), row->name, row->differences, row->forward));
   }
   return ST_OK;
 }
@@ -82,12 +89,9 @@ Status test_run(Session *s, const Node *test, TestOutcome *out) {
   for (int i = 0; i < plan.lines.n && status == ST_OK; i++) {
     const TestLine *l = &plan.lines.at[i];
     const Tensor *a = r.value + l->first;
-    if (l->kind == TEST_TRUE)
-      hold(s, l, a, out);
-    else if (l->kind == TEST_GRADIENT)
-      status = check_gradient(s, l, a, out);
-    else
-      compare(s, l, a, a + 1, out);
+    if (l->kind == TEST_TRUE) hold(s, l, a, out);
+    else if (l->kind == TEST_GRADIENT) status = check_gradient(s, l, a, out);
+    else compare(s, l, a, a + 1, out);
   }
   out->passed = !out->wrong.n;
   results_free(&r);

@@ -1,4 +1,5 @@
-/* trainer.c: see trainer.h. In: a session with a loaded program. Out: trained parameters in files. */
+/* trainer.c: see trainer.h. In: a session with a loaded program. Out: trained parameters in files.
+ */
 #include "driver/trainer.h"
 #include "driver/compile.h"
 #include "driver/origin.h"
@@ -9,8 +10,9 @@
 enum { KEY = -1000000 }; /* in place of a data set's argument */
 
 typedef struct Metric {
-  const Fn *fn;     /* sizes symbolic */
-  int *data;        /* per input: number of the data set's argument, -1 - number of the parameter, or KEY */
+  const Fn *fn; /* sizes symbolic */
+  int *
+      data; /* per input: number of the data set's argument, -1 - number of the parameter, or KEY */
   Vec(Compiled *) compiled;
   Vec(int64_t) batch; /* what each is compiled for */
 } Metric;
@@ -38,7 +40,7 @@ typedef struct Trainer {
   int nmetrics;
 } Trainer;
 
-/* ---- functions ------------------------------------------------------------------------------------- */
+/* ---- functions ---- */
 static bool all_typed(const Node *fn) {
   for (int i = ast_fixed(NODE_FN); i < fn->nkids; i++)
     if (!fn->kid[i]->kid[0]) return false;
@@ -69,7 +71,8 @@ static Fn *find_loss(Trainer *t) {
 
 /* `key: i32` is not data: each step gives a fresh one, and measuring 0. */
 static bool is_key(const Input *in) {
-  return in->role == ROLE_ARG && !strcmp(in->name, "key") && !in->shape.rank && type_is_int(in->type) && in->type != T_U8;
+  return in->role == ROLE_ARG && !strcmp(in->name, "key") && !in->shape.rank &&
+         type_is_int(in->type) && in->type != T_U8;
 }
 
 static void set_key(int64_t *key, DType type, int64_t value) {
@@ -93,8 +96,9 @@ static Input *arguments_of(const Fn *f, int *n) {
   return in;
 }
 
-/* ---- data ------------------------------------------------------------------------------ */
-static Dataset *open_data(Trainer *t, const DataSource *src, int n, const Fn *loss, const SizeBindings *given) {
+/* ---- data ---- */
+static Dataset *open_data(Trainer *t, const DataSource *src, int n, const Fn *loss,
+                          const SizeBindings *given) {
   int nargs;
   Input *args = arguments_of(loss, &nargs);
   return dataset_open(t->cx, t->cx->arena, src, n, args, nargs, given);
@@ -106,7 +110,7 @@ static Weight *param_named(Trainer *t, Name name) {
   cx_bug(t->cx, "no memory for the parameter %s", name);
 }
 
-/* ---- the step -------------------------------------------------------------------------------------------- */
+/* ---- the step ---- */
 static void sizes_for(const Trainer *t, int64_t batch, SizeBindings *sizes) {
   for (int i = 0; i < t->ds->sizes.list.n; i++)
     size_bind(t->cx->arena, sizes, t->ds->sizes.list.at[i].name, t->ds->sizes.list.at[i].value);
@@ -118,7 +122,8 @@ static bool compile_step(Trainer *t, const Fn *loss) {
   bool *frozen = NEWS(cx->arena, bool, loss->in.n + 1);
   for (int i = 0; i < loss->in.n; i++)
     if (loss->in.at[i].role == ROLE_PARAM) frozen[i] = param_named(t, loss->in.at[i].name)->frozen;
-  if (!step_build(t->s->program, loss, name_of(cx, t->o->optimizer), frozen, &t->plan)) return false;
+  if (!step_build(t->s->program, loss, name_of(cx, t->o->optimizer), frozen, &t->plan))
+    return false;
   SizeBindings sizes = {0};
   sizes_for(t, t->o->loop.batch, &sizes);
   Fn *f = compile_prepare(t->plan.fn, &sizes);
@@ -126,7 +131,8 @@ static bool compile_step(Trainer *t, const Fn *loss) {
   return t->step != NULL;
 }
 
-/* Where every input and output of the step lies; outputs take the place of the inputs they replace. */
+/* Where every input and output of the step lies; outputs take the place of the inputs they replace.
+ */
 static void lay_out_step(Trainer *t) {
   const Fn *f = t->step->fn;
   t->in = NEWS(t->cx->arena, void *, f->in.n);
@@ -136,7 +142,8 @@ static void lay_out_step(Trainer *t) {
   for (int k = 0; k < t->plan.nstate; k++) {
     const Input *in = &f->in.at[t->plan.nparams + k];
     Tensor zeros = tensor_new(t->cx, t->cx->arena, in->type, &in->shape);
-    t->state[t->nstate++] = (Weight){.name = in->name, .type = in->type, .shape = in->shape, .data = zeros.data};
+    t->state[t->nstate++] =
+        (Weight){.name = in->name, .type = in->type, .shape = in->shape, .data = zeros.data};
     t->in[t->plan.nparams + k] = zeros.data;
   }
   int scalars = t->plan.nparams + t->plan.nstate + t->plan.nargs;
@@ -158,7 +165,8 @@ static void set_batch(Trainer *t, void *const *inputs, double lr, int64_t number
   t->t = (double)number;
 }
 
-static Status do_step(void *self, void *const *inputs, int64_t batch, double lr, int64_t number, double *loss) {
+static Status do_step(void *self, void *const *inputs, int64_t batch, double lr, int64_t number,
+                      double *loss) {
   Trainer *t = self;
   (void)batch;
   set_batch(t, inputs, lr, number);
@@ -169,7 +177,8 @@ static Status do_step(void *self, void *const *inputs, int64_t batch, double lr,
 }
 
 /* The step again by the reference evaluator, which stops at the first value that isn't finite. */
-static void explain(void *self, Diag *d, void *const *inputs, int64_t batch, double lr, int64_t number) {
+static void explain(void *self, Diag *d, void *const *inputs, int64_t batch, double lr,
+                    int64_t number) {
   Trainer *t = self;
   const Fn *f = t->step->fn;
   (void)batch;
@@ -182,7 +191,7 @@ static void explain(void *self, Diag *d, void *const *inputs, int64_t batch, dou
   arena_free(a);
 }
 
-/* ---- metrics ---------------------------------------------------------------------------------------------- */
+/* ---- metrics ---- */
 /* Maps the function's inputs to data and parameters; false where one of them isn't there. */
 static bool connect(Trainer *t, Metric *m) {
   m->data = NEWS(t->cx->arena, int, m->fn->in.n + 1);
@@ -239,7 +248,9 @@ static Status evaluate(void *self, int number, void *const *inputs, int64_t batc
   void *in[256];
   if (c->fn->in.n > COUNT_OF(in)) cx_bug(t->cx, "a metric with more than %d inputs", COUNT_OF(in));
   for (int i = 0; i < c->fn->in.n; i++)
-    in[i] = m->data[i] == KEY ? &no_key : m->data[i] < 0 ? t->param[-1 - m->data[i]].data : inputs[m->data[i]];
+    in[i] = m->data[i] == KEY ? &no_key
+            : m->data[i] < 0  ? t->param[-1 - m->data[i]].data
+                              : inputs[m->data[i]];
   union {
     float f32;
     double f64;
@@ -250,15 +261,14 @@ static Status evaluate(void *self, int number, void *const *inputs, int64_t batc
   return ST_OK;
 }
 
-/* ---- all together -------------------------------------------------------------------------------------------- */
+/* ---- all together ---- */
 static void tell(Trainer *t) {
   Text s = text_new(t->cx->arena);
   int64_t n = 0;
   for (int i = 0; i < t->nparams; i++) n += weight_count(&t->param[i]);
   if (t->ds->nin)
     text_fmt(&s, "%lld example%s", (long long)t->ds->examples, t->ds->examples == 1 ? "" : "s");
-  else
-    text_add(&s, "no data");
+  else text_add(&s, "no data");
   if (t->val) text_fmt(&s, ", %lld for validation", (long long)t->val->examples);
   text_fmt(&s, "; %lld parameter%s; %s", (long long)n, n == 1 ? "" : "s", t->o->optimizer);
   if (t->ds->nin) text_fmt(&s, ", batches of %lld", (long long)t->o->loop.batch);
@@ -294,8 +304,9 @@ Status trainer_run(Session *s, const TrainerOptions *o, TrainerReport *out) {
   Status status = set_up(t, &loss);
   if (status != ST_OK) return status;
   if (t->ds->nin && o->loop.batch > t->ds->examples) {
-    Diag *d = diag(t->cx, E0705, (Span){0}, "a batch of %lld is more than the %lld examples there are",
-                   (long long)o->loop.batch, (long long)t->ds->examples);
+    Diag *d =
+        diag(t->cx, E0705, (Span){0}, "a batch of %lld is more than the %lld examples there are",
+             (long long)o->loop.batch, (long long)t->ds->examples);
     diag_hint(t->cx, d, "--batch %lld", (long long)t->ds->examples);
     return ST_DATA;
   }
@@ -307,8 +318,15 @@ Status trainer_run(Session *s, const TrainerOptions *o, TrainerReport *out) {
   lay_out_step(t);
   find_metrics(t, loss);
   tell(t);
-  TrainJob job = {.cx = t->cx, .data = t->ds, .val = t->val, .param = t->param, .nparams = t->nparams,
-                  .state = t->state, .nstate = t->nstate, .metric = t->metric_name, .nmetrics = t->nmetrics,
+  TrainJob job = {.cx = t->cx,
+                  .data = t->ds,
+                  .val = t->val,
+                  .param = t->param,
+                  .nparams = t->nparams,
+                  .state = t->state,
+                  .nstate = t->nstate,
+                  .metric = t->metric_name,
+                  .nmetrics = t->nmetrics,
                   .stepper = {t, do_step, evaluate, explain}};
   out->nmetrics = t->nmetrics;
   memcpy(out->metric, t->metric_name, sizeof out->metric);

@@ -1,5 +1,5 @@
-/* trainer.h: training a program: its loss, its data, its parameters, compiled steps, and the loop of
- * train/ that drives them. */
+/* trainer.h: training a program: its loss, its data, its parameters, compiled steps, and the loop
+ * of train/ that drives them. */
 #ifndef GRADC_TRAINER_H
 #define GRADC_TRAINER_H
 

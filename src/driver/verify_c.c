@@ -1,5 +1,6 @@
-/* verify_c.c: see verify_c.h. In: a C file that emit_c made. It is compiled into a shared object in a
- * folder of its own, loaded, and run on random inputs beside the machine code of the same loops. */
+/* verify_c.c: see verify_c.h. In: a C file that emit_c made. It is compiled into a shared object in
+ * a folder of its own, loaded, and run on random inputs beside the machine code of the same loops.
+ */
 #include "driver/verify_c.h"
 #include "driver/system_cc.h"
 
@@ -14,15 +15,19 @@ const char *verify_c_entries(const CFile *f) {
   Text t = text_new(f->cx->arena);
   for (int i = 0; i < f->fn.n; i++) {
     const char *name = f->fn.at[i]->name;
-    const char *head = name_fmt(f->cx, "void gradc_verify_%s(void *const *in, void *const *out, void *ws, const int64_t *n)", name);
-    text_fmt(&t, "%s;\n%s {\n  (void)n;\n  %s_%s_run(in, out, (unsigned char *)ws", head, head, f->prefix, name);
+    const char *head = name_fmt(
+        f->cx,
+        "void gradc_verify_%s(void *const *in, void *const *out, void *ws, const int64_t *n)",
+        name);
+    text_fmt(&t, "%s;\n%s {\n  (void)n;\n  %s_%s_run(in, out, (unsigned char *)ws", head, head,
+             f->prefix, name);
     for (int k = 0; k < f->fn.at[i]->size.n; k++) text_fmt(&t, ", n[%d]", k);
     text_add(&t, ");\n}\n");
   }
   return text_str(&t);
 }
 
-/* ---- inputs and results ---------------------------------------------------------------------------------------- */
+/* ---- inputs and results ---- */
 static double uniform(uint64_t *seed) {
   *seed = *seed * 6364136223846793005u + 1442695040888963407u;
   return (double)(*seed >> 11) * 0x1p-53;
@@ -56,12 +61,13 @@ static void compare(const Tensor *a, const Tensor *b, int64_t *wrong, double *ul
     double x = tensor_get(a, i), y = tensor_get(b, i);
     if (x != x && y != y) continue; /* which NaN it is isn't promised */
     (*wrong)++;
-    double d = type_is_float(a->type) ? fabs((double)ordered(a, i) - (double)ordered(b, i)) : INFINITY;
+    double d =
+        type_is_float(a->type) ? fabs((double)ordered(a, i) - (double)ordered(b, i)) : INFINITY;
     *ulps = fmax(*ulps, x != x || y != y ? INFINITY : d);
   }
 }
 
-/* ---- one function ------------------------------------------------------------------------------------------------ */
+/* ---- one function ---- */
 typedef struct Side { /* the same arguments for each side, since steps change them in place */
   Tensor *in, *out;
   void **in_at, **out_at;
@@ -70,7 +76,8 @@ typedef struct Side { /* the same arguments for each side, since steps change th
 static Side make_side(const Fn *f) {
   Arena *a = f->cx->arena;
   uint64_t seed = 42;
-  Side s = {NEWS(a, Tensor, f->in.n + 1), NEWS(a, Tensor, f->out.n + 1), NEWS(a, void *, f->in.n + 1), NEWS(a, void *, f->out.n + 1)};
+  Side s = {NEWS(a, Tensor, f->in.n + 1), NEWS(a, Tensor, f->out.n + 1),
+            NEWS(a, void *, f->in.n + 1), NEWS(a, void *, f->out.n + 1)};
   for (int i = 0; i < f->in.n; i++) {
     s.in[i] = tensor_new(f->cx, a, f->in.at[i].type, &f->in.at[i].shape);
     fill(&s.in[i], f->in.at[i].role, &seed);
@@ -93,7 +100,8 @@ static double now(void) {
 }
 
 /* Calls of either take turns, so that a busy machine slows both. */
-static double time_ratio(EntryFn c, const Compiled *jit, const Side *s, void *ws, const int64_t *sizes, GradcRt *rt) {
+static double time_ratio(EntryFn c, const Compiled *jit, const Side *s, void *ws,
+                         const int64_t *sizes, GradcRt *rt) {
   double best_c = INFINITY, best_jit = INFINITY, end = now() + 0.05;
   int64_t n = 1;
   do {
@@ -112,17 +120,17 @@ static double time_ratio(EntryFn c, const Compiled *jit, const Side *s, void *ws
   return best_c / best_jit;
 }
 
-/* ---- what it must agree with --------------------------------------------------------------------------------- */
+/* ---- what it must agree with ---- */
 /* What the sizes that stay names are tried at: below, at and beyond vectors and tiles. */
 static const int64_t tried[] = {1, 2, 3, 7, 16, 19, 37, 64};
 
 typedef struct Reference {
-  int64_t size;    /* of all named sizes */
-  GradcRt *rt;     /* what the machine code is run by */
-  Compiled *jit;   /* machine code of the loops that the C is of */
-  Side got;        /* its results */
-  int64_t differ;  /* elements in which code made for that size alone differs, */
-  double ulps;     /* and by how much: its sums may have another order */
+  int64_t size;   /* of all named sizes */
+  GradcRt *rt;    /* what the machine code is run by */
+  Compiled *jit;  /* machine code of the loops that the C is of */
+  Side got;       /* its results */
+  int64_t differ; /* elements in which code made for that size alone differs, */
+  double ulps;    /* and by how much: its sums may have another order */
 } Reference;
 typedef Vec(Reference) References;
 
@@ -158,7 +166,8 @@ static bool make_references(const CFunction *fn, GradcRt *rt, References *out) {
   return true;
 }
 
-static void check_function(void *so, const CFunction *fn, const References *refs, const char *compiler, VerifyReport *report) {
+static void check_function(void *so, const CFunction *fn, const References *refs,
+                           const char *compiler, VerifyReport *report) {
   Cx *cx = fn->loops->cx;
   EntryFn entry = (EntryFn)(uintptr_t)dlsym(so, name_fmt(cx, "gradc_verify_%s", fn->name));
   if (!entry) cx_bug(cx, "emitted C without %s", fn->name);
@@ -171,7 +180,8 @@ static void check_function(void *so, const CFunction *fn, const References *refs
     Side a = make_side(f);
     entry(a.in_at, a.out_at, r->jit->workspace, sizes);
     for (int k = 0; k < f->out.n; k++) compare(&a.out[k], &r->got.out[k], &row.wrong, &row.ulps);
-    if (i == refs->n - 1 && !report->untimed) row.ratio = time_ratio(entry, r->jit, &a, r->jit->workspace, sizes, r->rt);
+    if (i == refs->n - 1 && !report->untimed)
+      row.ratio = time_ratio(entry, r->jit, &a, r->jit->workspace, sizes, r->rt);
     row.sizes += fn->size.n > 0;
     row.special += fn->size.n && !r->differ;
     row.special_ulps = fmax(row.special_ulps, r->ulps);
@@ -179,16 +189,21 @@ static void check_function(void *so, const CFunction *fn, const References *refs
   vec_push(cx->arena, &report->row, row);
 }
 
-/* ---- all -------------------------------------------------------------------------------------------------------- */
-static void with_compiler(const CFile *f, const References *refs, const char *folder, const char *compiler, const char *flags,
-                          VerifyReport *out) {
+/* ---- all ---- */
+static void with_compiler(const CFile *f, const References *refs, const char *folder,
+                          const char *compiler, const char *flags, VerifyReport *out) {
   Cx *cx = f->cx;
-  const char *so_path = name_fmt(cx, "%s/%s.so", folder, compiler), *c_path = name_fmt(cx, "%s/program.c", folder);
+  const char *so_path = name_fmt(cx, "%s/%s.so", folder, compiler),
+             *c_path = name_fmt(cx, "%s/program.c", folder);
   const char *more = "-std=c11 -w -shared -fPIC -o";
-  int code = run_quietly(cx, name_fmt(cx, "%s %s %s %s %s -lm", compiler, flags, more, so_path, c_path), NULL);
+  int code = run_quietly(
+      cx, name_fmt(cx, "%s %s %s %s %s -lm", compiler, flags, more, so_path, c_path), NULL);
   if (code == 127) return;
   out->compilers++;
-  void *so = code ? NULL : dlopen(so_path, RTLD_NOW | RTLD_LOCAL | (strstr(flags, "-fopenmp") ? RTLD_NODELETE : 0)); /* its threads stay */
+  void *so = code ? NULL
+                  : dlopen(so_path, RTLD_NOW | RTLD_LOCAL |
+                                        (strstr(flags, "-fopenmp") ? RTLD_NODELETE
+                                                                   : 0)); /* its threads stay */
   unlink(so_path);
   if (!so) {
     out->failed = compiler;
@@ -200,18 +215,21 @@ static void with_compiler(const CFile *f, const References *refs, const char *fo
 
 static void free_runtime(void *rt) { gradc_rt_free(rt); }
 
-bool verify_c(const CFile *f, const char *source, const char *header, const char *flags, VerifyReport *out) {
+bool verify_c(const CFile *f, const char *source, const char *header, const char *flags,
+              VerifyReport *out) {
   static const char *const compilers[] = {"gcc", "clang", "cc"};
   Cx *cx = f->cx;
   const char *folder = scratch_open(cx);
-  bool ok = folder && scratch_write(cx, folder, "program.c", source) && scratch_write(cx, folder, f->header, header);
+  bool ok = folder && scratch_write(cx, folder, "program.c", source) &&
+            scratch_write(cx, folder, f->header, header);
   References *refs = NEWS(cx->arena, References, f->fn.n + 1);
   GradcRt *rt = gradc_rt_new(1); /* results don't depend on the number of threads */
   if (!rt) cx_no_room(cx, 0);
   arena_defer(cx->arena, free_runtime, rt);
   for (int i = 0; i < f->fn.n && ok; i++) ok = make_references(f->fn.at[i], rt, &refs[i]);
   for (int i = 0; i < COUNT_OF(compilers) && ok; i++)
-    if (i < 2 || !out->compilers) with_compiler(f, refs, folder, compilers[i], flags, out); /* cc is one of the others */
+    if (i < 2 || !out->compilers)
+      with_compiler(f, refs, folder, compilers[i], flags, out); /* cc is one of the others */
   if (folder) scratch_close(folder);
   return ok;
 }

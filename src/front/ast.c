@@ -56,10 +56,8 @@ static void dump_string(const char *s, Text *out) {
   text_add(out, " \"");
   for (; *s; s++) {
     if (*s == '"' || *s == '\\') text_add(out, "\\");
-    if (*s == '\n')
-      text_add(out, "\\n");
-    else
-      text_add_n(out, s, 1);
+    if (*s == '\n') text_add(out, "\\n");
+    else text_add_n(out, s, 1);
   }
   text_add(out, "\"");
 }

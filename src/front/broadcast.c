@@ -91,8 +91,7 @@ static void fault_shapes(Check *c, const Value *a, const Value *b, Span sa, Span
   else if (!dim_is_number(x) || !dim_is_number(y))
     diag_hint(c->cx, d,
               "named sizes must be equal as expressions; give both arguments the same name");
-  else
-    diag_hint(c->cx, d, "only an extent of 1 stretches");
+  else diag_hint(c->cx, d, "only an extent of 1 stretches");
 }
 
 bool broadcast_shapes(Check *c, const Value *v, const Span *spans, int n, const char *what, Span at,
@@ -125,7 +124,7 @@ Value rearrange(Check *c, const Value *v, const Shape *out, const int32_t *from)
   return value_tensor(view_of(c, v->u.t.val, &whole, dim, false), own);
 }
 
-/* ---- reductions ------------------------------------------------------------------------------ */
+/* ---- reductions ---- */
 Value fold_axes(Check *c, Op op, const Value *v, uint32_t axes, bool keepdims) {
   Val x = v->u.t.val;
   DType t = ir_type(c->b, x);
@@ -144,7 +143,7 @@ Value fold_axes(Check *c, Op op, const Value *v, uint32_t axes, bool keepdims) {
   return rearrange(c, &r, &s, from);
 }
 
-/* ---- matrix products ------------------------------------------------------------------------- */
+/* ---- matrix products ---- */
 typedef struct MatSide { /* one operand: which of its trailing axes stay, and their labels */
   Value v;
   Shape s;
@@ -183,8 +182,7 @@ static Value fault_matmul(Check *c, const Value *v, const Span *spans, Span at, 
   fault_sizes(c, d);
   if (s.rank >= 1 && t.rank >= 2 && s.dim[s.rank - 1] == t.dim[t.rank - 1])
     diag_hint(c->cx, d, "the second operand fits when transposed: @ transpose(..)");
-  else if (s.rank == 0 || t.rank == 0)
-    diag_hint(c->cx, d, "to multiply by a scalar, write *");
+  else if (s.rank == 0 || t.rank == 0) diag_hint(c->cx, d, "to multiply by a scalar, write *");
   return value_poison();
 }
 
@@ -264,7 +262,7 @@ Value matmul(Check *c, const Value *operand, const Span *spans, Span at) {
   return value_tensor(ir_contract(c->b, x, y, &k), all);
 }
 
-/* ---- labels as numbers ----------------------------------------------------------------------- */
+/* ---- labels as numbers ---- */
 /* The value of a loop variable, without the start of its range. */
 static Val loop_index(Check *c, const Label *l, DType t, const Shape *s) {
   Value v = import_value(c, l->loop, value_tensor(l->index, NULL));
@@ -286,9 +284,7 @@ Value affine_tensor(Check *c, const Affine *a, DType t) {
     off = dim_add(c->cx, off, dim_mul(c->cx, term->coef, term->label->lo));
   }
   Val constant = ir_size(c->b, t, &s, off);
-  if (!sum)
-    sum = constant;
-  else if (off != 0)
-    sum = ir_map2(c->b, OP_add, sum, constant);
+  if (!sum) sum = constant;
+  else if (off != 0) sum = ir_map2(c->b, OP_add, sum, constant);
   return value_tensor(sum, l);
 }

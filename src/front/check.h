@@ -33,7 +33,7 @@ typedef struct Member { /* a parameter of an instance, or an instance inside */
   Decl *param;      /* or NULL */
   Value value;
 } Member;
-struct Instance { /* of a layer */
+struct Instance {     /* of a layer */
   const Instance *up; /* the one it is a part of */
   const FnValue *layer;
   Name path, pattern; /* blocks.up, blocks.*.up: where the numbers go that say which of an array */
@@ -56,8 +56,8 @@ struct Program {
   SizeBindings defines; /* numbers from outside, for constants and sizes */
   int round;
   int instances; /* of layers, made so far */
-  bool holes; /* a declaration was lost to a syntax error: nobody knows what names it had */
-  bool rules; /* texts of the op table: total and product are known */
+  bool holes;    /* a declaration was lost to a syntax error: nobody knows what names it had */
+  bool rules;    /* texts of the op table: total and product are known */
 };
 
 typedef struct UnitParam {
@@ -110,8 +110,8 @@ typedef struct Frame { /* one call being inlined, or the value of a constant */
   int depth;
   SizeBindings sizes;
   const FnValue *self; /* the instance of a layer that is called, or NULL */
-  const Call *args;  /* as the caller gave them, NULL: none; values of `b` */
-  const int *slot;          /* which of them is argument i of fn, or -1 */
+  const Call *args;    /* as the caller gave them, NULL: none; values of `b` */
+  const int *slot;     /* which of them is argument i of fn, or -1 */
   const Builder *b;
 } Frame;
 
@@ -137,21 +137,21 @@ typedef struct Check {
   Ranges *ranges;
   const Guard *guards;
   int depth, calls;
-  int32_t labels;             /* number of labels made so far */
-  bool indexing;              /* an index is being checked */
-  bool dividing;              /* below inside(): an index may be divided */
-  bool gave_up;               /* a limit was reported */
-  bool trying;                /* a call is checked to see whether one is met */
-  bool split;                 /* a branch or loop was met that depends on labels */
-  int mute;                   /* > 0: a trial, whose faults are not reported */
-  int faults;                 /* all of them, reported or not */
+  int32_t labels; /* number of labels made so far */
+  bool indexing;  /* an index is being checked */
+  bool dividing;  /* below inside(): an index may be divided */
+  bool gave_up;   /* a limit was reported */
+  bool trying;    /* a call is checked to see whether one is met */
+  bool split;     /* a branch or loop was met that depends on labels */
+  int mute;       /* > 0: a trial, whose faults are not reported */
+  int faults;     /* all of them, reported or not */
   int reported;
   int32_t vars;               /* number of variables declared so far */
   const SizeBindings *preset; /* sizes of the outermost call that stand for themselves */
   DType int_type, float_type; /* of untyped numbers that stand alone: i32, f64 */
 } Check;
 
-/* ---- program.c ------------------------------------------------------------------------------- */
+/* ---- program.c ---- */
 Decl *program_add(Program *p, Name name, const Node *n); /* one of the user's */
 Decl *program_find(const Program *p, Name name, bool prelude);
 Fn *program_finish(Check *c, const Value *v,
@@ -163,7 +163,7 @@ const ParamInfo *param_info(Program *p, Decl *d);
 Dim program_size(const Program *p, Name name); /* the size as a value: a name, or its number */
 bool program_has_size(Program *p, Name name);
 
-/* ---- layer.c: layers and their instances ----------------------------------------------------- */
+/* ---- layer.c: layers and their instances ---- */
 /* Makes the instances that are declared, and their parameters. */
 void program_expand(Program *p);
 Value instance_value(Check *c, Decl *d, Span at); /* of a LET */
@@ -171,7 +171,7 @@ Value instance_value(Check *c, Decl *d, Span at); /* of a LET */
  * the function that the value is of. */
 bool layer_member(Check *c, const FnValue *f, Name name, Unit **home, Value *out);
 const Member *layer_statement(const Check *c, const Node *n); /* declares it a member? */
-Value layer_pick(Check *c, const FnValue *layers, Value at);   /* an element of an array */
+Value layer_pick(Check *c, const FnValue *layers, Value at);  /* an element of an array */
 Value index_layers(Check *c, const Node *n, const FnValue *layers);
 bool expect_layers(Check *c, const Node *n, const FnValue **out); /* in the head of a `for` */
 Value eval_member(Check *c, const Node *n);
@@ -184,7 +184,7 @@ Value call_layer(Check *c, const FnValue *f, const Call *call); /* an error */
 /* The layer's names around what is checked for its instance. */
 void layer_enter(Check *c, const FnValue *self, Frame *frame);
 
-/* ---- scope.c --------------------------------------------------------------------------------- */
+/* ---- scope.c ---- */
 Scope *scope_add(Check *c, Scope *up, Name name, Value v, Span at);
 const Scope *scope_find(const Scope *s, Name name);
 /* The value of a name; an unknown one is reported. */
@@ -210,12 +210,12 @@ void fault_sizes(Check *c, Diag *d);
 void fault_axes(Check *c, Diag *d, const Shape *is, const Shape *wanted, const char *what);
 void suggest(Check *c, Diag *d, const char *word, const char *const *more, int n);
 
-/* ---- habits.c -------------------------------------------------------------------------------- */
+/* ---- habits.c ---- */
 typedef enum HabitKind { HABIT_TYPE, HABIT_ARG, HABIT_MEMBER, HABIT_NAME } HabitKind;
 /* A hint where the word is one of another language's; false: it isn't. */
 bool habit_hint(Check *c, Diag *d, HabitKind kind, const char *word);
 
-/* ---- check_expr.c ---------------------------------------------------------------------------- */
+/* ---- check_expr.c ---- */
 Value eval_expr(Check *c, const Node *n);
 Value eval_block(Check *c, const Node *n);
 void eval_statement(Check *c, const Node *n);
@@ -233,7 +233,7 @@ Value apply_map(Check *c, Op op, const Value *v, const Span *spans, int n, Span 
 Value apply_select(Check *c, const Value *v, const Span *spans, Span at);
 bool expect_dim(Check *c, const Value *v, Span at, const char *what, Dim *out);
 
-/* ---- region.c: bodies of loops and branches -------------------------------------------------- */
+/* ---- region.c: bodies of loops and branches ---- */
 void region_enter(Check *c, Unit *r, Builder *b, Name name);
 void region_resume(Check *c, Unit *r);
 void region_leave(Check *c);
@@ -261,7 +261,7 @@ void region_captures(Check *c, const Unit *r, const Fn *raw, int which, bool sca
 Fn *region_fn(Check *c, const Fn *raw, int which, const int *lead, int nlead,
               const RegionInputs *in);
 
-/* ---- check_flow.c: statements that change variables ------------------------------------------ */
+/* ---- check_flow.c: statements that change variables ---- */
 void eval_var(Check *c, const Node *n);
 void eval_assign(Check *c, const Node *n);
 void eval_choice(Check *c, const Node *n);
@@ -278,16 +278,16 @@ bool eval_condition(Check *c, const Node *n, const char *what, Value *out);
 void fault_changes(Check *c, const Var *var, const char *was, const char *is, Span at,
                    const char *where);
 
-/* ---- check_loop.c ---------------------------------------------------------------------------- */
+/* ---- check_loop.c ---- */
 void eval_loop_statement(Check *c, const Node *n); /* FOR, WHILE */
 void eval_collect(Check *c, const Node *n);
 bool is_collected(Check *c, Name name); /* by a loop around: not yet to be used */
 
-/* ---- check_number.c: arithmetic at compile time ---------------------------------------------- */
+/* ---- check_number.c: arithmetic at compile time ---- */
 /* True when it could be done (or was reported); *out is the result. */
 bool number_map(Check *c, Op op, const Value *v, int n, Span at, Value *out);
 
-/* ---- broadcast.c ----------------------------------------------------------------------------- */
+/* ---- broadcast.c ---- */
 /* NumPy's rule on the trailing shapes; false after E0304. */
 bool broadcast_shapes(Check *c, const Value *v, const Span *spans, int n, const char *what, Span at,
                       Shape *out);
@@ -307,7 +307,7 @@ Value fold_axes(Check *c, Op op, const Value *v, uint32_t axes, bool keepdims);
 Value matmul(Check *c, const Value *v, const Span *spans, Span at);
 Value affine_tensor(Check *c, const Affine *a, DType t);
 
-/* ---- check_type.c ---------------------------------------------------------------------------- */
+/* ---- check_type.c ---- */
 typedef enum TypeUse { TYPE_ARG, TYPE_RESULT, TYPE_PARAM } TypeUse;
 bool resolve_type(Check *c, const Node *type, TypeUse use, DType *t, Shape *s);
 /* Fixes the named sizes of the call that the arguments decide, whatever their order. */
@@ -316,18 +316,19 @@ void bind_call_sizes(Check *c, const Node *fn, const Call *call, const int *slot
 Value check_argument(Check *c, const Node *arg, Value v, Span at);
 Value check_result(Check *c, const Node *fn, Value v, Span at);
 
-/* ---- check_call.c ---------------------------------------------------------------------------- */
+/* ---- check_call.c ---- */
 Value eval_call(Check *c, const Node *n);
 bool eval_args(Check *c, const Node *n, Call *call); /* of a CALL node */
 Value call_fn(Check *c, const FnValue *f, const Call *call);
-/* check_vmap.c: the call as one instruction mapped over all labels, where its branches or loops depend
- * on them. */
+/* check_vmap.c: the call as one instruction mapped over all labels, where its branches or loops
+ * depend on them. */
 Value call_by_labels(Check *c, const FnValue *f, const Call *call);
-Value call_value(Check *c, const Node *n, const Value *f, const Call *call); /* n: the CALL, for messages */
+Value call_value(Check *c, const Node *n, const Value *f,
+                 const Call *call); /* n: the CALL, for messages */
 /* Puts arguments into slots by position and name; slot[i] is the argument's number or -1. */
 bool bind_slots(Check *c, const char *what, const Name *names, int n, const Call *call, int *slot);
 
-/* ---- check_builtin.c ------------------------------------------------------------------------- */
+/* ---- check_builtin.c ---- */
 typedef enum BuiltinId {
 #define BUILTIN(name, params, doc) BI_##name,
 #include "front/builtin.def"
@@ -348,7 +349,7 @@ Value call_builtin(Check *c, const FnValue *f, const Call *call);
 bool axis_number(Check *c, const Value *v, int rank, Span at, int *out);
 bool dims_of_value(Check *c, const Value *v, Span at, const char *what, Shape *out);
 
-/* ---- check_move.c: builtins that move data --------------------------------------------------- */
+/* ---- check_move.c: builtins that move data ---- */
 Value move_reshape(Check *c, const Arg *x, const Arg *shape, Span at);
 Value move_transpose(Check *c, const Arg *x, const Arg *perm);
 Value move_broadcast(Check *c, const Arg *x, const Arg *shape, Span at);
@@ -360,14 +361,14 @@ Value move_gather(Check *c, const Arg *x, const Arg *index, const Arg *axes, Spa
 Value move_scatter(Check *c, const Arg *x, const Arg *index, const Arg *axes, const Arg *shape,
                    Span at);
 
-/* ---- check_array.c --------------------------------------------------------------------------- */
+/* ---- check_array.c ---- */
 Value array_flip(Check *c, const Arg *x, const Arg *axis);
 Value array_move_axis(Check *c, const Arg *x, const Arg *from, const Arg *to);
 Value array_stack(Check *c, const Arg *parts, const Arg *axis, Span at);
 Value array_split(Check *c, const Arg *x, const Arg *parts, const Arg *axis);
 Value array_einsum(Check *c, const Arg *spec, const Arg *const *x, Span at); /* x: up to 4 */
 
-/* ---- check_index.c, check_range.c ------------------------------------------------------------ */
+/* ---- check_index.c, check_range.c ---- */
 Value eval_index(Check *c, const Node *n, bool inside);
 /* Not more indices than axes, `...` once at most; *count is the number of indices. */
 bool index_count_fits(Check *c, const Node *n, const Value *base, int *count);
@@ -384,20 +385,20 @@ bool affine_interval(Cx *cx, const Affine *a, const Label *skip, Dim *lo, Dim *h
 bool affine_room(Cx *cx, const Affine *a, Dim extent, const Label *l, Dim *out);
 Scope *scope_labels(Check *c, Scope *up, const Labels *labels);
 
-/* ---- check_rule.c: rules for derivatives, and checkpoints --------------------------------------- */
+/* ---- check_rule.c: rules for derivatives, and checkpoints ---- */
 /* Gives the function its rule (a RULE node); reports where it can't be. */
 void rule_declare(Program *p, const Node *rule, bool prelude);
 Value call_ruled(Check *c, const FnValue *f, const Call *call);
 Value eval_checkpoint(Check *c, const Node *n);
 
-/* ---- check_guard.c ----------------------------------------------------------------------------- */
+/* ---- check_guard.c ---- */
 /* Adds what the condition says of labels where it holds, or doesn't, to c->guards. */
 void guard_condition(Check *c, const Node *n, bool holds);
-void guard_push(Check *c, const Affine *a); /* a >= 0 */
+void guard_push(Check *c, const Affine *a);   /* a >= 0 */
 bool guard_proves(Check *c, const Affine *a); /* that a >= 0 */
-bool guard_is_condition(const Node *n); /* may say something of labels */
+bool guard_is_condition(const Node *n);       /* may say something of labels */
 
-/* ---- check_deriv.c --------------------------------------------------------------------------- */
+/* ---- check_deriv.c ---- */
 Value eval_deriv(Check *c, const Node *call, DerivMode mode); /* grad(f, wrt: x): a function */
 Value call_deriv(Check *c, const FnValue *f, const Call *call);
 bool deriv_wants(const FnValue *deriv, Name name); /* may the derivative be with respect to it? */

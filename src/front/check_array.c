@@ -4,7 +4,7 @@
 
 static Value tensor_of(Check *c, const Arg *a) { return to_tensor(c, a->value, a->span); }
 
-/* ---- axes ------------------------------------------------------------------------------------ */
+/* ---- axes ---- */
 Value array_flip(Check *c, const Arg *x, const Arg *axis) {
   int k = -1;
   Value v = tensor_of(c, x);
@@ -46,7 +46,7 @@ Value array_move_axis(Check *c, const Arg *x, const Arg *from, const Arg *to) {
   return axis_moved(c, &v, a, b);
 }
 
-/* ---- several tensors ------------------------------------------------------------------------- */
+/* ---- several tensors ---- */
 Value array_stack(Check *c, const Arg *parts, const Arg *axis, Span at) {
   const Value *t = &parts->value;
   int k = 0;
@@ -103,7 +103,7 @@ Value array_split(Check *c, const Arg *x, const Arg *parts, const Arg *axis) {
   return value_tuple(c->cx, items, (int)n);
 }
 
-/* ---- einsum ---------------------------------------------------------------------------------- */
+/* ---- einsum ---- */
 enum { MAX_OPERANDS = 4 };
 typedef struct Spec { /* labels as written, a letter each */
   const char *in[MAX_OPERANDS];

@@ -10,7 +10,7 @@ const Builtin builtins[BUILTIN_COUNT] = {
 #undef BUILTIN
 };
 
-/* ---- finding --------------------------------------------------------------------------------- */
+/* ---- finding ---- */
 static bool is_rule_word(BuiltinId id) { return id == BI_total || id == BI_product; }
 
 static FnValue *new_fn(Check *c, FnKind kind, Name name) {
@@ -64,18 +64,15 @@ int builtin_params(Check *c, const Builtin *b, Name *names, bool *optional) {
   return n;
 }
 
-/* ---- reading arguments ----------------------------------------------------------------------- */
+/* ---- reading arguments ---- */
 bool axis_number(Check *c, const Value *v, int rank, Span at, int *out) {
   Dim d;
   if (!expect_dim(c, v, at, "an axis", &d)) return false;
   if (!dim_is_number(d) || d < -rank || d >= rank) {
     Diag *e;
-    if (!dim_is_number(d))
-      e = fault(c, E0308, at, "an axis must be a plain number");
-    else if (!rank)
-      e = fault(c, E0308, at, "a scalar has no axis %lld", (long long)d);
-    else
-      e = fault(c, E0308, at, "there is no axis %lld: the tensor has %d", (long long)d, rank);
+    if (!dim_is_number(d)) e = fault(c, E0308, at, "an axis must be a plain number");
+    else if (!rank) e = fault(c, E0308, at, "a scalar has no axis %lld", (long long)d);
+    else e = fault(c, E0308, at, "there is no axis %lld: the tensor has %d", (long long)d, rank);
     if (rank)
       diag_note(c->cx, e, "axes are 0 .. %d, or -%d .. -1 counted from the end", rank - 1, rank);
     return false;
@@ -130,7 +127,7 @@ static bool truth(Check *c, const Arg *a, bool *out) {
   return true;
 }
 
-/* ---- reductions ------------------------------------------------------------------------------ */
+/* ---- reductions ---- */
 static Value reduce(Check *c, Op op, const Arg *x, const Arg *axis, const Arg *keepdims) {
   uint32_t axes;
   bool kept;
@@ -154,7 +151,7 @@ static Value extremum(Check *c, Op fold, Op map, const Arg **a, Span at) {
   return apply_map(c, map, v, spans, 2, at);
 }
 
-/* ---- what is known of shapes ----------------------------------------------------------------- */
+/* ---- what is known of shapes ---- */
 static Value shape_tuple(Check *c, const Shape *s) {
   Value v[IR_MAX_RANK];
   for (int i = 0; i < s->rank; i++) v[i] = value_size(s->dim[i]);
@@ -187,7 +184,7 @@ static Value inquire(Check *c, BuiltinId id, const Arg *x, const Arg *axis) {
   }
 }
 
-/* ---- making tensors -------------------------------------------------------------------------- */
+/* ---- making tensors ---- */
 static Value make_iota(Check *c, const Arg *n) {
   Dim d;
   if (!expect_dim(c, &n->value, n->span, "the length", &d)) return value_poison();
@@ -225,7 +222,7 @@ static Value expand(Check *c, const Arg *x, const Arg *axis) {
   return rearrange(c, &v, &out, from);
 }
 
-/* ---- the dispatch ---------------------------------------------------------------------------- */
+/* ---- the dispatch ---- */
 static Value run(Check *c, BuiltinId id, const Arg **a, Span at) {
   switch (id) {
   case BI_sum: return reduce(c, OP_sum, a[0], a[1], a[2]);

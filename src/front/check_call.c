@@ -2,7 +2,7 @@
  */
 #include "front/check.h"
 
-/* ---- arguments to slots ---------------------------------------------------------------------- */
+/* ---- arguments to slots ---- */
 static const char *list_of(Cx *cx, const Name *names, int n) {
   Text t = text_new(cx->arena);
   for (int i = 0; i < n; i++) text_fmt(&t, "%s%s", i ? ", " : "", names[i]);
@@ -56,7 +56,7 @@ static void fault_missing(Check *c, const char *what, Name missing, const Call *
     diag_label(c->cx, d, decl, "declared here");
 }
 
-/* ---- declared functions ---------------------------------------------------------------------- */
+/* ---- declared functions ---- */
 static bool is_higher(const Call *call) {
   for (int i = 0; i < call->n; i++)
     if (call->arg[i].value.kind == V_FN) return true;
@@ -108,10 +108,8 @@ static bool bind_arguments(Check *c, const FnValue *f, const Call *call, const i
     const Node *arg = f->node->kid[2 + i];
     Value v;
     Span at = arg->span;
-    if (slot[i] >= 0)
-      v = call->arg[slot[i]].value, at = call->arg[slot[i]].span;
-    else
-      v = eval_expr(c, arg->kid[1]);
+    if (slot[i] >= 0) v = call->arg[slot[i]].value, at = call->arg[slot[i]].span;
+    else v = eval_expr(c, arg->kid[1]);
     Frame *callee = c->frame;
     Value checked = check_argument(c, arg, v, at);
     c->frame = callee;
@@ -130,7 +128,9 @@ static Value call_inlined(Check *c, const FnValue *f, const Call *call);
 static bool has_flow(const Node *n) {
   if (!n) return false;
   if (n->kind == NODE_CHOICE || n->kind == NODE_WHILE) return true;
-  if (n->kind == NODE_FOR && (n->kid[1] || (n->kid[0]->kind == NODE_RANGE && n->kid[0]->nkids > 2 && n->kid[0]->kid[2]))) return true;
+  if (n->kind == NODE_FOR &&
+      (n->kid[1] || (n->kid[0]->kind == NODE_RANGE && n->kid[0]->nkids > 2 && n->kid[0]->kid[2])))
+    return true;
   for (int i = 0; i < n->nkids; i++)
     if (has_flow(n->kid[i])) return true;
   return false;
@@ -158,7 +158,8 @@ static Value call_decl(Check *c, const FnValue *f, const Call *call) {
   bool labelled = false;
   for (int i = 0; i < call->n; i++) labelled |= labels_within(c->cx, &call->arg[i].value)->n > 0;
   if (f->broken) return value_poison();
-  return labelled && !c->trying && has_flow(f->node->kid[1]) ? call_tried(c, f, call) : call_inlined(c, f, call);
+  return labelled && !c->trying && has_flow(f->node->kid[1]) ? call_tried(c, f, call)
+                                                             : call_inlined(c, f, call);
 }
 
 static Value call_inlined(Check *c, const FnValue *f, const Call *call) {
@@ -176,9 +177,18 @@ static Value call_inlined(Check *c, const FnValue *f, const Call *call) {
   if (!may_enter(c, f, call, higher)) return value_poison();
   Scope *scope = c->scope;
   Frame *outer = c->frame;
-  Frame frame = {
-      outer, f->node, f->name, call->span, f->prelude, higher, outer ? outer->depth + 1 : 1, {{0}},
-      f->instance ? f : NULL, call, slot, c->b};
+  Frame frame = {outer,
+                 f->node,
+                 f->name,
+                 call->span,
+                 f->prelude,
+                 higher,
+                 outer ? outer->depth + 1 : 1,
+                 {{0}},
+                 f->instance ? f : NULL,
+                 call,
+                 slot,
+                 c->b};
   if (!outer && c->preset) frame.sizes = *c->preset;
   c->frame = &frame;
   c->scope = f->instance ? f->instance->scope : NULL;
@@ -196,7 +206,7 @@ static Value call_inlined(Check *c, const FnValue *f, const Call *call) {
   return v;
 }
 
-/* ---- elementwise operators and casts by name ------------------------------------------------- */
+/* ---- elementwise operators and casts by name ---- */
 static Value call_map(Check *c, const FnValue *f, const Call *call) {
   static const char *const letters[] = {"a", "b", "c"};
   Name names[3] = {0};
@@ -225,7 +235,7 @@ static Value call_cast(Check *c, const FnValue *f, const Call *call) {
   return cast_value(c, call->arg[0].value, f->type, call->arg[0].span);
 }
 
-/* ---- the call -------------------------------------------------------------------------------- */
+/* ---- the call ---- */
 Value call_fn(Check *c, const FnValue *f, const Call *call) {
   for (int i = 0; i < call->n; i++)
     if (call->arg[i].value.kind == V_POISON) return value_poison();

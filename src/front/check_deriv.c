@@ -6,7 +6,7 @@
  * so does the result: the derivative then is one per label. */
 #include "front/deriv.h"
 
-/* ---- the derivative as a function ------------------------------------------------------------ */
+/* ---- the derivative as a function ---- */
 int deriv_signature(Check *c, const FnValue *f, Name *names, bool *optional) {
   static const char *const letters[] = {"a", "b", "c"};
   int n;
@@ -99,7 +99,7 @@ static void add_wrt(Check *c, FnValue *f, const Node *n) {
   vec_push(c->cx->arena, &f->wrt, w);
 }
 
-/* ---- options --------------------------------------------------------------------------------- */
+/* ---- options ---- */
 static void read_way(Check *c, FnValue *f, const Node *n) {
   static const char *const words[] = {"forward", "reverse"};
   for (int i = 0; i < 2 && n->kind == NODE_NAME; i++)
@@ -113,8 +113,7 @@ static void read_way(Check *c, FnValue *f, const Node *n) {
 
 static void read_axes(Check *c, FnValue *f, const Node *n) {
   Value v = eval_expr(c, n);
-  if (v.kind == V_INT && v.u.i >= 1 && v.u.i <= IR_MAX_RANK)
-    f->axes = (int32_t)v.u.i;
+  if (v.kind == V_INT && v.u.i >= 1 && v.u.i <= IR_MAX_RANK) f->axes = (int32_t)v.u.i;
   else if (v.kind != V_POISON)
     fault(c, E0406, n->span, "`axes:` is a number from 1 to %d", IR_MAX_RANK);
 }
@@ -123,14 +122,10 @@ static bool option(Check *c, FnValue *f, const Node *a) {
   bool mapped = f->mode == DERIV_VMAP,
        blocks = f->mode == DERIV_JACOBIAN || f->mode == DERIV_HESSIAN;
   if (a->kind != NODE_NAMED) return false;
-  if (!strcmp(a->name, mapped ? "over" : "wrt"))
-    add_wrt(c, f, a->kid[0]);
-  else if (blocks && !strcmp(a->name, "mode"))
-    read_way(c, f, a->kid[0]);
-  else if (mapped && !strcmp(a->name, "axes"))
-    read_axes(c, f, a->kid[0]);
-  else
-    return false;
+  if (!strcmp(a->name, mapped ? "over" : "wrt")) add_wrt(c, f, a->kid[0]);
+  else if (blocks && !strcmp(a->name, "mode")) read_way(c, f, a->kid[0]);
+  else if (mapped && !strcmp(a->name, "axes")) read_axes(c, f, a->kid[0]);
+  else return false;
   return true;
 }
 
@@ -230,10 +225,8 @@ static bool cotangents(Check *c, Deriv *d, const Call *extra) {
     Shape s = out->shape;
     DType t = (DType)out->type;
     if (!type_is_float(t)) continue;
-    if (ones)
-      vec_push(c->cx->arena, &d->args, ir_const_f(c->b, t, &s, 1));
-    else if (!extra_operand(c, d, &a[k++], t, &s, "cotangent"))
-      return false;
+    if (ones) vec_push(c->cx->arena, &d->args, ir_const_f(c->b, t, &s, 1));
+    else if (!extra_operand(c, d, &a[k++], t, &s, "cotangent")) return false;
   }
   return true;
 }
@@ -299,7 +292,7 @@ static Value results(Check *c, Deriv *d, Val bundle, const Value *result) {
   return n == 1 ? all[0] : value_tuple(c->cx, all, n);
 }
 
-/* ---- the call -------------------------------------------------------------------------------- */
+/* ---- the call ---- */
 /* Arguments of the function itself, and behind them the tangents or the cotangent. */
 static void split(Check *c, const FnValue *f, const Call *call, Call *primal, Call *extra) {
   Name names[MAX_ARGS];

@@ -11,7 +11,7 @@ bool expect_dim(Check *c, const Value *v, Span at, const char *what, Dim *out) {
   return false;
 }
 
-/* ---- operators ------------------------------------------------------------------------------- */
+/* ---- operators ---- */
 static Value binary_step(Check *c, const Node *n, Value left) {
   Value v[2] = {left, eval_expr(c, n->kid[1])};
   Span spans[2] = {n->kid[0]->span, n->kid[1]->span};
@@ -76,7 +76,7 @@ static Value eval_items(Check *c, const Node *n, bool list) {
   return poison ? value_poison() : move_stack(c, v, spans, n->nkids, n->span);
 }
 
-/* ---- statements ------------------------------------------------------------------------------ */
+/* ---- statements ---- */
 void name_tensor(Check *c, const Value *v, Name name) {
   if (v->kind == V_TENSOR) ir_name(c->b, v->u.t.val, name);
 }
@@ -87,10 +87,8 @@ static void eval_lets(Check *c, const Node *n) {
   if (v.kind != V_POISON && (v.kind != V_TUPLE || v.u.tuple.n != targets)) {
     Diag *d = fault(c, E0312, n->kid[0]->span, "this is %s, but %d names take it apart",
                     value_text(c->cx, c->b, &v), targets);
-    if (v.kind == V_TUPLE)
-      diag_note(c->cx, d, "it has %d parts", v.u.tuple.n);
-    else
-      diag_hint(c->cx, d, "give it one name: let %s = ..", n->kid[1]->name);
+    if (v.kind == V_TUPLE) diag_note(c->cx, d, "it has %d parts", v.u.tuple.n);
+    else diag_hint(c->cx, d, "give it one name: let %s = ..", n->kid[1]->name);
     v = value_poison();
   }
   for (int i = 0; i < targets; i++) {
@@ -120,9 +118,7 @@ void eval_statement(Check *c, const Node *n) {
   switch (n->kind) {
   case NODE_PARAM: return; /* misplaced: was reported */
   case NODE_CLOSE:
-  case NODE_CHECK:
-    fault(c, E0219, n->span, "this belongs into a `test`");
-    return;
+  case NODE_CHECK: fault(c, E0219, n->span, "this belongs into a `test`"); return;
   case NODE_LET: v = eval_expr(c, n->kid[0]); break;
   case NODE_DEFINE:
     if (!eval_define(c, n, &v)) v = value_poison();
@@ -161,10 +157,8 @@ Value eval_block(Check *c, const Node *n) {
   for (int i = 0; i < n->nkids; i++) {
     const Node *s = n->kid[i];
     bool binds = s->kind >= NODE_LET && s->kind <= NODE_CHOICE;
-    if (i + 1 < n->nkids || binds)
-      eval_statement(c, s);
-    else
-      v = eval_expr(c, s);
+    if (i + 1 < n->nkids || binds) eval_statement(c, s);
+    else v = eval_expr(c, s);
     if (i + 1 == n->nkids && binds) {
       Diag *d = fault(c, E0109, s->span, "the block ends without a value");
       diag_hint(c->cx, d, "write the value as its last line");
@@ -175,7 +169,7 @@ Value eval_block(Check *c, const Node *n) {
   return v;
 }
 
-/* ---- the dispatch ---------------------------------------------------------------------------- */
+/* ---- the dispatch ---- */
 static Value eval_kind(Check *c, const Node *n) {
   switch (n->kind) {
   case NODE_NAME: return name_value(c, n);

@@ -4,7 +4,7 @@
  * become bodies of a branch, and every variable that one of them assigns is a result of it. */
 #include "front/check.h"
 
-/* ---- variables ------------------------------------------------------------------------------- */
+/* ---- variables ---- */
 void eval_var(Check *c, const Node *n) {
   Value v = eval_expr(c, n->kid[0]);
   Var *var = NEW(c->cx->arena, Var);
@@ -83,7 +83,7 @@ void eval_assign(Check *c, const Node *n) {
   assign_value(c, s->var, with_type_of(c, s->var, &old, v, n->kid[0]->span), n->span);
 }
 
-/* ---- which variables blocks assign ----------------------------------------------------------- */
+/* ---- which variables blocks assign ---- */
 typedef struct Hidden { /* a name that a block declares itself */
   struct Hidden *up;
   Name name;
@@ -149,7 +149,7 @@ Vars assigned_vars(Check *c, const Node *const *blocks, int n) {
   return f.vars;
 }
 
-/* ---- blocks ---------------------------------------------------------------------------------- */
+/* ---- blocks ---- */
 /* Leaves the names of the block in scope: the caller takes what it needs and drops the rest. */
 void eval_statements(Check *c, const Node *block) {
   if (!block) return;
@@ -193,10 +193,8 @@ bool eval_condition(Check *c, const Node *n, const char *what, Value *out) {
                 : fault(c, E0323, n->span, "the condition of `%s` depends on the label `%s`", what,
                         value_labels(&v)->at[0]->name);
   fault_declared(c, d, &v);
-  if (*what == 'i')
-    diag_hint(c->cx, d, "to choose per element write `if c then a else b`");
-  else
-    diag_hint(c->cx, d, "let the loop run and choose per element: `x = if c then next else x`");
+  if (*what == 'i') diag_hint(c->cx, d, "to choose per element write `if c then a else b`");
+  else diag_hint(c->cx, d, "let the loop run and choose per element: `x = if c then next else x`");
   return false;
 }
 
@@ -210,7 +208,7 @@ bool expect_carried(Check *c, const Var *var, const Value *v, Span at) {
   return false;
 }
 
-/* ---- branches -------------------------------------------------------------------------------- */
+/* ---- branches ---- */
 typedef struct Side {
   Unit unit;
   Builder b;
@@ -252,10 +250,8 @@ static bool join_sides(Check *c, Choice *x, const Var *var, Value *v, const Span
     bool floating = v[!side].kind == V_FLOAT || (v[!side].kind == V_WEAK && v[!side].is_float);
     if (!k && value_is_untyped(&v[side]) && floating)
       v[side] = to_type(c, v[side], c->float_type, at[side]);
-    else if (!k || !value_is_untyped(&v[side]))
-      v[side] = to_tensor(c, v[side], at[side]);
-    else
-      v[side] = to_type(c, v[side], t, at[side]);
+    else if (!k || !value_is_untyped(&v[side])) v[side] = to_tensor(c, v[side], at[side]);
+    else v[side] = to_type(c, v[side], t, at[side]);
     if (v[side].kind == V_POISON) return false;
     if (!k) t = ir_type(c->b, v[side].u.t.val);
     text[side] = value_text(c->cx, c->b, &v[side]);
@@ -338,8 +334,7 @@ static void eval_branch(Check *c, const Node *n, Value cond) {
   }
   bool failed = c->faults != faults;
   for (int i = 0; i < vars.n; i++) join_variable(c, &x, vars.at[i]);
-  if (!failed && c->faults == faults && x.results.n)
-    emit_branch(c, &x);
+  if (!failed && c->faults == faults && x.results.n) emit_branch(c, &x);
   else
     for (int i = 0; i < x.results.n; i++)
       assign_value(c, x.results.at[i].var, value_poison(), n->span);
@@ -355,10 +350,8 @@ void eval_choice(Check *c, const Node *n) {
   Span span = c->b->span;
   if (c->gave_up || !eval_condition(c, n->kid[0], "if", &cond))
     for (int i = 0; i < vars.n; i++) assign_value(c, vars.at[i], value_poison(), n->span);
-  else if (cond.kind == V_BOOL)
-    eval_picked(c, n->kid[cond.u.truth ? 1 : 2]);
-  else
-    eval_branch(c, n, cond);
+  else if (cond.kind == V_BOOL) eval_picked(c, n->kid[cond.u.truth ? 1 : 2]);
+  else eval_branch(c, n, cond);
   c->b->span = span;
   c->depth--;
 }

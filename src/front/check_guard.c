@@ -4,8 +4,7 @@
  * follow. */
 #include "front/check.h"
 
-/* ---- affine sides
- * ---------------------------------------------------------------------------------- */
+/* ---- affine sides ---- */
 /* A sum of labels and integers made of nothing but names and numbers, so that looking costs
  * nothing. */
 static bool affine_side(Check *c, const Node *n, Affine *out) {
@@ -25,8 +24,7 @@ static bool affine_side(Check *c, const Node *n, Affine *out) {
   }
 }
 
-/* ---- inequalities
- * ------------------------------------------------------------------------------------- */
+/* ---- inequalities ---- */
 /* greater - less - by >= 0 */
 static void push(Check *c, const Affine *greater, const Affine *less, int by) {
   Affine d;

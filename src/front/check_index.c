@@ -37,7 +37,7 @@ static const char *dim_text(Cx *cx, Dim d) {
 
 static const char *base_name(const Read *r) { return r->base.name ? r->base.name : "the tensor"; }
 
-/* ---- slices ---------------------------------------------------------------------------------- */
+/* ---- slices ---- */
 /* A bound of a slice as NumPy takes it: from the end where negative, clipped where both are known.
  */
 static Dim clip_bound(Cx *cx, Dim d, Dim extent, Dim low, Dim high) {
@@ -75,7 +75,7 @@ static bool read_slice(Check *c, const Node *n, Dim extent, Pos *p) {
   return true;
 }
 
-/* ---- affine positions ------------------------------------------------------------------------ */
+/* ---- affine positions ---- */
 /* A range that would do, for a label whose range was only inferred. */
 static bool hint_range(Check *c, Diag *d, const Read *r, const Pos *p, int axis, bool below) {
   for (int i = 0; i < p->a.n; i++) {
@@ -120,7 +120,8 @@ static void fault_outside(Check *c, const Read *r, const Pos *p, int axis, bool 
 static bool guarded_inside(Check *c, const Pos *p, Dim extent, Dim lo, Dim hi) {
   Affine last = {.den = 1, .off = dim_sub(c->cx, extent, 1)}, room;
   bool below = dim_le(c->cx, 0, lo) == 1, above = dim_le(c->cx, dim_add(c->cx, hi, 1), extent) == 1;
-  if ((below && above) || p->a.den != 1 || !affine_binary(c->cx, OP_sub, &last, &p->a, &room)) return false;
+  if ((below && above) || p->a.den != 1 || !affine_binary(c->cx, OP_sub, &last, &p->a, &room))
+    return false;
   return (below || guard_proves(c, &p->a)) && (above || guard_proves(c, &room));
 }
 
@@ -153,10 +154,12 @@ static bool literal_inside(Check *c, const Read *r, const Value *v, int axis, Sp
     return true;
   }
   if (v->kind != V_INT || !dim_is_number(extent) || (v->u.i >= 0 && v->u.i < extent)) return true;
-  Diag *d = fault(c, E0503, at, "this reads `%s` at index %lld of axis %d, whose extent is %lld", base_name(r),
-                  (long long)v->u.i, axis + r->first, (long long)extent);
+  Diag *d = fault(c, E0503, at, "this reads `%s` at index %lld of axis %d, whose extent is %lld",
+                  base_name(r), (long long)v->u.i, axis + r->first, (long long)extent);
   fault_declared(c, d, &r->base);
-  if (v->u.i < 0) diag_note(c->cx, d, "in an index tensor numbers count from 0: there is no counting from the end");
+  if (v->u.i < 0)
+    diag_note(c->cx, d,
+              "in an index tensor numbers count from 0: there is no counting from the end");
   return false;
 }
 
@@ -179,10 +182,8 @@ static bool read_index(Check *c, Read *r, const Node *n, int axis, Pos *p) {
     Diag *d = fault(c, E0505, n->span, "an index must be an integer, not %s",
                     value_text(c->cx, c->b, &v));
     fault_declared(c, d, &v);
-    if (t == T_BOOL)
-      diag_hint(c->cx, d, "to choose by a condition write where(c, a, b)");
-    else
-      diag_hint(c->cx, d, "convert it: i32(..)");
+    if (t == T_BOOL) diag_hint(c->cx, d, "to choose by a condition write where(c, a, b)");
+    else diag_hint(c->cx, d, "convert it: i32(..)");
     return false;
   }
   if (r->inside) {
@@ -194,7 +195,7 @@ static bool read_index(Check *c, Read *r, const Node *n, int axis, Pos *p) {
   return true;
 }
 
-/* ---- all positions --------------------------------------------------------------------------- */
+/* ---- all positions ---- */
 static void whole_axis(const Read *r, int axis, Span at, Pos *p) {
   *p = (Pos){.kind = POS_SLICE, .span = at, .whole = true, .count = r->shape.dim[axis], .step = 1};
 }
@@ -261,7 +262,7 @@ static void find_gathered(Check *c, Read *r) {
   }
 }
 
-/* ---- the view: slices and affine indices ----------------------------------------------------- */
+/* ---- the view: slices and affine indices ---- */
 static ViewDim read_dim(Check *c, const Affine *a, const Labels *all, int slice_axis,
                         int64_t step) {
   ViewTerm *t = NEWS(c->cx->arena, ViewTerm, IR_MAX_RANK + 1);
@@ -303,7 +304,7 @@ static Value apply_view(Check *c, Read *r) {
   return value_tensor(view_of(c, r->base.u.t.val, &whole, dim, claim), all);
 }
 
-/* ---- the gather ------------------------------------------------------------------------------ */
+/* ---- the gather ---- */
 typedef struct GatherPlan {
   int n; /* index operands */
   Value index[2 * IR_MAX_RANK];
@@ -386,7 +387,7 @@ static Value apply_gather(Check *c, const Read *r, const Value *base) {
   return value_tensor(ir_permute(c->b, x, perm), all);
 }
 
-/* ---- reads ----------------------------------------------------------------------------------- */
+/* ---- reads ---- */
 static Value slice_tuple(Check *c, const Node *n, const Value *base) {
   Pos p;
   if (!read_slice(c, n, base->u.tuple.n, &p)) return value_poison();
@@ -458,7 +459,7 @@ Value eval_index(Check *c, const Node *n, bool inside) {
   return v;
 }
 
-/* ---- definitions and reductions -------------------------------------------------------------- */
+/* ---- definitions and reductions ---- */
 static Value labelled_body(Check *c, const Node *n, const Labels *labels) {
   Scope *outer = c->scope;
   c->scope = scope_labels(c, outer, labels);
@@ -494,7 +495,7 @@ static bool reduce_op(const Node *n, Op *op) {
   return false;
 }
 
-/* ---- ranges that depend on labels around ----------------------------------------------------- */
+/* ---- ranges that depend on labels around ---- */
 /* Inside the body, the label is within its own range. */
 static void guard_ranges(Check *c, const Labels *labels) {
   for (int i = 0; i < labels->n; i++) {
@@ -515,7 +516,8 @@ static Value neutral(Check *c, Op op, DType t) {
   double big = op == OP_amax ? -INFINITY : INFINITY;
   int64_t least = t == T_I32 ? INT32_MIN : t == T_I64 ? INT64_MIN : 0;
   int64_t most = t == T_I32 ? INT32_MAX : t == T_I64 ? INT64_MAX : t == T_U8 ? UINT8_MAX : 1;
-  if (op == OP_sum || op == OP_prod) return value_tensor(ir_const_i(c->b, t, NULL, op == OP_prod), NULL);
+  if (op == OP_sum || op == OP_prod)
+    return value_tensor(ir_const_i(c->b, t, NULL, op == OP_prod), NULL);
   if (is_float) return value_tensor(ir_const_f(c->b, t, NULL, big), NULL);
   return value_tensor(ir_const_i(c->b, t, NULL, op == OP_amax ? least : most), NULL);
 }
@@ -560,10 +562,8 @@ Value eval_reduce(Check *c, const Node *n) {
   uint32_t axes = 0;
   Labels *left = NEW(c->cx->arena, Labels);
   for (int i = 0; i < all->n; i++) {
-    if (labels_find(labels, all->at[i]) >= 0)
-      axes |= 1u << i;
-    else
-      left->at[left->n++] = all->at[i];
+    if (labels_find(labels, all->at[i]) >= 0) axes |= 1u << i;
+    else left->at[left->n++] = all->at[i];
   }
   return value_tensor(ir_fold(c->b, op, x, axes), left);
 }

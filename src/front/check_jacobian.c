@@ -37,7 +37,7 @@ static bool goes_forward(Check *c, const Jacobian *j, int out, int in) {
   return ny == nx || dim_le(c->cx, ny, nx) != 1;
 }
 
-/* ---- directions ------------------------------------------------------------------------------ */
+/* ---- directions ---- */
 /* For a tensor of shape `whole`: element (k.., labels.., i..) is 1 where k = i, for all k at once.
  */
 static Val basis(Check *c, const Jacobian *j, DType t, const Shape *whole) {
@@ -88,7 +88,7 @@ static Val in_order(Check *c, const Jacobian *j, Val x, int lead, bool lead_firs
   return ir_permute(c->b, x, perm);
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------
+/* ---- blocks ----
  */
 static void forward_blocks(Check *c, Jacobian *j, int in, const bool *outs) {
   const Fn *f = j->d.fn;
@@ -155,8 +155,7 @@ static void all_blocks(Check *c, Jacobian *j) {
   }
 }
 
-/* ---- the result
- * ---------------------------------------------------------------------------------- */
+/* ---- the result ---- */
 static bool has_room(Check *c, const Jacobian *j) {
   const Fn *f = j->d.fn;
   for (int o = 0; o < f->out.n; o++)

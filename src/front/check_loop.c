@@ -44,7 +44,7 @@ struct LoopBody {
   Fn *cond_fn; /* as built */
 };
 
-/* ---- the range ------------------------------------------------------------------------------- */
+/* ---- the range ---- */
 static bool fault_limit(Check *c, const LoopBody *l, Span at) {
   bool is_while = !l->range;
   Diag *d = fault(c, E0322, at,
@@ -52,10 +52,8 @@ static bool fault_limit(Check *c, const LoopBody *l, Span at) {
                            : "this range is known at run time only: it needs `max N`");
   diag_note(c->cx, d,
             "no more than N steps are done; N bounds the memory that the derivative takes");
-  if (is_while)
-    diag_hint(c->cx, d, "as in `while abs(r) > 1e-9 max 50 { .. }`");
-  else
-    diag_hint(c->cx, d, "as in `for %s in 0..n max 1000 { .. }`", l->node->name);
+  if (is_while) diag_hint(c->cx, d, "as in `while abs(r) > 1e-9 max 50 { .. }`");
+  else diag_hint(c->cx, d, "as in `for %s in 0..n max 1000 { .. }`", l->node->name);
   return false;
 }
 
@@ -101,10 +99,8 @@ static bool constant_range(Check *c, LoopBody *l, Dim from, Dim to) {
     fault(c, E0511, l->range->span, "this range ends before it begins");
     return false;
   }
-  if (l->counted)
-    l->steps = ir_size(c->b, T_I64, NULL, n);
-  else
-    l->trip = n;
+  if (l->counted) l->steps = ir_size(c->b, T_I64, NULL, n);
+  else l->trip = n;
   return true;
 }
 
@@ -136,17 +132,15 @@ static bool for_range(Check *c, LoopBody *l) {
   if (!good) return false;
   if (know_a && know_b) return constant_range(c, l, x, y);
   if (!l->limit) return fault_limit(c, l, l->range->span);
-  if (know_a)
-    l->lo = x;
-  else
-    l->from = a;
+  if (know_a) l->lo = x;
+  else l->from = a;
   Val n = bound_i64(c, &b, y, know_b);
   if (!know_a || x != 0) n = ir_map2(c->b, OP_sub, n, bound_i64(c, &a, x, know_a));
   l->steps = n;
   return true;
 }
 
-/* ---- carried variables ----------------------------------------------------------------------- */
+/* ---- carried variables ---- */
 static bool is_floating(const Value *v) {
   return v->kind == V_FLOAT || (v->kind == V_WEAK && v->is_float);
 }
@@ -181,7 +175,7 @@ static bool find_carried(Check *c, LoopBody *l) {
   return true;
 }
 
-/* ---- the inside of the body ------------------------------------------------------------------ */
+/* ---- the inside of the body ---- */
 static void declare_index(Check *c, LoopBody *l, Unit *unit, bool scans) {
   Shape scalar = {0};
   Name name = l->range ? l->node->name : name_of(c->cx, "step");
@@ -261,7 +255,7 @@ static void run_body(Check *c, LoopBody *l) {
   c->scope = l->outer;
 }
 
-/* ---- finding types and labels ---------------------------------------------------------------- */
+/* ---- finding types and labels ---- */
 static bool untyped_left(const LoopBody *l) {
   for (int i = 0; i < l->carry.n; i++)
     if (!l->carry.at[i].typed) return true;
@@ -337,7 +331,7 @@ static bool settle(Check *c, LoopBody *l) {
   }
 }
 
-/* ---- results --------------------------------------------------------------------------------- */
+/* ---- results ---- */
 static bool output_carried(Check *c, Carried *k) {
   if (!k->assigned) return true;
   if (!expect_carried(c, k->var, &k->now, k->now_at)) return false;
@@ -375,7 +369,7 @@ static bool build_cond(Check *c, LoopBody *l) {
   return good;
 }
 
-/* ---- the instruction ------------------------------------------------------------------------- */
+/* ---- the instruction ---- */
 /* A variable that turned out to keep its value is captured. */
 static void capture_unchanged(Check *c, LoopBody *l, RegionInputs *in) {
   for (int i = 0; i < l->carry.n; i++) {
@@ -443,7 +437,7 @@ static void bind_results(Check *c, LoopBody *l) {
   c->scope = scope_add(c, c->scope, l->count->name, v, l->count->span);
 }
 
-/* ---- loops inside of a trial ----------------------------------------------------------------- */
+/* ---- loops inside of a trial ---- */
 static Value stand_in(Check *c, DType t, const Shape *shape, const Labels *labels, Span at) {
   Shape whole;
   if (!labelled_shape(c, labels, shape, at, &whole)) return value_poison();
@@ -486,7 +480,7 @@ static void try_loop(Check *c, LoopBody *l) {
                          stand_in(c, T_I64, &scalar, &no_labels, l->count->span), l->count->span);
 }
 
-/* ---- the statement --------------------------------------------------------------------------- */
+/* ---- the statement ---- */
 /* After an error: the names exist, and say nothing more. */
 static void bind_poison(Check *c, LoopBody *l) {
   c->scope = l->outer;
@@ -560,7 +554,7 @@ void eval_loop_statement(Check *c, const Node *n) {
   c->depth--;
 }
 
-/* ---- collecting ------------------------------------------------------------------------------ */
+/* ---- collecting ---- */
 /* By the statements of the loop itself, done or still to come; those of inner loops are not names
  * here. */
 static bool collects(const Node *n, Name name) {

@@ -2,7 +2,7 @@
  * elementwise operators are applied with broadcasting over labels and trailing axes. */
 #include "front/check.h"
 
-/* ---- untyped values as tensors --------------------------------------------------------------- */
+/* ---- untyped values as tensors ---- */
 Value make_weak(Check *c, const Weak *w) {
   Weak *copy = arena_copy(c->cx->arena, w, sizeof *w);
   copy->arg = arena_copy(c->cx->arena, w->arg, (size_t)w->n * sizeof *w->arg);
@@ -143,7 +143,7 @@ Value cast_value(Check *c, Value v, DType t, Span at) {
   return r;
 }
 
-/* ---- one type for several operands ----------------------------------------------------------- */
+/* ---- one type for several operands ---- */
 static void fault_mixed(Check *c, const Value *a, const Value *b, Span sa, Span sb,
                         const char *what, Span at) {
   const char *ta = value_text(c->cx, c->b, a), *tb = value_text(c->cx, c->b, b);
@@ -199,7 +199,7 @@ bool unify_types(Check *c, Value *v, const Span *spans, int n, const char *what,
   return true;
 }
 
-/* ---- elementwise operators ------------------------------------------------------------------- */
+/* ---- elementwise operators ---- */
 static bool typing_fits(Typing typing, DType t) {
   switch (typing) {
   case TY_NUM: return t != T_BOOL;

@@ -8,7 +8,7 @@ static const char *shape_text(Cx *cx, const Shape *s) {
   return s->rank ? text_str(&t) : "[]";
 }
 
-/* ---- reshape --------------------------------------------------------------------------------- */
+/* ---- reshape ---- */
 static Value fault_reshape(Check *c, const Value *v, const Shape *want, Span at) {
   Shape s = tensor_shape(c->b, v);
   Text have = text_new(c->cx->arena), asked = text_new(c->cx->arena);
@@ -18,10 +18,8 @@ static Value fault_reshape(Check *c, const Value *v, const Shape *want, Span at)
   bool open = false;
   for (int i = 0; i < want->rank; i++) open = open || want->dim[i] == -1;
   if (!open) dim_print(c->cx, shape_count(c->cx, want), &asked);
-  if (open)
-    diag_note(c->cx, d, "no extent in place of -1 gives its %s elements", text_str(&have));
-  else
-    diag_note(c->cx, d, "it has %s elements, that shape %s", text_str(&have), text_str(&asked));
+  if (open) diag_note(c->cx, d, "no extent in place of -1 gives its %s elements", text_str(&have));
+  else diag_note(c->cx, d, "it has %s elements, that shape %s", text_str(&have), text_str(&asked));
   fault_declared(c, d, v);
   fault_sizes(c, d);
   return value_poison();
@@ -38,10 +36,8 @@ Value move_reshape(Check *c, const Arg *x, const Arg *shape, Span at) {
   for (int i = 0; i < want.rank; i++) {
     bool negative = dim_is_number(want.dim[i]) && want.dim[i] < 0;
     if (negative && (open >= 0 || want.dim[i] != -1)) return fault_reshape(c, &v, &want, at);
-    if (negative)
-      open = i;
-    else
-      rest = dim_mul(c->cx, rest, want.dim[i]);
+    if (negative) open = i;
+    else rest = dim_mul(c->cx, rest, want.dim[i]);
   }
   if (open >= 0) {
     if (rest == 0 || !dim_divides(c->cx, count, rest, &q)) return fault_reshape(c, &v, &want, at);
@@ -54,7 +50,7 @@ Value move_reshape(Check *c, const Arg *x, const Arg *shape, Span at) {
   return value_tensor(ir_reshape(c->b, v.u.t.val, &whole), own);
 }
 
-/* ---- transpose, broadcast, pad --------------------------------------------------------------- */
+/* ---- transpose, broadcast, pad ---- */
 Value move_transpose(Check *c, const Arg *x, const Arg *perm) {
   Value v = to_tensor(c, x->value, x->span);
   if (v.kind == V_POISON) return v;
@@ -137,7 +133,7 @@ Value move_pad(Check *c, const Arg *x, const Arg *axis, const Arg *before, const
   return value_tensor(ir_pad(c->b, v.u.t.val, own->n + k, n, m), own);
 }
 
-/* ---- stack and concat ------------------------------------------------------------------------ */
+/* ---- stack and concat ---- */
 /* Parts laid out along `axis`, part i from place[i] on: chosen by the index, so that every value,
  * NaN and -0 included, comes through unchanged. */
 static Val lay_out(Check *c, const Val *part, const Dim *place, int n, int axis, const Shape *out) {
@@ -238,7 +234,7 @@ Value move_concat(Check *c, const Arg *parts, const Arg *axis, Span at) {
   return join(c, v, spans, n, k, at);
 }
 
-/* ---- gather and scatter in their general form ------------------------------------------------ */
+/* ---- gather and scatter in their general form ---- */
 typedef struct Indices {
   int n;
   Value v[IR_MAX_RANK];
@@ -319,10 +315,8 @@ Value move_scatter(Check *c, const Arg *x, const Arg *index, const Arg *axes, co
   }
   want = ix.shape;
   for (int i = 0, k = 0; i < full.rank; i++) {
-    if (k < ix.n && ix.axis[k] == i)
-      k++;
-    else if (want.rank < IR_MAX_RANK)
-      want.dim[want.rank++] = full.dim[i];
+    if (k < ix.n && ix.axis[k] == i) k++;
+    else if (want.rank < IR_MAX_RANK) want.dim[want.rank++] = full.dim[i];
   }
   Shape s = tensor_shape(c->b, &v);
   if (!shape_eq(&s, &want)) {

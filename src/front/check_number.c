@@ -13,7 +13,7 @@ static Value fault_number(Check *c, DiagCode code, Span at, const char *text) {
   return value_poison();
 }
 
-/* ---- integers -------------------------------------------------------------------------------- */
+/* ---- integers ---- */
 static bool int_power(int64_t base, int64_t n, int64_t *out) {
   int64_t r = 1;
   if (n > 64 && (base > 1 || base < -1)) return false;
@@ -55,7 +55,7 @@ static Value int_compare(Op op, int64_t a, int64_t b) {
   return value_bool(ir_map_value(op, T_I64, T_BOOL, s).i != 0);
 }
 
-/* ---- floats ---------------------------------------------------------------------------------- */
+/* ---- floats ---- */
 static double float_of(const Value *v) { return v->kind == V_INT ? (double)v->u.i : v->u.f; }
 
 static Value float_map(Op op, const Value *v, int n) {
@@ -65,7 +65,7 @@ static Value float_map(Op op, const Value *v, int n) {
   return value_float(ir_map_value(op, T_F64, T_F64, s).f);
 }
 
-/* ---- sizes ----------------------------------------------------------------------------------- */
+/* ---- sizes ---- */
 /* -1 where it depends on the sizes. */
 static int size_compare(Cx *cx, Op op, Dim a, Dim b) {
   int le = dim_le(cx, a, b), ge = dim_le(cx, b, a);
@@ -106,17 +106,15 @@ static bool size_map(Check *c, Op op, const Dim *d, Span at, Value *out) {
   case OP_idiv:
   case OP_mod:
     if (d[1] == 0) return *out = fault_number(c, E0309, at, "division by zero"), true;
-    if (dim_is_number(d[1]) && d[1] > 0)
-      q = dim_floor_div(cx, d[0], d[1]);
-    else if (!dim_divides(cx, d[0], d[1], &q))
-      return false;
+    if (dim_is_number(d[1]) && d[1] > 0) q = dim_floor_div(cx, d[0], d[1]);
+    else if (!dim_divides(cx, d[0], d[1], &q)) return false;
     *out = value_size(op == OP_idiv ? q : dim_sub(cx, d[0], dim_mul(cx, q, d[1])));
     return true;
   default: return false;
   }
 }
 
-/* ---- the whole ------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 static bool logic(Op op, const Value *v, int n, Value *out) {
   for (int i = 0; i < n; i++)
     if (v[i].kind != V_BOOL) return false;

@@ -13,7 +13,8 @@ typedef struct Use { /* one read, still to be looked at */
   Scope *scope;
   bool inside, done;
   const Hidden *hidden;
-  bool guarded; /* below a condition that may keep it inside: it tells a range only where nothing else does */
+  bool guarded; /* below a condition that may keep it inside: it tells a range only where nothing
+                   else does */
 } Use;
 typedef struct Bound { /* 0 <= a < extent */
   Affine a;
@@ -39,7 +40,7 @@ Scope *scope_labels(Check *c, Scope *up, const Labels *labels) {
   return up;
 }
 
-/* ---- intervals ------------------------------------------------------------------------------- */
+/* ---- intervals ---- */
 bool affine_interval(Cx *cx, const Affine *a, const Label *skip, Dim *lo, Dim *hi) {
   *lo = *hi = a->off;
   for (int i = 0; i < a->n; i++) {
@@ -56,13 +57,14 @@ bool affine_interval(Cx *cx, const Affine *a, const Label *skip, Dim *lo, Dim *h
   return true;
 }
 
-/* ---- collecting ------------------------------------------------------------------------------ */
+/* ---- collecting ---- */
 /* A range that depends on labels around: the label runs over all that it may be, and within() says
  * where. False: it doesn't. */
 static bool dependent_range(Check *c, const Value *a, const Value *b, Label *l) {
   Affine *range = NEWS(c->cx->arena, Affine, 2);
   if (a->kind != V_AFFINE && b->kind != V_AFFINE) return false;
-  if (!affine_of_value(a, &range[0]) || !affine_of_value(b, &range[1]) || range[0].den != 1 || range[1].den != 1)
+  if (!affine_of_value(a, &range[0]) || !affine_of_value(b, &range[1]) || range[0].den != 1 ||
+      range[1].den != 1)
     return false;
   l->range = range;
   l->known = false;
@@ -112,8 +114,10 @@ static const Labels *new_labels(Solver *s, const Node *n) {
     if (k->nkids && k->kid[0]) given_range(s, k->kid[0], l);
     c->scope = outer;
     if (n->kind == NODE_DEFINE && l->range) {
-      Diag *d = fault(c, E0502, k->span, "the range of a label of a definition can't depend on another label");
-      diag_hint(c->cx, d, "give it the largest extent, and choose: `if %s < .. then .. else 0`", l->name);
+      Diag *d = fault(c, E0502, k->span,
+                      "the range of a label of a definition can't depend on another label");
+      diag_hint(c->cx, d, "give it the largest extent, and choose: `if %s < .. then .. else 0`",
+                l->name);
       s->failed = true;
     }
     if (n->kind == NODE_DEFINE && l->given && l->lo != 0 && !s->failed) {
@@ -199,14 +203,17 @@ static void collect(Solver *s, const Node *n, Scope *scope, bool inside, bool gu
     collect(s, n->kid[0], scope_labels(c, scope, labels), false, guarded);
     return;
   }
-  case NODE_INDEX: vec_push(c->cx->arena, &s->uses, ((Use){n, scope, inside, false, NULL, guarded})); break;
+  case NODE_INDEX:
+    vec_push(c->cx->arena, &s->uses, ((Use){n, scope, inside, false, NULL, guarded}));
+    break;
   default: break;
   }
   bool into = is_inside_call(n), choice = n->kind == NODE_IF && guard_is_condition(n->kid[0]);
-  for (int i = 0; i < n->nkids; i++) collect(s, n->kid[i], scope, into && i == 1, guarded || (choice && i > 0));
+  for (int i = 0; i < n->nkids; i++)
+    collect(s, n->kid[i], scope, into && i == 1, guarded || (choice && i > 0));
 }
 
-/* ---- reading the uses ------------------------------------------------------------------------ */
+/* ---- reading the uses ---- */
 /* Whether every label that n mentions has its range, so that n can be evaluated. */
 static bool ready(Check *c, const Node *n, const Scope *scope) {
   if (!n) return true;
@@ -303,7 +310,7 @@ static bool read_uses(Solver *s) {
   return progress;
 }
 
-/* ---- solving --------------------------------------------------------------------------------- */
+/* ---- solving ---- */
 static const char *dim_text(Cx *cx, Dim d) {
   Text t = text_new(cx->arena);
   dim_print(cx, d, &t);
@@ -326,7 +333,8 @@ static bool plain_uses(Solver *s, bool guarded) {
   bool progress = false;
   for (int i = 0; i < s->bounds.n; i++) {
     Bound *b = &s->bounds.at[i];
-    if (b->checked || b->guarded != guarded || b->a.n != 1 || b->a.off != 0 || b->a.den != 1 || b->a.term[0].coef != 1)
+    if (b->checked || b->guarded != guarded || b->a.n != 1 || b->a.off != 0 || b->a.den != 1 ||
+        b->a.term[0].coef != 1)
       continue;
     Label *l = b->a.term[0].label;
     b->checked = true;
@@ -347,10 +355,8 @@ bool affine_room(Cx *cx, const Affine *a, Dim extent, const Label *l, Dim *out) 
   Dim coef = 0, lo, hi;
   if (a->den != 1) return false;
   for (int i = 0; i < a->n; i++) {
-    if (a->term[i].label == l)
-      coef = a->term[i].coef;
-    else if (!a->term[i].label->known)
-      return false;
+    if (a->term[i].label == l) coef = a->term[i].coef;
+    else if (!a->term[i].label->known) return false;
   }
   if (!coef || !dim_is_number(coef) || !affine_interval(cx, a, l, &lo, &hi)) return false;
   Dim room = coef > 0 ? dim_sub(cx, dim_sub(cx, extent, 1), hi) : lo;
@@ -395,7 +401,8 @@ static bool windows(Solver *s, bool guarded) {
   return false;
 }
 
-/* Ranges that depend on labels whose ranges are known by now: the smallest start, the largest end. */
+/* Ranges that depend on labels whose ranges are known by now: the smallest start, the largest end.
+ */
 static bool dependents(Solver *s) {
   Cx *cx = s->c->cx;
   for (int i = 0; i < s->labels.n; i++) {
@@ -436,9 +443,9 @@ const Labels *ranges_begin(Check *c, const Node *n, Ranges **mark) {
   Solver s = {.c = c};
   collect(&s, n, c->scope, false, false);
   bool progress = true;
-  while (progress && !c->gave_up) 
-    progress = dependents(&s) || plain_uses(&s, false) || read_uses(&s) || windows(&s, false) || plain_uses(&s, true) ||
-               windows(&s, true);
+  while (progress && !c->gave_up)
+    progress = dependents(&s) || plain_uses(&s, false) || read_uses(&s) || windows(&s, false) ||
+               plain_uses(&s, true) || windows(&s, true);
   report_unknown(&s);
   for (Ranges *r = c->ranges; r != *mark; r = r->up) {
     r->failed = s.failed || c->gave_up;

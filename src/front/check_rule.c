@@ -11,8 +11,7 @@
 #include "front/deriv.h"
 #include "front/rule.h"
 
-/* ---- a call being built
- * -------------------------------------------------------------------------- */
+/* ---- a call being built ---- */
 typedef struct Ruled {
   Deriv d;      /* the function's body */
   Call inner;   /* its arguments, as values of a body */
@@ -89,8 +88,7 @@ static bool build_function(Check *c, Ruled *r, const Call *call) {
   return good;
 }
 
-/* ---- a rule's body
- * --------------------------------------------------------------------------------- */
+/* ---- a rule's body ---- */
 static int new_input(Check *c, Name name, DType t, const Shape *s, Span at) {
   int i = c->b->fn->in.n;
   ir_input(c->b, name, t, s, ROLE_ARG, at);
@@ -350,8 +348,7 @@ static bool build_rule(Check *c, const Ruled *r, int kind, RuleBody *b) {
   return good;
 }
 
-/* ---- bodies with the same inputs
- * ------------------------------------------------------------------- */
+/* ---- bodies with the same inputs ---- */
 static int extra_number(Check *c, Ruled *r, Val operand) {
   for (int i = 0; i < r->extra.n; i++)
     if (r->extra.at[i] == operand) return i;
@@ -470,8 +467,7 @@ static Fn *final_rule(Check *c, const RuleBody *b, const Fn *fn, const int *numb
   return ir_finish(&g);
 }
 
-/* ---- linear?
- * ---------------------------------------------------------------------------------------- */
+/* ---- linear? ---- */
 static bool check_linear(Check *c, const RuleBody *b, const Fn *fn, const Fn *rule) {
   const Ins *culprit;
   int from = b->kind == ADJOINT ? fn->in.n + fn->out.n : fn->in.n;
@@ -484,14 +480,12 @@ static bool check_linear(Check *c, const RuleBody *b, const Fn *fn, const Fn *ru
   if (culprit)
     diag_note(c->cx, d, "`%s` makes it so; a derivative is a sum of products with its direction",
               op_info[culprit->op].name);
-  else
-    diag_note(c->cx, d, "its value doesn't become 0 where `%s` is", name);
+  else diag_note(c->cx, d, "its value doesn't become 0 where `%s` is", name);
   diag_label(c->cx, d, b->rule->name_span, "the rule");
   return false;
 }
 
-/* ---- the call
- * ------------------------------------------------------------------------------------------ */
+/* ---- the call ---- */
 static Value emit_call(Check *c, Ruled *r, bool again) {
   const Deriv *d = &r->d;
   RuleBody body[2];

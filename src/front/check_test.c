@@ -13,7 +13,7 @@ static int output(Testing *t, Val v) {
   return t->c->b->fn->out.n - 1;
 }
 
-/* ---- comparisons ----------------------------------------------------------------------------- */
+/* ---- comparisons ---- */
 static bool add_pair(Testing *t, TestLine line, Value *v, const Span *spans) {
   Check *c = t->c;
   Shape s;
@@ -77,7 +77,7 @@ static bool assert_true(Testing *t, const Node *n) {
   return true;
 }
 
-/* ---- check grad f(args) ---------------------------------------------------------------------- */
+/* ---- check grad f(args) ---- */
 static const Node *declared_arg(const FnValue *f, const Arg *a, int position) {
   if (f->kind != FN_DECL) return NULL;
   int first = ast_fixed(NODE_FN);
@@ -137,7 +137,7 @@ static bool check_grad(Testing *t, const Node *n) {
   return line.function != NULL;
 }
 
-/* ---- the whole test -------------------------------------------------------------------------- */
+/* ---- the whole test ---- */
 static bool line_of(Testing *t, const Node *n) {
   Check *c = t->c;
   int faults = c->faults;

@@ -8,7 +8,7 @@ static const char *dim_text(Cx *cx, Dim d) {
   return text_str(&t);
 }
 
-/* ---- sizes in types -------------------------------------------------------------------------- */
+/* ---- sizes in types ---- */
 /* A name in a size: bound names stay names (dim_unify and dim_subst replace them), constants and
  * compile-time integers are their values. */
 static bool named_size(Check *c, const Node *n, TypeUse use, Dim *out) {
@@ -100,7 +100,7 @@ bool resolve_type(Check *c, const Node *type, TypeUse use, DType *t, Shape *s) {
   return check_count(c, s, type->span);
 }
 
-/* ---- named sizes of a call ------------------------------------------------------------------- */
+/* ---- named sizes of a call ---- */
 static bool mentions(const Node *n, Name name) {
   if (!n) return false;
   if (n->kind == NODE_NAME && n->name == name) return true;
@@ -166,7 +166,7 @@ void bind_call_sizes(Check *c, const Node *fn, const Call *call, const int *slot
   c->mute--;
 }
 
-/* ---- arguments ------------------------------------------------------------------------------- */
+/* ---- arguments ---- */
 static Diag *fault_argument(Check *c, const Node *arg, const Value *v, Span at, DType t,
                             const Shape *s, const char *why) {
   const char *is = value_text(c->cx, c->b, v);
@@ -215,10 +215,8 @@ Value check_argument(Check *c, const Node *arg, Value v, Span at) {
   if (v.kind == V_POISON || !arg->kid[0]) return v;
   if (!resolve_type(c, arg->kid[0], TYPE_ARG, &t, &s)) return value_poison();
   const char *why = NULL;
-  if (v.kind == V_TUPLE || v.kind == V_FN || v.kind == V_STRING)
-    why = "a tensor is needed";
-  else if (v.kind == V_TENSOR && ir_type(c->b, v.u.t.val) != t)
-    why = "the element types differ";
+  if (v.kind == V_TUPLE || v.kind == V_FN || v.kind == V_STRING) why = "a tensor is needed";
+  else if (v.kind == V_TENSOR && ir_type(c->b, v.u.t.val) != t) why = "the element types differ";
   Value x = why ? v : to_type(c, v, t, at);
   if (x.kind == V_POISON) return x;
   Shape actual = {0};

@@ -135,8 +135,7 @@ Value call_vmap(Check *c, const FnValue *f, const Call *call) {
   return deriv_rebuild(c, &result, parts, &next);
 }
 
-/* ---- calls under labels
- * -------------------------------------------------------------------------- */
+/* ---- calls under labels ---- */
 /* What depends on labels becomes an input that is mapped over all of them. */
 static Value lift_labelled(Check *c, Mapped *m, const Labels *all, Name name, Value v, Span at) {
   Value x = v.kind == V_AFFINE || v.kind == V_WEAK ? to_tensor(c, v, at) : v;

@@ -27,21 +27,17 @@ static bool in_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-/* ---- where the cursor is -------------------------------------------------------------------- */
+/* ---- where the cursor is ---- */
 /* Where the string's contents begin that is open at the end; 0: none is. *comment: the end is in
  * one. */
 static size_t open_string(const char *text, size_t n, bool *comment) {
   size_t at = 0;
   *comment = false;
   for (size_t i = 0; i < n; i++) {
-    if (text[i] == '\n')
-      at = 0, *comment = false;
-    else if (*comment)
-      continue;
-    else if (text[i] == '"')
-      at = at ? 0 : i + 1;
-    else if (text[i] == '#' && !at)
-      *comment = true;
+    if (text[i] == '\n') at = 0, *comment = false;
+    else if (*comment) continue;
+    else if (text[i] == '"') at = at ? 0 : i + 1;
+    else if (text[i] == '#' && !at) *comment = true;
   }
   return at;
 }
@@ -52,7 +48,7 @@ static const Token *last_token(const Completing *c) {
 
 static int last_kind(const Completing *c) { return last_token(c) ? last_token(c)->kind : TOK_END; }
 
-/* ---- names ---------------------------------------------------------------------------------- */
+/* ---- names ---- */
 static void offer_declared(Completing *c, bool prelude, int kind) {
   for (int i = 0; i < c->p->decls.n; i++) {
     const Decl *d = c->p->decls.at[i];
@@ -103,25 +99,17 @@ static void offer_members(Completing *c) {
 
 static void offer_names(Completing *c) {
   int before = last_kind(c);
-  if (before == TOK_DOT)
-    offer_members(c);
-  else if (before == TOK_FN)
-    offer_declared(c, false, NODE_FN);
-  else if (before == TOK_CONST)
-    offer_declared(c, false, NODE_CONST);
-  else if (before == TOK_PARAM)
-    offer_declared(c, false, NODE_PARAM);
-  else if (before == TOK_LAYER)
-    offer_declared(c, false, NODE_LAYER);
-  else if (c->expected[ROW_IF])
-    offer_values(c);
-  else if (before == TOK_COLON)
-    offer_types(c);
-  else
-    offer_local(c);
+  if (before == TOK_DOT) offer_members(c);
+  else if (before == TOK_FN) offer_declared(c, false, NODE_FN);
+  else if (before == TOK_CONST) offer_declared(c, false, NODE_CONST);
+  else if (before == TOK_PARAM) offer_declared(c, false, NODE_PARAM);
+  else if (before == TOK_LAYER) offer_declared(c, false, NODE_LAYER);
+  else if (c->expected[ROW_IF]) offer_values(c);
+  else if (before == TOK_COLON) offer_types(c);
+  else offer_local(c);
 }
 
-/* ---- all of it ------------------------------------------------------------------------------ */
+/* ---- all of it ---- */
 static int by_text(const void *a, const void *b) {
   return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
@@ -160,9 +148,7 @@ Completions front_complete(Program *p, const char *text, size_t n) {
   Completing c = {.p = p, .cx = p->cx, .out = {.begin = n}};
   bool comment;
   size_t quote = open_string(text, n, &comment);
-  if (quote)
-    complete_file(&c, text, quote);
-  else if (!comment)
-    complete_word(&c, text, n);
+  if (quote) complete_file(&c, text, quote);
+  else if (!comment) complete_word(&c, text, n);
   return c.out;
 }

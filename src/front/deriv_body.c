@@ -7,7 +7,7 @@
  * so does the result: the derivative then is one per label. */
 #include "front/deriv.h"
 
-/* ---- the body -------------------------------------------------------------------------------- */
+/* ---- the body ---- */
 static Value lift_tensor(Check *c, Deriv *d, Name name, const Value *v, Span at, bool direct) {
   Val outer = v->u.t.val;
   const Labels *labels = value_labels(v);
@@ -35,12 +35,9 @@ Value deriv_lift(Check *c, Deriv *d, Name name, Value v, Span at, bool direct) {
     return value_tuple(c->cx, items, v.u.tuple.n);
   }
   bool floating = v.kind == V_FLOAT || (v.kind == V_WEAK && v.is_float);
-  if (wanted && floating)
-    v = to_tensor(c, v, at);
-  else if (wanted && named && value_is_untyped(&v))
-    v = to_type(c, v, c->float_type, at);
-  else if (v.kind != V_TENSOR && value_has_tensor(&v))
-    v = to_tensor(c, v, at);
+  if (wanted && floating) v = to_tensor(c, v, at);
+  else if (wanted && named && value_is_untyped(&v)) v = to_type(c, v, c->float_type, at);
+  else if (v.kind != V_TENSOR && value_has_tensor(&v)) v = to_tensor(c, v, at);
   return v.kind == V_TENSOR ? lift_tensor(c, d, name, &v, at, direct) : v;
 }
 
@@ -80,7 +77,7 @@ bool deriv_lift_call(Check *c, Deriv *d, const Call *call, Call *inner) {
   return true;
 }
 
-/* ---- the results ----------------------------------------------------------------------------- */
+/* ---- the results ---- */
 bool deriv_flatten(Check *c, Deriv *d, const Value *v, Span at) {
   if (v->kind == V_TUPLE) {
     for (int i = 0; i < v->u.tuple.n; i++)
@@ -135,7 +132,7 @@ bool deriv_outputs(Check *c, Deriv *d, const Value *r) {
   return true;
 }
 
-/* ---- with respect to what -------------------------------------------------------------------- */
+/* ---- with respect to what ---- */
 static int decl_number(const Program *p, Name name) {
   for (int i = 0; i < p->decls.n; i++)
     if (p->decls.at[i]->name == name && !p->decls.at[i]->prelude) return i;
@@ -259,7 +256,7 @@ bool deriv_build(Check *c, Deriv *d, const Call *call, Value *result) {
   return true;
 }
 
-/* ---- the instruction ------------------------------------------------------------------------- */
+/* ---- the instruction ---- */
 static const Labels *input_labels(const Deriv *d, Name name) {
   for (int i = 0; i < d->unit.params.n; i++)
     if (d->unit.params.at[i].decl->name == name) return value_labels(&d->unit.params.at[i].value);
@@ -292,7 +289,7 @@ bool deriv_operands(Check *c, Deriv *d) {
   return true;
 }
 
-/* ---- results --------------------------------------------------------------------------------- */
+/* ---- results ---- */
 Value deriv_rebuild(Check *c, const Value *like, const Value *parts, int *next) {
   if (like->kind != V_TUPLE) return parts[(*next)++];
   Value *items = NEWS(c->cx->arena, Value, like->u.tuple.n + 1);

@@ -12,7 +12,7 @@
 static void lay_out(Fmt *f, int32_t lo, int32_t hi, int32_t indent, int32_t tail);
 static void block(Fmt *f, int32_t open, int32_t indent);
 
-/* ---- looking at a range of tokens lo .. hi - 1 ------------------------------------------------
+/* ---- looking at a range of tokens lo .. hi - 1 ----
  */
 static int32_t width(const Fmt *f, int32_t lo, int32_t hi) {
   const FmtToken *t = f->toks.at;
@@ -97,7 +97,7 @@ static int32_t part_of_if(const Fmt *f, int32_t lo, int32_t hi, int kind) {
   return hi;
 }
 
-/* ---- expressions ----------------------------------------------------------------------------- */
+/* ---- expressions ---- */
 static void flat(Fmt *f, int32_t lo, int32_t hi, int32_t indent) {
   for (int32_t i = lo; i < hi; i++) {
     bool separate = i > lo && f->toks.at[i].begins && f->toks.at[i - 1].kind != TOK_LBRACE;
@@ -173,10 +173,8 @@ static void bracket(Fmt *f, int32_t open, int32_t indent) {
 }
 
 static void group(Fmt *f, int32_t open, int32_t indent) {
-  if (f->toks.at[open].kind == TOK_LBRACE)
-    block(f, open, indent);
-  else
-    bracket(f, open, indent);
+  if (f->toks.at[open].kind == TOK_LBRACE) block(f, open, indent);
+  else bracket(f, open, indent);
 }
 
 static int32_t widest_group(const Fmt *f, int32_t lo, int32_t hi) {
@@ -198,10 +196,8 @@ static void primary(Fmt *f, int32_t lo, int32_t hi, int32_t indent, int32_t tail
       lay_out(f, i, hi, indent, tail);
       return;
     }
-    if (f->toks.at[i].match > i && (i == widest || !is_flat(f, i, step(f, i))))
-      group(f, i, indent);
-    else
-      flat(f, i, step(f, i), indent);
+    if (f->toks.at[i].match > i && (i == widest || !is_flat(f, i, step(f, i)))) group(f, i, indent);
+    else flat(f, i, step(f, i), indent);
   }
 }
 
@@ -215,15 +211,12 @@ static void lay_out(Fmt *f, int32_t lo, int32_t hi, int32_t indent, int32_t tail
   }
   int32_t then = f->toks.at[lo].kind == TOK_IF ? part_of_if(f, lo, hi, TOK_THEN) : hi;
   int weak = weakest(f, lo, hi);
-  if (then < hi)
-    choice_value(f, lo, hi, then, indent, tail);
-  else if (weak)
-    operands(f, lo, hi, weak, indent, tail);
-  else
-    primary(f, lo, hi, indent, tail);
+  if (then < hi) choice_value(f, lo, hi, then, indent, tail);
+  else if (weak) operands(f, lo, hi, weak, indent, tail);
+  else primary(f, lo, hi, indent, tail);
 }
 
-/* ---- statements ------------------------------------------------------------------------------ */
+/* ---- statements ---- */
 static bool assigns(int kind) {
   return kind == TOK_ASSIGN || kind == TOK_ADDTO || kind == TOK_SUBFROM || kind == TOK_MULBY ||
          kind == TOK_DIVBY || kind == TOK_TILDE;
@@ -284,14 +277,10 @@ static bool has_blocks(const Fmt *f, int32_t lo, int32_t hi) {
 
 static void statement(Fmt *f, int32_t lo, int32_t hi, int32_t indent) {
   int32_t at = assignment(f, lo, hi);
-  if (fits_at(f, f->column, lo, hi, 0))
-    flat(f, lo, hi, indent);
-  else if (at < hi)
-    assign(f, lo, at, hi, indent);
-  else if (has_blocks(f, lo, hi))
-    with_blocks(f, lo, hi, indent);
-  else
-    lay_out(f, lo, hi, weakest(f, lo, hi) ? indent + FMT_INDENT : indent, 0);
+  if (fits_at(f, f->column, lo, hi, 0)) flat(f, lo, hi, indent);
+  else if (at < hi) assign(f, lo, at, hi, indent);
+  else if (has_blocks(f, lo, hi)) with_blocks(f, lo, hi, indent);
+  else lay_out(f, lo, hi, weakest(f, lo, hi) ? indent + FMT_INDENT : indent, 0);
 }
 
 /* A statement that begins with a bracket would go on the line before. */
@@ -315,7 +304,7 @@ static void block(Fmt *f, int32_t open, int32_t indent) {
   fmt_token(f, close);
 }
 
-/* ---- the interface --------------------------------------------------------------------------- */
+/* ---- the interface ---- */
 static const char *format(Cx *cx, int32_t source, const Node *file, size_t *n) {
   Fmt f = {.cx = cx, .out = text_new(cx->arena), .opened = true};
   fmt_read(&f, source, file);

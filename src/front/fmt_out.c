@@ -47,10 +47,8 @@ void fmt_gap(Fmt *f, int32_t i, bool line, int32_t inner, int32_t indent) {
     put(f, f->text + c->lo, c->hi - c->lo);
   }
   if (t->kind == TOK_END) return;
-  if (line)
-    new_line(f, t->blank && t->begins, indent);
-  else if (fmt_spaced(f, i))
-    put(f, " ", 1);
+  if (line) new_line(f, t->blank && t->begins, indent);
+  else if (fmt_spaced(f, i)) put(f, " ", 1);
 }
 
 void fmt_token(Fmt *f, int32_t i) {

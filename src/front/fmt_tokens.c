@@ -10,7 +10,7 @@ bool fmt_ends_operand(int kind) {
          kind == TOK_RBRACE;
 }
 
-/* ---- which tokens are printed ---------------------------------------------------------------- */
+/* ---- which tokens are printed ---- */
 static bool in_block(const TokenList *toks, const Token *t) {
   return t->within < 0 || toks->at[t->within].kind == TOK_LBRACE;
 }
@@ -55,7 +55,7 @@ static void keep_tokens(Fmt *f, const TokenList *toks, int32_t *where) {
     if (f->toks.at[i].match >= 0) f->toks.at[i].match = where[f->toks.at[i].match];
 }
 
-/* ---- comments and empty lines ---------------------------------------------------------------- */
+/* ---- comments and empty lines ---- */
 static int lines_between(const Fmt *f, int32_t lo, int32_t hi) {
   int n = 0;
   for (int32_t i = lo; i < hi; i++) n += f->text[i] == '\n';
@@ -83,15 +83,13 @@ static void hang_comments(Fmt *f, const CommentList *list) {
   }
 }
 
-/* ---- what spaces depend on ------------------------------------------------------------------- */
+/* ---- what spaces depend on ---- */
 static int32_t token_from(const Fmt *f, int32_t lo) {
   int32_t a = 0, b = f->toks.n;
   while (a < b) {
     int32_t mid = a + (b - a) / 2;
-    if (f->toks.at[mid].lo < lo)
-      a = mid + 1;
-    else
-      b = mid;
+    if (f->toks.at[mid].lo < lo) a = mid + 1;
+    else b = mid;
   }
   return a;
 }
@@ -161,7 +159,7 @@ void fmt_read(Fmt *f, int32_t source, const Node *file) {
   sum_up(f);
 }
 
-/* ---- spaces ---------------------------------------------------------------------------------- */
+/* ---- spaces ---- */
 static bool is_point(int kind) {
   return kind == TOK_DOT || kind == TOK_DOTDOT || kind == TOK_ELLIPSIS;
 }

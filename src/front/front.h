@@ -36,7 +36,7 @@ void front_check_last(Program *p);
 typedef struct Completions {
   Vec(const char *) words; /* sorted, each once; they begin with the last word of the text */
   size_t begin; /* where that word begins; a string's contents where a file is expected */
-  bool file;               /* the name of a file is expected; words is empty */
+  bool file;    /* the name of a file is expected; words is empty */
 } Completions;
 /* text: the first n bytes of an entry, to where the cursor is. */
 Completions front_complete(Program *p, const char *text, size_t n);
@@ -79,8 +79,8 @@ Fn *front_function(Program *p, Name name);
 /* As above with the argument types given by the caller: for functions without annotations and for
  * sizes already known. */
 Fn *front_instance(Program *p, Name name, const DType *types, const Shape *shapes, int n);
-/* The SSA of a function given by an expression: a name, or derivatives of one that take its arguments
- * (grad(f, wrt: x), value_and_grad(grad(f))). NULL after an error. */
+/* The SSA of a function given by an expression: a name, or derivatives of one that take its
+ * arguments (grad(f, wrt: x), value_and_grad(grad(f))). NULL after an error. */
 Fn *front_function_value(Program *p, const Node *expr);
 /* The SSA of an expression without free variables: inputs are the params it uses. */
 Fn *front_expr(Program *p, const Node *expr);

@@ -29,7 +29,7 @@ void layer_enter(Check *c, const FnValue *self, Frame *frame) {
   c->scope = self->instance->scope;
 }
 
-/* ---- members --------------------------------------------------------------------------------- */
+/* ---- members ---- */
 static const Member *find_member(const Instance *in, Name name) {
   for (int i = 0; i < in->members.n; i++)
     if (in->members.at[i].name == name) return &in->members.at[i];
@@ -118,8 +118,7 @@ bool layer_member(Check *c, const FnValue *f, Name name, Unit **home, Value *out
   const Member *m = find_member(f->instance, name);
   if (!m) return false;
   *home = c->unit;
-  if (m->param)
-    *out = element_param(c, f, m->param, home);
+  if (m->param) *out = element_param(c, f, m->param, home);
   else
     *out = m->value.kind == V_FN && m->value.u.fn->instance->up == f->instance
                ? as_value(c, m->value.u.fn, f->at, f->nat)
@@ -166,7 +165,7 @@ Value eval_member(Check *c, const Node *n) {
   return value_poison();
 }
 
-/* ---- elements of arrays ---------------------------------------------------------------------- */
+/* ---- elements of arrays ---- */
 Value layer_pick(Check *c, const FnValue *f, Value at) {
   Value *all = NEWS(c->cx->arena, Value, f->nat + 1);
   for (int i = 0; i < f->nat; i++) all[i] = f->at[i];
@@ -209,8 +208,7 @@ bool expect_layers(Check *c, const Node *n, const FnValue **out) {
   fault_declared(c, d, &v);
   if (v.kind == V_TENSOR)
     diag_hint(c->cx, d, "go over its indices: `for t in 0..size(x, 0)`, and `x[t]`");
-  else if (value_is_untyped(&v))
-    diag_hint(c->cx, d, "a range is written `0..n`");
+  else if (value_is_untyped(&v)) diag_hint(c->cx, d, "a range is written `0..n`");
   return false;
 }
 
@@ -229,7 +227,7 @@ Value call_layer(Check *c, const FnValue *f, const Call *call) {
   return value_poison();
 }
 
-/* ---- making instances ------------------------------------------------------------------------ */
+/* ---- making instances ---- */
 static bool is_layer_name(Check *c, const Node *n) {
   if (n->kind != NODE_NAME) return false;
   const Scope *s = scope_find(c->scope, n->name);
@@ -408,7 +406,7 @@ static Value make(Check *c, const Node *n, Place *place) {
   return value_poison();
 }
 
-/* ---- declarations ---------------------------------------------------------------------------- */
+/* ---- declarations ---- */
 Value instance_value(Check *c, Decl *d, Span at) {
   if (d->state == DECL_DONE) return d->value;
   if (d->state == DECL_FAILED) return value_poison();

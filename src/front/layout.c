@@ -17,7 +17,7 @@ struct yy_buffer_state *nn__scan_bytes(const char *bytes, int len, yyscan_t scan
 int nn_lex_destroy(yyscan_t scanner);
 int nn_lex(yyscan_t scanner);
 
-/* ---- comments above declarations ------------------------------------------------------------- */
+/* ---- comments above declarations ---- */
 typedef struct DocLines {
   Text text;
   bool blank; /* nothing on the present line so far */
@@ -25,10 +25,8 @@ typedef struct DocLines {
 
 static void add_doc(Cx *cx, DocLines *doc, const char *comment, int n) {
   if (!doc->blank) return; /* behind code */
-  if (doc->text.n)
-    text_add(&doc->text, "\n");
-  else
-    doc->text = text_new(cx->arena);
+  if (doc->text.n) text_add(&doc->text, "\n");
+  else doc->text = text_new(cx->arena);
   comment++, n--;
   if (n && *comment == ' ') comment++, n--;
   for (int i = 0; i < n; i++) text_add_n(&doc->text, comment[i] ? comment + i : "?", 1);
@@ -53,7 +51,7 @@ static CommentAt comment_at(const char *text, int32_t lo, int32_t hi) {
   return (CommentAt){lo, hi};
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 static TokenList read_all(Cx *cx, int32_t source, CommentList *comments) {
   const Source src = cx->sources.at[source];
   TokenList toks = {0};
@@ -87,7 +85,7 @@ static TokenList read_all(Cx *cx, int32_t source, CommentList *comments) {
   return toks;
 }
 
-/* ---- brackets -------------------------------------------------------------------------------- */
+/* ---- brackets ---- */
 static bool is_declaration(int kind) {
   return kind == TOK_FN || kind == TOK_PARAM || kind == TOK_CONST || kind == TOK_LAYER ||
          kind == TOK_IMPORT || kind == TOK_TEST || kind == TOK_ADJOINT || kind == TOK_TANGENT;
@@ -137,10 +135,8 @@ static bool match_brackets(Cx *cx, TokenList *toks) {
     Token *t = &toks->at[i];
     if (t->newline && (is_declaration(t->kind) || is_statement_word(toks, i)))
       while (open.n && toks->at[open.at[open.n - 1]].kind != TOK_LBRACE) open.n--;
-    if (closer_of(t->kind))
-      vec_push(cx->arena, &open, i);
-    else if (is_closer(t->kind))
-      close_bracket(toks, &open, i);
+    if (closer_of(t->kind)) vec_push(cx->arena, &open, i);
+    else if (is_closer(t->kind)) close_bracket(toks, &open, i);
   }
   bool inside = false;
   for (int32_t i = 0; i < open.n; i++) inside |= toks->at[open.at[i]].kind != TOK_LBRACE;
@@ -167,7 +163,7 @@ static void place_tokens(Cx *cx, TokenList *toks) {
   }
 }
 
-/* ---- words that depend on what follows ------------------------------------------------------- */
+/* ---- words that depend on what follows ---- */
 static bool is_fold_name(Name name) {
   static const char *const folds[] = {"sum", "prod", "max", "min"};
   for (int i = 0; i < COUNT_OF(folds); i++)
@@ -229,8 +225,7 @@ static void settle_test_word(TokenList *toks, int32_t i) {
   Token *t = &toks->at[i];
   if (is_word(t, "check") && is_word(t + 1, "grad") && t[2].kind == TOK_NAME && !t[1].newline)
     t->kind = TOK_CHECK;
-  else if (is_word(t, "tol") && i > 0 && !t->newline && ends_operand(t[-1].kind))
-    t->kind = TOK_TOL;
+  else if (is_word(t, "tol") && i > 0 && !t->newline && ends_operand(t[-1].kind)) t->kind = TOK_TOL;
 }
 
 static void settle_words(TokenList *toks) {
@@ -254,11 +249,12 @@ TokenList tokens_read(Cx *cx, int32_t source, bool *open, CommentList *comments)
   return toks;
 }
 
-/* ---- line ends ------------------------------------------------------------------------------- */
+/* ---- line ends ---- */
 static bool starts_declaration(const Token *t) {
   return t->kind == TOK_FN || t->kind == TOK_PARAM || t->kind == TOK_CONST || t->kind == TOK_LET ||
          t->kind == TOK_LAYER || t->kind == TOK_IMPORT || t->kind == TOK_TEST ||
-         t->kind == TOK_ADJOINT || t->kind == TOK_TANGENT || t->kind == TOK_VAR || t->kind == TOK_FOR || t->kind == TOK_WHILE;
+         t->kind == TOK_ADJOINT || t->kind == TOK_TANGENT || t->kind == TOK_VAR ||
+         t->kind == TOK_FOR || t->kind == TOK_WHILE;
 }
 
 bool tokens_line_ends(const TokenList *toks, const Token *t, const Token *prev) {

@@ -41,7 +41,7 @@ int lex_trouble(Lexer *lx, int kind, DiagCode code, const char *hint, const char
   return kind;
 }
 
-/* ---- words ----------------------------------------------------------------------------------- */
+/* ---- words ---- */
 /* `var` is also the variance, a function: layout.c decides. */
 int lex_word(Lexer *lx, const char *text, int n) {
   lx->tok.u.name = name_of_n(lx->cx, text, (size_t)n);
@@ -51,7 +51,7 @@ int lex_word(Lexer *lx, const char *text, int n) {
   return TOK_NAME;
 }
 
-/* ---- numbers --------------------------------------------------------------------------------- */
+/* ---- numbers ---- */
 static int digit_value(char c) {
   return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c - 'A' + 10;
 }
@@ -108,7 +108,7 @@ int lex_float(Lexer *lx, const char *text, int n) {
   return TOK_FLOAT;
 }
 
-/* ---- strings and characters outside ASCII ---------------------------------------------------- */
+/* ---- strings and characters outside ASCII ---- */
 /* Bytes of the UTF-8 character at s[0..n), 0 when it is none. */
 static int utf8_bytes(const char *s, int n) {
   int32_t code;

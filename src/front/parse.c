@@ -20,7 +20,7 @@ Diag *parse_complain(Parser *p, DiagCode code, Span at, const char *fmt, ...) {
   return diag(p->cx, code, at, "%s", text_str(&t));
 }
 
-/* ---- nodes, for the grammar's actions -------------------------------------------------------- */
+/* ---- nodes, for the grammar's actions ---- */
 NodeList parse_list(Parser *p, NodeList before, Node *item) {
   vec_push(p->cx->arena, &before, item);
   return before;
@@ -94,8 +94,7 @@ Node *parse_assign(Parser *p, Span span, Node *target, Op op, Node *value) {
     Diag *d = parse_complain(p, E0111, target->span, "this can't be assigned to");
     if (d && indexed)
       diag_hint(p->cx, d, "an element of a tensor doesn't change; assign a whole new tensor");
-    else if (d)
-      diag_hint(p->cx, d, "variables change (`x = e`), and loops collect (`ys[t] = e`)");
+    else if (d) diag_hint(p->cx, d, "variables change (`x = e`), and loops collect (`ys[t] = e`)");
     p->skipping = false; /* the statement is complete */
   }
   if (!n) return ast_new(p->cx, NODE_ERROR, span, NULL, 0, NULL);
@@ -147,7 +146,7 @@ Node *parse_block_value(Parser *p, Span span, NodeList statements) {
   return bounded(p, parse_block(p, span, statements));
 }
 
-/* ---- pushing --------------------------------------------------------------------------------- */
+/* ---- pushing ---- */
 static void drop_state(void *arg) {
   Parser *p = arg;
   if (p->state) nn_pstate_delete(p->state);
@@ -305,7 +304,7 @@ static const Token *feed_first(Parser *p, int32_t n) {
   return prev;
 }
 
-/* ---- the interface --------------------------------------------------------------------------- */
+/* ---- the interface ---- */
 static Parser *run(Cx *cx, int32_t source, bool line, bool quiet, bool *open) {
   Parser *p = NEW(cx->arena, Parser); /* outlives this call: an error may unwind past it */
   p->cx = cx;

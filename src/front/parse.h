@@ -67,7 +67,7 @@ typedef struct Lexer {
   int32_t pos; /* byte after the token just read */
   Token tok;
 } Lexer;
-int lex_word(Lexer *lx, const char *text, int n);   /* keyword or name */
+int lex_word(Lexer *lx, const char *text, int n); /* keyword or name */
 int lex_int(Lexer *lx, const char *text, int n);
 int lex_float(Lexer *lx, const char *text, int n);
 int lex_bad_number(Lexer *lx, const char *text, int n);
@@ -90,7 +90,7 @@ bool tokens_line_ends(const TokenList *toks, const Token *t, const Token *prev);
 /* A `;` with nothing to separate. */
 bool token_is_idle(const TokenList *toks, const Token *t, const Token *prev);
 
-/* ---- parser ---------------------------------------------------------------------------------- */
+/* ---- parser ---- */
 typedef struct nn_pstate nn_pstate;
 
 typedef struct Parser {
@@ -108,7 +108,7 @@ typedef struct Parser {
   bool line;          /* one line of eval or of the REPL */
   int errors;
   bool misnamed[TOKEN_ROWS]; /* keywords that were used as names: said once each */
-  bool error_at_end; /* the first error is that the text ends */
+  bool error_at_end;         /* the first error is that the text ends */
   nn_pstate *state;
   NodeList decls;
   Node *expr; /* of a line that is an expression */
@@ -131,7 +131,7 @@ Node *parse_negative(Parser *p, Span span, Node *operand);
 Node *parse_assign(Parser *p, Span span, Node *target, Op op, Node *value);
 Node *parse_layer(Parser *p, Span span, Name name, NodeList sizes, Node *fn);
 Node *parse_for(Parser *p, Span span, Name name, Node *range, Node *const *rest);
-Node *parse_statements(Parser *p, Span span, NodeList statements); /* a block without a value */
+Node *parse_statements(Parser *p, Span span, NodeList statements);  /* a block without a value */
 Node *parse_block_value(Parser *p, Span span, NodeList statements); /* a block in an expression */
 Node *parse_block(Parser *p, Span span, NodeList statements);
 NodeList parse_list(Parser *p, NodeList before, Node *item);

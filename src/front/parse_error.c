@@ -4,7 +4,7 @@
 #include "front/parse.h"
 #include "grammar/nn_parse.h"
 
-/* ---- looking around -------------------------------------------------------------------------- */
+/* ---- looking around ---- */
 /* The token before the present one; END (which is never before anything) when there is none. */
 static const Token *token_before(const Parser *p, int32_t back) {
   static const Token none = {.kind = TOK_END};
@@ -25,7 +25,7 @@ static bool statement_has(const Parser *p, const char *word) {
   return false;
 }
 
-/* ---- what stands there ----------------------------------------------------------------------- */
+/* ---- what stands there ---- */
 static const char *found_words(Parser *p) {
   const Token *t = &p->tok;
   Text out = text_new(p->cx->arena);
@@ -38,7 +38,7 @@ static const char *found_words(Parser *p) {
   return text_str(&out);
 }
 
-/* ---- what could stand there ------------------------------------------------------------------ */
+/* ---- what could stand there ---- */
 typedef struct Words {
   const char *at[TOKEN_ROWS];
   int n;
@@ -49,20 +49,13 @@ static void add_word(Words *w, const char *word) { w->at[w->n++] = word; }
 /* Groups of tokens that have a name of their own. */
 static void add_groups(const Parser *p, const bool *exp, Words *w) {
   int before = token_before(p, 1)->kind;
-  if (exp[ROW_FN] && exp[ROW_IF])
-    add_word(w, "a declaration or an expression");
-  else if (exp[ROW_FN])
-    add_word(w, "a declaration (`fn`, `param` or `const`)");
-  else if (exp[ROW_LET] && exp[ROW_IF])
-    add_word(w, "a statement");
-  else if (exp[ROW_IF])
-    add_word(w, "an expression");
-  else if (exp[ROW_NAME] && exp[ROW_INT])
-    add_word(w, "a size");
-  else if (exp[ROW_NAME] && before == TOK_COLON)
-    add_word(w, "a type");
-  else if (exp[ROW_NAME])
-    add_word(w, "a name");
+  if (exp[ROW_FN] && exp[ROW_IF]) add_word(w, "a declaration or an expression");
+  else if (exp[ROW_FN]) add_word(w, "a declaration (`fn`, `param` or `const`)");
+  else if (exp[ROW_LET] && exp[ROW_IF]) add_word(w, "a statement");
+  else if (exp[ROW_IF]) add_word(w, "an expression");
+  else if (exp[ROW_NAME] && exp[ROW_INT]) add_word(w, "a size");
+  else if (exp[ROW_NAME] && before == TOK_COLON) add_word(w, "a type");
+  else if (exp[ROW_NAME]) add_word(w, "a name");
 }
 
 /* Where one of them can stand, an operator is the better guess. */
@@ -72,8 +65,8 @@ static bool is_assignment(int row) {
 }
 
 static bool is_declaration(int row) {
-  return row == ROW_FN || row == ROW_PARAM || row == ROW_CONST || row == ROW_LAYER || row == ROW_IMPORT || row == ROW_TEST ||
-         row == ROW_ADJOINT || row == ROW_TANGENT;
+  return row == ROW_FN || row == ROW_PARAM || row == ROW_CONST || row == ROW_LAYER ||
+         row == ROW_IMPORT || row == ROW_TEST || row == ROW_ADJOINT || row == ROW_TANGENT;
 }
 
 static const char *expected_words(Parser *p, const bool *exp) {
@@ -112,7 +105,7 @@ static const char *expected_words(Parser *p, const bool *exp) {
   return text_str(&out);
 }
 
-/* ---- what was meant -------------------------------------------------------------------------- */
+/* ---- what was meant ---- */
 /* Words of other languages, at the place of the error or just before it. */
 static const struct {
   const char *word, *hint;
@@ -144,7 +137,8 @@ static const char *assign_hint(const Parser *p, const bool *exp) {
   if (p->tok.kind != TOK_ASSIGN) return NULL;
   if (inside && in && in->kind == TOK_LPAREN && prev->kind == TOK_NAME && exp[ROW_COLON])
     return "an argument is given by name as in `f(x, axis: 0)`; `==` compares";
-  if (!inside && first->kind == TOK_NAME && p->stmt_depth == 0) return "a value gets a name by `const`: `const y = ...`";
+  if (!inside && first->kind == TOK_NAME && p->stmt_depth == 0)
+    return "a value gets a name by `const`: `const y = ...`";
   if (!inside && first->kind == TOK_NAME) return "a definition begins with `let`: `let y = ...`";
   if (exp[ROW_EQ]) return "`==` compares";
   return NULL;
@@ -230,7 +224,7 @@ static const char *hint_for(const Parser *p, const bool *exp) {
   return hint;
 }
 
-/* ---- the message ----------------------------------------------------------------------------- */
+/* ---- the message ---- */
 static bool chained_comparison(const Parser *p, const bool *exp) {
   return (token_flags(p->tok.kind) & F_CMP) && exp[ROW_PLUS] && exp[ROW_AND];
 }
@@ -239,8 +233,8 @@ static bool chained_comparison(const Parser *p, const bool *exp) {
 static bool keyword_as_name(Parser *p, const bool *exp) {
   if (!(token_flags(p->tok.kind) & F_WORD) || !exp[ROW_NAME] || exp[ROW_IF]) return false;
   p->misnamed[token_row(p->tok.kind)] = true;
-  parse_complain(p, E0107, parse_span(p, &p->tok), "`%.*s` is a keyword and can't be a name", (int)(p->tok.hi - p->tok.lo),
-                 p->text + p->tok.lo);
+  parse_complain(p, E0107, parse_span(p, &p->tok), "`%.*s` is a keyword and can't be a name",
+                 (int)(p->tok.hi - p->tok.lo), p->text + p->tok.lo);
   return true;
 }
 

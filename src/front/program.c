@@ -4,7 +4,7 @@
 #include "base/embedded.h"
 #include "front/rulebook.h"
 
-/* ---- declarations by name -------------------------------------------------------------------- */
+/* ---- declarations by name ---- */
 static uint32_t hash_name(Name name) {
   uint64_t h = (uint64_t)(uintptr_t)name * 0x9E3779B97F4A7C15u;
   return (uint32_t)(h >> 32);
@@ -36,7 +36,7 @@ Decl *program_find(const Program *p, Name name, bool prelude) {
   return d && d->node ? d : NULL;
 }
 
-/* ---- sizes that parameters fix --------------------------------------------------------------- */
+/* ---- sizes that parameters fix ---- */
 static bool mentions(const Node *n, Name name) {
   if (!n) return false;
   if (n->kind == NODE_NAME && n->name == name) return true;
@@ -82,7 +82,7 @@ bool front_has_size(Program *p, Name name) {
   return false;
 }
 
-/* ---- declaring ------------------------------------------------------------------------------- */
+/* ---- declaring ---- */
 static bool arguments_are_good(Program *p, const Node *fn, int first) {
   bool good = fn->nkids - first <= MAX_ARGS;
   if (!good)
@@ -213,7 +213,7 @@ Program *front_new(Cx *cx) {
   return p;
 }
 
-/* ---- constants and parameters ---------------------------------------------------------------- */
+/* ---- constants and parameters ---- */
 Check check_begin(Program *p, Unit *unit, Builder *b) {
   unit->b = b;
   return (Check){.p = p, .cx = p->cx, .unit = unit, .b = b, .int_type = T_I32, .float_type = T_F64};
@@ -345,7 +345,7 @@ const Node *front_fn_find(const Program *p, Name name) {
   return d ? d->node : NULL;
 }
 
-/* ---- functions ------------------------------------------------------------------------------- */
+/* ---- functions ---- */
 static bool add_outputs(Check *c, const Value *v, Span at) {
   if (v->kind == V_TUPLE) {
     for (int i = 0; i < v->u.tuple.n; i++)
@@ -408,7 +408,8 @@ static bool declared_types(Check *c, const FnValue *f, DType *types, Shape *shap
 }
 
 /* f: what is called; decl: whose arguments it takes, f itself or what it is a derivative of. */
-static Fn *instance(Check *c, const FnValue *f, const FnValue *decl, const DType *types, const Shape *shapes, int n) {
+static Fn *instance(Check *c, const FnValue *f, const FnValue *decl, const DType *types,
+                    const Shape *shapes, int n) {
   Call call = {.arg = NEWS(c->cx->arena, Arg, n + 1)};
   c->b->span = decl->node->name_span;
   for (int i = 0; i < n && i < decl->node->nkids - 2; i++) {
@@ -472,8 +473,10 @@ Fn *front_function_value(Program *p, const Node *expr) {
   if (v.kind == V_POISON) return NULL;
   const FnValue *decl = v.kind == V_FN ? arguments_from(v.u.fn) : NULL;
   if (decl) return typed_value(p, v.u.fn, decl);
-  Diag *d = diag(p->cx, E0209, expr->span, v.kind == V_FN ? "`%s` has no arguments with types of its own" : "%s is no function",
-                 v.kind == V_FN ? v.u.fn->name : value_text(p->cx, &b, &v));
+  Diag *d =
+      diag(p->cx, E0209, expr->span,
+           v.kind == V_FN ? "`%s` has no arguments with types of its own" : "%s is no function",
+           v.kind == V_FN ? v.u.fn->name : value_text(p->cx, &b, &v));
   diag_hint(p->cx, d, "declare a function that calls it: fn g(x: f32[N]) = ...");
   return NULL;
 }
@@ -525,7 +528,7 @@ int front_call(Program *p, Builder *b, Name name, const Val *args, const Name *n
   return collect_results(&c, &v, out, 0, max, at);
 }
 
-/* ---- initial values -------------------------------------------------------------------------- */
+/* ---- initial values ---- */
 /* A key per parameter: the finaliser of splitmix64 (Steele, Lea, Flood 2014) over seed and
  * position. */
 static int64_t init_key(int64_t seed, int position) {
@@ -573,8 +576,13 @@ static const Labels *element_labels(Check *c, const ParamInfo *info, int64_t fir
   Dim stride = 1;
   for (int i = info->lead - 1; i >= 0; i--) {
     Label *l = NEW(c->cx->arena, Label);
-    *l = (Label){.name = name_of(c->cx, "layer"), .span = info->span, .order = i + 1, .known = true,
-                 .given = true, .extent = info->shape.dim[i], .why = info->span};
+    *l = (Label){.name = name_of(c->cx, "layer"),
+                 .span = info->span,
+                 .order = i + 1,
+                 .known = true,
+                 .given = true,
+                 .extent = info->shape.dim[i],
+                 .why = info->span};
     all->at[i] = l;
     a.term[i] = (AffineTerm){l, stride};
     stride = dim_mul(c->cx, stride, l->extent);
@@ -605,9 +613,8 @@ Fn *front_param_init(Program *p, int i, int64_t seed) {
   if (v.kind == V_POISON) return NULL;
   Shape is = tensor_shape(&b, &v), all;
   if (!broadcast_dims(&is, &want, &all) || !shape_eq(&all, &want)) {
-    Diag *d =
-        fault(&c, E0307, at, "the initial value is %s, and `%s` is %s", value_text(c.cx, &b, &v),
-              info->name, type_text(c.cx, info->type, &want));
+    Diag *d = fault(&c, E0307, at, "the initial value is %s, and `%s` is %s",
+                    value_text(c.cx, &b, &v), info->name, type_text(c.cx, info->type, &want));
     diag_label(c.cx, d, info->span, "declared here");
     fault_axes(&c, d, &is, &want, "declared as");
     return NULL;
@@ -616,7 +623,7 @@ Fn *front_param_init(Program *p, int i, int64_t seed) {
   return program_finish(&c, &v, at);
 }
 
-/* ---- checking a whole program ---------------------------------------------------------------- */
+/* ---- checking a whole program ---- */
 static void check_const(Program *p, Decl *d) {
   Unit unit = {0};
   Builder b = ir_begin(p->cx, d->name);

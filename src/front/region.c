@@ -27,7 +27,7 @@ Unit *unit_home(Check *c) {
   return u;
 }
 
-/* ---- captures -------------------------------------------------------------------------------- */
+/* ---- captures ---- */
 static Val capture(Unit *r, Val outer, bool scan) {
   Arena *a = r->b->cx->arena;
   for (int i = 0; i < r->captures.n; i++) {
@@ -74,7 +74,7 @@ Value import_value(Check *c, Unit *home, Value v) {
   return v;
 }
 
-/* ---- slices that a loop scans ---------------------------------------------------------------- */
+/* ---- slices that a loop scans ---- */
 /* Names and sums of them: what can be evaluated twice at no cost. */
 static bool is_simple(const Node *n) {
   switch (n->kind) {
@@ -158,7 +158,7 @@ bool loop_slice(Check *c, const Node *n, bool inside, Value *out, int *used) {
   return *used > 0;
 }
 
-/* ---- elements of stacked parameters ---------------------------------------------------------- */
+/* ---- elements of stacked parameters ---- */
 static Val row(Check *c, Builder *b, Val v, int axis, Dim at) {
   Shape s = *ir_shape(b, v), out = s;
   ViewDim *dim = NEWS(c->cx->arena, ViewDim, s.rank);
@@ -198,7 +198,7 @@ bool region_pick(Check *c, Unit *home, Value v, const Value *at, int n, Value *o
   return k == n;
 }
 
-/* ---- operands -------------------------------------------------------------------------------- */
+/* ---- operands ---- */
 void region_add(Check *c, RegionInputs *in, Val outer, bool scan, int which, int number) {
   for (int i = 0; i < in->n; i++)
     if (in->at[i].outer == outer && in->at[i].scan == scan) {
@@ -244,10 +244,8 @@ Fn *region_fn(Check *c, const Fn *raw, int which, const int *lead, int nlead,
   for (int i = 0; i < in->n; i++) {
     const RegionInput *x = &in->at[i];
     int number = x->number[which];
-    if (number >= 0)
-      args[number] = add_input(&b, &raw->in.at[number]);
-    else
-      unused_input(&b, ir_ins(c->b, x->outer), x->scan);
+    if (number >= 0) args[number] = add_input(&b, &raw->in.at[number]);
+    else unused_input(&b, ir_ins(c->b, x->outer), x->scan);
   }
   /* what nothing uses needs no value, but inlining wants one of the type */
   for (int i = 0; i < raw->in.n; i++)

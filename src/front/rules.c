@@ -34,7 +34,7 @@ static bool find_rule(RuleState *s, Op op, int operand, DType t, const Fn **out)
   return false;
 }
 
-/* ---- partial derivatives --------------------------------------------------------------------- */
+/* ---- partial derivatives ---- */
 /* The types of operand k and of the result for operands of type t. */
 static DType operand_type(Op op, int k, DType t) {
   return op_info[op].typing == TY_SELECT && k == 0 ? T_BOOL : t;
@@ -101,7 +101,7 @@ static const Fn *partial(Cx *cx, Op op, int i, DType t) {
   return fn;
 }
 
-/* ---- expansions ------------------------------------------------------------------------------ */
+/* ---- expansions ---- */
 static const Fn *expansion(Cx *cx, Op op, DType t) {
   RuleState *s = (RuleState *)cx->rules;
   const Fn *fn = NULL;
@@ -120,7 +120,7 @@ static const Fn *expansion(Cx *cx, Op op, DType t) {
   return fn;
 }
 
-/* ---- patterns -------------------------------------------------------------------------------- */
+/* ---- patterns ---- */
 /* A pattern may have no meaning for a type (a quotient of integers): then there is none, and no
  * diagnostic either. */
 static const Fn *pattern(Cx *cx, const char *text, DType t) {

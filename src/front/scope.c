@@ -15,7 +15,7 @@ const Scope *scope_find(const Scope *s, Name name) {
   return s;
 }
 
-/* ---- diagnostics ----------------------------------------------------------------------------- */
+/* ---- diagnostics ---- */
 static bool in_prelude(Check *c, Span at) {
   return at.source > 0 && at.source < c->cx->sources.n && c->cx->sources.at[at.source].prelude;
 }
@@ -154,7 +154,7 @@ void suggest(Check *c, Diag *d, const char *word, const char *const *more, int n
   replace_word(c, d, word, close);
 }
 
-/* ---- parameters of the model ----------------------------------------------------------------- */
+/* ---- parameters of the model ---- */
 static UnitParam new_param(Check *c, Decl *d, const ParamInfo *info) {
   Unit *unit = c->unit;
   UnitParam p = {.decl = d, .value = value_poison(), .outer = value_poison()};
@@ -204,7 +204,7 @@ Value unit_param(Check *c, Decl *d) {
   return import_value(c, home, at_home(c, unit_own_param, d, home));
 }
 
-/* ---- names ----------------------------------------------------------------------------------- */
+/* ---- names ---- */
 static Decl *find_decl(Check *c, Name name) {
   bool prelude = c->frame && c->frame->prelude;
   Decl *d = prelude ? NULL : program_find(c->p, name, false);

@@ -1,7 +1,7 @@
 /* value.c: making and describing values, sets of labels, affine arithmetic. */
 #include "front/value.h"
 
-/* ---- labels ---------------------------------------------------------------------------------- */
+/* ---- labels ---- */
 const Labels no_labels = {0};
 
 bool labels_equal(const Labels *a, const Labels *b) {
@@ -36,7 +36,7 @@ const Labels *labels_union(Cx *cx, const Labels *a, const Labels *b) {
   return u->n == a->n ? a : u->n == b->n ? b : u;
 }
 
-/* ---- making ---------------------------------------------------------------------------------- */
+/* ---- making ---- */
 Value value_tuple(Cx *cx, const Value *items, int n) {
   Value v = {.kind = V_TUPLE};
   v.u.tuple.n = n;
@@ -49,7 +49,7 @@ Value value_affine(Cx *cx, const Affine *a) {
   return (Value){.kind = V_AFFINE, .u.affine = arena_copy(cx->arena, a, sizeof *a)};
 }
 
-/* ---- asking ---------------------------------------------------------------------------------- */
+/* ---- asking ---- */
 bool value_dim(const Value *v, Dim *out) {
   if (v->kind == V_INT && v->u.i <= DIM_MAX_NUMBER && v->u.i >= -DIM_MAX_NUMBER)
     return *out = v->u.i, true;
@@ -143,13 +143,14 @@ const char *value_text(Cx *cx, const Builder *b, const Value *v) {
                v->u.fn->name);
       break;
     }
-    text_fmt(&t, "the function `%s`", v->u.fn->name ? v->u.fn->name : "?"); break;
+    text_fmt(&t, "the function `%s`", v->u.fn->name ? v->u.fn->name : "?");
+    break;
   case V_STRING: text_fmt(&t, "the text \"%s\"", v->u.text); break;
   }
   return text_str(&t);
 }
 
-/* ---- affine arithmetic ----------------------------------------------------------------------- */
+/* ---- affine arithmetic ---- */
 const Labels *affine_labels(Cx *cx, const Affine *a) {
   Labels *l = NEW(cx->arena, Labels);
   for (int i = 0; i < a->n; i++)

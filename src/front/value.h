@@ -32,14 +32,14 @@ typedef enum ValueKind {
 typedef struct Label {
   Name name;
   Span span;
-  int32_t order;     /* outer labels have smaller numbers */
-  bool known, given; /* given: the range was written down */
-  Dim lo, extent;    /* values lo .. lo + extent - 1 */
-  Span why;          /* the use that fixed the range */
-  Name why_name;     /* the tensor used there */
-  const struct Affine *range; /* two: its own start and end, which depend on labels around; lo and extent
-                                 hold all of them. NULL: they don't */
-  Unit *loop;        /* the variable of a loop: the body, whose input `index` is the value - lo */
+  int32_t order;              /* outer labels have smaller numbers */
+  bool known, given;          /* given: the range was written down */
+  Dim lo, extent;             /* values lo .. lo + extent - 1 */
+  Span why;                   /* the use that fixed the range */
+  Name why_name;              /* the tensor used there */
+  const struct Affine *range; /* two: its own start and end, which depend on labels around; lo and
+                                 extent hold all of them. NULL: they don't */
+  Unit *loop; /* the variable of a loop: the body, whose input `index` is the value - lo */
   Val index;
 } Label;
 
@@ -89,15 +89,15 @@ typedef struct FnValue FnValue;
 struct FnValue {
   FnKind kind;
   Name name;
-  const Node *node; /* FN_DECL: the FN; FN_LAYER: the LAYER */
+  const Node *node;         /* FN_DECL: the FN; FN_LAYER: the LAYER */
   const Instance *instance; /* of a layer, or NULL */
-  const Value *at; /* which elements of the arrays around it, outermost first */
+  const Value *at;          /* which elements of the arrays around it, outermost first */
   int32_t nat;
   const Node *rule[2];   /* FN_DECL: the RULEs of its adjoint and its tangent, or NULL */
   const FnValue *run[2]; /* the same as functions: arguments, then (adjoint) results and cotangents,
                             (tangent) tangents and results */
   int32_t round[2];      /* of front_declare */
-  bool plain;          /* called without them: the function itself */
+  bool plain;            /* called without them: the function itself */
   bool prelude;
   bool broken; /* its declaration has an error that was reported: calls are silent */
   const Builtin *builtin;
@@ -108,7 +108,7 @@ struct FnValue {
   DerivWay way;
   int32_t axes; /* vmap: how many */
   Vec(Wrt) wrt; /* empty: the default */
-  Span span;     /* of the derivative expression */
+  Span span;    /* of the derivative expression */
 };
 
 typedef struct Weak Weak;
@@ -170,7 +170,7 @@ struct Scope {
   const Var *var; /* NULL: the name keeps its value */
 };
 
-/* ---- making values --------------------------------------------------------------------------- */
+/* ---- making values ---- */
 static inline Value value_poison(void) { return (Value){.kind = V_POISON}; }
 static inline Value value_int(int64_t i) { return (Value){.kind = V_INT, .u.i = i}; }
 static inline Value value_float(double f) { return (Value){.kind = V_FLOAT, .u.f = f}; }
@@ -185,7 +185,7 @@ static inline Value value_tensor(Val v, const Labels *labels) {
 }
 Value value_affine(Cx *cx, const Affine *a); /* a plain number or size where there is no label */
 
-/* ---- asking ---------------------------------------------------------------------------------- */
+/* ---- asking ---- */
 static inline bool value_is_tensor(const Value *v) { return v->kind == V_TENSOR; }
 bool affine_is_loop(const Affine *a); /* of loop variables only: no axis comes with it */
 /* A loop variable, or a sum of them: an integer that is known at run time, and adapts like one. */
@@ -210,14 +210,14 @@ int tensor_rank(const Builder *b, const Value *v);
 /* In words, for messages: "f32[N, 3]", "the integer 3", "a function". */
 const char *value_text(Cx *cx, const Builder *b, const Value *v);
 
-/* ---- labels ---------------------------------------------------------------------------------- */
+/* ---- labels ---- */
 extern const Labels no_labels;
 const Labels *labels_union(Cx *cx, const Labels *a, const Labels *b);
 bool labels_equal(const Labels *a, const Labels *b);
 int labels_find(const Labels *l, const Label *label); /* position or -1 */
 bool labels_overlap(const Labels *a, const Labels *b);
 
-/* ---- affine arithmetic: false where the result isn't affine ---------------------------------- */
+/* ---- affine arithmetic: false where the result isn't affine ---- */
 bool affine_of_value(const Value *v, Affine *out); /* V_AFFINE, V_INT, V_SIZE */
 /* The terms that are labels of index notation, as labels: loop variables are none. */
 const Labels *affine_labels(Cx *cx, const Affine *a);

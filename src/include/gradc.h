@@ -21,8 +21,8 @@
  *  - What a context hands out (functions, texts, tensor descriptions) is the context's: it is valid
  *    until gradc_free(), or until the call that the description of a function names.
  *  - After GRADC_MEMORY or GRADC_INTERNAL the context can only be asked for its message and freed.
- *  - Arrays are dense, row by row, of the C type that gradc_type names, aligned like it; a truth value
- *    is a byte, 0 or 1. They are read and written in place: nothing is copied.
+ *  - Arrays are dense, row by row, of the C type that gradc_type names, aligned like it; a truth
+ * value is a byte, 0 or 1. They are read and written in place: nothing is copied.
  *  - Structs are only handed out by pointer: later versions may add members at their ends. */
 #ifndef GRADC_H
 #define GRADC_H
@@ -40,7 +40,7 @@
 extern "C" {
 #endif
 
-/* ---- statuses: the exit codes of the program gradc ------------------------------------------------ */
+/* ---- statuses: the exit codes of the program gradc ---- */
 typedef enum gradc_status {
   GRADC_OK = 0,
   GRADC_FINDINGS = 1, /* a check failed: training met a NaN, say */
@@ -55,35 +55,36 @@ typedef enum gradc_status {
 GRADC_API const char *gradc_version(void); /* "0.1.0" */
 GRADC_API const char *gradc_status_text(gradc_status status);
 
-/* ---- contexts --------------------------------------------------------------------------------------- */
+/* ---- contexts ---- */
 typedef struct gradc_context gradc_context;
 
 GRADC_API gradc_status gradc_new(gradc_context **out);
 GRADC_API void gradc_free(gradc_context *gc); /* NULL is allowed */
 
-/* How many threads a call may use: 1 at first; 0: all processors. Results don't depend on it. For what
- * is compiled from then on. */
+/* How many threads a call may use: 1 at first; 0: all processors. Results don't depend on it. For
+ * what is compiled from then on. */
 GRADC_API gradc_status gradc_set_threads(gradc_context *gc, int threads);
 /* Calls are done by the reference evaluator instead of machine code: slow, and without LLVM. */
 GRADC_API gradc_status gradc_set_reference(gradc_context *gc, int yes);
 /* Seed of the parameters' initial values, 0 at first. */
 GRADC_API gradc_status gradc_set_seed(gradc_context *gc, int64_t seed);
 
-/* Wherever the program says `name`, a constant or a size, it is n. Before what it is for is declared. */
+/* Wherever the program says `name`, a constant or a size, it is n. Before what it is for is
+ * declared. */
 GRADC_API gradc_status gradc_define(gradc_context *gc, const char *name, int64_t n);
-/* A file (with what it imports), or a text, which `label` names in diagnostics; imports in a text are
- * looked for beside the path that label is. A name declared before is replaced. */
+/* A file (with what it imports), or a text, which `label` names in diagnostics; imports in a text
+ * are looked for beside the path that label is. A name declared before is replaced. */
 GRADC_API gradc_status gradc_load(gradc_context *gc, const char *path);
 GRADC_API gradc_status gradc_declare(gradc_context *gc, const char *label, const char *text);
 /* All errors of what is declared, used or not, derivatives included. */
 GRADC_API gradc_status gradc_check(gradc_context *gc);
 
-/* ---- what went wrong ---------------------------------------------------------------------------------- */
+/* ---- what went wrong ---- */
 typedef enum gradc_severity { GRADC_ERROR, GRADC_WARNING } gradc_severity;
 typedef enum gradc_part_kind { GRADC_LABEL, GRADC_NOTE, GRADC_HINT } gradc_part_kind;
 typedef struct gradc_place {
-  const char *file;           /* "": no place */
-  int32_t line, column;       /* from 1, column in bytes; 0: no place */
+  const char *file;             /* "": no place */
+  int32_t line, column;         /* from 1, column in bytes; 0: no place */
   int32_t end_line, end_column; /* one past the end */
 } gradc_place;
 typedef struct gradc_part { /* a further place with its own words, a note, a hint */
@@ -102,7 +103,8 @@ typedef struct gradc_diagnostic {
 
 /* Those of the last call that could give any; warnings are there after GRADC_OK, too. */
 GRADC_API int gradc_diagnostic_count(const gradc_context *gc);
-GRADC_API const gradc_diagnostic *gradc_diagnostic_at(gradc_context *gc, int i); /* NULL: there is none */
+GRADC_API const gradc_diagnostic *gradc_diagnostic_at(gradc_context *gc,
+                                                      int i); /* NULL: there is none */
 /* All of them as gradc prints them, with source lines and carets. */
 GRADC_API const char *gradc_diagnostics_text(gradc_context *gc, int colour);
 /* Why the last call didn't return GRADC_OK, in a line; "" where it did. */
@@ -110,7 +112,7 @@ GRADC_API const char *gradc_message(const gradc_context *gc);
 /* What `gradc explain` prints; it lasts as long as the context. NULL: there is no such code. */
 GRADC_API const char *gradc_explain(gradc_context *gc, const char *code);
 
-/* ---- tensors ------------------------------------------------------------------------------------------ */
+/* ---- tensors ---- */
 typedef enum gradc_type {
   GRADC_BOOL = 0, /* uint8_t */
   GRADC_U8 = 1,
@@ -132,21 +134,22 @@ typedef struct gradc_tensor {
   void *data;           /* of values, parameters and states; else NULL */
 } gradc_tensor;
 
-/* ---- functions ---------------------------------------------------------------------------------------- */
+/* ---- functions ---- */
 typedef struct gradc_function gradc_function;
 
 /* The functions that were declared, templates among them. */
 GRADC_API int gradc_function_count(gradc_context *gc);
 GRADC_API const char *gradc_function_name(gradc_context *gc, int i); /* NULL: there is none */
-/* A function by its name, or a derivative: "loss", "grad(loss)", "value_and_grad(loss, wrt: (W1, x))",
- * "grad(grad(f))". All its arguments must have types. */
+/* A function by its name, or a derivative: "loss", "grad(loss)", "value_and_grad(loss, wrt: (W1,
+ * x))", "grad(grad(f))". All its arguments must have types. */
 GRADC_API gradc_status gradc_find(gradc_context *gc, const char *expression, gradc_function **out);
 /* Gives back its machine code and workspace, which else go with the context. NULL is allowed. */
 GRADC_API void gradc_release(gradc_function *f);
 
 GRADC_API int gradc_argument_count(const gradc_function *f);
 GRADC_API const gradc_tensor *gradc_argument(const gradc_function *f, int i);
-GRADC_API int gradc_result_count(const gradc_function *f); /* the parts of a tuple count one by one */
+GRADC_API int
+gradc_result_count(const gradc_function *f); /* the parts of a tuple count one by one */
 GRADC_API const gradc_tensor *gradc_result(const gradc_function *f, int i);
 GRADC_API int gradc_size_count(const gradc_function *f); /* named sizes that are still open */
 GRADC_API const char *gradc_size(const gradc_function *f, int i);
@@ -154,65 +157,75 @@ GRADC_API const char *gradc_size(const gradc_function *f, int i);
 GRADC_API gradc_status gradc_source(gradc_function *f, const char **out);
 
 /* The same function with numbers for its open sizes; each must get one. */
-GRADC_API gradc_status gradc_specialize(gradc_function *f, const char *const *names, const int64_t *numbers, int n,
-                                        gradc_function **out);
+GRADC_API gradc_status gradc_specialize(gradc_function *f, const char *const *names,
+                                        const int64_t *numbers, int n, gradc_function **out);
 /* Machine code, now and not at the first call. The function must have no open size. */
 GRADC_API gradc_status gradc_compile(gradc_function *f);
-/* One pointer per argument and per result. Parameters are the context's present ones. Results must not
- * overlap anything else. Nothing is allocated once the function is compiled. */
+/* One pointer per argument and per result. Parameters are the context's present ones. Results must
+ * not overlap anything else. Nothing is allocated once the function is compiled. */
 GRADC_API gradc_status gradc_call(gradc_function *f, const void *const *args, void *const *results);
-/* The same in the caller's workspace, of gradc_workspace() bytes, aligned to 64. Compiled functions may be
- * called so by several threads at once, each with its own workspace and results. */
+/* The same in the caller's workspace, of gradc_workspace() bytes, aligned to 64. Compiled functions
+ * may be called so by several threads at once, each with its own workspace and results. */
 GRADC_API size_t gradc_workspace(const gradc_function *f); /* 0 until it is compiled */
-GRADC_API gradc_status gradc_call_in(const gradc_function *f, const void *const *args, void *const *results,
-                                     void *workspace, size_t bytes);
+GRADC_API gradc_status gradc_call_in(const gradc_function *f, const void *const *args,
+                                     void *const *results, void *workspace, size_t bytes);
 
-/* ---- parameters --------------------------------------------------------------------------------------- */
-/* Their values live in the context, drawn at first use, until the program declares them anew. A pointer to
- * the elements stays valid; functions that were compiled before keep to the old ones. */
+/* ---- parameters ---- */
+/* Their values live in the context, drawn at first use, until the program declares them anew. A
+ * pointer to the elements stays valid; functions that were compiled before keep to the old ones. */
 GRADC_API int gradc_param_count(gradc_context *gc);
 GRADC_API gradc_status gradc_param(gradc_context *gc, int i, const gradc_tensor **out);
-GRADC_API gradc_status gradc_param_named(gradc_context *gc, const char *name, const gradc_tensor **out);
+GRADC_API gradc_status gradc_param_named(gradc_context *gc, const char *name,
+                                         const gradc_tensor **out);
 GRADC_API gradc_status gradc_param_get(gradc_context *gc, const char *name, void *to, size_t bytes);
-GRADC_API gradc_status gradc_param_set(gradc_context *gc, const char *name, const void *from, size_t bytes);
+GRADC_API gradc_status gradc_param_set(gradc_context *gc, const char *name, const void *from,
+                                       size_t bytes);
 /* Draws all anew; with the same seed come the same values. */
 GRADC_API gradc_status gradc_params_init(gradc_context *gc, int64_t seed);
 /* .safetensors and .npz. A file that doesn't fit changes nothing. */
 GRADC_API gradc_status gradc_params_load(gradc_context *gc, const char *path);
 GRADC_API gradc_status gradc_params_save(gradc_context *gc, const char *path);
 
-/* ---- values: the reference evaluator -------------------------------------------------------------------- */
+/* ---- values: the reference evaluator ---- */
 typedef struct gradc_values gradc_values;
 
-/* A line as `gradc eval` takes it: an expression, whose values come in *out, or a declaration (NULL). */
-GRADC_API gradc_status gradc_eval(gradc_context *gc, const char *label, const char *line, gradc_values **out);
+/* A line as `gradc eval` takes it: an expression, whose values come in *out, or a declaration
+ * (NULL). */
+GRADC_API gradc_status gradc_eval(gradc_context *gc, const char *label, const char *line,
+                                  gradc_values **out);
 GRADC_API int gradc_value_count(const gradc_values *v);
 GRADC_API const gradc_tensor *gradc_value(const gradc_values *v, int i);
-/* As `gradc eval` prints them; so many significant digits, 0: as many as read back exactly. strings: vectors of
- * bytes (u8) as the text they are, which then may hold zeros; n, which may be NULL, is the whole text's length. */
-GRADC_API gradc_status gradc_values_text(gradc_values *v, int digits, int strings, const char **out, size_t *n);
+/* As `gradc eval` prints them; so many significant digits, 0: as many as read back exactly.
+ * strings: vectors of bytes (u8) as the text they are, which then may hold zeros; n, which may be
+ * NULL, is the whole text's length. */
+GRADC_API gradc_status gradc_values_text(gradc_values *v, int digits, int strings, const char **out,
+                                         size_t *n);
 GRADC_API void gradc_values_free(gradc_values *v); /* before its context; NULL is allowed */
 
-/* ---- steps of training, on the caller's own data --------------------------------------------------------- */
+/* ---- steps of training, on the caller's own data ---- */
 typedef struct gradc_trainer gradc_trainer;
 
-/* loss: a function with a float scalar result. optimizer: sgd, adam, or a function of the program. freeze:
- * parameters to leave alone, "W1,encoder.*", or NULL. Numbers for all open sizes of the loss. */
-GRADC_API gradc_status gradc_trainer_new(gradc_context *gc, const char *loss, const char *optimizer, const char *freeze,
-                                         const char *const *names, const int64_t *numbers, int n, gradc_trainer **out);
+/* loss: a function with a float scalar result. optimizer: sgd, adam, or a function of the program.
+ * freeze: parameters to leave alone, "W1,encoder.*", or NULL. Numbers for all open sizes of the
+ * loss. */
+GRADC_API gradc_status gradc_trainer_new(gradc_context *gc, const char *loss, const char *optimizer,
+                                         const char *freeze, const char *const *names,
+                                         const int64_t *numbers, int n, gradc_trainer **out);
 GRADC_API int gradc_trainer_argument_count(const gradc_trainer *t);
 GRADC_API const gradc_tensor *gradc_trainer_argument(const gradc_trainer *t, int i);
-/* A step: the loss before it, its gradient, and the update of the context's parameters, in one pass. An
- * argument `key: i32` is given like any other. */
-GRADC_API gradc_status gradc_trainer_step(gradc_trainer *t, const void *const *args, double lr, double *loss);
-/* The optimiser's tensors, and how many steps it has done: what a checkpoint keeps beside the parameters. */
+/* A step: the loss before it, its gradient, and the update of the context's parameters, in one
+ * pass. An argument `key: i32` is given like any other. */
+GRADC_API gradc_status gradc_trainer_step(gradc_trainer *t, const void *const *args, double lr,
+                                          double *loss);
+/* The optimiser's tensors, and how many steps it has done: what a checkpoint keeps beside the
+ * parameters. */
 GRADC_API int gradc_trainer_state_count(const gradc_trainer *t);
 GRADC_API const gradc_tensor *gradc_trainer_state(const gradc_trainer *t, int i);
 GRADC_API int64_t gradc_trainer_steps(const gradc_trainer *t);
 GRADC_API gradc_status gradc_trainer_set_steps(gradc_trainer *t, int64_t steps);
 GRADC_API void gradc_trainer_free(gradc_trainer *t); /* NULL is allowed */
 
-/* ---- jobs: training and prediction over data sets ---------------------------------------------------------- */
+/* ---- jobs: training and prediction over data sets ---- */
 typedef struct gradc_job gradc_job;
 
 GRADC_API gradc_status gradc_job_train(gradc_context *gc, gradc_job **out);
@@ -221,11 +234,11 @@ GRADC_API gradc_status gradc_job_predict(gradc_context *gc, const char *function
 GRADC_API gradc_status gradc_job_data(gradc_job *j, const char *source);
 GRADC_API gradc_status gradc_job_validation(gradc_job *j, const char *source);
 /* Data in memory for the argument `name`; not copied, so they must live until the job has run. */
-GRADC_API gradc_status gradc_job_array(gradc_job *j, const char *name, gradc_type type, int rank, const int64_t *shape,
-                                       const void *elements);
-/* Options by the names they have on the command line: epochs, batch, eval-batch, lr, seed, no-shuffle,
- * log-every; optimizer, load, save, resume, freeze, decay, log, plot, output. GRADC_USAGE for one that the
- * job doesn't have, or that is out of range. */
+GRADC_API gradc_status gradc_job_array(gradc_job *j, const char *name, gradc_type type, int rank,
+                                       const int64_t *shape, const void *elements);
+/* Options by the names they have on the command line: epochs, batch, eval-batch, lr, seed,
+ * no-shuffle, log-every; optimizer, load, save, resume, freeze, decay, log, plot, output.
+ * GRADC_USAGE for one that the job doesn't have, or that is out of range. */
 GRADC_API gradc_status gradc_job_number(gradc_job *j, const char *option, double value);
 GRADC_API gradc_status gradc_job_text(gradc_job *j, const char *option, const char *value);
 
@@ -234,17 +247,19 @@ typedef struct gradc_progress {
   int64_t step, steps;   /* done and in all, of the epoch */
   double loss;           /* mean over the epoch so far; NaN in a prediction */
 } gradc_progress;
-/* Called after every step; not 0 ends the job as an interruption would. It must not use the context. */
+/* Called after every step; not 0 ends the job as an interruption would. It must not use the
+ * context. */
 typedef int (*gradc_progress_fn)(void *arg, const gradc_progress *p);
 GRADC_API gradc_status gradc_job_on_progress(gradc_job *j, gradc_progress_fn fn, void *arg);
 /* Progress as lines of text; on a terminal one line is written over and over. */
 typedef void (*gradc_text_fn)(void *arg, const char *text, size_t n);
-GRADC_API gradc_status gradc_job_on_text(gradc_job *j, gradc_text_fn fn, void *arg, int terminal, int columns);
+GRADC_API gradc_status gradc_job_on_text(gradc_job *j, gradc_text_fn fn, void *arg, int terminal,
+                                         int columns);
 /* Ends a running job after its step: what is done is saved. May be called from a signal handler. */
 GRADC_API void gradc_job_stop(gradc_job *j);
 GRADC_API gradc_status gradc_job_run(gradc_job *j);
-/* What a finished job measured: "loss", "epochs", "steps", "seconds", "examples" and every metric by its
- * name. GRADC_USAGE where there is no such figure. */
+/* What a finished job measured: "loss", "epochs", "steps", "seconds", "examples" and every metric
+ * by its name. GRADC_USAGE where there is no such figure. */
 GRADC_API gradc_status gradc_job_figure(const gradc_job *j, const char *name, double *out);
 GRADC_API void gradc_job_free(gradc_job *j); /* before its context; NULL is allowed */
 

@@ -3,7 +3,7 @@
 #include "ir/build.h"
 #include "ir/build_parts.h"
 
-/* ---- hash-consing ----------------------------------------------------------------------------- */
+/* ---- hash-consing ---- */
 static uint64_t mix(uint64_t h, uint64_t x) {
   h = (h ^ x) * 0x9E3779B97F4A7C15u;
   return h ^ (h >> 29);
@@ -56,8 +56,9 @@ static bool gather_eq(const Gather *a, const Gather *b) {
 }
 
 static bool body_eq(const Body *a, const Body *b, int ninputs) {
-  return a->fn == b->fn && a->adjoint == b->adjoint && a->tangent == b->tangent && a->again == b->again &&
-         shape_eq(&a->lead, &b->lead) && !memcmp(a->wrt, b->wrt, (size_t)((ninputs + 63) / 64) * sizeof *a->wrt);
+  return a->fn == b->fn && a->adjoint == b->adjoint && a->tangent == b->tangent &&
+         a->again == b->again && shape_eq(&a->lead, &b->lead) &&
+         !memcmp(a->wrt, b->wrt, (size_t)((ninputs + 63) / 64) * sizeof *a->wrt);
 }
 
 static bool loop_eq(const Loop *a, const Loop *b) {
@@ -73,7 +74,8 @@ static bool attr_eq(const Ins *a, const Ins *b) {
   case OP_gather:
   case OP_scatter: return gather_eq(a->u.gather, b->u.gather);
   case OP_loop: return loop_eq(a->u.loop, b->u.loop);
-  case OP_branch: return a->u.branch->then == b->u.branch->then && a->u.branch->other == b->u.branch->other;
+  case OP_branch:
+    return a->u.branch->then == b->u.branch->then && a->u.branch->other == b->u.branch->other;
   case OP_vjp:
   case OP_jvp:
   case OP_vmap:
@@ -84,8 +86,8 @@ static bool attr_eq(const Ins *a, const Ins *b) {
 
 static bool ins_eq(const Ins *a, const Ins *b) {
   return a->op == b->op && a->type == b->type && a->nargs == b->nargs &&
-         (!a->nargs || !memcmp(a->arg, b->arg, a->nargs * sizeof *a->arg)) && shape_eq(&a->shape, &b->shape) &&
-         attr_eq(a, b);
+         (!a->nargs || !memcmp(a->arg, b->arg, a->nargs * sizeof *a->arg)) &&
+         shape_eq(&a->shape, &b->shape) && attr_eq(a, b);
 }
 
 static void rehash(Builder *b) {
@@ -100,7 +102,8 @@ static void rehash(Builder *b) {
 }
 
 Val build_find(Builder *b, const Ins *i) {
-  for (Val v = b->bucket[hash_ins(i) & (uint32_t)(b->nbuckets - 1)]; v; v = b->fn->ins.at[v].hash_next)
+  for (Val v = b->bucket[hash_ins(i) & (uint32_t)(b->nbuckets - 1)]; v;
+       v = b->fn->ins.at[v].hash_next)
     if (ins_eq(&b->fn->ins.at[v], i)) return v;
   return 0;
 }
@@ -146,7 +149,7 @@ void ir_name(Builder *b, Val v, Name hint) {
   if (!i->hint && hint && i->op != OP_const) i->hint = hint;
 }
 
-/* ---- beginning and end -------------------------------------------------------------------------- */
+/* ---- beginning and end ---- */
 Builder ir_begin(Cx *cx, Name name) {
   Builder b = {.cx = cx, .fn = NEW(cx->arena, Fn)};
   b.fn->cx = cx;
@@ -164,7 +167,8 @@ Val ir_input(Builder *b, Name name, DType t, const Shape *s, InputRole role, Spa
 }
 
 void ir_output(Builder *b, Name name, Val v) {
-  if (v <= 0 || v >= b->fn->ins.n) cx_bug(b->cx, "output %d of %s has no value", b->fn->out.n, b->fn->name);
+  if (v <= 0 || v >= b->fn->ins.n)
+    cx_bug(b->cx, "output %d of %s has no value", b->fn->out.n, b->fn->name);
   vec_push(b->cx->arena, &b->fn->out, ((Output){name, v, -1}));
 }
 
@@ -193,7 +197,7 @@ Fn *ir_finish(Builder *b) {
   return f;
 }
 
-/* ---- leaves --------------------------------------------------------------------------------------- */
+/* ---- leaves ---- */
 static Shape shape_or_scalar(const Shape *s) { return s ? *s : (Shape){0}; }
 
 Val ir_const_i(Builder *b, DType t, const Shape *s, int64_t v) {

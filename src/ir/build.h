@@ -11,13 +11,14 @@ typedef struct Builder {
   Fn *fn;
   int32_t *bucket; /* hash of instruction -> newest with that hash */
   int32_t nbuckets;
-  Span span; /* given to new instructions */
+  Span span;       /* given to new instructions */
   Derived derived; /* given to new instructions */
-  Name hint; /* given to the next new instruction, then cleared */
+  Name hint;       /* given to the next new instruction, then cleared */
 } Builder;
 
 Builder ir_begin(Cx *cx, Name name);
-/* Ends building; drops what no output needs (inputs stay). The function is never changed afterwards. */
+/* Ends building; drops what no output needs (inputs stay). The function is never changed
+ * afterwards. */
 Fn *ir_finish(Builder *b);
 
 Val ir_input(Builder *b, Name name, DType t, const Shape *s, InputRole role, Span span);
@@ -29,11 +30,13 @@ static inline const Shape *ir_shape(const Builder *b, Val v) { return &ir_ins(b,
 void ir_name(Builder *b, Val v, Name hint); /* names v unless it has a name */
 
 /* leaves, at any shape (NULL: rank 0) */
-Val ir_const_f(Builder *b, DType t, const Shape *s, double v); /* any type; the value is converted */
+Val ir_const_f(Builder *b, DType t, const Shape *s,
+               double v); /* any type; the value is converted */
 Val ir_const_i(Builder *b, DType t, const Shape *s, int64_t v);
 Val ir_size(Builder *b, DType t, const Shape *s, Dim d); /* a number folds to a constant */
 Val ir_iota(Builder *b, DType t, Dim n);
-Val ir_iota_along(Builder *b, DType t, const Shape *s, int axis); /* the index along axis, at shape s */
+Val ir_iota_along(Builder *b, DType t, const Shape *s,
+                  int axis); /* the index along axis, at shape s */
 
 /* elementwise */
 Val ir_map(Builder *b, Op op, const Val *arg);
@@ -53,12 +56,15 @@ bool view_interval(Cx *cx, const ViewDim *d, const Shape *out, Dim *lo, Dim *hi)
 Val ir_view(Builder *b, Val x, const Shape *out, const View *v); /* v->exact is computed here */
 Val ir_reshape(Builder *b, Val x, const Shape *out);
 Val ir_gather(Builder *b, Val x, const Val *index, const int32_t *axis, int naxes);
-Val ir_scatter(Builder *b, Val upd, const Val *index, const int32_t *axis, int naxes, const Shape *full);
+Val ir_scatter(Builder *b, Val upd, const Val *index, const int32_t *axis, int naxes,
+               const Shape *full);
 /* common views */
 Val ir_permute(Builder *b, Val x, const int32_t *perm); /* result axis i is operand axis perm[i] */
-/* Result has shape `out`; operand axis k becomes result axis at[k]; other result axes are broadcast. */
+/* Result has shape `out`; operand axis k becomes result axis at[k]; other result axes are
+ * broadcast. */
 Val ir_spread(Builder *b, Val x, const Shape *out, const int32_t *at);
-Val ir_broadcast(Builder *b, Val x, const Shape *out); /* NumPy: aligns at the right, extent 1 stretches */
+Val ir_broadcast(Builder *b, Val x,
+                 const Shape *out); /* NumPy: aligns at the right, extent 1 stretches */
 Val ir_slice(Builder *b, Val x, int axis, Dim start, Dim count, int64_t step);
 Val ir_pad(Builder *b, Val x, int axis, Dim before, Dim after); /* with zeros */
 
@@ -79,7 +85,8 @@ Val ir_loop(Builder *b, const Loop *loop, const Val *args, int nargs);
 Val ir_branch(Builder *b, Fn *then, Fn *other, Val cond, const Val *captures, int ncaptures);
 Val ir_part(Builder *b, Val bundle, int k);
 
-/* Copies instruction `in` (of another function) with operands already mapped; the builder folds it. */
+/* Copies instruction `in` (of another function) with operands already mapped; the builder folds it.
+ */
 Val ir_copy(Builder *b, const Ins *in, const Val *arg);
 /* Inlines all of f: inputs become args; outs (may be NULL) receives one value per output. */
 void ir_inline(Builder *b, const Fn *f, const Val *args, Val *outs);

@@ -2,7 +2,7 @@
 #include "ir/build.h"
 #include "ir/build_parts.h"
 
-/* ---- reductions ------------------------------------------------ */
+/* ---- reductions ---- */
 static Shape without_axes(const Shape *s, uint32_t axes) {
   Shape r = {0};
   for (int i = 0; i < s->rank; i++)
@@ -54,7 +54,7 @@ static Val fold_unused(Builder *b, Op op, Val x, uint32_t axes) {
   if (!unused) return 0;
   int rank = i->shape.rank;
   Dim n = extent_of_axes(b->cx, &i->shape, unused);
-  if (n == 0) return 0; /* times nothing: 0 even of infinities */
+  if (n == 0) return 0;                                   /* times nothing: 0 even of infinities */
   if (op != OP_sum && dim_le(b->cx, 1, n) != 1) return 0; /* the maximum of nothing */
   Val small = drop_axes(b, x, unused);
   uint32_t rest = 0;
@@ -104,7 +104,8 @@ Val ir_fold(Builder *b, Op op, Val x, uint32_t axes) {
   const Ins *i = ir_ins(b, x);
   if (op_info[op].kind != KIND_FOLD) cx_bug(b->cx, "%s is not a reduction", op_info[op].name);
   if (axes >> i->shape.rank) cx_bug(b->cx, "%s over an axis its operand lacks", op_info[op].name);
-  if (op_info[op].typing == TY_NUM && i->type == T_BOOL) cx_bug(b->cx, "%s of bool", op_info[op].name);
+  if (op_info[op].typing == TY_NUM && i->type == T_BOOL)
+    cx_bug(b->cx, "%s of bool", op_info[op].name);
   if (!axes) return x;
   if (op_info[op].typing == TY_NUM && i->type == T_U8) /* equal modulo 256 */
     return ir_cast(b, T_U8, ir_fold(b, op, ir_cast(b, T_I32, x), axes));
@@ -122,12 +123,16 @@ Val ir_fold(Builder *b, Op op, Val x, uint32_t axes) {
   if (!v && op == OP_sum && ir_ins(b, x)->op == OP_mul) v = einsum_of_product(b, x, axes);
   if (v) return v;
   i = ir_ins(b, x);
-  Ins fold = {.op = (uint8_t)op, .type = i->type, .nargs = 1, .arg = &x,
-              .shape = without_axes(&i->shape, axes), .u.axes = axes};
+  Ins fold = {.op = (uint8_t)op,
+              .type = i->type,
+              .nargs = 1,
+              .arg = &x,
+              .shape = without_axes(&i->shape, axes),
+              .u.axes = axes};
   return build_emit(b, &fold);
 }
 
-/* ---- contract ---------------------------------------------------------------------------------------- */
+/* ---- contract ---- */
 static uint32_t label_set(const uint8_t *label, int n) {
   uint32_t s = 0;
   for (int i = 0; i < n; i++) s |= 1u << label[i];
@@ -135,10 +140,13 @@ static uint32_t label_set(const uint8_t *label, int n) {
 }
 
 static void check_contract(Builder *b, const Ins *x, const Ins *y, const Contract *c, int nout) {
-  uint32_t a = label_set(c->a, x->shape.rank), d = label_set(c->b, y->shape.rank), o = label_set(c->out, nout);
+  uint32_t a = label_set(c->a, x->shape.rank), d = label_set(c->b, y->shape.rank),
+           o = label_set(c->out, nout);
   for (int l = 0; l < c->nlabels; l++)
-    if ((a >> l & 1) + (d >> l & 1) + (o >> l & 1) < 2) cx_bug(b->cx, "label %d of a contraction is in one tensor only", l);
-  if (x->type != y->type || !type_is_float((DType)x->type)) cx_bug(b->cx, "a contraction of unequal types");
+    if ((a >> l & 1) + (d >> l & 1) + (o >> l & 1) < 2)
+      cx_bug(b->cx, "label %d of a contraction is in one tensor only", l);
+  if (x->type != y->type || !type_is_float((DType)x->type))
+    cx_bug(b->cx, "a contraction of unequal types");
 }
 
 /* Extent of every label; the operands must agree. */
@@ -147,20 +155,23 @@ static void label_extents(Builder *b, const Ins *x, const Ins *y, const Contract
   for (int i = 0; i < x->shape.rank; i++) extent[c->a[i]] = x->shape.dim[i];
   for (int i = 0; i < y->shape.rank; i++) {
     Dim *e = &extent[c->b[i]];
-    if (*e != -1 && *e != y->shape.dim[i]) cx_bug(b->cx, "a contraction's operands disagree about label %d", c->b[i]);
+    if (*e != -1 && *e != y->shape.dim[i])
+      cx_bug(b->cx, "a contraction's operands disagree about label %d", c->b[i]);
     *e = y->shape.dim[i];
   }
 }
 
 /* Both operands over all labels, multiplied and summed: the definition. The builder finds the
  * contraction in it again where there is one, with every needless label gone. */
-static Val contract_by_definition(Builder *b, Val x, Val y, const Contract *c, const Dim *extent, int nout) {
+static Val contract_by_definition(Builder *b, Val x, Val y, const Contract *c, const Dim *extent,
+                                  int nout) {
   if (c->nlabels > IR_MAX_RANK) cx_bug(b->cx, "a contraction over %d labels", c->nlabels);
   Shape all = {.rank = c->nlabels};
   int32_t at[IR_MAX_RANK], place[IR_MAX_RANK * 2];
   uint32_t summed = 0, out = label_set(c->out, nout);
   int next = 0;
-  for (int i = 0; i < nout; i++) place[c->out[i]] = next++; /* result labels first, in their order */
+  for (int i = 0; i < nout; i++)
+    place[c->out[i]] = next++; /* result labels first, in their order */
   for (int l = 0; l < c->nlabels; l++)
     if (!(out >> l & 1)) place[l] = next, summed |= 1u << next++;
   for (int l = 0; l < c->nlabels; l++) all.dim[place[l]] = extent[l];
@@ -229,7 +240,11 @@ Val ir_contract(Builder *b, Val x, Val y, const Contract *c) {
   x = in_order(b, x, ordered.a);
   y = in_order(b, y, ordered.b);
   const Contract *copy = number_labels(b, &ordered, ir_shape(b, x)->rank, ir_shape(b, y)->rank);
-  Ins i = {.op = OP_contract, .type = ir_ins(b, x)->type, .nargs = 2, .arg = (Val[]){x, y}, .u.contract = copy};
+  Ins i = {.op = OP_contract,
+           .type = ir_ins(b, x)->type,
+           .nargs = 2,
+           .arg = (Val[]){x, y},
+           .u.contract = copy};
   i.shape = out;
   return build_emit(b, &i);
 }

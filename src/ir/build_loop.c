@@ -1,9 +1,9 @@
-/* build_loop.c: instructions with bodies: derivatives to be expanded, loops, branches, and the taking
- * out of their results. */
+/* build_loop.c: instructions with bodies: derivatives to be expanded, loops, branches, and the
+ * taking out of their results. */
 #include "ir/build.h"
 #include "ir/build_parts.h"
 
-/* ---- what a bundle holds ------------------------------------------------------------------------------- */
+/* ---- what a bundle holds ---- */
 bool body_wrt(const Body *body, int input) { return body->wrt[input / 64] >> (input % 64) & 1; }
 
 int ins_bodies(const Ins *b, const Fn **body) {
@@ -116,17 +116,19 @@ Val ir_part(Builder *b, Val bundle, int k) {
   }
   Ins i = {.op = OP_part, .nargs = 1, .arg = &bundle, .u.i = k};
   DType t;
-  if (!ins_part(b->cx, ir_ins(b, bundle), k, &t, &i.shape)) cx_bug(b->cx, "an instruction with a body has no part %d", k);
+  if (!ins_part(b->cx, ir_ins(b, bundle), k, &t, &i.shape))
+    cx_bug(b->cx, "an instruction with a body has no part %d", k);
   i.type = (uint8_t)t;
   return build_emit(b, &i);
 }
 
 static void need_like(Builder *b, const char *what, int k, DType t, const Shape *s, Val got) {
   if (ir_type(b, got) != t || !shape_eq(ir_shape(b, got), s))
-    cx_bug(b->cx, "%s %d is %s, not %s", what, k, type_text(b->cx, ir_type(b, got), ir_shape(b, got)), type_text(b->cx, t, s));
+    cx_bug(b->cx, "%s %d is %s, not %s", what, k,
+           type_text(b->cx, ir_type(b, got), ir_shape(b, got)), type_text(b->cx, t, s));
 }
 
-/* ---- derivatives to be expanded -------------------------------------------------------------------------- */
+/* ---- derivatives to be expanded ---- */
 static Val with_body(Builder *b, Op op, Fn *fn, const bool *wrt, const Val *args, int nargs) {
   Body *body = NEW(b->cx->arena, Body);
   body->fn = fn;
@@ -135,9 +137,14 @@ static Val with_body(Builder *b, Op op, Fn *fn, const bool *wrt, const Val *args
     if (wrt[i]) body->wrt[i / 64] |= (uint64_t)1 << (i % 64), body->nwrt++;
   int nfloat = fn_float_outputs(fn);
   int want = fn->in.n + (op == OP_vjp ? nfloat : body->nwrt);
-  if (nargs != want) cx_bug(b->cx, "%s of %s takes %d operands, got %d", op_info[op].name, fn->name, want, nargs);
+  if (nargs != want)
+    cx_bug(b->cx, "%s of %s takes %d operands, got %d", op_info[op].name, fn->name, want, nargs);
   body->nparts = fn->out.n + (op == OP_vjp ? body->nwrt : nfloat);
-  Ins i = {.op = (uint8_t)op, .type = T_BUNDLE, .nargs = (uint16_t)nargs, .arg = (Val *)args, .u.body = body};
+  Ins i = {.op = (uint8_t)op,
+           .type = T_BUNDLE,
+           .nargs = (uint16_t)nargs,
+           .arg = (Val *)args,
+           .u.body = body};
   return build_emit(b, &i);
 }
 
@@ -149,10 +156,13 @@ Val ir_jvp(Builder *b, Fn *fn, const bool *wrt, const Val *args, int nargs) {
   return with_body(b, OP_jvp, fn, wrt, args, nargs);
 }
 
-/* ---- functions that are mapped or called ------------------------------------------------------------------ */
+/* ---- functions that are mapped or called ---- */
 Val ir_vmap(Builder *b, Fn *fn, const bool *mapped, const Shape *lead, const Val *args) {
   Body *body = NEW(b->cx->arena, Body);
-  *body = (Body){.fn = fn, .nparts = fn->out.n, .lead = *lead, .wrt = NEWS(b->cx->arena, uint64_t, fn->in.n / 64 + 2)};
+  *body = (Body){.fn = fn,
+                 .nparts = fn->out.n,
+                 .lead = *lead,
+                 .wrt = NEWS(b->cx->arena, uint64_t, fn->in.n / 64 + 2)};
   for (int i = 0; i < fn->in.n; i++) {
     Shape s = fn->in.at[i].shape;
     if (mapped[i]) {
@@ -161,13 +171,21 @@ Val ir_vmap(Builder *b, Fn *fn, const bool *mapped, const Shape *lead, const Val
     }
     need_like(b, "a mapped function's operand", i, fn->in.at[i].type, &s, args[i]);
   }
-  Ins i = {.op = OP_vmap, .type = T_BUNDLE, .nargs = (uint16_t)fn->in.n, .arg = (Val *)args, .u.body = body};
+  Ins i = {.op = OP_vmap,
+           .type = T_BUNDLE,
+           .nargs = (uint16_t)fn->in.n,
+           .arg = (Val *)args,
+           .u.body = body};
   return build_emit(b, &i);
 }
 
 Val ir_call(Builder *b, Fn *fn, Fn *adjoint, Fn *tangent, bool again, const Val *args) {
   Body *body = NEW(b->cx->arena, Body);
-  *body = (Body){.fn = fn, .nparts = fn->out.n, .adjoint = adjoint, .tangent = tangent, .again = again,
+  *body = (Body){.fn = fn,
+                 .nparts = fn->out.n,
+                 .adjoint = adjoint,
+                 .tangent = tangent,
+                 .again = again,
                  .wrt = NEWS(b->cx->arena, uint64_t, fn->in.n / 64 + 2)};
   int nin = fn_float_inputs(fn), nout = fn_float_outputs(fn);
   if ((adjoint && (adjoint->in.n != fn->in.n + fn->out.n + nout || adjoint->out.n != nin)) ||
@@ -175,11 +193,15 @@ Val ir_call(Builder *b, Fn *fn, Fn *adjoint, Fn *tangent, bool again, const Val 
     cx_bug(b->cx, "a rule doesn't fit %s", fn->name);
   for (int i = 0; i < fn->in.n; i++)
     need_like(b, "a called function's operand", i, fn->in.at[i].type, &fn->in.at[i].shape, args[i]);
-  Ins i = {.op = OP_call, .type = T_BUNDLE, .nargs = (uint16_t)fn->in.n, .arg = (Val *)args, .u.body = body};
+  Ins i = {.op = OP_call,
+           .type = T_BUNDLE,
+           .nargs = (uint16_t)fn->in.n,
+           .arg = (Val *)args,
+           .u.body = body};
   return build_emit(b, &i);
 }
 
-/* ---- loops -------------------------------------------------------------------------------------------------- */
+/* ---- loops ---- */
 static void check_loop(Builder *b, const Loop *l, const Val *args, int nargs) {
   const Fn *f = l->body;
   int first = l->counted, ncapture = f->in.n - 1 - l->ncarry - l->nscan;
@@ -202,8 +224,10 @@ static void check_loop(Builder *b, const Loop *l, const Val *args, int nargs) {
   }
 }
 
-/* ---- constants go where they are used ------------------------------------------------------------------- */
-static bool is_leaf(const Ins *i) { return i->op == OP_const || i->op == OP_size || i->op == OP_iota; }
+/* ---- constants go where they are used ---- */
+static bool is_leaf(const Ins *i) {
+  return i->op == OP_const || i->op == OP_size || i->op == OP_iota;
+}
 
 /* The body with leaves in place of inputs; leaf[i] is NULL for one that stays. The slice of a
  * constant is the constant at the slice's shape. */
@@ -267,7 +291,7 @@ static int sink_into_loop(Builder *b, Loop *l, Val *args, int nargs) {
   return drop_leaves(args, nargs, leaf);
 }
 
-/* ---- an operand given twice is given once ------------------------------------------------------------- */
+/* ---- an operand given twice is given once ---- */
 /* The body (or condition) where input i is input same[i]. */
 static Fn *with_same(Cx *cx, const Fn *f, const int *same) {
   Builder b = ir_begin(cx, f->name);
@@ -275,7 +299,8 @@ static Fn *with_same(Cx *cx, const Fn *f, const int *same) {
   b.fn->span = f->span;
   for (int i = 0; i < f->in.n; i++) {
     const Input *in = &f->in.at[i];
-    args[i] = same[i] < i ? args[same[i]] : ir_input(&b, in->name, in->type, &in->shape, in->role, in->span);
+    args[i] = same[i] < i ? args[same[i]]
+                          : ir_input(&b, in->name, in->type, &in->shape, in->role, in->span);
   }
   ir_inline(&b, f, args, outs);
   for (int i = 0; i < f->out.n; i++) ir_output(&b, f->out.at[i].name, outs[i]);
@@ -319,15 +344,16 @@ Val ir_loop(Builder *b, const Loop *loop, const Val *args, int nargs) {
 }
 
 Val ir_branch(Builder *b, Fn *then, Fn *other, Val cond, const Val *captures, int n) {
-  if (then->in.n != n || other->in.n != n || then->out.n != other->out.n || ir_type(b, cond) != T_BOOL ||
-      ir_shape(b, cond)->rank)
+  if (then->in.n != n || other->in.n != n || then->out.n != other->out.n ||
+      ir_type(b, cond) != T_BOOL || ir_shape(b, cond)->rank)
     cx_bug(b->cx, "a branch's operands don't fit its bodies");
   Val *args = NEWS(b->cx->arena, Val, n + 1);
   args[0] = cond;
   for (int i = 0; i < n; i++) {
     args[i + 1] = captures[i];
     need_like(b, "a branch's operand", i, then->in.at[i].type, &then->in.at[i].shape, captures[i]);
-    need_like(b, "a branch's operand", i, other->in.at[i].type, &other->in.at[i].shape, captures[i]);
+    need_like(b, "a branch's operand", i, other->in.at[i].type, &other->in.at[i].shape,
+              captures[i]);
   }
   Branch *br = NEW(b->cx->arena, Branch);
   *br = (Branch){then, other};
@@ -336,6 +362,7 @@ Val ir_branch(Builder *b, Fn *then, Fn *other, Val cond, const Val *captures, in
     *br = (Branch){with_leaves(b->cx, then, leaf + 1), with_leaves(b->cx, other, leaf + 1)};
     n = drop_leaves(args, n + 1, leaf) - 1;
   }
-  Ins i = {.op = OP_branch, .type = T_BUNDLE, .nargs = (uint16_t)(n + 1), .arg = args, .u.branch = br};
+  Ins i = {
+      .op = OP_branch, .type = T_BUNDLE, .nargs = (uint16_t)(n + 1), .arg = args, .u.branch = br};
   return build_emit(b, &i);
 }

@@ -1,5 +1,6 @@
 /* build_map.c: elementwise instructions: type checks, constant folding, identities. The identities
- * here hold for every value up to the sign of zero; what needs more thought is in pass/simplify.c. */
+ * here hold for every value up to the sign of zero; what needs more thought is in pass/simplify.c.
+ */
 #include "ir/build.h"
 #include "ir/build_parts.h"
 
@@ -34,16 +35,19 @@ static void check_operands(Builder *b, Op op, const Val *arg) {
   if (info->kind != KIND_MAP) cx_bug(b->cx, "%s is not elementwise", info->name);
   int first = info->typing == TY_SELECT ? 1 : 0;
   for (int i = 0; i < info->arity; i++) {
-    if (arg[i] <= 0 || arg[i] >= b->fn->ins.n) cx_bug(b->cx, "operand %d of %s has no value", i, info->name);
+    if (arg[i] <= 0 || arg[i] >= b->fn->ins.n)
+      cx_bug(b->cx, "operand %d of %s has no value", i, info->name);
     DType t = ir_type(b, arg[i]);
     bool same = i < first || t == ir_type(b, arg[first]);
-    if (!same || !operand_ok(info->typing, t, i) || !shape_eq(ir_shape(b, arg[i]), ir_shape(b, arg[0])))
+    if (!same || !operand_ok(info->typing, t, i) ||
+        !shape_eq(ir_shape(b, arg[i]), ir_shape(b, arg[0])))
       cx_bug(b->cx, "operand %d of %s is %s, next to %s", i, info->name,
-             type_text(b->cx, t, ir_shape(b, arg[i])), type_text(b->cx, ir_type(b, arg[0]), ir_shape(b, arg[0])));
+             type_text(b->cx, t, ir_shape(b, arg[i])),
+             type_text(b->cx, ir_type(b, arg[0]), ir_shape(b, arg[0])));
   }
 }
 
-/* ---- constants ------------------------------------------------------------------------------------ */
+/* ---- constants ---- */
 static Scalar scalar_of(const Ins *c) {
   return type_is_float((DType)c->type) ? (Scalar){.f = c->u.f} : (Scalar){.i = c->u.i};
 }
@@ -68,7 +72,7 @@ static Val constant_like(Builder *b, Val x, double v) {
   return ir_const_f(b, ir_type(b, x), &s, v);
 }
 
-/* ---- identities ------------------------------------------------------------------------------------ */
+/* ---- identities ---- */
 /* ... whose reciprocal is a normal number of the type as well */
 static bool is_power_of_two(double v, DType t) {
   int e, most = t == T_F32 ? 120 : 1000;
@@ -76,16 +80,16 @@ static bool is_power_of_two(double v, DType t) {
 }
 
 static Val identity_pow(Builder *b, Val x, Val y) {
-  if (is(b, y, 1)) return x;                                            /* x**1  => x */
-  if (is(b, y, 0)) return constant_like(b, x, 1);                       /* x**0  => 1 */
-  if (is(b, y, 2)) return ir_map2(b, OP_mul, x, x);                     /* x**2  => x*x */
+  if (is(b, y, 1)) return x;                                               /* x**1  => x */
+  if (is(b, y, 0)) return constant_like(b, x, 1);                          /* x**0  => 1 */
+  if (is(b, y, 2)) return ir_map2(b, OP_mul, x, x);                        /* x**2  => x*x */
   if (is(b, y, 3)) return ir_map2(b, OP_mul, ir_map2(b, OP_mul, x, x), x); /* x**3  => x*x*x */
-  if (is(b, y, -1)) return ir_map2(b, OP_div, constant_like(b, x, 1), x); /* x**-1 => 1/x */
+  if (is(b, y, -1)) return ir_map2(b, OP_div, constant_like(b, x, 1), x);  /* x**-1 => 1/x */
   return 0;
 }
 
 static Val identity_div(Builder *b, Val x, Val y) {
-  if (is(b, y, 1)) return x;            /* x/1 => x */
+  if (is(b, y, 1)) return x; /* x/1 => x */
   if (is(b, y, -1)) return ir_map1(b, OP_neg, x);
   const Ins *c = ir_ins(b, y);
   if (ins_is_const(c) && !ins_is_const(ir_ins(b, x)) && is_power_of_two(c->u.f, (DType)c->type))
@@ -94,12 +98,12 @@ static Val identity_div(Builder *b, Val x, Val y) {
 }
 
 static Val identity_mul(Builder *b, Val x, Val y) {
-  if (is(b, y, 1)) return x;                        /* x*1 => x */
-  if (is(b, x, 1)) return y;                        /* 1*y => y */
-  if (is(b, y, -1)) return ir_map1(b, OP_neg, x);   /* x*-1 => -x */
+  if (is(b, y, 1)) return x;                      /* x*1 => x */
+  if (is(b, x, 1)) return y;                      /* 1*y => y */
+  if (is(b, y, -1)) return ir_map1(b, OP_neg, x); /* x*-1 => -x */
   if (is(b, x, -1)) return ir_map1(b, OP_neg, y);
   if (!type_is_float(ir_type(b, x)) && (is(b, x, 0) || is(b, y, 0))) return constant_like(b, x, 0);
-  if (is_op(b, x, OP_neg) && is_op(b, y, OP_neg))   /* -x * -y => x*y */
+  if (is_op(b, x, OP_neg) && is_op(b, y, OP_neg)) /* -x * -y => x*y */
     return ir_map2(b, OP_mul, operand(b, x, 0), operand(b, y, 0));
   return 0;
 }
@@ -152,7 +156,7 @@ static Val identity(Builder *b, Op op, const Val *arg) {
   case OP_not: return is_op(b, x, OP_not) ? operand(b, x, 0) : 0;
   case OP_stop: return is_op(b, x, OP_stop) || ins_is_const(ir_ins(b, x)) ? x : 0;
   case OP_select:
-    if (arg[1] == arg[2]) return arg[1];            /* if c then x else x => x */
+    if (arg[1] == arg[2]) return arg[1]; /* if c then x else x => x */
     if (is(b, x, 1)) return arg[1];
     if (is(b, x, 0)) return arg[2];
     if (is_op(b, x, OP_not)) return ir_map3(b, OP_select, operand(b, x, 0), arg[2], arg[1]);
@@ -162,13 +166,17 @@ static Val identity(Builder *b, Op op, const Val *arg) {
 }
 
 static bool commutes(Op op) {
-  return op == OP_add || op == OP_mul || op == OP_safe_mul || op == OP_min || op == OP_max || op == OP_eq || op == OP_ne ||
-         op == OP_and || op == OP_or || op == OP_bitand || op == OP_bitor || op == OP_bitxor;
+  return op == OP_add || op == OP_mul || op == OP_safe_mul || op == OP_min || op == OP_max ||
+         op == OP_eq || op == OP_ne || op == OP_and || op == OP_or || op == OP_bitand ||
+         op == OP_bitor || op == OP_bitxor;
 }
 
 /* a op b and b op a are one instruction; a constant stands on the right. */
 static Val emit_map(Builder *b, Op op, DType to, Val *arg) {
-  Ins i = {.op = (uint8_t)op, .type = to, .nargs = (uint16_t)op_info[op].arity, .arg = arg,
+  Ins i = {.op = (uint8_t)op,
+           .type = to,
+           .nargs = (uint16_t)op_info[op].arity,
+           .arg = arg,
            .shape = *ir_shape(b, arg[0])};
   if (commutes(op)) {
     Val swapped[] = {arg[1], arg[0]};
@@ -213,7 +221,8 @@ Val ir_cast(Builder *b, DType t, Val x) {
   if (v) return v;
   if (is_op(b, x, OP_cast) && widens(ir_type(b, operand(b, x, 0)), ir_type(b, x)))
     return ir_cast(b, t, operand(b, x, 0));
-  if (is_op(b, x, OP_iota) && ir_type(b, x) == T_I32) /* numbers below 2^31, rounded or wrapped once */
+  if (is_op(b, x, OP_iota) &&
+      ir_type(b, x) == T_I32) /* numbers below 2^31, rounded or wrapped once */
     return ir_iota(b, t, ir_shape(b, x)->dim[0]);
   if (is_op(b, x, OP_size)) {
     Shape s = *ir_shape(b, x);

@@ -1,10 +1,11 @@
-/* build_move.c: data movement: views and the shorthands for common ones, reshape, gather, scatter. */
+/* build_move.c: data movement: views and the shorthands for common ones, reshape, gather, scatter.
+ */
 #include "ir/build.h"
 #include "ir/build_parts.h"
 
 #include <math.h>
 
-/* ---- views ---------------------------------------------------------------------------------------- */
+/* ---- views ---- */
 bool view_interval(Cx *cx, const ViewDim *d, const Shape *out, Dim *lo, Dim *hi) {
   *lo = *hi = d->off;
   for (int t = 0; t < d->n; t++) {
@@ -27,7 +28,8 @@ static bool dim_is_outside(Cx *cx, const ViewDim *d, Dim extent, const Shape *ou
   Dim lo, hi;
   if (d->n == 0 && dim_is_number(d->off) && d->off % d->den) return true;
   if (!view_interval(cx, d, out, &lo, &hi)) return false;
-  return dim_le(cx, hi, -1) == 1 || dim_le(cx, dim_add(cx, dim_mul(cx, dim_sub(cx, extent, 1), d->den), 1), lo) == 1;
+  return dim_le(cx, hi, -1) == 1 ||
+         dim_le(cx, dim_add(cx, dim_mul(cx, dim_sub(cx, extent, 1), d->den), 1), lo) == 1;
 }
 
 /* Terms sorted by label, equal labels joined, labels of extent 1 and zero coefficients gone, a
@@ -105,13 +107,17 @@ static Val view_of_view(Builder *b, Val x, const Shape *out, const View *outer) 
 
 Val ir_view(Builder *b, Val x, const Shape *out, const View *given) {
   const Ins *i = ir_ins(b, x);
-  if (given->rank != i->shape.rank) cx_bug(b->cx, "a view of rank %d on rank %d", given->rank, i->shape.rank);
+  if (given->rank != i->shape.rank)
+    cx_bug(b->cx, "a view of rank %d on rank %d", given->rank, i->shape.rank);
   const View *v = normal_view(b, &i->shape, out, given);
   i = ir_ins(b, x);
   if (is_identity(&i->shape, out, v)) return x;
-  if (shape_is_empty(&i->shape)) return ir_const_i(b, (DType)i->type, out, 0); /* nothing but fills */
-  for (int d = 0; d < v->rank && !v->claim; d++) /* a claim that proves wrong is reported, not folded */
-    if (dim_is_outside(b->cx, &v->dim[d], i->shape.dim[d], out)) return ir_const_i(b, (DType)i->type, out, 0);
+  if (shape_is_empty(&i->shape))
+    return ir_const_i(b, (DType)i->type, out, 0); /* nothing but fills */
+  for (int d = 0; d < v->rank && !v->claim;
+       d++) /* a claim that proves wrong is reported, not folded */
+    if (dim_is_outside(b->cx, &v->dim[d], i->shape.dim[d], out))
+      return ir_const_i(b, (DType)i->type, out, 0);
   if (ins_is_const(i) && (v->exact || ins_is_splat(i, 0)))
     return type_is_float((DType)i->type) ? ir_const_f(b, (DType)i->type, out, i->u.f)
                                          : ir_const_i(b, (DType)i->type, out, i->u.i);
@@ -122,7 +128,7 @@ Val ir_view(Builder *b, Val x, const Shape *out, const View *given) {
   return build_emit(b, &ins);
 }
 
-/* ---- which labels a value depends on (einsum, reductions) --------------------------------------------- */
+/* ---- which labels a value depends on (einsum, reductions) ---- */
 uint32_t labels_used(const Builder *b, Val v) {
   const Ins *i = ir_ins(b, v);
   uint32_t used = 0;
@@ -138,8 +144,8 @@ uint32_t labels_used(const Builder *b, Val v) {
 }
 
 /* The labels in the order in which a view's dimensions meet them; within one dimension the larger
- * extents first, so that it doesn't depend on how the labels are numbered (a window x[i + r] has its
- * places before its offsets). Returns how many of those in `keep` it found. */
+ * extents first, so that it doesn't depend on how the labels are numbered (a window x[i + r] has
+ * its places before its offsets). Returns how many of those in `keep` it found. */
 static int meeting_order(const Ins *i, uint32_t keep, int32_t *order) {
   int n = 0;
   for (int d = 0; d < i->u.view->rank; d++) {
@@ -148,15 +154,17 @@ static int meeting_order(const Ins *i, uint32_t keep, int32_t *order) {
       int label = i->u.view->dim[d].term[t].label, k = n;
       if (!(keep >> label & 1)) continue;
       keep &= ~(1u << label);
-      for (n++; k > first && i->shape.dim[order[k - 1]] < i->shape.dim[label]; k--) order[k] = order[k - 1];
+      for (n++; k > first && i->shape.dim[order[k - 1]] < i->shape.dim[label]; k--)
+        order[k] = order[k - 1];
       order[k] = label;
     }
   }
   return n;
 }
 
-/* A view under fewer labels, none of those it uses gone: its own indices under new numbers. (Reading
- * the view itself at 0 along the others would have to prove that they have an element 0.) */
+/* A view under fewer labels, none of those it uses gone: its own indices under new numbers.
+ * (Reading the view itself at 0 along the others would have to prove that they have an element 0.)
+ */
 static Val relabel_view(Builder *b, Val v, const Shape *out, const int32_t *order) {
   Ins i = *ir_ins(b, v);
   int32_t to[IR_MAX_RANK] = {0};
@@ -165,7 +173,8 @@ static Val relabel_view(Builder *b, Val v, const Shape *out, const int32_t *orde
   for (int k = 0; k < out->rank; k++) to[order[k]] = k;
   for (int d = 0; d < i.u.view->rank; d++) {
     dim[d] = i.u.view->dim[d];
-    for (int t = 0; t < dim[d].n; t++) term[d][t] = (ViewTerm){to[dim[d].term[t].label], dim[d].term[t].coef};
+    for (int t = 0; t < dim[d].n; t++)
+      term[d][t] = (ViewTerm){to[dim[d].term[t].label], dim[d].term[t].coef};
     dim[d].term = term[d];
   }
   View w = {.rank = i.u.view->rank, .dim = dim, .claim = i.u.view->claim};
@@ -198,7 +207,7 @@ Val restrict_labels(Builder *b, Val v, uint32_t keep, int32_t *order) {
   return relabel(b, v, order, n);
 }
 
-/* ---- common views ---------------------------------------------------------------------------------------- */
+/* ---- common views ---- */
 Val ir_spread(Builder *b, Val x, const Shape *out, const int32_t *at) {
   Shape in = *ir_shape(b, x);
   ViewDim dim[IR_MAX_RANK];
@@ -250,7 +259,7 @@ Val ir_pad(Builder *b, Val x, int axis, Dim before, Dim after) {
   return along_axis(b, x, axis, dim_sub(b->cx, 0, before), 1, n);
 }
 
-/* ---- reshape ---------------------------------------------------------------------------------------------- */
+/* ---- reshape ---- */
 /* Shapes that differ only in axes of extent 1: a view, which composes with others. */
 static bool as_view(Builder *b, Val x, const Shape *out, Val *result) {
   const Shape *in = ir_shape(b, x);
@@ -295,11 +304,12 @@ Val ir_reshape(Builder *b, Val x, const Shape *out) {
   return build_emit(b, &ins);
 }
 
-/* ---- gather and scatter ------------------------------------------------------------------------------------- */
+/* ---- gather and scatter ---- */
 static void check_indices(Builder *b, const Val *index, const int32_t *axis, int n, int rank) {
   for (int i = 0; i < n; i++) {
-    bool ok = type_is_int(ir_type(b, index[i])) && shape_eq(ir_shape(b, index[i]), ir_shape(b, index[0])) &&
-              axis[i] >= 0 && axis[i] < rank && (i == 0 || axis[i] > axis[i - 1]);
+    bool ok = type_is_int(ir_type(b, index[i])) &&
+              shape_eq(ir_shape(b, index[i]), ir_shape(b, index[0])) && axis[i] >= 0 &&
+              axis[i] < rank && (i == 0 || axis[i] > axis[i - 1]);
     if (!ok) cx_bug(b->cx, "index %d of a gather or scatter is wrong", i);
   }
 }
@@ -320,20 +330,25 @@ static DType index_type(const Builder *b, const Val *index, int n) {
   return T_I32;
 }
 
-static Val indexed(Builder *b, Op op, Val x, const Val *index, const int32_t *axis, int n, const Shape *full,
-                   const Shape *result) {
+static Val indexed(Builder *b, Op op, Val x, const Val *index, const int32_t *axis, int n,
+                   const Shape *full, const Shape *result) {
   Val arg[IR_MAX_RANK + 1] = {x};
   Gather *g = NEW(b->cx->arena, Gather);
   g->naxes = n;
   g->full = *full;
   DType t = index_type(b, index, n);
   for (int i = 0; i < n; i++) arg[i + 1] = ir_cast(b, t, index[i]), g->axis[i] = axis[i];
-  Ins ins = {.op = (uint8_t)op, .type = ir_ins(b, x)->type, .nargs = (uint16_t)(n + 1), .arg = arg,
-             .shape = *result, .u.gather = g};
+  Ins ins = {.op = (uint8_t)op,
+             .type = ir_ins(b, x)->type,
+             .nargs = (uint16_t)(n + 1),
+             .arg = arg,
+             .shape = *result,
+             .u.gather = g};
   return build_emit(b, &ins);
 }
 
-/* v is all of its operand with the axes in another order: to[d] is the operand's axis that is axis d. */
+/* v is all of its operand with the axes in another order: to[d] is the operand's axis that is axis
+ * d. */
 static bool is_permutation(const Builder *b, Val v, int32_t *to) {
   const Ins *i = ir_ins(b, v);
   if (i->op != OP_view || !i->u.view->exact || i->u.view->rank != i->shape.rank) return false;
@@ -349,8 +364,10 @@ static bool is_permutation(const Builder *b, Val v, int32_t *to) {
   return seen == (1u << in->rank) - 1;
 }
 
-/* A gather from a tensor with permuted axes is one from the tensor, permuted: nothing is moved for it. */
-static Val gather_below(Builder *b, Val x, const int32_t *to, const Val *index, const int32_t *axis, int n) {
+/* A gather from a tensor with permuted axes is one from the tensor, permuted: nothing is moved for
+ * it. */
+static Val gather_below(Builder *b, Val x, const int32_t *to, const Val *index, const int32_t *axis,
+                        int n) {
   int rank = ir_shape(b, x)->rank, lead = ir_shape(b, index[0])->rank, place[IR_MAX_RANK], k = lead;
   Val below_index[IR_MAX_RANK];
   int32_t below_axis[IR_MAX_RANK], perm[IR_MAX_RANK];
@@ -383,11 +400,13 @@ Val ir_gather(Builder *b, Val x, const Val *index, const int32_t *axis, int n) {
   return indexed(b, OP_gather, x, index, axis, n, &full, &out);
 }
 
-Val ir_scatter(Builder *b, Val upd, const Val *index, const int32_t *axis, int n, const Shape *full) {
+Val ir_scatter(Builder *b, Val upd, const Val *index, const int32_t *axis, int n,
+               const Shape *full) {
   if (!n) return upd;
   check_indices(b, index, axis, n, full->rank);
   Shape rest = rest_of(full, axis, n), want = shape_join(b->cx, ir_shape(b, index[0]), &rest);
   if (!shape_eq(&want, ir_shape(b, upd))) cx_bug(b->cx, "a scatter's update has the wrong shape");
-  if (ins_is_splat(ir_ins(b, upd), 0) || shape_is_empty(&want)) return ir_const_f(b, ir_type(b, upd), full, 0);
+  if (ins_is_splat(ir_ins(b, upd), 0) || shape_is_empty(&want))
+    return ir_const_f(b, ir_type(b, upd), full, 0);
   return indexed(b, OP_scatter, upd, index, axis, n, full, full);
 }

@@ -23,8 +23,8 @@ uint32_t labels_used(const Builder *b, Val v);
 /* v under the labels order[0..n) of its own, in this order; those left out have extent 1 or don't
  * occur in it. */
 Val relabel(Builder *b, Val v, const int32_t *order, int n);
-/* v over only the labels in `keep` (which holds all it uses), in the order that makes it the plainest
- * view of what it reads; the labels in that order go to `order`. */
+/* v over only the labels in `keep` (which holds all it uses), in the order that makes it the
+ * plainest view of what it reads; the labels in that order go to `order`. */
 Val restrict_labels(Builder *b, Val v, uint32_t keep, int32_t *order);
 
 #endif

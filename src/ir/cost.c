@@ -13,10 +13,8 @@ static void add_term(Cx *cx, Cost *c, double n, Dim size) {
 
 /* Numbers are multiplied as floats, which no product of extents overflows. */
 static void times(Cx *cx, CostTerm *t, Dim d) {
-  if (dim_is_number(d))
-    t->n *= (double)d;
-  else
-    t->size = dim_mul(cx, t->size, d);
+  if (dim_is_number(d)) t->n *= (double)d;
+  else t->size = dim_mul(cx, t->size, d);
 }
 
 static void add_count(Cx *cx, Cost *c, double each, const Shape *s) {

@@ -1,6 +1,6 @@
 /* cost.h: the arithmetic an instruction asks for, by its mathematics: a multiply-add is two, an
- * elementwise operator one, a reduction one for each element, a loop its body as often as it may run,
- * a branch its dearer body. Named sizes stay names. */
+ * elementwise operator one, a reduction one for each element, a loop its body as often as it may
+ * run, a branch its dearer body. Named sizes stay names. */
 #ifndef GRADC_COST_H
 #define GRADC_COST_H
 
@@ -16,7 +16,7 @@ typedef struct Cost { /* a sum; no two terms have the same size */
 
 Cost ins_cost(const Fn *f, const Ins *in);
 Cost fn_cost(const Fn *f);
-double cost_number(const Cost *c); /* with 1 for every named size */
+double cost_number(const Cost *c);                 /* with 1 for every named size */
 void cost_print(Cx *cx, const Cost *c, Text *out); /* "1536*N + 12" */
 
 #endif

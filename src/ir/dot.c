@@ -1,7 +1,8 @@
 /* dot.c: functions -> a graph in the language of Graphviz's dot. A node is an instruction, with its
- * type and what it costs; an arrow is an operand. What has bodies is a frame that holds them: arrows
- * go to the bodies' inputs, and back to the inputs of the next iteration where a loop carries. All
- * arrows stand behind the frames: a node that an arrow names inside a frame would be drawn in it. */
+ * type and what it costs; an arrow is an operand. What has bodies is a frame that holds them:
+ * arrows go to the bodies' inputs, and back to the inputs of the next iteration where a loop
+ * carries. All arrows stand behind the frames: a node that an arrow names inside a frame would be
+ * drawn in it. */
 #include "ir/dot.h"
 #include "ir/cost.h"
 
@@ -36,7 +37,7 @@ static const char *look_of(const Ins *in) {
   }
 }
 
-/* ---- nodes and arrows ------------------------------------------------------------------------ */
+/* ---- nodes and arrows ---- */
 static const Input *input_of(const Fn *f, Val v) {
   for (int i = 0; i < f->in.n; i++)
     if (f->in.at[i].val == v) return &f->in.at[i];
@@ -81,7 +82,7 @@ static void operand_arrows(const Dot *d, Val v) {
     arrow(d, d->prefix, in->arg[i], d->prefix, v, named && i < 3 ? names[i] : "");
 }
 
-/* ---- bodies ---------------------------------------------------------------------------------- */
+/* ---- bodies ---- */
 static void frame(const Dot *d, const char *title);
 
 static const char *body_prefix(const Dot *d, Val v, int number) {
@@ -185,10 +186,8 @@ static void frame(const Dot *d, const char *title) {
       continue;
     }
     node(&inside, v);
-    if (in->op == OP_part)
-      part_arrows(&inside, v);
-    else
-      operand_arrows(&inside, v);
+    if (in->op == OP_part) part_arrows(&inside, v);
+    else operand_arrows(&inside, v);
   }
   if (d->depth == 0) outputs(&inside);
   indent(d);

@@ -4,7 +4,8 @@
 
 #include "ir/ir.h"
 
-/* dot.c: a graph with one frame for each function; bodies of loops and branches are frames inside. */
+/* dot.c: a graph with one frame for each function; bodies of loops and branches are frames inside.
+ */
 void ir_dot(const Fn *const *fns, int n, Text *out);
 
 #endif

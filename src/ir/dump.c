@@ -54,10 +54,8 @@ static void dump_view(Cx *cx, const Ins *in, Text *out) {
 
 static void dump_labels(const uint8_t *label, int n, Text *out) {
   for (int i = 0; i < n; i++)
-    if (label[i] < 18)
-      text_fmt(out, "%c", 'i' + label[i]);
-    else
-      text_fmt(out, "<%d>", label[i]);
+    if (label[i] < 18) text_fmt(out, "%c", 'i' + label[i]);
+    else text_fmt(out, "<%d>", label[i]);
 }
 
 /* The numbers of the set bits. */
@@ -84,14 +82,10 @@ static void dump_gather(Cx *cx, const Ins *in, Text *out) {
 }
 
 static void dump_const(const Ins *in, Text *out) {
-  if (in->type == T_F32)
-    text_f32(out, (float)in->u.f);
-  else if (in->type == T_F64)
-    text_f64(out, in->u.f);
-  else if (in->type == T_BOOL)
-    text_add(out, in->u.i ? "true" : "false");
-  else
-    text_fmt(out, "%lld", (long long)in->u.i);
+  if (in->type == T_F32) text_f32(out, (float)in->u.f);
+  else if (in->type == T_F64) text_f64(out, in->u.f);
+  else if (in->type == T_BOOL) text_add(out, in->u.i ? "true" : "false");
+  else text_fmt(out, "%lld", (long long)in->u.i);
 }
 
 void ir_attr_print(const Fn *f, const Ins *in, Text *out) {
@@ -116,8 +110,8 @@ void ir_attr_print(const Fn *f, const Ins *in, Text *out) {
     shape_print(cx, &in->u.body->lead, out);
     return;
   case OP_call:
-    text_fmt(out, "%s%s%s", in->u.body->adjoint ? "adjoint " : "", in->u.body->tangent ? "tangent " : "",
-             in->u.body->again ? "again" : "");
+    text_fmt(out, "%s%s%s", in->u.body->adjoint ? "adjoint " : "",
+             in->u.body->tangent ? "tangent " : "", in->u.body->again ? "again" : "");
     return;
   case OP_loop: {
     const Loop *l = in->u.loop;

@@ -2,8 +2,9 @@
  * labels only, is rewritten so that no label is carried where it doesn't matter:
  *
  *   a factor without summed labels leaves the sum:   sum_k s_i a_ik        =>  s_i * sum_k a_ik
- *   a label summed in one factor only is summed first: sum_jk a_ik b_kj    =>  sum_k a_ik (sum_j b_kj)
- *   two factors with labels of their own contract:   sum_k a_ik b_kj       =>  contract(ik,kj->ij)
+ *   a label summed in one factor only is summed first: sum_jk a_ik b_kj    =>  sum_k a_ik (sum_j
+ * b_kj) two factors with labels of their own contract:   sum_k a_ik b_kj       =>
+ * contract(ik,kj->ij)
  *
  * A product in which one factor's labels are all the other's too stays a plain reduction: it is
  * limited by memory, and fuses with what stands around it. */
@@ -40,7 +41,7 @@ static void take_out(Product *p, int i) {
   p->n--;
 }
 
-/* ---- a factor over few labels, and back ------------------------------------------------------------ */
+/* ---- a factor over few labels, and back ---- */
 /* A value over the labels in `order` only. */
 typedef struct Small {
   Val v;
@@ -101,9 +102,10 @@ static Val at_result(Builder *b, const Product *p, Small x) {
   return ir_spread(b, x.v, &s, at);
 }
 
-/* ---- contraction of two factors ---------------------------------------------------------------------- */
+/* ---- contraction of two factors ---- */
 static bool contractible(const Product *p, uint32_t x, uint32_t y) {
-  return (x & y & p->summed) && (x & ~y) && (y & ~x) && (x & ~y & ~p->summed) && (y & ~x & ~p->summed);
+  return (x & y & p->summed) && (x & ~y) && (y & ~x) && (x & ~y & ~p->summed) &&
+         (y & ~x & ~p->summed);
 }
 
 /* Every other factor must fit into one of the two or into the result. */
@@ -147,7 +149,7 @@ static Val contract_pair(Builder *b, const Product *p, int i, int j) {
   return scale ? ir_map2(b, OP_mul, v, scale) : v;
 }
 
-/* ---- factors that leave the sum ------------------------------------------------------------------------ */
+/* ---- factors that leave the sum ---- */
 static Val pull_out(Builder *b, Product *p) {
   Val outer = 0;
   uint32_t summed_in_rest = 0;
@@ -177,6 +179,7 @@ Val einsum_of_product(Builder *b, Val mul, uint32_t axes) {
   if (axes & ~used) return 0;
   for (int i = 0; i < p.n; i++)
     for (int j = i + 1; j < p.n; j++)
-      if (contractible(&p, p.f[i].labels, p.f[j].labels) && others_fit(&p, i, j)) return contract_pair(b, &p, i, j);
+      if (contractible(&p, p.f[i].labels, p.f[j].labels) && others_fit(&p, i, j))
+        return contract_pair(b, &p, i, j);
   return pull_out(b, &p);
 }

@@ -73,14 +73,10 @@ static void loop_key(const Fn *f, const Ins *in, const Inputs *up, const Name *k
   for (int i = 0; i < first + l->ncarry; i++) text_fmt(t, " %p", (const void *)key[in->arg[i]]);
   for (int i = 0; i < n; i++) {
     bool scan = i > l->ncarry && i <= l->ncarry + l->nscan;
-    if (i <= l->ncarry)
-      body[i] = name_fmt(f->cx, "loop %d.%d", inputs.depth, i);
-    else
-      body[i] = key[in->arg[first + i - 1]];
-    if (scan)
-      body[i] = name_fmt(f->cx, "scan %d %p", inputs.depth, (const void *)body[i]);
-    else
-      cond[k++] = body[i];
+    if (i <= l->ncarry) body[i] = name_fmt(f->cx, "loop %d.%d", inputs.depth, i);
+    else body[i] = key[in->arg[first + i - 1]];
+    if (scan) body[i] = name_fmt(f->cx, "scan %d %p", inputs.depth, (const void *)body[i]);
+    else cond[k++] = body[i];
   }
   inputs.key = body;
   text_fmt(t, " %p", (const void *)fn_key(l->body, &inputs));
@@ -118,12 +114,9 @@ static Name ins_key(const Fn *f, const Ins *in, const Inputs *inputs, const Name
     (in->op == OP_loop ? loop_key : branch_key)(f, in, inputs, key, t);
     return name_of(f->cx, text_str(t));
   }
-  if (in->op == OP_const)
-    const_key(in, t);
-  else if (in->op == OP_arg && inputs->by_name)
-    text_add(t, f->in.at[in->u.i].name);
-  else
-    ir_attr_print(f, in, t);
+  if (in->op == OP_const) const_key(in, t);
+  else if (in->op == OP_arg && inputs->by_name) text_add(t, f->in.at[in->u.i].name);
+  else ir_attr_print(f, in, t);
   const Fn *body[IR_MAX_BODIES];
   for (int i = ins_bodies(in, body); i-- > 0;)
     text_fmt(t, " %p", (const void *)fn_key(body[i], &(Inputs){.by_name = false}));

@@ -17,7 +17,7 @@ typedef struct Eval {
   const Tensor *in;
   Tensor *out;
   EvalTrap *trap;
-  bool inside; /* a body: its inputs were judged by the function around it */
+  bool inside;       /* a body: its inputs were judged by the function around it */
   Tensor *val;       /* of every instruction; data NULL: not computed, or dead */
   int32_t *last_use; /* number of the last instruction that reads it; outputs: INT32_MAX */
   Tensor **parts;    /* of every instruction with a body */
@@ -25,7 +25,7 @@ typedef struct Eval {
   Vec(Spare) spare;
 } Eval;
 
-/* ---- storage -------------------------------------------------------------------------------- */
+/* ---- storage ---- */
 static int64_t bytes_of(const Tensor *t) {
   return MAX(tensor_count(t), 1) * type_info[t->type].bytes;
 }
@@ -53,13 +53,12 @@ static void release_operands(Eval *e, Val v) {
     Tensor *t = &e->val[in->arg[i]];
     if (e->last_use[in->arg[i]] != v || !t->data) continue;
     Op op = (Op)fn_ins(e->f, in->arg[i])->op;
-    if (op != OP_arg && op != OP_part)
-      vec_push(e->tmp, &e->spare, ((Spare){bytes_of(t), t->data}));
+    if (op != OP_arg && op != OP_part) vec_push(e->tmp, &e->spare, ((Spare){bytes_of(t), t->data}));
     t->data = NULL;
   }
 }
 
-/* ---- instructions --------------------------------------------------------------------------- */
+/* ---- instructions ---- */
 static void take_input(Eval *e, const Ins *in, Val v) {
   const Input *decl = &e->f->in.at[in->u.i];
   const Tensor *given = &e->in[in->u.i];
@@ -89,10 +88,8 @@ static void eval_leaf(Eval *e, const Ins *in, Tensor *out) {
   int64_t n = tensor_count(out);
   switch (in->op) {
   case OP_const:
-    if (type_is_float(out->type))
-      tensor_fill(out->type, out->data, n, in->u.f, 0);
-    else
-      tensor_fill(out->type, out->data, n, 0, in->u.i);
+    if (type_is_float(out->type)) tensor_fill(out->type, out->data, n, in->u.f, 0);
+    else tensor_fill(out->type, out->data, n, 0, in->u.i);
     break;
   case OP_size:
     if (!dim_is_number(in->u.size)) cx_bug(e->cx, "a size has no number");
@@ -157,10 +154,12 @@ static void eval_ins(Eval *e, Val v) {
   }
 }
 
-/* ---- trapping ------------------------------------------------------------------------------- */
+/* ---- trapping ---- */
 enum { BAD_NAN = 1, BAD_INF = 2 };
 
-static bool is_place(const Eval *e, const EvalPlace *p, Val v) { return p->fn == e->f && p->val == v; }
+static bool is_place(const Eval *e, const EvalPlace *p, Val v) {
+  return p->fn == e->f && p->val == v;
+}
 
 static bool is_spared(const Eval *e, Val v) {
   for (int i = 0; i < e->trap->nspared; i++)
@@ -179,7 +178,7 @@ static void mend(Tensor *t) {
 static bool trapped(Eval *e, Val v) {
   const Ins *in = fn_ins(e->f, v);
   const Tensor *t = &e->val[v];
-  if (e->trap->val) return true; /* in a body */
+  if (e->trap->val) return true;                           /* in a body */
   if (in->type == T_BUNDLE) e->bad[v] = BAD_NAN | BAD_INF; /* looked at where they were made */
   if (in->op == OP_none || in->type >= DTYPE_COUNT || !type_is_float(t->type)) return false;
   if (e->trap->mend.val) {
@@ -187,7 +186,8 @@ static bool trapped(Eval *e, Val v) {
     return false;
   }
   bool spared = is_spared(e, v);
-  uint8_t had = spared || in->op == OP_const || (e->inside && in->op == OP_arg) ? BAD_NAN | BAD_INF : 0;
+  uint8_t had =
+      spared || in->op == OP_const || (e->inside && in->op == OP_arg) ? BAD_NAN | BAD_INF : 0;
   for (int i = 0; i < in->nargs; i++) had |= e->bad[in->arg[i]];
   int64_t n = tensor_count(t);
   for (int64_t k = 0; k < n; k++) {
@@ -203,7 +203,7 @@ static bool trapped(Eval *e, Val v) {
   return false;
 }
 
-/* ---- the driver ----------------------------------------------------------------------------- */
+/* ---- the driver ---- */
 static Status run(void *arg) {
   Eval *e = arg;
   const Fn *f = e->f;
@@ -227,8 +227,10 @@ static Status run(void *arg) {
   return ST_OK;
 }
 
-static void eval_fn(const Fn *f, Arena *a, const Tensor *in, Tensor *out, EvalTrap *trap, bool inside) {
-  Eval e = {.cx = f->cx, .f = f, .results = a, .in = in, .out = out, .trap = trap, .inside = inside};
+static void eval_fn(const Fn *f, Arena *a, const Tensor *in, Tensor *out, EvalTrap *trap,
+                    bool inside) {
+  Eval e = {
+      .cx = f->cx, .f = f, .results = a, .in = in, .out = out, .trap = trap, .inside = inside};
   if (trap) trap->fn = NULL, trap->val = 0, trap->step = -1;
   for (int i = 0; i < f->out.n; i++) out[i] = (Tensor){0};
   Status s = cx_guard(f->cx, run, &e); /* the temporaries go, whatever happens */

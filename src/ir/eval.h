@@ -22,7 +22,8 @@ typedef struct EvalPlace { /* an instruction of a function, or of a body in it *
   const Fn *fn;
   Val val;
 } EvalPlace;
-typedef struct EvalTrap { /* to be zeroed first; filled when trapping non-finite values: the first instruction that made one */
+typedef struct EvalTrap { /* to be zeroed first; filled when trapping non-finite values: the first
+                             instruction that made one */
   const Fn *fn; /* whose instruction: the function itself, or the body of a loop or branch in it */
   Val val;      /* 0: none did */
   int64_t element;
@@ -31,7 +32,8 @@ typedef struct EvalTrap { /* to be zeroed first; filled when trapping non-finite
   /* what is asked: */
   const EvalPlace *spared; /* these may make such values */
   int nspared;
-  EvalPlace mend; /* trap nothing, but put 1 in place of what isn't finite in the results of this one */
+  EvalPlace
+      mend; /* trap nothing, but put 1 in place of what isn't finite in the results of this one */
 } EvalTrap;
 
 /* Evaluates f (all sizes numbers, no derivative instructions) on in[0..f->in.n), writes

@@ -2,7 +2,9 @@
  * iteration, in an arena that is thrown away when the next one has what it needs. */
 #include "ir/eval_ops.h"
 
-static size_t bytes_of(const Tensor *t) { return (size_t)tensor_count(t) * (size_t)type_info[t->type].bytes; }
+static size_t bytes_of(const Tensor *t) {
+  return (size_t)tensor_count(t) * (size_t)type_info[t->type].bytes;
+}
 
 /* Row i of a scanned tensor, without copying. */
 static Tensor row_of(const Tensor *t, int64_t i) {
@@ -17,7 +19,7 @@ typedef struct LoopRun {
   const Loop *l;
   const Tensor *carry, *scan, *capture; /* operands */
   int ncapture;
-  Tensor *now;  /* the carried values */
+  Tensor *now; /* the carried values */
   Tensor *part;
   EvalTrap *trap;
   Arena *arena[3]; /* carried values of the iteration before, and of this one; the condition's */
@@ -78,9 +80,15 @@ void eval_loop(Cx *cx, Arena *a, const Loop *l, const Tensor *arg, Tensor *part,
   if (!dim_is_number(n)) cx_bug(cx, "a loop without a number of iterations");
   if (l->counted) n = MAX(MIN(tensor_get_i(arg, 0), n), 0), arg++;
   LoopRun *r = NEW(a, LoopRun);
-  *r = (LoopRun){.cx = cx, .l = l, .carry = arg, .scan = arg + l->ncarry, .capture = arg + l->ncarry + l->nscan,
-                 .ncapture = l->body->in.n - 1 - l->ncarry - l->nscan, .now = NEWS(a, Tensor, l->ncarry + 1),
-                 .part = part, .trap = trap};
+  *r = (LoopRun){.cx = cx,
+                 .l = l,
+                 .carry = arg,
+                 .scan = arg + l->ncarry,
+                 .capture = arg + l->ncarry + l->nscan,
+                 .ncapture = l->body->in.n - 1 - l->ncarry - l->nscan,
+                 .now = NEWS(a, Tensor, l->ncarry + 1),
+                 .part = part,
+                 .trap = trap};
   arena_defer(a, drop_all, r);
   memcpy(r->now, r->carry, (size_t)l->ncarry * sizeof *r->now);
   for (int k = 0; k < l->ncollect; k++) {

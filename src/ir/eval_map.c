@@ -21,10 +21,8 @@ __extension__ typedef __int128 Wide;
       const W b = (arity) >= 2 ? (W)pb[i] : (W)0;                                                  \
       const W c = (arity) >= 3 ? (W)pc[i] : (W)0;                                                  \
       (void)a, (void)b, (void)c;                                                                   \
-      if ((typing) == TY_COMPARE)                                                                  \
-        truth[i] = (uint8_t)(value);                                                               \
-      else                                                                                         \
-        po[i] = (T)(value);                                                                        \
+      if ((typing) == TY_COMPARE) truth[i] = (uint8_t)(value);                                     \
+      else po[i] = (T)(value);                                                                     \
     }                                                                                              \
     break;
 
@@ -103,7 +101,7 @@ static void map_i64(Op op, int64_t n, const void *const *arg, void *out) {
 #undef LOOP
 #undef LEAF
 
-/* ---- casts -------------------------------------------------------------------------------------
+/* ---- casts ----
  */
 #define CAST_ROW(to, TO, expression)                                                               \
   case to: {                                                                                       \
@@ -153,7 +151,7 @@ static void cast_array(DType from, DType to, int64_t n, const void *x, void *out
   }
 }
 
-/* ---- entry points --------------------------------------------------------------------------- */
+/* ---- entry points ---- */
 void ir_map_array(Op op, DType operand, DType result, int64_t n, const void *const *arg,
                   void *out) {
   const void *none[3] = {NULL, NULL, NULL};

@@ -12,7 +12,7 @@ static inline void copy_element(void *out, int64_t to, const void *x, int64_t fr
   }
 }
 
-/* ---- view ----------------------------------------------------------------------------------- */
+/* ---- view ---- */
 typedef struct Walk { /* numerators of the operand's indices at the current element of the result */
   const Ins *in;
   const Tensor *x;
@@ -69,17 +69,14 @@ void eval_view(Cx *cx, const Ins *in, const Tensor *x, Tensor *out) {
   int bytes = type_info[out->type].bytes;
   for (int64_t k = 0; k < n; k++) {
     int64_t from = walk_element(&w);
-    if (from >= 0)
-      copy_element(out->data, k, x->data, from, bytes);
-    else if (in->u.view->exact)
-      cx_bug(cx, "an exact view reads outside its operand");
-    else
-      memset((char *)out->data + k * bytes, 0, (size_t)bytes);
+    if (from >= 0) copy_element(out->data, k, x->data, from, bytes);
+    else if (in->u.view->exact) cx_bug(cx, "an exact view reads outside its operand");
+    else memset((char *)out->data + k * bytes, 0, (size_t)bytes);
     walk_next(&w, at);
   }
 }
 
-/* ---- gather and scatter --------------------------------------------------------------------- */
+/* ---- gather and scatter ---- */
 typedef struct Indexed { /* which elements of the indexed tensor each index tuple selects */
   int64_t nindex, nrest;
   int64_t *base; /* per index tuple: offset of its first element, -1 where it is outside */

@@ -15,7 +15,7 @@
 #include "base/base.h"
 #include "ir/size.h"
 
-/* ---- element types ---------------------------------------------------------------------------- */
+/* ---- element types ---- */
 typedef enum TypeClass { CLASS_BOOL, CLASS_INT, CLASS_FLOAT } TypeClass;
 typedef enum DType {
 #define DTYPE(name, word, ctype, bytes, class) T_##name,
@@ -34,7 +34,7 @@ static inline bool type_is_float(DType t) { return t == T_F32 || t == T_F64; }
 static inline bool type_is_int(DType t) { return t == T_U8 || t == T_I32 || t == T_I64; }
 bool type_find(const char *word, DType *out);
 
-/* ---- operators -------------------------------------------------------------------------------- */
+/* ---- operators ---- */
 typedef enum OpKind { KIND_MAP, KIND_FOLD, KIND_MOVE, KIND_DOT, KIND_LOOP, KIND_LEAF } OpKind;
 
 typedef enum Typing {
@@ -85,22 +85,22 @@ bool op_find(const char *name, Op *out);
 double op_weight(Op op); /* rough cost of one element of a MAP operator: an addition is 1 */
 static inline OpKind op_kind(Op op) { return op_info[op].kind; }
 
-/* ---- shapes ----------------------------------------------------------------------------------- */
+/* ---- shapes ---- */
 enum { IR_MAX_RANK = 12 };
 typedef struct Shape {
   int32_t rank;
   Dim dim[IR_MAX_RANK];
 } Shape;
 bool shape_eq(const Shape *a, const Shape *b);
-Dim shape_count(Cx *cx, const Shape *s); /* product of the extents */
+Dim shape_count(Cx *cx, const Shape *s);                  /* product of the extents */
 Shape shape_join(Cx *cx, const Shape *a, const Shape *b); /* the axes of a, then those of b */
 bool shape_is_numbers(const Shape *s);
 bool shape_is_empty(const Shape *s); /* some extent is the number 0: there are no elements */
-void shape_print(Cx *cx, const Shape *s, Text *out);            /* "[N, 64]" */
-void type_print(Cx *cx, DType t, const Shape *s, Text *out);    /* "f32[N, 64]", "f32" */
-const char *type_text(Cx *cx, DType t, const Shape *s);         /* the same, in the context's arena */
+void shape_print(Cx *cx, const Shape *s, Text *out);         /* "[N, 64]" */
+void type_print(Cx *cx, DType t, const Shape *s, Text *out); /* "f32[N, 64]", "f32" */
+const char *type_text(Cx *cx, DType t, const Shape *s);      /* the same, in the context's arena */
 
-/* ---- attributes -------------------------------------------------------------------------------- */
+/* ---- attributes ---- */
 /* One dimension of a view's operand is read at (off + sum_k coef_k * i_label_k) / den. */
 typedef struct ViewTerm {
   int32_t label; /* axis of the result */
@@ -120,15 +120,18 @@ typedef struct View {
                          pass_bind_sizes reports where that proves wrong */
 } View;
 
-typedef struct Contract { /* labels are 0..nlabels-1, numbered as met in a, then b; each at most once per tensor */
-  int32_t nlabels, nout;   /* nout: rank of the result */
-  uint8_t a[IR_MAX_RANK], b[IR_MAX_RANK], out[IR_MAX_RANK]; /* one per dimension, 0 beyond the rank */
+typedef struct Contract { /* labels are 0..nlabels-1, numbered as met in a, then b; each at most
+                             once per tensor */
+  int32_t nlabels, nout;  /* nout: rank of the result */
+  uint8_t a[IR_MAX_RANK], b[IR_MAX_RANK],
+      out[IR_MAX_RANK]; /* one per dimension, 0 beyond the rank */
 } Contract;
 
 typedef struct Gather {
-  int32_t naxes;            /* operands of gather: a, then one index tensor (i32/i64, equal shapes) */
-  int32_t axis[IR_MAX_RANK]; /* per axis, ascending.  Result: shape of the indices, then the other axes */
-  Shape full;               /* scatter: shape of the result */
+  int32_t naxes; /* operands of gather: a, then one index tensor (i32/i64, equal shapes) */
+  int32_t axis[IR_MAX_RANK]; /* per axis, ascending.  Result: shape of the indices, then the other
+                                axes */
+  Shape full;                /* scatter: shape of the result */
 } Gather;
 
 typedef struct Fn Fn;
@@ -139,9 +142,9 @@ typedef struct Fn Fn;
  *   vmap  wrt: mapped, one element per index of `lead`, whose axes these operands have in front.
  *         All results have them
  *   call  wrt is empty. The rules stand for the derivative of fn, where there are any:
- *         adjoint: inputs of fn, its outputs, a cotangent per float output -> an adjoint per float input
- *         tangent: inputs of fn, a tangent per float input, fn's outputs   -> a tangent per float output
- *         again: the way back computes fn's values again instead of keeping them */
+ *         adjoint: inputs of fn, its outputs, a cotangent per float output -> an adjoint per float
+ * input tangent: inputs of fn, a tangent per float input, fn's outputs   -> a tangent per float
+ * output again: the way back computes fn's values again instead of keeping them */
 typedef struct Body {
   Fn *fn;
   uint64_t *wrt; /* bit i set: input i */
@@ -155,13 +158,15 @@ enum { IR_MAX_BODIES = 3 };
 
 /* A loop. Operands: the count (counted only, i64), the carried values' starts, the scanned tensors
  * (each with a first axis of extent trip), the captured values.
- * Inputs of the body: the iteration's index i (i64), the carried values, the slices at i of the scanned
- * tensors, the captured values. Outputs: the new carried values, then the collected ones.
- * Parts: the carried values in the end; the collected values, stacked along a first axis of extent trip
- * (zeros for iterations that did not happen); with a condition, the number of iterations done (i64).
+ * Inputs of the body: the iteration's index i (i64), the carried values, the slices at i of the
+ * scanned tensors, the captured values. Outputs: the new carried values, then the collected ones.
+ * Parts: the carried values in the end; the collected values, stacked along a first axis of extent
+ * trip (zeros for iterations that did not happen); with a condition, the number of iterations done
+ * (i64).
  *
  *   n = counted ? min(count, trip) : trip
- *   for it in 0..n: i = reverse ? n-1-it : it;  if (cond && !cond(i, carried, captured)) break;  body */
+ *   for it in 0..n: i = reverse ? n-1-it : it;  if (cond && !cond(i, carried, captured)) break;
+ * body */
 typedef struct Loop {
   Fn *body;
   Fn *cond; /* (i, carried, captured) -> bool; NULL: none */
@@ -176,8 +181,12 @@ typedef struct Branch {
   Fn *then, *other;
 } Branch;
 
-/* ---- instructions and functions ---------------------------------------------------------------- */
-typedef enum Derived { DERIVED_NOT, DERIVED_TANGENT, DERIVED_ADJOINT } Derived; /* which pass made it */
+/* ---- instructions and functions ---- */
+typedef enum Derived {
+  DERIVED_NOT,
+  DERIVED_TANGENT,
+  DERIVED_ADJOINT
+} Derived; /* which pass made it */
 
 typedef int32_t Val; /* number of an instruction; 0 is "no value" */
 
@@ -189,10 +198,10 @@ typedef struct Ins {
   Val *arg;
   Shape shape;
   union {
-    double f;           /* const of a float type */
-    int64_t i;          /* const of other types; arg: number of the input; part: number of the result */
-    Dim size;           /* size */
-    uint32_t axes;      /* FOLD: bit set of folded axes */
+    double f;      /* const of a float type */
+    int64_t i;     /* const of other types; arg: number of the input; part: number of the result */
+    Dim size;      /* size */
+    uint32_t axes; /* FOLD: bit set of folded axes */
     const View *view;
     const Contract *contract;
     const Gather *gather; /* gather, scatter */
@@ -201,7 +210,8 @@ typedef struct Ins {
     const Branch *branch;
   } u;
   Span span; /* the source this came from */
-  Name hint; /* the name the source gave the value, or NULL; d_x for an adjoint, t_x for a tangent */
+  Name
+      hint; /* the name the source gave the value, or NULL; d_x for an adjoint, t_x for a tangent */
   uint8_t derived; /* Derived */
 } Ins;
 
@@ -227,28 +237,31 @@ struct Fn {
   Vec(Ins) ins; /* ins.at[0] is OP_none */
   Vec(Input) in;
   Vec(Output) out;
-  const char *nest; /* how the source groups the outputs: "(.(..))", a dot for each; NULL: not at all */
+  const char
+      *nest; /* how the source groups the outputs: "(.(..))", a dot for each; NULL: not at all */
 };
 
 static inline const Ins *fn_ins(const Fn *f, Val v) { return &f->ins.at[v]; }
 static inline bool ins_is_const(const Ins *i) { return i->op == OP_const; }
-double ins_const_value(const Ins *i); /* of OP_const, whatever its type */
+double ins_const_value(const Ins *i);          /* of OP_const, whatever its type */
 bool ins_is_splat(const Ins *i, double value); /* const with that value at any shape */
 /* Result k of an instruction with a body: type and shape; false where it has no such result. */
 bool ins_part(Cx *cx, const Ins *bundle, int64_t k, DType *type, Shape *shape);
 int ins_part_count(const Ins *bundle);
-int ins_bodies(const Ins *bundle, const Fn **body); /* its bodies, up to IR_MAX_BODIES; returns how many */
-bool body_wrt(const Body *body, int input); /* whether the body is differentiated or mapped for that input */
+int ins_bodies(const Ins *bundle,
+               const Fn **body); /* its bodies, up to IR_MAX_BODIES; returns how many */
+bool body_wrt(const Body *body,
+              int input); /* whether the body is differentiated or mapped for that input */
 int fn_float_inputs(const Fn *f);
 int fn_float_outputs(const Fn *f);
 int fn_input(const Fn *f, Name name); /* number of the input, or -1 */
 bool fn_uses_input(const Fn *f, int i);
 
-/* ---- helpers named in ops.def -------------------------------------------------------------------- */
+/* ---- helpers named in ops.def ---- */
 #define IR_INT_MIN INT64_MIN /* narrowed to the type by who uses it */
 #define IR_INT_MAX INT64_MAX
 
-/* ---- other files of the layer -------------------------------------------------------------------- */
+/* ---- other files of the layer ---- */
 /* verify.c: checks the laws; NULL when they hold, else what is wrong (in the context's arena). */
 const char *ir_verify(const Fn *f);
 /* dump.c: the plain numbered form for people and goldens: "%7 f32[N, 64] = mul %3 %5". */
@@ -257,8 +270,8 @@ void ir_dump(const Fn *f, Text *out);
 void ir_attr_print(const Fn *f, const Ins *in, Text *out);
 /* equal.c: the same program up to numbering; names and hints don't count. */
 bool ir_equal(const Fn *f, const Fn *g);
-/* linear.c: whether all outputs of f are linear in the inputs from..to; else the instruction that isn't,
- * NULL where an output just doesn't depend on them. */
+/* linear.c: whether all outputs of f are linear in the inputs from..to; else the instruction that
+ * isn't, NULL where an output just doesn't depend on them. */
 bool ir_is_linear(const Fn *f, int from, int to, const Ins **culprit);
 /* print.c: the function as .nn source that parses back to the same function. */
 void ir_print_nn(const Fn *f, Text *out);

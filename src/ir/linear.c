@@ -52,7 +52,7 @@ static Degree of_map(const Linear *l, const Ins *in) {
   }
 }
 
-/* ---- bodies inside: their outputs for operands of these degrees --------------------------------
+/* ---- bodies inside: their outputs for operands of these degrees ----
  */
 static void branch_degrees(Linear *l, const Ins *in, Degree *out, int n) {
   const Fn *side[] = {in->u.branch->then, in->u.branch->other};
@@ -116,12 +116,9 @@ static Degree *of_body(Linear *l, const Ins *in) {
   for (int k = 0; k < in->nargs; k++) most = MAX(most, l->degree[in->arg[k]]);
   for (int k = 0; k < n; k++) out[k] = most == CONSTANT ? CONSTANT : OTHER;
   if (most != LINEAR) return out;
-  if (in->op == OP_branch)
-    branch_degrees(l, in, out, n);
-  else if (in->op == OP_loop)
-    loop_degrees(l, in, out, n);
-  else
-    called_degrees(l, in, out, n);
+  if (in->op == OP_branch) branch_degrees(l, in, out, n);
+  else if (in->op == OP_loop) loop_degrees(l, in, out, n);
+  else called_degrees(l, in, out, n);
   return out;
 }
 

@@ -13,10 +13,10 @@ typedef struct Head { /* what a function is declared as */
 static const Head plain_head = {"fn", -1};
 
 /* Returns the names its inputs got. */
-static const Name *print_fn(Globals *g, const Fn *f, const Head *head, Name name, const bool *as_param,
-                            bool declare);
+static const Name *print_fn(Globals *g, const Fn *f, const Head *head, Name name,
+                            const bool *as_param, bool declare);
 
-/* ---- header --------------------------------------------------------------------------------- */
+/* ---- header ---- */
 /* Those of a body are declared already: by the function around it. */
 static void name_params(Printer *p, const bool *as_param, bool declare) {
   Globals *g = p->globals;
@@ -49,7 +49,7 @@ static void print_header(Printer *p, const Head *head, Name name, const bool *as
   text_add(out, ")");
 }
 
-/* ---- derivative instructions ---------------------------------------------------------------- */
+/* ---- derivative instructions ---- */
 /* Inputs of the body that are the parameter of the same name outside. */
 static bool *body_params(Printer *p, const Ins *in) {
   const Fn *body = in->u.body->fn;
@@ -67,7 +67,9 @@ static bool same_rule(const Fn *a, const Fn *b) { return a == b || (a && b && ir
 
 /* A body that passes have copied is printed once. */
 static bool same_body(const BodyName *b, const Body *body, const bool *as_param) {
-  if (memcmp(b->as_param, as_param, (size_t)MIN(b->body->fn->in.n, body->fn->in.n) * sizeof *as_param)) return false;
+  if (memcmp(b->as_param, as_param,
+             (size_t)MIN(b->body->fn->in.n, body->fn->in.n) * sizeof *as_param))
+    return false;
   return same_rule(b->body->fn, body->fn) && same_rule(b->body->adjoint, body->adjoint) &&
          same_rule(b->body->tangent, body->tangent);
 }
@@ -83,7 +85,8 @@ static BodyName print_body(Printer *p, const Ins *in, const bool *as_param) {
   const Fn *rule[] = {body->adjoint, body->tangent};
   const Head head[] = {{"adjoint", fn->in.n}, {"tangent", fn->in.n + fn_float_inputs(fn)}};
   for (int i = 0; i < 2; i++)
-    if (rule[i]) print_fn(g, rule[i], &head[i], name, NEWS(p->arena, bool, rule[i]->in.n + 1), false);
+    if (rule[i])
+      print_fn(g, rule[i], &head[i], name, NEWS(p->arena, bool, rule[i]->in.n + 1), false);
   vec_push(g->out->arena, &g->bodies, b);
   return b;
 }
@@ -118,8 +121,7 @@ static void name_tangents(Printer *p, Val bundle, Text *targets, Text *later) {
     if (i) text_add(later, ", ");
     if (type_is_float((DType)fn_ins(f, f->out.at[i].val)->type))
       name_parts(p, bundle, part++, 1, later);
-    else
-      text_add(later, fresh_name(p, NULL));
+    else text_add(later, fresh_name(p, NULL));
   }
   text_fmt(later, ") = %s\n", group);
 }
@@ -202,19 +204,15 @@ static void print_derivative(Printer *p, Val v) {
   } else {
     name_parts(p, v, 0, nout, &targets);
   }
-  if (in->op == OP_vjp)
-    name_parts(p, v, nout, body->nwrt, &targets);
-  else if (in->op == OP_jvp)
-    name_tangents(p, v, &targets, &later);
+  if (in->op == OP_vjp) name_parts(p, v, nout, body->nwrt, &targets);
+  else if (in->op == OP_jvp) name_tangents(p, v, &targets, &later);
   bool one = nout == 1 && !is_derivative(in);
   print_line_of(p, v);
-  text_fmt(&p->lets, one ? "  let %s = %s)\n%s" : "  let (%s) = %s)\n%s", text_str(&targets), text_str(&call),
-           text_str(&later));
+  text_fmt(&p->lets, one ? "  let %s = %s)\n%s" : "  let (%s) = %s)\n%s", text_str(&targets),
+           text_str(&call), text_str(&later));
 }
 
-/* ---- body
- * ----------------------------------------------------------------------------
- */
+/* ---- body ---- */
 static void print_results(Printer *p, Text *out) {
   const Fn *f = p->f;
   for (int i = 0; i < f->out.n; i++) {
@@ -267,8 +265,8 @@ void plan_all(Printer *p) {
   }
 }
 
-static const Name *print_fn(Globals *g, const Fn *f, const Head *head, Name name, const bool *as_param,
-                            bool declare) {
+static const Name *print_fn(Globals *g, const Fn *f, const Head *head, Name name,
+                            const bool *as_param, bool declare) {
   Arena *a = g->out->arena;
   Printer p = {.cx = f->cx,
                .f = f,
@@ -284,10 +282,8 @@ static const Name *print_fn(Globals *g, const Fn *f, const Head *head, Name name
   print_results(&p, &result);
   bool short_form = !p.lets.n && header.n + result.n + 3 <= LINE;
   text_add(g->out, text_str(&header));
-  if (short_form)
-    text_fmt(g->out, " = %s\n", text_str(&result));
-  else
-    text_fmt(g->out, " {\n%s  %s\n}\n", text_str(&p.lets), text_str(&result));
+  if (short_form) text_fmt(g->out, " = %s\n", text_str(&result));
+  else text_fmt(g->out, " {\n%s  %s\n}\n", text_str(&p.lets), text_str(&result));
   Name *inputs = NEWS(a, Name, f->in.n + 1);
   for (int i = 0; i < f->in.n; i++) inputs[i] = p.node[f->in.at[i].val].name;
   return inputs;

@@ -33,8 +33,8 @@ typedef struct Node { /* of an instruction */
   bool as_element; /* a scalar whose array notation is that of an element, without labels */
   int32_t width;   /* of its text, about */
   Name name;
-  Name row;      /* a slice that a loop scans: name[row] is its text */
-  bool index;    /* the index of a loop: it adapts to its neighbours unless a cast is written */
+  Name row;   /* a slice that a loop scans: name[row] is its text */
+  bool index; /* the index of a loop: it adapts to its neighbours unless a cast is written */
 } Node;
 
 typedef struct Names { /* taken in the scope */
@@ -52,7 +52,7 @@ typedef struct Globals { /* of the whole text */
   Text *out;
   Names names;
   Vec(BodyName) bodies;
-  bool lines;      /* comments say which lines of the source a statement is from */
+  bool lines; /* comments say which lines of the source a statement is from */
 } Globals;
 
 typedef struct Printer {
@@ -66,7 +66,7 @@ typedef struct Printer {
   Text lets;    /* the statements so far */
   int unnamed;
   int32_t source, line; /* which the last comment named */
-  bool region; /* the body of a loop or branch: outputs are assigned, and need no name */
+  bool region;          /* the body of a loop or branch: outputs are assigned, and need no name */
 } Printer;
 
 typedef struct Label { /* of index notation */
@@ -90,7 +90,8 @@ void plan_all(Printer *p);
 void print_loop(Printer *p, Val v);
 void print_branch(Printer *p, Val v);
 
-/* print_lines.c: a comment before the statement of v, where its line isn't that of the one before. */
+/* print_lines.c: a comment before the statement of v, where its line isn't that of the one before.
+ */
 void print_line_of(Printer *p, Val v);
 
 /* print_plan.c */

@@ -2,7 +2,7 @@
  * (print_view.c): names, reductions, contractions, gathers, counters. */
 #include "ir/print.h"
 
-/* ---- names and labels ----------------------------------------------------------------------- */
+/* ---- names and labels ---- */
 Label *new_label(Printer *p, Dim extent) {
   Label *l = NEW(p->arena, Label);
   l->extent = extent;
@@ -32,10 +32,8 @@ void print_name(Printer *p, Val v, Label *const *labels, Text *out) {
   for (int i = 0; labels && i < s->rank; i++) {
     text_fmt(out, "%s%s", open ? ", " : "[", labels[i]->name);
     open = true;
-    if (labels[i]->extent == s->dim[i])
-      labels[i]->plain = true;
-    else
-      labels[i]->unclear = true;
+    if (labels[i]->extent == s->dim[i]) labels[i]->plain = true;
+    else labels[i]->unclear = true;
   }
   if (open) text_add(out, "]");
 }
@@ -52,7 +50,7 @@ void print_set(uint64_t bits, Text *out) {
   if (!one) text_add(out, ")");
 }
 
-/* ---- reductions and contractions ------------------------------------------------------------ */
+/* ---- reductions and contractions ---- */
 static const char *fold_word(Op op) {
   switch (op) {
   case OP_amax: return "max";
@@ -122,7 +120,7 @@ static Prec print_contract(Printer *p, const Ins *in, Label *const *labels, Text
   return PREC_REDUCE;
 }
 
-/* ---- gather and scatter --------------------------------------------------------------------- */
+/* ---- gather and scatter ---- */
 static void print_indices(Printer *p, const Ins *in, Text *out) {
   for (int i = 1; i < in->nargs; i++) {
     if (i > 1) text_add(out, ", ");
@@ -164,9 +162,7 @@ static Prec print_gather(Printer *p, const Ins *in, Text *out) {
   return PREC_POSTFIX;
 }
 
-/* ---- leaves
- * ------------------------------------------------------------------------------------------
- */
+/* ---- leaves ---- */
 static Prec print_leaf(Printer *p, Val v, Label *const *labels, Text *out) {
   const Ins *in = ins_of(p, v);
   if (in->op == OP_iota) {

@@ -11,7 +11,7 @@
  */
 #include "ir/print.h"
 
-/* ---- bodies ---------------------------------------------------------------------------------- */
+/* ---- bodies ---- */
 static Printer region(const Printer *up, const Fn *f) {
   return (Printer){.cx = up->cx,
                    .f = f,
@@ -125,7 +125,7 @@ static void plan_region(Printer *r) {
   }
 }
 
-/* ---- loops ----------------------------------------------------------------------------------- */
+/* ---- loops ---- */
 typedef struct LoopText {
   Printer *p;
   Val bundle;
@@ -154,10 +154,8 @@ static void name_inputs(LoopText *t, Printer *r, bool slices) {
   }
   input += slices ? l->nscan : 0;
   for (; input < r->f->in.n; input++, operand++)
-    if (fn_uses_input(r->f, input))
-      capture(t->p, r, input, t->in->arg[operand]);
-    else
-      input_node(r, input)->name = t->index; /* nobody asks */
+    if (fn_uses_input(r->f, input)) capture(t->p, r, input, t->in->arg[operand]);
+    else input_node(r, input)->name = t->index; /* nobody asks */
   open_region(t->p, r);
 }
 
@@ -187,10 +185,8 @@ static void print_assignments(LoopText *t, Printer *r) {
       text_fmt(&r->lets, "  let %s = %s\n", value[j], r->node[v].name);
     }
     text_fmt(&r->lets, "  %s = ", t->carry[k]);
-    if (value[k])
-      text_add(&r->lets, value[k]);
-    else
-      print_output(r, k, false, &r->lets);
+    if (value[k]) text_add(&r->lets, value[k]);
+    else print_output(r, k, false, &r->lets);
     text_add(&r->lets, "\n");
   }
 }
@@ -232,10 +228,8 @@ static void print_range(LoopText *t, Text *out) {
   text_fmt(out, "for %s in %s0..", t->index, l->reverse ? "reversed(" : "");
   if (l->counted) {
     Val n = t->in->arg[0];
-    if (is_number(t->p, n))
-      print_number(t->p, n, true, out);
-    else
-      print_value(t->p, n, NULL, PREC_IF, out);
+    if (is_number(t->p, n)) print_number(t->p, n, true, out);
+    else print_value(t->p, n, NULL, PREC_IF, out);
     text_add(out, " max ");
   }
   dim_print(t->p->cx, l->trip, out);
@@ -303,14 +297,12 @@ void print_loop(Printer *p, Val v) {
   for (int i = 0; i < l->ncollect; i++) name_part(p, v, l->ncarry + i, t.collect[i]);
 }
 
-/* ---- branches -------------------------------------------------------------------------------- */
+/* ---- branches ---- */
 static void print_side(Printer *p, const Ins *in, const Fn *f, const Name *names, Text *out) {
   Printer r = region(p, f);
   for (int i = 0; i < f->in.n; i++)
-    if (fn_uses_input(f, i))
-      capture(p, &r, i, in->arg[1 + i]);
-    else
-      input_node(&r, i)->name = name_of(p->cx, "unused");
+    if (fn_uses_input(f, i)) capture(p, &r, i, in->arg[1 + i]);
+    else input_node(&r, i)->name = name_of(p->cx, "unused");
   open_region(p, &r);
   plan_region(&r);
   for (int i = 0; i < f->out.n; i++) {

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* ---- numbers -------------------------------------------------------------------------------- */
+/* ---- numbers ---- */
 bool is_number(const Printer *p, Val v) {
   return ins_of(p, v)->op == OP_const || ins_of(p, v)->op == OP_size;
 }
@@ -39,14 +39,10 @@ Prec print_number(Printer *p, Val v, bool bare, Text *out) {
   DType t = (DType)in->type;
   Text digits = text_new(p->arena);
   bool alone = t == T_BOOL; /* other literals adapt to what they meet */
-  if (in->op == OP_size)
-    dim_print(p->cx, in->u.size, &digits);
-  else if (type_is_float(t))
-    float_text(t, in->u.f, &digits);
-  else if (t == T_BOOL)
-    text_add(&digits, in->u.i ? "true" : "false");
-  else
-    text_fmt(&digits, "%lld", (long long)in->u.i);
+  if (in->op == OP_size) dim_print(p->cx, in->u.size, &digits);
+  else if (type_is_float(t)) float_text(t, in->u.f, &digits);
+  else if (t == T_BOOL) text_add(&digits, in->u.i ? "true" : "false");
+  else text_fmt(&digits, "%lld", (long long)in->u.i);
   if (!bare && !alone) {
     text_fmt(out, "%s(%s)", type_info[t].word, text_str(&digits));
     return PREC_POSTFIX;
@@ -55,7 +51,7 @@ Prec print_number(Printer *p, Val v, bool bare, Text *out) {
   return prec_of_text(text_str(&digits));
 }
 
-/* ---- operands ------------------------------------------------------------------------------- */
+/* ---- operands ---- */
 typedef struct Operand {
   Val v;       /* what is printed: the operand, or what it is a broadcast of */
   bool number; /* a literal or size */
@@ -109,7 +105,7 @@ static Prec print_operand(Printer *p, const Operand *o, Label *const *labels, Pr
   return prec < least ? PREC_POSTFIX : prec;
 }
 
-/* ---- operators ------------------------------------------------------------------------------ */
+/* ---- operators ---- */
 static Prec prec_of_op(Op op) {
   switch (op) {
   case OP_or: return PREC_OR;

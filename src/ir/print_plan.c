@@ -56,7 +56,7 @@ uint32_t labels_of(const Printer *p, Val v) {
   }
 }
 
-/* ---- what can be written how ---------------------------------------------------------------- */
+/* ---- what can be written how ---- */
 static bool array_cap(const Printer *p, Val v) { return is_named(p, v) || p->node[v].array_ok; }
 static bool index_cap(const Printer *p, Val v) { return is_named(p, v) || p->node[v].index_ok; }
 
@@ -151,7 +151,7 @@ static void find_caps(Printer *p, Val v) {
   n->array_ok |= n->as_element;
 }
 
-/* ---- giving operands names until it can be written ------------------------------------------ */
+/* ---- giving operands names until it can be written ---- */
 /* An elementwise operation with an operand that only element notation can say. */
 static void prepare_elements(Printer *p, const Ins *in) {
   for (int i = 0; i < in->nargs; i++) {
@@ -200,9 +200,7 @@ static void make_writable(Printer *p, Val v) {
   find_caps(p, v);
 }
 
-/* ---- width
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- width ---- */
 static int own_width(const Ins *in) {
   switch (op_kind((Op)in->op)) {
   case KIND_MAP:
@@ -260,9 +258,7 @@ void plan_value(Printer *p, Val v) {
   if (wants_name || n->width > INLINE_WIDTH + 16 * sole_output) print_let(p, v);
 }
 
-/* ---- let
- * ------------------------------------------------------------------------------------------
- */
+/* ---- let ---- */
 Name wish_for(const Printer *p, Val v) {
   const Fn *f = p->f;
   for (int i = 0; i < f->out.n && f->out.n > 1; i++)

@@ -3,7 +3,7 @@
  * elements may lie outside of x. */
 #include "ir/print.h"
 
-/* ---- sizes ---------------------------------------------------------------------------------- */
+/* ---- sizes ---- */
 void print_factor(Cx *cx, Dim d, Text *out) {
   Text t = text_new(cx->arena);
   dim_print(cx, d, &t);
@@ -20,7 +20,7 @@ void print_extents(Printer *p, const Shape *s, Text *out) {
   if (s->rank != 1) text_add(out, ")");
 }
 
-/* ---- which form ----------------------------------------------------------------------------- */
+/* ---- which form ---- */
 static bool is_whole(const ViewDim *d) {
   return d->den == 1 && d->off == 0 && d->n == 1 && d->term[0].coef == 1;
 }
@@ -110,7 +110,7 @@ static bool is_pad(Cx *cx, const Ins *in, const Shape *x) {
   return dim_le(cx, 0, before) == 1 && dim_le(cx, 0, after) == 1;
 }
 
-/* ---- slices --------------------------------------------------------------------------------- */
+/* ---- slices ---- */
 /* One operand dimension read along result axis `label` (count elements), as a slice; false where no
  * slice says it. */
 static bool slice_text(Cx *cx, const ViewDim *d, Dim extent, Dim count, Text *out) {
@@ -128,10 +128,8 @@ static bool slice_text(Cx *cx, const ViewDim *d, Dim extent, Dim count, Text *ou
       if (!dim_is_number(count)) return false;
       text_fmt(out, "%lld", (long long)(off + count));
     } else if (left > 0) {
-      if (dim_is_number(count))
-        text_fmt(out, "%lld", (long long)(off + count));
-      else
-        text_fmt(out, "-%lld", (long long)left);
+      if (dim_is_number(count)) text_fmt(out, "%lld", (long long)(off + count));
+      else text_fmt(out, "-%lld", (long long)left);
     }
     return !dim_is_number(left) || left >= 0;
   }
@@ -169,7 +167,7 @@ static bool slices_text(Cx *cx, const Ins *in, const Shape *x, Text *out) {
   return true;
 }
 
-/* ---- array notation ------------------------------------------------------------------------- */
+/* ---- array notation ---- */
 ViewForm view_form(const Printer *p, Val v) {
   const Ins *in = ins_of(p, v);
   const Shape *x = &arg_of(p, v, 0)->shape;
@@ -231,7 +229,7 @@ Prec print_view_array(Printer *p, Val v, Text *out) {
   return PREC_POSTFIX;
 }
 
-/* ---- element notation ----------------------------------------------------------------------- */
+/* ---- element notation ---- */
 static void print_term(Printer *p, const ViewTerm *t, Name label, bool first, Text *out) {
   bool minus = dim_is_number(t->coef) && t->coef < 0;
   Dim coef = minus ? -t->coef : t->coef;
@@ -259,10 +257,8 @@ static void print_numerator(Printer *p, const ViewDim *d, Label *const *labels, 
 static void note_use(const ViewDim *d, Dim extent, bool exact, Label *const *labels) {
   for (int k = 0; k < d->n; k++) {
     Label *l = labels[d->term[k].label];
-    if (exact && is_whole(d) && l->extent == extent)
-      l->plain = true;
-    else if (!exact || is_whole(d))
-      l->unclear = true;
+    if (exact && is_whole(d) && l->extent == extent) l->plain = true;
+    else if (!exact || is_whole(d)) l->unclear = true;
   }
 }
 

@@ -10,7 +10,8 @@ struct RuleBook {
   /* The partial of op with respect to operand i for operands of type t (operand 0's type for
    * select: the branches'), NULL where the table has none.
    * MAP: inputs are the operands and the result y, all rank 0; one rank-0 output.
-   * FOLD: inputs are a: t[K] and y: t (rank 0); output t[K]; folds inside it run over the axes folded. */
+   * FOLD: inputs are a: t[K] and y: t (rank 0); output t[K]; folds inside it run over the axes
+   * folded. */
   const Fn *(*partial)(Cx *cx, Op op, int i, DType t);
   /* The expansion of a MAP operator into simpler ones for type t, NULL where the machine has it.
    * Inputs: the operands, rank 0; one rank-0 output. */

@@ -27,7 +27,7 @@ struct SizeTable {
   Vec(Atom) atoms;
 };
 
-/* ---- polynomials -------------------------------------------------------------------------------- */
+/* ---- polynomials ---- */
 static Poly as_poly(Cx *cx, Dim d, Mono *room) {
   if (!dim_is_number(d)) return cx->sizes->polys.at[d - DIM_SYMBOLIC];
   *room = (Mono){.coef = d};
@@ -88,7 +88,8 @@ static Mono mono_mul(Cx *cx, const Mono *a, const Mono *b) {
   Mono r = {.coef = clamp((__int128)a->coef * b->coef)};
   if (a->n + b->n > MAX_ATOMS) cx_bug(cx, "a size expression has a degree above %d", MAX_ATOMS);
   for (int i = 0, j = 0; i < a->n || j < b->n;)
-    r.atom[r.n++] = j == b->n || (i < a->n && a->atom[i] <= b->atom[j]) ? a->atom[i++] : b->atom[j++];
+    r.atom[r.n++] =
+        j == b->n || (i < a->n && a->atom[i] <= b->atom[j]) ? a->atom[i++] : b->atom[j++];
   return r;
 }
 
@@ -116,13 +117,13 @@ Dim dim_mul(Cx *cx, Dim a, Dim b) {
   return intern(cx, &r);
 }
 
-/* ---- atoms -------------------------------------------------------------------------------------------- */
+/* ---- atoms ---- */
 static Dim atom_dim(Cx *cx, Name name, Dim over, int64_t by) {
   if (!cx->sizes) cx->sizes = NEW(cx->arena, SizeTable); /* symbolic sizes begin with their atoms */
   SizeTable *t = cx->sizes;
   int i = 0;
-  while (i < t->atoms.n &&
-         (t->atoms.at[i].name != name || (!name && (t->atoms.at[i].over != over || t->atoms.at[i].by != by))))
+  while (i < t->atoms.n && (t->atoms.at[i].name != name ||
+                            (!name && (t->atoms.at[i].over != over || t->atoms.at[i].by != by))))
     i++;
   if (i == t->atoms.n) vec_push(cx->arena, &t->atoms, ((Atom){name, over, by}));
   Mono m = {.coef = 1, .n = 1, .atom = {i}};
@@ -132,7 +133,9 @@ static Dim atom_dim(Cx *cx, Name name, Dim over, int64_t by) {
 
 Dim dim_named(Cx *cx, Name name) { return atom_dim(cx, name, 0, 0); }
 
-static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+static int64_t floor_div(int64_t a, int64_t b) {
+  return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
 
 /* floor((k*P + R)/k) = P + floor(R/k), with every coefficient of R in 0..k-1. */
 Dim dim_floor_div(Cx *cx, Dim a, int64_t by) {
@@ -150,7 +153,7 @@ Dim dim_floor_div(Cx *cx, Dim a, int64_t by) {
   return dim_add(cx, intern(cx, &whole), tail);
 }
 
-/* ---- division of polynomials: by leading monomials ------------------------------------------------------ */
+/* ---- division of polynomials: by leading monomials ---- */
 static bool mono_divides(const Mono *a, const Mono *b, Mono *q) {
   *q = (Mono){0};
   if (!b->coef || a->coef % b->coef) return false;
@@ -174,7 +177,8 @@ bool dim_divides(Cx *cx, Dim a, Dim b, Dim *quotient) {
     Mono ra;
     Poly pa = as_poly(cx, a, &ra), pb = as_poly(cx, b, &room);
     Mono q;
-    if (steps > MAX_MONOS || !mono_divides(&pa.mono[pa.n - 1], &pb.mono[pb.n - 1], &q)) return false;
+    if (steps > MAX_MONOS || !mono_divides(&pa.mono[pa.n - 1], &pb.mono[pb.n - 1], &q))
+      return false;
     Poly one = {1, &q};
     Dim qd = intern(cx, &one);
     *quotient = dim_add(cx, *quotient, qd);
@@ -183,7 +187,7 @@ bool dim_divides(Cx *cx, Dim a, Dim b, Dim *quotient) {
   return true;
 }
 
-/* ---- order ------------------------------------------------------------------------------------------------ */
+/* ---- order ---- */
 /* Replaces floor(e/k) in d by a bound: from below when it stands with a positive coefficient
  * ((e - k + 1)/k), from above when negative (e/k); d is multiplied by k so that all stays integral.
  * Returns k*d' <= k*d, or d itself where there is no such atom. */
@@ -204,7 +208,8 @@ static bool drop_floor(Cx *cx, Dim d, Dim *out) {
   return false;
 }
 
-/* A lower bound of d over all named sizes >= 1, where every non-constant coefficient is positive. */
+/* A lower bound of d over all named sizes >= 1, where every non-constant coefficient is positive.
+ */
 static bool lower_bound(Cx *cx, Dim d, int64_t *bound) {
   Mono room;
   Poly p = as_poly(cx, d, &room);
@@ -235,7 +240,7 @@ int dim_le(Cx *cx, Dim a, Dim b) {
   return -1;
 }
 
-/* ---- binding ------------------------------------------------------------------------------------------------- */
+/* ---- binding ---- */
 bool size_lookup(const SizeBindings *b, Name name, Dim *out) {
   for (int i = b->list.n; i-- > 0;)
     if (b->list.at[i].name == name) {
@@ -262,7 +267,8 @@ Dim dim_subst(Cx *cx, Dim d, const SizeBindings *b) {
   Dim sum = 0;
   for (int i = 0; i < p.n; i++) {
     Dim term = p.mono[i].coef;
-    for (int k = 0; k < p.mono[i].n; k++) term = dim_mul(cx, term, subst_atom(cx, p.mono[i].atom[k], b));
+    for (int k = 0; k < p.mono[i].n; k++)
+      term = dim_mul(cx, term, subst_atom(cx, p.mono[i].atom[k], b));
     sum = dim_add(cx, sum, term);
   }
   return sum;
@@ -276,7 +282,8 @@ void dim_names(Cx *cx, Dim d, Arena *a, SizeBindings *out) {
       Atom at = cx->sizes->atoms.at[p.mono[i].atom[k]];
       Dim known;
       if (!at.name) dim_names(cx, at.over, a, out);
-      else if (!size_lookup(out, at.name, &known)) size_bind(a, out, at.name, dim_named(cx, at.name));
+      else if (!size_lookup(out, at.name, &known))
+        size_bind(a, out, at.name, dim_named(cx, at.name));
     }
 }
 
@@ -299,7 +306,8 @@ bool dim_unify(Cx *cx, Arena *a, Dim declared, Dim actual, SizeBindings *b) {
   }
   size_bind(a, &at0, unknown, 0);
   size_bind(a, &at1, unknown, 1);
-  Dim rest = dim_subst(cx, declared, &at0), step = dim_sub(cx, dim_subst(cx, declared, &at1), rest), value;
+  Dim rest = dim_subst(cx, declared, &at0), step = dim_sub(cx, dim_subst(cx, declared, &at1), rest),
+      value;
   if (!dim_divides(cx, dim_sub(cx, actual, rest), step, &value)) return false;
   if (dim_is_number(value) && value < 0) return false;
   size_bind(a, b, unknown, value);
@@ -326,14 +334,15 @@ DimTerm dim_term(Cx *cx, Dim d, int i) {
 
 bool dim_is_known(Cx *cx, Dim d) { return cx->sizes && d - DIM_SYMBOLIC < cx->sizes->polys.n; }
 
-/* ---- printing ---------------------------------------------------------------------------------------------- */
+/* ---- printing ---- */
 static bool is_one_word(Cx *cx, Dim d) {
   Text t = text_new(cx->arena);
   dim_print(cx, d, &t);
   return !strpbrk(text_str(&t), " */-");
 }
 
-/* A quotient is bracketed where an operator stands before it that binds as tightly: -(N//2) is not -N//2. */
+/* A quotient is bracketed where an operator stands before it that binds as tightly: -(N//2) is not
+ * -N//2. */
 static void print_quotient(Cx *cx, const Atom *q, bool alone, Text *out) {
   bool word = is_one_word(cx, q->over);
   text_fmt(out, "%s%s", alone ? "" : "(", word ? "" : "(");
@@ -348,10 +357,8 @@ static void print_mono(Cx *cx, const Mono *m, int64_t coef, bool signed_before, 
     Atom at = cx->sizes->atoms.at[m->atom[k]];
     if (!first) text_add(out, "*");
     first = false;
-    if (at.name)
-      text_add(out, at.name);
-    else
-      print_quotient(cx, &at, alone, out);
+    if (at.name) text_add(out, at.name);
+    else print_quotient(cx, &at, alone, out);
   }
 }
 
@@ -372,7 +379,7 @@ void dim_print(Cx *cx, Dim d, Text *out) {
   }
 }
 
-/* ---- as C ------------------------------------------------------------------------------------------------ */
+/* ---- as C ---- */
 static void atom_as_c(Cx *cx, int32_t atom, const DimC *how, Text *out) {
   Atom at = cx->sizes->atoms.at[atom];
   if (at.name) {
@@ -395,7 +402,8 @@ void dim_print_c(Cx *cx, Dim d, const DimC *how, Text *out) {
     if (i < p.n - 1) text_add(out, minus ? " - " : " + ");
     else if (minus) text_add(out, "-");
     c = c < 0 ? -c : c;
-    if (c != 1 || !p.mono[i].n) text_fmt(out, c > INT32_MAX ? "INT64_C(%lld)" : "%lld", (long long)c);
+    if (c != 1 || !p.mono[i].n)
+      text_fmt(out, c > INT32_MAX ? "INT64_C(%lld)" : "%lld", (long long)c);
     for (int k = 0; k < p.mono[i].n; k++) {
       if (k || c != 1) text_add(out, " * ");
       atom_as_c(cx, p.mono[i].atom[k], how, out);

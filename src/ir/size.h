@@ -10,7 +10,8 @@
 
 typedef int64_t Dim; /* |d| < DIM_SYMBOLIC: a number; otherwise a handle into the context's table */
 #define DIM_SYMBOLIC ((int64_t)1 << 60)
-#define DIM_MAX_NUMBER (((int64_t)1 << 48) - 1) /* the largest extent, and product of extents, allowed */
+#define DIM_MAX_NUMBER                                                                             \
+  (((int64_t)1 << 48) - 1) /* the largest extent, and product of extents, allowed */
 
 static inline bool dim_is_number(Dim d) { return d < DIM_SYMBOLIC; }
 
@@ -52,8 +53,9 @@ typedef struct DimC {
   bool magnitude; /* every term by its absolute value: nothing on the way to d is larger */
 } DimC;
 void dim_print_c(Cx *cx, Dim d, const DimC *how, Text *out);
-/* The same for who makes other code of it: an expression is a sum of terms, each a coefficient times atoms, and
- * an atom is a name or floor(over / by). A number is one term without atoms; 0 has no term. */
+/* The same for who makes other code of it: an expression is a sum of terms, each a coefficient
+ * times atoms, and an atom is a name or floor(over / by). A number is one term without atoms; 0 has
+ * no term. */
 enum { DIM_MAX_ATOMS = 12 };
 typedef struct DimAtom {
   Name name; /* NULL: a floor division */
@@ -67,7 +69,7 @@ typedef struct DimTerm {
 } DimTerm;
 int dim_term_count(Cx *cx, Dim d);
 DimTerm dim_term(Cx *cx, Dim d, int i);
-bool dim_is_known(Cx *cx, Dim d); /* a symbolic d is the handle of an expression */
+bool dim_is_known(Cx *cx, Dim d);         /* a symbolic d is the handle of an expression */
 void dim_print(Cx *cx, Dim d, Text *out); /* as .nn: "2*N + 1", "(W - 3)//2 + 1" */
 
 #endif

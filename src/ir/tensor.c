@@ -84,7 +84,7 @@ int64_t *offset_table(Arena *tmp, int rank, const int64_t *extent, const int64_t
   return table;
 }
 
-/* ---- text ----------------------------------------------------------------------------------- */
+/* ---- text ---- */
 /* A number alone is written as people write it: 12, not 12.0. Inside of an array the point stays:
  * it tells floats from integers. */
 static void drop_point_zero(Text *out) {

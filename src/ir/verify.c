@@ -52,7 +52,7 @@ static bool need_type(Check *c, bool ok) {
   return fail(c, "(%s) -> %s is no typing of it", text_str(&t), result_text(c));
 }
 
-/* ---- elementwise and reductions ------------------------------------------------------------- */
+/* ---- elementwise and reductions ---- */
 static bool is_number(DType t) { return type_is_int(t) || type_is_float(t); }
 
 static bool typing_ok(const Check *c) {
@@ -97,7 +97,7 @@ static bool check_fold(Check *c) {
   return need_shape(c, &kept);
 }
 
-/* ---- movement ------------------------------------------------------------------------------- */
+/* ---- movement ---- */
 /* 1: every index of dimension d is inside and divisible, 0: not every one, -1: not known. */
 static int dim_exact(Check *c, int d) {
   const ViewDim *v = &c->in->u.view->dim[d];
@@ -151,16 +151,14 @@ static bool check_gather(Check *c) {
   Shape picked = *idx;
   int k = 0;
   for (int i = 0; i < full->rank; i++) {
-    if (k < g->naxes && g->axis[k] == i)
-      k++;
-    else if (picked.rank == IR_MAX_RANK)
-      return fail(c, "rank above %d", IR_MAX_RANK);
-    else
-      picked.dim[picked.rank++] = full->dim[i];
+    if (k < g->naxes && g->axis[k] == i) k++;
+    else if (picked.rank == IR_MAX_RANK) return fail(c, "rank above %d", IR_MAX_RANK);
+    else picked.dim[picked.rank++] = full->dim[i];
   }
   if (k != g->naxes) return fail(c, "its axes don't ascend within the rank");
   for (int i = 1; i < c->in->nargs; i++)
-    if ((operand_type(c, i) != T_I32 && operand_type(c, i) != T_I64) || !shape_eq(&operand(c, i)->shape, idx))
+    if ((operand_type(c, i) != T_I32 && operand_type(c, i) != T_I64) ||
+        !shape_eq(&operand(c, i)->shape, idx))
       return fail(c, "index %d is %s", i - 1, operand_text(c, i));
   if (!need_type(c, operand_type(c, 0) == (DType)c->in->type && c->in->type < DTYPE_COUNT))
     return false;
@@ -178,7 +176,7 @@ static bool check_move(Check *c) {
   }
 }
 
-/* ---- contractions --------------------------------------------------------------------------- */
+/* ---- contractions ---- */
 static bool check_contract(Check *c) {
   if (!need_operands(c, 2) || !need_type(c, typing_ok(c))) return false;
   const Contract *k = c->in->u.contract;
@@ -204,7 +202,7 @@ static bool check_contract(Check *c) {
   return true;
 }
 
-/* ---- leaves and instructions with bodies ---------------------------------------------------- */
+/* ---- leaves and instructions with bodies ---- */
 static bool need_operand_like(Check *c, int i, DType t, const Shape *s) {
   if (i >= c->in->nargs) return fail(c, "too few operands");
   if (operand_type(c, i) == t && shape_eq(&operand(c, i)->shape, s)) return true;
@@ -257,8 +255,8 @@ static bool check_input_like(Check *c, const Fn *rule, int i, DType t, const Sha
   return fail(c, "input %d of a rule isn't %s", i, type_text(c->cx, t, s));
 }
 
-/* Inputs of a rule: those of fn, then for an adjoint its outputs and their cotangents, for a tangent
- * the tangents of the inputs and then the outputs. */
+/* Inputs of a rule: those of fn, then for an adjoint its outputs and their cotangents, for a
+ * tangent the tangents of the inputs and then the outputs. */
 static bool check_rule(Check *c, const Fn *f, const Fn *rule, bool adjoint) {
   int k = 0, n = 0;
   for (int i = 0; i < f->in.n; i++)
@@ -269,7 +267,8 @@ static bool check_rule(Check *c, const Fn *f, const Fn *rule, bool adjoint) {
     if (!adjoint && !check_input_like(c, rule, k++, in->type, &in->shape)) return false;
     if (!adjoint) continue;
     const Ins *y = n < rule->out.n ? fn_ins(rule, rule->out.at[n].val) : NULL;
-    if (!y || y->type != in->type || !shape_eq(&y->shape, &in->shape)) return fail(c, "adjoint %d doesn't fit", n);
+    if (!y || y->type != in->type || !shape_eq(&y->shape, &in->shape))
+      return fail(c, "adjoint %d doesn't fit", n);
     n++;
   }
   for (int i = 0; i < f->out.n; i++) {
@@ -282,10 +281,12 @@ static bool check_rule(Check *c, const Fn *f, const Fn *rule, bool adjoint) {
     if (adjoint && !check_input_like(c, rule, k++, (DType)y->type, &y->shape)) return false;
     if (adjoint) continue;
     const Ins *t = n < rule->out.n ? fn_ins(rule, rule->out.at[n].val) : NULL;
-    if (!t || t->type != y->type || !shape_eq(&t->shape, &y->shape)) return fail(c, "tangent %d doesn't fit", n);
+    if (!t || t->type != y->type || !shape_eq(&t->shape, &y->shape))
+      return fail(c, "tangent %d doesn't fit", n);
     n++;
   }
-  if (k != rule->in.n || n != rule->out.n) return fail(c, "a rule has %d inputs and %d outputs", rule->in.n, rule->out.n);
+  if (k != rule->in.n || n != rule->out.n)
+    return fail(c, "a rule has %d inputs and %d outputs", rule->in.n, rule->out.n);
   const char *inner = ir_verify(rule);
   return inner ? fail(c, "%s", inner) : true;
 }
@@ -398,7 +399,7 @@ static bool check_leaf(Check *c) {
   }
 }
 
-/* ---- functions ------------------------------------------------------------------------------ */
+/* ---- functions ---- */
 static bool check_ins(Check *c) {
   const Ins *in = c->in;
   if (in->op >= OP_COUNT) return fail(c, "no operator");

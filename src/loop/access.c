@@ -86,10 +86,12 @@ static void walk_view(Walk *w, const Ins *in, const Form *at, bool masked) {
     if (vd->den != 1) {
       Dim part = 0;
       bool even = !to[d].opaque && dim_divides(lw->cx, to[d].off, vd->den, &part);
-      for (int i = 0; i < an->axes; i++) even = even && dim_divides(lw->cx, to[d].coef[i], vd->den, &part);
+      for (int i = 0; i < an->axes; i++)
+        even = even && dim_divides(lw->cx, to[d].coef[i], vd->den, &part);
       if (even) {
         dim_divides(lw->cx, to[d].off, vd->den, &to[d].off);
-        for (int i = 0; i < an->axes; i++) dim_divides(lw->cx, to[d].coef[i], vd->den, &to[d].coef[i]);
+        for (int i = 0; i < an->axes; i++)
+          dim_divides(lw->cx, to[d].coef[i], vd->den, &to[d].coef[i]);
       } else {
         block_axes(an, &to[d]);
         to[d].opaque = true;
@@ -106,8 +108,8 @@ static void walk_view(Walk *w, const Ins *in, const Form *at, bool masked) {
   walk(w, in->arg[0], to, masked, false);
 }
 
-/* For every axis d of `from`: the run of axes of `to` whose row-major index is the index of d. False
- * when some axis of `to` covers several axes of `from`. */
+/* For every axis d of `from`: the run of axes of `to` whose row-major index is the index of d.
+ * False when some axis of `to` covers several axes of `from`. */
 bool reshape_split(Cx *cx, const Shape *from, const Shape *to, int8_t *first, int8_t *count) {
   int j = 0;
   for (int d = 0; d < from->rank; d++) {
@@ -288,5 +290,6 @@ double access_lane_cost(const Access *a, int axis, int lanes) {
     if (a->dim[d].opaque && a->dim[d].coef[axis]) return 1.5 * lanes;
   if (a->stride[axis] == 0) return 0.1;
   if (a->stride[axis] == 1) return a->masked ? 1.5 : 1;
-  return !a->masked && a->stride[axis] > 1 && a->stride[axis] <= 4 ? 2 * (double)a->stride[axis] : 1.2 * lanes;
+  return !a->masked && a->stride[axis] > 1 && a->stride[axis] <= 4 ? 2 * (double)a->stride[axis]
+                                                                   : 1.2 * lanes;
 }

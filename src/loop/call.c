@@ -1,5 +1,5 @@
-/* call.c: loops and branches: their bodies are lowered as programs of their own, and the kernel in the
- * caller says which buffers they are called with. */
+/* call.c: loops and branches: their bodies are lowered as programs of their own, and the kernel in
+ * the caller says which buffers they are called with. */
 #include "loop/lower.h"
 
 static Buf operand(const Low *lw, const Ins *in, int k, Dim *from) {
@@ -12,7 +12,8 @@ static Buf operand(const Low *lw, const Ins *in, int k, Dim *from) {
 static Buf part_buf(Low *lw, Val bundle, int k) {
   for (Val u = bundle + 1; u < lw->f->ins.n; u++) {
     const Ins *in = low_ins(lw, u);
-    if (in->op == OP_part && in->arg[0] == bundle && in->u.i == k && lw->place[u].buf >= 0) return lw->place[u].buf;
+    if (in->op == OP_part && in->arg[0] == bundle && in->u.i == k && lw->place[u].buf >= 0)
+      return lw->place[u].buf;
   }
   DType t;
   Shape s;
@@ -26,8 +27,8 @@ static Dim larger_workspace(Low *lw, const Call *c) {
   return dim_le(lw->cx, b, a) == 1 ? a : dim_add(lw->cx, a, b);
 }
 
-/* Two places per carried value. Where all iterations run, the last one's is where the value goes in the
- * end; of a single iteration there is one place only. */
+/* Two places per carried value. Where all iterations run, the last one's is where the value goes in
+ * the end; of a single iteration there is one place only. */
 static void carried_places(Low *lw, Call *c) {
   const Loop *l = c->loop;
   bool certain = !l->counted && !l->cond && dim_is_number(l->trip) && l->trip > 0;
@@ -61,13 +62,15 @@ void lower_call(Low *lw, Nest *n) {
     vec_push(lw->cx->arena, &c->in, operand(lw, in, i, &from));
     vec_push(lw->cx->arena, &c->from, from);
   }
-  for (int i = 0; i < ins_part_count(in); i++) vec_push(lw->cx->arena, &c->out, part_buf(lw, n->anchor, i));
+  for (int i = 0; i < ins_part_count(in); i++)
+    vec_push(lw->cx->arena, &c->out, part_buf(lw, n->anchor, i));
   c->index = low_buffer(lw, name_of(lw->cx, "index"), BUF_TEMP, T_I64, 1);
   c->more = low_buffer(lw, name_of(lw->cx, "more"), BUF_TEMP, T_BOOL, 1);
   if (loop) carried_places(lw, c);
   c->workspace = low_buffer(lw, name_of(lw->cx, "inner"), BUF_TEMP, T_U8, larger_workspace(lw, c));
   k->call = c;
-  k->flops = loop ? fn_flops(in->u.loop->body) * (double)low_number(lw, in->u.loop->trip) : fn_flops(in->u.branch->then);
+  k->flops = loop ? fn_flops(in->u.loop->body) * (double)low_number(lw, in->u.loop->trip)
+                  : fn_flops(in->u.branch->then);
 }
 
 void call_uses(const Call *c, void (*use)(void *arg, Buf b), void *arg) {

@@ -9,20 +9,20 @@
 enum { BLOCKS = -2 };
 typedef struct TileWork {
   ContractPlan *p;
-  AxisIx ix[MAX_AXES]; /* index of every label of the contraction */
-  int level[4], nlevels; /* tile axes from the outermost loop in; BLOCKS: blocks of row tiles */
-  AxisIx row_first;      /* the row tiles of the block: the first, */
-  int64_t row_tiles;     /* how many, */
-  bool row_rest;         /* and whether the incomplete one belongs to it */
-  AxisIx base[MAX_AXES]; /* by merged axis: where the tile begins */
+  AxisIx ix[MAX_AXES];      /* index of every label of the contraction */
+  int level[4], nlevels;    /* tile axes from the outermost loop in; BLOCKS: blocks of row tiles */
+  AxisIx row_first;         /* the row tiles of the block: the first, */
+  int64_t row_tiles;        /* how many, */
+  bool row_rest;            /* and whether the incomplete one belongs to it */
+  AxisIx base[MAX_AXES];    /* by merged axis: where the tile begins */
   AxisIx tile_no[MAX_AXES]; /* its number */
-  int64_t size[MAX_AXES]; /* and how many indices it has */
-  Dim tail;               /* of the last vector along an axis whose extent is a name: lanes that count; else 0 */
+  int64_t size[MAX_AXES];   /* and how many indices it has */
+  Dim tail; /* of the last vector along an axis whose extent is a name: lanes that count; else 0 */
 } TileWork;
 
 static AxisIx *label_ix(TileWork *w, int axis) { return &w->ix[w->p->at[axis].label]; }
 
-/* ---- reading an operand --------------------------------------------------------------------- */
+/* ---- reading an operand ---- */
 static Ex read_packed(Low *lw, TileWork *w, int k, int i, Point pt) {
   ContractPlan *p = w->p;
   const Pack *pack = &p->pack[k];
@@ -31,8 +31,7 @@ static Ex read_packed(Low *lw, TileWork *w, int k, int i, Point pt) {
     if (!p->at[a].in[k]) continue;
     if (a != pack->tile_axis)
       ix = ix_plus(&lw->m, ix, ix_scale(&lw->m, label_ix(w, a)->ix, pack->stride[a]));
-    else
-      ix = ix_plus(&lw->m, ix, ix_scale(&lw->m, w->tile_no[a].ix, pack->stride[a]));
+    else ix = ix_plus(&lw->m, ix, ix_scale(&lw->m, w->tile_no[a].ix, pack->stride[a]));
   }
   ix = ix_plus(&lw->m, ix, ix_number(i));
   bool vector = pack->tile_axis == p->vec && pack->tile_axis >= 0;
@@ -56,12 +55,11 @@ static Ex read_operand(Low *lw, TileWork *w, int k, int within, Point pt) {
 
 static Ex multiply_add(Low *lw, Ex a, Ex b, Ex acc) {
   DType t = ex_type(lw, acc);
-  if (type_is_float(t) && lw->p->target.fma)
-    return low_map(lw, OP_fma, t, (Ex[]){a, b, acc}, 3);
+  if (type_is_float(t) && lw->p->target.fma) return low_map(lw, OP_fma, t, (Ex[]){a, b, acc}, 3);
   return low_map(lw, OP_add, t, (Ex[]){acc, low_map(lw, OP_mul, t, (Ex[]){a, b}, 2)}, 2);
 }
 
-/* ---- one tile ------------------------------------------------------------------------------- */
+/* ---- one tile ---- */
 typedef struct Tile {
   int m, c, v; /* rows, columns, vectors */
   Reg acc[TILE_MAX];
@@ -112,7 +110,8 @@ static void tile_step(Low *lw, TileWork *w, Tile *t, Ex only) {
 static void dot_steps(Low *lw, TileWork *w, Tile *t) {
   ContractPlan *p = w->p;
   Cx *cx = lw->cx;
-  Dim extent = p->at[p->vec].extent, whole = dim_mul(cx, dim_floor_div(cx, extent, p->lanes), p->lanes);
+  Dim extent = p->at[p->vec].extent,
+      whole = dim_mul(cx, dim_floor_div(cx, extent, p->lanes), p->lanes);
   Dim rest = dim_sub(cx, extent, whole);
   LoopMark mark;
   t->pt[0] = (Point){.lanes = p->lanes, .active = p->lanes};
@@ -125,7 +124,8 @@ static void dot_steps(Low *lw, TileWork *w, Tile *t) {
   }
   if (rest == 0) return;
   Ex mask = ex_let(lw, ex_active(&lw->m, p->lanes, ix_number(rest)), NULL);
-  t->pt[0] = (Point){.lanes = p->lanes, .active = dim_is_number(rest) ? rest : p->lanes, .vmask = mask};
+  t->pt[0] =
+      (Point){.lanes = p->lanes, .active = dim_is_number(rest) ? rest : p->lanes, .vmask = mask};
   t->pt[0].by_lane = !dim_is_number(rest);
   *label_ix(w, p->vec) = axis_number(whole);
   label_ix(w, p->vec)->lane = 1;
@@ -177,8 +177,8 @@ static void finish_rolled(Low *lw, TileWork *w, Tile *t) {
   ContractPlan *p = w->p;
   DType type = (DType)p->in->type;
   int lanes = t->pt[0].lanes;
-  Buf buf = low_buffer(lw, name_of(lw->cx, "tile"), BUF_LOCAL, type,
-                       (int64_t)t->m * t->c * t->v * lanes);
+  Buf buf =
+      low_buffer(lw, name_of(lw->cx, "tile"), BUF_LOCAL, type, (int64_t)t->m * t->c * t->v * lanes);
   for (int a = 0; a < t->m * t->c * t->v; a++)
     st_store(&lw->m, buf, ix_number((int64_t)a * lanes), 1, 0, 0, ex_reg(&lw->m, t->acc[a]), false);
   LoopMark mark;
@@ -195,8 +195,8 @@ static void finish_rolled(Low *lw, TileWork *w, Tile *t) {
   low_end(lw, mark);
 }
 
-/* Where the result's rows lie side by side but the vectors' elements don't, vectors are turned before
- * they are finished: `m` rows of one vector become one vector of m elements per lane. */
+/* Where the result's rows lie side by side but the vectors' elements don't, vectors are turned
+ * before they are finished: `m` rows of one vector become one vector of m elements per lane. */
 static void finish_turned(Low *lw, TileWork *w, Tile *t, int q, int first, int m) {
   ContractPlan *p = w->p;
   int lanes = p->lanes;
@@ -228,7 +228,8 @@ static double root_ops(const ContractPlan *p) {
 static void emit_tile(Low *lw, TileWork *w) {
   ContractPlan *p = w->p;
   DType type = (DType)p->in->type;
-  Tile t = {.m = p->row < 0 ? 1 : (int)w->size[p->row], .c = p->col < 0 ? 1 : (int)w->size[p->col],
+  Tile t = {.m = p->row < 0 ? 1 : (int)w->size[p->row],
+            .c = p->col < 0 ? 1 : (int)w->size[p->col],
             .v = 1};
   t.pt[0] = (Point){.lanes = p->lanes, .active = p->lanes};
   if (p->vec >= 0 && !p->dot) {
@@ -246,12 +247,12 @@ static void emit_tile(Low *lw, TileWork *w) {
     }
   }
   Ex zero = ex_imm_i(&lw->m, type, p->lanes, 0);
-  for (int a = 0; a < t.m * t.c * t.v; a++)
-    t.acc[a] = st_let(&lw->m, zero, name_of(lw->cx, "acc"));
+  for (int a = 0; a < t.m * t.c * t.v; a++) t.acc[a] = st_let(&lw->m, zero, name_of(lw->cx, "acc"));
   sum_loops(lw, w, &t);
   if (wants_turning(p, &t) && root_ops(p) <= 10 && !w->tail) {
     for (int q = 0; q < t.v; q++)
-      for (int i = 0; i < t.m; i += p->lanes) finish_turned(lw, w, &t, q, i, MIN(p->lanes, t.m - i));
+      for (int i = 0; i < t.m; i += p->lanes)
+        finish_turned(lw, w, &t, q, i, MIN(p->lanes, t.m - i));
     return;
   }
   if (!p->dot && p->row >= 0 && t.m > 2 && root_ops(p) > 10) {
@@ -268,7 +269,7 @@ static void emit_tile(Low *lw, TileWork *w) {
       }
 }
 
-/* ---- the loops over tiles ------------------------------------------------------------------- */
+/* ---- the loops over tiles ---- */
 static int64_t tile_size(const ContractPlan *p, int axis) {
   if (axis == p->row) return p->mr;
   if (axis == p->col) return p->nc;
@@ -277,8 +278,8 @@ static int64_t tile_size(const ContractPlan *p, int axis) {
 
 static void tile_loops(Low *lw, TileWork *w, int level);
 
-/* What is left over after a loop of `count` iterations of v: after it, or where the loop is parallel
- * in its last iteration. */
+/* What is left over after a loop of `count` iterations of v: after it, or where the loop is
+ * parallel in its last iteration. */
 typedef struct Rest {
   Block *outer;
   int32_t memo;
@@ -332,8 +333,8 @@ static void tiles_between(Low *lw, TileWork *w, int level, Dim from, Dim to, int
   low_end(lw, mark);
 }
 
-/* What whole tiles leave of an axis whose extent is a name: rows one by one, or vectors one by one and
- * the last under a mask. */
+/* What whole tiles leave of an axis whose extent is a name: rows one by one, or vectors one by one
+ * and the last under a mask. */
 static void rest_named(Low *lw, TileWork *w, int level, Dim from) {
   Cx *cx = lw->cx;
   int axis = w->level[level];
@@ -367,7 +368,8 @@ static void tiles_named(Low *lw, TileWork *w, int level) {
   }
   LoopMark mark;
   AxisIx t = axis_var(lw, low_for(lw, FOR_PARALLEL, "m", 0, dim_add(cx, count, 1), 1, &mark));
-  Stmt *s = st_if(&lw->m, ex_active(&lw->m, 1, ix_plus(&lw->m, ix_number(count), ix_scale(&lw->m, t.ix, -1))));
+  Stmt *s = st_if(
+      &lw->m, ex_active(&lw->m, 1, ix_plus(&lw->m, ix_number(count), ix_scale(&lw->m, t.ix, -1))));
   for (int part = 0; part < 2; part++) {
     int32_t memo;
     Block *outer = low_enter(lw, part ? &s->u.cond.other : &s->u.cond.then, &memo);
@@ -399,7 +401,8 @@ static void tile_loops(Low *lw, TileWork *w, int level) {
   }
   bool row = axis == w->p->row;
   int64_t size = tile_size(w->p, axis), extent = w->p->at[axis].extent;
-  int64_t count = row ? w->row_tiles : extent / size, rest = row && !w->row_rest ? 0 : extent % size;
+  int64_t count = row ? w->row_tiles : extent / size,
+          rest = row && !w->row_rest ? 0 : extent % size;
   ForKind kind = count > 1 ? low_outermost(lw) : FOR_SERIAL;
   LoopMark mark = {0};
   Var v = -1; /* both of the loop, where one is opened */

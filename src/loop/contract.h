@@ -7,19 +7,20 @@
 enum { TILE_MAX = 64 };
 
 typedef struct Label { /* one axis of the contraction after merging */
-  int label;      /* innermost label merged into it: it carries the index, the others stand at 0 */
-  int outer;      /* outermost label merged into it */
+  int label; /* innermost label merged into it: it carries the index, the others stand at 0 */
+  int outer; /* outermost label merged into it */
   Dim extent;
-  int64_t number; /* the extent, or what is expected of it */
-  bool in[2], out; /* which tensors have it */
+  int64_t number;                /* the extent, or what is expected of it */
+  bool in[2], out;               /* which tensors have it */
   int64_t stride[2], out_stride; /* as expected */
-  double lane_cost[2]; /* of a vector of reads along it, per operand */
+  double lane_cost[2];           /* of a vector of reads along it, per operand */
 } Label;
 
 typedef struct Pack { /* a copy of an operand in the order the tiles read it */
   bool on;
   Buf buf;
-  int64_t stride[MAX_AXES]; /* of numbers, for no operand with a named extent is copied; by merged axis: elements per step of its index (tile axis: per tile) */
+  int64_t stride[MAX_AXES]; /* of numbers, for no operand with a named extent is copied; by merged
+                               axis: elements per step of its index (tile axis: per tile) */
   int tile_axis;            /* split into tiles of `tile`, whose elements are adjacent; -1 none */
   int64_t tile;
 } Pack;
@@ -33,11 +34,12 @@ typedef struct ContractPlan {
   int vec, row, col; /* numbers of merged axes, -1: none. vec may be a summed axis ("dot" form) */
   int lanes, nv, mr, nc;
   int full_lanes; /* of the target's vectors */
-  int64_t block; /* row tiles walked for all vectors before the next ones: they stay in the cache; 0: all */
+  int64_t block;  /* row tiles walked for all vectors before the next ones: they stay in the cache;
+                     0: all */
   bool dot;
   Pack pack[2];
-  double cost;       /* estimated cycles */
-  int64_t l1, l2;    /* the caches' bytes */
+  double cost;    /* estimated cycles */
+  int64_t l1, l2; /* the caches' bytes */
 } ContractPlan;
 
 /* contract_plan.c */

@@ -1,8 +1,8 @@
 /* contract_pack.c: copies an operand of a contraction into the order its tiles read it: for every
- * tile, for every step of the sum, the tile's elements side by side. In: the plan. Out: a kernel per
- * copied operand, placed before the contraction's. The copy reads through value.c, so transposes,
- * windows and padding become plain memory here. The end of the last tile is left as it is: nobody
- * looks at the lanes computed from it. */
+ * tile, for every step of the sum, the tile's elements side by side. In: the plan. Out: a kernel
+ * per copied operand, placed before the contraction's. The copy reads through value.c, so
+ * transposes, windows and padding become plain memory here. The end of the last tile is left as it
+ * is: nobody looks at the lanes computed from it. */
 #include "loop/contract.h"
 
 typedef struct PackWork {
@@ -20,7 +20,8 @@ static void lay_out(Low *lw, ContractPlan *p, int k) {
   pack->tile_axis = vector ? p->vec : p->row;
   pack->tile = vector ? (int64_t)p->nv * p->lanes : p->mr;
   int64_t stride = pack->tile;
-  for (int pass = 0; pass < 2; pass++) { /* axes of the sum inside, of the result outside the tile */
+  for (int pass = 0; pass < 2;
+       pass++) { /* axes of the sum inside, of the result outside the tile */
     for (int a = p->count - 1; a >= 0; a--) {
       if (!p->at[a].in[k] || a == pack->tile_axis || p->at[a].out != pass) continue;
       pack->stride[a] = stride;
@@ -61,16 +62,18 @@ static void pack_tile(Low *lw, PackWork *w, int64_t count) {
   low_vectors(lw, count, lanes, 16, pack_body, w);
 }
 
-/* ---- elements of a tile that lie far apart, while those of another axis lie side by side ---------- */
+/* ---- elements of a tile that lie far apart, while those of another axis lie side by side ---- */
 /* Vectors along the other axis, one for each element of the tile, are transposed. */
-static void pack_square(Low *lw, PackWork *w, int axis, AxisIx along, int lanes, int64_t from, int64_t count) {
+static void pack_square(Low *lw, PackWork *w, int axis, AxisIx along, int lanes, int64_t from,
+                        int64_t count) {
   ContractPlan *p = w->p;
   Pack *pack = &p->pack[w->k];
   Ex v[128];
   along.lane = 1;
   w->ix[p->at[axis].label] = along;
   Point pt = {.lanes = lanes, .active = lanes};
-  for (int i = 0; i < count; i++) v[i] = ex_splat(&lw->m, source(lw, w, axis_number(from + i), pt), lanes);
+  for (int i = 0; i < count; i++)
+    v[i] = ex_splat(&lw->m, source(lw, w, axis_number(from + i), pt), lanes);
   low_transpose(lw, v, (int)count);
   Ex mask = count < lanes ? ex_let(lw, ex_active(&lw->m, lanes, ix_number(count)), NULL) : 0;
   for (int j = 0; j < lanes; j++) {
@@ -93,7 +96,9 @@ static int square_axis(const PackWork *w) {
   int lanes = square_lanes(w);
   if (p->at[pack->tile_axis].stride[w->k] == 1 || lanes < 4 || pack->tile < lanes / 2) return -1;
   for (int a = 0; a < p->count; a++)
-    if (p->at[a].in[w->k] && a != pack->tile_axis && p->at[a].stride[w->k] == 1 && p->at[a].extent >= lanes) return a;
+    if (p->at[a].in[w->k] && a != pack->tile_axis && p->at[a].stride[w->k] == 1 &&
+        p->at[a].extent >= lanes)
+      return a;
   return -1;
 }
 
@@ -180,7 +185,8 @@ void contract_pack(Low *lw, ContractPlan *p) {
     bool share = lw->may_parallel;
     lw->p->kernel.n--;
     lw->m = low_kernel(lw, lw->p->buf.at[p->pack[k].buf].name, p->in->span);
-    lw->m.k->bytes = 2.0 * (double)lw->p->buf.at[p->pack[k].buf].count * type_info[p->in->type].bytes;
+    lw->m.k->bytes =
+        2.0 * (double)lw->p->buf.at[p->pack[k].buf].count * type_info[p->in->type].bytes;
     lw->may_parallel = share && lw->m.k->bytes > 500e3;
     pack_operand(lw, p, k);
     lw->m = later;

@@ -8,7 +8,7 @@
  * independent accumulators to hide the latency of an addition. */
 #include "loop/contract.h"
 
-/* ---- axes ----------------------------------------------------------------------------------- */
+/* ---- axes ---- */
 static int out_dim(const ContractPlan *p, int label) {
   const Contract *c = p->in->u.contract;
   for (int d = 0; d < p->in->shape.rank; d++)
@@ -19,7 +19,8 @@ static int out_dim(const ContractPlan *p, int label) {
 /* Elements from one index of a dimension of the result to the next. */
 static Dim out_step(Cx *cx, const ContractPlan *p, int dim) {
   Dim stride = 1;
-  for (int d = p->in->shape.rank - 1; d > dim; d--) stride = dim_mul(cx, stride, p->in->shape.dim[d]);
+  for (int d = p->in->shape.rank - 1; d > dim; d--)
+    stride = dim_mul(cx, stride, p->in->shape.dim[d]);
   return stride;
 }
 
@@ -86,7 +87,7 @@ static void measure_labels(Low *lw, ContractPlan *p) {
   }
 }
 
-/* ---- the model ------------------------------------------------------------------------------ */
+/* ---- the model ---- */
 static double steps(const ContractPlan *p, int lanes) { /* of the sum, for one tile */
   double n = 1;
   for (int i = 0; i < p->count; i++) {
@@ -113,7 +114,9 @@ static double distinct_count(const Low *lw, const ContractPlan *p, int k) {
   return MIN(n, operand_count(p, k));
 }
 
-static bool depends(const ContractPlan *p, int k, int axis) { return axis >= 0 && p->at[axis].in[k]; }
+static bool depends(const ContractPlan *p, int k, int axis) {
+  return axis >= 0 && p->at[axis].in[k];
+}
 
 /* Copies have a fixed layout. */
 static bool named_operand(const ContractPlan *p, int k) {
@@ -127,8 +130,8 @@ static double read_cost(const ContractPlan *p, int k) {
   return p->pack[k].on ? 1 : p->at[p->vec].lane_cost[k];
 }
 
-/* Cache lines of operand k that one tile reads: those an axis of long steps goes through, times those
- * that the axes of short steps cover together. */
+/* Cache lines of operand k that one tile reads: those an axis of long steps goes through, times
+ * those that the axes of short steps cover together. */
 static double tile_lines(const ContractPlan *p, int k, const int size[3]) {
   double lines = 1, span = 0, bytes = type_info[p->in->type].bytes;
   const int axis[3] = {p->row, p->col, p->dot ? -1 : p->vec};
@@ -157,9 +160,10 @@ static double tile_cost(const ContractPlan *p, int m, int c, int v) {
   }
   /* measured: loads cost little below about one for two multiply-adds */
   double step = MAX(MAX(1.02 * fma + 0.4 * MAX(0, loads - 0.45 * fma), loads), 5) + 0.4;
-  double out = p->dot ? fma * 12
-                      : fma * (p->vec >= 0 && p->at[p->vec].out_stride != 1 ? 1.8 * p->lanes : 1);
-  /* what the tile reads stays in the first cache until the next tile, or has to come from the second */
+  double out =
+      p->dot ? fma * 12 : fma * (p->vec >= 0 && p->at[p->vec].out_stride != 1 ? 1.8 * p->lanes : 1);
+  /* what the tile reads stays in the first cache until the next tile, or has to come from the
+   * second */
   double far = 64 * lines > 0.75 * (double)p->l1 ? lines : 0;
   return step * steps(p, p->lanes) + far + out + 8;
 }
@@ -198,7 +202,8 @@ static void try_tiles(ContractPlan *p, ContractPlan *best, int regs) {
       }
 }
 
-/* The result axes that only operand k has, other than the vector axis; -1 alone where there is none. */
+/* The result axes that only operand k has, other than the vector axis; -1 alone where there is
+ * none. */
 static int tile_axes(const ContractPlan *p, int k, int *axis) {
   int n = 0;
   for (int i = 0; i < p->count; i++) {
@@ -216,7 +221,9 @@ static void try_copies(ContractPlan *p, ContractPlan *best, int regs) {
     bool sensible = true;
     for (int k = 0; k < 2; k++) {
       p->pack[k].on = copy >> k & 1;
-      if (p->pack[k].on && (!depends(p, k, p->vec) || x->lane_cost[k] < 2 || p->dot || named_operand(p, k))) sensible = false;
+      if (p->pack[k].on &&
+          (!depends(p, k, p->vec) || x->lane_cost[k] < 2 || p->dot || named_operand(p, k)))
+        sensible = false;
     }
     if (sensible) try_tiles(p, best, regs);
   }
@@ -241,7 +248,7 @@ static void try_vec(Low *lw, ContractPlan *p, ContractPlan *best, int vec) {
     }
 }
 
-/* ---- copies for the caches' sake ------------------------------------------------------------ */
+/* ---- copies for the caches' sake ---- */
 static double reuse(const ContractPlan *p, int k) { /* how often each element is read again */
   double n = 1;
   for (int i = 0; i < p->count; i++)
@@ -249,8 +256,8 @@ static double reuse(const ContractPlan *p, int k) { /* how often each element is
   return n;
 }
 
-/* Copies that pay though the tile could read the operand as it lies: rows a large power of two apart
- * fall into few sets of the caches, and operands much larger than the second cache are walked
+/* Copies that pay though the tile could read the operand as it lies: rows a large power of two
+ * apart fall into few sets of the caches, and operands much larger than the second cache are walked
  * through too many pages. */
 static void pack_for_caches(Low *lw, ContractPlan *p) {
   int bytes = type_info[p->in->type].bytes;
@@ -270,9 +277,11 @@ static void pack_for_caches(Low *lw, ContractPlan *p) {
       if (!x->out) sum *= x->number;
     }
     int64_t stripe = sum * (vector ? (int64_t)p->nv * p->lanes : p->mr) * bytes;
-    bool tight = stripe > lw->p->target.l1 * (vector ? 2 : 1), over = 4 * stripe > 3 * lw->p->target.l1;
+    bool tight = stripe > lw->p->target.l1 * (vector ? 2 : 1),
+         over = 4 * stripe > 3 * lw->p->target.l1;
     bool large = distinct_count(lw, p, k) * bytes > 3 * (double)lw->p->target.l2;
-    if ((hostile && tight && reuse(p, k) >= 64) || ((large || (few_sets && over)) && reuse(p, k) >= 192))
+    if ((hostile && tight && reuse(p, k) >= 64) ||
+        ((large || (few_sets && over)) && reuse(p, k) >= 192))
       p->pack[k].on = true;
   }
 }
@@ -299,8 +308,12 @@ static void choose_block(Low *lw, ContractPlan *p) {
 void contract_plan(Low *lw, Nest *n, ContractPlan *p) {
   const Ins *in = low_ins(lw, n->anchor);
   const Contract *c = in->u.contract;
-  *p = (ContractPlan){.n = n, .in = in, .side = {n->side.at[0], n->side.at[1]}, .vec = -1,
-                      .l1 = lw->p->target.l1, .l2 = lw->p->target.l2};
+  *p = (ContractPlan){.n = n,
+                      .in = in,
+                      .side = {n->side.at[0], n->side.at[1]},
+                      .vec = -1,
+                      .l1 = lw->p->target.l1,
+                      .l2 = lw->p->target.l2};
   p->lanes = p->full_lanes = nest_lanes(n);
   for (int k = 0; k < 2; k++)
     for (int l = 0; l < c->nlabels; l++) /* both operands know all extents */

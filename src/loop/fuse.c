@@ -10,7 +10,7 @@
 
 enum { MAX_ROOTS = 16, MAX_NESTS = 24 };
 
-/* ---- nests ---------------------------------------------------------------------------------- */
+/* ---- nests ---- */
 static void add_dep(Low *lw, Nest *n, int32_t self, Val leaf) {
   int32_t d = lw->place[leaf].nest;
   if (d < 0 || d == self) return;
@@ -181,7 +181,7 @@ static void make_nests(Low *lw) {
   }
 }
 
-/* ---- updates in place, and the order -------------------------------------------------------- */
+/* ---- updates in place, and the order ---- */
 bool nest_reads(const Nest *n, Val input) {
   for (int i = 0; i < n->side.n; i++)
     for (int k = 0; k < n->side.at[i]->an.access.n; k++)
@@ -192,7 +192,9 @@ bool nest_reads(const Nest *n, Val input) {
 bool reads_in_place(const Nest *n, Val input) {
   for (int i = 0; i < n->side.n; i++) {
     const Side *s = n->side.at[i];
-    bool operand = i < (n->kind == NEST_CONTRACT ? 2 : n->kind == NEST_FOLD ? 1 : 0) ||
+    bool operand = i < (n->kind == NEST_CONTRACT ? 2
+                        : n->kind == NEST_FOLD   ? 1
+                                                 : 0) ||
                    n->kind == NEST_SCATTER || n->kind == NEST_CALL;
     for (int k = 0; k < s->an.access.n; k++)
       if (s->an.access.at[k].leaf == input &&
@@ -300,7 +302,7 @@ static void schedule(Low *lw) {
   }
 }
 
-/* ---- kernels -------------------------------------------------------------------------------- */
+/* ---- kernels ---- */
 static int64_t inner_count(const Low *lw, const Shape *s, int rows) {
   int64_t n = 1;
   for (int d = rows; d < s->rank; d++) n *= low_number(lw, s->dim[d]);
@@ -389,7 +391,7 @@ static void make_groups(Low *lw) {
     if (lw->group.at[i].nest.n == 1) lw->group.at[i].rows = 0;
 }
 
-/* ---- who reads what from where -------------------------------------------------------------- */
+/* ---- who reads what from where ---- */
 static void mark_readers(Low *lw) {
   for (int i = 0; i < lw->nest.n; i++) {
     const Nest *n = &lw->nest.at[i];

@@ -35,8 +35,8 @@ static bool is_run(const Low *lw, const Ins *in, Dim *from) {
   return true;
 }
 
-/* The value whose storage holds v's elements one after the other, from element *from on: below reshapes
- * and views that skip nothing and turn nothing. */
+/* The value whose storage holds v's elements one after the other, from element *from on: below
+ * reshapes and views that skip nothing and turn nothing. */
 static Val low_whole(const Low *lw, Val v, Dim *from) {
   *from = 0;
   for (;;) {
@@ -100,9 +100,7 @@ static void roots_by_kind(Low *lw) {
         if (kind != KIND_LEAF || low_ins(lw, b)->op == OP_iota) make_root(lw, b);
       }
       break;
-    case OP_scatter:
-      make_root(lw, v);
-      break;
+    case OP_scatter: make_root(lw, v); break;
     case OP_gather: make_root(lw, in->arg[0]); break;
     case OP_reshape: {
       int8_t first[IR_MAX_RANK], count[IR_MAX_RANK];
@@ -141,8 +139,8 @@ static float cost_of(Low *lw, Val v) {
   return c < 1e6f ? c : 1e6f;
 }
 
-/* From outputs down: at how many different places is each value wanted? place_of[v] is the number of
- * the root or view at whose identity it is wanted, MANY when there are several. */
+/* From outputs down: at how many different places is each value wanted? place_of[v] is the number
+ * of the root or view at whose identity it is wanted, MANY when there are several. */
 enum { MANY = -1 };
 static void want(Low *lw, int32_t *wanted_at, Val v, int32_t where) {
   (void)lw;
@@ -152,7 +150,8 @@ static void want(Low *lw, int32_t *wanted_at, Val v, int32_t where) {
 
 static bool spreads(Low *lw, const Ins *view) {
   const Ins *x = low_ins(lw, view->arg[0]);
-  return low_number(lw, shape_count(lw->cx, &view->shape)) > low_number(lw, shape_count(lw->cx, &x->shape));
+  return low_number(lw, shape_count(lw->cx, &view->shape)) >
+         low_number(lw, shape_count(lw->cx, &x->shape));
 }
 
 static bool roots_by_cost(Low *lw) {
@@ -173,8 +172,8 @@ static bool roots_by_cost(Low *lw) {
     int32_t where = p->root || in->op == OP_view || in->op == OP_reshape ? v : wanted_at[v];
     for (int k = 0; k < in->nargs; k++) {
       want(lw, wanted_at, in->arg[k], where);
-      spread[in->arg[k]] |= !p->root && (in->op == OP_view ? spreads(lw, in) || spread[v]
-                                                           : spread[v]);
+      spread[in->arg[k]] |=
+          !p->root && (in->op == OP_view ? spreads(lw, in) || spread[v] : spread[v]);
     }
     if (in->op == OP_view && p->root) spread[in->arg[0]] |= spreads(lw, in);
     if (!p->root && (in->op == OP_view || in->op == OP_reshape) && wanted_at[v] == MANY)
@@ -186,5 +185,6 @@ static bool roots_by_cost(Low *lw) {
 void group_values(Low *lw) {
   mark_live(lw);
   roots_by_kind(lw);
-  for (int round = 0; round < 8 && roots_by_cost(lw); round++) {}
+  for (int round = 0; round < 8 && roots_by_cost(lw); round++) {
+  }
 }

@@ -1,7 +1,7 @@
-/* interp.c: runs a LoopProgram as it stands, one lane after another, and checks every access against
- * its buffer's size. The oracle of the printers, and the test of the lowering: slow, obvious.
- * In: a pointer per input and output, a workspace of p->workspace bytes. Out: NULL, or what was
- * wrong (in the context's arena). */
+/* interp.c: runs a LoopProgram as it stands, one lane after another, and checks every access
+ * against its buffer's size. The oracle of the printers, and the test of the lowering: slow,
+ * obvious. In: a pointer per input and output, a workspace of p->workspace bytes. Out: NULL, or
+ * what was wrong (in the context's arena). */
 #include "ir/arith.h"
 #include "loop/interp.h"
 
@@ -216,16 +216,19 @@ static void run_block(Run *r, const Block *b) {
   for (int i = 0; i < b->at.n && !r->error; i++) run_stmt(r, b->at.at[i]);
 }
 
-/* ---- calls ---------------------------------------------------------------------------------- */
+/* ---- calls ---- */
 static size_t size_of(const LoopProgram *p, BufKind kind, int slot) {
   for (int i = 0; i < p->buf.n; i++) {
     const Buffer *b = &p->buf.at[i];
-    if (b->kind == kind && b->slot == slot) return (size_t)b->count * (size_t)type_info[b->type].bytes;
+    if (b->kind == kind && b->slot == slot)
+      return (size_t)b->count * (size_t)type_info[b->type].bytes;
   }
   return 0;
 }
 
-static char *given(Run *r, const Call *c, int i) { return (char *)base_of(r, c->in.at[i]) + c->from.at[i]; }
+static char *given(Run *r, const Call *c, int i) {
+  return (char *)base_of(r, c->in.at[i]) + c->from.at[i];
+}
 
 static void call_branch(Run *r, const Call *c, void **in, void **out) {
   for (int i = 0; i < c->in.n; i++) in[i] = given(r, c, i);
@@ -259,7 +262,8 @@ static void call_loop(Run *r, const Call *c, void **in, void **out) {
     *index = l->reverse ? n - 1 - done : done;
     if (!goes_on(r, c, in, nc, ncapture)) break;
     for (int i = 0; i < l->nscan; i++)
-      in[1 + nc + i] = given(r, c, nc + i) + size_of(c->body, BUF_INPUT, 1 + nc + i) * (size_t)*index;
+      in[1 + nc + i] =
+          given(r, c, nc + i) + size_of(c->body, BUF_INPUT, 1 + nc + i) * (size_t)*index;
     for (int i = 0; i < nc; i++) out[i] = base_of(r, done & 1 ? c->pong.at[i] : c->ping.at[i]);
     for (int i = nc; i < nc + l->ncollect; i++)
       out[i] = base_of(r, c->out.at[i]) + size_of(c->body, BUF_OUTPUT, i) * (size_t)*index;
@@ -268,7 +272,8 @@ static void call_loop(Run *r, const Call *c, void **in, void **out) {
     for (int i = 0; i < nc; i++) in[1 + i] = out[i];
   }
   for (int i = 0; i < nc; i++)
-    if (!call_ends_in_place(c, i)) memcpy(base_of(r, c->out.at[i]), in[1 + i], size_of(c->body, BUF_OUTPUT, i));
+    if (!call_ends_in_place(c, i))
+      memcpy(base_of(r, c->out.at[i]), in[1 + i], size_of(c->body, BUF_OUTPUT, i));
   if (c->other) memcpy(base_of(r, c->out.at[nc + l->ncollect]), &done, sizeof done);
 }
 

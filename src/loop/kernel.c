@@ -12,7 +12,7 @@ static Ex node(KernelMaker *m, ExNode n) {
 }
 static const ExNode *at(KernelMaker *m, Ex e) { return &m->k->ex.at[e]; }
 
-/* ---- affine indices ------------------------------------------------------------------------- */
+/* ---- affine indices ---- */
 Ix ix_number(Dim d) { return (Ix){.off = d}; }
 
 Ix ix_plus(KernelMaker *m, Ix a, Ix b) {
@@ -61,7 +61,7 @@ Ix ix_scale(KernelMaker *m, Ix a, Dim by) {
   return r;
 }
 
-/* ---- expressions ---------------------------------------------------------------------------- */
+/* ---- expressions ---- */
 Ex ex_imm_f(KernelMaker *m, DType t, int lanes, double v) {
   return node(m, (ExNode){.kind = EX_IMM, .type = (uint8_t)t, .lanes = (uint16_t)lanes, .u.f = v});
 }
@@ -71,10 +71,9 @@ Ex ex_imm_i(KernelMaker *m, DType t, int lanes, int64_t v) {
 }
 Ex ex_reg(KernelMaker *m, Reg r) {
   const RegInfo *i = &m->k->reg.at[r];
-  return node(m, (ExNode){.kind = EX_REG,
-                          .type = (uint8_t)i->type,
-                          .lanes = (uint16_t)i->lanes,
-                          .u.reg = r});
+  return node(
+      m,
+      (ExNode){.kind = EX_REG, .type = (uint8_t)i->type, .lanes = (uint16_t)i->lanes, .u.reg = r});
 }
 Ex ex_index(KernelMaker *m, DType t, int lanes, Ix ix, Dim lane_stride) {
   if (lanes > 1 && lane_stride == 0) return ex_splat(m, ex_index(m, t, 1, ix, 0), lanes);
@@ -118,7 +117,9 @@ Ex ex_splat(KernelMaker *m, Ex scalar, int lanes) {
 }
 Ex ex_size(KernelMaker *m, DType t, int lanes, Dim d) {
   if (dim_is_number(d)) return ex_imm_i(m, t, lanes, d);
-  return node(m, (ExNode){.kind = EX_SIZE, .type = (uint8_t)t, .lanes = (uint16_t)lanes, .ix = ix_number(d)});
+  return node(
+      m,
+      (ExNode){.kind = EX_SIZE, .type = (uint8_t)t, .lanes = (uint16_t)lanes, .ix = ix_number(d)});
 }
 Ex ex_active(KernelMaker *m, int lanes, Ix count) {
   return node(m,
@@ -137,7 +138,7 @@ Ex ex_reduce(KernelMaker *m, Op op, Ex vector) {
   return node(m, e);
 }
 
-/* ---- variables, registers, statements ------------------------------------------------------- */
+/* ---- variables, registers, statements ---- */
 Var var_new(KernelMaker *m, const char *name) {
   vec_push(arena_of(m), &m->k->var, name_of(m->p->cx, name));
   return m->k->var.n - 1;
@@ -200,7 +201,7 @@ Block *st_enter(KernelMaker *m, Block *inner) {
 }
 void st_leave(KernelMaker *m, Block *outer) { m->at = outer; }
 
-/* ---- what printers know --------------------------------------------------------------------- */
+/* ---- what printers know ---- */
 bool loop_machine_op(Op op, DType operand) {
   bool f = type_is_float(operand), i = type_is_int(operand), b = operand == T_BOOL;
   switch (op) {

@@ -3,7 +3,7 @@
  * which a gather would fetch one by one. */
 #include "loop/lower.h"
 
-/* ---- transposing ---------------------------------------------------------------------------- */
+/* ---- transposing ---- */
 /* By halves: after the step of distance d, lanes and vectors agree in bit d of their numbers'
  * exchange. */
 void low_transpose(Low *lw, Ex *v, int n) {
@@ -24,7 +24,7 @@ void low_transpose(Low *lw, Ex *v, int n) {
   }
 }
 
-/* ---- every second to fourth element --------------------------------------------------------- */
+/* ---- every second to fourth element ---- */
 bool low_strided(Dim lane, int lanes, DType t) {
   return lane >= 2 && lane <= 4 && lanes >= 4 && lanes <= 64 && t != T_BOOL;
 }

@@ -17,7 +17,7 @@ typedef int32_t Var; /* number of a loop variable of the kernel */
 typedef int32_t Reg; /* number of a register of the kernel */
 typedef int32_t Buf; /* number of a buffer of the program */
 
-/* ---- the machine compiled for ---------------------------------------------------------------- */
+/* ---- the machine compiled for ---- */
 typedef struct Target {
   const char *triple;   /* LLVM's name of architecture and system; NULL: the host's */
   const char *cpu;      /* LLVM's name; NULL: the host */
@@ -31,8 +31,8 @@ typedef struct Target {
   int64_t expected;     /* what a named size is expected to be, for decisions; 0: 64 */
 } Target;
 Target target_host(void); /* target.c */
-/* A processor of cpu.def, with the caches of a small one, for one thread; false where there is none of that
- * name. target_cpu_name: the i-th name, NULL at the end. */
+/* A processor of cpu.def, with the caches of a small one, for one thread; false where there is none
+ * of that name. target_cpu_name: the i-th name, NULL at the end. */
 bool target_named(const char *name, Target *out);
 const char *target_cpu_name(int i);
 static inline int target_lanes(const Target *t, DType type) {
@@ -40,7 +40,7 @@ static inline int target_lanes(const Target *t, DType type) {
   return t->vector_bytes > bytes ? t->vector_bytes / bytes : 1;
 }
 
-/* ---- buffers ------------------------------------------------------------------------------------ */
+/* ---- buffers ---- */
 typedef enum BufKind {
   BUF_INPUT,  /* slot: number of the function's input */
   BUF_OUTPUT, /* slot: number of the function's output */
@@ -52,17 +52,18 @@ typedef struct Buffer {
   BufKind kind;
   DType type;
   int32_t slot;
-  Dim count;      /* elements */
-  Dim offset;     /* bytes from the workspace's start, a multiple of 64; set by memplan.c */
-  Dim stride;     /* BUF_LOCAL: bytes between two workers' copies */
+  Dim count;           /* elements */
+  Dim offset;          /* bytes from the workspace's start, a multiple of 64; set by memplan.c */
+  Dim stride;          /* BUF_LOCAL: bytes between two workers' copies */
   int32_t first, last; /* kernels that touch it */
-  Buf same_as;    /* output that is updated in place in this input's storage, or -1 */
-  Buf into;       /* temporary that takes the place of this one, which dies in the kernel that makes it; -1 */
-  bool taken;     /* some other takes its place */
-  Span span;      /* of the value it holds */
+  Buf same_as;         /* output that is updated in place in this input's storage, or -1 */
+  Buf into;   /* temporary that takes the place of this one, which dies in the kernel that makes it;
+                 -1 */
+  bool taken; /* some other takes its place */
+  Span span;  /* of the value it holds */
 } Buffer;
 
-/* ---- affine indices, in elements: off + sum coef * var ------------------------------------------- */
+/* ---- affine indices, in elements: off + sum coef * var ---- */
 typedef struct IxTerm {
   Var var;
   Dim coef;
@@ -73,22 +74,23 @@ typedef struct Ix {
   Dim off;
 } Ix;
 
-/* ---- expressions: trees; what is used twice is a register ------------------------------------------- */
+/* ---- expressions: trees; what is used twice is a register ---- */
 typedef enum ExKind {
-  EX_IMM,    /* u.f (float types) or u.i; at any lanes */
-  EX_SIZE,   /* ix.off as a number of the node's type; at any lanes */
-  EX_INDEX,  /* u.ix as an integer; lane l adds l * lane_stride */
-  EX_REG,    /* u.reg */
-  EX_LOAD,   /* buffer element ix + lane * lane_stride (+ dyn) where mask holds, else 0 */
-  EX_MAP,    /* u.op on arg[] (same lanes); cast: arg's type -> the node's type */
-  EX_SPLAT,  /* scalar arg[0] in every lane */
-  EX_ACTIVE, /* bool: lane < u.ix (a count) */
+  EX_IMM,     /* u.f (float types) or u.i; at any lanes */
+  EX_SIZE,    /* ix.off as a number of the node's type; at any lanes */
+  EX_INDEX,   /* u.ix as an integer; lane l adds l * lane_stride */
+  EX_REG,     /* u.reg */
+  EX_LOAD,    /* buffer element ix + lane * lane_stride (+ dyn) where mask holds, else 0 */
+  EX_MAP,     /* u.op on arg[] (same lanes); cast: arg's type -> the node's type */
+  EX_SPLAT,   /* scalar arg[0] in every lane */
+  EX_ACTIVE,  /* bool: lane < u.ix (a count) */
   EX_SHUFFLE, /* lane l is lane u.pick[l] of arg[0] followed by arg[1] */
-  EX_REDUCE  /* vector arg[0] -> scalar by u.op (add, mul, min, max): the upper half onto the lower, repeated */
+  EX_REDUCE /* vector arg[0] -> scalar by u.op (add, mul, min, max): the upper half onto the lower,
+               repeated */
 } ExKind;
 typedef struct ExNode {
-  uint8_t kind;  /* ExKind */
-  uint8_t type;  /* DType; bool vectors are masks */
+  uint8_t kind;   /* ExKind */
+  uint8_t type;   /* DType; bool vectors are masks */
   uint16_t lanes; /* 1: scalar */
   Op op;
   Ex arg[3];
@@ -110,10 +112,11 @@ typedef struct ExNode {
  * (ints) neg abs fma min max floor ceil round copysign sqrt, the comparisons, and or not, select,
  * cast, bits, from_bits, bitand bitor bitxor shl shr ushr.
  *   max(a, b) is a where a > b or a is NaN, else b; min likewise with <.
- *   fma without hardware support is the C library's. Floats are never reassociated or contracted. */
+ *   fma without hardware support is the C library's. Floats are never reassociated or contracted.
+ */
 bool loop_machine_op(Op op, DType operand);
 
-/* ---- statements ---------------------------------------------------------------------------------------- */
+/* ---- statements ---- */
 typedef struct Stmt Stmt;
 typedef struct Block {
   Vec(Stmt *) at;
@@ -155,54 +158,55 @@ typedef struct RegInfo {
 } RegInfo;
 
 /* A loop or branch of the SSA: its bodies are programs of their own, called with pointers. Carried
- * values alternate between two places; slices and collected values are rows of whole tensors; nothing
- * is copied but the last carried values to where they are wanted. The semantics are those of struct
- * Loop and struct Branch in ir.h. */
+ * values alternate between two places; slices and collected values are rows of whole tensors;
+ * nothing is copied but the last carried values to where they are wanted. The semantics are those
+ * of struct Loop and struct Branch in ir.h. */
 typedef struct LoopProgram LoopProgram;
 typedef struct Call {
-  const Loop *loop;      /* NULL: a branch */
-  LoopProgram *body;     /* of a branch: the one taken where the flag holds */
-  LoopProgram *other;    /* the condition (may be NULL); of a branch: the other body */
-  Buf flag;              /* the count (i64), or the branch's condition; -1: none */
-  Vec(Buf) in;           /* carried starts, scanned, captured; of a branch: captured */
-  Vec(Dim) from;         /* per `in`: the byte of the buffer it begins at */
-  Vec(Buf) out;          /* per part; -1: wanted nowhere */
-  Vec(Buf) ping, pong;   /* per carried value: where even and odd iterations leave it. One of them is its
-                            part's place where it is certain which comes last: then nothing is copied */
-  Buf index, more;       /* i64 and bool: what the bodies are told, and what the condition says */
-  Buf workspace;         /* of the bodies, used one at a time */
+  const Loop *loop;   /* NULL: a branch */
+  LoopProgram *body;  /* of a branch: the one taken where the flag holds */
+  LoopProgram *other; /* the condition (may be NULL); of a branch: the other body */
+  Buf flag;           /* the count (i64), or the branch's condition; -1: none */
+  Vec(Buf) in;        /* carried starts, scanned, captured; of a branch: captured */
+  Vec(Dim) from;      /* per `in`: the byte of the buffer it begins at */
+  Vec(Buf) out;       /* per part; -1: wanted nowhere */
+  Vec(Buf) ping,
+      pong;        /* per carried value: where even and odd iterations leave it. One of them is its
+                      part's place where it is certain which comes last: then nothing is copied */
+  Buf index, more; /* i64 and bool: what the bodies are told, and what the condition says */
+  Buf workspace;   /* of the bodies, used one at a time */
 } Call;
 
 typedef struct Kernel {
-  Name name;       /* after the value it makes */
-  Span span;       /* of the source it stems from */
-  Vec(ExNode) ex;  /* [0] unused */
+  Name name;      /* after the value it makes */
+  Span span;      /* of the source it stems from */
+  Vec(ExNode) ex; /* [0] unused */
   Vec(RegInfo) reg;
   Vec(Name) var;
-  Vec(Buf) uses;   /* buffers it reads or writes, each once */
+  Vec(Buf) uses; /* buffers it reads or writes, each once */
   Block body;
-  bool parallel;   /* body is one FOR_PARALLEL whose iterations may run in any order, on any worker */
+  bool parallel; /* body is one FOR_PARALLEL whose iterations may run in any order, on any worker */
   const Call *call; /* NULL: a kernel of its own; else the body is empty */
-  double flops;    /* arithmetic of one run, for scheduling and bench */
-  double bytes;    /* memory touched */
+  double flops;     /* arithmetic of one run, for scheduling and bench */
+  double bytes;     /* memory touched */
 } Kernel;
 
 struct LoopProgram {
   Cx *cx;
   Name name;
   const Fn *fn;
-  bool *stored;         /* per value of fn: it has a place */
+  bool *stored; /* per value of fn: it has a place */
   Target target;
   Vec(Buffer) buf;
   Vec(Kernel *) kernel; /* run in this order */
   Dim workspace;        /* bytes, for target.threads workers; alignment 64 */
 };
 
-/* needs: no vjp/jvp (pass_expand). Named sizes may be left: every extent, index and offset then is an
- * expression in them, true for all their values from 1 on. */
+/* needs: no vjp/jvp (pass_expand). Named sizes may be left: every extent, index and offset then is
+ * an expression in them, true for all their values from 1 on. */
 LoopProgram *loop_lower(const Fn *f, const Target *t);
-/* named.c: the same program with numbers for the names, as the LLVM printer and interp.c need it; the order
- * and rounding of everything are those of p. f: pass_bind_sizes of p->fn. */
+/* named.c: the same program with numbers for the names, as the LLVM printer and interp.c need it;
+ * the order and rounding of everything are those of p. f: pass_bind_sizes of p->fn. */
 LoopProgram *loop_bind(const LoopProgram *p, const Fn *f, const SizeBindings *sizes);
 bool loop_has_names(const LoopProgram *p);
 void loop_dump(LoopProgram *p, Text *out);
@@ -222,10 +226,10 @@ typedef struct PeakItem {
 } PeakItem;
 /* The largest buffers that live when the workspace is fullest, at most `most`; returns how many. */
 int loop_peak(const LoopProgram *p, PeakItem *item, int most);
-double ins_flops(const Fn *f, Val v);          /* of one instruction, its bodies included */
-double fn_flops(const Fn *f);                  /* multiply and add are two; elementwise operators one each */
+double ins_flops(const Fn *f, Val v); /* of one instruction, its bodies included */
+double fn_flops(const Fn *f);         /* multiply and add are two; elementwise operators one each */
 
-/* ---- making kernels (kernel.c): small constructors the lowering and the contraction engine share ------- */
+/* ---- making kernels (kernel.c): small constructors that others share ---- */
 typedef struct KernelMaker {
   LoopProgram *p;
   Kernel *k;
@@ -249,7 +253,8 @@ void st_store(KernelMaker *m, Buf b, Ix ix, Dim lane_stride, Ex dyn, Ex mask, Ex
 /* Opens a loop; statements go into its body until st_end. */
 Stmt *st_for(KernelMaker *m, ForKind kind, Var v, Ix lo, Ix hi, int64_t step);
 Stmt *st_if(KernelMaker *m, Ex cond); /* fill u.cond.then and .other by st_enter */
-Block *st_enter(KernelMaker *m, Block *inner); /* returns the outer block, to be given back to st_leave */
+Block *st_enter(KernelMaker *m,
+                Block *inner); /* returns the outer block, to be given back to st_leave */
 void st_leave(KernelMaker *m, Block *outer);
 Ix ix_number(Dim d);
 Ix ix_add_term(KernelMaker *m, Ix ix, Var v, Dim coef);

@@ -240,7 +240,8 @@ static void dump_call(const Dump *d, const Call *c, Text *out) {
   if (c->loop) {
     text_fmt(out, "\n%s %s ", c->loop->reverse ? "loop backwards" : "loop", d->k->name);
     dim_print(d->p->cx, c->loop->trip, out);
-    text_fmt(out, " times%s {  # %.0f flops\n", c->other ? " at most, while the condition holds" : "", d->k->flops);
+    text_fmt(out, " times%s {  # %.0f flops\n",
+             c->other ? " at most, while the condition holds" : "", d->k->flops);
   } else {
     text_fmt(out, "\nbranch %s {\n", d->k->name);
   }

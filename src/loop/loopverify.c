@@ -1,6 +1,6 @@
 /* loopverify.c: the laws of the loop form, checked before a printer sees a program: lanes and types
- * agree, registers and variables are used in their scope, indices name variables in ascending order,
- * a parallel loop stands alone at the top and writes no register from outside. */
+ * agree, registers and variables are used in their scope, indices name variables in ascending
+ * order, a parallel loop stands alone at the top and writes no register from outside. */
 #include "loop/loop.h"
 
 typedef struct Check {
@@ -11,11 +11,11 @@ typedef struct Check {
 } Check;
 
 static void wrong(Check *c, const char *what, int at) {
-  if (!c->error)
-    c->error = name_fmt(c->p->cx, "kernel %s: %s (%d)", c->k->name, what, at);
+  if (!c->error) c->error = name_fmt(c->p->cx, "kernel %s: %s (%d)", c->k->name, what, at);
 }
 
-/* A number within reason, or an expression in names: not what arithmetic makes of the latter's handle. */
+/* A number within reason, or an expression in names: not what arithmetic makes of the latter's
+ * handle. */
 static bool is_dim(Cx *cx, Dim d) {
   return dim_is_number(d) ? d > -DIM_MAX_NUMBER * 8 && d < DIM_MAX_NUMBER * 8 : dim_is_known(cx, d);
 }
@@ -26,7 +26,8 @@ static void check_ix(Check *c, const Ix *ix) {
   if (!dims) wrong(c, "an index that is no expression in sizes", ix->n);
   for (int i = 0; i < ix->n; i++) {
     Var v = ix->term[i].var;
-    if (v < 0 || v >= c->k->var.n || !c->var[v]) wrong(c, "an index uses a variable out of scope", v);
+    if (v < 0 || v >= c->k->var.n || !c->var[v])
+      wrong(c, "an index uses a variable out of scope", v);
     if (i && ix->term[i - 1].var >= v) wrong(c, "the variables of an index don't ascend", v);
     if (ix->term[i].coef == 0) wrong(c, "an index has a coefficient of 0", v);
   }
@@ -47,7 +48,8 @@ static void check_place(Check *c, Buf b, const Ix *ix, int lanes, Ex dyn, Ex mas
   }
   if (mask) {
     const ExNode *n = check_ex(c, mask, depth);
-    if (n && (n->type != T_BOOL || n->lanes != lanes)) wrong(c, "a mask of other lanes or type", mask);
+    if (n && (n->type != T_BOOL || n->lanes != lanes))
+      wrong(c, "a mask of other lanes or type", mask);
   }
 }
 
@@ -80,12 +82,14 @@ static const ExNode *check_ex(Check *c, Ex e, int depth) {
   case EX_REG:
     if (n->u.reg < 0 || n->u.reg >= c->k->reg.n || !c->reg[n->u.reg])
       wrong(c, "a register is used out of its scope", n->u.reg);
-    else if (c->k->reg.at[n->u.reg].lanes != n->lanes || c->k->reg.at[n->u.reg].type != (DType)n->type)
+    else if (c->k->reg.at[n->u.reg].lanes != n->lanes ||
+             c->k->reg.at[n->u.reg].type != (DType)n->type)
       wrong(c, "a register has another type", n->u.reg);
     break;
   case EX_LOAD:
     check_place(c, n->buf, &n->ix, n->lanes, n->dyn, n->mask, depth + 1);
-    if (!c->error && c->p->buf.at[n->buf].type != (DType)n->type) wrong(c, "a load of another type", e);
+    if (!c->error && c->p->buf.at[n->buf].type != (DType)n->type)
+      wrong(c, "a load of another type", e);
     break;
   case EX_MAP: check_map(c, n, e, depth + 1); break;
   case EX_SPLAT: {

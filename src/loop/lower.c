@@ -1,16 +1,24 @@
-/* lower.c: the lowering's driver and the loops all nests are made of. In: a function without derivatives.
- * Out: a LoopProgram. group.c and fuse.c have decided what is stored and what shares a kernel; here
- * buffers are made, the loops around rows are opened, and each nest is lowered by its kind. */
+/* lower.c: the lowering's driver and the loops all nests are made of. In: a function without
+ * derivatives. Out: a LoopProgram. group.c and fuse.c have decided what is stored and what shares a
+ * kernel; here buffers are made, the loops around rows are opened, and each nest is lowered by its
+ * kind. */
 #include "loop/lower.h"
 
-/* ---- buffers -------------------------------------------------------------------------------- */
+/* ---- buffers ---- */
 Buf low_buffer(Low *lw, Name name, BufKind kind, DType type, Dim count) {
-  Buffer b = {.name = name, .kind = kind, .type = type, .count = count, .slot = -1, .same_as = -1, .into = -1};
+  Buffer b = {.name = name,
+              .kind = kind,
+              .type = type,
+              .count = count,
+              .slot = -1,
+              .same_as = -1,
+              .into = -1};
   vec_push(lw->cx->arena, &lw->p->buf, b);
   return lw->p->buf.n - 1;
 }
 
-/* A result of a loop or branch bears the name it has inside, and comes from the line it has there. */
+/* A result of a loop or branch bears the name it has inside, and comes from the line it has there.
+ */
 static const Ins *origin(const Low *lw, Val v) {
   const Fn *body[8];
   const Ins *in = low_ins(lw, v);
@@ -57,7 +65,8 @@ static void value_buffers(Low *lw) {
     if (local && rows == in->shape.rank) continue; /* a register */
     Dim count = 1;
     for (int d = p->skip; d < in->shape.rank; d++) count = dim_mul(lw->cx, count, in->shape.dim[d]);
-    p->buf = low_buffer(lw, value_name(lw, v), local ? BUF_LOCAL : BUF_TEMP, (DType)in->type, count);
+    p->buf =
+        low_buffer(lw, value_name(lw, v), local ? BUF_LOCAL : BUF_TEMP, (DType)in->type, count);
     lw->p->buf.at[p->buf].span = origin(lw, v)->span;
   }
 }
@@ -71,7 +80,7 @@ static void stash_buffers(Low *lw) {
   }
 }
 
-/* ---- loops ---------------------------------------------------------------------------------- */
+/* ---- loops ---- */
 KernelMaker low_kernel(Low *lw, Name name, Span span) {
   Kernel *k = NEW(lw->cx->arena, Kernel);
   k->name = name;
@@ -88,7 +97,8 @@ KernelMaker low_kernel(Low *lw, Name name, Span span) {
 /* The last value of a loop variable, or one beyond it. */
 static Dim last_of(Cx *cx, Dim lo, Dim hi, int64_t step) {
   Dim steps;
-  if (dim_is_number(lo) && dim_is_number(hi)) return hi > lo ? lo + (hi - 1 - lo) / step * step : lo;
+  if (dim_is_number(lo) && dim_is_number(hi))
+    return hi > lo ? lo + (hi - 1 - lo) / step * step : lo;
   bool whole = dim_divides(cx, dim_sub(cx, hi, lo), step, &steps);
   return dim_sub(cx, hi, whole ? step : 1);
 }
@@ -151,7 +161,8 @@ static void run_tail(Low *lw, int64_t extent, int lanes, VectorBody body, void *
 
 enum { CHUNK_ELEMENTS = 4096 }; /* of one worker's share of a long row */
 
-/* An extent that is a name: the loop over pairs of vectors, the loop over single ones, the masked rest. */
+/* An extent that is a name: the loop over pairs of vectors, the loop over single ones, the masked
+ * rest. */
 static void run_named(Low *lw, Dim extent, int lanes, double ops, VectorBody body, void *arg) {
   Cx *cx = lw->cx;
   Point pt = {.lanes = lanes, .active = lanes};
@@ -217,7 +228,7 @@ void low_vectors(Low *lw, Dim extent, int lanes, double ops, VectorBody body, vo
   low_end(lw, mark);
 }
 
-/* ---- nests ---------------------------------------------------------------------------------- */
+/* ---- nests ---- */
 static bool nest_merge(const Nest *n, int i, int j) {
   for (int k = 0; k < n->side.n; k++) {
     const Side *s = n->side.at[k];
@@ -237,7 +248,8 @@ int nest_axes(Cx *cx, const Nest *n, int from, LoopAxis *out) {
     if (inner)
       for (int e = d + 1; e < n->shape.rank && outer_part < 0; e++)
         if (n->shape.dim[e] != 1) outer_part = e;
-    if (inner && nest_merge(n, d, outer_part)) inner->extent = dim_mul(cx, inner->extent, n->shape.dim[d]);
+    if (inner && nest_merge(n, d, outer_part))
+      inner->extent = dim_mul(cx, inner->extent, n->shape.dim[d]);
     else out[count++] = (LoopAxis){d, n->shape.dim[d]};
   }
   for (int i = 0; i < count / 2; i++) {
@@ -249,7 +261,8 @@ int nest_axes(Cx *cx, const Nest *n, int from, LoopAxis *out) {
 }
 
 int nest_lanes(const Nest *n) {
-  if (n->side.n == 0) return 1; /* the end of a stashed copy: nothing is known, nothing is hurried */
+  if (n->side.n == 0)
+    return 1; /* the end of a stashed copy: nothing is known, nothing is hurried */
   int lanes = 1 << 14;
   for (int i = 0; i < n->side.n; i++) lanes = MIN(lanes, n->side.at[i]->an.lanes);
   return lanes;
@@ -285,7 +298,7 @@ void low_store_roots(Low *lw, Nest *n, const AxisIx *at, Point pt) {
   for (int i = 0; i < n->root.n; i++) store_root(lw, n->root.at[i], at, pt, value[i]);
 }
 
-/* ---- kernels -------------------------------------------------------------------------------- */
+/* ---- kernels ---- */
 static void count_work(Low *lw, const Group *g, Kernel *k) {
   for (int i = 0; i < g->nest.n; i++) {
     const Nest *n = &lw->nest.at[g->nest.at[i]];
@@ -297,8 +310,8 @@ static void count_work(Low *lw, const Group *g, Kernel *k) {
       if (n->kind != NEST_CONTRACT || s >= 2) k->flops += an->ops * domain;
       for (int a = 0; a < an->access.n; a++) {
         const Ins *leaf = low_ins(lw, an->access.at[a].leaf);
-        k->bytes += (double)low_number(lw, shape_count(lw->cx, &leaf->shape)) *
-                    type_info[leaf->type].bytes;
+        k->bytes +=
+            (double)low_number(lw, shape_count(lw->cx, &leaf->shape)) * type_info[leaf->type].bytes;
       }
       if (n->kind == NEST_FOLD && s == 0) k->flops += domain;
       if (n->kind == NEST_CONTRACT && s == 0) {
@@ -348,8 +361,8 @@ static void lower_group(Low *lw, Group *g) {
   for (int d = 0; d < g->rows; d++) {
     lw->row[d] = axis_number(0);
     if (s->dim[d] != 1)
-      lw->row[d] = axis_var(
-          lw, low_for(lw, low_outermost(lw), "r", 0, s->dim[d], 1, &mark[loops++]));
+      lw->row[d] =
+          axis_var(lw, low_for(lw, low_outermost(lw), "r", 0, s->dim[d], 1, &mark[loops++]));
   }
   lw->rows = g->rows;
   if (g->rows) lw->may_parallel = false;

@@ -20,32 +20,32 @@ enum { MAX_AXES = 20 };
 
 typedef struct Group { /* nests that share a kernel */
   Vec(int32_t) nest;
-  int32_t rows; /* leading axes of their shapes that are the kernel's outer loops */
+  int32_t rows;   /* leading axes of their shapes that are the kernel's outer loops */
   int32_t kernel; /* its number */
 } Group;
 
 typedef struct Place { /* what is decided about one value */
   bool live, root;
-  int32_t uses;   /* operand slots of live instructions that read it, outputs */
-  float cost;     /* weighted operators to compute one element from stored values */
-  int32_t nest;   /* that makes it, -1 */
-  Buf buf;        /* storage, -1: none */
-  Vec(Buf) also;  /* outputs it is stored to as well */
-  int32_t skip;   /* leading axes its storage leaves out: it is local to a row */
-  Reg reg;        /* local to a row of no further extent: a register, -1 */
-  bool outside;   /* wanted outside its nest */
-  bool beyond;    /* wanted outside its kernel */
+  int32_t uses;  /* operand slots of live instructions that read it, outputs */
+  float cost;    /* weighted operators to compute one element from stored values */
+  int32_t nest;  /* that makes it, -1 */
+  Buf buf;       /* storage, -1: none */
+  Vec(Buf) also; /* outputs it is stored to as well */
+  int32_t skip;  /* leading axes its storage leaves out: it is local to a row */
+  Reg reg;       /* local to a row of no further extent: a register, -1 */
+  bool outside;  /* wanted outside its nest */
+  bool beyond;   /* wanted outside its kernel */
 } Place;
 
-/* ---- access.c: symbolic reads --------------------------------------------------------------- */
+/* ---- access.c: symbolic reads ---- */
 typedef struct Form { /* off + sum coef[i] * (index of axis i of the domain) */
   Dim off;
   bool opaque; /* not affine (data-dependent, divided): the coefficients say which axes matter */
   Dim coef[MAX_AXES];
 } Form;
 typedef struct Access {
-  Val leaf;     /* stored value read */
-  bool linear;  /* dim[0] is the form of the row-major element number, the dims aren't known */
+  Val leaf;    /* stored value read */
+  bool linear; /* dim[0] is the form of the row-major element number, the dims aren't known */
   bool masked;
   int rank;
   Form *dim;
@@ -79,11 +79,18 @@ bool access_identity(const Analysis *an, const Access *a);
 double access_lane_cost(const Access *a, int axis, int lanes);
 /* The index stays inside an operand of that extent wherever the view is read. */
 bool view_dim_inside(Cx *cx, const ViewDim *vd, const Shape *result, Dim extent);
-/* For every axis d of `from`: the run of axes of `to` whose row-major index is the index of d. False
- * when some axis of `to` covers several axes of `from`. */
+/* For every axis d of `from`: the run of axes of `to` whose row-major index is the index of d.
+ * False when some axis of `to` covers several axes of `from`. */
 bool reshape_split(Cx *cx, const Shape *from, const Shape *to, int8_t *first, int8_t *count);
 
-typedef enum NestKind { NEST_MAP, NEST_FOLD, NEST_CONTRACT, NEST_SCATTER, NEST_COPY, NEST_CALL } NestKind;
+typedef enum NestKind {
+  NEST_MAP,
+  NEST_FOLD,
+  NEST_CONTRACT,
+  NEST_SCATTER,
+  NEST_COPY,
+  NEST_CALL
+} NestKind;
 typedef struct Side { /* one expression a nest evaluates: an operand of its anchor, or a root */
   Val v;
   Analysis an;
@@ -103,7 +110,7 @@ typedef struct Nest {
   int32_t group;     /* number of its kernel */
 } Nest;
 
-/* ---- value.c: emission ---------------------------------------------------------------------- */
+/* ---- value.c: emission ---- */
 typedef struct AxisIx { /* index along one axis: ix + lane * l (+ dyn) */
   Ix ix;
   Dim lane;
@@ -133,12 +140,12 @@ struct Low {
   Arena *arena;
   const Fn *f;
   LoopProgram *p;
-  Place *place;        /* per value */
+  Place *place; /* per value */
   Vec(Nest) nest;
   Vec(Group) group;
-  Vec(int32_t) order;  /* nests in the order they run */
-  bool *through_temp;  /* per output: not made in place, but copied at the end */
-  bool *stashed;       /* per output that is an input: copied to a temporary first */
+  Vec(int32_t) order; /* nests in the order they run */
+  bool *through_temp; /* per output: not made in place, but copied at the end */
+  bool *stashed;      /* per output that is an input: copied to a temporary first */
   /* of the kernel under construction */
   KernelMaker m;
   Vec(Memo) memo;
@@ -146,20 +153,21 @@ struct Low {
   Vec(VarRange) range; /* per variable */
   int32_t rows;        /* leading axes fixed by the outer loops */
   AxisIx row[IR_MAX_RANK];
-  bool may_parallel;   /* the next loop opened is the outermost and worth sharing out */
+  bool may_parallel; /* the next loop opened is the outermost and worth sharing out */
 };
 
-/* ---- sizes that are names (named.c) -----------------------------------------------------------
- * What is emitted is said in Dims and holds for every value of the names; what is decided is decided
- * for the value the target expects of them. */
+/* ---- sizes that are names (named.c) ----
+ * What is emitted is said in Dims and holds for every value of the names; what is decided is
+ * decided for the value the target expects of them. */
 int64_t dim_expected(Cx *cx, Dim d, int64_t n); /* the names standing at n; 0: at what is usual */
 double shape_expected(Cx *cx, const Shape *s);  /* elements, in the same way */
 int64_t low_number(const Low *lw, Dim d);
 Ex ex_dim(Low *lw, DType t, int lanes, Dim d); /* an extent as a value */
 
 Val low_base(const Low *lw, Val v); /* below reshapes */
-/* The value whose storage a loop or branch is given for its operand k, and the element it begins at:
- * rows of a tensor are not copied. (The count and the condition begin where their storage does.) */
+/* The value whose storage a loop or branch is given for its operand k, and the element it begins
+ * at: rows of a tensor are not copied. (The count and the condition begin where their storage
+ * does.) */
 Val low_operand(const Low *lw, const Ins *call, int k, Dim *from);
 bool low_stored(const Low *lw, Val v); /* has storage or is an input (v not a reshape) */
 static inline const Ins *low_ins(const Low *lw, Val v) { return &lw->f->ins.at[v]; }
@@ -169,18 +177,20 @@ Ex value_reg(Low *lw, Val v, const AxisIx *at, Point pt); /* in a register (or l
 Ex value_own(Low *lw, Val v, const AxisIx *at, Point pt); /* computed, though v has a place */
 void value_bind(Low *lw, Val v, const AxisIx *at, Point pt, Ex reg); /* v there is this register */
 Ex low_map(Low *lw, Op op, DType result, const Ex *arg, int n);      /* expands what needs it */
-Ex ex_let(Low *lw, Ex value, Name hint); /* the value in a register, unless it is one or a literal */
+Ex ex_let(Low *lw, Ex value,
+          Name hint); /* the value in a register, unless it is one or a literal */
 DType ex_type(Low *lw, Ex e);
 int ex_lanes(Low *lw, Ex e);
 Ex mask_and(Low *lw, Ex a, Ex b);
 static inline Point point_scalar(void) { return (Point){.lanes = 1, .active = 1}; }
 
-/* ---- lanes.c ------------------------------------------------------------------------------- */
+/* ---- lanes.c ---- */
 /* v[0..n) are vectors, n at most their lanes; v[0..lanes) become the vectors of their lanes. */
 void low_transpose(Low *lw, Ex *v, int n);
 /* Loads of elements `lane` apart are better made of whole vectors. */
 bool low_strided(Dim lane, int lanes, DType t);
-Ex low_load_strided(Low *lw, Buf buf, Ix ix, int lanes, int64_t lane, Ex dyn, int64_t active, Ex smask);
+Ex low_load_strided(Low *lw, Buf buf, Ix ix, int lanes, int64_t lane, Ex dyn, int64_t active,
+                    Ex smask);
 
 /* Blocks with the memo's scope. */
 Block *low_enter(Low *lw, Block *inner, int32_t *mark);
@@ -196,7 +206,7 @@ static inline AxisIx axis_number(Dim i) { return (AxisIx){.ix = {.off = i}}; }
 AxisIx axis_var(Low *lw, Var v);
 AxisIx axis_plus(Low *lw, AxisIx a, Dim by);
 
-/* ---- lower.c -------------------------------------------------------------------------------- */
+/* ---- lower.c ---- */
 /* Walks the indices 0..extent of an axis by vectors; body is called with the axis' index and point
  * for whole vectors (in a loop) and for the masked tail. */
 typedef void (*VectorBody)(Low *lw, void *arg, AxisIx ix, Point pt);
@@ -241,6 +251,7 @@ bool nest_reads(const Nest *n, Val v);
 bool reads_in_place(const Nest *n, Val v);
 void share_places(Low *lw); /* inplace.c */
 void plan_memory(Low *lw);
-void plan_named_memory(Low *lw, Dim (*bytes_of)(const LoopProgram *p, const Buffer *b)); /* named.c */
+void plan_named_memory(Low *lw,
+                       Dim (*bytes_of)(const LoopProgram *p, const Buffer *b)); /* named.c */
 
 #endif

@@ -1,12 +1,12 @@
-/* map.c: lowers elementwise nests and copies. In: a nest without an anchor. Out: loops over the axes of
- * its shape, merged where all reads allow, the last one by vectors. */
+/* map.c: lowers elementwise nests and copies. In: a nest without an anchor. Out: loops over the
+ * axes of its shape, merged where all reads allow, the last one by vectors. */
 #include "loop/lower.h"
 
 typedef struct MapWork {
   Nest *n;
   AxisIx at[IR_MAX_RANK];
   int axis;
-  int across;      /* axis walked inside the vectors, a few indices at a time, or -1 */
+  int across; /* axis walked inside the vectors, a few indices at a time, or -1 */
   Ix across_from;
   int64_t across_n;
 } MapWork;
@@ -98,7 +98,8 @@ void lower_map(Low *lw, Nest *n) {
   int count = nest_axes(lw->cx, n, lw->rows, axis);
   for (int d = 0; d < n->shape.rank; d++) w.at[d] = d < lw->rows ? lw->row[d] : axis_number(0);
   for (int i = 0; i + 1 < count && lw->may_parallel; i++)
-    if (low_number(lw, axis[i].extent) > low_number(lw, axis[0].extent)) { /* workers share the longest of the outer axes */
+    if (low_number(lw, axis[i].extent) >
+        low_number(lw, axis[0].extent)) { /* workers share the longest of the outer axes */
       LoopAxis t = axis[0];
       axis[0] = axis[i];
       axis[i] = t;

@@ -1,8 +1,8 @@
 /* memplan.c: gives every temporary buffer an offset in one workspace. In: buffers and which kernels
  * use them. Out: first/last kernel, offset, stride of each, and the workspace's size. Buffers whose
- * lifetimes don't meet share bytes, and some follow each other in one place (inplace.c). Rooms are placed
- * one after the other in the gap that fits best, in several orders; the order that takes the fewest bytes
- * stands. */
+ * lifetimes don't meet share bytes, and some follow each other in one place (inplace.c). Rooms are
+ * placed one after the other in the gap that fits best, in several orders; the order that takes the
+ * fewest bytes stands. */
 #include "loop/lower.h"
 
 enum { ALIGN = 64 };
@@ -23,7 +23,7 @@ static void lifetimes(LoopProgram *p) {
     }
 }
 
-/* ---- rooms: buffers that follow each other in one place --------------------------------------------- */
+/* ---- rooms: buffers that follow each other in one place ---- */
 typedef struct Room {
   int32_t first, last;
   int64_t bytes, offset;
@@ -36,7 +36,9 @@ typedef struct Plan {
   int32_t *of; /* per buffer: its room, or -1 */
 } Plan;
 
-static bool planned(const Buffer *b) { return (b->kind == BUF_TEMP || b->kind == BUF_LOCAL) && b->first >= 0; }
+static bool planned(const Buffer *b) {
+  return (b->kind == BUF_TEMP || b->kind == BUF_LOCAL) && b->first >= 0;
+}
 
 static Plan make_rooms(Low *lw) {
   const LoopProgram *p = lw->p;
@@ -47,7 +49,8 @@ static Plan make_rooms(Low *lw) {
     int root = i;
     while (p->buf.at[root].into >= 0) root = p->buf.at[root].into;
     if (x.of[root] < 0) {
-      x.room[x.n] = (Room){p->buf.at[root].first, p->buf.at[root].last, bytes_of(p, &p->buf.at[root]), 0};
+      x.room[x.n] =
+          (Room){p->buf.at[root].first, p->buf.at[root].last, bytes_of(p, &p->buf.at[root]), 0};
       x.of[root] = x.n++;
     }
     Room *b = &x.room[x.of[i] = x.of[root]];
@@ -56,9 +59,11 @@ static Plan make_rooms(Low *lw) {
   return x;
 }
 
-static bool meet(const Room *a, const Room *b) { return a->first <= b->last && b->first <= a->last; }
+static bool meet(const Room *a, const Room *b) {
+  return a->first <= b->last && b->first <= a->last;
+}
 
-/* ---- offsets ------------------------------------------------------------------------------------------ */
+/* ---- offsets ---- */
 typedef enum Order { LARGEST_FIRST, EARLIEST_FIRST, LONGEST_FIRST, AREA_FIRST, ORDERS } Order;
 
 static double rank_of(const Room *b, Order o) {
@@ -90,7 +95,8 @@ static int64_t place_all(Low *lw, Plan *x, Order o) {
   int64_t total = 0;
   for (int i = 0; i < x->n; i++) {
     int k = i;
-    for (; k > 0 && rank_of(&x->room[order[k - 1]], o) < rank_of(&x->room[i], o); k--) order[k] = order[k - 1];
+    for (; k > 0 && rank_of(&x->room[order[k - 1]], o) < rank_of(&x->room[i], o); k--)
+      order[k] = order[k - 1];
     order[k] = i;
   }
   for (int i = 0; i < x->n; i++) {
@@ -129,13 +135,16 @@ void plan_memory(Low *lw) {
   }
 }
 
-/* Whether two buffers may share bytes: updated in place, or given the same room by the memory plan. */
+/* Whether two buffers may share bytes: updated in place, or given the same room by the memory plan.
+ */
 static bool overlap(const LoopProgram *p, Buf x, Buf y) {
   const Buffer *a = &p->buf.at[x], *b = &p->buf.at[y];
-  bool a_temp = a->kind == BUF_TEMP || a->kind == BUF_LOCAL, b_temp = b->kind == BUF_TEMP || b->kind == BUF_LOCAL;
+  bool a_temp = a->kind == BUF_TEMP || a->kind == BUF_LOCAL,
+       b_temp = b->kind == BUF_TEMP || b->kind == BUF_LOCAL;
   if (a_temp != b_temp) return false;
   if (!a_temp) return a->kind != b->kind && (a->same_as == y || b->same_as == x);
-  Dim a_end = dim_add(p->cx, a->offset, bytes_of(p, a)), b_end = dim_add(p->cx, b->offset, bytes_of(p, b));
+  Dim a_end = dim_add(p->cx, a->offset, bytes_of(p, a)),
+      b_end = dim_add(p->cx, b->offset, bytes_of(p, b));
   return dim_le(p->cx, a_end, b->offset) != 1 && dim_le(p->cx, b_end, a->offset) != 1;
 }
 

@@ -1,5 +1,5 @@
-/* named.c: programs whose sizes are names. In: extents that are expressions in names. Out: numbers, for
- * decisions: those expected of them; for running: those that they have. */
+/* named.c: programs whose sizes are names. In: extents that are expressions in names. Out: numbers,
+ * for decisions: those expected of them; for running: those that they have. */
 #include "loop/prepare.h"
 
 enum { EXPECTED = 64 };
@@ -8,7 +8,8 @@ int64_t dim_expected(Cx *cx, Dim d, int64_t n) {
   if (dim_is_number(d)) return d;
   SizeBindings names = {0}, sizes = {0};
   dim_names(cx, d, cx->arena, &names);
-  for (int i = 0; i < names.list.n; i++) size_bind(cx->arena, &sizes, names.list.at[i].name, n ? n : EXPECTED);
+  for (int i = 0; i < names.list.n; i++)
+    size_bind(cx->arena, &sizes, names.list.at[i].name, n ? n : EXPECTED);
   return dim_subst(cx, d, &sizes);
 }
 
@@ -22,7 +23,7 @@ int64_t low_number(const Low *lw, Dim d) { return dim_expected(lw->cx, d, lw->p-
 
 Ex ex_dim(Low *lw, DType t, int lanes, Dim d) { return ex_size(&lw->m, t, lanes, d); }
 
-/* ---- the same program with numbers ------------------------------------------------------------- */
+/* ---- the same program with numbers ---- */
 typedef struct Binder {
   Cx *cx;
   const SizeBindings *sizes;
@@ -134,7 +135,7 @@ bool loop_has_names(const LoopProgram *p) {
   return false;
 }
 
-/* ---- where buffers lie ------------------------------------------------------------------------- */
+/* ---- where buffers lie ---- */
 typedef struct Slot { /* room that buffers use one after another */
   Dim bytes;
   Vec(Buf) buf;
@@ -178,13 +179,15 @@ void plan_named_memory(Low *lw, Dim (*bytes_of)(const LoopProgram *p, const Buff
     b->stride = bytes;
     if (b->first < 0) continue; /* nobody touches it */
     int k = n++;
-    for (; k > 0 && low_number(lw, p->buf.at[order[k - 1]].stride) < low_number(lw, bytes); k--) order[k] = order[k - 1];
+    for (; k > 0 && low_number(lw, p->buf.at[order[k - 1]].stride) < low_number(lw, bytes); k--)
+      order[k] = order[k - 1];
     order[k] = i;
   }
   for (int i = 0; i < n; i++) put_in_slot(lw, &slots, order[i], p->buf.at[order[i]].stride);
   p->workspace = 0;
   for (int i = 0; i < slots.n; i++) {
-    for (int k = 0; k < slots.at[i].buf.n; k++) p->buf.at[slots.at[i].buf.at[k]].offset = p->workspace;
+    for (int k = 0; k < slots.at[i].buf.n; k++)
+      p->buf.at[slots.at[i].buf.at[k]].offset = p->workspace;
     p->workspace = dim_add(p->cx, p->workspace, slots.at[i].bytes);
   }
   for (int i = 0; i < n; i++) {

@@ -1,5 +1,5 @@
-/* prepare.c: rewrites of the function that only matter for the loops it becomes. In: a function without
- * derivatives. Out: an equal one (up to the order of sums), whose sums of products are
+/* prepare.c: rewrites of the function that only matter for the loops it becomes. In: a function
+ * without derivatives. Out: an equal one (up to the order of sums), whose sums of products are
  * contractions and whose windows are what prepare_window.c makes of them.
  *
  *   sum of a view of a product  is  sum of the product of views, which may be a contraction
@@ -26,7 +26,7 @@ static Val product_of_views(Builder *b, Val x) {
   return ir_map2(b, OP_mul, l, r);
 }
 
-/* ---- values at the finer shape of phases ------------------------------------------------------
+/* ---- values at the finer shape of phases ----
  */
 static bool is_fine(const Prepare *p, Val v) {
   if (ir_ins(&p->b, v)->op != OP_reshape) return false;
@@ -67,8 +67,7 @@ static Val fold_fine(Prepare *p, const Ins *in, Val x) {
   return ir_reshape(&p->b, ir_fold(&p->b, (Op)in->op, base, axes), &in->shape);
 }
 
-/* ---- reductions in parts
- * ---------------------------------------------------------------------------- */
+/* ---- reductions in parts ---- */
 /* So long a reduction, to so few results, is cut into so many parts at least and at most: workers
  * can share them, and rounding errors grow less. It depends on the shape alone. */
 enum {
@@ -123,7 +122,7 @@ static Val fold_in_parts(Builder *b, Op op, Val x, uint32_t axes) {
   return ir_fold(b, op, ir_map1(b, OP_stop, parts), left); /* or the builder would join the two */
 }
 
-/* ---- part of a sum over windows -----------------------------------------------------------------
+/* ---- part of a sum over windows ----
  */
 static Val part_of_sum(Prepare *p, const Ins *in, bool *fine) {
   const Ins *sum = fn_ins(p->f, in->arg[0]);
@@ -152,14 +151,14 @@ static Val part_of_sum(Prepare *p, const Ins *in, bool *fine) {
   return window_sum(&p->b, ir_view(&p->b, x, &out, &v), axes, fine);
 }
 
-/* ---- the walk
- * -------------------------------------------------------------------------------------- */
+/* ---- the walk ---- */
 static void pad_operands(Prepare *p, const Ins *in, Val *arg) {
   double steps = 1, n[2 * IR_MAX_RANK] = {0};
   for (int k = 0; k < 2; k++) {
     const Shape *s = ir_shape(&p->b, arg[k]);
     for (int d = 0; d < s->rank; d++)
-      n[(k ? in->u.contract->b : in->u.contract->a)[d]] = (double)dim_expected(p->b.cx, s->dim[d], 0);
+      n[(k ? in->u.contract->b : in->u.contract->a)[d]] =
+          (double)dim_expected(p->b.cx, s->dim[d], 0);
   }
   for (int l = 0; l < in->u.contract->nlabels; l++) steps *= n[l];
   for (int k = 0; k < 2; k++) arg[k] = window_padded(&p->b, arg[k], steps);
@@ -199,12 +198,9 @@ static Fn *copy_function(const Fn *f, bool last) {
     bool fine = false;
     for (int k = 0; k < in->nargs; k++) arg[k] = p.to[in->arg[k]];
     b->span = in->span;
-    if (!last)
-      r = rewritten(&p, in, arg, &fine);
-    else if (in->op == OP_contract)
-      pad_operands(&p, in, arg);
-    else if (op_kind(in->op) == KIND_FOLD)
-      r = fold_in_parts(b, (Op)in->op, arg[0], in->u.axes);
+    if (!last) r = rewritten(&p, in, arg, &fine);
+    else if (in->op == OP_contract) pad_operands(&p, in, arg);
+    else if (op_kind(in->op) == KIND_FOLD) r = fold_in_parts(b, (Op)in->op, arg[0], in->u.axes);
     if (r) ir_name(b, r, in->hint);
     if (fine) note_fine(&p, r);
     p.to[v] = r ? r : ir_copy(b, in, arg);

@@ -106,7 +106,7 @@ static Val layout_reshape(Layout *l, const Ins *in, Val x) {
   return made_last(l, ir_reshape(&l->b, z, &joined), back, in->hint);
 }
 
-/* ---- contractions --------------------------------------------------------------------------- */
+/* ---- contractions ---- */
 static int out_dim_of(const Contract *c, int label) {
   for (int d = 0; d < c->nout; d++)
     if (c->out[d] == label) return d;
@@ -150,7 +150,8 @@ static Val layout_contract(Layout *l, const Ins *in, const Val *arg) {
       continue; /* the other operand's labels are last already */
     for (int d = 0; d < c->nout; d++) {
       int64_t n = dim_expected(l->b.cx, in->shape.dim[d], 0);
-      if (has(mine, rank, c->out[d]) || !has(other, others, c->out[d]) || n < CHANNELS_WORTH) continue;
+      if (has(mine, rank, c->out[d]) || !has(other, others, c->out[d]) || n < CHANNELS_WORTH)
+        continue;
       if (q < 0 || n > most) q = d, most = n;
     }
   }

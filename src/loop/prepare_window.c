@@ -1,6 +1,6 @@
 /* prepare_window.c: windows and their adjoints. In: a sum over a view. Out:
- * an equal value (up to the order of sums, and zeros times infinities) that does no work known to be
- * zero, makes no tensor of windows, and divides no index:
+ * an equal value (up to the order of sums, and zeros times infinities) that does no work known to
+ * be zero, makes no tensor of windows, and divides no index:
  *
  *   sum over m of  X[.., m, off + k - s*m, ..] or 0,  where the second dimension has R < M indices
  *     is  sum over r < R of  X[.., (off + k - r)/s, r, ..] or 0
@@ -27,14 +27,14 @@ typedef struct Window {
   Shape out;     /* of the view */
   uint32_t axes; /* of out: summed */
   ViewDim dim[IR_MAX_RANK];
-  /* per kept axis split in two: how many phases, where the wanted part begins, its extent; by number of
-   * the first half */
+  /* per kept axis split in two: how many phases, where the wanted part begins, its extent; by
+   * number of the first half */
   int64_t phases[IR_MAX_RANK], start[IR_MAX_RANK];
   Dim extent[IR_MAX_RANK];
   bool changed, split;
 } Window;
 
-/* ---- fewer terms ---------------------------------------------------------------------------- */
+/* ---- fewer terms ---- */
 /* The dimension of the view that is label m alone, the one it shares with others and m's
  * coefficient there; false unless there is exactly one of each. */
 static bool two_uses(const Window *w, int m, int *alone, int *shared, Dim *coef) {
@@ -75,7 +75,9 @@ static void change_label(Window *w, int m) {
   ViewTerm *term = NEWS(cx->arena, ViewTerm, old.n + 1), *position = NEW(cx->arena, ViewTerm);
   int n = 0;
   for (int t = 0; t < old.n; t++)
-    term[n++] = old.term[t].label == m ? (ViewTerm){m, sign} : (ViewTerm){old.term[t].label, dim_mul(cx, -sign, old.term[t].coef)};
+    term[n++] = old.term[t].label == m
+                    ? (ViewTerm){m, sign}
+                    : (ViewTerm){old.term[t].label, dim_mul(cx, -sign, old.term[t].coef)};
   *position = (ViewTerm){m, 1};
   w->dim[alone] = (ViewDim){dim_mul(cx, -sign, old.off), magnitude(s), n, term};
   w->dim[shared] = (ViewDim){0, 1, 1, position};
@@ -83,7 +85,7 @@ static void change_label(Window *w, int m) {
   w->changed = true;
 }
 
-/* ---- phases --------------------------------------------------------------------------------- */
+/* ---- phases ---- */
 /* The index with label k replaced by s*k + p + off, p = k + 1, where all labels above k moved up.
  */
 static ViewDim split_index(Cx *cx, const ViewDim *d, int k, int64_t s, int64_t off) {
@@ -168,7 +170,7 @@ static Val join_phases(Window *w, Val v, bool *fine) {
   return v;
 }
 
-/* ---- contractions --------------------------------------------------------------------------- */
+/* ---- contractions ---- */
 /* Operand k of the contraction under the view's labels and the contraction's own, which follow. */
 static Val operand_view(Window *w, const Ins *dot, int k, const int *own, const Shape *all) {
   const Contract *c = dot->u.contract;
@@ -195,7 +197,9 @@ static Val operand_view(Window *w, const Ins *dot, int k, const int *own, const 
  * more work than the contraction was. */
 static bool open_contraction(Window *w, Val *product, uint32_t *axes) {
   const Ins dot = *ir_ins(w->b, w->x);
-  if (dot.op != OP_contract || shape_expected(w->b->cx, &w->out) > 3 * shape_expected(w->b->cx, &w->in)) return false;
+  if (dot.op != OP_contract ||
+      shape_expected(w->b->cx, &w->out) > 3 * shape_expected(w->b->cx, &w->in))
+    return false;
   const Contract *c = dot.u.contract;
   int own[IR_MAX_RANK * 2];
   Shape all = w->out;
@@ -239,7 +243,7 @@ Val window_sum(Builder *b, Val x, uint32_t axes, bool *fine) {
   return w.split ? join_phases(&w, sum, fine) : sum;
 }
 
-/* ---- padding -------------------------------------------------------------------------------- */
+/* ---- padding ---- */
 /* Reading a padded copy costs a pass over memory; masks cost every read. */
 enum { READS_WORTH_PADDING = 24 };
 

@@ -63,7 +63,7 @@ Ex fold_step(Low *lw, Op fold, Ex acc, Ex x) {
   return low_map(lw, step_op(fold), ex_type(lw, acc), (Ex[]){x, acc}, 2);
 }
 
-/* ---- which form ----------------------------------------------------------------------------- */
+/* ---- which form ---- */
 typedef struct FoldPlan {
   bool across;
   LoopAxis kept[IR_MAX_RANK]; /* axes of the result, merged; along: the last is walked by vectors */
@@ -79,8 +79,7 @@ static double vector_cost(const Low *lw, const Analysis *an, int axis, Dim dim, 
   int l = lanes_for(lanes, extent);
   int64_t vectors = (extent + l - 1) / l;
   double loads = 1 + an->ops;
-  for (int k = 0; k < an->access.n; k++)
-    loads += access_lane_cost(&an->access.at[k], axis, l);
+  for (int k = 0; k < an->access.n; k++) loads += access_lane_cost(&an->access.at[k], axis, l);
   return loads * (double)vectors / (double)MAX(1, extent);
 }
 
@@ -139,10 +138,11 @@ bool fold_wants_row_axis(Low *lw, Val fold, int rows) {
   if (all.across || all.ratio < 2) return false;
   plan_fold(lw, n, rows, &inner);
   return inner.across || inner.nkept == 0 ||
-         low_number(lw, inner.kept[inner.nkept - 1].extent) * 2 < low_number(lw, all.kept[all.nkept - 1].extent);
+         low_number(lw, inner.kept[inner.nkept - 1].extent) * 2 <
+             low_number(lw, all.kept[all.nkept - 1].extent);
 }
 
-/* ---- shared pieces -------------------------------------------------------------------------- */
+/* ---- shared pieces ---- */
 typedef struct FoldWork {
   Nest *n;
   const Ins *fold;
@@ -196,13 +196,15 @@ static void finish(Low *lw, FoldWork *w, Ex value, Point pt) {
   low_store_roots(lw, w->n, w->out, pt);
 }
 
-/* ---- across --------------------------------------------------------------------------------- */
-/* An extent that is a name: rounds of all accumulators, then one vector for each of them under the mask
- * of what is left. What the masks keep out adds the identity, so the sum is the one of a number. */
+/* ---- across ---- */
+/* An extent that is a name: rounds of all accumulators, then one vector for each of them under the
+ * mask of what is left. What the masks keep out adds the identity, so the sum is the one of a
+ * number. */
 static void across_named(Low *lw, FoldWork *w, LoopAxis red, int lanes, int unroll) {
   Cx *cx = lw->cx;
   int64_t step = (int64_t)unroll * lanes;
-  Dim whole = dim_mul(cx, dim_floor_div(cx, red.extent, step), step), rest = dim_sub(cx, red.extent, whole);
+  Dim whole = dim_mul(cx, dim_floor_div(cx, red.extent, step), step),
+      rest = dim_sub(cx, red.extent, whole);
   LoopMark mark;
   AxisIx base = axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, whole, step, &mark));
   base.lane = lanes > 1;
@@ -270,7 +272,8 @@ static void fold_across(Low *lw, FoldWork *w) {
   LoopAxis red = p->nred ? p->red[p->nred - 1] : (LoopAxis){-1, 1};
   int lanes = p->nred ? lanes_for(p->lanes, red.extent) : 1;
   int unroll = ACROSS_ACCUMULATORS;
-  if (dim_is_number(red.extent)) unroll = (int)MAX(1, MIN(unroll, (red.extent + lanes - 1) / lanes));
+  if (dim_is_number(red.extent))
+    unroll = (int)MAX(1, MIN(unroll, (red.extent + lanes - 1) / lanes));
   new_accumulators(lw, w, unroll, lanes);
   if (p->nred == 0) { /* nothing to add up */
     accumulate(lw, w, 0, point_scalar());
@@ -287,20 +290,22 @@ static void fold_across(Low *lw, FoldWork *w) {
   while (loops > 0) low_end(lw, mark[--loops]);
 }
 
-/* ---- along ---------------------------------------------------------------------------------- */
+/* ---- along ---- */
 /* Columns base .. base + nvec * lanes, of which the last vector may have only `tail` lanes. */
 static void along_block(Low *lw, FoldWork *w, Ix base, int nvec, int lanes, Dim tail) {
   FoldPlan *p = &w->plan;
   LoopAxis kept = p->kept[p->nkept - 1];
   LoopAxis last = p->nred ? p->red[p->nred - 1] : (LoopAxis){-1, 1};
   /* few columns: several rows at a time, so that sums needn't wait for each other */
-  int rows = nvec < ACROSS_ACCUMULATORS && (!dim_is_number(last.extent) || last.extent >= ACROSS_ACCUMULATORS)
+  int rows = nvec < ACROSS_ACCUMULATORS &&
+                     (!dim_is_number(last.extent) || last.extent >= ACROSS_ACCUMULATORS)
                  ? ACROSS_ACCUMULATORS / nvec
                  : 1;
   AxisIx col[ALONG_VECTORS];
   Point pt[ALONG_VECTORS];
   for (int i = 0; i < nvec; i++) {
-    col[i] = (AxisIx){.ix = ix_plus(&lw->m, base, ix_number((int64_t)i * lanes)), .lane = lanes > 1};
+    col[i] =
+        (AxisIx){.ix = ix_plus(&lw->m, base, ix_number((int64_t)i * lanes)), .lane = lanes > 1};
     pt[i] = (Point){.lanes = lanes, .active = lanes};
     if (i == nvec - 1 && tail) {
       if (dim_is_number(tail)) pt[i].active = tail;
@@ -341,7 +346,8 @@ static void along_block(Low *lw, FoldWork *w, Ix base, int nvec, int lanes, Dim 
 /* Columns whose number is a name: vectors one by one, then the masked rest. */
 static void along_named(Low *lw, FoldWork *w, Dim extent, int lanes) {
   Cx *cx = lw->cx;
-  Dim whole = dim_mul(cx, dim_floor_div(cx, extent, lanes), lanes), rest = dim_sub(cx, extent, whole);
+  Dim whole = dim_mul(cx, dim_floor_div(cx, extent, lanes), lanes),
+      rest = dim_sub(cx, extent, whole);
   LoopMark mark;
   Var v = low_for(lw, FOR_SERIAL, "c", 0, whole, lanes, &mark);
   along_block(lw, w, ix_add_term(&lw->m, ix_number(0), v, 1), 1, lanes, 0);

@@ -74,8 +74,7 @@ static void rest_axes(Low *lw, ScatterWork *w, int first, const int *to_axis, in
       w->at[d] = w->to[to_axis[d - first]] = axis_var(lw, v);
     }
   }
-  if (w->axis < 0)
-    scatter_body(lw, w, axis_number(0), point_scalar());
+  if (w->axis < 0) scatter_body(lw, w, axis_number(0), point_scalar());
   else
     low_vectors(lw, w->width ? w->width : us->dim[w->axis], lanes_for(lanes, us->dim[w->axis]), 8,
                 scatter_body, w);
@@ -96,7 +95,8 @@ static int64_t columns(Low *lw, const Ins *in) {
 
 static void clear(Low *lw, ScatterWork *w) {
   const Ins *in = low_ins(lw, w->out);
-  Dim count = shape_count(lw->cx, &in->shape), n = in->shape.rank ? in->shape.dim[in->shape.rank - 1] : 1, others = 0;
+  Dim count = shape_count(lw->cx, &in->shape),
+      n = in->shape.rank ? in->shape.dim[in->shape.rank - 1] : 1, others = 0;
   int lanes = target_lanes(&lw->p->target, (DType)in->type);
   if (!w->width) {
     low_vectors(lw, count, lanes_for(lanes, count), 1, zero_body, w);
@@ -119,10 +119,8 @@ static void add_updates(Low *lw, ScatterWork *w, Nest *n) {
   int nidx = low_ins(lw, in->arg[1])->shape.rank, loops = 0, rest = 0;
   int to_axis[IR_MAX_RANK];
   for (int d = 0, k = 0; d < in->shape.rank; d++) {
-    if (k < g->naxes && g->axis[k] == d)
-      k++;
-    else
-      to_axis[rest++] = d;
+    if (k < g->naxes && g->axis[k] == d) k++;
+    else to_axis[rest++] = d;
   }
   LoopMark mark[IR_MAX_RANK];
   for (int d = 0; d < us->rank; d++) w->at[d] = axis_number(0);

@@ -38,13 +38,14 @@ Target target_host(void) {
   return t;
 }
 
-/* ---- processors by name ---------------------------------------------------------------------------------- */
+/* ---- processors by name ---- */
 static const struct {
   const char *name, *triple, *cpu, *features, *abi;
   int vector_bytes, vector_regs;
   bool fma;
 } cpus[] = {
-#define CPU(name, triple, cpu, features, abi, bytes, regs, fma) {name, triple, cpu, features, abi, bytes, regs, fma},
+#define CPU(name, triple, cpu, features, abi, bytes, regs, fma)                                    \
+  {name, triple, cpu, features, abi, bytes, regs, fma},
 #include "loop/cpu.def"
 #undef CPU
 };
@@ -54,9 +55,17 @@ const char *target_cpu_name(int i) { return i >= 0 && i < COUNT_OF(cpus) ? cpus[
 bool target_named(const char *name, Target *out) {
   for (int i = 0; i < COUNT_OF(cpus); i++) {
     if (strcmp(cpus[i].name, name)) continue;
-    *out = (Target){.triple = cpus[i].triple, .cpu = cpus[i].cpu, .features = cpus[i].features, .abi = cpus[i].abi,
-                    .vector_bytes = cpus[i].vector_bytes, .vector_regs = cpus[i].vector_regs, .fma = cpus[i].fma,
-                    .l1 = 32 << 10, .l2 = 512 << 10, .l3 = 2 << 20, .threads = 1};
+    *out = (Target){.triple = cpus[i].triple,
+                    .cpu = cpus[i].cpu,
+                    .features = cpus[i].features,
+                    .abi = cpus[i].abi,
+                    .vector_bytes = cpus[i].vector_bytes,
+                    .vector_regs = cpus[i].vector_regs,
+                    .fma = cpus[i].fma,
+                    .l1 = 32 << 10,
+                    .l2 = 512 << 10,
+                    .l3 = 2 << 20,
+                    .threads = 1};
     return true;
   }
   return false;

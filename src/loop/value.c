@@ -1,11 +1,11 @@
 /* value.c: emits the value at a point: the heart of the lowering. In: a value, the index along each
  * of its dimensions, and a point (how many lanes, which of them count). Elementwise operators
  * recurse at the same index, movement rewrites the index, stored values load, so whole chains
- * become one expression and no operand is ever copied. What an index has to be checked for (padding,
- * gathers) becomes a mask on the loads below.
+ * become one expression and no operand is ever copied. What an index has to be checked for
+ * (padding, gathers) becomes a mask on the loads below.
  *
- * A value wanted twice at one place is computed once: the memo finds it. What does not depend on the
- * lane is computed as a scalar and spread. */
+ * A value wanted twice at one place is computed once: the memo finds it. What does not depend on
+ * the lane is computed as a scalar and spread. */
 #include "loop/lower.h"
 
 #include <math.h>
@@ -19,7 +19,7 @@ Ex ex_let(Low *lw, Ex value, Name hint) {
   return ex_reg(&lw->m, st_let(&lw->m, value, hint));
 }
 
-/* ---- the memo ------------------------------------------------------------------------------- */
+/* ---- the memo ---- */
 static bool ix_eq(const Ix *a, const Ix *b) {
   if (a->n != b->n || a->off != b->off) return false;
   for (int i = 0; i < a->n; i++)
@@ -68,7 +68,7 @@ void low_leave(Low *lw, Block *outer, int32_t mark) {
   st_leave(&lw->m, outer);
 }
 
-/* ---- operators ------------------------------------------------------------------------------ */
+/* ---- operators ---- */
 static Ex map1(Low *lw, Op op, DType t, Ex a) { return low_map(lw, op, t, &a, 1); }
 static Ex map2(Low *lw, Op op, DType t, Ex a, Ex b) { return low_map(lw, op, t, (Ex[]){a, b}, 2); }
 static Ex map3(Low *lw, Op op, DType t, Ex a, Ex b, Ex c) {
@@ -82,9 +82,8 @@ Ex mask_and(Low *lw, Ex a, Ex b) {
   if (!a || !b) return a ? a : b;
   if (same_ex(lw, a, b)) return a;
   int lanes = MAX(ex_lanes(lw, a), ex_lanes(lw, b));
-  return ex_let(lw,
-                map2(lw, OP_and, T_BOOL, ex_splat(&lw->m, a, lanes), ex_splat(&lw->m, b, lanes)),
-                NULL);
+  return ex_let(
+      lw, map2(lw, OP_and, T_BOOL, ex_splat(&lw->m, a, lanes), ex_splat(&lw->m, b, lanes)), NULL);
 }
 
 /* Inlines an expansion (a function of rank-0 values) on expressions. */
@@ -152,7 +151,8 @@ static Ex map_sign(Low *lw, Ex a) {
   int lanes = ex_lanes(lw, a);
   a = ex_let(lw, a, NULL);
   Ex zero = literal(lw, t, lanes, 0);
-  Ex rest = type_is_float(t) ? map3(lw, OP_select, t, map2(lw, OP_ne, T_BOOL, a, a), a, zero) : zero;
+  Ex rest =
+      type_is_float(t) ? map3(lw, OP_select, t, map2(lw, OP_ne, T_BOOL, a, a), a, zero) : zero;
   Ex neg = t == T_U8 ? rest
                      : map3(lw, OP_select, t, map2(lw, OP_lt, T_BOOL, a, zero),
                             literal(lw, t, lanes, -1), rest);
@@ -186,10 +186,8 @@ Ex low_map(Low *lw, Op op, DType result, const Ex *arg, int n) {
   return inline_rule(lw, rule, a);
 }
 
-/* ---- indices -------------------------------------------------------------------------------- */
-AxisIx axis_var(Low *lw, Var v) {
-  return (AxisIx){.ix = ix_add_term(&lw->m, ix_number(0), v, 1)};
-}
+/* ---- indices ---- */
+AxisIx axis_var(Low *lw, Var v) { return (AxisIx){.ix = ix_add_term(&lw->m, ix_number(0), v, 1)}; }
 AxisIx axis_plus(Low *lw, AxisIx a, Dim by) {
   a.ix = ix_plus(&lw->m, a.ix, ix_number(by));
   return a;
@@ -249,7 +247,7 @@ static void mask_point(Low *lw, Point *pt, Ex cond) {
   else pt->smask = mask_and(lw, pt->smask, cond);
 }
 
-/* ---- loads ---------------------------------------------------------------------------------- */
+/* ---- loads ---- */
 Ix low_linear(Low *lw, const Shape *s, int skip, const AxisIx *at, Dim *lane, Ex *dyn) {
   AxisIx sum = {{0}, 0, 0};
   Dim stride = 1;
@@ -287,7 +285,7 @@ static Ex load(Low *lw, Val v, const Shape *s, const AxisIx *at, Point pt) {
   return ex_load(&lw->m, p->buf, ix, pt.lanes, lane, dyn, full_mask(lw, pt));
 }
 
-/* ---- the kinds ------------------------------------------------------------------------------ */
+/* ---- the kinds ---- */
 /* Reading v is a load that heeds the masks of its point. A view below may drop the dimension that a
  * condition by lane is about: then the load is one for all lanes, and heeds none of them. */
 static bool masked_read(Low *lw, Val v, bool by_lane) {
@@ -316,7 +314,8 @@ static AxisIx view_axis(Low *lw, const Ins *in, int d, Dim extent, const AxisIx 
   if (vd->den != 1) {
     Cx *cx = lw->cx;
     Dim off, lane;
-    bool even = !a.dyn && dim_divides(cx, a.ix.off, vd->den, &off) && dim_divides(cx, a.lane, vd->den, &lane);
+    bool even = !a.dyn && dim_divides(cx, a.ix.off, vd->den, &off) &&
+                dim_divides(cx, a.lane, vd->den, &lane);
     IxTerm *t = NEWS(cx->arena, IxTerm, MAX(1, a.ix.n));
     for (int i = 0; i < a.ix.n && even; i++) {
       t[i].var = a.ix.term[i].var;
@@ -335,8 +334,8 @@ static AxisIx view_axis(Low *lw, const Ins *in, int d, Dim extent, const AxisIx 
       if (!view->exact) {
         Ex mask = ex_imm_i(&lw->m, T_I32, lanes, vd->den - 1);
         Ex rest = power ? map2(lw, OP_bitand, T_I32, e, mask) : map2(lw, OP_mod, T_I32, e, den);
-        *cond = mask_and(lw, *cond,
-                         map2(lw, OP_eq, T_BOOL, rest, ex_imm_i(&lw->m, T_I32, lanes, 0)));
+        *cond =
+            mask_and(lw, *cond, map2(lw, OP_eq, T_BOOL, rest, ex_imm_i(&lw->m, T_I32, lanes, 0)));
       }
       Ex shift = ex_imm_i(&lw->m, T_I32, lanes, bits);
       e = power ? map2(lw, OP_shr, T_I32, e, shift) : map2(lw, OP_idiv, T_I32, e, den);

@@ -35,8 +35,8 @@ static Val broadcast_over_folded(Builder *b, Val dy, const Shape *wide, uint32_t
   return ir_spread(b, dy, wide, at);
 }
 
-/* Whether v may be put out without its cotangent showing it, and has partials that would make NaN of a
- * cotangent of 0. */
+/* Whether v may be put out without its cotangent showing it, and has partials that would make NaN
+ * of a cotangent of 0. */
 static bool needs_care(const Adjoint *g, Val v) {
   return g->guards.any && g->guards.wild[v] && !g->guards.plain[v];
 }
@@ -77,7 +77,8 @@ static void adjoint_fold(Adjoint *g, Val v, Val a, Val dy) {
 static Val adjoint_dot(Adjoint *g, const Ins *in, const Val *args, int i, Val dy) {
   const Contract *c = in->u.contract;
   Val other = in->arg[1 - i], arg[] = {args[0], args[1]};
-  if (g->guards.any && g->guards.wild[other]) arg[1 - i] = guard_operand(g->b, dy, c->out, args[1 - i], i ? c->a : c->b);
+  if (g->guards.any && g->guards.wild[other])
+    arg[1 - i] = guard_operand(g->b, dy, c->out, args[1 - i], i ? c->a : c->b);
   return transpose_ins(g->b, in, arg, i, dy);
 }
 
@@ -143,11 +144,12 @@ static void sweep_back(Adjoint *g) {
   g->b->derived = outer;
 }
 
-bool adjoint_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds, Val *values,
-                  Val *derived) {
+bool adjoint_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds,
+                  Val *values, Val *derived) {
   const Thrift *thrift = b->cx->thrift;
   if (thrift && thrift->levels) f = pass_split(f, &(SplitPlan){thrift->levels, adjoint_tape_bytes});
-  return adjoint_with(b, &(AdjointOf){.f = f, .wrt = wrt, .args = args, .seeds = seeds}, values, derived);
+  return adjoint_with(b, &(AdjointOf){.f = f, .wrt = wrt, .args = args, .seeds = seeds}, values,
+                      derived);
 }
 
 bool adjoint_is_guarded(const Adjoint *g, Val v) { return g->guards.any && g->guards.guarded[v]; }
@@ -157,9 +159,14 @@ bool adjoint_with(Builder *b, const AdjointOf *of, Val *values, Val *derived) {
   const bool *wrt = of->wrt;
   Arena *a = b->cx->arena;
   if (!derivatives_exist(b, f, wrt)) return false;
-  Adjoint g = {.b = b, .f = f, .to = NEWS(a, Val, f->ins.n), .bar = NEWS(a, Val, f->ins.n),
-               .part_bar = NEWS(a, Val *, f->ins.n), .plan = NEWS(a, LoopPlan *, f->ins.n),
-               .active = NEWS(a, bool, f->ins.n), .trial = of->trial};
+  Adjoint g = {.b = b,
+               .f = f,
+               .to = NEWS(a, Val, f->ins.n),
+               .bar = NEWS(a, Val, f->ins.n),
+               .part_bar = NEWS(a, Val *, f->ins.n),
+               .plan = NEWS(a, LoopPlan *, f->ins.n),
+               .active = NEWS(a, bool, f->ins.n),
+               .trial = of->trial};
   g.guards = guards_find(f, of->guarded);
   find_active(&g, wrt);
   copy_values(&g, of->args, of->given);
@@ -182,14 +189,15 @@ bool adjoint_with(Builder *b, const AdjointOf *of, Val *values, Val *derived) {
   return !g.failed;
 }
 
-/* ---- as functions of their own --------------------------------------------------------------------- */
+/* ---- as functions of their own ---- */
 static int count_wrt(const Fn *f, const bool *wrt) {
   int n = 0;
   for (int i = 0; i < f->in.n; i++) n += wrt[i];
   return n;
 }
 
-static void name_outputs(Walk *w, const Fn *f, const bool *wrt, const Val *values, const Val *derived) {
+static void name_outputs(Walk *w, const Fn *f, const bool *wrt, const Val *values,
+                         const Val *derived) {
   for (int i = 0; values && i < f->out.n; i++) ir_output(&w->b, f->out.at[i].name, values[i]);
   for (int i = 0, k = 0; i < f->in.n; i++)
     if (wrt[i]) ir_output(&w->b, adjoint_name(f->cx, f->in.at[i].name), derived[k++]);
@@ -204,7 +212,8 @@ static Val *input_values(Walk *w, const Fn *f) {
 Fn *pass_adjoint(const Fn *f, const bool *wrt) {
   Walk w = walk_begin(f);
   Val *args = input_values(&w, f);
-  Val *seeds = NEWS(f->cx->arena, Val, f->out.n + 1), *values = NEWS(f->cx->arena, Val, f->out.n + 1);
+  Val *seeds = NEWS(f->cx->arena, Val, f->out.n + 1),
+      *values = NEWS(f->cx->arena, Val, f->out.n + 1);
   Val *derived = NEWS(f->cx->arena, Val, count_wrt(f, wrt) + 1);
   for (int i = 0, k = 0; i < f->out.n; i++) {
     const Ins *y = fn_ins(f, f->out.at[i].val);

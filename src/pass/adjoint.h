@@ -15,7 +15,7 @@ typedef struct Adjoint {
   LoopPlan **plan; /* loop -> its plan */
   bool *active;    /* depends on a wrt input in a differentiable way */
   Guards guards;
-  bool trial;      /* only to see what is asked for: inner loops needn't choose well */
+  bool trial; /* only to see what is asked for: inner loops needn't choose well */
   bool failed;
 } Adjoint;
 
@@ -23,8 +23,8 @@ typedef struct Adjoint {
 void adjoint_give(Adjoint *g, Val v, Val cotangent);
 
 /* As adjoint_into, for a body of which some values are known from elsewhere: given[v], where not 0,
- * stands for value v of f and is not computed again; sum[i], where not 0, is what the adjoint of input i
- * is added to. */
+ * stands for value v of f and is not computed again; sum[i], where not 0, is what the adjoint of
+ * input i is added to. */
 typedef struct AdjointOf {
   const Fn *f;
   const bool *wrt;

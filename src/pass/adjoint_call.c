@@ -29,8 +29,7 @@ static bool transposed(Builder *b, const Fn *rule, int first, int n, const Val *
   return adjoint_into(b, rule, wrt, arg, seeds, values, derived);
 }
 
-/* ---- reverse mode
- * ------------------------------------------------------------------------------------ */
+/* ---- reverse mode ---- */
 static bool by_rule(Adjoint *g, const Body *body, const Val *args, const Val *y, const Val *dy,
                     Val *derived) {
   const Fn *f = body->fn;
@@ -125,12 +124,9 @@ void adjoint_call(Adjoint *g, Val v) {
   cotangents(g, v, f, dy);
   for (int i = 0; i < f->in.n; i++)
     wrt[i] = type_is_float(f->in.at[i].type) && (rule || g->active[in->arg[i]]);
-  if (rule)
-    good = by_rule(g, body, args, y, dy, derived);
-  else if (all_below_limit(f, wrt))
-    good = computed_again(g, v, f, wrt, args, dy, derived);
-  else
-    good = adjoint_into(g->b, f, wrt, args, dy, y, derived);
+  if (rule) good = by_rule(g, body, args, y, dy, derived);
+  else if (all_below_limit(f, wrt)) good = computed_again(g, v, f, wrt, args, dy, derived);
+  else good = adjoint_into(g->b, f, wrt, args, dy, y, derived);
   g->failed |= !good;
   for (int i = 0, k = 0; i < f->in.n && good; i++) {
     if (!wrt[i]) continue;
@@ -139,8 +135,7 @@ void adjoint_call(Adjoint *g, Val v) {
   }
 }
 
-/* ---- forward mode
- * -------------------------------------------------------------------------------------- */
+/* ---- forward mode ---- */
 static Val tangent_or_zero(const Tangent *g, Val v, Val copy) {
   return g->dot[v] ? g->dot[v] : ir_zeros_like(g->b, copy);
 }

@@ -1,8 +1,8 @@
 /* adjoint_loop.c: reverse mode of loops and branches.
  *
- * The adjoint of a loop is a loop that runs the other way. Its body is the adjoint of the loop's body,
- * for which it needs the values of the iteration it undoes. Of those, the carried values at the
- * iteration's start and what was costly to compute (contractions, reductions, inner loops), or
+ * The adjoint of a loop is a loop that runs the other way. Its body is the adjoint of the loop's
+ * body, for which it needs the values of the iteration it undoes. Of those, the carried values at
+ * the iteration's start and what was costly to compute (contractions, reductions, inner loops), or
  * fewer bytes from which the rest follows (tape.c), are collected by the forward loop and handed
  * back slice by slice; the rest is computed again.
  *
@@ -21,21 +21,23 @@ struct LoopPlan {
   const Loop *l;
   Val *saved; /* values of the body that are collected for the way back */
   int nsaved;
-  Val copy;   /* the loop in the new function */
-  Fn *back;   /* the reversed loop's body, with only the inputs it uses */
-  bool *keep; /* of the inputs build_back made: which it uses */
-  bool guarded; /* what comes out may be put out */
+  Val copy;                     /* the loop in the new function */
+  Fn *back;                     /* the reversed loop's body, with only the inputs it uses */
+  bool *keep;                   /* of the inputs build_back made: which it uses */
+  bool guarded;                 /* what comes out may be put out */
   bool *carry, *scan, *capture; /* per carried, scanned, captured value: has it an adjoint? */
-  bool trial;    /* the body's adjoint is made to see what it asks for */
+  bool trial;                   /* the body's adjoint is made to see what it asks for */
   bool *goes_on; /* per captured value: its running sum began with the adjoint it had */
 };
 
 static int captures(const Loop *l) { return l->body->in.n - 1 - l->ncarry - l->nscan; }
 static const Input *carry_in(const Loop *l, int i) { return &l->body->in.at[1 + i]; }
 static const Input *scan_in(const Loop *l, int i) { return &l->body->in.at[1 + l->ncarry + i]; }
-static const Input *capture_in(const Loop *l, int i) { return &l->body->in.at[1 + l->ncarry + l->nscan + i]; }
+static const Input *capture_in(const Loop *l, int i) {
+  return &l->body->in.at[1 + l->ncarry + l->nscan + i];
+}
 
-/* ---- the body of the way back -------------------------------------------------------------------------------- */
+/* ---- the body of the way back ---- */
 typedef struct Back {
   Builder b;
   const LoopPlan *p;
@@ -57,21 +59,25 @@ static void make_inputs(Back *k) {
   k->index = like(k, "", f->in.at[0].name, body_ins(l, f->in.at[0].val));
   k->args[0] = k->index;
   for (int i = 0; i < l->ncarry; i++)
-    if (k->p->carry[i]) k->dcarry[i] = like(k, "d_", carry_in(l, i)->name, body_ins(l, carry_in(l, i)->val));
+    if (k->p->carry[i])
+      k->dcarry[i] = like(k, "d_", carry_in(l, i)->name, body_ins(l, carry_in(l, i)->val));
   for (int i = 0; i < captures(l); i++)
-    if (k->p->capture[i]) k->sum[i] = like(k, "d_", capture_in(l, i)->name, body_ins(l, capture_in(l, i)->val));
+    if (k->p->capture[i])
+      k->sum[i] = like(k, "d_", capture_in(l, i)->name, body_ins(l, capture_in(l, i)->val));
   for (int i = 0; i < k->p->nsaved; i++) {
     Val v = k->p->saved[i];
     const Ins *in = body_ins(l, v);
     k->given[v] = like(k, "", in->hint, in);
   }
-  for (int i = 0; i < l->nscan; i++) k->args[1 + l->ncarry + i] = like(k, "", scan_in(l, i)->name, body_ins(l, scan_in(l, i)->val));
+  for (int i = 0; i < l->nscan; i++)
+    k->args[1 + l->ncarry + i] = like(k, "", scan_in(l, i)->name, body_ins(l, scan_in(l, i)->val));
   for (int i = 0; i < l->ncollect; i++) {
     const Ins *y = body_ins(l, f->out.at[l->ncarry + i].val);
     if (type_is_float((DType)y->type)) k->seeds[l->ncarry + i] = like(k, "d_", y->hint, y);
   }
   for (int i = 0; i < captures(l); i++)
-    k->args[1 + l->ncarry + l->nscan + i] = like(k, "", capture_in(l, i)->name, body_ins(l, capture_in(l, i)->val));
+    k->args[1 + l->ncarry + l->nscan + i] =
+        like(k, "", capture_in(l, i)->name, body_ins(l, capture_in(l, i)->val));
   for (int i = 0; i < l->ncarry; i++) k->args[1 + i] = k->given[carry_in(l, i)->val];
 }
 
@@ -90,18 +96,30 @@ static Fn *build_back(Cx *cx, const LoopPlan *p) {
   const Loop *l = p->l;
   const Fn *f = l->body;
   Arena *a = cx->arena;
-  Back k = {.b = ir_begin(cx, f->name), .p = p, .args = NEWS(a, Val, f->in.n + 1), .given = NEWS(a, Val, f->ins.n + 1),
-            .seeds = NEWS(a, Val, f->out.n + 1), .dcarry = NEWS(a, Val, l->ncarry + 1), .sum = NEWS(a, Val, captures(l) + 1)};
+  Back k = {.b = ir_begin(cx, f->name),
+            .p = p,
+            .args = NEWS(a, Val, f->in.n + 1),
+            .given = NEWS(a, Val, f->ins.n + 1),
+            .seeds = NEWS(a, Val, f->out.n + 1),
+            .dcarry = NEWS(a, Val, l->ncarry + 1),
+            .sum = NEWS(a, Val, captures(l) + 1)};
   make_inputs(&k);
   bool *wrt = NEWS(a, bool, f->in.n + 1);
   for (int i = 0; i < l->ncarry; i++) wrt[1 + i] = p->carry[i];
   for (int i = 0; i < l->nscan; i++) wrt[1 + l->ncarry + i] = p->scan[i];
   for (int i = 0; i < captures(l); i++) wrt[1 + l->ncarry + l->nscan + i] = p->capture[i];
-  Val *seed = NEWS(a, Val, f->out.n + 1), *value = NEWS(a, Val, f->out.n + 1), *derived = NEWS(a, Val, f->in.n + 1);
+  Val *seed = NEWS(a, Val, f->out.n + 1), *value = NEWS(a, Val, f->out.n + 1),
+      *derived = NEWS(a, Val, f->in.n + 1);
   gather_seeds(&k, seed);
   Val *sum = NEWS(a, Val, f->in.n + 1);
   for (int i = 0; i < captures(l); i++) sum[1 + l->ncarry + l->nscan + i] = k.sum[i];
-  AdjointOf of = {.f = f, .wrt = wrt, .args = k.args, .given = k.given, .sum = sum, .seeds = seed, .trial = p->trial,
+  AdjointOf of = {.f = f,
+                  .wrt = wrt,
+                  .args = k.args,
+                  .given = k.given,
+                  .sum = sum,
+                  .seeds = seed,
+                  .trial = p->trial,
                   .guarded = p->guarded};
   if (!adjoint_with(&k.b, &of, value, derived)) return NULL;
   int n = 0, first_scan, first_capture;
@@ -117,7 +135,7 @@ static Fn *build_back(Cx *cx, const LoopPlan *p) {
   return ir_finish(&k.b);
 }
 
-/* ---- what is collected -------------------------------------------------------------------------------- */
+/* ---- what is collected ---- */
 static void save_all(Cx *cx, LoopPlan *p) {
   const Fn *f = p->l->body;
   p->saved = NEWS(cx->arena, Val, f->ins.n + 1);
@@ -129,8 +147,8 @@ static void save_all(Cx *cx, LoopPlan *p) {
   }
 }
 
-/* A trial with every value of the body at hand shows which of them the way back uses. Loops inside take
- * part in it without a trial of their own, so that nesting doesn't double the work. */
+/* A trial with every value of the body at hand shows which of them the way back uses. Loops inside
+ * take part in it without a trial of their own, so that nesting doesn't double the work. */
 static bool choose_saved(Cx *cx, LoopPlan *p) {
   const Fn *f = p->l->body;
   save_all(cx, p);
@@ -144,7 +162,8 @@ static bool choose_saved(Cx *cx, LoopPlan *p) {
   for (int i = 0; i < captures(p->l); i++) first += p->capture[i];
   for (int i = 0; i < p->nsaved; i++) needed[p->saved[i]] = fn_uses_input(back, first + i);
   p->nsaved = tape_choose(p->l, needed, cx->thrift && cx->thrift->recompute, p->saved);
-  for (int i = 0; i < p->l->ncarry; i++) { /* build_back takes them as slices; unused ones go later */
+  for (int i = 0; i < p->l->ncarry;
+       i++) { /* build_back takes them as slices; unused ones go later */
     Val v = carry_in(p->l, i)->val;
     bool there = false;
     for (int k = 0; k < p->nsaved; k++) there |= p->saved[k] == v;
@@ -156,19 +175,23 @@ static bool choose_saved(Cx *cx, LoopPlan *p) {
 double adjoint_tape_bytes(const Loop *l) {
   Cx *cx = l->body->cx;
   Arena *a = cx->arena;
-  LoopPlan p = {.l = l, .carry = NEWS(a, bool, l->ncarry + 1), .scan = NEWS(a, bool, l->nscan + 1),
-                .capture = NEWS(a, bool, captures(l) + 1), .goes_on = NEWS(a, bool, captures(l) + 1)};
+  LoopPlan p = {.l = l,
+                .carry = NEWS(a, bool, l->ncarry + 1),
+                .scan = NEWS(a, bool, l->nscan + 1),
+                .capture = NEWS(a, bool, captures(l) + 1),
+                .goes_on = NEWS(a, bool, captures(l) + 1)};
   for (int i = 0; i < l->ncarry; i++) p.carry[i] = type_is_float(carry_in(l, i)->type);
   for (int i = 0; i < l->nscan; i++) p.scan[i] = type_is_float(scan_in(l, i)->type);
   for (int i = 0; i < captures(l); i++) p.capture[i] = type_is_float(capture_in(l, i)->type);
   int errors = diag_errors(cx);
   double sum = 0;
-  if (!choose_saved(cx, &p) || diag_errors(cx) > errors) return 0; /* the derivative itself will say it again */
+  if (!choose_saved(cx, &p) || diag_errors(cx) > errors)
+    return 0; /* the derivative itself will say it again */
   for (int i = 0; i < p.nsaved; i++) sum += ins_bytes(cx, body_ins(l, p.saved[i]));
   return sum;
 }
 
-/* ---- the way there, collecting ---------------------------------------------------------------------------------- */
+/* ---- the way there, collecting ---- */
 static Fn *collecting_body(const LoopPlan *p) {
   Walk w = walk_begin(p->l->body);
   const Fn *f = p->l->body;
@@ -179,8 +202,8 @@ static Fn *collecting_body(const LoopPlan *p) {
   return ir_finish(&w.b);
 }
 
-/* Which inputs of `back` are adjoints that always stay (index, carried ones), and which of the others
- * are used at all: what isn't need not be collected. */
+/* Which inputs of `back` are adjoints that always stay (index, carried ones), and which of the
+ * others are used at all: what isn't need not be collected. */
 static void drop_unused(Cx *cx, LoopPlan *p, Fn *back) {
   const Loop *l = p->l;
   int fixed = 1, at, n = 0;
@@ -195,7 +218,8 @@ static void drop_unused(Cx *cx, LoopPlan *p, Fn *back) {
   bool *keep = NEWS(cx->arena, bool, back->in.n + 1);
   memcpy(keep, p->keep, (size_t)back->in.n * sizeof *keep);
   p->back = fn_keep_inputs(back, keep);
-  memmove(p->keep + at + n, p->keep + at + p->nsaved, (size_t)(back->in.n - at - p->nsaved) * sizeof *keep);
+  memmove(p->keep + at + n, p->keep + at + p->nsaved,
+          (size_t)(back->in.n - at - p->nsaved) * sizeof *keep);
   for (int i = 0; i < n; i++) p->keep[at + i] = true;
   p->nsaved = n;
 }
@@ -205,8 +229,12 @@ static LoopPlan *new_plan(Adjoint *g, Val v) {
   const Ins *in = fn_ins(g->f, v);
   const Loop *l = in->u.loop;
   LoopPlan *p = NEW(a, LoopPlan);
-  *p = (LoopPlan){.l = l, .guarded = adjoint_is_guarded(g, v), .carry = NEWS(a, bool, l->ncarry + 1), .scan = NEWS(a, bool, l->nscan + 1),
-                  .capture = NEWS(a, bool, captures(l) + 1), .goes_on = NEWS(a, bool, captures(l) + 1)};
+  *p = (LoopPlan){.l = l,
+                  .guarded = adjoint_is_guarded(g, v),
+                  .carry = NEWS(a, bool, l->ncarry + 1),
+                  .scan = NEWS(a, bool, l->nscan + 1),
+                  .capture = NEWS(a, bool, captures(l) + 1),
+                  .goes_on = NEWS(a, bool, captures(l) + 1)};
   const Val *arg = in->arg + l->counted;
   for (int i = 0; i < l->ncarry; i++) p->carry[i] = type_is_float(carry_in(l, i)->type);
   for (int i = 0; i < l->nscan; i++) p->scan[i] = g->active[arg[l->ncarry + i]];
@@ -239,7 +267,7 @@ int adjoint_loop_part(const Adjoint *g, Val v, int k) {
   return count && g->plan[v] ? k + g->plan[v]->nsaved : k;
 }
 
-/* ---- the way back ------------------------------------------------------------------------------------------------- */
+/* ---- the way back ---- */
 static Val part_or_zero(Adjoint *g, Val v, int k) {
   Val bar = g->part_bar[v][k];
   DType t;
@@ -249,32 +277,36 @@ static Val part_or_zero(Adjoint *g, Val v, int k) {
   return ir_const_f(g->b, t, &s, 0);
 }
 
-/* The running sum of a captured value goes on from what its adjoint is already, so that the order of
- * additions is the same however the loop is split. (Two operands may be one value.) */
+/* The running sum of a captured value goes on from what its adjoint is already, so that the order
+ * of additions is the same however the loop is split. (Two operands may be one value.) */
 static Val sum_so_far(Adjoint *g, Val v, int i, const Val *arg) {
   LoopPlan *p = g->plan[v];
   int first = p->l->counted + p->l->ncarry + p->l->nscan;
   const Val *outer = fn_ins(g->f, v)->arg + first;
   p->goes_on[i] = g->bar[outer[i]] != 0;
   for (int k = 0; k < i; k++) p->goes_on[i] &= outer[k] != outer[i];
-  return p->goes_on[i] ? g->bar[outer[i]] : ir_zeros_like(g->b, arg[p->l->ncarry + p->l->nscan + i]);
+  return p->goes_on[i] ? g->bar[outer[i]]
+                       : ir_zeros_like(g->b, arg[p->l->ncarry + p->l->nscan + i]);
 }
 
-/* The operands of the reversed loop, as build_back laid out its inputs; those not kept are left out. */
+/* The operands of the reversed loop, as build_back laid out its inputs; those not kept are left
+ * out. */
 static int back_operands(Adjoint *g, Val v, const Val *args, Val *out) {
   const LoopPlan *p = g->plan[v];
   const Loop *l = p->l;
   Arena *a = g->b->cx->arena;
   int n = 0, total = 0, kept = 0;
   Val *all = NEWS(a, Val, 2 * l->body->in.n + l->body->out.n + p->nsaved + 4);
-  if (l->cond) out[kept++] = ir_part(g->b, p->copy, l->ncarry + l->ncollect + p->nsaved); /* steps done */
+  if (l->cond)
+    out[kept++] = ir_part(g->b, p->copy, l->ncarry + l->ncollect + p->nsaved); /* steps done */
   else if (l->counted) out[kept++] = args[0];
   const Val *arg = args + l->counted;
   for (int i = 0; i < l->ncarry; i++)
     if (p->carry[i]) all[total++] = part_or_zero(g, v, i);
   for (int i = 0; i < captures(l); i++)
     if (p->capture[i]) all[total++] = sum_so_far(g, v, i, arg);
-  for (int i = 0; i < p->nsaved; i++) all[total++] = ir_part(g->b, p->copy, l->ncarry + l->ncollect + i);
+  for (int i = 0; i < p->nsaved; i++)
+    all[total++] = ir_part(g->b, p->copy, l->ncarry + l->ncollect + i);
   for (int i = 0; i < l->nscan; i++) all[total++] = arg[l->ncarry + i];
   for (int i = 0; i < l->ncollect; i++)
     if (type_is_float((DType)body_ins(l, l->body->out.at[l->ncarry + i].val)->type))
@@ -285,9 +317,9 @@ static int back_operands(Adjoint *g, Val v, const Val *args, Val *out) {
   return kept;
 }
 
-/* ---- loops that run backwards and stop early ------------------------------------------------------------------------
- * Of n steps such a loop does those with the indices n-1 .. n-done. Its adjoint runs forwards over as
- * many, from 0; offset = n - done is where the first of them belongs. */
+/* ---- loops that run backwards and stop early ----
+ * Of n steps such a loop does those with the indices n-1 .. n-done. Its adjoint runs forwards over
+ * as many, from 0; offset = n - done is where the first of them belongs. */
 typedef struct Shift {
   Builder *b;
   Val offset; /* i64 */
@@ -377,15 +409,21 @@ void adjoint_loop(Adjoint *g, Val v) {
   if (g->failed || !p || !p->back) return;
   const Loop *l = p->l;
   Arena *a = g->b->cx->arena;
-  Val *args = NEWS(a, Val, in->nargs + 1), *operand = NEWS(a, Val, 2 * l->body->in.n + l->body->out.n + p->nsaved + 4);
+  Val *args = NEWS(a, Val, in->nargs + 1),
+      *operand = NEWS(a, Val, 2 * l->body->in.n + l->body->out.n + p->nsaved + 4);
   ir_map_args(in, g->to, args);
   g->b->span = in->span;
   int nargs = back_operands(g, v, args, operand), ncarry = 0, nscan = 0, nfloat = 0;
   for (int i = 0; i < l->ncarry; i++) ncarry += p->carry[i];
   for (int i = 0; i < captures(l); i++) ncarry += p->capture[i];
   for (int i = 0; i < l->nscan; i++) nscan += p->scan[i];
-  for (int i = 0; i < l->ncollect; i++) nfloat += type_is_float((DType)body_ins(l, l->body->out.at[l->ncarry + i].val)->type);
-  Loop back = {.body = p->back, .trip = l->trip, .ncarry = ncarry, .ncollect = nscan, .reverse = !l->reverse,
+  for (int i = 0; i < l->ncollect; i++)
+    nfloat += type_is_float((DType)body_ins(l, l->body->out.at[l->ncarry + i].val)->type);
+  Loop back = {.body = p->back,
+               .trip = l->trip,
+               .ncarry = ncarry,
+               .ncollect = nscan,
+               .reverse = !l->reverse,
                .counted = l->counted || l->cond,
                .nscan = kept_between(p, 1 + ncarry, p->nsaved + l->nscan + nfloat)};
   bool shifted = l->reverse && l->cond;
@@ -393,7 +431,8 @@ void adjoint_loop(Adjoint *g, Val v) {
   if (shifted) {
     shift = shift_of(g, v, args);
     int first = 1 + ncarry; /* the count, what is carried */
-    for (int i = first; i < first + back.nscan; i++) operand[i] = rows_from_offset(&shift, operand[i]);
+    for (int i = first; i < first + back.nscan; i++)
+      operand[i] = rows_from_offset(&shift, operand[i]);
     operand[nargs++] = shift.offset;
     back.body = shifted_body(back.body);
   }
@@ -401,18 +440,20 @@ void adjoint_loop(Adjoint *g, Val v) {
   give_parts(g, v, loop, shifted ? &shift : NULL);
 }
 
-/* ---- branches ---------------------------------------------------------------------------------------------------- */
+/* ---- branches ---- */
 /* The adjoint of one body: inputs as it, then the cotangents of its float outputs. */
 static Fn *back_body(Adjoint *g, const Fn *f, const bool *wrt, bool guarded) {
   Walk w = walk_begin(f);
   Arena *a = f->cx->arena;
-  Val *args = NEWS(a, Val, f->in.n + 1), *seed = NEWS(a, Val, f->out.n + 1), *value = NEWS(a, Val, f->out.n + 1);
+  Val *args = NEWS(a, Val, f->in.n + 1), *seed = NEWS(a, Val, f->out.n + 1),
+      *value = NEWS(a, Val, f->out.n + 1);
   Val *derived = NEWS(a, Val, f->in.n + 1);
   for (int i = 0; i < f->in.n; i++) args[i] = w.to[f->in.at[i].val];
   for (int i = 0, n = 0; i < f->out.n; i++) {
     const Ins *y = fn_ins(f, f->out.at[i].val);
     if (type_is_float((DType)y->type))
-      seed[n++] = ir_input(&w.b, name_fmt(f->cx, "d_%s", y->hint ? y->hint : "y"), (DType)y->type, &y->shape, ROLE_ARG, y->span);
+      seed[n++] = ir_input(&w.b, name_fmt(f->cx, "d_%s", y->hint ? y->hint : "y"), (DType)y->type,
+                           &y->shape, ROLE_ARG, y->span);
   }
   AdjointOf of = {.f = f, .wrt = wrt, .args = args, .seeds = seed, .guarded = guarded};
   if (!adjoint_with(&w.b, &of, value, derived)) {
@@ -437,7 +478,8 @@ void adjoint_branch(Adjoint *g, Val v) {
   Val *args = NEWS(a, Val, in->nargs + br->then->out.n + 1);
   ir_map_args(in, g->to, args);
   for (int i = 0; i < br->then->out.n; i++)
-    if (type_is_float((DType)fn_ins(br->then, br->then->out.at[i].val)->type)) args[1 + total++] = part_or_zero(g, v, i);
+    if (type_is_float((DType)fn_ins(br->then, br->then->out.at[i].val)->type))
+      args[1 + total++] = part_or_zero(g, v, i);
   g->b->span = in->span;
   Val back = ir_branch(g->b, then, other, args[0], args + 1, total);
   for (int i = 0, k = 0; i < n; i++)

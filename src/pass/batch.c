@@ -12,8 +12,7 @@
  * needs: no vjp, jvp, vmap inside (pass_expand)   keeps: the values   breaks: nothing */
 #include "pass/batch.h"
 
-/* ---- axes in front
- * ------------------------------------------------------------------------------- */
+/* ---- axes in front ---- */
 Val batch_lift(Builder *b, const Shape *lead, Val x, bool mapped) {
   int32_t at[IR_MAX_RANK];
   if (mapped) return x;
@@ -24,8 +23,7 @@ Val batch_lift(Builder *b, const Shape *lead, Val x, bool mapped) {
 
 static Val lifted(Batch *g, Val x, bool mapped) { return batch_lift(g->b, &g->lead, x, mapped); }
 
-/* ---- by kind
- * --------------------------------------------------------------------------------------- */
+/* ---- by kind ---- */
 static Val batch_map(Batch *g, const Ins *in, const Val *args, const bool *mapped) {
   Val arg[3];
   for (int i = 0; i < in->nargs; i++) arg[i] = lifted(g, args[i], mapped[i]);
@@ -155,8 +153,7 @@ static Val batch_move(Batch *g, const Ins *in, const Val *args, const bool *mapp
   }
 }
 
-/* ---- calls of functions with rules
- * --------------------------------------------------------------------- */
+/* ---- calls of functions with rules ---- */
 /* Floats are mapped all alike, so that their adjoints are. */
 static void batch_call(Batch *g, const Ins *in, const Val *args, const bool *mapped,
                        BatchParts *parts) {
@@ -181,8 +178,7 @@ static void batch_call(Batch *g, const Ins *in, const Val *args, const bool *map
   for (int k = 0; k < nout; k++) parts->val[k] = ir_part(g->b, call, k), parts->mapped[k] = true;
 }
 
-/* ---- all instructions
- * ------------------------------------------------------------------------------------ */
+/* ---- all instructions ---- */
 static void batch_bundle(Batch *g, Val v, const Ins *in, const Val *args, const bool *mapped) {
   Arena *a = g->b->cx->arena;
   int n = ins_part_count(in);
@@ -289,8 +285,7 @@ Fn *batch_fn(const Fn *f, const Shape *lead, const bool *in, const bool *want, b
   return ir_finish(&b);
 }
 
-/* ---- what is mapped
- * ---------------------------------------------------------------------------------- */
+/* ---- what is mapped ---- */
 /* The parts of a loop that depend on a mapped operand. */
 static void loop_flags(const Ins *in, const bool *operand, bool *part) {
   const Loop *l = in->u.loop;

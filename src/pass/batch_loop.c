@@ -25,8 +25,7 @@ static Shape wide_shape(const Lanes *x, const Shape *s, bool mapped) {
   return mapped ? shape_join(x->g->b->cx, &x->g->lead, s) : *s;
 }
 
-/* ---- which values are mapped
- * ------------------------------------------------------------------------- */
+/* ---- which values are mapped ---- */
 static void find_mapped(Lanes *x, const bool *operand) {
   const Loop *l = x->l;
   bool *outs = NEWS(x->g->b->cx->arena, bool, l->body->out.n + 1), more = true;
@@ -44,8 +43,7 @@ static void find_mapped(Lanes *x, const bool *operand) {
   }
 }
 
-/* ---- inputs of the body or of the condition
- * ------------------------------------------------------------ */
+/* ---- inputs of the body or of the condition ---- */
 static Val new_input(Builder *b, const Lanes *x, int i) {
   const Input *in = &x->l->body->in.at[i];
   Shape s = wide_shape(x, &in->shape, x->inputs[i]);
@@ -90,8 +88,7 @@ static bool lane_condition(Builder *b, const Lanes *x, const Val *arg, Val *out)
   return batch_into(b, cond, &x->g->lead, mapped, in, out, NULL);
 }
 
-/* ---- the body
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the body ---- */
 static Val choose(Builder *b, const Lanes *x, Val act, Val yes, Val no) {
   int32_t at[IR_MAX_RANK];
   Shape s = *ir_shape(b, yes);
@@ -155,10 +152,8 @@ static Fn *build_cond(Lanes *x) {
     if (!lane_condition(&b, x, arg, &cond)) return NULL;
     if (x->limit) { /* a lane that joins later */
       Val later = ir_map1(&b, OP_not, in_range(&b, x, arg[0]));
-      if (l->reverse)
-        cond = ir_map2(&b, OP_or, cond, later);
-      else
-        cond = ir_map2(&b, OP_and, cond, ir_map1(&b, OP_not, later));
+      if (l->reverse) cond = ir_map2(&b, OP_or, cond, later);
+      else cond = ir_map2(&b, OP_and, cond, ir_map1(&b, OP_not, later));
     }
     cond = ir_fold(&b, OP_amax, ir_map2(&b, OP_and, x->going, cond), (1u << x->g->lead.rank) - 1);
   } else {
@@ -171,8 +166,7 @@ static Fn *build_cond(Lanes *x) {
   return ir_finish(&b);
 }
 
-/* ---- operands and results
- * ------------------------------------------------------------------------------------ */
+/* ---- operands and results ---- */
 /* Axis n, which is the trip, in front of the n axes of the lead; and back. */
 static Val trip_first(Builder *b, Val x, int n) {
   int32_t perm[IR_MAX_RANK];
@@ -247,9 +241,7 @@ void batch_loop(Batch *g, const Ins *in, const Val *args, const bool *mapped, Ba
   results(&x, ir_loop(g->b, &wide, operand, n), collected, parts);
 }
 
-/* ---- branches
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- branches ---- */
 /* Both sides, and a choice per element. */
 static void branch_by_choice(Batch *g, const Ins *in, const Val *args, const bool *mapped,
                              BatchParts *parts) {

@@ -17,8 +17,9 @@ static double row_bytes(const Chunking *c, Val v) {
   return ins_bytes(c->f->cx, fn_ins(c->f, v)) / (double)c->rows;
 }
 
-/* Values that somebody reads other than by a view that is only summed: the adjoint of windows, a contraction
- * whose terms the loops add up where they belong (prepare_window.c), is no tensor of windows. */
+/* Values that somebody reads other than by a view that is only summed: the adjoint of windows, a
+ * contraction whose terms the loops add up where they belong (prepare_window.c), is no tensor of
+ * windows. */
 static bool *read_whole(const Fn *f) {
   bool *other = NEWS(f->cx->arena, bool, f->ins.n), *whole = NEWS(f->cx->arena, bool, f->ins.n);
   for (int i = 0; i < f->out.n; i++) other[f->out.at[i].val] = whole[f->out.at[i].val] = true;

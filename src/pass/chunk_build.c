@@ -37,8 +37,7 @@ typedef struct Rows { /* instructions for a number of rows */
 
 static const Ins *ins_of(const Build *x, Val v) { return fn_ins(x->c->f, v); }
 
-/* ---- what the loop is given
- * ---------------------------------------------------------------------- */
+/* ---- what the loop is given ---- */
 static void note_slice(Build *x, Val v, int axis) {
   for (int i = 0; i < x->slice.n; i++)
     if (x->slice.at[i].v == v && x->slice.at[i].axis == axis) return;
@@ -74,8 +73,7 @@ static void note_all(Build *x) {
   }
 }
 
-/* ---- instructions at a chunk's shape
- * ----------------------------------------------------------------- */
+/* ---- instructions at a chunk's shape ---- */
 static Shape cut(const Shape *s, int axis, Dim size) {
   Shape r = *s;
   if (axis >= 0) r.dim[axis] = size;
@@ -125,12 +123,9 @@ static Val value_here(Rows *r, Val v) {
   for (int k = 0; k < in->nargs; k++) arg[k] = operand_here(r, v, k);
   r->b->span = in->span;
   Val y;
-  if (in->op == OP_view)
-    y = ir_view(r->b, arg[0], &s, in->u.view);
-  else if (in->op == OP_reshape)
-    y = ir_reshape(r->b, arg[0], &s);
-  else
-    y = ir_copy(r->b, in, arg);
+  if (in->op == OP_view) y = ir_view(r->b, arg[0], &s, in->u.view);
+  else if (in->op == OP_reshape) y = ir_reshape(r->b, arg[0], &s);
+  else y = ir_copy(r->b, in, arg);
   ir_name(r->b, y, in->hint);
   return y;
 }
@@ -142,8 +137,7 @@ static void all_values(Rows *r) {
   }
 }
 
-/* ---- the loop
- * -------------------------------------------------------------------------------------------- */
+/* ---- the loop ---- */
 static Name name_or(Cx *cx, Name n, const char *other) { return n ? n : name_of(cx, other); }
 
 static Fn *chunk_body(Build *x) {
@@ -190,10 +184,8 @@ static Val in_chunks(Build *x, Val v, int axis) {
   Shape s = *ir_shape(x->b, all), split = {.rank = s.rank + 1};
   int32_t perm[IR_MAX_RANK] = {axis};
   for (int d = 0, k = 0; d < s.rank; d++) {
-    if (d == axis)
-      split.dim[k++] = x->chunks, split.dim[k++] = x->size;
-    else
-      split.dim[k++] = s.dim[d];
+    if (d == axis) split.dim[k++] = x->chunks, split.dim[k++] = x->size;
+    else split.dim[k++] = s.dim[d];
   }
   for (int d = 0, k = 1; d < split.rank; d++)
     if (d != axis) perm[k++] = d;
@@ -236,8 +228,7 @@ static Val chunk_loop(Build *x) {
   return ir_loop(x->b, &l, args, n);
 }
 
-/* ---- what is left over
- * -------------------------------------------------------------------------------------- */
+/* ---- what is left over ---- */
 static void left_over(Build *x, Rows *r) {
   Cx *cx = x->b->cx;
   *r = (Rows){x,       x->b,

@@ -6,8 +6,7 @@
 
 static const Ins *ins_of(const Chunking *c, Val v) { return fn_ins(c->f, v); }
 
-/* ---- which axis of the result the rows are
- * --------------------------------------------------------- */
+/* ---- which axis of the result the rows are ---- */
 enum { AXIS_NONE = -1, AXIS_SUMMED = -2, AXIS_LOST = -3 };
 
 static int view_axis(const Chunking *c, const Ins *in, int axis) {
@@ -94,8 +93,7 @@ static int result_axis(const Chunking *c, Val v, int k, int axis) {
   }
 }
 
-/* ---- how an operand is taken
- * ------------------------------------------------------------------------ */
+/* ---- how an operand is taken ---- */
 /* The axis of operand k that has to be cut where the result (or the sum) has the rows at `out`; -1:
  * none. A contraction that sums the rows says which label they are. */
 static int operand_axis(const Chunking *c, Val v, int k, int out, int label) {
@@ -157,8 +155,7 @@ Use chunk_use(const Chunking *c, Val v, int k, int *axis) {
   return x->shape.rank < IR_MAX_RANK ? USE_SLICE : USE_NEVER;
 }
 
-/* ---- the walk
- * ------------------------------------------------------------------------------------------ */
+/* ---- the walk ---- */
 static void plan_value(Chunking *c, Val v) {
   const Ins *in = ins_of(c, v);
   int found = AXIS_NONE, axis;
@@ -168,10 +165,8 @@ static void plan_value(Chunking *c, Val v) {
     after |= p == PART_SUM || p == PART_AFTER;
     if (p != PART_ROWS) continue;
     int r = result_axis(c, v, k, c->axis[in->arg[k]]);
-    if (found == AXIS_NONE)
-      found = r;
-    else if (found != r)
-      found = AXIS_LOST;
+    if (found == AXIS_NONE) found = r;
+    else if (found != r) found = AXIS_LOST;
   }
   c->axis[v] = -1;
   c->part[v] = after || found == AXIS_LOST ? PART_AFTER
@@ -194,10 +189,8 @@ Chunking chunk_plan(const Fn *f, const int8_t *axes, Dim rows) {
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
     c.axis[v] = in->op == OP_arg ? axes[in->u.i] : -1;
-    if (in->op != OP_arg)
-      plan_value(&c, v);
-    else if (c.axis[v] >= 0)
-      c.part[v] = PART_ROWS;
+    if (in->op != OP_arg) plan_value(&c, v);
+    else if (c.axis[v] >= 0) c.part[v] = PART_ROWS;
   }
   return c;
 }

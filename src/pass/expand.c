@@ -9,7 +9,9 @@ typedef struct Expander {
   bool failed;
 } Expander;
 
-static bool is_derivative(const Ins *in) { return in->op == OP_vjp || in->op == OP_jvp || in->op == OP_vmap; }
+static bool is_derivative(const Ins *in) {
+  return in->op == OP_vjp || in->op == OP_jvp || in->op == OP_vmap;
+}
 
 /* Also inside of loops, branches and calls. */
 static bool has_derivatives(const Fn *f) {
@@ -42,9 +44,10 @@ static void expand_ins(Expander *x, Val v) {
   bool *wrt = NEWS(a, bool, f->in.n + 1);
   for (int i = 0; i < f->in.n; i++) wrt[i] = body_wrt(body, i);
   Builder *b = &x->w.b;
-  bool ok = in->op == OP_vmap  ? batch_into(b, f, &body->lead, wrt, args, parts, NULL)
-            : in->op == OP_vjp ? adjoint_into(b, f, wrt, args, args + f->in.n, parts, parts + f->out.n)
-                               : tangent_into(b, f, wrt, args, args + f->in.n, parts, parts + f->out.n);
+  bool ok = in->op == OP_vmap ? batch_into(b, f, &body->lead, wrt, args, parts, NULL)
+            : in->op == OP_vjp
+                ? adjoint_into(b, f, wrt, args, args + f->in.n, parts, parts + f->out.n)
+                : tangent_into(b, f, wrt, args, args + f->in.n, parts, parts + f->out.n);
   x->failed |= !ok;
   x->parts[v] = parts;
 }

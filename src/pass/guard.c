@@ -53,10 +53,8 @@ static void use_under(Finder *x, Uses *u, Condition c) {
     for (int k = 0; k < 2; k++) use_all(x, u, &both[k]);
     return;
   }
-  if (u->n == MOST)
-    u->many = true;
-  else
-    u->at[u->n++] = c;
+  if (u->n == MOST) u->many = true;
+  else u->at[u->n++] = c;
 }
 
 static void use_all(Finder *x, Uses *u, const Uses *more) {
@@ -68,8 +66,7 @@ static void use_all(Finder *x, Uses *u, const Uses *more) {
 
 static bool is_guarded(const Uses *u) { return u->any && !u->open && (u->n || u->many); }
 
-/* ---- uses
- * ------------------------------------------------------------------------------------------- */
+/* ---- uses ---- */
 /* Whether a derivative goes from the result of `in` to operand k. */
 static bool matters(const Fn *f, const Ins *in, int k) {
   DType t = (DType)fn_ins(f, in->arg[k])->type;
@@ -111,12 +108,10 @@ static void loop_uses(Finder *x, Val v, const Ins *in) {
     Uses *u = &x->uses[in->arg[k]];
     const Uses *inner = body_uses(x, v, l->body, k - l->counted + 1, &known);
     bool carried = k - l->counted < l->ncarry;
-    if (carried)
-      use_all(x, u, &x->uses[v]);
+    if (carried) use_all(x, u, &x->uses[v]);
     else if (inner->any && (is_guarded(inner) || l->counted || l->cond))
       use_under(x, u, (Condition){-v, v, 0});
-    else if (inner->any)
-      use_all(x, u, &x->uses[v]);
+    else if (inner->any) use_all(x, u, &x->uses[v]);
   }
 }
 
@@ -132,12 +127,9 @@ static void ins_uses(Finder *x, Val v) {
     for (int k = 0; k < in->nargs; k++) {
       if (!matters(x->f, in, k)) continue;
       Uses *u = &x->uses[in->arg[k]];
-      if (in->op == OP_select)
-        use_under(x, u, (Condition){in->arg[0], v, k});
-      else if (in->op == OP_safe_mul)
-        use_under(x, u, (Condition){-in->arg[1 - k], v, 0});
-      else
-        use_all(x, u, &own);
+      if (in->op == OP_select) use_under(x, u, (Condition){in->arg[0], v, k});
+      else if (in->op == OP_safe_mul) use_under(x, u, (Condition){-in->arg[1 - k], v, 0});
+      else use_all(x, u, &own);
     }
   }
 }
@@ -146,17 +138,14 @@ static Uses *uses_in(const Fn *f, bool guarded) {
   Finder x = {f, NEWS(f->cx->arena, Uses, f->ins.n + 1)};
   for (int i = 0; i < f->out.n; i++) {
     Uses *u = &x.uses[f->out.at[i].val];
-    if (!guarded)
-      use_open(u);
-    else
-      u->any = u->many = true;
+    if (!guarded) use_open(u);
+    else u->any = u->many = true;
   }
   for (Val v = f->ins.n; v-- > 1;) ins_uses(&x, v);
   return x.uses;
 }
 
-/* ---- what may be infinite
- * ------------------------------------------------------------------------------ */
+/* ---- what may be infinite ---- */
 /* The operator at ordinary values and at the usual poles: does it give anything but a number?
  * Constant operands are what they are. */
 static bool value_is_wild(const Fn *f, const Ins *in) {
@@ -233,8 +222,7 @@ static bool is_wild(const Fn *f, const Ins *in, const bool *wild) {
   return in->op == OP_gather; /* NaN outside */
 }
 
-/* ---- the whole
- * ------------------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 static bool has_guards(const Fn *f) {
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
@@ -277,8 +265,7 @@ Guards guards_find(const Fn *f, bool guarded) {
   return g;
 }
 
-/* ---- contractions
- * ------------------------------------------------------------------------------------------ */
+/* ---- contractions ---- */
 Val guard_operand(Builder *b, Val dy, const uint8_t *out, Val x, const uint8_t *own) {
   Shape sy = *ir_shape(b, dy), sx = *ir_shape(b, x);
   int32_t at[IR_MAX_RANK];
@@ -288,10 +275,8 @@ Val guard_operand(Builder *b, Val dy, const uint8_t *out, Val x, const uint8_t *
     int axis = -1;
     for (int k = 0; k < sx.rank; k++)
       if (own[k] == out[i]) axis = k;
-    if (axis < 0)
-      gone |= 1u << i;
-    else
-      at[n++] = axis;
+    if (axis < 0) gone |= 1u << i;
+    else at[n++] = axis;
   }
   Val some = ir_map2(b, OP_ne, dy, ir_zeros_like(b, dy));
   if (gone) some = ir_fold(b, OP_amax, some, gone);

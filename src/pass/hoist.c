@@ -29,8 +29,7 @@ double hoist_wide_bytes(const Hoist *h, Val v) {
   return ins_bytes(h->b->cx, hoist_ins(h, v)) * dim_estimate(h->b->cx, h->l->trip);
 }
 
-/* ---- when values are known
- * ------------------------------------------------------------------------ */
+/* ---- when values are known ---- */
 static Known input_known(const Hoist *h, int i) {
   if (i == 0) return KNOWN_STEPS;
   if (i <= h->l->ncarry) return KNOWN_INSIDE;
@@ -47,8 +46,7 @@ static void find_known(Hoist *h) {
   }
 }
 
-/* ---- values outside
- * --------------------------------------------------------------------------------- */
+/* ---- values outside ---- */
 static Val input_outside(Hoist *h, int i) {
   if (i == 0) return ir_iota(h->b, T_I64, h->l->trip);
   if (i <= h->l->ncarry) cx_bug(h->b->cx, "a carried value outside of its loop");
@@ -68,8 +66,7 @@ Val hoist_outside(Hoist *h, Val v) {
   return h->outside[v] = any ? widen_ins(h->b, in, arg, wide, h->l->trip) : ir_copy(h->b, in, arg);
 }
 
-/* ---- what is computed before
- * ---------------------------------------------------------------------------- */
+/* ---- what is computed before ---- */
 /* Multiplications of one step, and the result's elements that the other operand, which changes
  * from step to step, gives: the rows. */
 bool hoist_is_worth(const Hoist *h, Val v) {
@@ -119,8 +116,7 @@ static void lift_fixed(Hoist *h, double *cost) {
       while (is_view(hoist_ins(h, a))) a = hoist_ins(h, a)->arg[0];
       if (h->lift[a])
         stored = true, below = MAX(below, shape_estimate(cx, &hoist_ins(h, a)->shape));
-      else
-        cost[v] += cost[in->arg[k]];
+      else cost[v] += cost[in->arg[k]];
     }
     double size = shape_estimate(cx, &in->shape);
     bool heavy = kind == KIND_DOT || kind == KIND_FOLD || kind == KIND_LOOP ||
@@ -161,8 +157,7 @@ static void find_feeds(Hoist *h) {
     if (h->collect[v] && h->lift[v]) h->collect[v] = false; /* it is outside already */
 }
 
-/* ---- the loop that remains
- * ------------------------------------------------------------------------------- */
+/* ---- the loop that remains ---- */
 typedef struct Rest {
   Hoist *h;
   Builder b;
@@ -362,8 +357,7 @@ static void split_loop(Hoist *h) {
   take_parts(h, &r, loop);
 }
 
-/* ---- the pass
- * --------------------------------------------------------------------------------------------- */
+/* ---- the pass ---- */
 typedef struct Hoisting {
   Walk w;
   Val **part; /* per old loop that was split: its parts */

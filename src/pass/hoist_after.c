@@ -12,8 +12,7 @@ enum { LONG_SUM = 512, CHEAP = 4 };
 
 static bool is_view(const Ins *in) { return in->op == OP_view || in->op == OP_reshape; }
 
-/* ---- carried values that are only added to
- * -------------------------------------------------------------- */
+/* ---- carried values that are only added to ---- */
 /* Splits v into the carried value and addends. *self counts how often the carried value was met. */
 static bool find_addends(const Hoist *h, Val v, Val carried, const bool *holds, bool minus, Sum *s,
                          int *self) {
@@ -60,8 +59,7 @@ static int *count_uses(const Hoist *h) {
   return uses;
 }
 
-/* ---- what could be done later
- * --------------------------------------------------------------------------------- */
+/* ---- what could be done later ---- */
 /* Values no later iteration asks for, and neither does anything that has to stay. */
 static bool *movable_values(const Hoist *h) {
   const Fn *f = h->f;
@@ -136,8 +134,7 @@ static double summed_elements(const Hoist *h, const Ins *in) {
   return n;
 }
 
-/* ---- what is done later
- * --------------------------------------------------------------------------------------- */
+/* ---- what is done later ---- */
 /* Linear in one operand: the sum over iterations goes through it. */
 static Val linear_in(const Hoist *h, Val v) {
   const Ins *in = hoist_ins(h, v);
@@ -228,8 +225,7 @@ void hoist_choose_after(Hoist *h) {
   }
 }
 
-/* ---- sums outside
- * ---------------------------------------------------------------------------------------------- */
+/* ---- sums outside ---- */
 static Val scatter_sum(Hoist *h, const Ins *in) {
   const Gather *g = in->u.gather;
   Val arg[IR_MAX_RANK + 1];

@@ -31,34 +31,35 @@ Fn *pass_gradient_deferred(const Fn *f, const bool *wrt, bool with_value);
  * keeps: the evaluator's values up to rounding   breaks: nothing */
 Fn *pass_simplify(const Fn *f);
 
-/* hoist.c: work that no iteration has to wait for leaves its loop, in larger contractions; each value
- * kept for that takes at most `most` bytes.
- * needs: no vjp/jvp   keeps: the evaluator's values up to rounding   breaks: nothing */
+/* hoist.c: work that no iteration has to wait for leaves its loop, in larger contractions; each
+ * value kept for that takes at most `most` bytes. needs: no vjp/jvp   keeps: the evaluator's values
+ * up to rounding   breaks: nothing */
 Fn *pass_hoist(const Fn *f, double most);
 
-/* chunk.c: where a value computed row by row is larger than `above` bytes and only summed over the rows,
- * that is done in chunks, in which it has about `bytes`; more where weights would be read too often,
- * unless above <= bytes: then room is all that counts.
- * needs: no vjp/jvp, numbers   keeps: the evaluator's values up to rounding   breaks: nothing */
+/* chunk.c: where a value computed row by row is larger than `above` bytes and only summed over the
+ * rows, that is done in chunks, in which it has about `bytes`; more where weights would be read too
+ * often, unless above <= bytes: then room is all that counts. needs: no vjp/jvp, numbers   keeps:
+ * the evaluator's values up to rounding   breaks: nothing */
 Fn *pass_chunk(const Fn *f, double above, double bytes);
 
-/* split.c: loops whose saved() bytes a step are not 0 become loops over segments, nested `levels` deep.
- * needs: no vjp/jvp   keeps: values, bit for bit   breaks: nothing */
+/* split.c: loops whose saved() bytes a step are not 0 become loops over segments, nested `levels`
+ * deep. needs: no vjp/jvp   keeps: values, bit for bit   breaks: nothing */
 typedef struct SplitPlan {
   int levels;
   double (*saved)(const Loop *l);
 } SplitPlan;
 Fn *pass_split(const Fn *f, const SplitPlan *plan);
 
-/* How much derivatives and passes may keep to save work. Hangs in the context (Cx.thrift; NULL: as much
- * as pays) while a program is made to fit into memory (driver/budget.c). */
+/* How much derivatives and passes may keep to save work. Hangs in the context (Cx.thrift; NULL: as
+ * much as pays) while a program is made to fit into memory (driver/budget.c). */
 struct Thrift {
-  int levels;          /* loops are run in segments, nested as deep, before they are differentiated */
-  bool recompute;      /* loops save what they carry; all else is computed again */
-  double hoist;        /* as for pass_hoist */
+  int levels;     /* loops are run in segments, nested as deep, before they are differentiated */
+  bool recompute; /* loops save what they carry; all else is computed again */
+  double hoist;   /* as for pass_hoist */
   double above, chunk; /* as for pass_chunk */
 };
-/* Hoisting may keep 64 MB for a value; larger ones than 16 MB are made in chunks that fit into a cache. */
+/* Hoisting may keep 64 MB for a value; larger ones than 16 MB are made in chunks that fit into a
+ * cache. */
 #define THRIFT_NONE ((Thrift){.hoist = 64 << 20, .above = 16 << 20, .chunk = 1 << 20})
 
 /* sizes.c: every named size replaced by its number; recomputes exactness of views and reports

@@ -13,7 +13,8 @@ static Val retype_ins(Walk *w, const Ins *in, DType to) {
   const Shape *s = &in->shape;
   DType t = now((DType)in->type, to);
   switch ((Op)in->op) {
-  case OP_const: return type_is_float(t) ? ir_const_f(b, t, s, in->u.f) : ir_const_i(b, t, s, in->u.i);
+  case OP_const:
+    return type_is_float(t) ? ir_const_f(b, t, s, in->u.f) : ir_const_i(b, t, s, in->u.i);
   case OP_size: return ir_size(b, t, s, in->u.size);
   case OP_iota: return ir_iota(b, t, s->dim[0]);
   case OP_cast: return ir_cast(b, t, arg[0]);

@@ -16,7 +16,7 @@ static const Rule rules[] = {
 
 enum { LETTERS = 3, MAX_ROUNDS = 8 };
 
-/* ---- matching ----------------------------------------------------------------------------------- */
+/* ---- matching ---- */
 typedef struct Match {
   Builder *b;
   const Fn *pattern;
@@ -65,7 +65,7 @@ static Val by_rules(Builder *b, Val v) {
   return 0;
 }
 
-/* ---- choices and constant factors --------------------------------------------------------------------- */
+/* ---- choices and constant factors ---- */
 /* if c then a else (if c then x else b)  =>  if c then a else b, and so for the other branch */
 static Val nested_choice(Builder *b, Val v) {
   Ins s = *ir_ins(b, v);

@@ -12,14 +12,16 @@ static const char *sizes_text(Cx *cx, const SizeBindings *sizes) {
 }
 
 /* The first read of a view that leaves its operand although the source claims that none does. */
-static void report_outside(Cx *cx, const Ins *view, const Shape *operand, const SizeBindings *sizes) {
+static void report_outside(Cx *cx, const Ins *view, const Shape *operand,
+                           const SizeBindings *sizes) {
   Diag *d = diag(cx, E0510, view->span, "this reads outside of a tensor of shape %s",
                  type_text(cx, (DType)view->type, operand) + strlen(type_info[view->type].word));
   if (sizes->list.n) diag_note(cx, d, "for %s", sizes_text(cx, sizes));
   diag_hint(cx, d, "pad the tensor with zeros, or read inside(..), which is 0 outside");
 }
 
-/* False after a diagnostic: a window that finds no room in its axis leaves a label less than nothing. */
+/* False after a diagnostic: a window that finds no room in its axis leaves a label less than
+ * nothing. */
 static bool check_extents(Cx *cx, const Ins *in, const SizeBindings *sizes) {
   for (int d = 0; d < in->shape.rank; d++) {
     Dim n = dim_subst(cx, in->shape.dim[d], sizes);
@@ -42,7 +44,8 @@ static Val bind_derivative(Walk *w, const Ins *in, const SizeBindings *sizes) {
   bool *wrt = NEWS(w->b.cx->arena, bool, body->fn->in.n + 1);
   for (int i = 0; i < body->fn->in.n; i++) wrt[i] = body_wrt(body, i);
   Fn *f = bind_body(body->fn, (void *)sizes);
-  if (in->op != OP_vmap) return (in->op == OP_vjp ? ir_vjp : ir_jvp)(&w->b, f, wrt, walk_args(w, in), in->nargs);
+  if (in->op != OP_vmap)
+    return (in->op == OP_vjp ? ir_vjp : ir_jvp)(&w->b, f, wrt, walk_args(w, in), in->nargs);
   Shape lead = body->lead;
   for (int d = 0; d < lead.rank; d++) lead.dim[d] = dim_subst(w->b.cx, lead.dim[d], sizes);
   return ir_vmap(&w->b, f, wrt, &lead, walk_args(w, in));

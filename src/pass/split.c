@@ -41,8 +41,7 @@ static bool ends_early(const Loop *l) { return l->counted || l->cond; }
 
 static Val number(Builder *b, int64_t n) { return ir_const_i(b, T_I64, NULL, n); }
 
-/* ---- bodies whose index starts elsewhere
- * ------------------------------------------------------------ */
+/* ---- bodies whose index starts elsewhere ---- */
 /* f with one captured value more at its end, which is added to its index. */
 static Fn *with_base(const Fn *f) {
   Builder b = ir_begin(f->cx, f->name);
@@ -64,8 +63,7 @@ static bool index_matters(const Loop *l) {
   return fn_uses_input(l->body, 0) || (l->cond && fn_uses_input(l->cond, 0));
 }
 
-/* ---- n steps from `first` on, as one loop
- * ---------------------------------------------------------------- */
+/* ---- n steps from `first` on, as one loop ---- */
 static Ends ends_of(Builder *b, const Loop *l, Val loop) {
   Ends e = {NEWS(b->cx->arena, Val, l->ncarry + 1), NEWS(b->cx->arena, Val, l->ncollect + 1), 0};
   for (int i = 0; i < l->ncarry; i++) e.carry[i] = ir_part(b, loop, i);
@@ -112,8 +110,7 @@ static Ends some_steps(const Split *s, const Val *carry, Val *const *scan, int w
   return split(&part);
 }
 
-/* ---- the loop over segments
- * -------------------------------------------------------------------------------- */
+/* ---- the loop over segments ---- */
 typedef struct Segments {
   const Split *s;
   Dim n, length;
@@ -247,8 +244,7 @@ static Ends segments(const Segments *g) {
   return e;
 }
 
-/* ---- what doesn't fill a segment
- * ------------------------------------------------------------------------------ */
+/* ---- what doesn't fill a segment ---- */
 /* The first n rows from a, the others from b. */
 static Val joined(Builder *b, Val a, Val c, Dim n, Dim rest) {
   Val x = ir_pad(b, a, 0, 0, rest), y = ir_pad(b, c, 0, n, 0);
@@ -328,9 +324,7 @@ static Ends split(const Split *s) {
   return full_and_rest(s, l->trip / length, length);
 }
 
-/* ---- the pass
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- the pass ---- */
 static double carried_bytes(const Loop *l) {
   double sum = 0;
   for (int i = 0; i < l->ncarry; i++)

@@ -52,7 +52,7 @@ static Val widen_view(Builder *b, const Ins *in, Val x, Dim n) {
   return ir_view(b, x, &out, &wide);
 }
 
-/* ---- contractions -------------------------------------------------------------------------------
+/* ---- contractions ----
  */
 static Val contract_steps(Builder *b, const Ins *in, const Val *arg, const bool *wide, bool keep) {
   Contract c = {.nlabels = in->u.contract->nlabels + 1, .nout = in->shape.rank + keep};
@@ -78,8 +78,7 @@ Val widen_contract_sum(Builder *b, const Ins *in, const Val *arg, const bool *wi
   return ir_contract(b, x[0], x[1], in->u.contract);
 }
 
-/* ---- data-dependent movement
- * ---------------------------------------------------------------------- */
+/* ---- data-dependent movement ---- */
 /* An index of the steps' axis, at the shape of the widened index tensors. */
 static Val step_index(Builder *b, Val like) {
   Shape s = *ir_shape(b, like);
@@ -129,12 +128,9 @@ Val widen_ins(Builder *b, const Ins *in, const Val *arg, const bool *wide, Dim n
   case KIND_FOLD: v = ir_fold(b, (Op)in->op, arg[0], in->u.axes << 1); break;
   case KIND_DOT: v = contract_steps(b, in, arg, wide, true); break;
   case KIND_MOVE:
-    if (in->op == OP_view)
-      v = widen_view(b, in, arg[0], n);
-    else if (in->op == OP_gather)
-      v = widen_gather(b, in, arg, wide, n);
-    else if (in->op == OP_scatter)
-      v = widen_scatter(b, in, arg, wide, n);
+    if (in->op == OP_view) v = widen_view(b, in, arg[0], n);
+    else if (in->op == OP_gather) v = widen_gather(b, in, arg, wide, n);
+    else if (in->op == OP_scatter) v = widen_scatter(b, in, arg, wide, n);
     else {
       Shape out = shape_widened(&in->shape, n);
       v = ir_reshape(b, arg[0], &out);

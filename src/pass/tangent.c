@@ -22,7 +22,8 @@ static Val tangent_map(Tangent *g, const Ins *in, const Val *args, Val y) {
       report_no_derivative(g->b, in);
       g->failed = true;
     } else if (p) {
-      sum = plus(g->b, sum, in->op == OP_safe_mul ? scale_safely(g->b, da, p) : scale_cotangent(g->b, da, p));
+      sum = plus(g->b, sum,
+                 in->op == OP_safe_mul ? scale_safely(g->b, da, p) : scale_cotangent(g->b, da, p));
     }
   }
   return sum;
@@ -70,7 +71,8 @@ static bool has_tangent(const Tangent *g, const Ins *in) {
   return false;
 }
 
-/* A part of a loop or branch that carries tangents: its value and its tangent are two parts of the copy. */
+/* A part of a loop or branch that carries tangents: its value and its tangent are two parts of the
+ * copy. */
 static void tangent_part(Tangent *g, Val v, const Ins *in) {
   const BundleParts *p = g->parts[in->arg[0]];
   Val bundle = g->to[in->arg[0]];
@@ -116,11 +118,17 @@ static void tangent_step(Tangent *g, Val v, const Ins *in) {
   if (g->dot[v] && in->hint) ir_name(g->b, g->dot[v], name_fmt(g->b->cx, "t_%s", in->hint));
 }
 
-bool tangent_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds, Val *values,
-                  Val *derived) {
+bool tangent_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds,
+                  Val *values, Val *derived) {
   Arena *a = b->cx->arena;
   if (!derivatives_exist(b, f, wrt)) return false;
-  Tangent g = {b, f, NEWS(a, Val, f->ins.n), NEWS(a, Val, f->ins.n), NEWS(a, BundleParts *, f->ins.n), NEWS(a, Val *, f->ins.n), false};
+  Tangent g = {b,
+               f,
+               NEWS(a, Val, f->ins.n),
+               NEWS(a, Val, f->ins.n),
+               NEWS(a, BundleParts *, f->ins.n),
+               NEWS(a, Val *, f->ins.n),
+               false};
   for (int i = 0, k = 0; i < f->in.n; i++) {
     g.to[f->in.at[i].val] = args[i];
     if (wrt[i]) g.dot[f->in.at[i].val] = seeds[k++];
@@ -144,11 +152,14 @@ Fn *pass_tangent(const Fn *f, const bool *wrt) {
   for (int i = 0, k = 0; i < f->in.n; i++) {
     const Input *in = &f->in.at[i];
     args[i] = w.to[in->val];
-    if (wrt[i]) seeds[k++] = ir_input(&w.b, name_fmt(f->cx, "t_%s", in->name), in->type, &in->shape, ROLE_SEED, in->span);
+    if (wrt[i])
+      seeds[k++] = ir_input(&w.b, name_fmt(f->cx, "t_%s", in->name), in->type, &in->shape,
+                            ROLE_SEED, in->span);
   }
   if (!tangent_into(&w.b, f, wrt, args, seeds, values, derived)) return NULL;
   for (int i = 0; i < f->out.n; i++) ir_output(&w.b, f->out.at[i].name, values[i]);
   for (int i = 0, k = 0; i < f->out.n; i++)
-    if (type_is_float((DType)fn_ins(f, f->out.at[i].val)->type)) ir_output(&w.b, NULL, derived[k++]);
+    if (type_is_float((DType)fn_ins(f, f->out.at[i].val)->type))
+      ir_output(&w.b, NULL, derived[k++]);
   return ir_finish(&w.b);
 }

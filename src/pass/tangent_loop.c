@@ -13,9 +13,15 @@ typedef struct Pairs {
 
 static Pairs begin_pairs(Tangent *g, const Ins *in, const Fn *f) {
   Arena *a = g->b->cx->arena;
-  return (Pairs){.g = g, .in = in, .f = f, .wrt = NEWS(a, bool, f->in.n + 1), .b = ir_begin(f->cx, f->name),
-                 .args = NEWS(a, Val, f->in.n + 1), .seeds = NEWS(a, Val, f->in.n + 1),
-                 .values = NEWS(a, Val, f->out.n + 1), .derived = NEWS(a, Val, f->out.n + 1)};
+  return (Pairs){.g = g,
+                 .in = in,
+                 .f = f,
+                 .wrt = NEWS(a, bool, f->in.n + 1),
+                 .b = ir_begin(f->cx, f->name),
+                 .args = NEWS(a, Val, f->in.n + 1),
+                 .seeds = NEWS(a, Val, f->in.n + 1),
+                 .values = NEWS(a, Val, f->out.n + 1),
+                 .derived = NEWS(a, Val, f->out.n + 1)};
 }
 
 /* Inputs from..to of the body, then the tangents of those that have one; nseeds counts these. */
@@ -27,11 +33,14 @@ static void pair_inputs(Pairs *p, int from, int to, int *nseeds) {
   for (int i = from; i < to; i++) {
     const Input *in = &p->f->in.at[i];
     Name name = name_fmt(p->b.cx, "t_%s", in->name ? in->name : "v");
-    if (p->wrt[i]) p->seeds[(*nseeds)++] = ir_input(&p->b, name, in->type, &in->shape, ROLE_ARG, in->span);
+    if (p->wrt[i])
+      p->seeds[(*nseeds)++] = ir_input(&p->b, name, in->type, &in->shape, ROLE_ARG, in->span);
   }
 }
 
-static bool is_float_out(const Fn *f, int i) { return type_is_float((DType)fn_ins(f, f->out.at[i].val)->type); }
+static bool is_float_out(const Fn *f, int i) {
+  return type_is_float((DType)fn_ins(f, f->out.at[i].val)->type);
+}
 
 /* Outputs from..to, then the tangents of the float ones; part numbers are noted. */
 static int pair_outputs(Pairs *p, BundleParts *parts, int from, int to, int part) {
@@ -59,8 +68,9 @@ static BundleParts *new_parts(Tangent *g, Val v) {
   return p;
 }
 
-/* ---- loops ------------------------------------------------------------------------------------------------- */
-/* The condition over the longer lists of carried and captured values, of which it reads the old ones. */
+/* ---- loops ---- */
+/* The condition over the longer lists of carried and captured values, of which it reads the old
+ * ones. */
 static Fn *wider_condition(const Loop *l, const Loop *wide) {
   Cx *cx = l->body->cx;
   Builder b = ir_begin(cx, l->cond->name);
@@ -81,7 +91,8 @@ static Fn *wider_condition(const Loop *l, const Loop *wide) {
 }
 
 /* Operands from..to of the old loop, then the tangents of those whose input has one. */
-static int pair_operands(Tangent *g, const Pairs *p, const Val *args, int counted, int from, int to, Val *out, int n) {
+static int pair_operands(Tangent *g, const Pairs *p, const Val *args, int counted, int from, int to,
+                         Val *out, int n) {
   for (int i = from; i < to; i++) out[n++] = args[counted + i - 1];
   for (int i = from; i < to; i++) {
     if (!p->wrt[i]) continue;
@@ -107,7 +118,8 @@ Val tangent_loop(Tangent *g, Val v, const Val *args) {
   pair_inputs(&p, carry, scan, &nseeds);
   wide.nscan = p.b.fn->in.n - 1 - wide.ncarry;
   pair_inputs(&p, scan, all, &nseeds);
-  if (!tangent_into(&p.b, l->body, p.wrt, p.args, p.seeds, p.values, p.derived)) return g->failed = true, 0;
+  if (!tangent_into(&p.b, l->body, p.wrt, p.args, p.seeds, p.values, p.derived))
+    return g->failed = true, 0;
   BundleParts *parts = new_parts(g, v);
   int part = pair_outputs(&p, parts, 0, l->ncarry, 0);
   part = pair_outputs(&p, parts, l->ncarry, l->ncarry + l->ncollect, part);
@@ -127,7 +139,7 @@ Val tangent_loop(Tangent *g, Val v, const Val *args) {
   return ir_loop(g->b, &wide, operand, n);
 }
 
-/* ---- branches ---------------------------------------------------------------------------------------------- */
+/* ---- branches ---- */
 static Fn *branch_body(Tangent *g, const Ins *in, const Fn *f, BundleParts *parts) {
   Pairs p = begin_pairs(g, in, f);
   int nseeds = 0;
@@ -141,7 +153,8 @@ static Fn *branch_body(Tangent *g, const Ins *in, const Fn *f, BundleParts *part
 Val tangent_branch(Tangent *g, Val v, const Val *args) {
   const Ins *in = fn_ins(g->f, v);
   BundleParts *parts = new_parts(g, v);
-  Fn *then = branch_body(g, in, in->u.branch->then, parts), *other = branch_body(g, in, in->u.branch->other, parts);
+  Fn *then = branch_body(g, in, in->u.branch->then, parts),
+     *other = branch_body(g, in, in->u.branch->other, parts);
   if (!then || !other) return g->failed = true, 0;
   Val *operand = NEWS(g->b->cx->arena, Val, 2 * in->nargs + 2);
   int n = 0;

@@ -1,15 +1,15 @@
 /* transpose.c: the transposes of the linear and bilinear instructions. All stay gathers: even the
- * adjoint of a window or of a strided view is a sum of reads, with zeros where a read falls outside.
- * Only the adjoint of a read at data-dependent places needs a scatter, and that of picking one
- * element per row doesn't: it is a comparison with the index. */
+ * adjoint of a window or of a strided view is a sum of reads, with zeros where a read falls
+ * outside. Only the adjoint of a read at data-dependent places needs a scatter, and that of picking
+ * one element per row doesn't: it is a comparison with the index. */
 #include "pass/walk.h"
 
-/* ---- view^T ---------------------------------------------------------------------------------------
+/* ---- view^T ----
  * y[i] = a[e(i)] with e_d(i) = (off_d + sum_k c_dk i_k) / den_d.  The adjoint is
  *   da[p] = sum of dy[i] over all i with e(i) = p.
- * For every dimension d one label k is solved for (its pivot): i_k = (den_d p_d - off_d - rest) / c.
- * The labels that no dimension solves for are summed over; a dimension left without a label to solve
- * for is an equation that must hold, put as the index of an axis of extent 1. */
+ * For every dimension d one label k is solved for (its pivot): i_k = (den_d p_d - off_d - rest) /
+ * c. The labels that no dimension solves for are summed over; a dimension left without a label to
+ * solve for is an equation that must hold, put as the index of an axis of extent 1. */
 typedef struct Affine { /* (off + sum of coef[l] * label l + sum of at_p[d] * p_d) / den */
   Dim off, label[IR_MAX_RANK], p[IR_MAX_RANK];
   int64_t den;
@@ -18,7 +18,7 @@ typedef struct Affine { /* (off + sum of coef[l] * label l + sum of at_p[d] * p_
 
 typedef struct Transposer {
   Builder *b;
-  Shape in, out; /* of the view's operand and result */
+  Shape in, out;                /* of the view's operand and result */
   Affine solution[IR_MAX_RANK]; /* per label */
   Affine equation[IR_MAX_RANK]; /* that must be 0 */
   int nequations;
@@ -57,7 +57,8 @@ static Affine with_solutions(Transposer *t, Affine e) {
   return e;
 }
 
-/* The best label to solve for: smallest coefficient, then largest extent, so that the sum is short. */
+/* The best label to solve for: smallest coefficient, then largest extent, so that the sum is short.
+ */
 static int pick_pivot(Transposer *t, const Affine *e) {
   int best = -1;
   for (int l = 0; l < t->out.rank; l++) {
@@ -102,7 +103,8 @@ static void close_solutions(Transposer *t) {
   for (int i = 0; i < t->nequations; i++) t->equation[i] = with_solutions(t, t->equation[i]);
 }
 
-/* An index of the transposed view: result axes are the operand's dimensions, then the free labels. */
+/* An index of the transposed view: result axes are the operand's dimensions, then the free labels.
+ */
 static ViewDim index_of(Transposer *t, const Affine *e, const int *free_axis) {
   ViewTerm *term = NEWS(t->b->cx->arena, ViewTerm, 2 * IR_MAX_RANK);
   ViewDim d = {e->off, e->den, 0, term};
@@ -135,7 +137,8 @@ static Val read_transposed(Transposer *t, Val dy) {
   uint32_t summed = 0;
   for (int l = 0; l < t->out.rank; l++) {
     if (t->solution[l].solved) continue;
-    if (out.rank == IR_MAX_RANK) cx_bug(b->cx, "the adjoint of a view needs a rank above %d", IR_MAX_RANK);
+    if (out.rank == IR_MAX_RANK)
+      cx_bug(b->cx, "the adjoint of a view needs a rank above %d", IR_MAX_RANK);
     free_axis[l] = out.rank;
     summed |= 1u << out.rank;
     out.dim[out.rank++] = t->out.dim[l];
@@ -145,14 +148,17 @@ static Val read_transposed(Transposer *t, Val dy) {
     own.label[l] = 1;
     dim[l] = index_of(t, t->solution[l].solved ? &t->solution[l] : &own, free_axis);
   }
-  for (int i = 0; i < t->nequations; i++) dim[t->out.rank + i] = index_of(t, &t->equation[i], free_axis);
+  for (int i = 0; i < t->nequations; i++)
+    dim[t->out.rank + i] = index_of(t, &t->equation[i], free_axis);
   View v = {t->out.rank + t->nequations, dim, false, false};
   Val wide = ir_view(b, with_unit_axes(b, dy, t->nequations), &out, &v);
   return ir_fold(b, OP_sum, wide, summed);
 }
 
 /* An axis of extent 1 that is always read at 0 says nothing about the labels. */
-static bool says_nothing(const ViewDim *d, Dim extent) { return extent == 1 && d->n == 0 && d->off == 0; }
+static bool says_nothing(const ViewDim *d, Dim extent) {
+  return extent == 1 && d->n == 0 && d->off == 0;
+}
 
 static Val transpose_view(Builder *b, const View *v, const Shape *in, Val dy) {
   Shape out = *ir_shape(b, dy);
@@ -165,7 +171,8 @@ static Val transpose_view(Builder *b, const View *v, const Shape *in, Val dy) {
     for (int d = 0; d < v->rank; d++) {
       ViewTerm *term = NEWS(b->cx->arena, ViewTerm, v->dim[d].n + 1);
       dim[d] = v->dim[d];
-      for (int t = 0; t < dim[d].n; t++) term[t] = (ViewTerm){to[v->dim[d].term[t].label], v->dim[d].term[t].coef};
+      for (int t = 0; t < dim[d].n; t++)
+        term[t] = (ViewTerm){to[v->dim[d].term[t].label], v->dim[d].term[t].coef};
       dim[d].term = term;
     }
     View narrow = {v->rank, dim, v->exact, false};
@@ -173,14 +180,16 @@ static Val transpose_view(Builder *b, const View *v, const Shape *in, Val dy) {
   }
   Transposer *t = NEW(b->cx->arena, Transposer);
   *t = (Transposer){.b = b, .in = *in, .out = out};
-  for (int pass = 0; pass < 2; pass++) /* dimensions of one label first: their solutions are the simplest */
+  for (int pass = 0; pass < 2;
+       pass++) /* dimensions of one label first: their solutions are the simplest */
     for (int d = 0; d < v->rank; d++)
-      if ((v->dim[d].n == 1) == (pass == 0) && !says_nothing(&v->dim[d], in->dim[d])) solve_dimension(t, &v->dim[d], d);
+      if ((v->dim[d].n == 1) == (pass == 0) && !says_nothing(&v->dim[d], in->dim[d]))
+        solve_dimension(t, &v->dim[d], d);
   close_solutions(t);
   return read_transposed(t, dy);
 }
 
-/* ---- contract^T: exchange the result with the operand -------------------------------------------------- */
+/* ---- contract^T: exchange the result with the operand ---- */
 static Val transpose_contract(Builder *b, const Ins *in, const Val *args, int i, Val dy) {
   const Contract *c = in->u.contract;
   int rank = ir_shape(b, args[i])->rank;
@@ -195,7 +204,7 @@ static Val transpose_contract(Builder *b, const Ins *in, const Val *args, int i,
   return ir_contract(b, args[0], dy, &t);
 }
 
-/* ---- gather^T -------------------------------------------------------------------------------------------- */
+/* ---- gather^T ---- */
 /* The axis of the index tensors along which v counts 0, 1, 2, ..., or -1. */
 static int counts_along(const Builder *b, Val v) {
   const Ins *i = ir_ins(b, v);
@@ -205,7 +214,8 @@ static int counts_along(const Builder *b, Val v) {
   return d->n == 1 && d->off == 0 && d->term[0].coef == 1 ? d->term[0].label : -1;
 }
 
-/* For every axis s of the index tensors, the gathered axis that counts along it; false if one has none. */
+/* For every axis s of the index tensors, the gathered axis that counts along it; false if one has
+ * none. */
 static bool rows_of(const Builder *b, const Ins *in, const Val *args, int32_t *axis_of) {
   const Gather *g = in->u.gather;
   const Shape *s = ir_shape(b, args[1]), *full = ir_shape(b, args[0]);
@@ -226,7 +236,8 @@ static bool is_row_axis(const int32_t *axis_of, int n, int axis) {
 }
 
 /* One element per row: da = if index == axis then dy else 0. */
-static Val transpose_pick(Builder *b, const Ins *in, const Val *args, const int32_t *axis_of, Val dy) {
+static Val transpose_pick(Builder *b, const Ins *in, const Val *args, const int32_t *axis_of,
+                          Val dy) {
   const Gather *g = in->u.gather;
   Shape full = *ir_shape(b, args[0]);
   int ns = ir_shape(b, args[1])->rank, at_n = ns;
@@ -240,7 +251,8 @@ static Val transpose_pick(Builder *b, const Ins *in, const Val *args, const int3
   for (int j = 0; j < g->naxes; j++) {
     if (is_row_axis(axis_of, ns, g->axis[j])) continue;
     DType t = ir_type(b, args[j + 1]);
-    Val hit = ir_map2(b, OP_eq, ir_spread(b, args[j + 1], &full, axis_of), ir_iota_along(b, t, &full, g->axis[j]));
+    Val hit = ir_map2(b, OP_eq, ir_spread(b, args[j + 1], &full, axis_of),
+                      ir_iota_along(b, t, &full, g->axis[j]));
     mask = mask ? ir_map2(b, OP_and, mask, hit) : hit;
   }
   return mask ? ir_map3(b, OP_select, mask, wide, ir_zeros_like(b, wide)) : wide;
@@ -253,7 +265,7 @@ static Val transpose_gather(Builder *b, const Ins *in, const Val *args, Val dy) 
   return ir_scatter(b, dy, args + 1, in->u.gather->axis, in->u.gather->naxes, &full);
 }
 
-/* ---- scatter^T: a gather, with zeros where the update was dropped ---------------------------------------- */
+/* ---- scatter^T: a gather, with zeros where the update was dropped ---- */
 static Val transpose_scatter(Builder *b, const Ins *in, const Val *args, Val dy) {
   const Gather *g = in->u.gather;
   Val got = ir_gather(b, dy, args + 1, g->axis, g->naxes), inside = 0;

@@ -68,7 +68,7 @@ Fn *walk_end(Walk *w) {
   return ir_finish(&w->b);
 }
 
-/* ---- derivatives' common ground ------------------------------------------------------------------- */
+/* ---- derivatives' common ground ---- */
 static bool is_zero(Builder *b, Val v) { return ins_is_splat(ir_ins(b, v), 0); }
 
 /* x is `if c then p else 0` or `if c then 0 else p`. */
@@ -82,11 +82,14 @@ static Val scaled(Builder *b, Val dy, Val p, Op product) {
   if (is_zero(b, dy) || ins_is_splat(ir_ins(b, p), 1)) return dy;
   if (is_zero(b, p)) return p;
   if (is_masked(b, dy, &sel))
-    return ir_map3(b, OP_select, sel.arg[0], scaled(b, sel.arg[1], p, product), scaled(b, sel.arg[2], p, product));
+    return ir_map3(b, OP_select, sel.arg[0], scaled(b, sel.arg[1], p, product),
+                   scaled(b, sel.arg[2], p, product));
   if (ir_ins(b, p)->op == OP_select) {
     sel = *ir_ins(b, p);
-    if (is_masked(b, p, &sel) || ins_is_const(ir_ins(b, sel.arg[1])) || ins_is_const(ir_ins(b, sel.arg[2])))
-      return ir_map3(b, OP_select, sel.arg[0], scaled(b, dy, sel.arg[1], product), scaled(b, dy, sel.arg[2], product));
+    if (is_masked(b, p, &sel) || ins_is_const(ir_ins(b, sel.arg[1])) ||
+        ins_is_const(ir_ins(b, sel.arg[2])))
+      return ir_map3(b, OP_select, sel.arg[0], scaled(b, dy, sel.arg[1], product),
+                     scaled(b, dy, sel.arg[2], product));
   }
   return ir_map2(b, product, dy, p);
 }
@@ -104,11 +107,13 @@ Val map_partial(Builder *b, const Ins *in, const Val *args, Val y, int i, bool *
   memcpy(operand, args, (size_t)n * sizeof *operand);
   operand[n] = y;
   const Fn *rule = b->cx->rules->partial(b->cx, (Op)in->op, i, (DType)in->type);
-  if (!rule) cx_bug(b->cx, "the partial of %s for operand %d can't be read", op_info[in->op].name, i);
+  if (!rule)
+    cx_bug(b->cx, "the partial of %s for operand %d can't be read", op_info[in->op].name, i);
   return rule_inline_map(b, rule, operand, n + 1);
 }
 
-/* Whether the result of `in` depends on operand k in a way that a derivative would have to follow. */
+/* Whether the result of `in` depends on operand k in a way that a derivative would have to follow.
+ */
 static bool carries(const Ins *in, int k) {
   if (op_kind((Op)in->op) == KIND_MAP) {
     const char *text = op_info[in->op].partial[k];
@@ -119,7 +124,8 @@ static bool carries(const Ins *in, int k) {
 
 bool derivatives_exist(Builder *b, const Fn *f, const bool *wrt) {
   bool *alive = NEWS(b->cx->arena, bool, f->ins.n), good = true;
-  Val *lost = NEWS(b->cx->arena, Val, f->ins.n); /* where the dependence left the differentiable part */
+  Val *lost =
+      NEWS(b->cx->arena, Val, f->ins.n); /* where the dependence left the differentiable part */
   for (int i = 0; i < f->in.n; i++) alive[f->in.at[i].val] = wrt[i];
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);

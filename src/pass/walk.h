@@ -38,20 +38,23 @@ Val scale_safely(Builder *b, Val dy, Val p);
 /* adjoint.c, tangent.c: the same into a builder in the middle of other work. args are the inputs;
  * seeds the cotangents per float output, or the tangents per wrt input. values: per output of f.
  * derived: an adjoint per wrt input, or a tangent per float output. False after a diagnostic. */
-bool adjoint_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds, Val *values,
-                  Val *derived);
-bool tangent_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds, Val *values,
-                  Val *derived);
+bool adjoint_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds,
+                  Val *values, Val *derived);
+bool tangent_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, const Val *seeds,
+                  Val *values, Val *derived);
 
-/* batch.c: f over the axes `lead`, for inputs mapped as `in` says, whose args have them in front. out
- * tells which outputs are mapped; where it is NULL all of them become so. False after a diagnostic. */
-bool batch_into(Builder *b, const Fn *f, const Shape *lead, const bool *in, const Val *args, Val *outs, bool *out);
+/* batch.c: f over the axes `lead`, for inputs mapped as `in` says, whose args have them in front.
+ * out tells which outputs are mapped; where it is NULL all of them become so. False after a
+ * diagnostic. */
+bool batch_into(Builder *b, const Fn *f, const Shape *lead, const bool *in, const Val *args,
+                Val *outs, bool *out);
 
-/* The partial of MAP instruction `in` for operand i: 0 where it is zero. *missing: there is none. */
+/* The partial of MAP instruction `in` for operand i: 0 where it is zero. *missing: there is none.
+ */
 Val map_partial(Builder *b, const Ins *in, const Val *args, Val y, int i, bool *missing);
 void report_no_derivative(Builder *b, const Ins *in);
-/* False after a diagnostic where a float output depends on a wrt input through an operator without a
- * derivative, also by way of integers (from_bits(bits(x))): never a silent zero. */
+/* False after a diagnostic where a float output depends on a wrt input through an operator without
+ * a derivative, also by way of integers (from_bits(bits(x))): never a silent zero. */
 bool derivatives_exist(Builder *b, const Fn *f, const bool *wrt);
 
 #endif

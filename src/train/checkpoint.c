@@ -9,7 +9,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-/* ---- in memory ------------------------------------------------------------------------------- */
+/* ---- in memory ---- */
 static Weight *weight_at(const TrainJob *job, int i) {
   return i < job->nparams ? &job->param[i] : &job->state[i - job->nparams];
 }
@@ -43,7 +43,7 @@ void snapshot_restore(const Snapshot *s, const TrainJob *job, Position *at) {
   *at = s->at;
 }
 
-/* ---- in files -------------------------------------------------------------------------------- */
+/* ---- in files ---- */
 /* The numbers of the metadata: those that say where the run stands and those that say which run. */
 typedef struct Facts {
   int64_t version, epoch, step, t, seed, batch, steps, examples, in_order;
@@ -67,8 +67,15 @@ static const struct {
 static int64_t *fact(Facts *f, int i) { return (int64_t *)(void *)((char *)f + facts[i].at); }
 
 static Facts facts_of(const TrainJob *job, const TrainOptions *opt, const Position *at) {
-  return (Facts){1,          at->epoch,           at->step,     at->t, (int64_t)opt->seed,
-                 opt->batch, train_steps(job, opt), job->data->examples, opt->in_order};
+  return (Facts){1,
+                 at->epoch,
+                 at->step,
+                 at->t,
+                 (int64_t)opt->seed,
+                 opt->batch,
+                 train_steps(job, opt),
+                 job->data->examples,
+                 opt->in_order};
 }
 
 static bool read_number(const ArraySet *set, const char *key, int64_t *out) {
@@ -89,9 +96,11 @@ static bool read_double(const ArraySet *set, const char *key, double *out) {
 }
 
 static void another_run(Cx *cx, const char *path, const char *what, int64_t its, int64_t mine) {
-  Diag *d = diag(cx, E0626, (Span){0}, "%s is the checkpoint of another run: its %s is %lld, here it is %lld",
-                 path, what, (long long)its, (long long)mine);
-  diag_hint(cx, d, "give the options of that run, or begin a new one with its weights: --load %s", path);
+  Diag *d = diag(cx, E0626, (Span){0},
+                 "%s is the checkpoint of another run: its %s is %lld, here it is %lld", path, what,
+                 (long long)its, (long long)mine);
+  diag_hint(cx, d, "give the options of that run, or begin a new one with its weights: --load %s",
+            path);
 }
 
 /* Reads the metadata and compares it with this run's. */
@@ -121,7 +130,8 @@ static bool same_run(const TrainJob *job, const TrainOptions *opt, const ArraySe
 }
 
 /* All of it or, after a diagnostic, nothing. */
-static bool take_checkpoint(const TrainJob *job, const TrainOptions *opt, const ArraySet *set, Position *at) {
+static bool take_checkpoint(const TrainJob *job, const TrainOptions *opt, const ArraySet *set,
+                            Position *at) {
   Position p = *at;
   int tensors = job->nparams + job->nstate;
   if (!same_run(job, opt, set, &p)) return false;

@@ -18,7 +18,7 @@ static const ElemType elem_table[DTYPE_COUNT] = {
 
 ElemType elem_of(DType t) { return elem_table[t]; }
 
-/* ---- the narrow floats ----------------------------------------------------------------------- */
+/* ---- the narrow floats ---- */
 /* IEEE 754 binary16: 1 sign, 5 exponent (bias 15), 10 mantissa bits. */
 static double from_f16(uint16_t h) {
   int e = h >> 10 & 31, m = h & 1023;
@@ -36,7 +36,7 @@ static float from_bf16(uint16_t h) {
   return v;
 }
 
-/* ---- rules ----------------------------------------------------------------------------------- */
+/* ---- rules ---- */
 static bool elem_is_float(ElemType t) { return t >= ELEM_F16; }
 
 static void int_range(ElemType t, __int128 *lo, __int128 *hi) {
@@ -92,7 +92,7 @@ int64_t convert_misfit(ElemType from, const void *src, int64_t n, DType to) {
   return -1;
 }
 
-/* ---- conversion ------------------------------------------------------------------------------ */
+/* ---- conversion ---- */
 #define DTYPE(name, word, ctype, bytes, class)                                                     \
   static void to_##name(ElemType from, const void *restrict src, ctype *restrict dst, int64_t n) { \
     if (from == ELEM_F16) {                                                                        \

@@ -32,7 +32,7 @@ DataSource data_source(Cx *cx, const char *text) {
   return (DataSource){.name = name_of_n(cx, text, (size_t)(p - text)), .path = name_of(cx, p + 1)};
 }
 
-/* ---- loading --------------------------------------------------------------------------------- */
+/* ---- loading ---- */
 static bool want_array(void *arg, const char *name) {
   Opening *o = arg;
   Name n = name_of(o->cx, name);
@@ -61,12 +61,12 @@ static ArraySet *load(Opening *o, const char *path, bool named, Span at) {
   if (err.memory) cx_out_of_memory(o->cx);
   struct stat st;
   Diag *d = diag(o->cx, E0611, at, "%s", err.text);
-  if (stat(path, &st))
-    diag_hint(o->cx, d, "is the path right as seen from the current folder?");
+  if (stat(path, &st)) diag_hint(o->cx, d, "is the path right as seen from the current folder?");
   else if (S_ISDIR(st.st_mode))
-    diag_hint(o->cx, d, "name the file in it, or give the folder without NAME= if its files bear the arguments' names");
-  else
-    diag_hint(o->cx, d, "`gradc explain E0611` lists the formats");
+    diag_hint(o->cx, d,
+              "name the file in it, or give the folder without NAME= if its files bear the "
+              "arguments' names");
+  else diag_hint(o->cx, d, "`gradc explain E0611` lists the formats");
   return NULL;
 }
 
@@ -96,12 +96,11 @@ static int argument_named(Opening *o, const char *word) {
   if (k < o->nin) return k;
   const char **names = NEWS(o->arena, const char *, o->nin + 1);
   for (int i = 0; i < o->nin; i++) names[i] = o->in[i].name;
-  Diag *d = diag(o->cx, E0618, (Span){0}, "data are given for `%s`, but no argument has that name", word);
+  Diag *d =
+      diag(o->cx, E0618, (Span){0}, "data are given for `%s`, but no argument has that name", word);
   const char *near = closest_word(word, names, o->nin);
-  if (near)
-    diag_hint(o->cx, d, "did you mean `%s`?", near);
-  else
-    diag_note(o->cx, d, "%s", argument_list(o));
+  if (near) diag_hint(o->cx, d, "did you mean `%s`?", near);
+  else diag_note(o->cx, d, "%s", argument_list(o));
   return k;
 }
 
@@ -116,16 +115,15 @@ static void load_named(Opening *o, const DataSource *src) {
   ArraySet *set = load(o, src->path, true, o->in[k].span);
   if (!set) return;
   Array *a = set->n == 1 ? set->at : array_find(set, src->name);
-  if (a)
-    add_found(o, o->in[k].name, src, a);
+  if (a) add_found(o, o->in[k].name, src, a);
   else
     diag(o->cx, E0612, o->in[k].span, "%s holds %d arrays, none of which is called `%s`", src->path,
          set->n, src->name);
 }
 
 static void load_folder(Opening *o, const DataSource *src) {
-  static const char *const ends[] = {".npy", ".idx", ".idx.gz", ".csv", ".npy.gz", ".csv.gz",
-                                     ".txt", ".txt.gz", ".gz"};
+  static const char *const ends[] = {".npy",    ".idx", ".idx.gz", ".csv", ".npy.gz",
+                                     ".csv.gz", ".txt", ".txt.gz", ".gz"};
   struct stat st;
   for (int k = 0; k < o->nin; k++)
     for (int e = 0; e < COUNT_OF(ends); e++) {
@@ -158,7 +156,7 @@ static void load_source(Opening *o, const DataSource *src) {
   }
 }
 
-/* ---- matching -------------------------------------------------------------------------------- */
+/* ---- matching ---- */
 /* The name a dimension consists of, or NULL. */
 static Name plain_name(Opening *o, Dim d) {
   SizeBindings names = {0};
@@ -238,16 +236,13 @@ static bool match_reshaped(Opening *o, DataInput *in) {
   for (int i = in->batched; i < in->array->rank; i++) have *= in->array->dim[i];
   for (int i = in->batched; i < in->want.shape.rank && fits; i++) {
     Dim d = dim_subst(o->cx, in->want.shape.dim[i], &o->ds->sizes);
-    if (!dim_is_number(d))
-      open = d, nopen++;
-    else
-      fits = !__builtin_mul_overflow(want, d, &want);
+    if (!dim_is_number(d)) open = d, nopen++;
+    else fits = !__builtin_mul_overflow(want, d, &want);
   }
   if (fits && nopen == 1)
     fits = want > 0 && have % want == 0 &&
            dim_unify(o->cx, o->arena, open, have / want, &o->ds->sizes);
-  else
-    fits = fits && !nopen && have == want;
+  else fits = fits && !nopen && have == want;
   in->reshaped = true;
   if (!fits)
     mismatch(o, E0614, in,
@@ -322,7 +317,8 @@ static bool find_arrays(Opening *o) {
     in->want = o->in[k];
     for (int i = 0; i < o->found.n; i++)
       if (o->found.at[i].name == in->want.name)
-        in->array = o->found.at[i].array, in->file = o->found.at[i].file, in->step = o->found.at[i].step;
+        in->array = o->found.at[i].array, in->file = o->found.at[i].file,
+        in->step = o->found.at[i].step;
     if (in->array) continue;
     all = false;
     Diag *d = diag(o->cx, E0612, in->want.span, "there are no data for the argument `%s: %s`",
@@ -401,7 +397,7 @@ int dataset_find(const Dataset *ds, const Input *in) {
   return -1;
 }
 
-/* ---- batches --------------------------------------------------------------------------------- */
+/* ---- batches ---- */
 size_t dataset_batch_bytes(const Dataset *ds, int k, int64_t batch) {
   const DataInput *in = &ds->in[k];
   int64_t bytes = type_info[in->want.type].bytes;
@@ -415,7 +411,8 @@ void dataset_batch(const Dataset *ds, int k, const int64_t *index, int64_t first
                    void *dst) {
   const DataInput *in = &ds->in[k];
   const Array *a = in->array;
-  int64_t from = in->stride * elem_info[a->type].bytes, to = in->row * type_info[in->want.type].bytes;
+  int64_t from = in->stride * elem_info[a->type].bytes,
+          to = in->row * type_info[in->want.type].bytes;
   if (!in->batched) {
     convert(a->type, a->data, in->want.type, dst, in->row);
   } else if (!index && in->stride == in->row) {
@@ -427,7 +424,7 @@ void dataset_batch(const Dataset *ds, int k, const int64_t *index, int64_t first
   }
 }
 
-/* ---- order ----------------------------------------------------------------------------------- */
+/* ---- order ---- */
 /* splitmix64 (Steele, Lea, Flood 2014; constants of Vigna's public-domain version). */
 static uint64_t next_random(uint64_t *s) {
   uint64_t z = *s += 0x9e3779b97f4a7c15u;

@@ -16,9 +16,9 @@
 #include "array_file.h"
 
 typedef struct DataSource {
-  const char *name; /* of the argument (NAME=FILE), or NULL: an archive, a table or a folder */
-  const char *path; /* "bytes:FILE": the file's bytes as they are */
-  int64_t step;     /* between the windows of a series; 0: they lie one behind the other */
+  const char *name;   /* of the argument (NAME=FILE), or NULL: an archive, a table or a folder */
+  const char *path;   /* "bytes:FILE": the file's bytes as they are */
+  int64_t step;       /* between the windows of a series; 0: they lie one behind the other */
   const Array *array; /* elements in memory for the argument; NULL: they are in the file */
 } DataSource;
 /* "x=images.gz" or "digits.npz"; text lives as long as the context. */
@@ -31,8 +31,8 @@ typedef struct DataInput {
   bool batched;  /* one row per example */
   bool reshaped; /* the rows' axes were merged or split (row-major): [60000, 28, 28] for [N, 784] */
   bool series;   /* the examples are windows of one array */
-  int64_t step;    /* rows of a series from one window to the next */
-  int64_t row;     /* elements per example, or of the whole */
+  int64_t step;  /* rows of a series from one window to the next */
+  int64_t row;   /* elements per example, or of the whole */
   int64_t stride; /* elements from one example to the next */
 } DataInput;
 

@@ -33,7 +33,7 @@ static double label(const Scale *s, double part) {
   return s->log ? pow(10, y) : y;
 }
 
-/* ---- text ----------------------------------------------------------------------------------- */
+/* ---- text ---- */
 enum { MAX_COLUMNS = 200, MAX_ROWS = 60, MARGIN = 11 };
 
 typedef struct Grid { /* of dots; character cells hold across x down of them */
@@ -91,10 +91,8 @@ void figure_text(const Figure *f, int columns, int rows, Text *out) {
   draw_curve(f, &s, &g);
   for (int r = 0; r < g.rows; r++) {
     bool named = r == 0 || r == g.rows - 1 || r == g.rows / 2;
-    if (named)
-      text_fmt(out, "%*.4g |", MARGIN - 2, label(&s, 1 - (double)r / (g.rows - 1)));
-    else
-      text_fmt(out, "%*s |", MARGIN - 2, "");
+    if (named) text_fmt(out, "%*.4g |", MARGIN - 2, label(&s, 1 - (double)r / (g.rows - 1)));
+    else text_fmt(out, "%*s |", MARGIN - 2, "");
     int end = g.columns;
     while (end && !g.cell[r][end - 1]) end--;
     for (int k = 0; k < end; k++) put_cell(out, f, g.cell[r][k]);
@@ -107,19 +105,15 @@ void figure_text(const Figure *f, int columns, int rows, Text *out) {
   text_fmt(out, "\n%*s%-*.6g%s\n", MARGIN, "", MAX(g.columns - n, 8), s.x0, right);
 }
 
-/* ---- SVG ------------------------------------------------------------------------------------ */
+/* ---- SVG ---- */
 enum { WIDTH = 720, HEIGHT = 400, LEFT = 80, RIGHT = 20, TOP = 40, BOTTOM = 50, LINES = 5 };
 
 static void escaped(const char *s, Text *out) {
   for (; *s; s++) {
-    if (*s == '<')
-      text_add(out, "&lt;");
-    else if (*s == '&')
-      text_add(out, "&amp;");
-    else if ((unsigned char)*s >= ' ')
-      text_add_n(out, s, 1);
-    else
-      text_add(out, " ");
+    if (*s == '<') text_add(out, "&lt;");
+    else if (*s == '&') text_add(out, "&amp;");
+    else if ((unsigned char)*s >= ' ') text_add_n(out, s, 1);
+    else text_add(out, " ");
   }
 }
 
@@ -174,7 +168,7 @@ void figure_svg(const Figure *f, Text *out) {
   text_add(out, "</svg>\n");
 }
 
-/* ---- fields --------------------------------------------------------------------------------- */
+/* ---- fields ---- */
 typedef struct Extent {
   double lo, hi;
 } Extent;

@@ -20,26 +20,19 @@ static Stats stats_of(const Array *a) {
     int64_t n = MIN((int64_t)CHUNK, a->count - at);
     convert(a->type, (const char *)a->data + at * elem_info[a->type].bytes, T_F64, v, n);
     for (int64_t i = 0; i < n; i++) {
-      if (isnan(v[i]))
-        s.nan++;
-      else if (isinf(v[i]))
-        s.inf++;
-      else
-        s.min = fmin(s.min, v[i]), s.max = fmax(s.max, v[i]), sum += v[i], finite++;
+      if (isnan(v[i])) s.nan++;
+      else if (isinf(v[i])) s.inf++;
+      else s.min = fmin(s.min, v[i]), s.max = fmax(s.max, v[i]), sum += v[i], finite++;
     }
   }
-  if (finite)
-    s.mean = sum / (double)finite;
-  else
-    s.min = s.max = NAN;
+  if (finite) s.mean = sum / (double)finite;
+  else s.min = s.max = NAN;
   return s;
 }
 
 static void cell(char *out, size_t room, double v) {
-  if (isnan(v))
-    snprintf(out, room, "-");
-  else
-    snprintf(out, room, "%.6g", v);
+  if (isnan(v)) snprintf(out, room, "-");
+  else snprintf(out, room, "%.6g", v);
 }
 
 /* Names come from files: nothing in them may move the cursor. */

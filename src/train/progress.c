@@ -14,7 +14,7 @@ double progress_clock(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* ---- the screen ------------------------------------------------------------------------------ */
+/* ---- the screen ---- */
 typedef struct Line { /* a line in the making; what doesn't fit is cut */
   char at[1024];
   size_t n;
@@ -69,19 +69,14 @@ static void add_value(Line *l, double v) {
 
 static void add_time(Line *l, double s) {
   int64_t t = (int64_t)(s + 0.5);
-  if (t >= 3600)
-    add(l, "%lld:%02d:%02d", (long long)(t / 3600), (int)(t / 60 % 60), (int)(t % 60));
-  else
-    add(l, "%d:%02d", (int)(t / 60), (int)(t % 60));
+  if (t >= 3600) add(l, "%lld:%02d:%02d", (long long)(t / 3600), (int)(t / 60 % 60), (int)(t % 60));
+  else add(l, "%d:%02d", (int)(t / 60), (int)(t % 60));
 }
 
 static void add_rate(Line *l, double r) {
-  if (r >= 1e6)
-    add(l, "%.2fM", r / 1e6);
-  else if (r >= 1e4)
-    add(l, "%.0fk", r / 1e3);
-  else
-    add(l, "%.0f", r);
+  if (r >= 1e6) add(l, "%.2fM", r / 1e6);
+  else if (r >= 1e4) add(l, "%.0fk", r / 1e3);
+  else add(l, "%.0f", r);
 }
 
 static int digits(int64_t n) { return n < 10 ? 1 : 1 + digits(n / 10); }
@@ -90,7 +85,7 @@ static void add_count(Line *l, const char *word, int64_t i, int64_t of) {
   add(l, "%s %*lld/%lld", word, digits(of), (long long)i, (long long)of);
 }
 
-/* ---- the log --------------------------------------------------------------------------------- */
+/* ---- the log ---- */
 static json_t *real_or_null(double v) { return isfinite(v) ? json_real(v) : json_null(); }
 
 static void warn_log(Progress *p, const char *what) {
@@ -112,7 +107,7 @@ static json_t *log_entry(const char *event, int64_t epoch, int64_t t, double los
                    (json_int_t)t, "loss", real_or_null(loss), "seconds", real_or_null(seconds));
 }
 
-/* ---- events ---------------------------------------------------------------------------------- */
+/* ---- events ---- */
 static void log_start(Progress *p, bool again) {
   const TrainOptions *o = p->opt;
   if (!o->log) return;
@@ -225,8 +220,6 @@ void progress_end(Progress *p, Status why, const TrainResult *r) {
     p->log = NULL;
   }
   if (!p->opt->plot) return;
-  if (strcmp(p->opt->plot, "-"))
-    save_svg(p);
-  else
-    show_curve(p);
+  if (strcmp(p->opt->plot, "-")) save_svg(p);
+  else show_curve(p);
 }

@@ -28,7 +28,7 @@ typedef struct Run {
   Progress *progress;
 } Run;
 
-/* ---- batches --------------------------------------------------------------------------------- */
+/* ---- batches ---- */
 static void batches_free(Batches *b) {
   arena_free(b->arena);
   b->arena = NULL;
@@ -49,7 +49,7 @@ static void batches_fill(const Batches *b, const int64_t *index, int64_t first, 
 
 static bool stopped(const volatile sig_atomic_t *stop) { return stop && *stop; }
 
-/* ---- evaluation ------------------------------------------------------------------------------ */
+/* ---- evaluation ---- */
 static Status evaluate_batches(const Stepper *s, const Batches *b, int first, int last,
                                int64_t batch, const volatile sig_atomic_t *stop, double *value) {
   int64_t n = b->ds->examples;
@@ -99,14 +99,13 @@ static Status measure(Run *r) {
   return s;
 }
 
-/* ---- one step -------------------------------------------------------------------------------- */
+/* ---- one step ---- */
 static void fill_step(Run *r, const Position *at) {
   if (!r->job->data->nin) return;
   if (r->order_of != at->epoch) {
     if (r->opt->in_order)
       for (int64_t i = 0; i < r->job->data->examples; i++) r->order[i] = i;
-    else
-      dataset_shuffle(r->opt->seed, (uint64_t)at->epoch, r->order, r->job->data->examples);
+    else dataset_shuffle(r->opt->seed, (uint64_t)at->epoch, r->order, r->job->data->examples);
     r->order_of = at->epoch;
   }
   batches_fill(&r->train, r->order + at->step * r->opt->batch, 0, r->opt->batch);
@@ -128,7 +127,8 @@ static double learning_rate(const Run *r, const Position *at) {
 static Status step(Run *r, double *loss) {
   const Stepper *s = &r->job->stepper;
   fill_step(r, &r->at);
-  Status st = s->step(s->self, r->train.in, r->opt->batch, learning_rate(r, &r->at), r->at.t + 1, loss);
+  Status st =
+      s->step(s->self, r->train.in, r->opt->batch, learning_rate(r, &r->at), r->at.t + 1, loss);
   if (st != ST_OK) return st;
   r->at.step++;
   r->at.t++;
@@ -142,7 +142,7 @@ static int bad_param(const Run *r) {
   return -1;
 }
 
-/* ---- values that are not numbers ------------------------------------------------------------- */
+/* ---- values that are not numbers ---- */
 static void report(Run *r, const Position *at, double loss, int param) {
   Diag *d;
   Span place = param >= 0 ? r->job->param[param].span : (Span){0};
@@ -155,7 +155,8 @@ static void report(Run *r, const Position *at, double loss, int param) {
              "the parameter `%s` became NaN or infinite in epoch %lld, step %lld",
              param >= 0 ? r->job->param[param].name : "?", epoch, n);
   const Stepper *s = &r->job->stepper;
-  if (s->explain) s->explain(s->self, d, r->train.in, r->opt->batch, learning_rate(r, at), at->t + 1);
+  if (s->explain)
+    s->explain(s->self, d, r->train.in, r->opt->batch, learning_rate(r, at), at->t + 1);
   diag_note(r->cx, d, "the weights kept are those before this step");
 }
 
@@ -190,7 +191,7 @@ static Status keep_good(Run *r) {
   return ST_OK;
 }
 
-/* ---- files ----------------------------------------------------------------------------------- */
+/* ---- files ---- */
 static Status save(Run *r) {
   Status s = ST_OK;
   if (r->opt->save) s = weights_save(r->cx, r->opt->save, r->job->param, r->job->nparams);
@@ -198,7 +199,7 @@ static Status save(Run *r) {
   return s;
 }
 
-/* ---- epochs ---------------------------------------------------------------------------------- */
+/* ---- epochs ---- */
 static Status steps_of_epoch(Run *r) {
   int64_t every = r->opt->snapshot_every ? r->opt->snapshot_every : 200;
   while (r->at.step < r->steps) {
@@ -210,7 +211,8 @@ static Status steps_of_epoch(Run *r) {
     if (r->at.t % every == 0 && (s = keep_good(r)) != ST_OK) return s;
     double mean = r->at.loss_sum / (double)r->at.step;
     progress_step(r->progress, r->at.epoch + 1, r->at.step, r->at.t, loss, mean);
-    if (r->opt->tick && r->opt->tick(r->opt->tick_arg, r->at.epoch + 1, r->at.step, r->steps, mean)) return ST_INTERRUPTED;
+    if (r->opt->tick && r->opt->tick(r->opt->tick_arg, r->at.epoch + 1, r->at.step, r->steps, mean))
+      return ST_INTERRUPTED;
   }
   return ST_OK;
 }
@@ -254,7 +256,7 @@ int64_t train_steps(const TrainJob *job, const TrainOptions *opt) {
   return opt->steps ? MIN(opt->steps, whole) : whole;
 }
 
-/* ---- the run --------------------------------------------------------------------------------- */
+/* ---- the run ---- */
 Status train_can_write(Cx *cx, const TrainOptions *opt) {
   if (opt->save && !weights_can_save(cx, opt->save)) return ST_DATA;
   return opt->resume && !checkpoint_can_save(cx, opt->resume) ? ST_DATA : ST_OK;

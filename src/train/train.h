@@ -49,7 +49,7 @@ typedef struct TrainOptions {
   int64_t epochs, batch;
   int64_t steps;      /* of an epoch at most; 0: as many as the data fill, 100 without data */
   int64_t eval_batch; /* 0: as batch */
-  double lr; /* of the first step */
+  double lr;          /* of the first step */
   TrainDecay decay;
   uint64_t seed;
   bool in_order;          /* no shuffling */
@@ -91,7 +91,8 @@ typedef struct TrainResult {
 
 /* Steps in an epoch. */
 int64_t train_steps(const TrainJob *job, const TrainOptions *opt);
-/* Whether the files the options name can be written, before hours are spent; ST_DATA after a diagnostic. */
+/* Whether the files the options name can be written, before hours are spent; ST_DATA after a
+ * diagnostic. */
 Status train_can_write(Cx *cx, const TrainOptions *opt);
 
 /* ST_OK; ST_INTERRUPTED; ST_FINDINGS when the loss became NaN; ST_DATA when a file can't be used;

@@ -33,7 +33,7 @@ bool weight_is_finite(const Weight *w) {
   return true;
 }
 
-/* ---- elements of arrays of layers ------------------------------------------------------------ */
+/* ---- elements of arrays of layers ---- */
 /* The pattern with the numbers of element i, counted in row-major order. */
 static const char *element_name(Cx *cx, const Weight *w, int64_t i) {
   int64_t at[IR_MAX_RANK];
@@ -41,10 +41,8 @@ static const char *element_name(Cx *cx, const Weight *w, int64_t i) {
   Text t = text_new(cx->arena);
   int star = 0;
   for (const char *s = w->pattern; *s; s++)
-    if (*s == '*')
-      text_fmt(&t, "%lld", (long long)at[star++]);
-    else
-      text_add_n(&t, s, 1);
+    if (*s == '*') text_fmt(&t, "%lld", (long long)at[star++]);
+    else text_add_n(&t, s, 1);
   return text_str(&t);
 }
 
@@ -83,7 +81,7 @@ static Weight *as_stored(Cx *cx, const ArraySet *set, const Weight *w, int n, in
   return weights_split(cx, flat, n, count);
 }
 
-/* ---- loading --------------------------------------------------------------------------------- */
+/* ---- loading ---- */
 static bool same_shape(const Array *a, const Shape *s) {
   if (a->rank != s->rank) return false;
   for (int i = 0; i < a->rank; i++)
@@ -185,7 +183,7 @@ Status weights_load(Cx *cx, const char *path, Weight *w, int n) {
   return s;
 }
 
-/* ---- saving ---------------------------------------------------------------------------------- */
+/* ---- saving ---- */
 ArrayView weight_view(Cx *cx, const Weight *w, const char *prefix) {
   ArrayView v = {stored_name(cx, w, prefix), elem_of(w->type), w->shape.rank, {0}, w->data};
   for (int i = 0; i < w->shape.rank && i < ARRAY_MAX_RANK; i++) v.dim[i] = w->shape.dim[i];
@@ -222,7 +220,7 @@ Status weights_save(Cx *cx, const char *path, const Weight *w, int n) {
   return ST_DATA;
 }
 
-/* ---- freezing -------------------------------------------------------------------------------- */
+/* ---- freezing ---- */
 static void no_such(Cx *cx, const Weight *w, int n, const char *pattern) {
   const char **names = NEWS(cx->arena, const char *, n + 1);
   for (int i = 0; i < n; i++) names[i] = w[i].name;

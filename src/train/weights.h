@@ -13,10 +13,11 @@ typedef struct Weight {
   DType type;
   Shape shape; /* numbers */
   void *data;
-  int lead;            /* axes in front that a file may have split: one tensor for each element, */
-  const char *pattern; /* called by this with numbers for the stars (blocks.*.up.W); lead > 0 only */
-  bool frozen; /* the training step leaves it as it is */
-  Span span;   /* its declaration */
+  int lead; /* axes in front that a file may have split: one tensor for each element, */
+  const char
+      *pattern; /* called by this with numbers for the stars (blocks.*.up.W); lead > 0 only */
+  bool frozen;  /* the training step leaves it as it is */
+  Span span;    /* its declaration */
 } Weight;
 
 /* The weights as files hold them: arrays of layers element by element. The memory is shared. */
@@ -25,7 +26,8 @@ int64_t weight_count(const Weight *w);
 size_t weight_bytes(const Weight *w);
 bool weight_is_finite(const Weight *w);
 
-/* All arrays of a file, which go with the arena. NULL: *status says what happened, after a diagnostic. */
+/* All arrays of a file, which go with the arena. NULL: *status says what happened, after a
+ * diagnostic. */
 ArraySet *weights_file(Cx *cx, Arena *a, const char *path, Status *status);
 /* From .safetensors or .npz, by name. Tensors of the file that no weight asks for are warned about,
  * but for those a checkpoint holds beside the weights. */

@@ -15,10 +15,8 @@ static void fuzz_touch(const ArraySet *set) {
 static int fuzz_load(const uint8_t *bytes, size_t n, const char *path) {
   ArraySet set = {.max_bytes = 1 << 22, .columns = n & 1};
   ArrayError err;
-  if (array_load_memory(bytes, n, path, &set, &err))
-    fuzz_touch(&set);
-  else if (!err.text[0])
-    abort();
+  if (array_load_memory(bytes, n, path, &set, &err)) fuzz_touch(&set);
+  else if (!err.text[0]) abort();
   array_set_free(&set);
   return 0;
 }

@@ -1,6 +1,7 @@
-/* fuzz_parse.c: libFuzzer target: any bytes through the parser, as a file and as a line, and what it
- * says through the renderer. Beyond not crashing: a tree without errors comes without ERROR nodes,
- * spans lie in the source, parents span their children's places, and trees are no higher than promised.
+/* fuzz_parse.c: libFuzzer target: any bytes through the parser, as a file and as a line, and what
+ * it says through the renderer. Beyond not crashing: a tree without errors comes without ERROR
+ * nodes, spans lie in the source, parents span their children's places, and trees are no higher
+ * than promised.
  *
  *   clang -fsanitize=fuzzer,address,undefined ... ; first byte: odd for a line, even for a file */
 #include "base/diag.h"

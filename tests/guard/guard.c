@@ -1,6 +1,7 @@
-/* guard.c: the functions of mm.nn as emitted C, for all m, n, k from 1 to MOST (a sample of them without
- * the argument `full`), with every array between two pages that nobody may touch: once its end against
- * the page behind it, once its beginning against the page before. Values are compared with plain loops. */
+/* guard.c: the functions of mm.nn as emitted C, for all m, n, k from 1 to MOST (a sample of them
+ * without the argument `full`), with every array between two pages that nobody may touch: once its
+ * end against the page behind it, once its beginning against the page before. Values are compared
+ * with plain loops. */
 #define _GNU_SOURCE
 #include "mm.h"
 
@@ -48,7 +49,8 @@ static void wrong(const char *what, int m, int n, int k) {
 }
 
 static void product(const char *what, int m, int n, int k) {
-  size_t ws = mm_nn_workspace(m, k, n) + mm_tn_workspace(k, m, n) + mm_nt_workspace(m, k, n) + mm_dense_workspace(m, k, n);
+  size_t ws = mm_nn_workspace(m, k, n) + mm_tn_workspace(k, m, n) + mm_nt_workspace(m, k, n) +
+              mm_dense_workspace(m, k, n);
   const float *a = floats(0, m * k), *b = floats(1, k * n), *c = floats(3, n);
   float *y = place(2, sizeof(float) * (size_t)(m * n));
   int status, ta = *what == 't', tb = what[1] == 't', more = *what == 'd';
@@ -61,14 +63,16 @@ static void product(const char *what, int m, int n, int k) {
   for (int i = 0; i < m; i++)
     for (int j = 0; j < n; j++) {
       double sum = more ? (double)c[j] : 0;
-      for (int l = 0; l < k; l++) sum += (double)a[ta ? l * m + i : i * k + l] * (double)b[tb ? j * k + l : l * n + j];
+      for (int l = 0; l < k; l++)
+        sum += (double)a[ta ? l * m + i : i * k + l] * (double)b[tb ? j * k + l : l * n + j];
       if (more && sum < 0) sum = 0;
       if (!(fabs((double)y[i * n + j] - sum) <= 1e-5 * (k + 1))) wrong(what, m, n, k);
     }
 }
 
 static void wide(int m, int n, int k) {
-  double *a = place(0, sizeof(double) * (size_t)(m * k)), *b = place(1, sizeof(double) * (size_t)(k * n));
+  double *a = place(0, sizeof(double) * (size_t)(m * k)),
+         *b = place(1, sizeof(double) * (size_t)(k * n));
   double *y = place(2, sizeof(double) * (size_t)(m * n));
   size_t ws = mm_wide_workspace(m, k, n);
   for (int i = 0; i < m * k; i++) a[i] = random_value();
@@ -84,7 +88,8 @@ static void wide(int m, int n, int k) {
 
 static void rows(int m, int k) {
   const float *a = floats(0, m * k);
-  float *soft = place(1, sizeof(float) * (size_t)(m * k)), *sums = place(2, sizeof(float) * (size_t)k);
+  float *soft = place(1, sizeof(float) * (size_t)(m * k)),
+        *sums = place(2, sizeof(float) * (size_t)k);
   size_t ws = mm_rows_workspace(m, k);
   if (mm_rows(m, k, a, soft, sums, workspace(ws), ws)) wrong("a status", m, 0, k);
   for (int j = 0; j < k; j++) {

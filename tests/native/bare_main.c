@@ -1,6 +1,6 @@
-/* bare_main.c: calls functions of examples/logistic.nn, built with --step sgd -D N=7, and writes the bits of
- * their results to standard output. With -DBARE it needs no C library at all, so that objects for other
- * processors can be run where nothing but an emulator is installed. */
+/* bare_main.c: calls functions of examples/logistic.nn, built with --step sgd -D N=7, and writes
+ * the bits of their results to standard output. With -DBARE it needs no C library at all, so that
+ * objects for other processors can be run where nothing but an emulator is installed. */
 #include "logistic.h"
 
 enum { N = 7 };
@@ -8,20 +8,27 @@ enum { N = 7 };
 #ifdef BARE
 static long call3(long number, long a, long b, long c) {
 #if defined(__aarch64__)
-  register long x0 __asm__("x0") = a, x1 __asm__("x1") = b, x2 __asm__("x2") = c, x8 __asm__("x8") = number;
+  register long x0 __asm__("x0") = a, x1 __asm__("x1") = b, x2 __asm__("x2") = c,
+                   x8 __asm__("x8") = number;
   __asm__ volatile("svc 0" : "+r"(x0) : "r"(x1), "r"(x2), "r"(x8) : "memory");
   return x0;
 #elif defined(__arm__)
-  register long r0 __asm__("r0") = a, r1 __asm__("r1") = b, r2 __asm__("r2") = c, r7 __asm__("r7") = number;
+  register long r0 __asm__("r0") = a, r1 __asm__("r1") = b, r2 __asm__("r2") = c,
+                   r7 __asm__("r7") = number;
   __asm__ volatile("svc 0" : "+r"(r0) : "r"(r1), "r"(r2), "r"(r7) : "memory");
   return r0;
 #elif defined(__riscv)
-  register long a0 __asm__("a0") = a, a1 __asm__("a1") = b, a2 __asm__("a2") = c, a7 __asm__("a7") = number;
+  register long a0 __asm__("a0") = a, a1 __asm__("a1") = b, a2 __asm__("a2") = c,
+                   a7 __asm__("a7") = number;
   __asm__ volatile("ecall" : "+r"(a0) : "r"(a1), "r"(a2), "r"(a7) : "memory");
   return a0;
 #elif defined(__powerpc64__)
-  register long r0 __asm__("r0") = number, r3 __asm__("r3") = a, r4 __asm__("r4") = b, r5 __asm__("r5") = c;
-  __asm__ volatile("sc" : "+r"(r0), "+r"(r3), "+r"(r4), "+r"(r5) : : "memory", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "cr0", "ctr");
+  register long r0 __asm__("r0") = number, r3 __asm__("r3") = a, r4 __asm__("r4") = b,
+                   r5 __asm__("r5") = c;
+  __asm__ volatile("sc"
+                   : "+r"(r0), "+r"(r3), "+r"(r4), "+r"(r5)
+                   :
+                   : "memory", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "cr0", "ctr");
   return r3;
 #elif defined(__i386__)
   long result;
@@ -47,7 +54,8 @@ void *memcpy(void *to, const void *from, size_t n) {
 }
 
 #ifdef __i386__
-/* Exact: the product of two floats fits a double; the sum is rounded to odd first (Boldo, Melquiond 2008). */
+/* Exact: the product of two floats fits a double; the sum is rounded to odd first (Boldo, Melquiond
+ * 2008). */
 float fmaf(float a, float b, float c) {
   double p = (double)a * b, s = p + c, t = s - p, rest = (p - (s - t)) + (c - t);
   union {
@@ -89,8 +97,11 @@ static int run(void) {
   put(&value, sizeof value);
   status |= logistic_loss_sgd_step(&w, &g, x, y, 0.125, 1, &value, workspace, sizeof workspace);
   put(&w, sizeof w);
-  if (logistic_loss_grad(0, x, y, &g, &value, workspace, sizeof workspace) != LOGISTIC_NULL_POINTER) status = 99;
-  if (logistic_param_table[1].offset != offsetof(logistic_params, b) || logistic_param_table[0].name[0] != 'w') status = 98;
+  if (logistic_loss_grad(0, x, y, &g, &value, workspace, sizeof workspace) != LOGISTIC_NULL_POINTER)
+    status = 99;
+  if (logistic_param_table[1].offset != offsetof(logistic_params, b) ||
+      logistic_param_table[0].name[0] != 'w')
+    status = 98;
   return status;
 }
 

@@ -1,5 +1,5 @@
-/* logistic_main.c: calls every kind of function of examples/logistic.nn, built with --step adam, and
- * prints the bits of all results: the same program whatever the functions were made by. */
+/* logistic_main.c: calls every kind of function of examples/logistic.nn, built with --step adam,
+ * and prints the bits of all results: the same program whatever the functions were made by. */
 #include "logistic.h"
 
 #include <stdio.h>
@@ -49,7 +49,8 @@ static int run(int64_t n) {
   show("loss", &value, 4);
   status |= logistic_loss_grad(n, &p, x, y, &g, &value, workspace(), space());
   show("gradient", &g, sizeof g);
-  for (int t = 1; t <= 3; t++) status |= logistic_loss_adam_step(n, &p, &m, &v, x, y, 0.01, t, &value, workspace(), space());
+  for (int t = 1; t <= 3; t++)
+    status |= logistic_loss_adam_step(n, &p, &m, &v, x, y, 0.01, t, &value, workspace(), space());
   show("parameters", &p, sizeof p);
   show("moments", &v, sizeof v);
   printf("workspace %lu\n", (unsigned long)logistic_loss_grad_workspace(n));
@@ -61,8 +62,9 @@ int main(void) {
   static logistic_params p, g;
   int status = 0;
   for (int i = 0; i < LOGISTIC_PARAMS; i++)
-    printf("%s %s %d %ld at %lu, %lu bytes\n", logistic_param_table[i].name, logistic_param_table[i].dtype,
-           (int)logistic_param_table[i].rank, (long)logistic_param_table[i].shape[0], (unsigned long)logistic_param_table[i].offset,
+    printf("%s %s %d %ld at %lu, %lu bytes\n", logistic_param_table[i].name,
+           logistic_param_table[i].dtype, (int)logistic_param_table[i].rank,
+           (long)logistic_param_table[i].shape[0], (unsigned long)logistic_param_table[i].offset,
            (unsigned long)logistic_param_table[i].bytes);
   for (int64_t n = 1; n <= MOST; n += n < 20 ? 1 : 25) status |= run(n);
   printf("%s\n", logistic_strerror(status));
@@ -71,7 +73,8 @@ int main(void) {
   printf("%d", logistic_loss_grad(1, NULL, x, y, &g, &value, workspace(), space()));
   printf("%d", logistic_loss_grad(1, &p, x, y, &g, &value, NULL, space()));
   printf("%d", logistic_loss_grad(1, &p, x, y, &g, &value, (char *)workspace() + 4, space()));
-  printf("%d", logistic_loss_grad(1, &p, x, y, &g, &value, workspace(), logistic_loss_grad_workspace(1) - 1));
+  printf("%d", logistic_loss_grad(1, &p, x, y, &g, &value, workspace(),
+                                  logistic_loss_grad_workspace(1) - 1));
   printf("%d", logistic_loss_grad(0, &p, x, y, &g, &value, workspace(), space()));
   printf("%d", logistic_loss_grad(-5, &p, x, y, &g, &value, workspace(), space()));
   printf("%d", logistic_loss_grad(INT64_MAX, &p, x, y, &g, &value, workspace(), space()));

@@ -1,5 +1,5 @@
-/* oom.c: memory that runs out. A session through all of gradc.h is done again and again; in the n-th run
- * the n-th allocation fails. Every run must end, by a status, with everything given back.
+/* oom.c: memory that runs out. A session through all of gradc.h is done again and again; in the
+ * n-th run the n-th allocation fails. Every run must end, by a status, with everything given back.
  *
  *   oom FOLDER reference|native EVERY      EVERY: 1, or only every so many-th
  *
@@ -19,7 +19,7 @@ extern void *__libc_realloc(void *p, size_t n);
 extern void *__libc_memalign(size_t align, size_t n);
 extern void __libc_free(void *p);
 
-/* ---- the allocator ------------------------------------------------------------------------------------ */
+/* ---- the allocator ---- */
 static long count, fail_at; /* 0: count only */
 static int counting;
 static _Thread_local int inside;
@@ -35,8 +35,9 @@ static int ours(void *caller) {
   if (!counting || inside) return 0;
   inside = 1;
   int yes = dladdr(caller, &info) && info.dli_fname &&
-            (strstr(info.dli_fname, "libgradc") || strstr(info.dli_fname, "gradc-llvm.so") || strstr(info.dli_fname, "libz") ||
-             strstr(info.dli_fname, "libjansson") || (reference && strstr(info.dli_fname, "libc.so")));
+            (strstr(info.dli_fname, "libgradc") || strstr(info.dli_fname, "gradc-llvm.so") ||
+             strstr(info.dli_fname, "libz") || strstr(info.dli_fname, "libjansson") ||
+             (reference && strstr(info.dli_fname, "libc.so")));
   inside = 0;
   return yes;
 }
@@ -59,7 +60,8 @@ static void forget(void *p) {
   if (!p || !live[i]) return;
   live[i] = NULL;
   nlive--;
-  for (size_t k = (i + 1) % SLOTS; live[k]; k = (k + 1) % SLOTS) { /* whoever was pushed on by it moves up */
+  for (size_t k = (i + 1) % SLOTS; live[k];
+       k = (k + 1) % SLOTS) { /* whoever was pushed on by it moves up */
     void *q = live[k];
     live[k] = NULL;
     live[slot_of(q)] = q;
@@ -107,7 +109,7 @@ void free(void *p) {
   __libc_free(p);
 }
 
-/* ---- the session --------------------------------------------------------------------------------------- */
+/* ---- the session ---- */
 static const char *folder;
 
 static const char *path(const char *name) {
@@ -229,7 +231,8 @@ static gradc_status steps(gradc_context *gc) {
 
 /* What is wrong with a program needs memory to be said. */
 static gradc_status wrong(gradc_context *gc) {
-  gradc_status s = gradc_declare(gc, "wrong", "fn g(x: f64) = y + (1 +\nfn h(x: f64[3], y: f64[4]) = x + y");
+  gradc_status s =
+      gradc_declare(gc, "wrong", "fn g(x: f64) = y + (1 +\nfn h(x: f64[3], y: f64[4]) = x + y");
   if (s == GRADC_MEMORY) return s;
   s = gradc_check(gc);
   if (s == GRADC_MEMORY) return s;
@@ -275,14 +278,20 @@ static int all_runs(long every) {
     counting = 1;
     s = session(why, sizeof why);
     counting = 0;
-    if (nlive != before) return printf("FAIL: allocation %ld: %ld blocks are lost (status %d, %s)\n", n, nlive - before, s, why), 1;
+    if (nlive != before)
+      return printf("FAIL: allocation %ld: %ld blocks are lost (status %d, %s)\n", n,
+                    nlive - before, s, why),
+             1;
     if (count < n) break;
     if (s == GRADC_OK) tolerated++;
-    else if (s != GRADC_MEMORY) return printf("FAIL: allocation %ld: status %d, %s\n", n, s, why), 1;
+    else if (s != GRADC_MEMORY)
+      return printf("FAIL: allocation %ld: status %d, %s\n", n, s, why), 1;
     fail_at = 0;
-    if (runs % 50 == 49 && session(why, sizeof why) != GRADC_OK) return printf("FAIL: after allocation %ld: %s\n", n, why), 1;
+    if (runs % 50 == 49 && session(why, sizeof why) != GRADC_OK)
+      return printf("FAIL: after allocation %ld: %s\n", n, why), 1;
   }
-  printf("%s: %ld allocations, %ld of them failed, %ld done without\n", reference ? "reference" : "native", count, runs, tolerated);
+  printf("%s: %ld allocations, %ld of them failed, %ld done without\n",
+         reference ? "reference" : "native", count, runs, tolerated);
   return s != GRADC_OK;
 }
 
@@ -290,6 +299,8 @@ int main(int argc, char **argv) {
   if (argc != 4) return 2;
   folder = argv[1];
   reference = !strcmp(argv[2], "reference");
-  if (!write_file("part.nn", "fn scaled(x) = x * 0.5\n") || !write_file("d.csv", "x_0,x_1,x_2\n1,2,3\n4,5,6\n7,8,9\n1,1,1\n")) return 2;
+  if (!write_file("part.nn", "fn scaled(x) = x * 0.5\n") ||
+      !write_file("d.csv", "x_0,x_1,x_2\n1,2,3\n4,5,6\n7,8,9\n1,1,1\n"))
+    return 2;
   return all_runs(atol(argv[3]) > 0 ? atol(argv[3]) : 1);
 }
