@@ -1,7 +1,7 @@
 #!/bin/sh
 # style.sh: no line is longer than 100 columns (160 in the grammar, whose rules are a table),
-# no tab indents, and, where the clang-format that the house uses is at hand (version 14), every C file is laid out as it would be. Files beyond the
-# budget of 600 lines are only named.
+# no tab indents, and, where the clang-format that the house uses is at hand (version 14), every C
+# file is laid out as it would lay it out. Files beyond the budget of 600 lines are only named.
 . "${TOP_SRCDIR:-.}/tests/lib.sh"
 cd "$TOP_SRCDIR" || exit 99
 
