@@ -36,6 +36,9 @@ gradc_status api_run(gradc_context *gc, Status (*work)(Session *s, void *arg), v
 /* Sets the message; returns ST_USAGE for work, which is GRADC_USAGE. */
 Status api_usage(gradc_context *gc, const char *fmt, ...) GC_PRINTF(2, 3);
 
+/* What a run in the workspace found (NULL: the code's own): GRADC_FINDINGS with the diagnostic. */
+gradc_status api_verdict(gradc_context *gc, const Compiled *c, const void *workspace);
+
 /* ---- inside session_run ---- */
 gradc_tensor api_tensor(Cx *cx, const char *name, DType type, const Shape *shape, void *data);
 /* The target of compiled functions, with the pool of threads it needs. */

@@ -52,9 +52,10 @@ void lower_call(Low *lw, Nest *n) {
   Call *c = NEW(lw->cx->arena, Call);
   Kernel *k = lw->m.k;
   *c = (Call){.loop = loop ? in->u.loop : NULL, .flag = -1};
-  c->body = loop_lower(loop ? in->u.loop->body : in->u.branch->then, &lw->p->target);
+  IndexChecks none = {0};
+  c->body = lower_program(loop ? in->u.loop->body : in->u.branch->then, &lw->p->target, &none);
   const Fn *second = loop ? in->u.loop->cond : in->u.branch->other;
-  c->other = second ? loop_lower(second, &lw->p->target) : NULL;
+  c->other = second ? lower_program(second, &lw->p->target, &none) : NULL;
   int first = !loop || in->u.loop->counted;
   Dim from;
   if (first) c->flag = operand(lw, in, 0, &from);
