@@ -292,6 +292,7 @@ static Status predict(Session *s, gradc_job *j) {
                       .output = j->text[X_OUTPUT],
                       .batch = whole(j, N_BATCH, 0),
                       .threads = j->gc->threads,
+                      .trap_nan = whole(j, N_TRAP_NAN, 0) != 0,
                       .stop = &j->stop,
                       .tick = j->progress ? predict_tick : NULL,
                       .tick_arg = j,
