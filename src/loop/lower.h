@@ -9,6 +9,7 @@
  *   access.c  how the value at a point of a domain reads stored values, without emitting anything
  *   value.c   emits the value at a point
  *   lower.c   drives; reduce.c, contract*.c, scatter.c: the anchors; call.c: loops and branches
+ *   rows.c    which carried values stay in one place, and the stores of their rows
  */
 #ifndef GRADC_LOWER_H
 #define GRADC_LOWER_H
@@ -242,6 +243,19 @@ void call_uses(const Call *c, void (*use)(void *arg, Buf b), void *arg);
 bool fold_wants_row_axis(Low *lw, Val fold, int rows);
 double fold_identity(const Ins *fold);
 Ex fold_step(Low *lw, Op fold, Ex acc, Ex x);
+
+/* rows.c: v is `if row == k then x else rows`, the row being the first axis' index. */
+typedef struct RowUpdate {
+  Val k, x, rows;
+} RowUpdate;
+bool row_update(const Fn *f, Val v, RowUpdate *u);
+/* Per carried value of the loop: every step leaves it as it is but for rows it replaces. */
+bool *carried_that_stay(Cx *cx, const Loop *l);
+/* v is what a loop makes of carried value arg, which stays in its place, and arg is read by nothing
+ * else in the loop. */
+bool part_stays(const Fn *f, Val v, Val arg);
+Fn *body_in_place(const Loop *l, const bool *stay); /* outputs that stay alias their inputs */
+bool lower_rows(Low *lw, const Nest *n);            /* false: the nest is no update in place */
 
 Fn *loop_prepare(const Fn *f); /* prepare.c */
 void group_values(Low *lw);
