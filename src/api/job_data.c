@@ -134,6 +134,7 @@ Status job_predict(Session *s, gradc_job *j) {
                       .output = job_text(j, X_OUTPUT),
                       .batch = job_whole(j, N_BATCH, 0),
                       .threads = j->gc->threads,
+                      .trap_nan = job_is(j, N_TRAP_NAN),
                       .stop = &j->stop,
                       .tick = j->progress ? predict_tick : NULL,
                       .tick_arg = j,

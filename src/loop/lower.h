@@ -57,7 +57,6 @@ typedef struct Analysis {
   Vec(Access) access;
   bool block[MAX_AXES]; /* the axis' index is itself looked at: it can't be merged with another */
   int lanes;            /* most lanes all types met can have */
-  int64_t types;        /* bit set of DTypes met */
   double ops;           /* weighted operators met */
   bool maps;            /* computes more than a read */
   Cx *cx;
