@@ -64,6 +64,17 @@ static Status answer(Repl *r, const Entry *e) {
   return cli_report(r->cli, r->session, s);
 }
 
+/* A session's memory grows by each entry. Renewing it takes some milliseconds and is due when it
+ * has doubled, so that in the long run it costs next to nothing. */
+static void give_back(Repl *r) {
+  enum { ROOM = 24 << 20 };
+  if (session_bytes(r->session) < 2 * r->usual + ROOM) return;
+  Session *s = session_renew(r->session);
+  if (s) session_free(r->session);
+  if (s) r->session = s;
+  r->usual = session_bytes(r->session);
+}
+
 /* False: that was the last one. */
 static bool one_entry(Repl *r) {
   Arena *a = arena_new(NULL);
@@ -75,6 +86,7 @@ static bool one_entry(Repl *r) {
     if (r->interactive) atomic_store(&interrupt.asked, 0); /* it was for the line */
     Status s = answer(r, &e);
     if (r->worst == ST_OK) r->worst = s;
+    give_back(r);
   }
   if (r->interactive) atomic_store(&interrupt.asked, 0); /* and this for the entry */
   else if (atomic_load(&interrupt.asked)) r->worst = ST_INTERRUPTED, r->quit = true;
@@ -131,6 +143,7 @@ Status cmd_repl(Cli *cli) {
   *r = (Repl){.cli = cli, .file = cli->n ? cli->arg[0] : NULL};
   r->session = new_session(r, &s);
   if (!r->session) return s;
+  r->usual = session_bytes(r->session);
   open_lines(r, cli->arena);
   pthread_t loader;
   bool loading = r->interactive && begin_loading(&loader);
