@@ -17,6 +17,7 @@ static void print_json(Text *out, const char *name, const BenchResult *r, double
   text_fmt(out, ", \"fraction_of_peak\": %.6g, \"bytes\": %.0f, \"workspace_bytes\": %zu",
            r->fraction_of_peak, r->bytes, r->workspace_bytes);
   text_fmt(out, ", \"compile_seconds\": %.6g, \"threads\": %d", r->compile_seconds, r->threads);
+  if (r->reload_seconds > 0) text_fmt(out, ", \"reload_seconds\": %.6g", r->reload_seconds);
   for (int i = 0; i < r->nkernels; i++) {
     const BenchKernel *k = &r->kernel[i];
     text_add(out, i ? ", {\"name\": " : ", \"kernels\": [{\"name\": ");

@@ -51,6 +51,7 @@ Status cli_report(const Cli *cli, Session *session, Status s) {
 Session *cli_session(const Cli *cli, Status *s) {
   Session *session = session_new();
   if (!session) *s = cli_error(cli, ST_MEMORY, "%s", status_text(ST_MEMORY));
+  else if (cli->opt[O_all_no_cache].n) session->cx->code_cache = CODE_CACHE_OFF;
   return session;
 }
 
@@ -58,6 +59,7 @@ gradc_context *cli_context(const Cli *cli, Status *s) {
   gradc_context *gc;
   *s = (Status)gradc_new(&gc);
   if (!gc) cli_error(cli, *s, "%s", status_text(*s));
+  else if (cli->opt[O_all_no_cache].n) gradc_set_cache(gc, 0);
   return gc;
 }
 

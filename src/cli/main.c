@@ -59,6 +59,7 @@ static void print_version(void) {
          8 * t.vector_bytes, t.fma ? " with fused multiply-add" : "", t.threads,
          t.threads == 1 ? "" : "s");
   printf("machine code: %s%s\n", access(module, R_OK) ? "no, there is no " : "by ", module);
+  printf("kept in: %s\n", code_cache_folder(module, sizeof module) ? module : "no folder");
 }
 
 static Status run(Cli *cli, int argc, char **argv) {
