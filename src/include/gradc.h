@@ -66,8 +66,8 @@ GRADC_API void gradc_free(gradc_context *gc); /* NULL is allowed */
 GRADC_API gradc_status gradc_set_threads(gradc_context *gc, int threads);
 /* Calls are done by the reference evaluator instead of machine code: slow, and without LLVM. */
 GRADC_API gradc_status gradc_set_reference(gradc_context *gc, int yes);
-/* Whether machine code is kept in the user's cache folder for the next time the same is compiled, by
- * whatever process; yes at first. See GRADC_CACHE in gradc(1). */
+/* Whether machine code is kept in the user's cache folder for the next time the same is compiled,
+ * by whatever process; yes at first. See GRADC_CACHE in gradc(1). */
 GRADC_API gradc_status gradc_set_cache(gradc_context *gc, int yes);
 /* Seed of the parameters' initial values, 0 at first. */
 GRADC_API gradc_status gradc_set_seed(gradc_context *gc, int64_t seed);
