@@ -119,6 +119,13 @@ typedef struct RuleBook RuleBook;   /* ir/rules.h */
 typedef struct NameTable NameTable;
 typedef struct Thrift Thrift; /* pass/pass.h */
 
+/* What is done about machine code on disk (back/code.h). */
+typedef enum CodeCache {
+  CODE_CACHE_USE,   /* it is looked for there, and kept where it had to be made */
+  CODE_CACHE_RENEW, /* made and kept */
+  CODE_CACHE_OFF    /* made */
+} CodeCache;
+
 struct Cx {
   Arena *arena;  /* lives as long as the context */
   Arena *others; /* the newest of those that were made with the context and not freed yet */
@@ -132,7 +139,7 @@ struct Cx {
     int64_t bytes; /* of workspace that a compiled function may take; 0: any */
     int threads;
   } bound;
-  bool no_code_cache;     /* machine code is neither looked for on disk nor kept there */
+  CodeCache code_cache;
   jmp_buf *trap;          /* where out of memory and cx_bug unwind to */
   Status trap_why;        /* ST_MEMORY, ST_INTERNAL or ST_INTERRUPTED */
   const atomic_int *stop; /* set from outside, by a signal's handler or a thread: end the work;

@@ -25,6 +25,7 @@ typedef struct BenchResult {
   double flops, gflops, peak_gflops, fraction_of_peak;
   double bytes; /* of inputs and outputs */
   double compile_seconds;
+  double reload_seconds; /* the same from the cache; 0: there is none */
   size_t workspace_bytes;
   int threads;
   int nkernels; /* where kernels were asked for: each by itself, in the order they run */

@@ -74,6 +74,9 @@ GRADC_API gradc_status gradc_set_reference(gradc_context *gc, int yes);
 GRADC_API gradc_status gradc_set_memory(gradc_context *gc, int64_t bytes);
 /* A result of gradc_eval() with a NaN or an infinity is an error, which says where it arose. */
 GRADC_API gradc_status gradc_set_trap_nan(gradc_context *gc, int yes);
+/* Whether machine code is kept in the user's cache folder for the next time the same is compiled,
+ * by whatever process; yes at first. See GRADC_CACHE in gradc(1). */
+GRADC_API gradc_status gradc_set_cache(gradc_context *gc, int yes);
 /* Seed of the parameters' initial values, 0 at first. */
 GRADC_API gradc_status gradc_set_seed(gradc_context *gc, int64_t seed);
 
