@@ -61,6 +61,10 @@ size_t cx_bytes(const Cx *cx);      /* by all arenas of the context */
 #define NEWS(arena, T, n) ((T *)arena_alloc_n((arena), sizeof(T), (n)))
 void *arena_alloc_n(Arena *a, size_t size, int64_t n); /* n * size, overflow is out of memory */
 
+/* A room for compiled code to work in, aligned to 64, not cleared; NULL: there is none. For free().
+ */
+void *room_alloc(size_t bytes);
+
 /* ---- growable arrays: Vec(T) v = {0}; vec_push(arena, &v, x); v.at[i], v.n ---- */
 #define Vec(T)                                                                                     \
   struct {                                                                                         \

@@ -401,6 +401,7 @@ static void uses_of_block(Low *lw, Kernel *k, const Block *b) {
     const Stmt *s = b->at.at[i];
     if (s->kind == ST_FOR) uses_of_block(lw, k, &s->u.loop.body);
     if (s->kind == ST_STORE) use(lw, k, s->u.store.buf);
+    if (s->kind == ST_TOUCH) use(lw, k, s->u.touch.buf);
     if (s->kind == ST_IF) {
       uses_of_block(lw, k, &s->u.cond.then);
       uses_of_block(lw, k, &s->u.cond.other);
