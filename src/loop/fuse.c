@@ -286,12 +286,24 @@ static void copy_second_outputs(Low *lw) {
   }
 }
 
+/* Nest n is a loop that changes the input only by replacing rows where they are. */
+static bool replaces_rows(const Low *lw, const Nest *n, Val v, Val input) {
+  int readers = 0;
+  for (int i = 0; i < n->side.n; i++)
+    for (int k = 0; k < n->side.at[i]->an.access.n; k++)
+      readers += n->side.at[i]->an.access.at[k].leaf == input;
+  return n->kind == NEST_CALL && readers == 1 && part_stays(lw->f, v, input);
+}
+
 static void schedule(Low *lw) {
   copy_second_outputs(lw);
   for (int i = 0; i < lw->f->out.n; i++) {
     int32_t alias = lw->f->out.at[i].alias, w = writer_of(lw, i);
     if (alias < 0 || w < 0) continue;
-    if (!reads_in_place(&lw->nest.at[w], lw->f->in.at[alias].val)) lw->through_temp[i] = true;
+    Val input = lw->f->in.at[alias].val;
+    if (!reads_in_place(&lw->nest.at[w], input) &&
+        !replaces_rows(lw, &lw->nest.at[w], low_base(lw, lw->f->out.at[i].val), input))
+      lw->through_temp[i] = true;
   }
   for (;;) {
     copy_nests(lw);

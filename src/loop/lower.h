@@ -10,6 +10,7 @@
  *   value.c   emits the value at a point
  *   slim.c    nests with few elements a row: a row a lane, the rest unrolled
  *   lower.c   drives; reduce.c, contract*.c, scatter.c: the anchors; call.c: loops and branches
+ *   rows.c    which carried values stay in one place, and the stores of their rows
  */
 #ifndef GRADC_LOWER_H
 #define GRADC_LOWER_H
@@ -256,6 +257,19 @@ bool slim_pays(Low *lw, const Group *g);                /* against nest by nest 
 bool slim_holds(const Low *lw, Val v); /* v belongs to the slim group being lowered */
 Ex slim_anchor(Low *lw, Val v, const AxisIx *at, Point pt); /* a reduction or contraction of it */
 void lower_slim(Low *lw, Group *g);
+
+/* rows.c: v is `if row == k then x else rows`, the row being the first axis' index. */
+typedef struct RowUpdate {
+  Val k, x, rows;
+} RowUpdate;
+bool row_update(const Fn *f, Val v, RowUpdate *u);
+/* Per carried value of the loop: every step leaves it as it is but for rows it replaces. */
+bool *carried_that_stay(Cx *cx, const Loop *l);
+/* v is what a loop makes of carried value arg, which stays in its place, and arg is read by nothing
+ * else in the loop. */
+bool part_stays(const Fn *f, Val v, Val arg);
+Fn *body_in_place(const Loop *l, const bool *stay); /* outputs that stay alias their inputs */
+bool lower_rows(Low *lw, const Nest *n);            /* false: the nest is no update in place */
 
 Fn *loop_prepare(const Fn *f); /* prepare.c */
 void group_values(Low *lw);
