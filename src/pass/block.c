@@ -1,18 +1,18 @@
 /* block.c: what is too large for the caches is made and used up a block at a time. In: a function
- * whose sizes are numbers. Out: an equal one. Where a batched contraction makes more than it is made
- * from, and more than the caches hold, all that comes of it is computed for some indices of the
- * batch in one iteration of a loop, forward and backward as far as they meet: attention's scores
- * are seen one head at a time, and take the room of one. Where those of one head are still too
- * large, its rows are cut too (chunk.c).
+ * whose sizes are numbers. Out: an equal one. Where a batched contraction makes more than it is
+ * made from, and more than the caches hold, all that comes of it is computed for some indices of
+ * the batch in one iteration of a loop, forward and backward as far as they meet: attention's
+ * scores are seen one head at a time, and take the room of one. Where those of one head are still
+ * too large, its rows are cut too (chunk.c).
  *
  * The bounds are numbers of this file, not of the machine: sums over rows that are cut depend on
  * them.
  * needs: no vjp/jvp, numbers   keeps: values up to the order of sums   breaks: nothing */
 #include "pass/block.h"
 
-/* Values from WIDE bytes on are made in blocks of BLOCK; of one index of the batch, values above
- * TALL in chunks of rows. */
-static const double WIDE = 1 << 20, BLOCK = 256 << 10, TALL = 512 << 10;
+/* Values from WIDE bytes on are made in blocks of BLOCK; where one index of the batch has more than
+ * TALL, in chunks of ROWS. */
+static const double WIDE = 1 << 20, BLOCK = 256 << 10, TALL = 512 << 10, ROWS = 128 << 10;
 
 static Fn *body_blocked(const Fn *f, void *arg) {
   (void)arg;
@@ -36,7 +36,5 @@ Fn *pass_block(const Fn *f) {
     if (!shape_is_numbers(&fn_ins(f, v)->shape)) return (Fn *)f;
   f = in_bodies(f);
   Blocks p = block_plan(f, WIDE);
-  for (Val v = 1; v < f->ins.n; v++)
-    if (p.in[v] >= 0 && !p.region[p.in[v]].pays) p.in[v] = -1;
-  return p.n ? block_build(&p, BLOCK, TALL) : (Fn *)f;
+  return p.n ? block_build(&p, BLOCK, TALL, ROWS) : (Fn *)f;
 }

@@ -18,9 +18,9 @@ typedef struct Blocks {
   const Fn *f;
   Region region[MOST_REGIONS];
   int n;
-  int8_t *in;                /* per value: its region, -1 */
+  int8_t *in;                 /* per value: its region, -1 */
   int8_t (*axis)[MOST_BATCH]; /* per value in a region: which of its axes the batch axes are */
-  uint64_t *needs;           /* per value outside: the regions it depends on */
+  uint64_t *needs;            /* per value outside: the regions it depends on */
 } Blocks;
 
 /* block_plan.c */
@@ -30,7 +30,8 @@ Blocks block_plan(const Fn *f, double wide);
 bool block_operand(const Fn *f, Val v, int k, int nbatch, const int8_t *axis, int8_t *at);
 
 /* block_build.c */
-/* block: bytes of a region's widest value in one block; tall: its rows are cut above that. */
-Fn *block_build(const Blocks *p, double block, double tall);
+/* Bytes of a region's widest value: block: in one block, where that has indices enough; tall: above
+ * that its rows are cut too, into chunks of so many bytes. */
+Fn *block_build(const Blocks *p, double block, double tall, double rows);
 
 #endif

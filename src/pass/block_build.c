@@ -18,9 +18,9 @@ typedef struct Build {
   const Blocks *p;
   Builder b;
   Val *to;
-  bool *begun; /* per region */
-  bool *wanted; /* values of regions that are read outside theirs */
-  double block, tall; /* bytes, see block.h */
+  bool *begun;              /* per region */
+  bool *wanted;             /* values of regions that are read outside theirs */
+  double block, tall, rows; /* bytes, see block.h */
 } Build;
 
 typedef struct Block { /* a region under construction */
@@ -28,6 +28,7 @@ typedef struct Block { /* a region under construction */
   const Region *g;
   int r;
   Dim size[MOST_BATCH], blocks;
+  double bytes; /* of the widest value in one block */
   Vec(Given) scan, whole;
   Builder b;
   Val *here;
@@ -35,17 +36,20 @@ typedef struct Block { /* a region under construction */
 
 static const Ins *ins_of(const Build *x, Val v) { return fn_ins(x->p->f, v); }
 
-/* As many indices as fit into so many bytes of the widest value, of the last axes first; divisors. */
+/* As many indices as fit into so many bytes of the widest value, of the last axes first; divisors.
+ */
 static void choose_size(Block *k, double bytes) {
   double all = 1, want;
   for (int j = 0; j < k->g->nbatch; j++) all *= (double)k->g->extent[j];
   want = bytes / (k->g->widest / all);
   k->blocks = 1;
+  k->bytes = k->g->widest;
   for (int j = k->g->nbatch - 1; j >= 0; j--) {
     Dim n = k->g->extent[j], s = (Dim)MAX(1.0, MIN(want, (double)n));
     while (n % s) s--;
     k->size[j] = s;
     k->blocks *= n / s;
+    k->bytes *= (double)s / (double)n;
     want = s == n ? want / (double)n : 0;
   }
 }
@@ -54,6 +58,18 @@ static void choose_size(Block *k, double bytes) {
 static Shape cut_shape(const Block *k, const Shape *s, const int8_t *axis) {
   Shape r = *s;
   for (int j = 0; j < k->g->nbatch; j++) r.dim[axis[j]] = k->size[j];
+  return r;
+}
+
+/* The same without batch axes of extent 1: what the body is given and gives. */
+static Shape bare_shape(const Block *k, const Shape *s, const int8_t *axis) {
+  Shape r = {0};
+  for (int d = 0; d < s->rank; d++) {
+    Dim n = s->dim[d];
+    for (int j = 0; j < k->g->nbatch; j++)
+      if (axis[j] == d) n = k->size[j] == 1 ? 0 : k->size[j];
+    if (n) r.dim[r.rank++] = n;
+  }
   return r;
 }
 
@@ -88,12 +104,10 @@ static bool stays(const Shape *s, const int32_t *order) {
 
 static Val to_blocks(Block *k, Val v, const int8_t *axis) {
   Builder *b = &k->x->b;
-  Shape s = *ir_shape(b, v), all = {.rank = s.rank + 1};
+  Shape s = *ir_shape(b, v), bare = bare_shape(k, &s, axis);
   int32_t order[IR_MAX_RANK];
-  int n = k->g->nbatch;
-  Shape split = split_shape(k, &s, axis, order, order + n), cut = cut_shape(k, &s, axis);
-  all.dim[0] = k->blocks;
-  memcpy(all.dim + 1, cut.dim, sizeof(Dim) * (size_t)s.rank);
+  Shape split = split_shape(k, &s, axis, order, order + k->g->nbatch);
+  Shape all = shape_widened(&bare, k->blocks);
   if (!stays(&split, order)) v = ir_permute(b, ir_reshape(b, v, &split), order);
   return ir_reshape(b, v, &all);
 }
@@ -144,7 +158,8 @@ static void make_inputs(Block *k) {
   for (int i = 0; i < k->scan.n + k->whole.n; i++) {
     Given *g = i < k->scan.n ? &k->scan.at[i] : &k->whole.at[i - k->scan.n];
     const Ins *in = ins_of(k->x, g->v);
-    Shape s = g->axis[0] >= 0 ? cut_shape(k, &in->shape, g->axis) : in->shape;
+    bool cut = g->axis[0] >= 0;
+    Shape s = cut ? bare_shape(k, &in->shape, g->axis) : in->shape;
     Name name = in->op == OP_arg ? k->x->p->f->in.at[in->u.i].name : in->hint;
     if (!name) name = name_of(k->b.cx, "v");
     g->input = ir_input(&k->b, name, (DType)in->type, &s, ROLE_ARG, in->span);
@@ -158,7 +173,11 @@ static Val operand_here(Block *k, Val v, int i) {
   int8_t at[MOST_BATCH] = {-1, -1, -1, -1};
   if (k->x->p->in[u] == k->r) return k->here[u];
   block_operand(k->x->p->f, v, i, k->g->nbatch, k->x->p->axis[v], at);
-  if (!is_leaf(&leaf)) return given(k, u, at)->input;
+  if (!is_leaf(&leaf)) {
+    Shape s = leaf.shape;
+    if (at[0] >= 0) s = cut_shape(k, &s, at);
+    return ir_reshape(&k->b, given(k, u, at)->input, &s);
+  }
   if (at[0] >= 0) leaf.shape = cut_shape(k, &leaf.shape, at);
   return ir_copy(&k->b, &leaf, NULL);
 }
@@ -195,10 +214,12 @@ static void make_region(Build *x, int r) {
     if (x->p->in[v] != r) continue;
     k.here[v] = value_here(&k, v);
     if (!x->wanted[v]) continue;
-    ir_output(&k.b, ins_of(x, v)->hint, k.here[v]);
+    Shape bare = bare_shape(&k, &ins_of(x, v)->shape, x->p->axis[v]);
+    ir_output(&k.b, ins_of(x, v)->hint, ir_reshape(&k.b, k.here[v], &bare));
     l.ncollect++;
   }
-  l.body = pass_chunk(ir_finish(&k.b), x->tall, x->block);
+  l.body = ir_finish(&k.b);
+  if (k.bytes > x->tall) l.body = pass_chunk(l.body, x->rows, x->rows);
   Val *arg = NEWS(a, Val, k.scan.n + k.whole.n + 1);
   for (int i = 0; i < k.scan.n; i++)
     arg[i] = to_blocks(&k, x->to[k.scan.at[i].v], k.scan.at[i].axis);
@@ -232,11 +253,11 @@ static void make_value(Build *x, Val v) {
   ir_name(&x->b, x->to[v], in->hint);
 }
 
-Fn *block_build(const Blocks *p, double block, double tall) {
+Fn *block_build(const Blocks *p, double block, double tall, double rows) {
   const Fn *f = p->f;
   Arena *a = f->cx->arena;
   Walk w = walk_begin(f);
-  Build x = {.p = p, .b = w.b, .to = w.to, .block = block, .tall = tall};
+  Build x = {.p = p, .b = w.b, .to = w.to, .block = block, .tall = tall, .rows = rows};
   x.begun = NEWS(a, bool, MOST_REGIONS);
   x.wanted = NEWS(a, bool, f->ins.n);
   for (Val v = 1; v < f->ins.n; v++)

@@ -1,7 +1,8 @@
-/* block_plan.c: which values are made an index of the batch at a time. In: a function whose sizes are
- * numbers. Out: regions of values. A region grows around a contraction whose result is larger than
- * its operands and too large for the caches (the scores of attention), along what is computed from
- * it for each index of its batch axes alone, to the contractions and reductions that use it up.
+/* block_plan.c: which values are made an index of the batch at a time. In: a function whose sizes
+ * are numbers. Out: regions of values. A region grows around a contraction whose result is larger
+ * than its operands and too large for the caches (the scores of attention), along what is computed
+ * from it for each index of its batch axes alone, to the contractions and reductions that use it
+ * up.
  *
  * A value joins a region only where nothing outside lies between: what it reads from outside must
  * not depend on the region. So the two passes of a gradient through a network are regions of their
@@ -222,5 +223,7 @@ Blocks block_plan(const Fn *f, double wide) {
       p.needs[v] |= q >= 0 ? p.region[q].needs | 1ull << q : p.needs[in->arg[k]];
     }
   }
+  for (Val v = 1; v < f->ins.n; v++)
+    if (p.in[v] >= 0 && !p.region[p.in[v]].pays) p.in[v] = -1;
   return p;
 }

@@ -86,8 +86,7 @@ static double whole_bytes(const Chunking *c) {
     const Ins *in = fn_ins(c->f, v);
     bool made = op_kind((Op)in->op) != KIND_LEAF && in->op != OP_view && in->op != OP_reshape;
     bool whole = c->part[v] == PART_BEFORE || c->part[v] == PART_AFTER;
-    if (made && whole && !out[v] && in->type != T_BUNDLE)
-      most = MAX(most, ins_bytes(c->f->cx, in));
+    if (made && whole && !out[v] && in->type != T_BUNDLE) most = MAX(most, ins_bytes(c->f->cx, in));
   }
   return most;
 }
