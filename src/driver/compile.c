@@ -37,7 +37,7 @@ Fn *compile_once(const Fn *f, const SizeBindings *sizes) {
   g = pass_bind_sizes(g, sizes);
   if (g) g = pass_simplify(g); /* extents of 1 and exact reads are known only now */
   if (g) g = chunked(g, thrift);
-  return g ? pass_hoist(g, thrift->hoist) : NULL;
+  return g ? pass_block(pass_hoist(g, thrift->hoist)) : NULL;
 }
 
 Fn *compile_prepare(const Fn *f, const SizeBindings *sizes) {
