@@ -2,6 +2,15 @@
 #include "base/diag.h"
 #include "cli/cli.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* Of the terminal that standard error is; 0: it is none. */
+static int error_columns(void) {
+  struct winsize w;
+  return isatty(STDERR_FILENO) && ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
+}
+
 typedef struct Rendering {
   Cx *cx;
   bool colour, json;
@@ -38,6 +47,7 @@ Status cli_report(const Cli *cli, Session *session, Status s) {
                      cx->trap_text);
   if (s == ST_MEMORY)
     return cli_error(cli, s, "%s", cx->trap_text[0] ? cx->trap_text : status_text(s));
+  cx->diags->columns = error_columns();
   Rendering r = {.cx = cx, .colour = cli->colour, .json = cli_json(cli)};
   Status printed = cx_guard(cx, render, &r);
   if (printed != ST_OK) return cli_error(cli, printed, "%s", cx->trap_text);
