@@ -132,6 +132,7 @@ struct Cx {
     int64_t bytes; /* of workspace that a compiled function may take; 0: any */
     int threads;
   } bound;
+  bool no_code_cache;     /* machine code is neither looked for on disk nor kept there */
   jmp_buf *trap;          /* where out of memory and cx_bug unwind to */
   Status trap_why;        /* ST_MEMORY, ST_INTERNAL or ST_INTERRUPTED */
   const atomic_int *stop; /* set from outside, by a signal's handler or a thread: end the work;

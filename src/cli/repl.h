@@ -5,8 +5,10 @@
 #ifndef GRADC_REPL_H
 #define GRADC_REPL_H
 
+#include "api/api.h"
 #include "cli/cli.h"
 #include "driver/interrupt.h"
+#include "driver/session.h"
 
 typedef struct Repl Repl;
 
@@ -60,7 +62,8 @@ void repl_history_close(ReplHistory *h);
 /* ---- the whole ---- */
 struct Repl {
   Cli *cli;
-  Session *session;
+  gradc_context *gc;
+  Session *session; /* of gc */
   Lines lines;
   int64_t line;        /* lines read so far */
   const char *pending; /* of an entry that has begun, the lines so far with their ends */
@@ -73,6 +76,8 @@ struct Repl {
 };
 
 Status repl_print(const Repl *r, const Results *results);
+/* Prints and forgets the session's diagnostics, and the reason of an unwinding; s: how it went. */
+Status repl_report(const Repl *r, Status s);
 
 /* ---- commands: rows of repl.def ---- */
 typedef enum ReplArg { ARG_NONE, ARG_EXPR, ARG_FN, ARG_FILE, ARG_COMMAND } ReplArg;
