@@ -126,6 +126,9 @@ GRADC_API const gradc_diagnostic *gradc_diagnostic_at(gradc_context *gc,
                                                       int i); /* NULL: there is none */
 /* All of them as gradc prints them, with source lines and carets. */
 GRADC_API const char *gradc_diagnostics_text(gradc_context *gc, int colour);
+/* How wide what shows that text is: source lines are cut so that carets stay under them. 0, the
+ * default: only very long ones are. */
+GRADC_API gradc_status gradc_set_columns(gradc_context *gc, int columns);
 /* A line of JSON for each, as `gradc --diagnostics=json` prints them. */
 GRADC_API const char *gradc_diagnostics_json(gradc_context *gc);
 /* Why the last call didn't return GRADC_OK, in a line; "" where it did. */
