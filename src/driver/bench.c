@@ -96,22 +96,21 @@ static Timing measure(Cx *cx, const Callee *c, double budget) {
 /* Each kernel is compiled once more, as a program of its own over the same buffers. */
 static void time_kernels(const Compiled *c, Callee callee, double budget, BenchResult *r) {
   Cx *cx = c->fn->cx;
-  char why[600];
-  const LlvmBackend *llvm = back_llvm(why, sizeof why);
+  char why[600] = "";
   int n = c->loops->kernel.n;
   r->kernel = NEWS(cx->arena, BenchKernel, n + 1);
   for (int i = 0; i < n; i++) {
     LoopProgram alone = *c->loops;
     alone.kernel.n = 1;
     alone.kernel.at = &c->loops->kernel.at[i];
-    Native *native = llvm->compile(&alone, why, sizeof why);
+    Native *native = native_compile(&alone, false, why, sizeof why);
     if (!native) cx_bug(cx, "a kernel alone: %s", why);
     const Kernel *k = c->loops->kernel.at[i];
-    callee.run = llvm->entry(native);
+    callee.run = native_entry(native);
     Timing t = measure(cx, &callee, budget / n);
     r->kernel[r->nkernels++] = (BenchKernel){k->name, callee.rt->threads > 1 ? t.median : t.cpu,
                                              k->flops, k->bytes, k->parallel};
-    llvm->dispose(native);
+    native_dispose(native);
   }
 }
 
@@ -228,4 +227,26 @@ void bench_print(Text *out, const char *name, const BenchResult *r, double ratio
   if (ratio > 0) text_fmt(out, "; %.2f times the forward pass", ratio);
   text_add(out, "\n");
   print_kernels(out, r);
+}
+
+void bench_json(Text *out, const char *name, const BenchResult *r, double ratio) {
+  text_add(out, "{\"function\": ");
+  text_json(out, name);
+  text_fmt(out,
+           ", \"seconds\": %.9g, \"cpu_seconds\": %.9g, \"flops\": %.0f, \"gflops\": %.6g, "
+           "\"peak_gflops\": %.6g",
+           r->seconds, r->cpu_seconds, r->flops, r->gflops, r->peak_gflops);
+  text_fmt(out, ", \"fraction_of_peak\": %.6g, \"bytes\": %.0f, \"workspace_bytes\": %zu",
+           r->fraction_of_peak, r->bytes, r->workspace_bytes);
+  text_fmt(out, ", \"compile_seconds\": %.6g, \"threads\": %d", r->compile_seconds, r->threads);
+  for (int i = 0; i < r->nkernels; i++) {
+    const BenchKernel *k = &r->kernel[i];
+    text_add(out, i ? ", {\"name\": " : ", \"kernels\": [{\"name\": ");
+    text_json(out, k->name);
+    text_fmt(out, ", \"seconds\": %.9g, \"flops\": %.0f, \"bytes\": %.0f}", k->seconds, k->flops,
+             k->bytes);
+    if (i + 1 == r->nkernels) text_add(out, "]");
+  }
+  if (ratio > 0) text_fmt(out, ", \"gradient_to_forward\": %.4g", ratio);
+  text_add(out, "}\n");
 }
