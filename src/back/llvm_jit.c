@@ -6,11 +6,9 @@
 #include <llvm-c/Error.h>
 #include <llvm-c/LLJIT.h>
 #include <llvm-c/Orc.h>
-#include <llvm-c/Target.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <llvm/Config/llvm-config.h>
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -22,34 +20,6 @@ struct Native {
 /* ---- the machine ---- */
 void gen_set_err(char *err, size_t n, const char *what, const char *why) {
   snprintf(err, n, "%s: %s", what, why ? why : "no reason given");
-}
-
-static void set_up_native(void) {
-  LLVMInitializeNativeTarget();
-  LLVMInitializeNativeAsmPrinter();
-}
-
-/* LLVM's list of targets is the process': filled once, whatever number of threads compile. */
-static pthread_once_t native_once = PTHREAD_ONCE_INIT;
-
-static LLVMTargetMachineRef machine_for(const Target *t, LLVMCodeModel model, char *err,
-                                        size_t nerr) {
-  pthread_once(&native_once, set_up_native);
-  char *triple = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(),
-       *features = LLVMGetHostCPUFeatures();
-  char *why = NULL;
-  LLVMTargetRef target;
-  LLVMTargetMachineRef tm = NULL;
-  if (LLVMGetTargetFromTriple(triple, &target, &why)) gen_set_err(err, nerr, "no LLVM target", why);
-  else
-    tm = LLVMCreateTargetMachine(target, triple, t->cpu ? t->cpu : cpu,
-                                 t->features ? t->features : features, LLVMCodeGenLevelDefault,
-                                 LLVMRelocPIC, model);
-  LLVMDisposeMessage(why);
-  LLVMDisposeMessage(triple);
-  LLVMDisposeMessage(cpu);
-  LLVMDisposeMessage(features);
-  return tm;
 }
 
 /* ---- optimisation: what loops need, without the vectorisers, which have nothing left to do ----
@@ -117,7 +87,7 @@ static bool failed(LLVMErrorRef e, const char *what, char *err, size_t nerr) {
 }
 
 static LLVMOrcLLJITRef new_jit(const Target *t, char *err, size_t nerr) {
-  LLVMTargetMachineRef tm = machine_for(t, LLVMCodeModelJITDefault, err, nerr);
+  LLVMTargetMachineRef tm = gen_machine(t, LLVMCodeModelJITDefault, err, nerr);
   if (!tm) return NULL;
   LLVMOrcLLJITBuilderRef builder = LLVMOrcCreateLLJITBuilder();
   LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(
@@ -158,7 +128,7 @@ static bool add_program(Compiling *w) {
   LLVMContextRef c;
   LLVMOrcLLJITRef jit = w->n->jit;
   w->ts = new_context(&c);
-  w->tm = machine_for(&w->p->target, LLVMCodeModelJITDefault, w->err, w->nerr);
+  w->tm = gen_machine(&w->p->target, LLVMCodeModelJITDefault, w->err, w->nerr);
   LLVMModuleRef m = w->tm ? module_for(c, w->p, w->tm, w->err, w->nerr) : NULL;
   bool ok = m && gen_optimise(m, w->tm, w->err, w->nerr);
   if (ok) {
@@ -188,7 +158,7 @@ static Status compile_guarded(void *arg) {
   return ok ? ST_OK : ST_SOURCE;
 }
 
-/* LLVM ends the process when memory runs out inside it: better to find out before. */
+/* Better than to run out in the middle: to find out before. */
 static void *reserve(void) {
   enum { ROOM = 48 << 20 }; /* what compiling a training step takes, generously */
   void *room = malloc(ROOM);
@@ -199,12 +169,16 @@ static void *reserve(void) {
 static Native *compile(const LoopProgram *p, char *err, size_t nerr) {
   Compiling w = {.p = p, .err = err, .nerr = nerr, .n = reserve()};
   if (!w.n) cx_out_of_memory(p->cx);
-  Status s = cx_guard(p->cx, compile_guarded, &w);
-  if (w.tm) LLVMDisposeTargetMachine(w.tm);
-  if (w.ts) LLVMOrcDisposeThreadSafeContext(w.ts);
-  if (s == ST_OK) return w.n;
-  dispose(w.n);
-  if (s != ST_SOURCE) cx_unwind_again(p->cx);
+  GuardEnd end = gen_guarded(p->cx, compile_guarded, &w, err, nerr);
+  if (end.lost) {
+    free(w.n);
+  } else {
+    if (w.tm) LLVMDisposeTargetMachine(w.tm);
+    if (w.ts) LLVMOrcDisposeThreadSafeContext(w.ts);
+    if (end.status == ST_OK) return w.n;
+    dispose(w.n);
+  }
+  if (end.status != ST_SOURCE) cx_unwind_again(p->cx);
   return NULL;
 }
 
@@ -231,8 +205,8 @@ static bool emit_text(LLVMModuleRef m, LLVMTargetMachineRef tm, LlvmText what, T
   return true;
 }
 
-static bool text(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr) {
-  LLVMTargetMachineRef tm = machine_for(&p->target, LLVMCodeModelDefault, err, nerr);
+static bool print(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr) {
+  LLVMTargetMachineRef tm = gen_machine(&p->target, LLVMCodeModelDefault, err, nerr);
   if (!tm) return false;
   LLVMContextRef c = LLVMContextCreate();
   LLVMModuleRef m = module_for(c, p, tm, err, nerr);
@@ -242,6 +216,26 @@ static bool text(const LoopProgram *p, LlvmText what, Text *out, char *err, size
   LLVMContextDispose(c);
   LLVMDisposeTargetMachine(tm);
   return ok;
+}
+
+typedef struct Printing {
+  const LoopProgram *p;
+  LlvmText what;
+  Text *out;
+  char *err;
+  size_t nerr;
+} Printing;
+
+static Status print_guarded(void *arg) {
+  Printing *w = arg;
+  return print(w->p, w->what, w->out, w->err, w->nerr) ? ST_OK : ST_SOURCE;
+}
+
+static bool text(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr) {
+  Printing w = {p, what, out, err, nerr};
+  Status s = gen_guarded(p->cx, print_guarded, &w, err, nerr).status;
+  if (s != ST_OK && s != ST_SOURCE) cx_unwind_again(p->cx);
+  return s == ST_OK;
 }
 
 static const char *version(void) { return "LLVM " LLVM_VERSION_STRING; }
