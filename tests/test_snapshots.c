@@ -4,6 +4,8 @@
 #include "driver/compile.h"
 #include "front/front.h"
 #include "gen_program.h"
+#include "laws.h"
+#include "loop/loop.h"
 #include "pass/binomial.h"
 #include "pass/pass.h"
 
@@ -220,6 +222,75 @@ static void every_bit(void) {
 START_TEST(test_every_bit) { trapped(every_bit); }
 END_TEST
 
+/* ---- compiled ---- */
+static void keeps_laws(const Fn *f, const char *what) {
+  LawCheck c = {
+      .seed = 7, .spice = SPICE_SMOOTH, .what = CHECK_PRINT | CHECK_JIT | CHECK_ALL_WIDTHS};
+  ck_assert_msg(check_laws(f, &c), "%s\n%s", what, law_report(f, &c));
+}
+
+static void compiled_gradients(void) {
+  for (int i = 0; i < COUNT_OF(programs); i++)
+    keeps_laws(with_thrift(gradient_of(programs[i]), (Thrift){.snapshots = 150}), programs[i]);
+}
+START_TEST(test_compiled_gradients) { trapped(compiled_gradients); }
+END_TEST
+
+/* Tensors of which a step replaces a row: at places that are outside too, read before and after,
+ * with whole numbers, several of them, in a loop inside of another, captured by it. */
+static const char *const tables[] = {
+    "fn f(x: f64[5, 3]) {\n var y = x\n for t in 0..9 {\n let z[i, j] = if i == (3 * t) - 2 then "
+    "y[0, j] "
+    "+ t else y[i, j]\n y = z\n }\n y\n}",
+    "fn f(x: i32[6]) {\n var y = x\n for t in reversed(0..9) {\n let z[i] = if (5 * t) % 6 == i "
+    "then t "
+    "else y[i]\n y = z\n }\n y\n}",
+    "fn f(x: f32[4, 2, 7]) {\n var y = x\n var s = 0.0\n for t in 0..5 {\n let z[i, j, k] = if i "
+    "== t "
+    "then s + f32(k + 10 * j) else y[i, j, k]\n s = s + sum(y[(t + 1) % 4])\n y = z\n }\n (y, "
+    "s)\n}",
+    "fn f(x: f64[4, 3]) {\n var y = x\n for t in 0..3 {\n for s in 0..2 {\n let z[i, j] = if i == "
+    "t + s "
+    "then y[i, j] + s else y[i, j]\n y = z\n }\n }\n y\n}",
+    "fn f(x: f64[4, 3]) {\n var y = x\n for t in 0..3 {\n let old = y\n for s in 0..2 {\n let z[i, "
+    "j] = "
+    "if i == t + s then old[s, j] else y[i, j]\n y = z\n }\n }\n y + x\n}",
+    "fn f(x: f64[4], n: i64) {\n var y = x\n var u = 2 * x\n for t in 0..n max 6 while sum(y) < 9 "
+    "{\n let "
+    "z[i] = if i == t then u[i] + 1 else y[i]\n let w[i] = if i == t then y[i] else u[i]\n y = z\n "
+    "u = w\n "
+    "}\n (y, u, x)\n}",
+};
+
+static void replaced_rows(void) {
+  for (int i = 0; i < COUNT_OF(tables); i++) {
+    Program *p = front_new(cx);
+    front_declare(p,
+                  ast_parse(cx, cx_add_source(cx, "test.nn", tables[i], strlen(tables[i]), false)));
+    Fn *f = front_function(p, name_of(cx, "f"));
+    ck_assert_msg(f && !diag_errors(cx), "%s\n%s", tables[i], diag_text(cx));
+    keeps_laws(f, tables[i]);
+  }
+}
+START_TEST(test_replaced_rows) { trapped(replaced_rows); }
+END_TEST
+
+/* The snapshots are what a loop of many steps takes: they lie in one place, not in two. */
+static void room(void) {
+  const char *text =
+      "fn f(x0: f64[1000]) {\n var x = x0\n for t in 0..5000 { x = sin(x) }\n sum(x)\n}";
+  Target t = compile_target(1);
+  const SizeBindings none = {0};
+  double allowed = 50 * 1000 * 8;
+  Fn *g = pass_bind_sizes(
+      pass_simplify(with_thrift(gradient_of(text), (Thrift){.snapshots = allowed})), &none);
+  int64_t bytes = loop_lower(g, &t)->workspace;
+  ck_assert_msg((double)bytes > 0.9 * allowed && (double)bytes < 1.3 * allowed, "%lld of %g bytes",
+                (long long)bytes, allowed);
+}
+START_TEST(test_room) { trapped(room); }
+END_TEST
+
 Suite *snapshots_suite(void);
 Suite *snapshots_suite(void) {
   Suite *s = suite_create("snapshots");
@@ -229,6 +300,9 @@ Suite *snapshots_suite(void) {
   tcase_add_test(t, test_theory);
   tcase_add_test(t, test_optimal_schedules);
   tcase_add_test(t, test_every_bit);
+  tcase_add_test(t, test_compiled_gradients);
+  tcase_add_test(t, test_replaced_rows);
+  tcase_add_test(t, test_room);
   suite_add_tcase(s, t);
   return s;
 }

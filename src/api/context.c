@@ -160,6 +160,15 @@ void gradc_free(gradc_context *gc) {
   free(gc);
 }
 
+void api_renew(gradc_context *gc) {
+  Session *s = session_renew(gc->session);
+  if (!s) return;
+  session_free(gc->session);
+  gc->session = s;
+  gc->ndiags = 0;
+  gc->rt = NULL; /* it went with the old session's arena */
+}
+
 /* ---- settings ---- */
 gradc_status gradc_set_threads(gradc_context *gc, int threads) {
   API_RETURN_UNLESS(gc);

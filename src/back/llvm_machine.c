@@ -29,8 +29,10 @@ static void set_up_all(void) {
 /* LLVM's list of targets is the process': filled once, whatever number of threads compile. */
 static pthread_once_t host_once = PTHREAD_ONCE_INIT, all_once = PTHREAD_ONCE_INIT;
 
+void gen_set_up_native(void) { pthread_once(&host_once, set_up_host); }
+
 LLVMTargetMachineRef gen_machine(const Target *t, LLVMCodeModel model, char *err, size_t nerr) {
-  pthread_once(&host_once, set_up_host);
+  gen_set_up_native();
   if (t->triple) pthread_once(&all_once, set_up_all);
   char *host = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(),
        *features = LLVMGetHostCPUFeatures(), *why = NULL;

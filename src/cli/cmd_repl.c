@@ -75,6 +75,16 @@ static Status answer(Repl *r, const Entry *e) {
   return repl_report(r, s);
 }
 
+/* A session's memory grows by each entry. Renewing it takes some milliseconds and is due when it
+ * has doubled, so that in the long run it costs next to nothing. */
+static void give_back(Repl *r) {
+  enum { ROOM = 24 << 20 };
+  if (session_bytes(r->session) < 2 * r->usual + ROOM) return;
+  api_renew(r->gc);
+  r->session = r->gc->session;
+  r->usual = session_bytes(r->session);
+}
+
 /* False: that was the last one. */
 static bool one_entry(Repl *r) {
   Arena *a = arena_new(NULL);
@@ -86,6 +96,7 @@ static bool one_entry(Repl *r) {
     if (r->interactive) atomic_store(&interrupt.asked, 0); /* it was for the line */
     Status s = answer(r, &e);
     if (r->worst == ST_OK) r->worst = s;
+    give_back(r);
   }
   if (r->interactive) atomic_store(&interrupt.asked, 0); /* and this for the entry */
   else if (atomic_load(&interrupt.asked)) r->worst = ST_INTERRUPTED, r->quit = true;
@@ -142,6 +153,7 @@ Status cmd_repl(Cli *cli) {
   r->gc = cli_context(cli, &s);
   if (!r->gc) return s;
   s = open_session(r);
+  r->usual = session_bytes(r->session);
   open_lines(r, cli->arena);
   pthread_t loader;
   bool loading = r->interactive && begin_loading(&loader);

@@ -47,15 +47,17 @@ typedef struct Entry {
 /* The next complete entry. */
 LineEnd entry_read(Repl *r, Entry *out);
 
-/* ---- history: the entries of this start and of earlier ones, oldest first ---- */
+/* ---- history: one file for this start and the others ---- */
 enum { HISTORY_MAX = 2000 };
 typedef struct ReplHistory {
   Arena *arena;
-  char *path; /* NULL: it can't be kept */
-  Vec(const char *) entry;
+  char *path;              /* NULL: it can't be kept */
+  Vec(const char *) entry; /* of earlier starts, oldest first */
+  char *last;              /* malloc'ed: the newest, which isn't kept twice in a row */
 } ReplHistory;
 void repl_history_open(ReplHistory *h, Arena *a);
-void repl_history_add(ReplHistory *h, const char *text); /* and into the file */
+void repl_history_add(ReplHistory *h, const char *text); /* to the file */
+void repl_history_close(ReplHistory *h);
 
 /* ---- the whole ---- */
 struct Repl {
@@ -66,6 +68,7 @@ struct Repl {
   int64_t line;        /* lines read so far */
   const char *pending; /* of an entry that has begun, the lines so far with their ends */
   const char *file;    /* what :reload loads; NULL: nothing */
+  size_t usual;        /* bytes the session held when it was new, or was renewed */
   bool interactive;    /* a person types: prompts, no end at errors */
   bool quit;
   char label[32]; /* of the present entry, in diagnostics */

@@ -96,22 +96,21 @@ static Timing measure(Cx *cx, const Callee *c, double budget) {
 /* Each kernel is compiled once more, as a program of its own over the same buffers. */
 static void time_kernels(const Compiled *c, Callee callee, double budget, BenchResult *r) {
   Cx *cx = c->fn->cx;
-  char why[600];
-  const LlvmBackend *llvm = back_llvm(why, sizeof why);
+  char why[600] = "";
   int n = c->loops->kernel.n;
   r->kernel = NEWS(cx->arena, BenchKernel, n + 1);
   for (int i = 0; i < n; i++) {
     LoopProgram alone = *c->loops;
     alone.kernel.n = 1;
     alone.kernel.at = &c->loops->kernel.at[i];
-    Native *native = llvm->compile(&alone, why, sizeof why);
+    Native *native = native_compile(&alone, false, why, sizeof why);
     if (!native) cx_bug(cx, "a kernel alone: %s", why);
     const Kernel *k = c->loops->kernel.at[i];
-    callee.run = llvm->entry(native);
+    callee.run = native_entry(native);
     Timing t = measure(cx, &callee, budget / n);
     r->kernel[r->nkernels++] = (BenchKernel){k->name, callee.rt->threads > 1 ? t.median : t.cpu,
                                              k->flops, k->bytes, k->parallel};
-    llvm->dispose(native);
+    native_dispose(native);
   }
 }
 
