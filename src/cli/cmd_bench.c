@@ -11,9 +11,10 @@ static void print_json(Text *out, const char *name, const BenchResult *r, double
   text_add(out, "{\"function\": ");
   text_json(out, name);
   text_fmt(out,
-           ", \"seconds\": %.9g, \"cpu_seconds\": %.9g, \"flops\": %.0f, \"gflops\": %.6g, "
+           ", \"seconds\": %.9g, \"least_seconds\": %.9g, \"cpu_seconds\": %.9g, \"flops\": %.0f, "
+           "\"gflops\": %.6g, "
            "\"peak_gflops\": %.6g",
-           r->seconds, r->cpu_seconds, r->flops, r->gflops, r->peak_gflops);
+           r->seconds, r->least_seconds, r->cpu_seconds, r->flops, r->gflops, r->peak_gflops);
   text_fmt(out, ", \"fraction_of_peak\": %.6g, \"bytes\": %.0f, \"workspace_bytes\": %zu",
            r->fraction_of_peak, r->bytes, r->workspace_bytes);
   text_fmt(out, ", \"compile_seconds\": %.6g, \"threads\": %d", r->compile_seconds, r->threads);

@@ -39,7 +39,8 @@ static Status emit_function(Emission *e, Session *s, const char *name) {
   if (!target_sizes(e->cli, s, O_emit_define, &sizes)) return ST_USAGE;
   if (asked(e->cli, O_emit_ir) && !target_is_sized(e->cli, f, &sizes)) return ST_USAGE;
   if (!asked(e->cli, O_emit_dot))
-    return stage_print(f, stage_asked(e->cli), &sizes, opt_int(e->cli, O_emit_size, 64), &e->out);
+    return stage_print(f, stage_asked(e->cli), &sizes, opt_int(e->cli, O_emit_size, 64),
+                       (int)opt_int(e->cli, O_emit_threads, 1), &e->out);
   f = compile_prepare(f, sizes.list.n ? &sizes : NULL);
   if (!f) return ST_SOURCE;
   vec_push(s->cx->arena, &e->graph, f);
