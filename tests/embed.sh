@@ -26,7 +26,8 @@ shows() {
 }
 
 # ---- the library shows what its header declares, and nothing else
-declared=$(sed -n 's/^GRADC_API .*[ *]\(gradc_[a-z_]*\)(.*/\1/p' "$here/src/include/gradc.h" | sort)
+declared=$(tr '\n' ' ' <"$here/src/include/gradc.h" | sed 's/#define GRADC_API//g' |
+  grep -o 'GRADC_API [^;(]*(' | sed 's/.*[ *]\(gradc_[a-z_]*\)($/\1/' | sort)
 same "exported symbols" "$(nm -D --defined-only "$lib" | awk '{ print $3 }' | sort)" "$declared"
 readelf -d "$lib" | grep -q 'SONAME.*libgradc\.so\.0\]' && ok || not_ok "soname" "$(readelf -d "$lib" | grep SONAME)"
 extra=$(nm -D --undefined-only "$lib" | awk '{ print $2 }' | grep -xE '_?exit|_Exit|quick_exit|puts|printf|perror|putchar|system|setlocale|signal|sigaction')
@@ -125,6 +126,10 @@ fi
 mkdir oomdir
 if text=$(./oom oomdir reference 1); then ok; else not_ok "memory that runs out" "$text"; fi
 if text=$(./oom oomdir native "${GRADC_OOM:-40}"); then ok; else not_ok "memory that runs out, with machine code" "$text"; fi
+# ... and inside LLVM, which would end the process by itself
+# shellcheck disable=SC2086
+compiled "oom_llvm.c" cc -O1 -Wall "$here/tests/native/oom_llvm.c" $flags -o oom_llvm
+if text=$(./oom_llvm "${GRADC_OOM_LLVM:-60}"); then ok; else not_ok "memory that runs out in LLVM" "$text"; fi
 same "files left behind" "$(find oomdir -name '.*' ! -name . | sort)" ""
 [ "$skipped" -eq 0 ] || printf 'SKIP: %d parts need what is not installed\n' "$skipped"
 finish

@@ -1,13 +1,13 @@
 /* repl_stages.c: the commands that show what becomes of a function: its gradient, each stage of the
  * compilation, C, its needs, its speed. The work is that of the commands emit, grad and bench. */
 #include "base/diag.h"
-#include "cli/emit_c_files.h"
 #include "cli/repl.h"
-#include "cli/target_fn.h"
 #include "config.h"
 #include "driver/bench.h"
+#include "driver/emit_c.h"
 #include "driver/plan.h"
 #include "driver/stage.h"
+#include "driver/target_fn.h"
 
 #include <stdlib.h>
 
@@ -79,7 +79,7 @@ static Status show_stage(Session *s, void *arg) {
   Status status = read_request(q, s);
   const Fn *f = status == ST_OK ? requested(q, s) : NULL;
   if (status != ST_OK || !f) return status == ST_OK ? ST_SOURCE : status;
-  return stage_print(f, q->stage, &q->sizes, SIZE_OF_REST, &q->out);
+  return stage_print(f, q->stage, &q->sizes, SIZE_OF_REST, 1, &q->out);
 }
 
 static Status stage(Repl *r, const char *args, Stage which) {
@@ -143,7 +143,12 @@ static Status show_c(Session *s, void *arg) {
   o.header = q->path ? name_fmt(cx, "%.*s.h", (int)strlen(base_of(q->path)) - 2, base_of(q->path))
                      : name_fmt(cx, "%s.h", o.prefix);
   o.target = emit_c_target(0, &o.flags);
-  return emit_c_text(s, &o, &q->out, &q->header);
+  CFile file;
+  if (!emit_c(s, &o, &file)) return ST_SOURCE;
+  q->out = text_new(cx->arena);
+  q->header = text_new(cx->arena);
+  c_print(&file, &q->out, &q->header);
+  return ST_OK;
 }
 
 Status repl_c(Repl *r, const char *args) {

@@ -1,5 +1,6 @@
 /* call.c: loops and branches: their bodies are lowered as programs of their own, and the kernel in
  * the caller says which buffers they are called with. */
+#include "ir/cost.h"
 #include "loop/lower.h"
 
 static Buf operand(const Low *lw, const Ins *in, int k, Dim *from) {
@@ -33,6 +34,11 @@ static void carried_places(Low *lw, Call *c) {
   const Loop *l = c->loop;
   bool certain = !l->counted && !l->cond && dim_is_number(l->trip) && l->trip > 0;
   for (int i = 0; i < l->ncarry; i++) {
+    if (c->stays[i]) {
+      vec_push(lw->cx->arena, &c->ping, c->out.at[i]);
+      vec_push(lw->cx->arena, &c->pong, c->out.at[i]);
+      continue;
+    }
     const Input *in = &l->body->in.at[1 + i];
     Dim n = shape_count(lw->cx, &in->shape);
     bool last_is_pong = (l->trip - 1) & 1;
@@ -53,7 +59,9 @@ void lower_call(Low *lw, Nest *n) {
   Kernel *k = lw->m.k;
   *c = (Call){.loop = loop ? in->u.loop : NULL, .flag = -1};
   IndexChecks none = {0};
-  c->body = lower_program(loop ? in->u.loop->body : in->u.branch->then, &lw->p->target, &none);
+  if (loop) c->stays = carried_that_stay(lw->cx, in->u.loop);
+  c->body = lower_program(loop ? body_in_place(in->u.loop, c->stays) : in->u.branch->then,
+                          &lw->p->target, &none);
   const Fn *second = loop ? in->u.loop->cond : in->u.branch->other;
   c->other = second ? lower_program(second, &lw->p->target, &none) : NULL;
   int first = !loop || in->u.loop->counted;
@@ -70,8 +78,9 @@ void lower_call(Low *lw, Nest *n) {
   if (loop) carried_places(lw, c);
   c->workspace = low_buffer(lw, name_of(lw->cx, "inner"), BUF_TEMP, T_U8, larger_workspace(lw, c));
   k->call = c;
-  k->flops = loop ? fn_flops(in->u.loop->body) * (double)low_number(lw, in->u.loop->trip)
-                  : fn_flops(in->u.branch->then);
+  Dim names;
+  double times = loop ? loop_steps(in->u.loop, &names) * (double)low_number(lw, names) : 1;
+  k->flops = times * fn_flops(loop ? in->u.loop->body : in->u.branch->then);
 }
 
 void call_uses(const Call *c, void (*use)(void *arg, Buf b), void *arg) {

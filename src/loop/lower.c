@@ -26,8 +26,17 @@ static const Ins *origin(const Low *lw, Val v) {
   return in->u.i < body[0]->out.n ? fn_ins(body[0], body[0]->out.at[in->u.i].val) : in;
 }
 
+/* What a loop carries has the name it is carried under. */
+static Name carried_name(const Low *lw, const Ins *in) {
+  const Ins *call = in->op == OP_part ? low_ins(lw, in->arg[0]) : NULL;
+  bool carried = call && call->op == OP_loop && in->u.i < call->u.loop->ncarry;
+  return carried ? call->u.loop->body->in.at[1 + in->u.i].name : NULL;
+}
+
 static Name value_name(Low *lw, Val v) {
   const Ins *in = low_ins(lw, v), *from = origin(lw, v);
+  Name carried = in->hint ? NULL : carried_name(lw, in);
+  if (carried) return carried;
   return from->hint ? from->hint : name_fmt(lw->cx, "%s%d", op_info[in->op].name, (int)v);
 }
 
@@ -62,7 +71,9 @@ static void value_buffers(Low *lw) {
     Place *p = &lw->place[v];
     if (!p->root || p->nest < 0 || p->buf >= 0 || !p->outside) continue;
     const Ins *in = low_ins(lw, v);
-    int rows = lw->group.at[lw->nest.at[p->nest].group].rows;
+    const Group *g = &lw->group.at[lw->nest.at[p->nest].group];
+    int rows = g->rows;
+    if (g->slim && !p->beyond) continue; /* registers */
     bool local = !p->beyond && rows > 0;
     if (local) p->skip = rows;
     if (local && rows == in->shape.rank) continue; /* a register */
@@ -358,6 +369,12 @@ static void lower_group(Low *lw, Group *g) {
   count_work(lw, g, &count);
   lw->m = low_kernel(lw, value_name(lw, v), low_ins(lw, v)->span);
   lw->may_parallel = worth_sharing(lw, &count);
+  if (g->slim) {
+    lower_slim(lw, g);
+    lw->m.k->flops = count.flops;
+    lw->m.k->bytes = count.bytes;
+    return;
+  }
   const Shape *s = &lw->nest.at[g->nest.at[0]].shape;
   LoopMark mark[IR_MAX_RANK];
   int loops = 0;
@@ -396,6 +413,7 @@ static void uses_of_block(Low *lw, Kernel *k, const Block *b) {
     const Stmt *s = b->at.at[i];
     if (s->kind == ST_FOR) uses_of_block(lw, k, &s->u.loop.body);
     if (s->kind == ST_STORE) use(lw, k, s->u.store.buf);
+    if (s->kind == ST_TOUCH) use(lw, k, s->u.touch.buf);
     if (s->kind == ST_IF) {
       uses_of_block(lw, k, &s->u.cond.then);
       uses_of_block(lw, k, &s->u.cond.other);
@@ -437,7 +455,7 @@ LoopProgram *lower_program(const Fn *given, const Target *t, const IndexChecks *
   *p = (LoopProgram){.cx = cx, .name = f->name, .fn = f, .target = *t, .check = *checks};
   p->fault = -1;
   Low *lw = NEW(cx->arena, Low);
-  *lw = (Low){.cx = cx, .arena = arena_new(cx), .f = f, .p = p};
+  *lw = (Low){.cx = cx, .arena = arena_new(cx), .f = f, .p = p, .slim = -1};
   lw->place = NEWS(lw->arena, Place, f->ins.n);
   lw->memo_head = NEWS(lw->arena, int32_t, f->ins.n);
   for (Val v = 0; v < f->ins.n; v++) lw->place[v].nest = lw->place[v].buf = lw->place[v].reg = -1;
