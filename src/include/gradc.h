@@ -15,7 +15,8 @@
  * What holds everywhere:
  *  - A call that can fail returns a status, GRADC_OK being 0; gradc_message(gc) then says why in a
  *    line, and for GRADC_SOURCE and GRADC_DATA the diagnostics say it with places. No call prints,
- *    ends the process, or leaves a handler behind. A null pointer where one isn't allowed is GRADC_USAGE.
+ *    ends the process, or leaves a handler behind. A null pointer where one isn't allowed is
+ * GRADC_USAGE.
  *  - Contexts share nothing: different threads may use different ones at the same time. One context
  *    belongs to one thread at a time; only gradc_call_in() may run in several at once.
  *  - What a context hands out (functions, texts, tensor descriptions) is the context's: it is valid
