@@ -56,6 +56,7 @@ void *arena_copy(Arena *a, const void *from, size_t bytes);
 /* Calls done(arg) when the arena is freed: for what isn't memory (files, LLVM modules). */
 void arena_defer(Arena *a, void (*done)(void *), void *arg);
 size_t arena_bytes(const Arena *a); /* taken from the system so far */
+size_t cx_bytes(const Cx *cx);      /* by all arenas of the context */
 #define NEW(arena, T)     ((T *)arena_alloc((arena), sizeof(T)))
 #define NEWS(arena, T, n) ((T *)arena_alloc_n((arena), sizeof(T), (n)))
 void *arena_alloc_n(Arena *a, size_t size, int64_t n); /* n * size, overflow is out of memory */

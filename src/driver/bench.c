@@ -245,3 +245,26 @@ void bench_print(Text *out, const char *name, const BenchResult *r, double ratio
   text_add(out, "\n");
   print_kernels(out, r);
 }
+
+void bench_json(Text *out, const char *name, const BenchResult *r, double ratio) {
+  text_add(out, "{\"function\": ");
+  text_json(out, name);
+  text_fmt(out,
+           ", \"seconds\": %.9g, \"cpu_seconds\": %.9g, \"flops\": %.0f, \"gflops\": %.6g, "
+           "\"peak_gflops\": %.6g",
+           r->seconds, r->cpu_seconds, r->flops, r->gflops, r->peak_gflops);
+  text_fmt(out, ", \"fraction_of_peak\": %.6g, \"bytes\": %.0f, \"workspace_bytes\": %zu",
+           r->fraction_of_peak, r->bytes, r->workspace_bytes);
+  text_fmt(out, ", \"compile_seconds\": %.6g, \"threads\": %d", r->compile_seconds, r->threads);
+  if (r->reload_seconds > 0) text_fmt(out, ", \"reload_seconds\": %.6g", r->reload_seconds);
+  for (int i = 0; i < r->nkernels; i++) {
+    const BenchKernel *k = &r->kernel[i];
+    text_add(out, i ? ", {\"name\": " : ", \"kernels\": [{\"name\": ");
+    text_json(out, k->name);
+    text_fmt(out, ", \"seconds\": %.9g, \"flops\": %.0f, \"bytes\": %.0f}", k->seconds, k->flops,
+             k->bytes);
+    if (i + 1 == r->nkernels) text_add(out, "]");
+  }
+  if (ratio > 0) text_fmt(out, ", \"gradient_to_forward\": %.4g", ratio);
+  text_add(out, "}\n");
+}

@@ -36,10 +36,9 @@ typedef struct BenchResult {
  * alias take the place of that input, as a training step's do; its rate is 0, so that the work
  * stays the same. */
 bool bench_function(const Fn *prepared, const BenchOptions *o, BenchResult *out);
-/* The result in words; ratio: to the forward pass, 0: unknown. */
-void bench_print(Text *out, const char *name, const BenchResult *r, double ratio);
-
 /* A line about it; ratio: of its time to the forward pass', 0 where there is none. */
 void bench_print(Text *out, const char *name, const BenchResult *r, double ratio);
+/* The same as an object of JSON. */
+void bench_json(Text *out, const char *name, const BenchResult *r, double ratio);
 
 #endif

@@ -11,6 +11,20 @@ static double now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* What is lowered of f needs no more workspace than that: however large its values are, they have
+ * no place. Asked of one processor, wherever gradc runs: whether sums are made in chunks is part of
+ * their order. */
+static bool needs_little(const Fn *f, double bytes) {
+  Target t;
+  return target_named("x86-64-v3", &t) && (double)loop_lower(f, &t)->workspace <= bytes;
+}
+
+/* Rows in chunks, where values of all rows would take too much room. */
+static Fn *chunked(Fn *f, const Thrift *thrift) {
+  Fn *cut = pass_chunk(f, thrift->above, thrift->chunk);
+  return cut == f || needs_little(f, thrift->above) ? f : cut;
+}
+
 /* Under thrift derivatives wait for numbers: what they may keep depends on them. */
 Fn *compile_once(const Fn *f, const SizeBindings *sizes) {
   const Thrift *thrift = f->cx->thrift;
@@ -22,7 +36,7 @@ Fn *compile_once(const Fn *f, const SizeBindings *sizes) {
   if (!thrift) thrift = &free;
   g = pass_bind_sizes(g, sizes);
   if (g) g = pass_simplify(g); /* extents of 1 and exact reads are known only now */
-  if (g) g = pass_chunk(g, thrift->above, thrift->chunk);
+  if (g) g = chunked(g, thrift);
   return g ? pass_hoist(g, thrift->hoist) : NULL;
 }
 

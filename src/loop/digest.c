@@ -134,6 +134,7 @@ static void add_call(Walk *w, const Call *c) {
   add_bufs(w, c->out.at, c->out.n);
   add_bufs(w, c->ping.at, c->ping.n);
   add_bufs(w, c->pong.at, c->pong.n);
+  for (int i = 0; c->stays && l && i < l->ncarry; i++) add(w, c->stays[i]);
   add(w, c->index);
   add(w, c->more);
   add(w, c->workspace);

@@ -53,9 +53,11 @@ Fn *pass_split(const Fn *f, const SplitPlan *plan);
 /* How much derivatives and passes may keep to save work. Hangs in the context (Cx.thrift; NULL: as
  * much as pays) while a program is made to fit into memory (driver/budget.c). */
 struct Thrift {
-  int levels;     /* loops are run in segments, nested as deep, before they are differentiated */
-  bool recompute; /* loops save what they carry; all else is computed again */
-  double hoist;   /* as for pass_hoist */
+  int levels;       /* loops are run in segments, nested as deep, before they are differentiated */
+  bool recompute;   /* loops save what they carry; all else is computed again */
+  double snapshots; /* a loop that would save more bytes keeps that many in binomial snapshots;
+                       0: none does */
+  double hoist;     /* as for pass_hoist */
   double above, chunk; /* as for pass_chunk */
 };
 /* Hoisting may keep 64 MB for a value; larger ones than 16 MB are made in chunks that fit into a
