@@ -66,12 +66,17 @@ void gen_end(Gen *g);
 LLVMValueRef gen_program(Gen *g, const LoopProgram *p, const char *name, bool visible);
 LLVMTypeRef gen_entry_type(Gen *g);
 /* llvm_jit.c */
+void gen_set_up_native(void);
 void gen_set_err(char *err, size_t n, const char *what, const char *why);
 /* The module gets the machine's layout, and is verified; NULL and disposed of where it isn't valid.
  */
 LLVMModuleRef gen_complete(LLVMContextRef c, LLVMModuleRef m, LLVMTargetMachineRef tm, char *err,
                            size_t nerr);
 bool gen_optimise(LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr);
+/* llvm_link.c */
+LlvmLinked *gen_link(const CodeObjects *o, char *err, size_t nerr);
+NativeFn gen_linked_entry(LlvmLinked *l);
+void gen_unlink(LlvmLinked *l);
 /* llvm_object.c */
 bool gen_object(const CFile *f, const Target *t, Text *out, char *err, size_t nerr);
 

@@ -167,7 +167,7 @@ void gen_end(Gen *g) { LLVMDisposeBuilder(g->b); }
 
 LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p) {
   Gen g = gen_begin(cx, c, p->name ? p->name : "gradc");
-  gen_program(&g, p, "gradc_entry", true);
+  gen_program(&g, p, NATIVE_ENTRY, true);
   gen_end(&g);
   return g.m;
 }

@@ -150,6 +150,12 @@ void arena_defer(Arena *a, void (*done)(void *), void *arg) {
   a->deferred = d;
 }
 
+size_t cx_bytes(const Cx *cx) {
+  size_t n = cx->arena->bytes;
+  for (const Arena *a = cx->others; a; a = a->older) n += a->bytes;
+  return n;
+}
+
 size_t arena_bytes(const Arena *a) { return a->bytes; }
 
 void *vec_grow_(Arena *a, void *at, int32_t n, int32_t *cap, size_t size) {

@@ -56,6 +56,7 @@ void *arena_copy(Arena *a, const void *from, size_t bytes);
 /* Calls done(arg) when the arena is freed: for what isn't memory (files, LLVM modules). */
 void arena_defer(Arena *a, void (*done)(void *), void *arg);
 size_t arena_bytes(const Arena *a); /* taken from the system so far */
+size_t cx_bytes(const Cx *cx);      /* by all arenas of the context */
 #define NEW(arena, T)     ((T *)arena_alloc((arena), sizeof(T)))
 #define NEWS(arena, T, n) ((T *)arena_alloc_n((arena), sizeof(T), (n)))
 void *arena_alloc_n(Arena *a, size_t size, int64_t n); /* n * size, overflow is out of memory */
@@ -122,6 +123,13 @@ typedef struct RuleBook RuleBook;   /* ir/rules.h */
 typedef struct NameTable NameTable;
 typedef struct Thrift Thrift; /* pass/pass.h */
 
+/* What is done about machine code on disk (back/code.h). */
+typedef enum CodeCache {
+  CODE_CACHE_USE,   /* it is looked for there, and kept where it had to be made */
+  CODE_CACHE_RENEW, /* made and kept */
+  CODE_CACHE_OFF    /* made */
+} CodeCache;
+
 struct Cx {
   Arena *arena;  /* lives as long as the context */
   Arena *others; /* the newest of those that were made with the context and not freed yet */
@@ -135,6 +143,7 @@ struct Cx {
     int64_t bytes; /* of workspace that a compiled function may take; 0: any */
     int threads;
   } bound;
+  CodeCache code_cache;
   jmp_buf *trap;          /* where out of memory and cx_bug unwind to */
   Status trap_why;        /* ST_MEMORY, ST_INTERNAL or ST_INTERRUPTED */
   const atomic_int *stop; /* set from outside, by a signal's handler or a thread: end the work;

@@ -23,6 +23,7 @@ typedef struct Compiled {
   void *workspace; /* aligned to 64 */
   size_t workspace_bytes;
   double seconds; /* from prepared SSA to machine code */
+  bool cached;    /* which was made by an earlier run */
   struct NativeHold *hold;
 } Compiled;
 

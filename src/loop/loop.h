@@ -176,10 +176,12 @@ typedef struct Call {
   Vec(Dim) from;      /* per `in`: the byte of the buffer it begins at */
   Vec(Buf) out;       /* per part; -1: wanted nowhere */
   Vec(Buf) ping,
-      pong;        /* per carried value: where even and odd iterations leave it. One of them is its
-                      part's place where it is certain which comes last: then nothing is copied */
-  Buf index, more; /* i64 and bool: what the bodies are told, and what the condition says */
-  Buf workspace;   /* of the bodies, used one at a time */
+      pong; /* per carried value: where even and odd iterations leave it. One of them is its
+               part's place where it is certain which comes last: then nothing is copied */
+  const bool *stays; /* per carried value: it has one place, both ping and pong, its part's; it
+                        starts there, copied where it began elsewhere; NULL of a branch */
+  Buf index, more;   /* i64 and bool: what the bodies are told, and what the condition says */
+  Buf workspace;     /* of the bodies, used one at a time */
 } Call;
 
 typedef struct Kernel {
