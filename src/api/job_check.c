@@ -166,6 +166,7 @@ static void bench_row(gradc_job *j, const char *name, const BenchResult *r, doub
   job_row(j);
   job_cell_text(j, "function", name);
   job_cell(j, "seconds", r->seconds);
+  job_cell(j, "least-seconds", r->least_seconds);
   job_cell(j, "cpu-seconds", r->cpu_seconds);
   job_cell(j, "flops", r->flops);
   job_cell(j, "peak-gflops", r->peak_gflops);

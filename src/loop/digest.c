@@ -78,6 +78,11 @@ static void add_stmt(Walk *w, const Stmt *s) {
     add(w, s->u.store.value);
     add(w, s->u.store.add);
     break;
+  case ST_TOUCH:
+    add_buffer(w, s->u.touch.buf);
+    add_ix(w, &s->u.touch.ix);
+    add(w, s->u.touch.write);
+    break;
   case ST_IF:
     add(w, s->u.cond.cond);
     add_block(w, &s->u.cond.then);
