@@ -36,9 +36,9 @@ Fn *pass_simplify(const Fn *f);
  * up to rounding   breaks: nothing */
 Fn *pass_hoist(const Fn *f, double most);
 
-/* block.c: batched contractions whose results are larger than their operands and than the caches are
- * made, and used up, for some indices of the batch at a time. needs: no vjp/jvp, numbers   keeps: the
- * evaluator's values up to rounding   breaks: nothing */
+/* block.c: batched contractions whose results are larger than their operands and than the caches
+ * are made, and used up, for some indices of the batch at a time. needs: no vjp/jvp, numbers keeps:
+ * the evaluator's values up to rounding   breaks: nothing */
 Fn *pass_block(const Fn *f);
 
 /* chunk.c: where a value computed row by row is larger than `above` bytes and only summed over the
