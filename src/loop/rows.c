@@ -1,7 +1,7 @@
 /* rows.c: carried values that stay where they are. A loop that replaces one row of a carried tensor
  * in each step, `if row == k then x else old`, would copy the others from one place to the other.
- * Here such a tensor has one place, of which only row k is written. In: a loop's body. Out: which
- * carried values stay; the stores of one row. */
+ * Here such a tensor has one place, of which only row k is written; and so has a large sum that is
+ * added to. In: a loop's body. Out: which carried values stay; the stores of one row. */
 #include "loop/lower.h"
 
 /* ---- which ---- */
@@ -53,12 +53,27 @@ static bool used_once(const Fn *f, Val v) {
   return n == 1;
 }
 
-/* Output `out` of f is input `input`, or has some of its rows replaced, which nothing reads. */
+enum { LARGE_SUM = 4096 }; /* bytes; below, the place saved isn't worth a copy of the start */
+
+/* v is arg with something added and the like, element by element. */
+static bool is_update(const Fn *f, Val v, Val arg) {
+  const Ins *in = fn_ins(f, v);
+  bool large = true;
+  if (shape_is_numbers(&in->shape))
+    large = shape_count(f->cx, &in->shape) * type_info[in->type].bytes >= LARGE_SUM;
+  bool operand = false;
+  for (int k = 0; k < in->nargs; k++) operand |= in->arg[k] == arg;
+  return large && operand && op_kind((Op)in->op) == KIND_MAP && in->type == fn_ins(f, arg)->type;
+}
+
+/* Output `out` of f is input `input`, or that with rows replaced or something added, which nothing
+ * else reads. */
 static bool stays(const Fn *f, int out, int input) {
   Val v = f->out.at[out].val, arg = f->in.at[input].val;
   RowUpdate u;
   if (v == arg) return true;
-  if (row_update(f, v, &u)) return u.rows == arg && used_once(f, arg);
+  if (row_update(f, v, &u) && u.rows == arg) return used_once(f, arg);
+  if (is_update(f, v, arg)) return used_once(f, arg);
   return part_stays(f, v, arg);
 }
 
