@@ -206,6 +206,12 @@ gradc_status gradc_set_reference(gradc_context *gc, int yes) {
   return GRADC_OK;
 }
 
+gradc_status gradc_set_cache(gradc_context *gc, int yes) {
+  API_RETURN_UNLESS(gc);
+  gc->session->cx->code_cache = yes ? CODE_CACHE_USE : CODE_CACHE_OFF;
+  return GRADC_OK;
+}
+
 gradc_status gradc_set_seed(gradc_context *gc, int64_t seed) {
   API_RETURN_UNLESS(gc);
   gc->session->seed = seed;

@@ -4,47 +4,16 @@
 
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Error.h>
-#include <llvm-c/Target.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <llvm/Config/llvm-config.h>
 
 #include <dlfcn.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 /* ---- the machine ---- */
 void gen_set_err(char *err, size_t n, const char *what, const char *why) {
   snprintf(err, n, "%s: %s", what, why ? why : "no reason given");
-}
-
-static void set_up_native(void) {
-  LLVMInitializeNativeTarget();
-  LLVMInitializeNativeAsmPrinter();
-}
-
-/* LLVM's list of targets is the process': filled once, whatever number of threads compile. */
-static pthread_once_t native_once = PTHREAD_ONCE_INIT;
-
-void gen_set_up_native(void) { pthread_once(&native_once, set_up_native); }
-
-static LLVMTargetMachineRef machine_for(const Target *t, char *err, size_t nerr) {
-  gen_set_up_native();
-  char *triple = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(),
-       *features = LLVMGetHostCPUFeatures();
-  char *why = NULL;
-  LLVMTargetRef target;
-  LLVMTargetMachineRef tm = NULL;
-  if (LLVMGetTargetFromTriple(triple, &target, &why)) gen_set_err(err, nerr, "no LLVM target", why);
-  else
-    tm = LLVMCreateTargetMachine(target, triple, t->cpu ? t->cpu : cpu,
-                                 t->features ? t->features : features, LLVMCodeGenLevelDefault,
-                                 LLVMRelocPIC, LLVMCodeModelDefault);
-  LLVMDisposeMessage(why);
-  LLVMDisposeMessage(triple);
-  LLVMDisposeMessage(cpu);
-  LLVMDisposeMessage(features);
-  return tm;
 }
 
 /* ---- optimisation: what loops need, without the vectorisers, which have nothing left to do ----
@@ -131,13 +100,14 @@ static bool emit_object(Compiling *w, LLVMModuleRef m) {
 
 static Status compile_guarded(void *arg) {
   Compiling *w = arg;
-  w->tm = machine_for(&w->p->target, w->err, w->nerr);
+  w->c = LLVMContextCreate();
+  w->tm = gen_machine(&w->p->target, LLVMCodeModelDefault, w->err, w->nerr);
   if (!w->tm) return ST_SOURCE;
   LLVMModuleRef m = module_for(w->c, w->p, w->tm, w->err, w->nerr);
   return m && gen_optimise(m, w->tm, w->err, w->nerr) && emit_object(w, m) ? ST_OK : ST_SOURCE;
 }
 
-/* LLVM ends the process when memory runs out inside it: better to find out before. */
+/* Better than to run out in the middle: to find out before. */
 static bool has_room(void) {
   enum { ROOM = 48 << 20 }; /* what compiling a training step takes, generously */
   void *room = malloc(ROOM);
@@ -148,12 +118,13 @@ static bool has_room(void) {
 static bool compile(const LoopProgram *p, CodeObjects *out, char *err, size_t nerr) {
   Compiling w = {.p = p, .out = out, .err = err, .nerr = nerr};
   if (!has_room()) cx_out_of_memory(p->cx);
-  w.c = LLVMContextCreate();
-  Status s = cx_guard(p->cx, compile_guarded, &w);
-  LLVMContextDispose(w.c); /* its modules with it */
-  if (w.tm) LLVMDisposeTargetMachine(w.tm);
-  if (s != ST_OK && s != ST_SOURCE) cx_unwind_again(p->cx);
-  return s == ST_OK;
+  GuardEnd end = gen_guarded(p->cx, compile_guarded, &w, err, nerr);
+  if (!end.lost) {
+    LLVMContextDispose(w.c); /* its modules with it */
+    if (w.tm) LLVMDisposeTargetMachine(w.tm);
+  }
+  if (end.status != ST_OK && end.status != ST_SOURCE) cx_unwind_again(p->cx);
+  return end.status == ST_OK;
 }
 
 /* ---- as text ---- */
@@ -177,8 +148,8 @@ static bool emit_text(LLVMModuleRef m, LLVMTargetMachineRef tm, LlvmText what, T
   return true;
 }
 
-static bool text(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr) {
-  LLVMTargetMachineRef tm = machine_for(&p->target, err, nerr);
+static bool print(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr) {
+  LLVMTargetMachineRef tm = gen_machine(&p->target, LLVMCodeModelDefault, err, nerr);
   if (!tm) return false;
   LLVMContextRef c = LLVMContextCreate();
   LLVMModuleRef m = module_for(c, p, tm, err, nerr);
@@ -188,6 +159,26 @@ static bool text(const LoopProgram *p, LlvmText what, Text *out, char *err, size
   LLVMContextDispose(c);
   LLVMDisposeTargetMachine(tm);
   return ok;
+}
+
+typedef struct Printing {
+  const LoopProgram *p;
+  LlvmText what;
+  Text *out;
+  char *err;
+  size_t nerr;
+} Printing;
+
+static Status print_guarded(void *arg) {
+  Printing *w = arg;
+  return print(w->p, w->what, w->out, w->err, w->nerr) ? ST_OK : ST_SOURCE;
+}
+
+static bool text(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr) {
+  Printing w = {p, what, out, err, nerr};
+  Status s = gen_guarded(p->cx, print_guarded, &w, err, nerr).status;
+  if (s != ST_OK && s != ST_SOURCE) cx_unwind_again(p->cx);
+  return s == ST_OK;
 }
 
 static const char *version(void) { return "LLVM " LLVM_VERSION_STRING; }

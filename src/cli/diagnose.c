@@ -14,6 +14,7 @@ gradc_context *cli_context(const Cli *cli, Status *s) {
   gradc_context *gc;
   *s = (Status)gradc_new(&gc);
   if (!gc) cli_error(cli, *s, "%s", status_text(*s));
+  else if (cli->opt[O_all_no_cache].n) gradc_set_cache(gc, 0);
   return gc;
 }
 

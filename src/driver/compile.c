@@ -37,7 +37,7 @@ Fn *compile_once(const Fn *f, const SizeBindings *sizes) {
   g = pass_bind_sizes(g, sizes);
   if (g) g = pass_simplify(g); /* extents of 1 and exact reads are known only now */
   if (g) g = chunked(g, thrift);
-  return g ? pass_hoist(g, thrift->hoist) : NULL;
+  return g ? pass_block(pass_hoist(g, thrift->hoist)) : NULL;
 }
 
 Fn *compile_prepare(const Fn *f, const SizeBindings *sizes) {
@@ -102,11 +102,11 @@ Compiled *compile_loops(const Fn *prepared, LoopProgram *loops) {
   if (wrong) cx_bug(cx, "loops of %s: %s", prepared->name ? prepared->name : "the program", wrong);
   NativeHold *hold = c->hold = NEW(cx->arena, NativeHold);
   arena_defer(cx->arena, let_go, hold);
-  hold->native = native_compile(c->loops, !cx->no_code_cache, why, sizeof why);
+  hold->native = native_compile(c->loops, cx->code_cache, why, sizeof why);
   if (!hold->native) return no_code(cx, prepared, why);
   c->cached = native_was_cached(hold->native);
   c->workspace_bytes = (size_t)c->loops->workspace;
-  hold->workspace = aligned_alloc(64, ((c->workspace_bytes + 63) & ~(size_t)63) + 64);
+  hold->workspace = room_alloc(c->workspace_bytes + 64);
   if (!hold->workspace) cx_no_room(cx, (double)c->workspace_bytes);
   c->workspace = hold->workspace;
   c->run = native_entry(hold->native);

@@ -87,6 +87,7 @@ Session *session_renew(Session *from) {
   s->how = from->how;
   s->cx->bound = from->cx->bound;
   s->cx->stop = from->cx->stop;
+  s->cx->code_cache = from->cx->code_cache;
   s->cx->diags->columns = from->cx->diags->columns;
   bool good = session_run(from, drop_old_params, NULL) == ST_OK &&
               session_run(s, declare_again, &r) == ST_OK &&

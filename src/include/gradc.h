@@ -15,7 +15,8 @@
  * What holds everywhere:
  *  - A call that can fail returns a status, GRADC_OK being 0; gradc_message(gc) then says why in a
  *    line, and for GRADC_SOURCE and GRADC_DATA the diagnostics say it with places. No call prints,
- *    ends the process, or installs handlers. A null pointer where one isn't allowed is GRADC_USAGE.
+ *    ends the process, or leaves a handler behind. A null pointer where one isn't allowed is
+ * GRADC_USAGE.
  *  - Contexts share nothing: different threads may use different ones at the same time. One context
  *    belongs to one thread at a time; only gradc_call_in() may run in several at once.
  *  - What a context hands out (functions, texts, tensor descriptions) is the context's: it is valid
@@ -74,6 +75,9 @@ GRADC_API gradc_status gradc_set_reference(gradc_context *gc, int yes);
 GRADC_API gradc_status gradc_set_memory(gradc_context *gc, int64_t bytes);
 /* A result of gradc_eval() with a NaN or an infinity is an error, which says where it arose. */
 GRADC_API gradc_status gradc_set_trap_nan(gradc_context *gc, int yes);
+/* Whether machine code is kept in the user's cache folder for the next time the same is compiled,
+ * by whatever process; yes at first. See GRADC_CACHE in gradc(1). */
+GRADC_API gradc_status gradc_set_cache(gradc_context *gc, int yes);
 /* Seed of the parameters' initial values, 0 at first. */
 GRADC_API gradc_status gradc_set_seed(gradc_context *gc, int64_t seed);
 
@@ -170,8 +174,8 @@ GRADC_API void gradc_release(gradc_function *f);
 
 GRADC_API int gradc_argument_count(const gradc_function *f);
 GRADC_API const gradc_tensor *gradc_argument(const gradc_function *f, int i);
-GRADC_API int
-gradc_result_count(const gradc_function *f); /* the parts of a tuple count one by one */
+/* The parts of a tuple count one by one. */
+GRADC_API int gradc_result_count(const gradc_function *f);
 GRADC_API const gradc_tensor *gradc_result(const gradc_function *f, int i);
 GRADC_API int gradc_size_count(const gradc_function *f); /* named sizes that are still open */
 GRADC_API const char *gradc_size(const gradc_function *f, int i);
