@@ -116,9 +116,9 @@ typedef struct Compiling { /* what must be given back, also when memory runs out
   atomic_int next; /* unit that nobody has begun with */
 } Compiling;
 
-static LLVMMemoryBufferRef object_of(const GenUnit *u, const Target *t, char *err, size_t nerr) {
-  LLVMTargetMachineRef tm = machine_for(t, err, nerr);
-  LLVMModuleRef m = tm ? gen_complete(u->c, u->m, tm, err, nerr) : NULL;
+static LLVMMemoryBufferRef object_of(const GenUnit *u, LLVMTargetMachineRef tm, char *err,
+                                     size_t nerr) {
+  LLVMModuleRef m = gen_complete(u->c, u->m, tm, err, nerr);
   LLVMMemoryBufferRef buf = NULL;
   char *why = NULL;
   if (m && gen_optimise(m, tm, err, nerr) &&
@@ -127,7 +127,6 @@ static LLVMMemoryBufferRef object_of(const GenUnit *u, const Target *t, char *er
     LLVMDisposeMessage(why);
     buf = NULL;
   }
-  if (tm) LLVMDisposeTargetMachine(tm);
   return buf;
 }
 
@@ -135,8 +134,12 @@ static LLVMMemoryBufferRef object_of(const GenUnit *u, const Target *t, char *er
  * changes nothing of its code. */
 static void *compile_units(void *arg) {
   Compiling *w = arg;
+  char why[sizeof w->why[0]];
+  LLVMTargetMachineRef tm = machine_for(&w->p->target, why, sizeof why);
   for (int i; (i = atomic_fetch_add(&w->next, 1)) < w->n;)
-    w->object[i] = object_of(&w->unit[i], &w->p->target, w->why[i], sizeof w->why[i]);
+    if (tm) w->object[i] = object_of(&w->unit[i], tm, w->why[i], sizeof w->why[i]);
+    else memcpy(w->why[i], why, sizeof why);
+  if (tm) LLVMDisposeTargetMachine(tm);
   return NULL;
 }
 
