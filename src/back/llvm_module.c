@@ -277,7 +277,7 @@ static GenUnit begin_unit(const char *name) {
 }
 
 int gen_units(Cx *cx, const LoopProgram *p, GenUnit *unit) {
-  const double worth = 600; /* some 20 ms of LLVM's time */
+  const double worth = 800; /* some 30 ms of LLVM's time */
   double all = program_cost(p);
   int n = all > MOST_UNITS * worth ? MOST_UNITS : MAX(1, (int)(all / worth));
   const char *name = p->name ? p->name : "gradc";
