@@ -287,6 +287,17 @@ static void zero_fields(Obj *o) {
   }
 }
 
+/* What the program left in the workspace about its indices. */
+static void fail_where_outside(Obj *o, LLVMValueRef workspace) {
+  Gen *g = &o->g;
+  const LoopProgram *p = o->fn->loops;
+  if (p->fault < 0) return;
+  LLVMValueRef at = gen_dim(g, p->buf.at[p->fault].offset);
+  LLVMValueRef place = LLVMBuildInBoundsGEP2(g->b, g->i8, workspace, &at, 1, "");
+  LLVMValueRef outside = LLVMBuildLoad2(g->b, g->i64, place, "");
+  fail_if(o, LLVMBuildIsNotNull(g->b, outside, ""), CST_INDEX);
+}
+
 static void make_function(Obj *o, LLVMValueRef run) {
   Gen *g = &o->g;
   const CFunction *fn = o->fn;
@@ -316,6 +327,7 @@ static void make_function(Obj *o, LLVMValueRef run) {
   args[3] = LLVMConstNull(g->ptr);
   LLVMBuildCall2(g->b, LLVMGlobalGetValueType(run), run, args,
                  (unsigned)gen_add_sizes(g, NULL, args, 4), "");
+  fail_where_outside(o, workspace);
   LLVMBuildRet(g->b, LLVMConstInt(g->i32, CST_OK, 0));
 }
 

@@ -82,6 +82,14 @@ static void let_go(void *arg) {
   h->workspace = NULL;
 }
 
+Status compiled_verdict(const Compiled *c, const void *workspace) {
+  int64_t index;
+  const IndexCheck *k = loop_fault(c->loops, workspace ? workspace : c->workspace, &index);
+  if (!k) return ST_OK;
+  ir_index_outside(c->fn->cx, k->span, index, k->extent);
+  return ST_FINDINGS;
+}
+
 void compiled_free(Compiled *c) { let_go(c->hold); }
 
 Compiled *compile_native(const Fn *prepared, const Target *t) {
