@@ -16,12 +16,16 @@ typedef int32_t (*NativeFn)(void *const *in, void *const *out, void *workspace, 
 
 typedef enum LlvmText { LLVM_IR, LLVM_IR_OPTIMISED, LLVM_ASM } LlvmText;
 
+/* LLVM_QUICK: the code as it was printed, without LLVM's optimisations: for what runs once. */
+typedef enum LlvmEffort { LLVM_FULL, LLVM_QUICK } LlvmEffort;
+
 /* What the module exports, through: const LlvmBackend *gradc_llvm_backend(void). */
 typedef struct LlvmBackend {
   int abi; /* BACK_ABI */
-  /* NULL on failure, with the reason in err. */
-  Native *(*compile)(const LoopProgram *p, char *err, size_t nerr);
-  NativeFn (*entry)(Native *n);
+  /* n programs for the same processor as one piece of machine code; NULL on failure, with the
+   * reason in err. */
+  Native *(*compile)(const LoopProgram *const *p, int n, LlvmEffort effort, char *err, size_t nerr);
+  NativeFn (*entry)(Native *n, int program);
   void (*dispose)(Native *n);
   bool (*text)(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr);
   /* An object file with the functions that the C file would have, for the target. */
@@ -29,7 +33,7 @@ typedef struct LlvmBackend {
   const char *(*version)(void);  /* "LLVM 19.1.7" */
   const char *(*host_cpu)(void); /* "znver4" */
 } LlvmBackend;
-enum { BACK_ABI = 2 };
+enum { BACK_ABI = 3 };
 
 /* jit.c: where the module is looked for; the file need not exist. Nothing is loaded. */
 void back_llvm_path(char *path, size_t n);

@@ -57,8 +57,9 @@ void gen_kernel_call(Gen *g, const Kernel *k, LLVMValueRef kernel, LLVMValueRef 
 /* llvm_call.c: a loop or branch in the entry function of its program. */
 void gen_call_site(Gen *g, const Call *c, LLVMValueRef entry, LLVMValueRef table, LLVMValueRef body,
                    LLVMValueRef other);
-/* llvm_module.c: the whole program; its entry is the function "gradc_entry". */
-LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p);
+/* llvm_module.c: whole programs; each has an entry function of that name. */
+LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *const *p, int n);
+void gen_entry_name(char out[32], int program); /* "gradc_entry", "gradc_entry_1" .. */
 /* A generator with an empty module; gen_end gives back what isn't the module. */
 Gen gen_begin(Cx *cx, LLVMContextRef c, const char *name);
 void gen_end(Gen *g);

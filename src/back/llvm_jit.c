@@ -16,7 +16,7 @@
 
 struct Native {
   LLVMOrcLLJITRef jit;
-  NativeFn entry;
+  NativeFn *entry; /* one for each program */
 };
 
 /* ---- the machine ---- */
@@ -24,31 +24,34 @@ void gen_set_err(char *err, size_t n, const char *what, const char *why) {
   snprintf(err, n, "%s: %s", what, why ? why : "no reason given");
 }
 
+/* What LLVM says of the host: asking the processor is slow inside of virtual machines. The texts
+ * are LLVM's and stay. */
+static struct { char *triple, *cpu, *features; } host;
+
 static void set_up_native(void) {
   LLVMInitializeNativeTarget();
   LLVMInitializeNativeAsmPrinter();
+  host.triple = LLVMGetDefaultTargetTriple();
+  host.cpu = LLVMGetHostCPUName();
+  host.features = LLVMGetHostCPUFeatures();
 }
 
 /* LLVM's list of targets is the process': filled once, whatever number of threads compile. */
 static pthread_once_t native_once = PTHREAD_ONCE_INIT;
 
-static LLVMTargetMachineRef machine_for(const Target *t, LLVMCodeModel model, char *err,
-                                        size_t nerr) {
+static LLVMTargetMachineRef machine_for(const Target *t, LLVMCodeModel model, LlvmEffort effort,
+                                        char *err, size_t nerr) {
   pthread_once(&native_once, set_up_native);
-  char *triple = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(),
-       *features = LLVMGetHostCPUFeatures();
   char *why = NULL;
   LLVMTargetRef target;
   LLVMTargetMachineRef tm = NULL;
-  if (LLVMGetTargetFromTriple(triple, &target, &why)) gen_set_err(err, nerr, "no LLVM target", why);
+  if (LLVMGetTargetFromTriple(host.triple, &target, &why))
+    gen_set_err(err, nerr, "no LLVM target", why);
   else
-    tm = LLVMCreateTargetMachine(target, triple, t->cpu ? t->cpu : cpu,
-                                 t->features ? t->features : features, LLVMCodeGenLevelDefault,
-                                 LLVMRelocPIC, model);
+    tm = LLVMCreateTargetMachine(
+        target, host.triple, t->cpu ? t->cpu : host.cpu, t->features ? t->features : host.features,
+        effort == LLVM_QUICK ? LLVMCodeGenLevelNone : LLVMCodeGenLevelDefault, LLVMRelocPIC, model);
   LLVMDisposeMessage(why);
-  LLVMDisposeMessage(triple);
-  LLVMDisposeMessage(cpu);
-  LLVMDisposeMessage(features);
   return tm;
 }
 
@@ -101,10 +104,10 @@ LLVMModuleRef gen_complete(LLVMContextRef c, LLVMModuleRef m, LLVMTargetMachineR
   return m;
 }
 
-/* A module for p. */
-static LLVMModuleRef module_for(LLVMContextRef c, const LoopProgram *p, LLVMTargetMachineRef tm,
-                                char *err, size_t nerr) {
-  return gen_complete(c, gen_module(p->cx, c, p), tm, err, nerr);
+/* A module for n programs. */
+static LLVMModuleRef module_for(LLVMContextRef c, const LoopProgram *const *p, int n,
+                                LLVMTargetMachineRef tm, char *err, size_t nerr) {
+  return gen_complete(c, gen_module(p[0]->cx, c, p, n), tm, err, nerr);
 }
 
 /* ---- in memory ---- */
@@ -116,8 +119,8 @@ static bool failed(LLVMErrorRef e, const char *what, char *err, size_t nerr) {
   return true;
 }
 
-static LLVMOrcLLJITRef new_jit(const Target *t, char *err, size_t nerr) {
-  LLVMTargetMachineRef tm = machine_for(t, LLVMCodeModelJITDefault, err, nerr);
+static LLVMOrcLLJITRef new_jit(const Target *t, LlvmEffort effort, char *err, size_t nerr) {
+  LLVMTargetMachineRef tm = machine_for(t, LLVMCodeModelJITDefault, effort, err, nerr);
   if (!tm) return NULL;
   LLVMOrcLLJITBuilderRef builder = LLVMOrcCreateLLJITBuilder();
   LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(
@@ -146,7 +149,9 @@ static LLVMOrcThreadSafeContextRef new_context(LLVMContextRef *c) {
 
 typedef struct Compiling { /* what must be given back, also when memory runs out while the module is
                               made */
-  const LoopProgram *p;
+  const LoopProgram *const *p;
+  int np;
+  LlvmEffort effort;
   char *err;
   size_t nerr;
   Native *n;
@@ -158,9 +163,9 @@ static bool add_program(Compiling *w) {
   LLVMContextRef c;
   LLVMOrcLLJITRef jit = w->n->jit;
   w->ts = new_context(&c);
-  w->tm = machine_for(&w->p->target, LLVMCodeModelJITDefault, w->err, w->nerr);
-  LLVMModuleRef m = w->tm ? module_for(c, w->p, w->tm, w->err, w->nerr) : NULL;
-  bool ok = m && gen_optimise(m, w->tm, w->err, w->nerr);
+  w->tm = machine_for(&w->p[0]->target, LLVMCodeModelJITDefault, w->effort, w->err, w->nerr);
+  LLVMModuleRef m = w->tm ? module_for(c, w->p, w->np, w->tm, w->err, w->nerr) : NULL;
+  bool ok = m && (w->effort == LLVM_QUICK || gen_optimise(m, w->tm, w->err, w->nerr));
   if (ok) {
     LLVMOrcThreadSafeModuleRef tsm = LLVMOrcCreateNewThreadSafeModule(m, w->ts);
     ok = !failed(LLVMOrcLLJITAddLLVMIRModule(jit, LLVMOrcLLJITGetMainJITDylib(jit), tsm),
@@ -174,41 +179,52 @@ static bool add_program(Compiling *w) {
 static void dispose(Native *n) {
   if (!n) return;
   if (n->jit) LLVMConsumeError(LLVMOrcDisposeLLJIT(n->jit));
+  free(n->entry);
   free(n);
 }
 
 static Status compile_guarded(void *arg) {
   Compiling *w = arg;
-  LLVMOrcExecutorAddress at = 0;
-  w->n->jit = new_jit(&w->p->target, w->err, w->nerr);
-  bool ok = w->n->jit && add_program(w) &&
-            !failed(LLVMOrcLLJITLookup(w->n->jit, &at, "gradc_entry"), "the code can't be linked",
-                    w->err, w->nerr);
-  w->n->entry = (NativeFn)(uintptr_t)at;
+  w->n->jit = new_jit(&w->p[0]->target, w->effort, w->err, w->nerr);
+  bool ok = w->n->jit && add_program(w);
+  for (int i = 0; i < w->np && ok; i++) {
+    LLVMOrcExecutorAddress at = 0;
+    char name[32];
+    gen_entry_name(name, i);
+    ok = !failed(LLVMOrcLLJITLookup(w->n->jit, &at, name), "the code can't be linked", w->err,
+                 w->nerr);
+    w->n->entry[i] = (NativeFn)(uintptr_t)at;
+  }
   return ok ? ST_OK : ST_SOURCE;
 }
 
 /* LLVM ends the process when memory runs out inside it: better to find out before. */
-static void *reserve(void) {
+static Native *reserve(int programs) {
   enum { ROOM = 48 << 20 }; /* what compiling a training step takes, generously */
   void *room = malloc(ROOM);
   free(room);
-  return room ? calloc(1, sizeof(Native)) : NULL;
+  Native *n = room ? calloc(1, sizeof *n) : NULL;
+  if (n) n->entry = calloc((size_t)programs, sizeof *n->entry);
+  if (!n || n->entry) return n;
+  free(n);
+  return NULL;
 }
 
-static Native *compile(const LoopProgram *p, char *err, size_t nerr) {
-  Compiling w = {.p = p, .err = err, .nerr = nerr, .n = reserve()};
-  if (!w.n) cx_out_of_memory(p->cx);
-  Status s = cx_guard(p->cx, compile_guarded, &w);
+static Native *compile(const LoopProgram *const *p, int n, LlvmEffort effort, char *err,
+                       size_t nerr) {
+  Cx *cx = p[0]->cx;
+  Compiling w = {.p = p, .np = n, .effort = effort, .err = err, .nerr = nerr, .n = reserve(n)};
+  if (!w.n) cx_out_of_memory(cx);
+  Status s = cx_guard(cx, compile_guarded, &w);
   if (w.tm) LLVMDisposeTargetMachine(w.tm);
   if (w.ts) LLVMOrcDisposeThreadSafeContext(w.ts);
   if (s == ST_OK) return w.n;
   dispose(w.n);
-  if (s != ST_SOURCE) cx_unwind_again(p->cx);
+  if (s != ST_SOURCE) cx_unwind_again(cx);
   return NULL;
 }
 
-static NativeFn entry(Native *n) { return n->entry; }
+static NativeFn entry(Native *n, int program) { return n->entry[program]; }
 
 /* ---- as text ---- */
 static bool emit_text(LLVMModuleRef m, LLVMTargetMachineRef tm, LlvmText what, Text *out, char *err,
@@ -232,10 +248,10 @@ static bool emit_text(LLVMModuleRef m, LLVMTargetMachineRef tm, LlvmText what, T
 }
 
 static bool text(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr) {
-  LLVMTargetMachineRef tm = machine_for(&p->target, LLVMCodeModelDefault, err, nerr);
+  LLVMTargetMachineRef tm = machine_for(&p->target, LLVMCodeModelDefault, LLVM_FULL, err, nerr);
   if (!tm) return false;
   LLVMContextRef c = LLVMContextCreate();
-  LLVMModuleRef m = module_for(c, p, tm, err, nerr);
+  LLVMModuleRef m = module_for(c, &p, 1, tm, err, nerr);
   bool ok = m && (what == LLVM_IR || gen_optimise(m, tm, err, nerr)) &&
             emit_text(m, tm, what, out, err, nerr);
   if (m) LLVMDisposeModule(m);

@@ -104,10 +104,10 @@ static void time_kernels(const Compiled *c, Callee callee, double budget, BenchR
     LoopProgram alone = *c->loops;
     alone.kernel.n = 1;
     alone.kernel.at = &c->loops->kernel.at[i];
-    Native *native = llvm->compile(&alone, why, sizeof why);
+    Native *native = llvm->compile((const LoopProgram *[]){&alone}, 1, LLVM_FULL, why, sizeof why);
     if (!native) cx_bug(cx, "a kernel alone: %s", why);
     const Kernel *k = c->loops->kernel.at[i];
-    callee.run = llvm->entry(native);
+    callee.run = llvm->entry(native, 0);
     Timing t = measure(cx, &callee, budget / n);
     r->kernel[r->nkernels++] = (BenchKernel){k->name, callee.rt->threads > 1 ? t.median : t.cpu,
                                              k->flops, k->bytes, k->parallel};

@@ -80,27 +80,49 @@ Compiled *compile_native(const Fn *prepared, const Target *t) {
   return c;
 }
 
-Compiled *compile_loops(const Fn *prepared, LoopProgram *loops) {
-  Cx *cx = prepared->cx;
+enum { WORKSPACE_ALIGN = 64 };
+
+/* One block for all workspaces, each followed by at least WORKSPACE_ALIGN bytes nobody uses. */
+static void place_workspaces(Cx *cx, NativeHold *hold, Compiled *c, int n) {
+  size_t bytes = 0;
+  for (int i = 0; i < n; i++) {
+    size_t own = c[i].workspace_bytes = (size_t)c[i].loops->workspace;
+    bytes += ((own + WORKSPACE_ALIGN - 1) & ~(size_t)(WORKSPACE_ALIGN - 1)) + WORKSPACE_ALIGN;
+  }
+  char *at = hold->workspace = aligned_alloc(WORKSPACE_ALIGN, bytes);
+  if (!at) cx_no_room(cx, (double)bytes);
+  for (int i = 0; i < n; i++) {
+    c[i].workspace = at;
+    at += ((c[i].workspace_bytes + WORKSPACE_ALIGN - 1) & ~(size_t)(WORKSPACE_ALIGN - 1)) +
+          WORKSPACE_ALIGN;
+  }
+}
+
+Compiled *compile_together(const Fn *const *f, LoopProgram *const *loops, int n,
+                           LlvmEffort effort) {
+  Cx *cx = f[0]->cx;
   char why[600] = "";
   const LlvmBackend *llvm = back_llvm(why, sizeof why);
   double start = now();
-  if (!llvm) return no_code(cx, prepared, why);
-  Compiled *c = NEW(cx->arena, Compiled);
-  c->fn = prepared;
-  c->loops = loops;
-  const char *wrong = loop_verify(c->loops);
-  if (wrong) cx_bug(cx, "loops of %s: %s", prepared->name ? prepared->name : "the program", wrong);
-  NativeHold *hold = c->hold = NEW(cx->arena, NativeHold);
+  if (!llvm) return no_code(cx, f[0], why);
+  Compiled *c = NEWS(cx->arena, Compiled, n);
+  for (int i = 0; i < n; i++) {
+    const char *wrong = loop_verify(loops[i]);
+    if (wrong) cx_bug(cx, "loops of %s: %s", f[i]->name ? f[i]->name : "the program", wrong);
+  }
+  NativeHold *hold = NEW(cx->arena, NativeHold);
   hold->llvm = llvm;
   arena_defer(cx->arena, let_go, hold);
-  hold->native = llvm->compile(c->loops, why, sizeof why);
-  if (!hold->native) return no_code(cx, prepared, why);
-  c->workspace_bytes = (size_t)c->loops->workspace;
-  hold->workspace = aligned_alloc(64, ((c->workspace_bytes + 63) & ~(size_t)63) + 64);
-  if (!hold->workspace) cx_no_room(cx, (double)c->workspace_bytes);
-  c->workspace = hold->workspace;
-  c->run = llvm->entry(hold->native);
+  hold->native = llvm->compile((const LoopProgram *const *)loops, n, effort, why, sizeof why);
+  if (!hold->native) return no_code(cx, f[0], why);
+  for (int i = 0; i < n; i++)
+    c[i] = (Compiled){
+        .fn = f[i], .loops = loops[i], .run = llvm->entry(hold->native, i), .hold = hold};
+  place_workspaces(cx, hold, c, n);
   c->seconds = now() - start;
   return c;
+}
+
+Compiled *compile_loops(const Fn *prepared, LoopProgram *loops) {
+  return compile_together(&prepared, &loops, 1, LLVM_FULL);
 }
