@@ -91,7 +91,7 @@ static void work(Bulk *b, Slot *s) {
       int kind = b->kind < 0 ? random_kind_of(seed) : b->kind;
       own_kind = random_kind[kind].name;
       watch();
-      const char *wrong = random_program(&desk, kind, seed, seed % 16 == 0);
+      const char *wrong = random_program(&desk, kind, seed, seed % 64 == 5);
       atomic_fetch_add(&b->shared->programs, 1);
       if (!wrong) continue;
       log_text(b->log, wrong);

@@ -69,6 +69,8 @@ Program *law_reader(Cx *cx, LawDesk *d);
 bool law_broken(LawCheck *c, Law law, const char *where, const char *detail);
 /* A pass gave NULL: a diagnostic. An operator without derivative is a proper answer. */
 bool law_declined(Cx *cx, LawCheck *c, const char *where);
+/* With those of bodies. */
+int law_instructions(const Fn *f);
 /* f, prepared, is to give `want` for `in` as machine code, too; law_native_run compiles and runs
  * all that was said so. */
 void law_native_add(const Fn *f, const Fn *prepared, LawCheck *c, const char *where,

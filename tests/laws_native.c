@@ -99,7 +99,7 @@ static bool add_all_jobs(LawCheck *c) {
   const Fn *f = together ? joined(all) : NULL;
   const Fn *g = f ? compile_prepare(f, &(SizeBindings){0}) : NULL;
   if (f && !g) return law_declined(f->cx, c, "all forms together");
-  if (!g || g->ins.n > MOST_TOGETHER) {
+  if (!g || law_instructions(g) > MOST_TOGETHER) {
     for (const NativeForm *n = all; n; n = n->next) add_jobs(c, &n->job);
     return true;
   }
@@ -208,7 +208,7 @@ bool law_native_run(LawCheck *c) {
   }
   /* most programs as LLVM makes them of what was printed: that is cheap, and its passes can hide
    * nothing */
-  Compiled *made = compile_together(f, loops, n, c->seed % 8 ? LLVM_QUICK : LLVM_FULL);
+  Compiled *made = compile_together(f, loops, n, c->seed % 16 ? LLVM_QUICK : LLVM_FULL);
   if (!made) return law_declined(cx, c, "machine code");
   Tensor *out = NEWS(cx->arena, Tensor, most);
   bool ok = true;

@@ -3,15 +3,15 @@
 #include "random_program.h"
 
 const RandomKind random_kind[] = {
-    {"plain", {.size = 14}, SPICE_PLAIN, 8, 26},
-    {"smooth", {.smooth = true, .size = 10}, SPICE_SMOOTH, 4, 14},
-    {"nasty", {.size = 6}, SPICE_NASTY, 2, 10},
-    {"extreme", {.size = 4}, SPICE_EXTREME, 1, 5},
-    {"bodies", {.bodies = true, .size = 8}, SPICE_PLAIN, 3, 10},
-    {"sizes", {.symbolic = true, .size = 8}, SPICE_PLAIN, 2, 12},
-    {"loops", {.smooth = true, .size = 1, .loops = true}, SPICE_SMOOTH, 4, 1},
-    {"source", {.size = 0}, SPICE_SMOOTH, 4, 13},              /* as text: gen_source.c */
-    {"flow", {.bodies = true, .size = 0}, SPICE_SMOOTH, 8, 9}, /* ... with gen_flow.c */
+    {"plain", {.size = 14}, SPICE_PLAIN, 8, 300},
+    {"smooth", {.smooth = true, .size = 10}, SPICE_SMOOTH, 4, 140},
+    {"nasty", {.size = 6}, SPICE_NASTY, 2, 100},
+    {"extreme", {.size = 4}, SPICE_EXTREME, 1, 50},
+    {"bodies", {.bodies = true, .size = 8}, SPICE_PLAIN, 3, 100},
+    {"sizes", {.symbolic = true, .size = 8}, SPICE_PLAIN, 2, 125},
+    {"loops", {.smooth = true, .size = 1, .loops = true}, SPICE_SMOOTH, 4, 5},
+    {"source", {.size = 0}, SPICE_SMOOTH, 4, 125},              /* as text: gen_source.c */
+    {"flow", {.bodies = true, .size = 0}, SPICE_SMOOTH, 8, 55}, /* ... with gen_flow.c */
 };
 
 int random_kinds(void) { return COUNT_OF(random_kind); }

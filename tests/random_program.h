@@ -10,7 +10,7 @@ typedef struct RandomKind {
   GenOptions gen;
   Spice spice;
   int seconds; /* of the share in make check */
-  int weight;  /* of 100, where the seed chooses the kind */
+  int weight;  /* of 1000, where the seed chooses the kind */
 } RandomKind;
 extern const RandomKind random_kind[];
 int random_kinds(void);
