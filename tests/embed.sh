@@ -26,7 +26,8 @@ shows() {
 }
 
 # ---- the library shows what its header declares, and nothing else
-declared=$(sed -n 's/^GRADC_API .*[ *]\(gradc_[a-z_]*\)(.*/\1/p' "$here/src/include/gradc.h" | sort)
+declared=$(tr '\n' ' ' <"$here/src/include/gradc.h" | sed 's/#define GRADC_API//g' |
+  grep -o 'GRADC_API [^;(]*(' | sed 's/.*[ *]\(gradc_[a-z_]*\)($/\1/' | sort)
 same "exported symbols" "$(nm -D --defined-only "$lib" | awk '{ print $3 }' | sort)" "$declared"
 readelf -d "$lib" | grep -q 'SONAME.*libgradc\.so\.0\]' && ok || not_ok "soname" "$(readelf -d "$lib" | grep SONAME)"
 extra=$(nm -D --undefined-only "$lib" | awk '{ print $2 }' | grep -xE '_?exit|_Exit|quick_exit|puts|printf|perror|putchar|system|setlocale|signal|sigaction')

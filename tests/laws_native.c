@@ -95,7 +95,7 @@ enum { MOST_TOGETHER = 600 }; /* instructions */
 static bool add_all_jobs(LawCheck *c) {
   Rng r = rng_at(c->seed ^ 0x7063);
   const NativeForm *all = c->forms;
-  bool together = !(c->what & CHECK_ALL_WIDTHS) && all && all->next && rng_chance(&r, 75);
+  bool together = !(c->what & CHECK_ALL_WIDTHS) && all && all->next && rng_chance(&r, 80);
   const Fn *f = together ? joined(all) : NULL;
   const Fn *g = f ? compile_prepare(f, &(SizeBindings){0}) : NULL;
   if (f && !g) return law_declined(f->cx, c, "all forms together");
@@ -151,7 +151,7 @@ static bool run_native(const Compiled *n, const Tensor *in, Tensor *out, GradcRt
     op[i] = out[i].data = guarded(cx, ob[i]);
   }
   memset(n->workspace, 0xFF, n->workspace_bytes);
-  char *behind = (char *)n->workspace + n->workspace_bytes; /* compile_together left it unused */
+  char *behind = (char *)n->workspace + n->workspace_bytes; /* compile_loops left it unused */
   memset(behind, GUARD, GUARD_BYTES);
   n->run(ip, op, n->workspace, rt);
   bool ok = true;
@@ -194,26 +194,22 @@ static bool run_job(LawCheck *c, const NativeJob *j, const Compiled *n, Tensor *
 }
 
 bool law_native_run(LawCheck *c) {
-  int n = 0;
   if (!add_all_jobs(c)) return false;
-  for (NativeJob *j = c->native; j; j = j->next) n++;
-  if (!n) return true;
+  if (!c->native) return true;
   Cx *cx = c->native->f->cx;
-  const Fn **f = NEWS(cx->arena, const Fn *, n);
-  LoopProgram **loops = NEWS(cx->arena, LoopProgram *, n);
-  int i = 0, most = 1;
-  for (NativeJob *j = c->native; j; j = j->next) {
-    f[i] = j->f, loops[i++] = j->loops;
-    most = MAX(most, j->f->out.n);
-  }
-  /* most programs as LLVM makes them of what was printed: that is cheap, and its passes can hide
-   * nothing */
-  Compiled *made = compile_together(f, loops, n, c->seed % 16 ? LLVM_QUICK : LLVM_FULL);
-  if (!made) return law_declined(cx, c, "machine code");
+  int most = 1;
+  for (NativeJob *j = c->native; j; j = j->next) most = MAX(most, j->f->out.n);
   Tensor *out = NEWS(cx->arena, Tensor, most);
   bool ok = true;
-  i = 0;
-  for (NativeJob *j = c->native; j && ok; j = j->next) ok = run_job(c, j, &made[i++], out);
-  compiled_free(made);
+  /* most programs as LLVM makes them of what was printed: that is cheap, and its passes can hide
+   * nothing */
+  cx->code_quick = c->seed % 16 != 0;
+  cx->code_cache = CODE_CACHE_OFF;
+  for (NativeJob *j = c->native; j && ok; j = j->next) {
+    Compiled *made = compile_loops(j->f, j->loops);
+    ok = made ? run_job(c, j, made, out) : law_declined(cx, c, j->where);
+    if (made) compiled_free(made);
+  }
+  cx->code_quick = false;
   return ok;
 }

@@ -1,5 +1,6 @@
 #!/bin/sh
-# layers.sh: a file includes headers of its own layer and of those before it, never of a later one.
+# layers.sh: a file includes headers of its own layer and of those before it, never of a later one. The
+# commands see no more of the compiler than a user of the library: gradc.h, and base for texts and memory.
 . "${TOP_SRCDIR:-.}/tests/lib.sh"
 cd "$TOP_SRCDIR" || exit 99
 
@@ -32,6 +33,16 @@ for layer in $layers; do
   found=$(bad_includes "$layer" "$@")
   if [ -z "$found" ]; then ok; else not_ok "layer $layer includes a later one:" "$found"; fi
 done
+# below_api FILE...: includes of the compiler in files that are to go through gradc.h.
+below_api() {
+  grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]+"(\.\./)*(ir|front|pass|loop|back|train|driver|api)/' \
+    /dev/null "$@"
+}
+# The REPL alone works on the session below: it evaluates, interrupts and completes as one types.
+set -- $(ls src/cli/*.[ch] | grep -vE '/(cmd_)?repl[._]|/repl_')
+found=$(below_api "$@")
+if [ -z "$found" ]; then ok; else not_ok "a command goes below gradc.h:" "$found"; fi
+
 found=$(cd runtime 2>/dev/null &&
   grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]+"(base|ir|front|pass|loop|back|train|driver|cli)/' \
     /dev/null ./*.[ch])
@@ -40,4 +51,5 @@ if [ -z "$found" ]; then ok; else not_ok "runtime includes the compiler:" "$foun
 # The check itself must see a back edge, or it proves nothing.
 printf '#include "front/ast.h"\n' >"$work/edge.c"
 if [ -n "$(bad_includes ir "$work/edge.c")" ]; then ok; else not_ok "layers.sh misses a back edge"; fi
+if [ -n "$(below_api "$work/edge.c")" ]; then ok; else not_ok "layers.sh misses an include below gradc.h"; fi
 finish

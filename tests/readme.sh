@@ -61,5 +61,28 @@ for file in "$@"; do
     fi
   done
 done
+
+# README's measured ratios are those of the first table of docs/PERFORMANCE.md that names the workload.
+# What stands behind the workload's name in brackets is README's own.
+figures() {
+  awk -F ' *[|] *' '
+    FNR == 1 { file++ }
+    file == 1 && $2 == "workload" { for (i = 1; i <= NF; i++) if ($i == "best peer / gradc") column = i }
+    file == 1 && column && $2 != "workload" && !($2 in ratio) { ratio[$2] = $column }
+    file == 2 && /<!-- figures of docs\/PERFORMANCE.md -->/ { inside = 1; next }
+    file == 2 && inside && !/^[|]/ { inside = 0 }
+    file == 2 && inside && $3 ~ /^[0-9]/ {
+      sub(/ \(.*/, "", $2)
+      print ($2 in ratio && ratio[$2] == $3 ? "ok" : "not_ok"), $2 ": " $3 ", measured " ratio[$2]
+    }' "$TOP_SRCDIR/docs/PERFORMANCE.md" "$1"
+}
+case " $* " in
+  *"/README.md "*)
+    figures "$TOP_SRCDIR/README.md" >"$work/figures"
+    [ -s "$work/figures" ] || not_ok "README.md: no figures"
+    while read -r verdict text; do
+      if [ "$verdict" = ok ]; then ok; else not_ok "README.md: $text"; fi
+    done <"$work/figures" ;;
+esac
 [ "$skipped" -eq 0 ] || printf 'SKIP: %d commands need what is not installed\n' "$skipped"
 finish

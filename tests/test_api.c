@@ -581,11 +581,198 @@ START_TEST(nan_in_training) {
 }
 END_TEST
 
+/* ---- what the commands do ---- */
+static gradc_job *job(const char *kind) {
+  gradc_job *j = NULL;
+  OK(gradc_job_new(gc, kind, &j));
+  return j;
+}
+
+static double cell(const gradc_job *j, int row, const char *name) {
+  double v = -1;
+  ck_assert_msg(gradc_job_row_number(j, row, name, &v) == GRADC_OK, "row %d: %s", row, name);
+  return v;
+}
+
+START_TEST(derivatives_as_text) {
+  OK(gradc_declare(gc, "f", "fn f(x: f64[3], w: f64) = w * sum(x * x)"));
+  gradc_job *j = job("grad");
+  IS(USAGE, gradc_job_run(j)); /* of which function? */
+  OK(gradc_job_text(j, "function", "f"));
+  OK(gradc_job_text(j, "wrt", "w"));
+  ck_assert_ptr_null(gradc_job_result(j, "text", NULL));
+  OK(gradc_job_run(j));
+  ck_assert_ptr_nonnull(strstr(gradc_job_result(j, "text", NULL), "sum(x * x)"));
+  OK(gradc_job_text(j, "wrt", "y"));
+  IS(USAGE, gradc_job_run(j));
+  ck_assert_ptr_nonnull(strstr(gradc_message(gc), "no argument or parameter \"y\""));
+  gradc_job_free(j);
+}
+END_TEST
+
+START_TEST(gradients_that_are_checked) {
+  OK(gradc_declare(gc, "linear", linear));
+  gradc_job *j = job("gradcheck");
+  OK(gradc_job_text(j, "function", "loss"));
+  OK(gradc_job_text(j, "size", "N=2"));
+  OK(gradc_job_run(j));
+  ck_assert_int_eq(gradc_job_row_count(j), 3);
+  ck_assert_str_eq(gradc_job_row_text(j, 1, "input"), "W");
+  ck_assert_str_eq(gradc_job_row_text(j, 1, "sizes"), "N = 2");
+  ck_assert(cell(j, 1, "ok") == 1 && cell(j, 1, "differences") < 1e-5);
+  ck_assert_ptr_null(gradc_job_row_text(j, 1, "ok"));
+  ck_assert_ptr_null(gradc_job_row_text(j, 3, "input"));
+  double v;
+  IS(USAGE, gradc_job_row_number(j, 0, "input", &v));
+  gradc_job_free(j);
+
+  OK(gradc_declare(gc, "wrong", "fn g(x: f64) = x * x\nadjoint g(x; y, dy) = 3 * x * dy"));
+  j = job("gradcheck");
+  OK(gradc_job_text(j, "function", "g"));
+  IS(FINDINGS, gradc_job_run(j));
+  ck_assert(cell(j, 0, "ok") == 0);
+  gradc_job_free(j);
+}
+END_TEST
+
+START_TEST(test_blocks) {
+  OK(gradc_declare(gc, "t", "test \"good\" { 1 + 1 == 2 }\ntest \"bad\" { 1 + 1 == 3 }"));
+  gradc_job *j = job("test");
+  IS(FINDINGS, gradc_job_run(j));
+  ck_assert_int_eq(gradc_job_row_count(j), 2);
+  ck_assert_str_eq(gradc_job_row_text(j, 1, "test"), "bad");
+  ck_assert(cell(j, 0, "ok") == 1 && cell(j, 1, "ok") == 0);
+  ck_assert_ptr_nonnull(strstr(gradc_job_row_text(j, 1, "wrong"), "2"));
+  gradc_job_free(j);
+}
+END_TEST
+
+START_TEST(stages_and_code) {
+  size_t n = 0;
+  OK(gradc_declare(gc, "linear", linear));
+  gradc_job *j = job("emit");
+  IS(USAGE, gradc_job_run(j)); /* which stage? */
+  OK(gradc_job_number(j, "ir", 1));
+  OK(gradc_job_text(j, "function", "grad(loss)"));
+  OK(gradc_job_run(j));
+  ck_assert_ptr_nonnull(strstr(gradc_job_result(j, "text", &n), "fn loss_grad"));
+  ck_assert_uint_eq(n, strlen(gradc_job_result(j, "text", NULL)));
+  gradc_job_free(j);
+
+  j = job("emit");
+  OK(gradc_job_number(j, "c", 1));
+  OK(gradc_job_text(j, "step", "sgd"));
+  OK(gradc_job_text(j, "prefix", "line"));
+  IS(USAGE, gradc_job_text(j, "cpu", "z80"));
+  OK(gradc_job_run(j));
+  ck_assert_ptr_nonnull(strstr(gradc_job_result(j, "source", NULL), "line_loss_sgd_step("));
+  ck_assert_ptr_nonnull(strstr(gradc_job_result(j, "header", NULL), "line_params"));
+  ck_assert_ptr_null(gradc_job_result(j, "library", NULL));
+  OK(gradc_job_text(j, "prefix", "while"));
+  IS(USAGE, gradc_job_run(j));
+  gradc_job_free(j);
+
+  j = job("build");
+  IS(USAGE, gradc_job_run(j)); /* into which file? */
+  OK(gradc_job_text(j, "output", "/no/such/folder/line.o"));
+  IS(DATA, gradc_job_run(j));
+  gradc_job_free(j);
+}
+END_TEST
+
+START_TEST(speed) {
+  OK(gradc_declare(gc, "linear", linear));
+  gradc_job *j = job("bench");
+  OK(gradc_job_text(j, "function", "grad(loss)"));
+  OK(gradc_job_number(j, "seconds", 0.01));
+  OK(gradc_job_number(j, "kernels", 1));
+  OK(gradc_job_run(j));
+  ck_assert_str_eq(gradc_job_row_text(j, 0, "function"), "grad(loss)");
+  ck_assert(cell(j, 0, "seconds") > 0 && cell(j, 0, "gradient-to-forward") > 0);
+  ck_assert_ptr_nonnull(gradc_job_row_text(j, 1, "kernel"));
+  ck_assert_ptr_nonnull(strstr(gradc_job_result(j, "json", NULL), "\"gflops\""));
+  gradc_job_free(j);
+}
+END_TEST
+
+START_TEST(bounded_memory) {
+  gradc_function *f;
+  const char program[] = "fn orbit(x0: f64[64]) {\n  var x = x0\n"
+                         "  for t in 0..1000 { x = x + 0.01 * sin(x) }\n  sum(x)\n}";
+  OK(gradc_declare(gc, "orbit", program));
+  OK(gradc_find(gc, "grad(orbit)", &f));
+  OK(gradc_compile(f));
+  size_t whole = gradc_workspace(f);
+  IS(USAGE, gradc_set_memory(gc, -1));
+  OK(gradc_set_memory(gc, 100000));
+  OK(gradc_find(gc, "grad(orbit)", &f));
+  OK(gradc_compile(f));
+  ck_assert(whole > 500000 && gradc_workspace(f) < 101000);
+  OK(gradc_set_memory(gc, 100));
+  OK(gradc_find(gc, "grad(orbit)", &f));
+  IS(SOURCE, gradc_compile(f));
+  ck_assert_str_eq(gradc_diagnostic_at(gc, 0)->code, "E0706");
+}
+END_TEST
+
+START_TEST(values_that_are_trapped) {
+  gradc_values *v;
+  OK(gradc_eval(gc, NULL, "log(0.0) * 2", &v));
+  gradc_values_free(v);
+  OK(gradc_set_trap_nan(gc, 1));
+  IS(SOURCE, gradc_eval(gc, NULL, "log(0.0) * 2", &v));
+  ck_assert_str_eq(gradc_diagnostic_at(gc, 0)->code, "E0712");
+}
+END_TEST
+
+START_TEST(texts_without_a_program) {
+  const char *text;
+  size_t n;
+  int changed;
+  OK(gradc_format(gc, "f", "fn f( x:f64 )=x+1\n", &text, &n, &changed));
+  ck_assert_str_eq(text, "fn f(x: f64) = x + 1\n");
+  ck_assert(changed && n == strlen(text));
+  OK(gradc_format(gc, "f", text, &text, &n, &changed));
+  ck_assert(!changed);
+  IS(SOURCE, gradc_format(gc, "f", "fn f(", &text, &n, &changed));
+  ck_assert_ptr_null(text);
+  IS(DATA, gradc_inspect(gc, "/no/such/file.npz", &text));
+  ck_assert_ptr_nonnull(strstr(gradc_diagnostics_json(gc), "\"code\""));
+  bool sine = false;
+  for (int i = 0; gradc_word(gc, "function", i); i++)
+    sine |= !strcmp(gradc_word(gc, "function", i), "sin");
+  ck_assert(sine);
+  ck_assert_ptr_null(gradc_word(gc, "verb", 0));
+  ck_assert_ptr_nonnull(strstr(gradc_explain(gc, "operators"), "tanh"));
+}
+END_TEST
+
+START_TEST(definitions) {
+  OK(gradc_define(gc, "N", 3));
+  OK(gradc_define(gc, "M", 4));
+  OK(gradc_declare(gc, "linear", linear));
+  IS(SOURCE, gradc_check_defines(gc));
+  ck_assert_ptr_nonnull(strstr(gradc_message(gc), "`M`"));
+  gradc_function *f;
+  OK(gradc_find(gc, "loss", &f));
+  ck_assert_int_eq(gradc_size_count(f), 0);
+}
+END_TEST
+
 Suite *api_suite(void) {
   Suite *s = suite_create("api");
   TCase *t = tcase_create("gradc.h");
   tcase_set_timeout(t, 120);
   tcase_add_checked_fixture(t, set_up, tear_down);
+  tcase_add_test(t, derivatives_as_text);
+  tcase_add_test(t, gradients_that_are_checked);
+  tcase_add_test(t, test_blocks);
+  tcase_add_test(t, stages_and_code);
+  tcase_add_test(t, speed);
+  tcase_add_test(t, bounded_memory);
+  tcase_add_test(t, values_that_are_trapped);
+  tcase_add_test(t, texts_without_a_program);
+  tcase_add_test(t, definitions);
   tcase_add_test(t, functions_and_derivatives);
   tcase_add_test(t, descriptions);
   tcase_add_test(t, arrays_are_the_callers);

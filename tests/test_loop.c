@@ -268,6 +268,53 @@ START_TEST(layer_norm_rows) {
 }
 END_TEST
 
+/* Points of few coordinates, one for each of many rows, in ways that only unrolled axes allow in
+ * one kernel: x[which[n]] by a small matrix of the row's own, an element of that put before it, its
+ * length, all coordinates by that; stored by interleaving (3, 4) or by turned squares (9). */
+START_TEST(slim_rows) {
+  static const int rows[] = {1, 3, 16, 32, 37, 64, 71, 200};
+  for (int i = 0; i < COUNT_OF(rows); i++)
+    for (int k = 0; k < 2; k++) {
+      DType t = k ? T_F64 : T_F32;
+      int n = rows[i];
+      begin();
+      Shape row = shape(1, n), point = shape(2, n, 3), more = shape(2, n, 4);
+      Val ids = input("which", T_I32, row), m = input("m", t, shape(3, n, 3, 3));
+      Val x = ir_gather(&bld, input("x", t, shape(2, 6, 3)), &ids, (int32_t[]){0}, 1);
+      Contract c = {.nlabels = 3, .a = {0, 1, 2}, .b = {0, 2}, .nout = 2, .out = {0, 1}};
+      Val y = ir_contract(&bld, m, x, &c);
+      Val length = ir_fold(&bld, OP_sum, ir_map2(&bld, OP_mul, y, y), 2);
+      Val one = ir_const_f(&bld, t, &row, 1);
+      length = ir_map1(&bld, OP_sqrt, ir_map2(&bld, OP_add, length, one));
+      Val unit = ir_map2(&bld, OP_div, y, over_rows(length, point));
+      Val first = ir_slice(&bld, unit, 1, 2, 1, -1);
+      View put = {
+          .rank = 2,
+          .dim = (ViewDim[]){{0, 1, 1, (ViewTerm[]){{0, 1}}}, {0, 1, 1, (ViewTerm[]){{1, 1}}}}};
+      View rest = {
+          .rank = 2,
+          .dim = (ViewDim[]){{0, 1, 1, (ViewTerm[]){{0, 1}}}, {-1, 1, 1, (ViewTerm[]){{1, 1}}}}};
+      Val both = ir_map2(&bld, OP_add, ir_view(&bld, first, &more, &put),
+                         ir_view(&bld, unit, &more, &rest));
+      Shape square = shape(3, n, 3, 3);
+      Contract outer = {.nlabels = 3, .a = {0, 1}, .b = {0, 2}, .nout = 3, .out = {0, 1, 2}};
+      Val block = ir_map1(&bld, OP_exp, ir_contract(&bld, unit, y, &outer));
+      ir_output(&bld, NULL, both);
+      ir_output(&bld, NULL, ir_fold(&bld, OP_amax, unit, 2));
+      ir_output(&bld, NULL, ir_map2(&bld, OP_add, block, over_rows(length, square)));
+      Fn *f = ir_finish(&bld);
+      check_fn(f, 0);
+      if (n >= 2 * 16) { /* a row a lane: one kernel, and nothing in memory */
+        Target wide = machine(64, 1);
+        LoopProgram *p = loop_lower(f, &wide);
+        ck_assert_int_eq(p->kernel.n, 1);
+        ck_assert_int_eq((int)p->workspace, 0);
+      }
+      cx_free(cx);
+    }
+}
+END_TEST
+
 /* ---- contractions ---- */
 START_TEST(matmuls) {
   static const int e[][3] = {{1, 1, 1},   {2, 3, 4},    {5, 17, 33},  {14, 32, 8}, {29, 70, 41},
@@ -604,6 +651,7 @@ Suite *loop_suite(void) {
   tcase_add_test(t, reductions);
   tcase_add_test(t, softmax_rows);
   tcase_add_test(t, layer_norm_rows);
+  tcase_add_test(t, slim_rows);
   tcase_add_test(t, matmuls);
   tcase_add_test(t, bias_relu_is_one_kernel);
   tcase_add_test(t, update_in_place);

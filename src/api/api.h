@@ -13,6 +13,12 @@
 
 #include <locale.h>
 
+typedef struct ApiWords {
+  const char *class; /* NULL: none yet */
+  const char *const *at;
+  int n;
+} ApiWords;
+
 struct gradc_context {
   Session *session;
   locale_t locale;     /* numbers with a point, whatever the process' locale says */
@@ -21,6 +27,9 @@ struct gradc_context {
   int threads;
   GradcRt *rt; /* for rt_threads threads; NULL: none yet */
   int rt_threads;
+  SizeBindings defined; /* by gradc_define */
+  const char *path;     /* of the last file loaded; NULL: none */
+  ApiWords words;       /* last asked for */
   gradc_diagnostic *diag;
   int ndiags;
   char message[1200];
@@ -31,10 +40,19 @@ struct gradc_context {
 /* False where the context can't be used: return gc->broken then. */
 bool api_enter(gradc_context *gc);
 gradc_status api_leave(gradc_context *gc, Status s);
+/* The part of api_leave that makes message and diagnostics, for who works on the session itself. */
+gradc_status api_tell(gradc_context *gc, Status s);
+/* Gives the memory of past entries back: the context goes on with a session made anew of what it
+ * holds; as it was where memory is short. Functions found before are no longer valid. */
+void api_renew(gradc_context *gc);
 /* Both, around session_run. */
 gradc_status api_run(gradc_context *gc, Status (*work)(Session *s, void *arg), void *arg);
-/* Sets the message; returns ST_USAGE for work, which is GRADC_USAGE. */
+/* Sets the message; returns ST_USAGE for work, which is GRADC_USAGE; or the status s. */
 Status api_usage(gradc_context *gc, const char *fmt, ...) GC_PRINTF(2, 3);
+Status api_says(gradc_context *gc, Status s, const char *fmt, ...) GC_PRINTF(3, 4);
+/* A path without its folder; without its ending as well, in a. */
+const char *path_base(const char *path);
+const char *path_stem(Arena *a, const char *path, const char *ending);
 
 /* ---- inside session_run ---- */
 gradc_tensor api_tensor(Cx *cx, const char *name, DType type, const Shape *shape, void *data);

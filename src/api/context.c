@@ -1,6 +1,5 @@
 /* context.c: contexts of libgradc: their life, their settings, declaring programs. */
 #include "api/api.h"
-#include "driver/explain.h"
 #include "config.h"
 
 #include <stdio.h>
@@ -81,17 +80,22 @@ static void set_message(gradc_context *gc, Status s) {
   if (!gc->message[0]) snprintf(gc->message, sizeof gc->message, "%s", status_text(s));
 }
 
-gradc_status api_leave(gradc_context *gc, Status s) {
+gradc_status api_tell(gradc_context *gc, Status s) {
   Cx *cx = gc->session->cx;
-  gc->locale = uselocale(gc->locale);
   if (s != ST_MEMORY && s != ST_INTERNAL) {
     if (s == ST_OK && diag_errors(cx)) s = ST_SOURCE;
     Status viewed = cx_guard(cx, view_diagnostics, gc);
     if (viewed != ST_OK) s = viewed;
   }
-  if (s == ST_MEMORY || s == ST_INTERNAL) gc->broken = (gradc_status)s;
   if (s != ST_OK) set_message(gc, s);
   return (gradc_status)s;
+}
+
+gradc_status api_leave(gradc_context *gc, Status s) {
+  gc->locale = uselocale(gc->locale);
+  gradc_status told = api_tell(gc, s);
+  if (told == GRADC_MEMORY || told == GRADC_INTERNAL) gc->broken = told;
+  return told;
 }
 
 gradc_status api_run(gradc_context *gc, Status (*work)(Session *s, void *arg), void *arg) {
@@ -105,6 +109,28 @@ Status api_usage(gradc_context *gc, const char *fmt, ...) {
   vsnprintf(gc->message, sizeof gc->message, fmt, ap);
   va_end(ap);
   return ST_USAGE;
+}
+
+Status api_says(gradc_context *gc, Status s, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  vsnprintf(gc->message, sizeof gc->message, fmt, ap);
+  va_end(ap);
+  return s;
+}
+
+const char *path_base(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+const char *path_stem(Arena *a, const char *path, const char *ending) {
+  const char *base = path_base(path);
+  size_t n = strlen(base), e = strlen(ending);
+  if (n > e && !strcmp(base + n - e, ending)) n -= e;
+  char *s = arena_alloc(a, n + 1);
+  memcpy(s, base, n);
+  return s;
 }
 
 /* ---- life ---- */
@@ -134,18 +160,48 @@ void gradc_free(gradc_context *gc) {
   free(gc);
 }
 
+void api_renew(gradc_context *gc) {
+  Session *s = session_renew(gc->session);
+  if (!s) return;
+  session_free(gc->session);
+  gc->session = s;
+  gc->ndiags = 0;
+  gc->rt = NULL; /* it went with the old session's arena */
+}
+
 /* ---- settings ---- */
 gradc_status gradc_set_threads(gradc_context *gc, int threads) {
   API_RETURN_UNLESS(gc);
   if (threads < 0 || threads > 256)
     return (gradc_status)api_usage(gc, "%d threads: 1 to 256, or 0 for all processors", threads);
   gc->threads = threads ? threads : gradc_rt_cores();
+  gc->session->cx->bound.threads = gc->threads;
+  return GRADC_OK;
+}
+
+gradc_status gradc_set_memory(gradc_context *gc, int64_t bytes) {
+  API_RETURN_UNLESS(gc);
+  if (bytes < 0) return (gradc_status)api_usage(gc, "%lld bytes of memory", (long long)bytes);
+  gc->session->cx->bound.bytes = bytes;
+  gc->session->cx->bound.threads = gc->threads;
+  return GRADC_OK;
+}
+
+gradc_status gradc_set_trap_nan(gradc_context *gc, int yes) {
+  API_RETURN_UNLESS(gc);
+  gc->session->trap_nan = yes != 0;
   return GRADC_OK;
 }
 
 gradc_status gradc_set_reference(gradc_context *gc, int yes) {
   API_RETURN_UNLESS(gc);
   gc->reference = yes != 0;
+  return GRADC_OK;
+}
+
+gradc_status gradc_set_cache(gradc_context *gc, int yes) {
+  API_RETURN_UNLESS(gc);
+  gc->session->cx->code_cache = yes ? CODE_CACHE_USE : CODE_CACHE_OFF;
   return GRADC_OK;
 }
 
@@ -181,6 +237,7 @@ static Status define(Session *s, void *arg) {
     return api_usage(d->gc, "%s = %lld: a size is a name and a number from 0", d->name,
                      (long long)d->n);
   front_define(s->program, name_of(s->cx, d->name), d->n);
+  size_bind(s->cx->arena, &d->gc->defined, name_of(s->cx, d->name), d->n);
   return ST_OK;
 }
 
@@ -190,9 +247,47 @@ gradc_status gradc_define(gradc_context *gc, const char *name, int64_t n) {
   return api_run(gc, define, &d);
 }
 
+static Status keep_path(Session *s, void *arg) {
+  gradc_context *gc = ((void **)arg)[0];
+  gc->path = name_of(s->cx, ((void **)arg)[1]);
+  return ST_OK;
+}
+
+static Status load(gradc_context *gc, const char *path) {
+  void *kept[] = {gc, (void *)(uintptr_t)path};
+  Status s = session_run(gc->session, keep_path, kept);
+  return s == ST_OK ? session_load(gc->session, path) : s;
+}
+
 gradc_status gradc_load(gradc_context *gc, const char *path) {
   API_RETURN_UNLESS(gc && path);
-  return api_enter(gc) ? api_leave(gc, session_load(gc->session, path)) : gc->broken;
+  return api_enter(gc) ? api_leave(gc, load(gc, path)) : gc->broken;
+}
+
+static Status check_defines(Session *s, void *arg) {
+  const gradc_context *gc = arg;
+  for (int i = 0; i < gc->defined.list.n; i++) {
+    Name name = gc->defined.list.at[i].name;
+    if (!front_has_size(s->program, name))
+      diag(s->cx, E0201, (Span){0}, "-D %s=%lld: the program has no constant and no size `%s`",
+           name, (long long)gc->defined.list.at[i].value, name);
+  }
+  return ST_OK;
+}
+
+gradc_status gradc_check_defines(gradc_context *gc) {
+  API_RETURN_UNLESS(gc);
+  return api_run(gc, check_defines, gc);
+}
+
+/* What could be parsed is checked in any case, and all is told together. */
+gradc_status gradc_check_file(gradc_context *gc, const char *path) {
+  API_RETURN_UNLESS(gc && path);
+  if (!api_enter(gc)) return gc->broken;
+  Status s = load(gc, path);
+  if (s == ST_OK) s = session_run(gc->session, check_defines, gc);
+  Status checked = s == ST_OK || s == ST_SOURCE ? session_check(gc->session) : s;
+  return api_leave(gc, checked != ST_OK ? checked : s);
 }
 
 gradc_status gradc_declare(gradc_context *gc, const char *label, const char *text) {
@@ -215,41 +310,43 @@ const gradc_diagnostic *gradc_diagnostic_at(gradc_context *gc, int i) {
 
 typedef struct Rendering {
   Cx *cx;
-  bool colour;
+  bool colour, json;
   const char *text;
 } Rendering;
+
+/* Where there were very many, only the first are kept. */
+static int left_out(const Cx *cx) {
+  int n = cx->diags->errors;
+  for (int i = 0; i < cx->diags->list.n; i++) n -= cx->diags->list.at[i]->severity == SEV_ERROR;
+  return n;
+}
 
 static Status render(void *arg) {
   Rendering *r = arg;
   Text t = text_new(r->cx->arena);
-  diag_render_all(r->cx, r->colour, &t);
+  const Diag *const *d = diag_sorted(r->cx);
+  for (int i = 0; i < r->cx->diags->list.n; i++)
+    if (r->json) diag_json(r->cx, d[i], &t);
+    else diag_render(r->cx, d[i], r->colour, &t);
+  int more = left_out(r->cx);
+  if (more > 0) {
+    const char *text = name_fmt(r->cx, "and %d more error%s", more, more == 1 ? "" : "s");
+    if (r->json) diag_json_plain("note", text, &t);
+    else text_fmt(&t, "%s\n", text);
+  }
   r->text = text_str(&t);
   return ST_OK;
 }
 
-const char *gradc_diagnostics_text(gradc_context *gc, int colour) {
+static const char *rendered(gradc_context *gc, bool colour, bool json) {
   if (!gc || !gc->ndiags) return "";
-  Rendering r = {gc->session->cx, colour != 0, NULL};
-  return cx_guard(r.cx, render, &r) == ST_OK ? r.text : "out of memory";
+  Rendering r = {gc->session->cx, colour, json, NULL};
+  return cx_guard(r.cx, render, &r) == ST_OK ? r.text : "out of memory\n";
 }
+
+const char *gradc_diagnostics_text(gradc_context *gc, int colour) {
+  return rendered(gc, colour != 0, false);
+}
+const char *gradc_diagnostics_json(gradc_context *gc) { return rendered(gc, false, true); }
 
 const char *gradc_message(const gradc_context *gc) { return gc ? gc->message : "no context"; }
-
-typedef struct Explaining {
-  DiagCode code;
-  const char *text;
-} Explaining;
-
-static Status explain(Session *s, void *arg) {
-  Explaining *e = arg;
-  Text out = text_new(s->cx->arena);
-  explain_page(e->code, &out);
-  e->text = text_str(&out);
-  return ST_OK;
-}
-
-const char *gradc_explain(gradc_context *gc, const char *code) {
-  Explaining e = {0};
-  if (!gc || !code || !diag_code_find(code, &e.code)) return NULL;
-  return api_run(gc, explain, &e) == GRADC_OK ? e.text : NULL;
-}

@@ -249,7 +249,7 @@ static Status compile(Session *s, void *arg) {
     f->code = compile_native(f->prepared, &t);
     if (!f->code) return ST_SOURCE;
     f->workspace_bytes = code_bytes(f) + tables_bytes(f);
-    f->workspace = aligned_alloc(64, (f->workspace_bytes + 63) & ~(size_t)63);
+    f->workspace = room_alloc(f->workspace_bytes);
     if (!f->workspace) cx_no_room(s->cx, (double)f->workspace_bytes);
     arena_defer(s->cx->arena, free_workspace, f);
   }

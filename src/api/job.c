@@ -1,173 +1,93 @@
-/* job.c: training and prediction over whole data sets: what `gradc train` and `gradc predict` do.
- */
-#include "api/api.h"
-#include "driver/predict.h"
-#include "driver/trainer.h"
-#include "train/convert.h"
+/* job.c: jobs: what the commands of the program do, with the options they have there. Here their
+ * life, their options and their results; the work is in the other files of job.h. */
+#include "api/job.h"
+#include "array_file.h"
+#include "atomic_file.h"
+#include "driver/target_fn.h"
 
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-typedef enum JobKind { JOB_TRAIN = 1, JOB_PREDICT = 2, JOB_BOTH = 3 } JobKind;
-
-typedef enum NumberId {
-#define NUMBER(id, name, kinds, whole, least, most) N_##id,
-#define TEXT(id, name, kinds)
-#include "api/job.def"
-#undef NUMBER
-#undef TEXT
-  N_COUNT
-} NumberId;
-typedef enum TextId {
+/* ---- the tables of job.def ---- */
+static const struct {
+  const char *name;
+  Status (*run)(Session *s, gradc_job *j);
+} kind_info[JOB_KINDS] = {
+#define KIND(ID, name) {#name, job_##name},
 #define NUMBER(id, name, kinds, whole, least, most)
-#define TEXT(id, name, kinds) X_##id,
+#define TEXT(id, name, kinds, words)
 #include "api/job.def"
+#undef KIND
 #undef NUMBER
 #undef TEXT
-  X_COUNT
-} TextId;
-
+};
 static const struct {
   const char *name;
   int kinds;
   bool whole;
   double least, most;
 } number_info[N_COUNT] = {
+#define KIND(ID, name)
 #define NUMBER(id, name, kinds, whole, least, most) {name, kinds, whole, least, most},
-#define TEXT(id, name, kinds)
+#define TEXT(id, name, kinds, words)
 #include "api/job.def"
+#undef KIND
 #undef NUMBER
 #undef TEXT
 };
 static const struct {
   const char *name;
   int kinds;
+  const char *words; /* "a|b"; NULL: any text */
 } text_info[X_COUNT] = {
+#define KIND(ID, name)
 #define NUMBER(id, name, kinds, whole, least, most)
-#define TEXT(id, name, kinds) {name, kinds},
+#define TEXT(id, name, kinds, words) {name, kinds, words},
 #include "api/job.def"
+#undef KIND
 #undef NUMBER
 #undef TEXT
 };
 
-struct gradc_job {
-  gradc_context *gc;
-  JobKind kind;
-  Arena *arena; /* of what the caller sets */
-  const char *function;
-  Vec(DataSource) data, val;
-  bool has[N_COUNT];
-  double number[N_COUNT];
-  const char *text[X_COUNT]; /* NULL: not set */
-  gradc_progress_fn progress;
-  void *progress_arg;
-  TrainOut out;
-  volatile sig_atomic_t stop;
-  bool done;
-  TrainerReport trained;
-  PredictReport predicted;
-};
-
-/* ---- setting up ---- */
-static gradc_status new_job(gradc_context *gc, JobKind kind, const char *function,
-                            gradc_job **out) {
-  API_RETURN_UNLESS(gc && out);
+/* ---- life ---- */
+gradc_status gradc_job_new(gradc_context *gc, const char *kind, gradc_job **out) {
+  API_RETURN_UNLESS(gc && kind && out);
   *out = NULL;
   if (gc->broken != GRADC_OK) return gc->broken;
+  int k = 0;
+  while (k < JOB_KINDS && strcmp(kind_info[k].name, kind)) k++;
+  if (k == JOB_KINDS) return (gradc_status)api_usage(gc, "there is no job \"%s\"", kind);
   gradc_job *j = calloc(1, sizeof *j);
   Arena *a = j ? arena_new(NULL) : NULL;
-  if (a) j->function = function ? arena_copy(a, function, strlen(function) + 1) : NULL;
-  if (!a || (function && !j->function)) {
-    arena_free(a);
+  if (!a) {
     free(j);
     return GRADC_MEMORY;
   }
   j->gc = gc;
-  j->kind = kind;
+  j->kind = (JobKind)(1 << k);
   j->arena = a;
   *out = j;
   return GRADC_OK;
 }
 
 gradc_status gradc_job_train(gradc_context *gc, gradc_job **out) {
-  return new_job(gc, JOB_TRAIN, NULL, out);
+  return gradc_job_new(gc, "train", out);
 }
 
 gradc_status gradc_job_predict(gradc_context *gc, const char *function, gradc_job **out) {
   API_RETURN_UNLESS(function);
-  return new_job(gc, JOB_PREDICT, function, out);
+  gradc_status s = gradc_job_new(gc, "predict", out);
+  if (s == GRADC_OK) s = gradc_job_text(*out, "function", function);
+  if (s == GRADC_OK) return s;
+  if (out && *out) gradc_job_free(*out), *out = NULL;
+  return s;
 }
 
 void gradc_job_free(gradc_job *j) {
   if (!j) return;
   arena_free(j->arena);
   free(j);
-}
-
-typedef struct Adding {
-  gradc_job *j;
-  const char *source;
-  bool val;
-  DataSource made;
-} Adding;
-
-static Status add_source(Session *s, void *arg) {
-  Adding *a = arg;
-  DataSource src = a->source ? data_source(s->cx, a->source) : a->made;
-  if (a->val) vec_push(s->cx->arena, &a->j->val, src);
-  else vec_push(s->cx->arena, &a->j->data, src);
-  return ST_OK;
-}
-
-gradc_status gradc_job_data(gradc_job *j, const char *source) {
-  API_RETURN_UNLESS(j && source);
-  Adding a = {.j = j, .source = source};
-  return api_run(j->gc, add_source, &a);
-}
-
-gradc_status gradc_job_validation(gradc_job *j, const char *source) {
-  API_RETURN_UNLESS(j && source);
-  if (j->kind != JOB_TRAIN)
-    return (gradc_status)api_usage(j->gc, "a prediction has no validation data");
-  Adding a = {.j = j, .source = source, .val = true};
-  return api_run(j->gc, add_source, &a);
-}
-
-typedef struct MemoryArray {
-  gradc_job *j;
-  const char *name;
-  gradc_type type;
-  int rank;
-  const int64_t *shape;
-  const void *elements;
-} MemoryArray;
-
-static Status add_array(Session *s, void *arg) {
-  const MemoryArray *m = arg;
-  Array *a = NEW(s->cx->arena, Array);
-  a->name = (char *)name_of(s->cx, m->name);
-  a->type = elem_of((DType)m->type);
-  a->rank = m->rank;
-  for (int i = 0; i < m->rank; i++) a->dim[i] = m->shape[i];
-  if (!array_size(a->type, a->rank, a->dim, &a->count, &a->bytes))
-    return api_usage(m->j->gc, "the shape given for `%s` can't be that of an array", m->name);
-  if (a->count && !m->elements)
-    return api_usage(m->j->gc, "the elements of `%s` are a null pointer", m->name);
-  a->data = (void *)m->elements;
-  Adding add = {.j = m->j, .made = {.name = a->name, .path = "memory", .array = a}};
-  return add_source(s, &add);
-}
-
-gradc_status gradc_job_array(gradc_job *j, const char *name, gradc_type type, int rank,
-                             const int64_t *shape, const void *elements) {
-  API_RETURN_UNLESS(j && name);
-  if (!gradc_type_size(type) || rank < 0 || rank > ARRAY_MAX_RANK || (rank && !shape))
-    return (gradc_status)api_usage(j->gc, "`%s`: the type, or the number of axes, is out of range",
-                                   name);
-  MemoryArray m = {j, name, type, rank, shape, elements};
-  return api_run(j->gc, add_array, &m);
 }
 
 /* ---- options ---- */
@@ -188,27 +108,56 @@ gradc_status gradc_job_number(gradc_job *j, const char *option, double value) {
   return (gradc_status)api_usage(j->gc, "this job has no option %s that takes a number", option);
 }
 
-static const char *const decay_word[] = {"constant", "linear", "cosine"};
-
-static int decay_of(const char *word) {
-  for (int i = 0; i < COUNT_OF(decay_word); i++)
-    if (word && !strcmp(word, decay_word[i])) return i;
+/* Its number in "a|b|c", -1: none. */
+static int word_number(const char *words, const char *word) {
+  size_t n = strlen(word);
+  for (int i = 0; *words; i++) {
+    size_t len = strcspn(words, "|");
+    if (len == n && !memcmp(words, word, n)) return i;
+    words += len + (words[len] == '|');
+  }
   return -1;
+}
+
+static gradc_status add_text(gradc_job *j, int option, const char *value) {
+  char *copy = arena_copy(j->arena, value, strlen(value) + 1);
+  int n = j->text[option].n;
+  const char **all = copy ? NEWS(j->arena, const char *, n + 1) : NULL;
+  if (!all) return GRADC_MEMORY;
+  if (n) memcpy(all, j->text[option].at, (size_t)n * sizeof *all);
+  all[n] = copy;
+  j->text[option].at = all;
+  j->text[option].n = n + 1;
+  return GRADC_OK;
 }
 
 gradc_status gradc_job_text(gradc_job *j, const char *option, const char *value) {
   API_RETURN_UNLESS(j && option && value);
   for (int i = 0; i < X_COUNT; i++) {
     if (strcmp(text_info[i].name, option) || !(text_info[i].kinds & j->kind)) continue;
-    if (i == X_DECAY && decay_of(value) < 0)
-      return (gradc_status)api_usage(j->gc, "decay is constant, linear or cosine, not \"%s\"",
-                                     value);
-    char *copy = arena_copy(j->arena, value, strlen(value) + 1);
-    if (!copy) return GRADC_MEMORY;
-    j->text[i] = copy;
-    return GRADC_OK;
+    if (text_info[i].words && word_number(text_info[i].words, value) < 0)
+      return (gradc_status)api_usage(j->gc, "%s is one of %s, not \"%s\"", option,
+                                     text_info[i].words, value);
+    return add_text(j, i, value);
   }
   return (gradc_status)api_usage(j->gc, "this job has no option %s that takes a text", option);
+}
+
+int job_choice(const gradc_job *j, TextId id) {
+  const char *word = job_text(j, id);
+  return word ? word_number(text_info[id].words, word) : 0;
+}
+
+/* Files without their folders, so that what is made doesn't depend on where it was made. */
+void job_words(const gradc_job *j, Text *out) {
+  for (int i = 0; i < X_COUNT; i++)
+    for (int k = 0; k < j->text[i].n; k++)
+      text_fmt(out, " --%s %s", text_info[i].name, path_base(j->text[i].at[k]));
+  for (int i = 0; i < N_COUNT; i++) {
+    bool flag = number_info[i].least == 0 && number_info[i].most == 1 && number_info[i].whole;
+    if (j->has[i] && flag && j->number[i]) text_fmt(out, " --%s", number_info[i].name);
+    else if (j->has[i] && !flag) text_fmt(out, " --%s %.17g", number_info[i].name, j->number[i]);
+  }
 }
 
 gradc_status gradc_job_on_progress(gradc_job *j, gradc_progress_fn fn, void *arg) {
@@ -229,109 +178,109 @@ void gradc_job_stop(gradc_job *j) {
   if (j) j->stop = 1;
 }
 
-/* ---- running ---- */
-static int64_t whole(const gradc_job *j, NumberId id, int64_t otherwise) {
-  return j->has[id] ? (int64_t)j->number[id] : otherwise;
+/* ---- results ---- */
+static JobText *find_result(const gradc_job *j, const char *name) {
+  for (int i = 0; i < j->result.n; i++)
+    if (!strcmp(j->result.at[i].name, name)) return &j->result.at[i];
+  return NULL;
 }
 
-static bool train_tick(void *arg, int64_t epoch, int64_t step, int64_t steps, double loss) {
-  gradc_job *j = arg;
-  gradc_progress p = {epoch, whole(j, N_EPOCHS, 10), step, steps, loss};
-  return j->progress(j->progress_arg, &p) != 0;
+void job_result(gradc_job *j, const char *name, const Text *text) {
+  JobText t = {name, *text};
+  text_str(&t.text);
+  vec_push(text->arena, &j->result, t);
 }
 
-static bool predict_tick(void *arg, int64_t batch, int64_t batches) {
-  gradc_job *j = arg;
-  gradc_progress p = {1, 1, batch, batches, NAN};
-  return j->progress(j->progress_arg, &p) != 0;
-}
-
-static void about(void *arg, const char *text) {
-  const gradc_job *j = arg;
+void job_say(gradc_job *j, const char *text) {
+  Cx *cx = j->gc->session->cx;
+  JobText *t = find_result(j, "text");
+  if (!t) {
+    Text empty = text_new(cx->arena);
+    job_result(j, "text", &empty);
+    t = find_result(j, "text");
+  }
+  text_add(&t->text, text);
   if (j->out.write) j->out.write(j->out.arg, text, strlen(text));
 }
 
-static Status train(Session *s, gradc_job *j) {
-  TrainerOptions o = {.data = j->data.at,
-                      .ndata = j->data.n,
-                      .val = j->val.at,
-                      .nval = j->val.n,
-                      .optimizer = j->text[X_OPTIMIZER] ? j->text[X_OPTIMIZER] : "sgd",
-                      .load = j->text[X_LOAD],
-                      .freeze = j->text[X_FREEZE],
-                      .threads = j->gc->threads,
-                      .about = about,
-                      .about_arg = j};
-  double usual_lr = strcmp(o.optimizer, "adam") ? 0.05 : 0.001;
-  o.loop = (TrainOptions){.epochs = whole(j, N_EPOCHS, 10),
-                          .batch = whole(j, N_BATCH, 64),
-                          .steps = whole(j, N_STEPS, 0),
-                          .eval_batch = whole(j, N_EVAL_BATCH, 0),
-                          .lr = j->has[N_LR] ? j->number[N_LR] : usual_lr,
-                          .decay = (TrainDecay)MAX(decay_of(j->text[X_DECAY]), 0),
-                          .seed = (uint64_t)whole(j, N_SEED, 0),
-                          .in_order = whole(j, N_NO_SHUFFLE, 0) != 0,
-                          .save = j->text[X_SAVE],
-                          .resume = j->text[X_RESUME],
-                          .log = j->text[X_LOG],
-                          .plot = j->text[X_PLOT],
-                          .log_every = whole(j, N_LOG_EVERY, 0),
-                          .snapshot_every = whole(j, N_TRAP_NAN, 0),
-                          .stop = &j->stop,
-                          .tick = j->progress ? train_tick : NULL,
-                          .tick_arg = j,
-                          .out = j->out};
-  return trainer_run(s, &o, &j->trained);
+void job_row(gradc_job *j) {
+  JobRow row = {0};
+  vec_push(j->gc->session->cx->arena, &j->row, row);
 }
 
-static Status predict(Session *s, gradc_job *j) {
-  PredictOptions o = {.function = j->function,
-                      .data = j->data.at,
-                      .ndata = j->data.n,
-                      .load = j->text[X_LOAD],
-                      .output = j->text[X_OUTPUT],
-                      .batch = whole(j, N_BATCH, 0),
-                      .threads = j->gc->threads,
-                      .stop = &j->stop,
-                      .tick = j->progress ? predict_tick : NULL,
-                      .tick_arg = j,
-                      .out = j->out};
-  if (!o.output) return api_usage(j->gc, "the job has no output: where do the results go?");
-  return predict_run(s, &o, &j->predicted);
+static void add_cell(gradc_job *j, JobCell cell) {
+  vec_push(j->gc->session->cx->arena, &j->row.at[j->row.n - 1].cell, cell);
+}
+
+void job_cell_text(gradc_job *j, const char *name, const char *text) {
+  add_cell(j, (JobCell){name, name_of(j->gc->session->cx, text), 0});
+}
+
+void job_cell(gradc_job *j, const char *name, double number) {
+  add_cell(j, (JobCell){name, NULL, number});
+}
+
+const char *gradc_job_result(const gradc_job *j, const char *name, size_t *n) {
+  const JobText *t = j && name && j->done ? find_result(j, name) : NULL;
+  if (n) *n = t ? t->text.n : 0;
+  return !t ? NULL : t->text.at ? t->text.at : "";
+}
+
+int gradc_job_row_count(const gradc_job *j) { return j && j->done ? j->row.n : 0; }
+
+static const JobCell *find_cell(const gradc_job *j, int row, const char *name) {
+  if (!name || row < 0 || row >= gradc_job_row_count(j)) return NULL;
+  const JobRow *r = &j->row.at[row];
+  for (int i = 0; i < r->cell.n; i++)
+    if (!strcmp(r->cell.at[i].name, name)) return &r->cell.at[i];
+  return NULL;
+}
+
+const char *gradc_job_row_text(const gradc_job *j, int row, const char *name) {
+  const JobCell *c = find_cell(j, row, name);
+  return c ? c->text : NULL;
+}
+
+gradc_status gradc_job_row_number(const gradc_job *j, int row, const char *name, double *out) {
+  const JobCell *c = find_cell(j, row, name);
+  API_RETURN_UNLESS(out && c && !c->text);
+  *out = c->number;
+  return GRADC_OK;
+}
+
+Status job_write(gradc_job *j, const char *path, const Text *text) {
+  AtomicFile f;
+  ArrayError err;
+  if (!atomic_open(&f, path, &err)) return api_says(j->gc, ST_DATA, "%s", err.text);
+  bool ok = atomic_write(&f, text->at, text->n, &err) && atomic_commit(&f, &err);
+  atomic_abort(&f);
+  return ok ? ST_OK : api_says(j->gc, ST_DATA, "%s", err.text);
+}
+
+/* ---- running ---- */
+JobNames job_functions(Session *s, const gradc_job *j) {
+  JobNames out = {0};
+  for (int i = 0; i < j->text[X_FUNCTION].n; i++)
+    vec_push(s->cx->arena, &out, j->text[X_FUNCTION].at[i]);
+  for (int i = 0; !job_text(j, X_FUNCTION) && i < front_fn_count(s->program); i++) {
+    const Node *fn = front_fn_node(s->program, i);
+    if (target_is_typed(fn)) vec_push(s->cx->arena, &out, fn->name);
+  }
+  return out;
 }
 
 static Status run(Session *s, void *arg) {
   gradc_job *j = arg;
-  for (int i = 0; i < j->data.n; i++) j->data.at[i].step = whole(j, N_WINDOW, 0);
-  for (int i = 0; i < j->val.n; i++) j->val.at[i].step = whole(j, N_WINDOW, 0);
-  return (j->kind == JOB_TRAIN ? train : predict)(s, j);
+  int k = 0;
+  while (j->kind >> k != 1) k++;
+  return kind_info[k].run(s, j);
 }
 
 gradc_status gradc_job_run(gradc_job *j) {
   API_RETURN_UNLESS(j);
   if (j->kind == JOB_TRAIN && j->has[N_SEED]) j->gc->session->seed = (int64_t)j->number[N_SEED];
+  j->result.n = j->row.n = 0;
   gradc_status s = api_run(j->gc, run, j);
-  j->done = s == GRADC_OK || s == GRADC_INTERRUPTED;
+  j->done = s == GRADC_OK || s == GRADC_INTERRUPTED || s == GRADC_FINDINGS;
   return s;
-}
-
-gradc_status gradc_job_figure(const gradc_job *j, const char *name, double *out) {
-  API_RETURN_UNLESS(j && name && out && j->done);
-  const TrainResult *r = &j->trained.result;
-  const struct {
-    int kinds;
-    const char *name;
-    double value;
-  } figure[] = {{JOB_TRAIN, "loss", r->loss},
-                {JOB_TRAIN, "epochs", (double)r->epochs},
-                {JOB_TRAIN, "steps", (double)r->steps},
-                {JOB_TRAIN, "seconds", r->seconds},
-                {JOB_PREDICT, "examples", (double)j->predicted.examples},
-                {JOB_PREDICT, "seconds", j->predicted.seconds}};
-  for (int i = 0; i < COUNT_OF(figure); i++)
-    if ((figure[i].kinds & j->kind) && !strcmp(figure[i].name, name))
-      return *out = figure[i].value, GRADC_OK;
-  for (int i = 0; i < j->trained.nmetrics; i++)
-    if (!strcmp(j->trained.metric[i], name)) return *out = r->metric[i], GRADC_OK;
-  return GRADC_USAGE;
 }

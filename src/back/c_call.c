@@ -63,6 +63,14 @@ static void before_loop(CGen *g, const Call *c) {
   const Loop *l = c->loop;
   cg_line(g, "ci[0] = %s;", cg_base(g, c->index));
   for (int i = 0; i < c->in.n; i++) cg_line(g, "ci[%d] = %s;", 1 + i, given(g, c, i));
+  for (int i = 0; i < l->ncarry; i++) {
+    Dim bytes = port_bytes(c->body, BUF_OUTPUT, i);
+    if (!c->stays[i] || !bytes) continue;
+    cg_line(g, "co[%d] = %s;", i, cg_base(g, c->ping.at[i]));
+    cg_line(g, "if (ci[%d] != co[%d]) memcpy(co[%d], ci[%d], (size_t)%s);", 1 + i, i, i, 1 + i,
+            cg_dim(g, bytes));
+    cg_line(g, "ci[%d] = co[%d];", 1 + i, i);
+  }
   if (!l->counted && !l->cond) return; /* every row will be written */
   for (int i = l->ncarry; i < l->ncarry + l->ncollect; i++) {
     Dim bytes = dim_mul(g->cx, port_bytes(c->body, BUF_OUTPUT, i), l->trip);

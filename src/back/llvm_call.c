@@ -96,11 +96,26 @@ static LLVMValueRef trip_count(CallGen *x) {
   return gen_call(x->g, "llvm.smax", NULL, x->g->i64, high, 2);
 }
 
+/* A carried value that stays in its place begins there. */
+static void to_its_place(CallGen *x, int i) {
+  LLVMBuilderRef b = x->g->b;
+  LLVMValueRef place = base(x, x->c->ping.at[i]), start = given(x, i);
+  LLVMBasicBlockRef copy = block(x, "copy"), there = block(x, "there");
+  LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntNE, place, start, ""), copy, there);
+  LLVMPositionBuilderAtEnd(b, copy);
+  LLVMBuildMemCpy(b, place, 1, start, 1, gen_dim(x->g, port_bytes(x->c->body, BUF_OUTPUT, i)));
+  LLVMBuildBr(b, there);
+  LLVMPositionBuilderAtEnd(b, there);
+  set(x, x->in, 1 + i, place);
+}
+
 /* Everything that stands still: the starts of the carried values, the captured ones, the index. */
 static void before_loop(CallGen *x) {
   const Loop *l = x->c->loop;
   set(x, x->in, 0, base(x, x->c->index));
   for (int i = 0; i < x->c->in.n; i++) set(x, x->in, 1 + i, given(x, i));
+  for (int i = 0; i < l->ncarry; i++)
+    if (x->c->stays[i]) to_its_place(x, i);
   for (int i = l->ncarry; i < l->ncarry + l->ncollect; i++) {
     if (!l->counted && !l->cond) break; /* every row will be written */
     Dim bytes = dim_mul(x->g->cx, port_bytes(x->c->body, BUF_OUTPUT, i), l->trip);

@@ -76,10 +76,24 @@ bool gen_is_spread(LLVMValueRef dyn, int lanes, Dim lane_stride) {
   return lanes > 1 && (lane_stride != 1 || (dyn && is_vector(dyn)));
 }
 
+/* The constant part comes last and alone: unrolled accesses share the rest, and it becomes part of
+ * their instructions. */
+static LLVMValueRef moved(Gen *g, LLVMTypeRef elem, LLVMValueRef base, const Ix *ix) {
+  Ix moving = {ix->n, ix->term, 0};
+  LLVMValueRef off = gen_dim(g, ix->off);
+  if (ix->n) {
+    LLVMValueRef at = gen_ix(g, &moving);
+    base = LLVMBuildGEP2(g->b, elem, base, &at, 1, "");
+  }
+  return ix->off ? LLVMBuildGEP2(g->b, elem, base, &off, 1, "") : base;
+}
+
 /* The address of the element, or one per lane where the lanes are not side by side. */
 LLVMValueRef gen_address(Gen *g, Buf b, const Ix *ix, LLVMValueRef dyn, int lanes,
                          Dim lane_stride) {
   LLVMTypeRef elem = gen_memory_type(g, g->p->buf.at[b].type, 1);
+  if (!dyn && !gen_is_spread(dyn, lanes, lane_stride) && dim_is_number(ix->off))
+    return moved(g, elem, g->buf[b], ix);
   LLVMValueRef at = gen_ix(g, ix);
   bool spread = gen_is_spread(dyn, lanes, lane_stride), one_dyn = dyn && !is_vector(dyn);
   if (one_dyn)

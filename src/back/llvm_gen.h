@@ -57,9 +57,8 @@ void gen_kernel_call(Gen *g, const Kernel *k, LLVMValueRef kernel, LLVMValueRef 
 /* llvm_call.c: a loop or branch in the entry function of its program. */
 void gen_call_site(Gen *g, const Call *c, LLVMValueRef entry, LLVMValueRef table, LLVMValueRef body,
                    LLVMValueRef other);
-/* llvm_module.c: whole programs; each has an entry function of that name. */
-LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *const *p, int n);
-void gen_entry_name(char out[32], int program); /* "gradc_entry", "gradc_entry_1" .. */
+/* llvm_module.c: the whole program; its entry is the function "gradc_entry". */
+LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p);
 /* A generator with an empty module; gen_end gives back what isn't the module. */
 Gen gen_begin(Cx *cx, LLVMContextRef c, const char *name);
 void gen_end(Gen *g);
@@ -67,12 +66,17 @@ void gen_end(Gen *g);
 LLVMValueRef gen_program(Gen *g, const LoopProgram *p, const char *name, bool visible);
 LLVMTypeRef gen_entry_type(Gen *g);
 /* llvm_jit.c */
+void gen_set_up_native(void);
 void gen_set_err(char *err, size_t n, const char *what, const char *why);
 /* The module gets the machine's layout, and is verified; NULL and disposed of where it isn't valid.
  */
 LLVMModuleRef gen_complete(LLVMContextRef c, LLVMModuleRef m, LLVMTargetMachineRef tm, char *err,
                            size_t nerr);
 bool gen_optimise(LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr);
+/* llvm_link.c */
+LlvmLinked *gen_link(const CodeObjects *o, char *err, size_t nerr);
+NativeFn gen_linked_entry(LlvmLinked *l);
+void gen_unlink(LlvmLinked *l);
 /* llvm_object.c */
 bool gen_object(const CFile *f, const Target *t, Text *out, char *err, size_t nerr);
 

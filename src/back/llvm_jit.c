@@ -1,23 +1,17 @@
-/* llvm_jit.c: the module's one exported function: LLVM modules to machine code, in memory or as
+/* llvm_jit.c: the module's one exported function: LLVM modules to machine code, as objects or as
  * text. */
 #include "back/llvm_gen.h"
 
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Error.h>
-#include <llvm-c/LLJIT.h>
-#include <llvm-c/Orc.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <llvm/Config/llvm-config.h>
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-struct Native {
-  LLVMOrcLLJITRef jit;
-  NativeFn *entry; /* one for each program */
-};
 
 /* ---- the machine ---- */
 void gen_set_err(char *err, size_t n, const char *what, const char *why) {
@@ -26,7 +20,9 @@ void gen_set_err(char *err, size_t n, const char *what, const char *why) {
 
 /* What LLVM says of the host: asking the processor is slow inside of virtual machines. The texts
  * are LLVM's and stay. */
-static struct { char *triple, *cpu, *features; } host;
+static struct {
+  char *triple, *cpu, *features;
+} host;
 
 static void set_up_native(void) {
   LLVMInitializeNativeTarget();
@@ -39,9 +35,10 @@ static void set_up_native(void) {
 /* LLVM's list of targets is the process': filled once, whatever number of threads compile. */
 static pthread_once_t native_once = PTHREAD_ONCE_INIT;
 
-static LLVMTargetMachineRef machine_for(const Target *t, LLVMCodeModel model, LlvmEffort effort,
-                                        char *err, size_t nerr) {
-  pthread_once(&native_once, set_up_native);
+void gen_set_up_native(void) { pthread_once(&native_once, set_up_native); }
+
+static LLVMTargetMachineRef machine_for(const Target *t, bool quick, char *err, size_t nerr) {
+  gen_set_up_native();
   char *why = NULL;
   LLVMTargetRef target;
   LLVMTargetMachineRef tm = NULL;
@@ -50,7 +47,7 @@ static LLVMTargetMachineRef machine_for(const Target *t, LLVMCodeModel model, Ll
   else
     tm = LLVMCreateTargetMachine(
         target, host.triple, t->cpu ? t->cpu : host.cpu, t->features ? t->features : host.features,
-        effort == LLVM_QUICK ? LLVMCodeGenLevelNone : LLVMCodeGenLevelDefault, LLVMRelocPIC, model);
+        quick ? LLVMCodeGenLevelNone : LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelDefault);
   LLVMDisposeMessage(why);
   return tm;
 }
@@ -104,127 +101,67 @@ LLVMModuleRef gen_complete(LLVMContextRef c, LLVMModuleRef m, LLVMTargetMachineR
   return m;
 }
 
-/* A module for n programs. */
-static LLVMModuleRef module_for(LLVMContextRef c, const LoopProgram *const *p, int n,
-                                LLVMTargetMachineRef tm, char *err, size_t nerr) {
-  return gen_complete(c, gen_module(p[0]->cx, c, p, n), tm, err, nerr);
+/* A module for p. */
+static LLVMModuleRef module_for(LLVMContextRef c, const LoopProgram *p, LLVMTargetMachineRef tm,
+                                char *err, size_t nerr) {
+  return gen_complete(c, gen_module(p->cx, c, p), tm, err, nerr);
 }
 
-/* ---- in memory ---- */
-static bool failed(LLVMErrorRef e, const char *what, char *err, size_t nerr) {
-  if (!e) return false;
-  char *why = LLVMGetErrorMessage(e);
-  gen_set_err(err, nerr, what, why);
-  LLVMDisposeErrorMessage(why);
-  return true;
-}
-
-static LLVMOrcLLJITRef new_jit(const Target *t, LlvmEffort effort, char *err, size_t nerr) {
-  LLVMTargetMachineRef tm = machine_for(t, LLVMCodeModelJITDefault, effort, err, nerr);
-  if (!tm) return NULL;
-  LLVMOrcLLJITBuilderRef builder = LLVMOrcCreateLLJITBuilder();
-  LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(
-      builder, LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(tm));
-  LLVMOrcLLJITRef jit = NULL;
-  if (failed(LLVMOrcCreateLLJIT(&jit, builder), "LLVM's JIT can't be set up", err, nerr))
-    return NULL;
-  LLVMOrcDefinitionGeneratorRef process = NULL; /* the C library's mathematics, memset */
-  if (!failed(LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(
-                  &process, LLVMOrcLLJITGetGlobalPrefix(jit), NULL, NULL),
-              "the process' symbols can't be read", err, nerr))
-    LLVMOrcJITDylibAddGenerator(LLVMOrcLLJITGetMainJITDylib(jit), process);
-  return jit;
-}
-
-static LLVMOrcThreadSafeContextRef new_context(LLVMContextRef *c) {
-#if LLVM_VERSION_MAJOR >= 21
-  *c = LLVMContextCreate();
-  return LLVMOrcCreateNewThreadSafeContextFromLLVMContext(*c);
-#else
-  LLVMOrcThreadSafeContextRef ts = LLVMOrcCreateNewThreadSafeContext();
-  *c = LLVMOrcThreadSafeContextGetContext(ts);
-  return ts;
-#endif
-}
-
+/* ---- as objects ---- */
 typedef struct Compiling { /* what must be given back, also when memory runs out while the module is
                               made */
-  const LoopProgram *const *p;
-  int np;
-  LlvmEffort effort;
+  const LoopProgram *p;
+  CodeObjects *out;
   char *err;
   size_t nerr;
-  Native *n;
-  LLVMOrcThreadSafeContextRef ts;
+  LLVMContextRef c;
   LLVMTargetMachineRef tm;
 } Compiling;
 
-static bool add_program(Compiling *w) {
-  LLVMContextRef c;
-  LLVMOrcLLJITRef jit = w->n->jit;
-  w->ts = new_context(&c);
-  w->tm = machine_for(&w->p[0]->target, LLVMCodeModelJITDefault, w->effort, w->err, w->nerr);
-  LLVMModuleRef m = w->tm ? module_for(c, w->p, w->np, w->tm, w->err, w->nerr) : NULL;
-  bool ok = m && (w->effort == LLVM_QUICK || gen_optimise(m, w->tm, w->err, w->nerr));
-  if (ok) {
-    LLVMOrcThreadSafeModuleRef tsm = LLVMOrcCreateNewThreadSafeModule(m, w->ts);
-    ok = !failed(LLVMOrcLLJITAddLLVMIRModule(jit, LLVMOrcLLJITGetMainJITDylib(jit), tsm),
-                 "LLVM's JIT refused the code", w->err, w->nerr);
-  } else if (m) {
-    LLVMDisposeModule(m);
+static bool emit_object(Compiling *w, LLVMModuleRef m) {
+  LLVMMemoryBufferRef buf;
+  char *why = NULL;
+  if (LLVMTargetMachineEmitToMemoryBuffer(w->tm, m, LLVMObjectFile, &why, &buf)) {
+    gen_set_err(w->err, w->nerr, "LLVM makes no machine code", why);
+    LLVMDisposeMessage(why);
+    return false;
   }
-  return ok;
-}
-
-static void dispose(Native *n) {
-  if (!n) return;
-  if (n->jit) LLVMConsumeError(LLVMOrcDisposeLLJIT(n->jit));
-  free(n->entry);
-  free(n);
+  size_t n = LLVMGetBufferSize(buf);
+  const void *at = arena_copy(w->out->arena, LLVMGetBufferStart(buf), n);
+  LLVMDisposeMemoryBuffer(buf);
+  if (!at) cx_out_of_memory(w->p->cx);
+  w->out->object[w->out->n++] = (CodeObject){at, n};
+  return true;
 }
 
 static Status compile_guarded(void *arg) {
   Compiling *w = arg;
-  w->n->jit = new_jit(&w->p[0]->target, w->effort, w->err, w->nerr);
-  bool ok = w->n->jit && add_program(w);
-  for (int i = 0; i < w->np && ok; i++) {
-    LLVMOrcExecutorAddress at = 0;
-    char name[32];
-    gen_entry_name(name, i);
-    ok = !failed(LLVMOrcLLJITLookup(w->n->jit, &at, name), "the code can't be linked", w->err,
-                 w->nerr);
-    w->n->entry[i] = (NativeFn)(uintptr_t)at;
-  }
+  bool quick = w->p->cx->code_quick;
+  w->tm = machine_for(&w->p->target, quick, w->err, w->nerr);
+  if (!w->tm) return ST_SOURCE;
+  LLVMModuleRef m = module_for(w->c, w->p, w->tm, w->err, w->nerr);
+  bool ok = m && (quick || gen_optimise(m, w->tm, w->err, w->nerr)) && emit_object(w, m);
   return ok ? ST_OK : ST_SOURCE;
 }
 
 /* LLVM ends the process when memory runs out inside it: better to find out before. */
-static Native *reserve(int programs) {
+static bool has_room(void) {
   enum { ROOM = 48 << 20 }; /* what compiling a training step takes, generously */
   void *room = malloc(ROOM);
   free(room);
-  Native *n = room ? calloc(1, sizeof *n) : NULL;
-  if (n) n->entry = calloc((size_t)programs, sizeof *n->entry);
-  if (!n || n->entry) return n;
-  free(n);
-  return NULL;
+  return room != NULL;
 }
 
-static Native *compile(const LoopProgram *const *p, int n, LlvmEffort effort, char *err,
-                       size_t nerr) {
-  Cx *cx = p[0]->cx;
-  Compiling w = {.p = p, .np = n, .effort = effort, .err = err, .nerr = nerr, .n = reserve(n)};
-  if (!w.n) cx_out_of_memory(cx);
-  Status s = cx_guard(cx, compile_guarded, &w);
+static bool compile(const LoopProgram *p, CodeObjects *out, char *err, size_t nerr) {
+  Compiling w = {.p = p, .out = out, .err = err, .nerr = nerr};
+  if (!has_room()) cx_out_of_memory(p->cx);
+  w.c = LLVMContextCreate();
+  Status s = cx_guard(p->cx, compile_guarded, &w);
+  LLVMContextDispose(w.c); /* its modules with it */
   if (w.tm) LLVMDisposeTargetMachine(w.tm);
-  if (w.ts) LLVMOrcDisposeThreadSafeContext(w.ts);
-  if (s == ST_OK) return w.n;
-  dispose(w.n);
-  if (s != ST_SOURCE) cx_unwind_again(cx);
-  return NULL;
+  if (s != ST_OK && s != ST_SOURCE) cx_unwind_again(p->cx);
+  return s == ST_OK;
 }
-
-static NativeFn entry(Native *n, int program) { return n->entry[program]; }
 
 /* ---- as text ---- */
 static bool emit_text(LLVMModuleRef m, LLVMTargetMachineRef tm, LlvmText what, Text *out, char *err,
@@ -248,10 +185,10 @@ static bool emit_text(LLVMModuleRef m, LLVMTargetMachineRef tm, LlvmText what, T
 }
 
 static bool text(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr) {
-  LLVMTargetMachineRef tm = machine_for(&p->target, LLVMCodeModelDefault, LLVM_FULL, err, nerr);
+  LLVMTargetMachineRef tm = machine_for(&p->target, false, err, nerr);
   if (!tm) return false;
   LLVMContextRef c = LLVMContextCreate();
-  LLVMModuleRef m = module_for(c, &p, 1, tm, err, nerr);
+  LLVMModuleRef m = module_for(c, p, tm, err, nerr);
   bool ok = m && (what == LLVM_IR || gen_optimise(m, tm, err, nerr)) &&
             emit_text(m, tm, what, out, err, nerr);
   if (m) LLVMDisposeModule(m);
@@ -263,16 +200,18 @@ static bool text(const LoopProgram *p, LlvmText what, Text *out, char *err, size
 static const char *version(void) { return "LLVM " LLVM_VERSION_STRING; }
 
 static const char *host_cpu(void) {
-  static char name[64]; /* written once with the same text by whoever comes first */
-  char *cpu = LLVMGetHostCPUName();
-  snprintf(name, sizeof name, "%s", cpu);
-  LLVMDisposeMessage(cpu);
-  return name;
+  gen_set_up_native();
+  return host.cpu;
+}
+
+static const char *library(void) {
+  Dl_info info;
+  return dladdr((void *)(uintptr_t)LLVMContextCreate, &info) ? info.dli_fname : NULL;
 }
 
 __attribute__((visibility("default"))) const LlvmBackend *gradc_llvm_backend(void);
 const LlvmBackend *gradc_llvm_backend(void) {
-  static const LlvmBackend backend = {BACK_ABI, compile,    entry,   dispose,
-                                      text,     gen_object, version, host_cpu};
+  static const LlvmBackend backend = {BACK_ABI, compile,    gen_link, gen_linked_entry, gen_unlink,
+                                      text,     gen_object, version,  host_cpu,         library};
   return &backend;
 }

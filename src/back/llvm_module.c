@@ -2,8 +2,6 @@
  * them in order, handing parallel ones to the runtime. */
 #include "back/llvm_gen.h"
 
-#include <stdio.h>
-
 static LLVMTypeRef task_type(Gen *g) {
   LLVMTypeRef params[] = {g->ptr, g->i64, g->i64, g->i64};
   return LLVMFunctionType(g->nothing, params, 4, 0);
@@ -167,18 +165,9 @@ Gen gen_begin(Cx *cx, LLVMContextRef c, const char *name) {
 
 void gen_end(Gen *g) { LLVMDisposeBuilder(g->b); }
 
-void gen_entry_name(char out[32], int program) {
-  if (program) snprintf(out, 32, "gradc_entry_%d", program);
-  else snprintf(out, 32, "gradc_entry");
-}
-
-LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *const *p, int n) {
-  Gen g = gen_begin(cx, c, p[0]->name ? p[0]->name : "gradc");
-  for (int i = 0; i < n; i++) {
-    char name[32];
-    gen_entry_name(name, i);
-    gen_program(&g, p[i], name, true);
-  }
+LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p) {
+  Gen g = gen_begin(cx, c, p->name ? p->name : "gradc");
+  gen_program(&g, p, NATIVE_ENTRY, true);
   gen_end(&g);
   return g.m;
 }

@@ -169,6 +169,16 @@ static void gen_if(Gen *g, const Stmt *s) {
   LLVMPositionBuilderAtEnd(g->b, after);
 }
 
+static void gen_touch(Gen *g, const Stmt *s) {
+  LLVMValueRef at = gen_address(g, s->u.touch.buf, &s->u.touch.ix, NULL, 1, 1);
+  /* to write or not; into the first cache; data */
+  LLVMValueRef args[] = {at, LLVMConstInt(g->i32, s->u.touch.write, 0), LLVMConstInt(g->i32, 3, 0),
+                         LLVMConstInt(g->i32, 1, 0)};
+  unsigned id = LLVMLookupIntrinsicID("llvm.prefetch", strlen("llvm.prefetch"));
+  LLVMValueRef f = LLVMGetIntrinsicDeclaration(g->m, id, &g->ptr, 1);
+  LLVMBuildCall2(g->b, LLVMGlobalGetValueType(f), f, args, 4, "");
+}
+
 static void gen_block(Gen *g, const Block *b) {
   for (int i = 0; i < b->at.n; i++) {
     const Stmt *s = b->at.at[i];
@@ -178,6 +188,7 @@ static void gen_block(Gen *g, const Block *b) {
     case ST_SET: gen_set(g, s->u.set.reg, s->u.set.value); break;
     case ST_STORE: gen_store(g, s); break;
     case ST_IF: gen_if(g, s); break;
+    case ST_TOUCH: gen_touch(g, s); break;
     }
   }
 }

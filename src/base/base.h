@@ -56,9 +56,14 @@ void *arena_copy(Arena *a, const void *from, size_t bytes);
 /* Calls done(arg) when the arena is freed: for what isn't memory (files, LLVM modules). */
 void arena_defer(Arena *a, void (*done)(void *), void *arg);
 size_t arena_bytes(const Arena *a); /* taken from the system so far */
+size_t cx_bytes(const Cx *cx);      /* by all arenas of the context */
 #define NEW(arena, T)     ((T *)arena_alloc((arena), sizeof(T)))
 #define NEWS(arena, T, n) ((T *)arena_alloc_n((arena), sizeof(T), (n)))
 void *arena_alloc_n(Arena *a, size_t size, int64_t n); /* n * size, overflow is out of memory */
+
+/* A room for compiled code to work in, aligned to 64, not cleared; NULL: there is none. For free().
+ */
+void *room_alloc(size_t bytes);
 
 /* ---- growable arrays: Vec(T) v = {0}; vec_push(arena, &v, x); v.at[i], v.n ---- */
 #define Vec(T)                                                                                     \
@@ -118,6 +123,13 @@ typedef struct RuleBook RuleBook;   /* ir/rules.h */
 typedef struct NameTable NameTable;
 typedef struct Thrift Thrift; /* pass/pass.h */
 
+/* What is done about machine code on disk (back/code.h). */
+typedef enum CodeCache {
+  CODE_CACHE_USE,   /* it is looked for there, and kept where it had to be made */
+  CODE_CACHE_RENEW, /* made and kept */
+  CODE_CACHE_OFF    /* made */
+} CodeCache;
+
 struct Cx {
   Arena *arena;  /* lives as long as the context */
   Arena *others; /* the newest of those that were made with the context and not freed yet */
@@ -131,6 +143,8 @@ struct Cx {
     int64_t bytes; /* of workspace that a compiled function may take; 0: any */
     int threads;
   } bound;
+  CodeCache code_cache;
+  bool code_quick; /* machine code as it is printed, without optimisation: for what runs once */
   jmp_buf *trap;          /* where out of memory and cx_bug unwind to */
   Status trap_why;        /* ST_MEMORY, ST_INTERNAL or ST_INTERRUPTED */
   const atomic_int *stop; /* set from outside, by a signal's handler or a thread: end the work;

@@ -3,9 +3,8 @@
 #ifndef GRADC_CLI_H
 #define GRADC_CLI_H
 
-#include "api/api.h"
 #include "base/base.h"
-#include "driver/session.h"
+#include "include/gradc.h"
 
 #include <stdio.h>
 
@@ -83,26 +82,19 @@ void usage_hint(const Cli *cli); /* "Try 'gradc eval --help'." */
 /* An error without a place in a source; returns s. */
 Status cli_error(const Cli *cli, Status s, const char *fmt, ...) GC_PRINTF(3, 4);
 /* diagnose.c */
-/* Prints and forgets the session's diagnostics, and the reason of an unwinding. Returns s, or
- * ST_SOURCE where s is ST_OK and errors were among them. */
-Status cli_report(const Cli *cli, Session *session, Status s);
-/* A new session; NULL after an error was printed and *s set. */
-Session *cli_session(const Cli *cli, Status *s);
-/* The same for commands that go through the library (include/gradc.h). */
+/* A new context; NULL after an error was printed and *s set. */
 gradc_context *cli_context(const Cli *cli, Status *s);
-/* As cli_report, and says what a call of the library says of its use. */
+/* Says what the last call has to say, which returned s: its diagnostics, or its message. */
 Status cli_outcome(const Cli *cli, gradc_context *gc, gradc_status s);
 
 /* load.c */
-/* Loads a program with its -D NAME=N, the option id; NULL: no file, for lines that are to follow.
- */
-Status cli_load(const Cli *cli, Session *session, OptId id, const char *path);
-/* --memory BYTES, the option id, for functions that run with so many threads. */
-Status cli_memory(const Cli *cli, Session *session, OptId id, int threads);
-/* The same into a context; reports what is wrong. */
+/* -D NAME=N, the option id. */
+Status cli_define(const Cli *cli, gradc_context *gc, OptId id);
+/* The same, and loads the program, in which each -D must mean something; NULL: no file, for lines
+ * that are to follow. */
 Status cli_open(const Cli *cli, gradc_context *gc, OptId id, const char *path);
-/* After all is declared: each -D must have meant something. */
-Status cli_check_defines(const Cli *cli, Session *session, OptId id);
+/* --memory BYTES, the option id. After the number of threads is set. */
+Status cli_memory(const Cli *cli, gradc_context *gc, OptId id);
 
 /* cmd_train.c: how many threads: the option, else GRADC_THREADS, else all processors. */
 int cli_threads(const Cli *cli, OptId id);
@@ -115,6 +107,10 @@ void out_bytes(const char *text, size_t n);
 /* Writes a whole file, or stdout for NULL and "-". A regular file's old contents stay until the new
  * ones are complete. */
 Status output_write(const Cli *cli, const char *path, const char *text);
+/* What an option --output names; NULL: standard output. */
+static inline const char *cli_output_file(const Cli *cli, OptId id) {
+  return cli->opt[id].n && strcmp(cli->opt[id].text, "-") ? cli->opt[id].text : NULL;
+}
 Status output_write_bytes(const Cli *cli, const char *path, const char *bytes, size_t n);
 /* At the end of the program: stdout could be written to its end, or an error is said. */
 Status output_finish(Status s);

@@ -6,13 +6,8 @@ static Status check_file(const Cli *cli, const char *path) {
   Status s;
   gradc_context *gc = cli_context(cli, &s);
   if (!gc) return s;
-  s = cli_load(cli, gc->session, O_check_define, path);
-  if (s == ST_OK ||
-      s == ST_SOURCE) { /* what could be parsed is checked all the same, and all is told in order */
-    Status checked = session_check(gc->session);
-    if (checked != ST_OK) s = checked;
-  }
-  s = cli_report(cli, gc->session, s);
+  s = cli_define(cli, gc, O_check_define);
+  if (s == ST_OK) s = cli_outcome(cli, gc, gradc_check_file(gc, path));
   gradc_free(gc);
   return s;
 }

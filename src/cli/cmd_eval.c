@@ -30,9 +30,9 @@ Status cmd_eval(Cli *cli) {
   gradc_context *gc = cli_context(cli, &s);
   if (!gc) return s;
   gradc_set_seed(gc, opt_int(cli, O_eval_seed, 0));
-  gc->session->trap_nan = cli->opt[O_eval_trap_nan].n > 0;
+  gradc_set_trap_nan(gc, cli->opt[O_eval_trap_nan].n > 0);
   int first = is_file(cli->arg[0]);
-  s = cli_memory(cli, gc->session, O_eval_memory, 1);
+  s = cli_memory(cli, gc, O_eval_memory);
   if (s == ST_OK) s = cli_open(cli, gc, O_eval_define, first ? cli->arg[0] : NULL);
   if (s == ST_OK && cli->opt[O_eval_load].n)
     s = cli_outcome(cli, gc, gradc_params_load(gc, cli->opt[O_eval_load].text));

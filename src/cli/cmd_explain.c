@@ -1,62 +1,16 @@
 /* cmd_explain.c: gradc explain [CODE]... and --ops: the pages of docs/diagnostics and the table
- * ops.def for people. */
+ * of operators for people. */
 #include "base/diag.h"
 #include "cli/cli.h"
-#include "driver/explain.h"
-#include "ir/ir.h"
 
 #include <stdlib.h>
 
-/* ---- operators ---- */
-static const struct {
-  OpKind kind;
-  const char *title;
-} kinds[] = {
-    {KIND_MAP, "MAP: elementwise on equal shapes; d/da, d/db, d/dc are the partial derivatives, y "
-               "the result"},
-    {KIND_FOLD, "FOLD: reductions over axes; y is the result of the element's group"},
-    {KIND_MOVE,
-     "MOVE: linear data movement; the derivative is the same movement, the adjoint its transpose"},
-    {KIND_DOT, "DOT: bilinear; the derivative is the product rule"},
-    {KIND_LOOP, "LOOP: instructions with bodies; the derivative is that of the body"},
-    {KIND_LEAF, "LEAF: without operands, so without a derivative"},
-};
-
-static const char *partial_text(const char *partial) {
-  return !strcmp(partial, LINEAR_CAST) ? "the cast back" : partial;
-}
-
-static void print_op(const OpInfo *op) {
-  printf("  %-10s%-5s%s\n", op->name, op->symbol, op->doc);
-  if (op->kind != KIND_MAP && op->kind != KIND_FOLD) return;
-  bool any = false;
-  for (int i = 0; i < COUNT_OF(op->partial); i++) {
-    if (!op->partial[i]) continue;
-    printf("%17sd/d%c = %s\n", "", 'a' + i, partial_text(op->partial[i]));
-    any = true;
-  }
-  if (!any) printf("%17sno derivative\n", "");
-}
-
-static Status explain_ops(void) {
-  for (int k = 0; k < COUNT_OF(kinds); k++) {
-    printf("%s%s\n", k ? "\n" : "", kinds[k].title);
-    for (int op = 0; op < OP_COUNT; op++)
-      if (op_info[op].kind == kinds[k].kind && op != OP_none) print_op(&op_info[op]);
-  }
-  return ST_OK;
-}
-
-/* ---- diagnostics ---- */
-static Status explain_code(const Cli *cli, const char *name) {
-  DiagCode code;
-  if (diag_code_find(name, &code)) {
-    Text t = text_new(cli->arena);
-    explain_page(code, &t);
-    out_text(text_str(&t));
+static Status explain_code(const Cli *cli, gradc_context *gc, const char *name) {
+  const char *page = gradc_explain(gc, name), *names[DIAG_COUNT];
+  if (page) {
+    out_text(page);
     return ST_OK;
   }
-  const char *names[DIAG_COUNT];
   for (int i = 0; i < DIAG_COUNT; i++) names[i] = diag_code_name((DiagCode)i);
   const char *meant = closest_word(name, names, DIAG_COUNT);
   if (meant)
@@ -77,13 +31,27 @@ static Status list_codes(void) {
   return ST_OK;
 }
 
-Status cmd_explain(Cli *cli) {
-  if (cli->opt[O_explain_ops].n) return explain_ops();
-  if (!cli->n) return list_codes();
+static Status explain(const Cli *cli, gradc_context *gc) {
+  if (cli->opt[O_explain_ops].n) {
+    const char *text = gradc_explain(gc, "operators");
+    if (!text) return cli_error(cli, ST_MEMORY, "%s", status_text(ST_MEMORY));
+    out_text(text);
+    return ST_OK;
+  }
   Status s = ST_OK;
   for (int i = 0; i < cli->n && s == ST_OK; i++) {
-    if (i) putchar('\n');
-    s = explain_code(cli, cli->arg[i]);
+    if (i) out_text("\n");
+    s = explain_code(cli, gc, cli->arg[i]);
   }
+  return s;
+}
+
+Status cmd_explain(Cli *cli) {
+  Status s = ST_OK;
+  if (!cli->n && !cli->opt[O_explain_ops].n) return list_codes();
+  gradc_context *gc = cli_context(cli, &s);
+  if (!gc) return s;
+  s = explain(cli, gc);
+  gradc_free(gc);
   return s;
 }

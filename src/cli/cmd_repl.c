@@ -45,6 +45,17 @@ Status repl_print(const Repl *r, const Results *results) {
   return s;
 }
 
+/* Said as after a call of the library. */
+Status repl_report(const Repl *r, Status s) {
+  r->gc->message[0] = 0;
+  r->gc->ndiags = 0;
+  gradc_status told = api_tell(r->gc, s);
+  bool said = told == GRADC_USAGE || told == GRADC_DATA || told == GRADC_FINDINGS;
+  if (gradc_diagnostic_count(r->gc) || !said) cli_outcome(r->cli, r->gc, told);
+  diag_clear(r->session->cx);
+  return (Status)told;
+}
+
 static Status take_line(Repl *r, const char *text) {
   Results results = {0};
   Status s = session_line(r->session, r->label, text, &results);
@@ -61,7 +72,17 @@ static Status answer(Repl *r, const Entry *e) {
     diag_clear(r->session->cx);
     return r->interactive ? cli_error(r->cli, s, "interrupted") : s;
   }
-  return cli_report(r->cli, r->session, s);
+  return repl_report(r, s);
+}
+
+/* A session's memory grows by each entry. Renewing it takes some milliseconds and is due when it
+ * has doubled, so that in the long run it costs next to nothing. */
+static void give_back(Repl *r) {
+  enum { ROOM = 24 << 20 };
+  if (session_bytes(r->session) < 2 * r->usual + ROOM) return;
+  api_renew(r->gc);
+  r->session = r->gc->session;
+  r->usual = session_bytes(r->session);
 }
 
 /* False: that was the last one. */
@@ -75,6 +96,7 @@ static bool one_entry(Repl *r) {
     if (r->interactive) atomic_store(&interrupt.asked, 0); /* it was for the line */
     Status s = answer(r, &e);
     if (r->worst == ST_OK) r->worst = s;
+    give_back(r);
   }
   if (r->interactive) atomic_store(&interrupt.asked, 0); /* and this for the entry */
   else if (atomic_load(&interrupt.asked)) r->worst = ST_INTERRUPTED, r->quit = true;
@@ -110,27 +132,28 @@ static void open_lines(Repl *r, Arena *a) {
   if (!edits || !lines_edited(&r->lines, a, r)) lines_plain(&r->lines, a, r);
 }
 
-/* With the file's program; *s says whether that was good. NULL after an error was printed. */
-static Session *new_session(Repl *r, Status *s) {
-  Session *session = cli_session(r->cli, s);
-  if (!session) return NULL;
-  session->seed = opt_int(r->cli, O_repl_seed, 0);
+/* With the file's program. */
+static Status open_session(Repl *r) {
+  Session *session = r->session = r->gc->session;
+  gradc_set_seed(r->gc, opt_int(r->cli, O_repl_seed, 0));
+  gradc_set_trap_nan(r->gc, r->cli->opt[O_repl_trap_nan].n > 0);
+  session->keep_params = false; /* a file that is loaded again begins anew */
   session->careful = true;
-  session->trap_nan = r->cli->opt[O_repl_trap_nan].n > 0;
   session->how.native = true;
   session->how.engine =
       r->cli->opt[O_repl_engine].n ? (Engine)r->cli->opt[O_repl_engine].choice : ENGINE_AUTO;
   watch_interrupts(session);
-  *s = cli_report(r->cli, session, cli_load(r->cli, session, O_repl_define, r->file));
-  return session;
+  return cli_open(r->cli, r->gc, O_repl_define, r->file);
 }
 
 Status cmd_repl(Cli *cli) {
   Repl *r = NEW(cli->arena, Repl);
   Status s = ST_OK;
   *r = (Repl){.cli = cli, .file = cli->n ? cli->arg[0] : NULL};
-  r->session = new_session(r, &s);
-  if (!r->session) return s;
+  r->gc = cli_context(cli, &s);
+  if (!r->gc) return s;
+  s = open_session(r);
+  r->usual = session_bytes(r->session);
   open_lines(r, cli->arena);
   pthread_t loader;
   bool loading = r->interactive && begin_loading(&loader);
@@ -144,7 +167,7 @@ Status cmd_repl(Cli *cli) {
     }
   r->lines.close(r->lines.self);
   if (loading) pthread_join(loader, NULL);
-  session_free(r->session);
+  gradc_free(r->gc);
   signal(SIGINT, SIG_DFL);
   if (s != ST_OK) return s;
   return r->interactive ? ST_OK : r->worst;

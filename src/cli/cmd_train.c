@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 
-/* --threads, else GRADC_THREADS, else all processors. */
 int cli_all_threads(void) {
   const char *set = getenv("GRADC_THREADS");
   int n = set ? atoi(set) : 0;
@@ -31,9 +30,8 @@ Status cmd_train(Cli *cli) {
   Status s;
   gradc_context *gc = cli_context(cli, &s);
   if (!gc) return s;
-  int threads = cli_threads(cli, O_train_threads);
-  gradc_set_threads(gc, threads);
-  s = cli_memory(cli, gc->session, O_train_memory, threads);
+  gradc_set_threads(gc, cli_threads(cli, O_train_threads));
+  s = cli_memory(cli, gc, O_train_memory);
   if (s == ST_OK) s = cli_open(cli, gc, O_train_define, cli->arg[0]);
   if (s == ST_OK) s = cli_outcome(cli, gc, gradc_check(gc));
   if (s == ST_OK) s = cli_outcome(cli, gc, train(cli, gc));

@@ -8,8 +8,8 @@
 void help_man(const CommandInfo *c, Text *out); /* of a command; NULL: of gradc */
 void help_bash(Text *out);
 void help_zsh(Text *out);
-void help_vim(Text *out);
-void help_textmate(Text *out);
+void help_vim(gradc_context *gc, Text *out);
+void help_textmate(gradc_context *gc, Text *out);
 
 /* What a word of a command line can be completed to. */
 typedef enum WordKind {

@@ -30,10 +30,19 @@ static bool to_terminal(void) {
 }
 
 static bool is_elsewhere(const char *name) {
-  static const char *const names[] = {"data", "val", "threads", "define", "seed", "memory"};
+  static const char *const names[] = {"data", "val", "threads", "define", "seed", "memory", "json"};
   for (int i = 0; i < COUNT_OF(names); i++)
     if (!strcmp(name, names[i])) return true;
   return false;
+}
+
+static gradc_status set_option(gradc_job *j, const OptInfo *o, const OptValue *v) {
+  gradc_status s = GRADC_OK;
+  if (o->type == OPT_FLAG) return gradc_job_number(j, o->name, 1);
+  if (o->type == OPT_INT || o->type == OPT_REAL) return gradc_job_number(j, o->name, v->r);
+  if (o->type != OPT_LIST) return gradc_job_text(j, o->name, v->text);
+  for (int i = 0; i < v->n && s == GRADC_OK; i++) s = gradc_job_text(j, o->name, v->list[i]);
+  return s;
 }
 
 gradc_status cli_job_options(const Cli *cli, gradc_job *j) {
@@ -42,9 +51,8 @@ gradc_status cli_job_options(const Cli *cli, gradc_job *j) {
     const OptInfo *o = &opt_info[id];
     const OptValue *v = &cli->opt[id];
     if (!v->n || strcmp(o->command, cli->command->name) || is_elsewhere(o->name)) continue;
-    if (o->type == OPT_FLAG) s = gradc_job_number(j, o->name, 1);
-    else if (o->type == OPT_INT || o->type == OPT_REAL) s = gradc_job_number(j, o->name, v->r);
-    else s = gradc_job_text(j, o->name, v->text);
+    bool standard = !strcmp(o->name, "output") && !strcmp(v->text, "-");
+    if (!standard) s = set_option(j, o, v);
   }
   return s;
 }
@@ -63,5 +71,42 @@ gradc_status cli_job_run(gradc_job *j) {
   gradc_status s = gradc_job_run(j);
   signal(SIGINT, SIG_DFL);
   running = NULL;
+  return s;
+}
+
+gradc_status cli_job_stream(gradc_job *j) {
+  gradc_job_on_text(j, write_out, NULL, 0, 0);
+  return gradc_job_run(j);
+}
+
+Status cli_job(const Cli *cli, gradc_context *gc, gradc_job **out) {
+  gradc_status s = gradc_job_new(gc, cli->command->name, out);
+  if (s == GRADC_OK) s = cli_job_options(cli, *out);
+  for (int i = 1; i < cli->n && s == GRADC_OK; i++)
+    s = gradc_job_text(*out, "function", cli->arg[i]);
+  return s == GRADC_OK ? ST_OK : cli_outcome(cli, gc, s);
+}
+
+Status cli_show_job(const Cli *cli, gradc_context *gc, const char *result) {
+  gradc_job *j = NULL;
+  size_t n;
+  Status s = cli_job(cli, gc, &j);
+  if (s == ST_OK) s = cli_outcome(cli, gc, gradc_job_run(j));
+  bool file = false;
+  for (int id = 0; id < O_COUNT; id++)
+    file |= !strcmp(opt_info[id].name, "output") &&
+            !strcmp(opt_info[id].command, cli->command->name) &&
+            cli_output_file(cli, (OptId)id) != NULL;
+  const char *text = s == ST_OK && !file ? gradc_job_result(j, result, &n) : NULL;
+  if (text) out_bytes(text, n);
+  gradc_job_free(j);
+  return s;
+}
+
+Status cli_follow_job(const Cli *cli, gradc_context *gc) {
+  gradc_job *j = NULL;
+  Status s = cli_job(cli, gc, &j);
+  if (s == ST_OK) s = cli_outcome(cli, gc, cli_job_stream(j));
+  gradc_job_free(j);
   return s;
 }

@@ -1,54 +1,42 @@
-/* load.c: a program with the constants and sizes that the command line sets. */
-#include "base/diag.h"
+/* load.c: a program with the constants and sizes that the command line sets, and its bounds. */
 #include "cli/cli.h"
 
 #include <stdlib.h>
 
-typedef struct Defines {
-  const Cli *cli;
-  OptId id;
-} Defines;
-
-static Name define_name(Session *s, const char *word) {
-  return name_of_n(s->cx, word, (size_t)(strchr(word, '=') - word));
-}
-
-/* The number of NAME=NUMBER; -1 after an error was printed. */
-static long long define_number(const Cli *cli, const char *word) {
+/* NAME=NUMBER; false after an error was printed. */
+static bool read_define(const Cli *cli, const char *word, const char **name, int64_t *number) {
   const char *eq = strchr(word, '=');
-  char *end = NULL;
+  char *end = NULL, *copy;
   long long n = eq ? strtoll(eq + 1, &end, 10) : -1;
-  if (eq && eq != word && end != eq + 1 && !*end && n >= 0 && n <= DIM_MAX_NUMBER) return n;
-  usage_error(cli, "-D takes NAME=NUMBER, not \"%s\"", word);
-  return -1;
+  if (!eq || eq == word || end == eq + 1 || *end || n < 0 || n > (int64_t)1 << 48) {
+    usage_error(cli, "-D takes NAME=NUMBER, not \"%s\"", word);
+    return false;
+  }
+  copy = arena_copy(cli->arena, word, strlen(word) + 1);
+  if (copy) copy[eq - word] = 0;
+  else cli_error(cli, ST_MEMORY, "%s", status_text(ST_MEMORY));
+  *name = copy;
+  *number = n;
+  return copy != NULL;
 }
 
-static Status define(Session *s, void *arg) {
-  const Defines *d = arg;
-  const OptValue *v = &d->cli->opt[d->id];
+Status cli_define(const Cli *cli, gradc_context *gc, OptId id) {
+  const OptValue *v = &cli->opt[id];
   for (int i = 0; i < v->n; i++) {
-    long long n = define_number(d->cli, v->list[i]);
-    if (n < 0) return ST_USAGE;
-    front_define(s->program, define_name(s, v->list[i]), n);
+    const char *name;
+    int64_t n;
+    if (!read_define(cli, v->list[i], &name, &n)) return ST_USAGE;
+    Status s = cli_outcome(cli, gc, gradc_define(gc, name, n));
+    if (s != ST_OK) return s;
   }
   return ST_OK;
 }
 
-static Status check_defines(Session *s, void *arg) {
-  const Defines *d = arg;
-  const OptValue *v = &d->cli->opt[d->id];
-  for (int i = 0; i < v->n; i++) {
-    Name name = define_name(s, v->list[i]);
-    if (!front_has_size(s->program, name))
-      diag(s->cx, E0201, (Span){0}, "-D %s: the program has no constant and no size `%s`",
-           v->list[i], name);
-  }
-  return ST_OK;
-}
-
-Status cli_check_defines(const Cli *cli, Session *session, OptId id) {
-  Defines d = {cli, id};
-  return session_run(session, check_defines, &d);
+Status cli_open(const Cli *cli, gradc_context *gc, OptId id, const char *path) {
+  Status s = cli_define(cli, gc, id);
+  if (s != ST_OK || !path) return s;
+  s = cli_outcome(cli, gc, gradc_load(gc, path));
+  return s == ST_OK ? cli_outcome(cli, gc, gradc_check_defines(gc)) : s;
 }
 
 /* 1500, 64K, 30M, 2G; -1 for anything else. */
@@ -63,37 +51,12 @@ static int64_t read_bytes(const char *text) {
   return number && n >= 1 && n < 1e15 ? (int64_t)n : -1;
 }
 
-Status cli_memory(const Cli *cli, Session *session, OptId id, int threads) {
+Status cli_memory(const Cli *cli, gradc_context *gc, OptId id) {
   const OptValue *v = &cli->opt[id];
   if (!v->n) return ST_OK;
   int64_t bytes = read_bytes(v->text);
   if (bytes < 0)
     return usage_error(
         cli, "--memory takes a number of bytes such as 65536, 64K, 30M or 2G, not \"%s\"", v->text);
-  session->cx->bound.bytes = bytes;
-  session->cx->bound.threads = threads;
-  return ST_OK;
-}
-
-Status cli_load(const Cli *cli, Session *session, OptId id, const char *path) {
-  Defines d = {cli, id};
-  Status s = session_run(session, define, &d);
-  if (s == ST_OK && path) s = session_load(session, path);
-  return s == ST_OK && path ? cli_check_defines(cli, session, id) : s;
-}
-
-Status cli_open(const Cli *cli, gradc_context *gc, OptId id, const char *path) {
-  const OptValue *v = &cli->opt[id];
-  for (int i = 0; i < v->n; i++) {
-    long long n = define_number(cli, v->list[i]);
-    if (n < 0) return ST_USAGE;
-    char *name = arena_copy(cli->arena, v->list[i], strlen(v->list[i]) + 1);
-    if (!name) return cli_error(cli, ST_MEMORY, "%s", status_text(ST_MEMORY));
-    *strchr(name, '=') = 0;
-    Status s = cli_outcome(cli, gc, gradc_define(gc, name, n));
-    if (s != ST_OK) return s;
-  }
-  Status s = path ? cli_outcome(cli, gc, gradc_load(gc, path)) : ST_OK;
-  return s == ST_OK && path ? cli_report(cli, gc->session, cli_check_defines(cli, gc->session, id))
-                            : s;
+  return cli_outcome(cli, gc, gradc_set_memory(gc, bytes));
 }

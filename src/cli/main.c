@@ -1,8 +1,6 @@
 /* main.c: the program gradc: finds the command, reads its options, runs it. */
-#include "back/back.h"
 #include "base/diag.h"
 #include "cli/cli.h"
-#include "config.h"
 
 #include <locale.h>
 #include <stdlib.h>
@@ -50,15 +48,10 @@ static Status check_operands(const Cli *cli) {
   return ST_OK;
 }
 
-/* What decides about speed and results' reproduction, found without loading anything. */
 static void print_version(void) {
-  Target t = target_host();
-  char module[4096];
-  back_llvm_path(module, sizeof module);
-  printf("gradc %s\nprocessor: %d-bit vectors%s, %d thread%s\n", PACKAGE_VERSION,
-         8 * t.vector_bytes, t.fma ? " with fused multiply-add" : "", t.threads,
-         t.threads == 1 ? "" : "s");
-  printf("machine code: %s%s\n", access(module, R_OK) ? "no, there is no " : "by ", module);
+  char text[9000];
+  gradc_about(text, sizeof text);
+  out_text(text);
 }
 
 static Status run(Cli *cli, int argc, char **argv) {

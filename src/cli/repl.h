@@ -5,8 +5,10 @@
 #ifndef GRADC_REPL_H
 #define GRADC_REPL_H
 
+#include "api/api.h"
 #include "cli/cli.h"
 #include "driver/interrupt.h"
+#include "driver/session.h"
 
 typedef struct Repl Repl;
 
@@ -45,24 +47,28 @@ typedef struct Entry {
 /* The next complete entry. */
 LineEnd entry_read(Repl *r, Entry *out);
 
-/* ---- history: the entries of this start and of earlier ones, oldest first ---- */
+/* ---- history: one file for this start and the others ---- */
 enum { HISTORY_MAX = 2000 };
 typedef struct ReplHistory {
   Arena *arena;
-  char *path; /* NULL: it can't be kept */
-  Vec(const char *) entry;
+  char *path;              /* NULL: it can't be kept */
+  Vec(const char *) entry; /* of earlier starts, oldest first */
+  char *last;              /* malloc'ed: the newest, which isn't kept twice in a row */
 } ReplHistory;
 void repl_history_open(ReplHistory *h, Arena *a);
-void repl_history_add(ReplHistory *h, const char *text); /* and into the file */
+void repl_history_add(ReplHistory *h, const char *text); /* to the file */
+void repl_history_close(ReplHistory *h);
 
 /* ---- the whole ---- */
 struct Repl {
   Cli *cli;
-  Session *session;
+  gradc_context *gc;
+  Session *session; /* of gc */
   Lines lines;
   int64_t line;        /* lines read so far */
   const char *pending; /* of an entry that has begun, the lines so far with their ends */
   const char *file;    /* what :reload loads; NULL: nothing */
+  size_t usual;        /* bytes the session held when it was new, or was renewed */
   bool interactive;    /* a person types: prompts, no end at errors */
   bool quit;
   char label[32]; /* of the present entry, in diagnostics */
@@ -70,6 +76,8 @@ struct Repl {
 };
 
 Status repl_print(const Repl *r, const Results *results);
+/* Prints and forgets the session's diagnostics, and the reason of an unwinding; s: how it went. */
+Status repl_report(const Repl *r, Status s);
 
 /* ---- commands: rows of repl.def ---- */
 typedef enum ReplArg { ARG_NONE, ARG_EXPR, ARG_FN, ARG_FILE, ARG_COMMAND } ReplArg;

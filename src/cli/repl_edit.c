@@ -79,17 +79,19 @@ static void read_paste(EditLine *el, Text *out) {
 static unsigned char on_paste(EditLine *el, int ch) {
   (void)ch;
   Edited *e = self_of(el);
-  Text t = text_new(e->arena);
+  Arena *a = arena_new(NULL);
+  if (!a) return CC_ERROR;
+  Text t = text_new(a), line = text_new(a);
   read_paste(el, &t);
   const char *text = text_str(&t);
   size_t first = strcspn(text, "\n");
-  Text line = text_new(e->arena);
   text_add_n(&line, text, first);
   if (line.n) el_insertstr(el, text_str(&line));
   if (text[first]) {
     paste_add(&e->paste, text + first + 1, t.n - first - 1);
     el_push(el, "\n");
   }
+  arena_free(a);
   return CC_REFRESH;
 }
 
@@ -211,6 +213,7 @@ static void edited_close(void *self) {
   if (e->el) el_end(e->el);
   if (e->history) history_end(e->history);
   free(e->paste.text);
+  repl_history_close(&e->kept);
 }
 
 /* Names of functions are not copied, and never freed by libedit: so they are constants. */

@@ -43,8 +43,9 @@ static void print_declaration(Cx *cx, const Node *n, Text *out) {
 static Status print_source(Session *s, void *arg) {
   Text *out = arg;
   *out = text_new(s->cx->arena);
-  for (int i = 0; i < front_declaration_count(s->program); i++)
-    print_declaration(s->cx, front_declaration(s->program, i), out);
+  int n;
+  const Node **decl = front_declarations(s->program, s->cx->arena, &n);
+  for (int i = 0; i < n; i++) print_declaration(s->cx, decl[i], out);
   return ST_OK;
 }
 
@@ -55,20 +56,27 @@ static Status save_source(Repl *r, const char *path) {
 }
 
 /* ---- the commands ---- */
+/* What a file declares now replaces what it declared when it was read last; what was typed besides
+ * stays, and a file with errors leaves things as they were. */
+static Status read_again(Repl *r, const char *path) {
+  const char *told;
+  Status s = session_reload(r->session, path, &told);
+  if (s == ST_OK) out_text(told);
+  return s;
+}
+
 Status repl_load(Repl *r, const char *args) {
   const char *path = repl_word(r->cli->arena, &args);
   if (is_weights(path)) return session_run(r->session, load_weights, (void *)path);
+  if (r->file && !strcmp(path, r->file)) return read_again(r, path);
   Status s = session_load(r->session, path);
   if (s == ST_OK) r->file = path;
   return s;
 }
 
-/* What the file declares now replaces what it declared before; what was typed besides stays, and a
- * file with errors leaves things as they were. */
 Status repl_reload(Repl *r, const char *args) {
   (void)args;
-  if (!r->file) return cli_error(r->cli, ST_USAGE, "no file was loaded");
-  return session_load(r->session, r->file);
+  return r->file ? read_again(r, r->file) : cli_error(r->cli, ST_USAGE, "no file was loaded");
 }
 
 Status repl_save(Repl *r, const char *args) {

@@ -93,18 +93,28 @@ void repl_history_open(ReplHistory *h, Arena *a) {
   *h = (ReplHistory){.arena = a, .path = history_path(a)};
   if (!h->path) return;
   read_entries(h);
+  h->last = h->entry.n ? strdup(h->entry.at[h->entry.n - 1]) : NULL;
   if (h->entry.n > HISTORY_MAX + HISTORY_MAX / 4) forget_oldest(h);
 }
 
+void repl_history_close(ReplHistory *h) {
+  free(h->last);
+  h->last = NULL;
+}
+
 void repl_history_add(ReplHistory *h, const char *text) {
-  bool again = h->entry.n && !strcmp(h->entry.at[h->entry.n - 1], text);
-  if (again) return;
-  keep(h, copy_text(h->arena, text));
+  if (h->last && !strcmp(h->last, text)) return;
+  free(h->last);
+  h->last = strdup(text);
   int fd = h->path ? open(h->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
   if (fd < 0) return; /* a history that can't be kept is no reason to stop */
-  Text t = text_new(h->arena);
-  escape(text, &t);
-  ssize_t done = write(fd, text_str(&t), t.n);
-  (void)done;
+  Arena *a = arena_new(NULL);
+  if (a) {
+    Text t = text_new(a);
+    escape(text, &t);
+    ssize_t done = write(fd, text_str(&t), t.n);
+    (void)done;
+  }
+  arena_free(a);
   close(fd);
 }

@@ -1,13 +1,13 @@
 /* repl_stages.c: the commands that show what becomes of a function: its gradient, each stage of the
  * compilation, C, its needs, its speed. The work is that of the commands emit, grad and bench. */
 #include "base/diag.h"
-#include "cli/emit_c_files.h"
 #include "cli/repl.h"
-#include "cli/target_fn.h"
 #include "config.h"
 #include "driver/bench.h"
+#include "driver/emit_c.h"
 #include "driver/plan.h"
 #include "driver/stage.h"
+#include "driver/target_fn.h"
 
 #include <stdlib.h>
 
@@ -143,7 +143,12 @@ static Status show_c(Session *s, void *arg) {
   o.header = q->path ? name_fmt(cx, "%.*s.h", (int)strlen(base_of(q->path)) - 2, base_of(q->path))
                      : name_fmt(cx, "%s.h", o.prefix);
   o.target = emit_c_target(0, &o.flags);
-  return emit_c_text(s, &o, &q->out, &q->header);
+  CFile file;
+  if (!emit_c(s, &o, &file)) return ST_SOURCE;
+  q->out = text_new(cx->arena);
+  q->header = text_new(cx->arena);
+  c_print(&file, &q->out, &q->header);
+  return ST_OK;
 }
 
 Status repl_c(Repl *r, const char *args) {

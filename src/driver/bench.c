@@ -96,22 +96,21 @@ static Timing measure(Cx *cx, const Callee *c, double budget) {
 /* Each kernel is compiled once more, as a program of its own over the same buffers. */
 static void time_kernels(const Compiled *c, Callee callee, double budget, BenchResult *r) {
   Cx *cx = c->fn->cx;
-  char why[600];
-  const LlvmBackend *llvm = back_llvm(why, sizeof why);
+  char why[600] = "";
   int n = c->loops->kernel.n;
   r->kernel = NEWS(cx->arena, BenchKernel, n + 1);
   for (int i = 0; i < n; i++) {
     LoopProgram alone = *c->loops;
     alone.kernel.n = 1;
     alone.kernel.at = &c->loops->kernel.at[i];
-    Native *native = llvm->compile((const LoopProgram *[]){&alone}, 1, LLVM_FULL, why, sizeof why);
+    Native *native = native_compile(&alone, CODE_CACHE_OFF, why, sizeof why);
     if (!native) cx_bug(cx, "a kernel alone: %s", why);
     const Kernel *k = c->loops->kernel.at[i];
-    callee.run = llvm->entry(native, 0);
+    callee.run = native_entry(native);
     Timing t = measure(cx, &callee, budget / n);
     r->kernel[r->nkernels++] = (BenchKernel){k->name, callee.rt->threads > 1 ? t.median : t.cpu,
                                              k->flops, k->bytes, k->parallel};
-    llvm->dispose(native);
+    native_dispose(native);
   }
 }
 
@@ -161,14 +160,30 @@ static bool lay_out(const Fn *f, const BenchOptions *o, void **in, void **out) {
   return true;
 }
 
+/* Not out of the cache; and then once more out of it, where it may be used. */
+static Compiled *compile_anew(const Fn *f, const Target *t, double *reload) {
+  Cx *cx = f->cx;
+  CodeCache how = cx->code_cache;
+  if (how == CODE_CACHE_USE) cx->code_cache = CODE_CACHE_RENEW;
+  Compiled *c = compile_native(f, t), *again = NULL;
+  cx->code_cache = how;
+  if (c && how == CODE_CACHE_USE) again = compile_native(f, t);
+  if (again && again->cached) *reload = again->seconds;
+  if (again) compiled_free(again);
+  return c;
+}
+
 static bool measure_with(const Fn *f, const BenchOptions *o, GradcRt *rt, BenchResult *r) {
   Cx *cx = f->cx;
   Target t = compile_target(rt->threads);
-  Compiled *c = compile_native(f, &t);
+  double reload = 0;
+  Compiled *c = compile_anew(f, &t, &reload);
   void **in = NEWS(cx->arena, void *, f->in.n + 1), **out = NEWS(cx->arena, void *, f->out.n + 1);
   if (!c || !lay_out(f, o, in, out)) return false;
-  *r = (BenchResult){
-      .threads = rt->threads, .compile_seconds = c->seconds, .workspace_bytes = c->workspace_bytes};
+  *r = (BenchResult){.threads = rt->threads,
+                     .compile_seconds = c->seconds,
+                     .reload_seconds = reload,
+                     .workspace_bytes = c->workspace_bytes};
   Callee callee = {c->run, in, out, c->workspace, rt};
   Timing time = measure(cx, &callee, o->seconds);
   r->seconds = time.median;
@@ -225,7 +240,31 @@ void bench_print(Text *out, const char *name, const BenchResult *r, double ratio
   text_fmt(out, "; %d thread%s, %.1f KiB in and out, %.1f KiB workspace, compiled in %.1f ms",
            r->threads, r->threads == 1 ? "" : "s", r->bytes / 1024,
            (double)r->workspace_bytes / 1024, 1e3 * r->compile_seconds);
+  if (r->reload_seconds > 0) text_fmt(out, ", again in %.1f ms", 1e3 * r->reload_seconds);
   if (ratio > 0) text_fmt(out, "; %.2f times the forward pass", ratio);
   text_add(out, "\n");
   print_kernels(out, r);
+}
+
+void bench_json(Text *out, const char *name, const BenchResult *r, double ratio) {
+  text_add(out, "{\"function\": ");
+  text_json(out, name);
+  text_fmt(out,
+           ", \"seconds\": %.9g, \"cpu_seconds\": %.9g, \"flops\": %.0f, \"gflops\": %.6g, "
+           "\"peak_gflops\": %.6g",
+           r->seconds, r->cpu_seconds, r->flops, r->gflops, r->peak_gflops);
+  text_fmt(out, ", \"fraction_of_peak\": %.6g, \"bytes\": %.0f, \"workspace_bytes\": %zu",
+           r->fraction_of_peak, r->bytes, r->workspace_bytes);
+  text_fmt(out, ", \"compile_seconds\": %.6g, \"threads\": %d", r->compile_seconds, r->threads);
+  if (r->reload_seconds > 0) text_fmt(out, ", \"reload_seconds\": %.6g", r->reload_seconds);
+  for (int i = 0; i < r->nkernels; i++) {
+    const BenchKernel *k = &r->kernel[i];
+    text_add(out, i ? ", {\"name\": " : ", \"kernels\": [{\"name\": ");
+    text_json(out, k->name);
+    text_fmt(out, ", \"seconds\": %.9g, \"flops\": %.0f, \"bytes\": %.0f}", k->seconds, k->flops,
+             k->bytes);
+    if (i + 1 == r->nkernels) text_add(out, "]");
+  }
+  if (ratio > 0) text_fmt(out, ", \"gradient_to_forward\": %.4g", ratio);
+  text_add(out, "}\n");
 }

@@ -25,6 +25,7 @@ typedef struct BenchResult {
   double flops, gflops, peak_gflops, fraction_of_peak;
   double bytes; /* of inputs and outputs */
   double compile_seconds;
+  double reload_seconds; /* the same from the cache; 0: there is none */
   size_t workspace_bytes;
   int threads;
   int nkernels; /* where kernels were asked for: each by itself, in the order they run */
@@ -35,10 +36,9 @@ typedef struct BenchResult {
  * alias take the place of that input, as a training step's do; its rate is 0, so that the work
  * stays the same. */
 bool bench_function(const Fn *prepared, const BenchOptions *o, BenchResult *out);
-/* The result in words; ratio: to the forward pass, 0: unknown. */
-void bench_print(Text *out, const char *name, const BenchResult *r, double ratio);
-
 /* A line about it; ratio: of its time to the forward pass', 0 where there is none. */
 void bench_print(Text *out, const char *name, const BenchResult *r, double ratio);
+/* The same as an object of JSON. */
+void bench_json(Text *out, const char *name, const BenchResult *r, double ratio);
 
 #endif

@@ -11,6 +11,20 @@ static double now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* What is lowered of f needs no more workspace than that: however large its values are, they have
+ * no place. Asked of one processor, wherever gradc runs: whether sums are made in chunks is part of
+ * their order. */
+static bool needs_little(const Fn *f, double bytes) {
+  Target t;
+  return target_named("x86-64-v3", &t) && (double)loop_lower(f, &t)->workspace <= bytes;
+}
+
+/* Rows in chunks, where values of all rows would take too much room. */
+static Fn *chunked(Fn *f, const Thrift *thrift) {
+  Fn *cut = pass_chunk(f, thrift->above, thrift->chunk);
+  return cut == f || needs_little(f, thrift->above) ? f : cut;
+}
+
 /* Under thrift derivatives wait for numbers: what they may keep depends on them. */
 Fn *compile_once(const Fn *f, const SizeBindings *sizes) {
   const Thrift *thrift = f->cx->thrift;
@@ -22,8 +36,8 @@ Fn *compile_once(const Fn *f, const SizeBindings *sizes) {
   if (!thrift) thrift = &free;
   g = pass_bind_sizes(g, sizes);
   if (g) g = pass_simplify(g); /* extents of 1 and exact reads are known only now */
-  if (g) g = pass_chunk(g, thrift->above, thrift->chunk);
-  return g ? pass_hoist(g, thrift->hoist) : NULL;
+  if (g) g = chunked(g, thrift);
+  return g ? pass_block(pass_hoist(g, thrift->hoist)) : NULL;
 }
 
 Fn *compile_prepare(const Fn *f, const SizeBindings *sizes) {
@@ -56,14 +70,13 @@ static void *no_code(Cx *cx, const Fn *f, const char *why) {
 }
 
 typedef struct NativeHold {
-  const LlvmBackend *llvm;
   Native *native;
   void *workspace;
 } NativeHold;
 
 static void let_go(void *arg) {
   NativeHold *h = arg;
-  h->llvm->dispose(h->native);
+  native_dispose(h->native);
   free(h->workspace);
   h->native = NULL;
   h->workspace = NULL;
@@ -72,57 +85,31 @@ static void let_go(void *arg) {
 void compiled_free(Compiled *c) { let_go(c->hold); }
 
 Compiled *compile_native(const Fn *prepared, const Target *t) {
-  char why[600] = "";
-  back_llvm(why, sizeof why); /* loads it the first time: not compilation */
   double start = now();
   Compiled *c = compile_loops(prepared, loop_lower(prepared, t));
   if (c) c->seconds = now() - start;
   return c;
 }
 
-enum { WORKSPACE_ALIGN = 64 };
-
-/* One block for all workspaces, each followed by at least WORKSPACE_ALIGN bytes nobody uses. */
-static void place_workspaces(Cx *cx, NativeHold *hold, Compiled *c, int n) {
-  size_t bytes = 0;
-  for (int i = 0; i < n; i++) {
-    size_t own = c[i].workspace_bytes = (size_t)c[i].loops->workspace;
-    bytes += ((own + WORKSPACE_ALIGN - 1) & ~(size_t)(WORKSPACE_ALIGN - 1)) + WORKSPACE_ALIGN;
-  }
-  char *at = hold->workspace = aligned_alloc(WORKSPACE_ALIGN, bytes);
-  if (!at) cx_no_room(cx, (double)bytes);
-  for (int i = 0; i < n; i++) {
-    c[i].workspace = at;
-    at += ((c[i].workspace_bytes + WORKSPACE_ALIGN - 1) & ~(size_t)(WORKSPACE_ALIGN - 1)) +
-          WORKSPACE_ALIGN;
-  }
-}
-
-Compiled *compile_together(const Fn *const *f, LoopProgram *const *loops, int n,
-                           LlvmEffort effort) {
-  Cx *cx = f[0]->cx;
+Compiled *compile_loops(const Fn *prepared, LoopProgram *loops) {
+  Cx *cx = prepared->cx;
   char why[600] = "";
-  const LlvmBackend *llvm = back_llvm(why, sizeof why);
   double start = now();
-  if (!llvm) return no_code(cx, f[0], why);
-  Compiled *c = NEWS(cx->arena, Compiled, n);
-  for (int i = 0; i < n; i++) {
-    const char *wrong = loop_verify(loops[i]);
-    if (wrong) cx_bug(cx, "loops of %s: %s", f[i]->name ? f[i]->name : "the program", wrong);
-  }
-  NativeHold *hold = NEW(cx->arena, NativeHold);
-  hold->llvm = llvm;
+  Compiled *c = NEW(cx->arena, Compiled);
+  c->fn = prepared;
+  c->loops = loops;
+  const char *wrong = loop_verify(c->loops);
+  if (wrong) cx_bug(cx, "loops of %s: %s", prepared->name ? prepared->name : "the program", wrong);
+  NativeHold *hold = c->hold = NEW(cx->arena, NativeHold);
   arena_defer(cx->arena, let_go, hold);
-  hold->native = llvm->compile((const LoopProgram *const *)loops, n, effort, why, sizeof why);
-  if (!hold->native) return no_code(cx, f[0], why);
-  for (int i = 0; i < n; i++)
-    c[i] = (Compiled){
-        .fn = f[i], .loops = loops[i], .run = llvm->entry(hold->native, i), .hold = hold};
-  place_workspaces(cx, hold, c, n);
+  hold->native = native_compile(c->loops, cx->code_cache, why, sizeof why);
+  if (!hold->native) return no_code(cx, prepared, why);
+  c->cached = native_was_cached(hold->native);
+  c->workspace_bytes = (size_t)c->loops->workspace;
+  hold->workspace = room_alloc(c->workspace_bytes + 64);
+  if (!hold->workspace) cx_no_room(cx, (double)c->workspace_bytes);
+  c->workspace = hold->workspace;
+  c->run = native_entry(hold->native);
   c->seconds = now() - start;
   return c;
-}
-
-Compiled *compile_loops(const Fn *prepared, LoopProgram *loops) {
-  return compile_together(&prepared, &loops, 1, LLVM_FULL);
 }

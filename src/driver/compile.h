@@ -23,6 +23,7 @@ typedef struct Compiled {
   void *workspace; /* aligned to 64 */
   size_t workspace_bytes;
   double seconds; /* from prepared SSA to machine code */
+  bool cached;    /* which was made by an earlier run */
   struct NativeHold *hold;
 } Compiled;
 
@@ -34,9 +35,8 @@ Compiled *compile_native(const Fn *prepared, const Target *t);
 void compiled_free(Compiled *c);
 /* The same of loops that are made already; f: the function they stand for, with the same sizes. */
 Compiled *compile_loops(const Fn *f, LoopProgram *loops);
-/* Of n such, which may need each its own vectors, at once: what LLVM costs whatever it compiles is
- * paid once. An array of n, of which freeing the first frees all. */
-Compiled *compile_together(const Fn *const *f, LoopProgram *const *loops, int n, LlvmEffort effort);
+/* Gives machine code and workspace back now; it may not run after that. */
+void compiled_free(Compiled *c);
 static inline void compiled_run(const Compiled *c, void *const *in, void *const *out, GradcRt *rt) {
   c->run(in, out, c->workspace, rt);
 }

@@ -41,6 +41,11 @@ void emit_c_add(CFile *f, const Fn *prepared, Name name, const Target *target);
 /* False after diagnostics. */
 bool emit_c(Session *s, const EmitCOptions *o, CFile *out);
 
+/* emit_c_target.c: the number of a word for --cpu, -1: none; its vectors (only native, 0, asks the
+ * machine), and the flags that a compiler of the C file is to be given. */
+int emit_c_cpu(const char *word);
+Target emit_c_target(int which, const char **flags);
+
 /* emit_c_check.c: the text of P_selftest() where f asks for it, and of main(): each function on
  * fixed inputs, compared with values the reference evaluator gives now. */
 const char *emit_c_check(const CFile *f, bool with_main);

@@ -1,7 +1,8 @@
-/* explain.c: see explain.h. In: the pages, which the build joins and embeds. Out: text for a
- * terminal. */
+/* explain.c: see explain.h. In: the pages, which the build joins and embeds, and ops.def. Out: text
+ * for a terminal. */
 #include "driver/explain.h"
 #include "base/embedded.h"
+#include "ir/ir.h"
 
 #include <stdio.h>
 
@@ -51,4 +52,43 @@ void explain_page(DiagCode code, Text *out) {
   }
   while (out->n && out->at[out->n - 1] == '\n') out->at[--out->n] = 0;
   text_add(out, "\n");
+}
+
+/* ---- operators ---- */
+static const struct {
+  OpKind kind;
+  const char *title;
+} kinds[] = {
+    {KIND_MAP, "MAP: elementwise on equal shapes; d/da, d/db, d/dc are the partial derivatives, y "
+               "the result"},
+    {KIND_FOLD, "FOLD: reductions over axes; y is the result of the element's group"},
+    {KIND_MOVE,
+     "MOVE: linear data movement; the derivative is the same movement, the adjoint its transpose"},
+    {KIND_DOT, "DOT: bilinear; the derivative is the product rule"},
+    {KIND_LOOP, "LOOP: instructions with bodies; the derivative is that of the body"},
+    {KIND_LEAF, "LEAF: without operands, so without a derivative"},
+};
+
+static const char *partial_text(const char *partial) {
+  return !strcmp(partial, LINEAR_CAST) ? "the cast back" : partial;
+}
+
+static void print_op(const OpInfo *op, Text *out) {
+  text_fmt(out, "  %-10s%-5s%s\n", op->name, op->symbol, op->doc);
+  if (op->kind != KIND_MAP && op->kind != KIND_FOLD) return;
+  bool any = false;
+  for (int i = 0; i < COUNT_OF(op->partial); i++) {
+    if (!op->partial[i]) continue;
+    text_fmt(out, "%17sd/d%c = %s\n", "", 'a' + i, partial_text(op->partial[i]));
+    any = true;
+  }
+  if (!any) text_fmt(out, "%17sno derivative\n", "");
+}
+
+void explain_operators(Text *out) {
+  for (int k = 0; k < COUNT_OF(kinds); k++) {
+    text_fmt(out, "%s%s\n", k ? "\n" : "", kinds[k].title);
+    for (int op = 0; op < OP_COUNT; op++)
+      if (op_info[op].kind == kinds[k].kind && op != OP_none) print_op(&op_info[op], out);
+  }
 }

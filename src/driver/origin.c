@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-enum { MOST_SPARED = 24 };
+enum { MOST_PLACES = 24 };
 
 bool tensor_is_finite(const Tensor *t) {
   if (!type_is_float(t->type)) return true;
@@ -29,42 +29,50 @@ typedef struct Search {
   const Tensor *in;
   Arena *a;
   EvalTrap *trap;
+  Tensor *results; /* as they are */
   bool found;
 } Search;
 
-/* Whether the results are others when the place gives finite values. */
-static bool matters(Search *s, const Tensor *results, EvalPlace place) {
+/* Whether the results are others when these places give finite values. */
+static bool matter(Search *s, const EvalPlace *place, int n) {
   Tensor *out = NEWS(s->a, Tensor, s->f->out.n + 1);
-  EvalTrap mend = {.mend = place};
+  EvalTrap mend = {.spared = place, .nspared = n, .mend = true};
   ir_eval(s->f, s->a, s->in, out, &mend);
   for (int i = 0; i < s->f->out.n; i++)
-    if (!same_bytes(&out[i], &results[i])) return true;
+    if (!same_bytes(&out[i], &s->results[i])) return true;
   return false;
 }
 
+/* The places in the order in which they are met, until they matter together. */
+static int gather(Search *s, EvalPlace *place, EvalTrap *seen) {
+  Tensor *out = NEWS(s->a, Tensor, s->f->out.n + 1);
+  for (int n = 0; n < MOST_PLACES; n++) {
+    seen[n] = (EvalTrap){.spared = place, .nspared = n};
+    ir_eval(s->f, s->a, s->in, out, &seen[n]);
+    if (!seen[n].val) return n;
+    place[n] = (EvalPlace){seen[n].fn, seen[n].val};
+    if (matter(s, place, n + 1)) return n + 1;
+  }
+  return MOST_PLACES;
+}
+
+/* The first of the places without which the others matter less: those before it are masked. */
 static Status search(void *arg) {
   Search *s = arg;
-  EvalPlace spared[MOST_SPARED];
-  Tensor *results = NEWS(s->a, Tensor, s->f->out.n + 1), *out = NEWS(s->a, Tensor, s->f->out.n + 1);
-  EvalTrap first = {0};
-  ir_eval(s->f, s->a, s->in, results, NULL);
-  for (int n = 0; n < MOST_SPARED; n++) {
-    *s->trap = (EvalTrap){.spared = spared, .nspared = n};
-    ir_eval(s->f, s->a, s->in, out, s->trap);
-    if (!s->trap->val) break;
-    spared[n] = (EvalPlace){s->trap->fn, s->trap->val};
-    if (!n) first = *s->trap;
-    s->found = matters(s, results, spared[n]);
-    if (s->found) break;
-  }
-  if (!s->found && first.val)
-    *s->trap = first, s->found = true; /* each alone is masked: the first of them */
+  EvalPlace place[MOST_PLACES];
+  EvalTrap seen[MOST_PLACES];
+  s->results = NEWS(s->a, Tensor, s->f->out.n + 1);
+  ir_eval(s->f, s->a, s->in, s->results, NULL);
+  int n = gather(s, place, seen), first = 0;
+  while (first + 1 < n && matter(s, place + first + 1, n - first - 1)) first++;
+  s->found = n > 0;
+  if (n) *s->trap = seen[first];
   s->trap->spared = NULL;
   return ST_OK;
 }
 
 bool origin_find(const Fn *f, const Tensor *in, EvalTrap *trap) {
-  Search s = {f, in, arena_new(f->cx), trap, false};
+  Search s = {.f = f, .in = in, .a = arena_new(f->cx), .trap = trap};
   Status status = cx_guard(f->cx, search, &s);
   arena_free(s.a);
   if (status != ST_OK) cx_unwind_again(f->cx);
@@ -119,15 +127,15 @@ static bool has_such_constant(const Fn *f) {
   return false;
 }
 
-bool origin_report(const Fn *f, const Tensor *in, const Tensor *results) {
+Diag *origin_report(const Fn *f, const Tensor *in, const Tensor *results) {
   EvalTrap trap;
   int bad = 0;
   while (bad < f->out.n && tensor_is_finite(&results[bad])) bad++;
-  if (bad == f->out.n) return false;
+  if (bad == f->out.n) return NULL;
   Diag *d = diag(f->cx, E0712, f->span, "the result isn't finite");
   if (origin_find(f, in, &trap)) origin_explain(d, f, &trap);
   else if (has_such_constant(f))
     diag_note(f->cx, d, "it comes from a constant: `inf`, `nan`, or arithmetic on constants");
   else diag_note(f->cx, d, "by the reference evaluator it is: the machine code's rounding differs");
-  return true;
+  return d;
 }

@@ -13,7 +13,7 @@ bool tensor_is_finite(const Tensor *t); /* true for types that aren't floats */
 bool origin_find(const Fn *f, const Tensor *in, EvalTrap *trap);
 /* In words, as notes of d. Also gives d its place. */
 void origin_explain(Diag *d, const Fn *f, const EvalTrap *trap);
-/* Both, as E0712, where one of the results isn't finite; false where all are. */
-bool origin_report(const Fn *f, const Tensor *in, const Tensor *results);
+/* Both, as E0712, where one of the results isn't finite; NULL where all are. */
+Diag *origin_report(const Fn *f, const Tensor *in, const Tensor *results);
 
 #endif

@@ -2,6 +2,7 @@
  * result, with a row for each example, in a file that appears whole or not at all. */
 #include "driver/predict.h"
 #include "driver/compile.h"
+#include "driver/origin.h"
 #include "train/convert.h"
 #include "train/progress.h"
 
@@ -189,6 +190,24 @@ static Compiled *compiled_for(Predicting *p, int64_t batch) {
   return f ? compile_native(f, &p->target) : NULL;
 }
 
+/* Where a batch's results aren't all finite: false, and a diagnostic. */
+static bool all_finite(Predicting *p, const Compiled *c, int64_t first, int64_t n) {
+  const Fn *f = c->fn;
+  Arena *a = arena_new(p->cx);
+  Tensor *in = NEWS(a, Tensor, f->in.n + 1), *out = NEWS(a, Tensor, f->out.n + 1);
+  for (int i = 0; i < f->in.n; i++) in[i] = (Tensor){f->in.at[i].type, f->in.at[i].shape, p->in[i]};
+  for (int k = 0; k < f->out.n; k++) {
+    const Ins *y = fn_ins(f, f->out.at[k].val);
+    out[k] = (Tensor){(DType)y->type, y->shape, p->out[k]};
+  }
+  Diag *d = origin_report(f, in, out);
+  arena_free(a);
+  if (d && n < p->ds->examples)
+    diag_note(p->cx, d, "in the batch of the examples %lld to %lld (the first of all is 0)",
+              (long long)first, (long long)(first + n - 1));
+  return !d;
+}
+
 /* Results are written where they belong among those of all examples. */
 static bool run_batch(Predicting *p, const Compiled *c, int64_t first, int64_t n) {
   const Fn *f = c->fn;
@@ -203,7 +222,7 @@ static bool run_batch(Predicting *p, const Compiled *c, int64_t first, int64_t n
     p->out[k] = (char *)p->result[k].data + (size_t)first * row;
   }
   compiled_run(c, p->in, p->out, p->rt);
-  return true;
+  return !p->o->trap_nan || all_finite(p, c, first, n);
 }
 
 static void say(Predicting *p, const char *text) {

@@ -14,6 +14,7 @@ typedef struct PredictOptions {
   const char *output; /* .npy, .npz, .safetensors or .csv */
   int64_t batch;      /* 0: 256, or all examples at once where a result isn't one row for each */
   int threads;
+  bool trap_nan; /* a result that isn't finite is E0712, which says where it first arose */
   const volatile sig_atomic_t *stop; /* not 0: end without writing; may be NULL */
   bool (*tick)(void *arg, int64_t batch,
                int64_t batches); /* after each batch; true: stop. May be NULL */

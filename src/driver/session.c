@@ -93,22 +93,29 @@ static void check_last(Session *s, const Node *file) {
 typedef struct Declaring {
   Session *s;
   const Node *file;
+  bool (*gone)(const Node *n, void *arg);
+  void *arg;
 } Declaring;
+
+static Status withdraw_and_declare(const Declaring *d) {
+  if (d->gone) front_withdraw(d->s->program, d->gone, d->arg);
+  return session_declare(d->s, d->file);
+}
 
 static Status declare_and_check(void *arg) {
   Declaring *d = arg;
   int before = diag_errors(d->s->cx);
-  Status status = session_declare(d->s, d->file);
+  Status status = withdraw_and_declare(d);
   if (status == ST_OK && diag_errors(d->s->cx) == before) check_last(d->s, d->file);
   return status == ST_OK && diag_errors(d->s->cx) > before ? ST_SOURCE : status;
 }
 
 /* All of it or nothing: also where it ends by unwinding. */
-static Status declare_carefully(Session *s, const Node *file) {
-  Declaring d = {s, file};
+static Status declare_carefully(Declaring *d) {
+  Session *s = d->s;
   Arena *a = arena_new(s->cx);
   const ProgramMark *mark = front_mark(s->program, a);
-  Status status = cx_guard(s->cx, declare_and_check, &d);
+  Status status = cx_guard(s->cx, declare_and_check, d);
   if (status != ST_OK) front_undo(s->program, mark);
   else forget_values(s);
   arena_free(a);
@@ -117,16 +124,25 @@ static Status declare_carefully(Session *s, const Node *file) {
   return status;
 }
 
-static Status declare(Session *s, const Node *file) {
-  if (s->careful) return declare_carefully(s, file);
+Status session_replace(Session *s, const Node *file, bool (*gone)(const Node *n, void *arg),
+                       void *arg) {
+  Declaring d = {s, file, gone, arg};
+  if (s->careful) return declare_carefully(&d);
   forget_values(s);
-  return session_declare(s, file);
+  return withdraw_and_declare(&d);
 }
+
+static Status declare(Session *s, const Node *file) { return session_replace(s, file, NULL, NULL); }
 
 /* ---- files ---- */
 static Status load(Session *s, void *path) {
   int32_t source = session_read_source(s->cx, path, (Span){0});
-  return source ? declare(s, ast_parse(s->cx, source)) : ST_DATA;
+  Status status = source ? declare(s, ast_parse(s->cx, source)) : ST_DATA;
+  if (status != ST_OK) return status;
+  s->files.n = 0;
+  for (int i = source; i < s->cx->sources.n; i++)
+    vec_push(s->cx->arena, &s->files, name_of(s->cx, s->cx->sources.at[i].path));
+  return ST_OK;
 }
 
 Status session_load(Session *s, const char *path) { return session_run(s, load, (void *)path); }
@@ -282,7 +298,7 @@ void session_sizes(Session *s, const SizeBindings *sizes) {
 }
 
 /* Declarations may have changed under values that were kept. */
-static bool still_fits(Session *s, const ParamValue *v) {
+bool session_param_fits(Session *s, const ParamValue *v) {
   int number = find_param(s, v->name);
   if (number < 0) return false;
   const ParamInfo *p = front_param(s->program, number);
@@ -293,31 +309,43 @@ static bool still_fits(Session *s, const ParamValue *v) {
   return same && p->type == v->value.type && shape_eq(&shape, &v->value.shape);
 }
 
+/* A copy of the value, aligned to a cache line. */
+static const Tensor *keep_value(Session *s, Name name, const Tensor *value) {
+  if (!s->params) s->params = arena_new(s->cx);
+  ParamValue p = {name, *value, front_param(s->program, param_number(s, name))->span};
+  size_t bytes = (size_t)tensor_count(value) * (size_t)type_info[value->type].bytes;
+  char *at = arena_alloc(s->params, bytes + 64);
+  p.value.data = at + (64 - (uintptr_t)at % 64) % 64;
+  if (bytes) memcpy(p.value.data, value->data, bytes);
+  vec_push(s->params, &s->list, p);
+  return &s->list.at[s->list.n - 1].value;
+}
+
 const Tensor *session_param(Session *s, Name name) {
   for (int i = 0; i < s->list.n; i++) {
     ParamValue *v = &s->list.at[i];
-    if (v->name == name && (!s->keep_params || still_fits(s, v))) return &v->value;
+    if (v->name == name && (!s->keep_params || session_param_fits(s, v))) return &v->value;
     if (v->name == name) *v = s->list.at[--s->list.n]; /* its memory may still be in use */
   }
   const Fn *init = param_init(s, name);
   if (!init) return NULL;
   Results r = evaluate(s, &(Computed){.fn = init}, &(Computing){0}, NULL);
-  if (!s->params) s->params = arena_new(s->cx);
-  ParamValue p = {name, r.value[0], front_param(s->program, param_number(s, name))->span};
-  size_t bytes = (size_t)tensor_count(&r.value[0]) * (size_t)type_info[r.value[0].type].bytes;
-  char *at = arena_alloc(s->params, bytes + 64); /* aligned to a cache line */
-  p.value.data = at + (64 - (uintptr_t)at % 64) % 64;
-  if (bytes) memcpy(p.value.data, r.value[0].data, bytes);
+  const Tensor *kept = keep_value(s, name, &r.value[0]);
   results_free(&r);
-  vec_push(s->params, &s->list, p);
-  return &s->list.at[s->list.n - 1].value;
+  return kept;
+}
+
+void session_set_param(Session *s, Name name, const Tensor *value) {
+  int number = find_param(s, name);
+  const ParamInfo *p = number >= 0 ? front_param(s->program, number) : NULL;
+  if (p && p->type == value->type && shape_eq(&p->shape, &value->shape)) keep_value(s, name, value);
 }
 
 Status session_redraw(Session *s, int64_t seed) {
   s->seed = seed;
   for (int i = 0; i < s->list.n; i++) {
     ParamValue *v = &s->list.at[i];
-    Computed init = {.fn = still_fits(s, v) ? param_init(s, v->name) : NULL};
+    Computed init = {.fn = session_param_fits(s, v) ? param_init(s, v->name) : NULL};
     Computing how = {0};
     if (!init.fn) continue;
     Results r = evaluate(s, &init, &how, NULL);

@@ -31,6 +31,7 @@ typedef struct Session {
   Computing how;        /* zero: by the reference evaluator */
   bool careful;         /* what is declared is checked at once, and taken back where it is wrong */
   bool trap_nan;      /* a result that isn't finite is an error, which says where it first arose */
+  Vec(Name) files;    /* the last session_load read: the file, then what it imports */
   KnownLine known[4]; /* until something is declared */
   int next_known;
 } Session;
@@ -44,6 +45,15 @@ Status session_run(Session *s, Status (*work)(Session *s, void *arg), void *arg)
 
 /* Reads a file ("-" is standard input) and declares what it holds. */
 Status session_load(Session *s, const char *path);
+/* reload.c: the same, in place of what the last session_load declared: what the files declare no
+ * more is gone. Where they have an error all stays as it was. `told`, in the session's memory: a
+ * line for each name that is gone, and what still uses it. */
+Status session_reload(Session *s, const char *path, const char **told);
+/* renew.c: another session with the same declarations, constants from outside, values of parameters
+ * and settings, and without the memory that was used on the way to them; NULL: it can't be had.
+ * Sizes that session_sizes gave aren't taken along. */
+Session *session_renew(Session *s);
+size_t session_bytes(const Session *s); /* the memory it holds */
 /* Declares what a text holds. The label stands for it in diagnostics, and imports are seen from its
  * folder. */
 Status session_declare_text(Session *s, const char *label, const char *text);
@@ -75,6 +85,10 @@ Fn *session_function_value(Session *s, const char *text);
 /* The value of a parameter: drawn at first use, then the same until something is declared anew.
  * NULL after a diagnostic. */
 const Tensor *session_param(Session *s, Name name);
+/* Gives a parameter a value of its type and shape, which is copied; another isn't taken. */
+void session_set_param(Session *s, Name name, const Tensor *value);
+/* Whether it is the value of a parameter as it is declared now. */
+bool session_param_fits(Session *s, const ParamValue *v);
 /* All parameters from now on as drawn with another seed: values that are there are overwritten in
  * place. */
 Status session_redraw(Session *s, int64_t seed);
@@ -91,6 +105,10 @@ const Fn *session_expr(Session *s, const char *label, const char *text);
 int32_t session_read_source(Cx *cx, const char *path, Span at);
 /* imports.c: declares what a file or line holds and what it imports. */
 Status session_declare(Session *s, const Node *file);
+/* What gone (may be NULL) says yes to is withdrawn, and the file's declarations are made; where
+ * s->careful all of it or nothing. */
+Status session_replace(Session *s, const Node *file, bool (*gone)(const Node *n, void *arg),
+                       void *arg);
 
 /* parameters.c: all parameters of the program, where their values lie; NULL after a diagnostic. */
 struct Weight *session_weights(Session *s, int *n);

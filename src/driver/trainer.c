@@ -272,7 +272,8 @@ static void tell(Trainer *t) {
   if (t->val) text_fmt(&s, ", %lld for validation", (long long)t->val->examples);
   text_fmt(&s, "; %lld parameter%s; %s", (long long)n, n == 1 ? "" : "s", t->o->optimizer);
   if (t->ds->nin) text_fmt(&s, ", batches of %lld", (long long)t->o->loop.batch);
-  text_fmt(&s, "; step compiled in %.0f ms, %.1f KiB of workspace\n", 1e3 * t->step->seconds,
+  text_fmt(&s, "; step %s in %.0f ms, %.1f KiB of workspace\n",
+           t->step->cached ? "taken from the cache" : "compiled", 1e3 * t->step->seconds,
            (double)t->step->workspace_bytes / 1024);
   if (t->o->about) t->o->about(t->o->about_arg, text_str(&s));
 }

@@ -40,6 +40,14 @@ int ast_fixed(NodeKind kind) {
 
 static bool same_doc(const char *a, const char *b) { return a && b ? !strcmp(a, b) : a == b; }
 
+bool ast_mentions(const Node *n, Name name) {
+  if (!n) return false;
+  if (n->kind == NODE_NAME && n->name == name) return true;
+  for (int i = 0; i < n->nkids; i++)
+    if (ast_mentions(n->kid[i], name)) return true;
+  return false;
+}
+
 /* The widest member of the union decides: nodes start zeroed, and floats are compared by their
  * bits. */
 bool ast_equal(const Node *a, const Node *b) {

@@ -35,6 +35,8 @@ Node *ast_new(Cx *cx, NodeKind kind, Span span, Name name, int nkids, Node *cons
 int ast_fixed(NodeKind kind);
 /* Whether two trees are one program, wherever they stand; the comments above declarations count. */
 bool ast_equal(const Node *a, const Node *b);
+/* Whether the name is used anywhere in the tree. */
+bool ast_mentions(const Node *n, Name name);
 /* One-line s-expression, for tests: (fn f () (binary + (name x) (int 1)) (arg x)). */
 void ast_dump(const Node *n, Text *out);
 

@@ -85,6 +85,7 @@ struct Unit {                     /* one SSA function under construction */
   bool region;          /* the body of a loop or branch: it sees the names around it */
   Label *label; /* the variable of the loop whose body this is, where its slices may be scanned */
   LoopBody *loop;
+  int choices; /* blocks around, of this unit, that are chosen per label */
   Vec(Capture) captures;
 };
 
@@ -141,8 +142,6 @@ typedef struct Check {
   bool indexing;  /* an index is being checked */
   bool dividing;  /* below inside(): an index may be divided */
   bool gave_up;   /* a limit was reported */
-  bool trying;    /* a call is checked to see whether one is met */
-  bool split;     /* a branch or loop was met that depends on labels */
   int mute;       /* > 0: a trial, whose faults are not reported */
   int faults;     /* all of them, reported or not */
   int reported;
@@ -273,12 +272,12 @@ typedef Vec(const Var *) Vars;
 Vars assigned_vars(Check *c, const Node *const *blocks, int n);
 /* Error where a value can't be the result of a loop or branch; true when it can. */
 bool expect_carried(Check *c, const Var *var, const Value *v, Span at);
-/* A truth value that is one for all: not labelled, rank 0. *known: at compile time. */
+/* A truth value of rank 0, which may depend on labels. */
 bool eval_condition(Check *c, const Node *n, const char *what, Value *out);
 void fault_changes(Check *c, const Var *var, const char *was, const char *is, Span at,
                    const char *where);
 
-/* ---- check_loop.c ---- */
+/* ---- check_loop.c, check_collect.c ---- */
 void eval_loop_statement(Check *c, const Node *n); /* FOR, WHILE */
 void eval_collect(Check *c, const Node *n);
 bool is_collected(Check *c, Name name); /* by a loop around: not yet to be used */
@@ -320,9 +319,6 @@ Value check_result(Check *c, const Node *fn, Value v, Span at);
 Value eval_call(Check *c, const Node *n);
 bool eval_args(Check *c, const Node *n, Call *call); /* of a CALL node */
 Value call_fn(Check *c, const FnValue *f, const Call *call);
-/* check_vmap.c: the call as one instruction mapped over all labels, where its branches or loops
- * depend on them. */
-Value call_by_labels(Check *c, const FnValue *f, const Call *call);
 Value call_value(Check *c, const Node *n, const Value *f,
                  const Call *call); /* n: the CALL, for messages */
 /* Puts arguments into slots by position and name; slot[i] is the argument's number or -1. */

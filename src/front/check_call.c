@@ -122,47 +122,8 @@ static bool bind_arguments(Check *c, const FnValue *f, const Call *call, const i
   return good;
 }
 
-static Value call_inlined(Check *c, const FnValue *f, const Call *call);
-
-/* Loops and branches that may depend on values of the call. */
-static bool has_flow(const Node *n) {
-  if (!n) return false;
-  if (n->kind == NODE_CHOICE || n->kind == NODE_WHILE) return true;
-  if (n->kind == NODE_FOR &&
-      (n->kid[1] || (n->kid[0]->kind == NODE_RANGE && n->kid[0]->nkids > 2 && n->kid[0]->kid[2])))
-    return true;
-  for (int i = 0; i < n->nkids; i++)
-    if (has_flow(n->kid[i])) return true;
-  return false;
-}
-
-/* Tried as it is: where its branches and loops are the same for all labels they stay what they are.
- * Where they aren't, the call is mapped over the labels. */
-static Value call_tried(Check *c, const FnValue *f, const Call *call) {
-  int faults = c->faults;
-  bool outer = c->split;
-  c->split = false;
-  c->trying = true;
-  c->mute++;
-  Value v = call_inlined(c, f, call);
-  c->mute--;
-  c->trying = false;
-  bool good = c->faults == faults, split = c->split;
-  c->split = outer;
-  c->faults = faults;
-  if (good || c->gave_up) return v;
-  return split ? call_by_labels(c, f, call) : call_inlined(c, f, call);
-}
-
 static Value call_decl(Check *c, const FnValue *f, const Call *call) {
-  bool labelled = false;
-  for (int i = 0; i < call->n; i++) labelled |= labels_within(c->cx, &call->arg[i].value)->n > 0;
   if (f->broken) return value_poison();
-  return labelled && !c->trying && has_flow(f->node->kid[1]) ? call_tried(c, f, call)
-                                                             : call_inlined(c, f, call);
-}
-
-static Value call_inlined(Check *c, const FnValue *f, const Call *call) {
   int n = MIN(f->node->nkids - 2, MAX_ARGS), slot[MAX_ARGS];
   if (!f->plain && (f->rule[0] || f->rule[1])) return call_ruled(c, f, call);
   Name names[MAX_ARGS] = {0};

@@ -184,14 +184,9 @@ bool eval_condition(Check *c, const Node *n, const char *what, Value *out) {
     diag_hint(c->cx, d, "compare it with something, as in `x > 0`");
     return false;
   }
-  int rank = tensor_rank(c->b, &v);
-  if (!rank && !value_labels(&v)->n) return true;
-  c->split |= !rank;
-  Diag *d = rank
-                ? fault(c, E0323, n->span, "the condition of `%s` is %s: one truth value is needed",
-                        what, value_text(c->cx, c->b, &v))
-                : fault(c, E0323, n->span, "the condition of `%s` depends on the label `%s`", what,
-                        value_labels(&v)->at[0]->name);
+  if (!tensor_rank(c->b, &v)) return true;
+  Diag *d = fault(c, E0323, n->span, "the condition of `%s` is %s: one truth value is needed", what,
+                  value_text(c->cx, c->b, &v));
   fault_declared(c, d, &v);
   if (*what == 'i') diag_hint(c->cx, d, "to choose per element write `if c then a else b`");
   else diag_hint(c->cx, d, "let the loop run and choose per element: `x = if c then next else x`");
@@ -210,7 +205,8 @@ bool expect_carried(Check *c, const Var *var, const Value *v, Span at) {
 
 /* ---- branches ---- */
 typedef struct Side {
-  Unit unit;
+  Unit *unit; /* that its block is of: a body of its own, or what is around */
+  Unit body;
   Builder b;
   const Scope *end;
   Fn *raw;
@@ -225,6 +221,7 @@ typedef struct Choice {
   Value cond;
   Scope *outer;
   Side side[2];
+  bool lanes; /* the condition depends on labels */
   Vec(BranchResult) results;
 } Choice;
 
@@ -234,11 +231,10 @@ static Value side_value(Check *c, const Choice *x, int k, const Var *var, Span *
   return import_value(c, s->unit, s->value);
 }
 
-/* The values of both sides as tensors of one type and shape, outputs of the bodies. */
-static bool join_sides(Check *c, Choice *x, const Var *var, Value *v, const Span *at) {
+/* The values of both sides as tensors of one type and shape. */
+static bool equal_sides(Check *c, Choice *x, const Var *var, Value *v, const Span *at,
+                        Shape *shape) {
   const char *text[2];
-  Shape shape[2];
-  const Labels *all = &no_labels;
   int lead = v[0].kind == V_TENSOR || v[0].kind == V_BOOL
                  ? 0
                  : v[1].kind == V_TENSOR || v[1].kind == V_BOOL;
@@ -246,7 +242,7 @@ static bool join_sides(Check *c, Choice *x, const Var *var, Value *v, const Span
   for (int k = 0; k < 2; k++) {
     int side = k ? !lead : lead;
     bool adapts = value_is_untyped(&v[side]);
-    region_resume(c, &x->side[side].unit);
+    region_resume(c, x->side[side].unit);
     bool floating = v[!side].kind == V_FLOAT || (v[!side].kind == V_WEAK && v[!side].is_float);
     if (!k && value_is_untyped(&v[side]) && floating)
       v[side] = to_type(c, v[side], c->float_type, at[side]);
@@ -257,22 +253,41 @@ static bool join_sides(Check *c, Choice *x, const Var *var, Value *v, const Span
     text[side] = value_text(c->cx, c->b, &v[side]);
     shape[side] = tensor_shape(c->b, &v[side]);
     if (k && adapts && !shape[side].rank) shape[side] = shape[!side];
-    all = labels_union(c->cx, all, value_labels(&v[side]));
   }
-  DType t0 = ir_type(x->side[0].unit.b, v[0].u.t.val),
-        t1 = ir_type(x->side[1].unit.b, v[1].u.t.val);
-  if (t0 != t1 || !shape_eq(&shape[0], &shape[1])) {
-    Diag *d = fault(c, E0320, x->node->span, "`%s` is %s after one case and %s after the other",
-                    var->name, text[0], text[1]);
-    for (int k = 0; k < 2; k++) diag_label(c->cx, d, at[k], "%s", text[k]);
-    diag_hint(c->cx, d, "both cases must leave one type and shape");
-    return false;
-  }
+  DType t0 = ir_type(x->side[0].unit->b, v[0].u.t.val),
+        t1 = ir_type(x->side[1].unit->b, v[1].u.t.val);
+  if (t0 == t1 && shape_eq(&shape[0], &shape[1])) return true;
+  Diag *d = fault(c, E0320, x->node->span, "`%s` is %s after one case and %s after the other",
+                  var->name, text[0], text[1]);
+  for (int k = 0; k < 2; k++) diag_label(c->cx, d, at[k], "%s", text[k]);
+  diag_hint(c->cx, d, "both cases must leave one type and shape");
+  return false;
+}
+
+/* The values of both sides as outputs of the bodies. */
+static bool join_sides(Check *c, Choice *x, const Var *var, Value *v, const Span *at) {
+  Shape shape[2];
+  if (!equal_sides(c, x, var, v, at, shape)) return false;
+  const Labels *all = labels_union(c->cx, value_labels(&v[0]), value_labels(&v[1]));
   for (int k = 0; k < 2; k++) {
-    region_resume(c, &x->side[k].unit);
+    region_resume(c, x->side[k].unit);
     ir_output(c->b, var->name, align(c, &v[k], all, &shape[k]));
   }
   vec_push(c->cx->arena, &x->results, ((BranchResult){var, all, at[0]}));
+  return true;
+}
+
+/* The values of both sides, chosen per lane. */
+static bool choose_side(Check *c, Choice *x, const Var *var, Value *v, const Span *at) {
+  Shape shape[2], scalar = {0};
+  if (!equal_sides(c, x, var, v, at, shape)) return false;
+  const Labels *all = labels_union(c->cx, value_labels(&v[0]), value_labels(&v[1]));
+  all = labels_union(c->cx, all, value_labels(&x->cond));
+  Value all_of[3] = {
+      value_tensor(align(c, &x->cond, value_labels(&x->cond), &scalar), value_labels(&x->cond))};
+  for (int k = 0; k < 2; k++) all_of[1 + k] = value_tensor(align(c, &v[k], all, &shape[k]), all);
+  Span spans[3] = {x->node->span, at[0], at[1]};
+  assign_value(c, var, apply_select(c, all_of, spans, x->node->span), x->node->span);
   return true;
 }
 
@@ -284,7 +299,7 @@ static void join_variable(Check *c, Choice *x, const Var *var) {
   const Scope *before = var_entry(x->outer, var);
   if (var_entry(x->side[0].end, var) == before && var_entry(x->side[1].end, var) == before) return;
   for (int k = 0; k < 2; k++) {
-    region_resume(c, &x->side[k].unit);
+    region_resume(c, x->side[k].unit);
     v[k] = side_value(c, x, k, var, &at[k]);
   }
   bool good = expect_carried(c, var, &v[0], at[0]) && expect_carried(c, var, &v[1], at[1]);
@@ -296,7 +311,7 @@ static void join_variable(Check *c, Choice *x, const Var *var) {
     assign_value(c, var, apply_select(c, all, spans, x->node->span), x->node->span);
     return;
   }
-  good = good && join_sides(c, x, var, v, at);
+  good = good && (x->lanes ? choose_side : join_sides)(c, x, var, v, at);
   region_resume(c, unit);
   if (!good) assign_value(c, var, value_poison(), x->node->span);
 }
@@ -306,7 +321,7 @@ static void emit_branch(Check *c, Choice *x) {
   Fn *fn[2];
   for (int k = 0; k < 2; k++) {
     x->side[k].raw = ir_finish(&x->side[k].b);
-    region_captures(c, &x->side[k].unit, x->side[k].raw, k, false, &in);
+    region_captures(c, x->side[k].unit, x->side[k].raw, k, false, &in);
   }
   for (int k = 0; k < 2; k++) fn[k] = region_fn(c, x->side[k].raw, k, NULL, 0, &in);
   Val *captures = NEWS(c->cx->arena, Val, in.n + 1);
@@ -318,20 +333,28 @@ static void emit_branch(Check *c, Choice *x) {
   }
 }
 
+/* A block as a body of its own, or, where the condition depends on labels, in place. */
+static void eval_side(Check *c, Choice *x, int k) {
+  const Node *n = x->node;
+  Side *s = &x->side[k];
+  s->unit = x->lanes ? c->unit : &s->body;
+  if (x->lanes) c->unit->choices++;
+  else region_enter(c, &s->body, &s->b, name_of(c->cx, k ? "otherwise" : "then"));
+  const Guard *outer = c->guards;
+  guard_condition(c, n->kid[0], k == 0);
+  eval_statements(c, n->kid[1 + k]);
+  c->guards = outer;
+  s->end = c->scope;
+  c->scope = x->outer;
+  if (x->lanes) c->unit->choices--;
+  else region_leave(c);
+}
+
 static void eval_branch(Check *c, const Node *n, Value cond) {
-  Choice x = {.node = n, .cond = cond, .outer = c->scope};
+  Choice x = {.node = n, .cond = cond, .outer = c->scope, .lanes = value_labels(&cond)->n > 0};
   Vars vars = assigned_vars(c, (const Node *const[]){n->kid[1], n->kid[2]}, 2);
   int faults = c->faults;
-  for (int k = 0; k < 2; k++) {
-    region_enter(c, &x.side[k].unit, &x.side[k].b, name_of(c->cx, k ? "otherwise" : "then"));
-    const Guard *outer = c->guards;
-    guard_condition(c, n->kid[0], k == 0);
-    eval_statements(c, n->kid[1 + k]);
-    c->guards = outer;
-    x.side[k].end = c->scope;
-    c->scope = x.outer;
-    region_leave(c);
-  }
+  for (int k = 0; k < 2; k++) eval_side(c, &x, k);
   bool failed = c->faults != faults;
   for (int i = 0; i < vars.n; i++) join_variable(c, &x, vars.at[i]);
   if (!failed && c->faults == faults && x.results.n) emit_branch(c, &x);

@@ -101,14 +101,6 @@ bool resolve_type(Check *c, const Node *type, TypeUse use, DType *t, Shape *s) {
 }
 
 /* ---- named sizes of a call ---- */
-static bool mentions(const Node *n, Name name) {
-  if (!n) return false;
-  if (n->kind == NODE_NAME && n->name == name) return true;
-  for (int i = 0; i < n->nkids; i++)
-    if (mentions(n->kid[i], name)) return true;
-  return false;
-}
-
 /* Names of sizes fixed by the program (those of parameters) keep their own value in every call. */
 static void bind_globals(Check *c, Dim d) {
   SizeBindings names = {0};
@@ -124,7 +116,7 @@ static void bind_globals(Check *c, Dim d) {
 /* An extent that may be a compile-time argument is not a size to be bound. */
 static bool uses_arguments(const Node *type, const Node *fn) {
   for (int i = 2; i < fn->nkids; i++)
-    if (mentions(type, fn->kid[i]->name)) return true;
+    if (ast_mentions(type, fn->kid[i]->name)) return true;
   return false;
 }
 
@@ -192,7 +184,7 @@ static void label_binders(Check *c, Diag *d, const Node *arg, Dim declared) {
     bool typed = given->value.kind == V_TENSOR;
     for (int k = 0; k < names.list.n; k++) {
       Name size = names.list.at[k].name;
-      if (!mentions(other->kid[0], size) || !size_lookup(&f->sizes, size, &value)) continue;
+      if (!ast_mentions(other->kid[0], size) || !size_lookup(&f->sizes, size, &value)) continue;
       diag_label(c->cx, d, given->span, "`%s`%s%s: %s is %s", other->name, typed ? " is " : "",
                  typed ? value_text(c->cx, f->b, &given->value) : "", size, dim_text(c->cx, value));
       break;

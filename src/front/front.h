@@ -64,9 +64,14 @@ const ParamInfo *front_param(Program *p,
  * sizes needed), drawn with the seed. NULL after an error. */
 Fn *front_param_init(Program *p, int i, int64_t seed);
 
-/* undo.c: all declarations of the user's that stand, in their order, and then the tests. */
-int front_declaration_count(const Program *p);
-const Node *front_declaration(const Program *p, int i);
+/* standing.c: all declarations of the user's that stand: in their order, then derivative rules,
+ * then tests. */
+const Node **front_declarations(const Program *p, Arena *a, int *n);
+/* Takes back those for which gone says yes. Before the front_declare that declares in their place.
+ */
+void front_withdraw(Program *p, bool (*gone)(const Node *n, void *arg), void *arg);
+/* The numbers from outside: see front_define. */
+const SizeBindings *front_defines(const Program *p);
 
 int front_fn_count(const Program *p); /* functions declared by the user's sources */
 const Node *front_fn_node(const Program *p, int i);

@@ -37,20 +37,12 @@ Decl *program_find(const Program *p, Name name, bool prelude) {
 }
 
 /* ---- sizes that parameters fix ---- */
-static bool mentions(const Node *n, Name name) {
-  if (!n) return false;
-  if (n->kind == NODE_NAME && n->name == name) return true;
-  for (int i = 0; i < n->nkids; i++)
-    if (mentions(n->kid[i], name)) return true;
-  return false;
-}
-
 bool program_has_size(Program *p, Name name) {
   if (program_find(p, name, false)) return false;
   for (int i = 0; i < p->decls.n; i++) {
     const Decl *d = p->decls.at[i];
     if (d->node && !d->prelude && !d->owner && d->node->kind == NODE_PARAM &&
-        mentions(d->node->kid[0], name))
+        ast_mentions(d->node->kid[0], name))
       return true;
   }
   return false;
@@ -67,7 +59,7 @@ void front_define(Program *p, Name name, int64_t n) {
 
 static bool in_types(const Node *n, Name name) {
   if (!n) return false;
-  if (n->kind == NODE_TYPE) return mentions(n, name);
+  if (n->kind == NODE_TYPE) return ast_mentions(n, name);
   for (int i = 0; i < n->nkids; i++)
     if (in_types(n->kid[i], name)) return true;
   return false;

@@ -5,6 +5,7 @@
 
 struct ProgramMark {
   int ndecls, ntests, ndefines, round, instances;
+  const Node **test;
   int32_t cap, n, *slot; /* of the user's names */
   Decl *decl;            /* copies of all there were */
 };
@@ -19,6 +20,7 @@ ProgramMark *front_mark(const Program *p, Arena *a) {
                      .cap = p->user.cap,
                      .n = p->user.n};
   if (m->cap) m->slot = arena_copy(a, p->user.slot, (size_t)m->cap * sizeof *m->slot);
+  if (m->ntests) m->test = arena_copy(a, p->tests.at, (size_t)m->ntests * sizeof *m->test);
   m->decl = NEWS(a, Decl, m->ndecls + 1);
   for (int i = 0; i < m->ndecls; i++) m->decl[i] = *p->decls.at[i];
   return m;
@@ -28,6 +30,7 @@ void front_undo(Program *p, const ProgramMark *m) {
   for (int i = 0; i < m->ndecls; i++) *p->decls.at[i] = m->decl[i];
   p->decls.n = m->ndecls;
   p->tests.n = m->ntests;
+  if (m->ntests) memcpy(p->tests.at, m->test, (size_t)m->ntests * sizeof *m->test);
   p->defines.list.n = m->ndefines;
   p->round = m->round;
   p->instances = m->instances;
@@ -40,26 +43,4 @@ void front_undo(Program *p, const ProgramMark *m) {
 void front_settle(Program *p) {
   for (int i = 0; i < p->decls.n; i++)
     if (p->decls.at[i]->state == DECL_BUSY) p->decls.at[i]->state = DECL_FRESH;
-}
-
-static const Node *declaration(const Program *p, int i, int *count) {
-  *count = 0;
-  for (int k = 0; k < p->decls.n; k++) {
-    const Decl *d = p->decls.at[k];
-    if (d->node && !d->prelude && !d->owner && (*count)++ == i) return d->node;
-  }
-  for (int k = 0; k < p->tests.n; k++)
-    if ((*count)++ == i) return p->tests.at[k];
-  return NULL;
-}
-
-int front_declaration_count(const Program *p) {
-  int n;
-  declaration(p, -1, &n);
-  return n;
-}
-
-const Node *front_declaration(const Program *p, int i) {
-  int n;
-  return declaration(p, i, &n);
 }

@@ -53,6 +53,8 @@ typedef enum gradc_status {
 } gradc_status;
 
 GRADC_API const char *gradc_version(void); /* "0.1.0" */
+/* What `gradc --version` prints, at most n bytes with the zero behind; returns how long it is. */
+GRADC_API size_t gradc_about(char *text, size_t n);
 GRADC_API const char *gradc_status_text(gradc_status status);
 
 /* ---- contexts ---- */
@@ -66,6 +68,15 @@ GRADC_API void gradc_free(gradc_context *gc); /* NULL is allowed */
 GRADC_API gradc_status gradc_set_threads(gradc_context *gc, int threads);
 /* Calls are done by the reference evaluator instead of machine code: slow, and without LLVM. */
 GRADC_API gradc_status gradc_set_reference(gradc_context *gc, int yes);
+/* The most workspace, in bytes, that a function compiled from then on may take: what doesn't fit is
+ * computed again on the way back. 0, the default: no bound. The sizes of such functions must be
+ * numbers. */
+GRADC_API gradc_status gradc_set_memory(gradc_context *gc, int64_t bytes);
+/* A result of gradc_eval() with a NaN or an infinity is an error, which says where it arose. */
+GRADC_API gradc_status gradc_set_trap_nan(gradc_context *gc, int yes);
+/* Whether machine code is kept in the user's cache folder for the next time the same is compiled,
+ * by whatever process; yes at first. See GRADC_CACHE in gradc(1). */
+GRADC_API gradc_status gradc_set_cache(gradc_context *gc, int yes);
 /* Seed of the parameters' initial values, 0 at first. */
 GRADC_API gradc_status gradc_set_seed(gradc_context *gc, int64_t seed);
 
@@ -78,6 +89,14 @@ GRADC_API gradc_status gradc_load(gradc_context *gc, const char *path);
 GRADC_API gradc_status gradc_declare(gradc_context *gc, const char *label, const char *text);
 /* All errors of what is declared, used or not, derivatives included. */
 GRADC_API gradc_status gradc_check(gradc_context *gc);
+/* Loads a file and checks it, whatever was wrong with the first: all errors together. */
+GRADC_API gradc_status gradc_check_file(gradc_context *gc, const char *path);
+/* Whether each gradc_define() so far means something in what is declared by now. */
+GRADC_API gradc_status gradc_check_defines(gradc_context *gc);
+/* A text, or with NULL that of the file label, in the canonical layout; *changed, which may be
+ * NULL, says whether that differs from what it was. Nothing is declared or written. */
+GRADC_API gradc_status gradc_format(gradc_context *gc, const char *label, const char *text,
+                                    const char **out, size_t *n, int *changed);
 
 /* ---- what went wrong ---- */
 typedef enum gradc_severity { GRADC_ERROR, GRADC_WARNING } gradc_severity;
@@ -107,9 +126,12 @@ GRADC_API const gradc_diagnostic *gradc_diagnostic_at(gradc_context *gc,
                                                       int i); /* NULL: there is none */
 /* All of them as gradc prints them, with source lines and carets. */
 GRADC_API const char *gradc_diagnostics_text(gradc_context *gc, int colour);
+/* A line of JSON for each, as `gradc --diagnostics=json` prints them. */
+GRADC_API const char *gradc_diagnostics_json(gradc_context *gc);
 /* Why the last call didn't return GRADC_OK, in a line; "" where it did. */
 GRADC_API const char *gradc_message(const gradc_context *gc);
-/* What `gradc explain` prints; it lasts as long as the context. NULL: there is no such code. */
+/* What `gradc explain` prints of a code, or of "operators"; it lasts as long as the context. NULL:
+ * there is no such code. */
 GRADC_API const char *gradc_explain(gradc_context *gc, const char *code);
 
 /* ---- tensors ---- */
@@ -185,6 +207,8 @@ GRADC_API gradc_status gradc_params_init(gradc_context *gc, int64_t seed);
 /* .safetensors and .npz. A file that doesn't fit changes nothing. */
 GRADC_API gradc_status gradc_params_load(gradc_context *gc, const char *path);
 GRADC_API gradc_status gradc_params_save(gradc_context *gc, const char *path);
+/* The tensors of a weight or array file as a table: names, types, ranges. */
+GRADC_API gradc_status gradc_inspect(gradc_context *gc, const char *path, const char **out);
 
 /* ---- values: the reference evaluator ---- */
 typedef struct gradc_values gradc_values;
@@ -225,9 +249,12 @@ GRADC_API int64_t gradc_trainer_steps(const gradc_trainer *t);
 GRADC_API gradc_status gradc_trainer_set_steps(gradc_trainer *t, int64_t steps);
 GRADC_API void gradc_trainer_free(gradc_trainer *t); /* NULL is allowed */
 
-/* ---- jobs: training and prediction over data sets ---- */
+/* ---- jobs: what the commands of the program do ---- */
 typedef struct gradc_job gradc_job;
 
+/* kind: the name of a command: "train", "predict", "grad", "gradcheck", "test", "bench", "emit",
+ * "build", "verify". A job is set up by options, is run, and then has results. */
+GRADC_API gradc_status gradc_job_new(gradc_context *gc, const char *kind, gradc_job **out);
 GRADC_API gradc_status gradc_job_train(gradc_context *gc, gradc_job **out);
 GRADC_API gradc_status gradc_job_predict(gradc_context *gc, const char *function, gradc_job **out);
 /* As --data and --val: "x=images.npy", "digits.npz", a folder. */
@@ -236,9 +263,10 @@ GRADC_API gradc_status gradc_job_validation(gradc_job *j, const char *source);
 /* Data in memory for the argument `name`; not copied, so they must live until the job has run. */
 GRADC_API gradc_status gradc_job_array(gradc_job *j, const char *name, gradc_type type, int rank,
                                        const int64_t *shape, const void *elements);
-/* Options by the names they have on the command line: epochs, batch, eval-batch, lr, seed,
- * no-shuffle, log-every; optimizer, load, save, resume, freeze, decay, log, plot, output.
- * GRADC_USAGE for one that the job doesn't have, or that is out of range. */
+/* Options by the names they have on the command line ("epochs", "lr", "save"): a flag is a number,
+ * 0 or 1; an option that may be repeated is given again and again; operands are "function". What is
+ * the context's on the command line too (threads, memory, definitions) is set there. GRADC_USAGE
+ * for one that the job doesn't have, or that is out of range. */
 GRADC_API gradc_status gradc_job_number(gradc_job *j, const char *option, double value);
 GRADC_API gradc_status gradc_job_text(gradc_job *j, const char *option, const char *value);
 
@@ -261,7 +289,27 @@ GRADC_API gradc_status gradc_job_run(gradc_job *j);
 /* What a finished job measured: "loss", "epochs", "steps", "seconds", "examples" and every metric
  * by its name. GRADC_USAGE where there is no such figure. */
 GRADC_API gradc_status gradc_job_figure(const gradc_job *j, const char *name, double *out);
+/* What a job made, of n bytes (n may be NULL), with a zero behind: "text", what the command prints;
+ * of emit with `c` "source", "header", "weights", "report"; of build "library", "header"; of bench
+ * also "json". With the option "output" it is in files too. NULL: there is none. */
+GRADC_API const char *gradc_job_result(const gradc_job *j, const char *name, size_t *n);
+/* What a job measured, as a table: of gradcheck a row for each input ("function", "sizes", "input",
+ * "type", "directions", "differences", "forward", "ok") or function that was "skipped"; of test
+ * ("test", "ok", "wrong"); of bench ("function", "seconds", "cpu-seconds", "flops", "peak-gflops",
+ * "bytes", "workspace-bytes", "compile-seconds", "threads", "gradient-to-forward") and of its
+ * kernels ("function", "kernel", "seconds", "flops", "bytes"); of verify ("compiler", "function",
+ * "differ", "ulps", "ratio", "sizes"). There also after GRADC_FINDINGS. NULL, or GRADC_USAGE: the
+ * row has no such text, or number. */
+GRADC_API int gradc_job_row_count(const gradc_job *j);
+GRADC_API const char *gradc_job_row_text(const gradc_job *j, int row, const char *name);
+GRADC_API gradc_status gradc_job_row_number(const gradc_job *j, int row, const char *name,
+                                            double *out);
 GRADC_API void gradc_job_free(gradc_job *j); /* before its context; NULL is allowed */
+
+/* ---- the language ---- */
+/* The i-th word of the language of a class: "declaration", "control", "logic", "constant", "type",
+ * "derivative", "function"; for editors. NULL: there is none. */
+GRADC_API const char *gradc_word(gradc_context *gc, const char *word_class, int i);
 
 #ifdef __cplusplus
 }

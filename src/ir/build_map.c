@@ -52,14 +52,18 @@ static Scalar scalar_of(const Ins *c) {
   return type_is_float((DType)c->type) ? (Scalar){.f = c->u.f} : (Scalar){.i = c->u.i};
 }
 
+/* What finite numbers make infinite or NaN stays an instruction: --trap-nan can name its line. */
 static Val fold_constants(Builder *b, Op op, DType to, const Val *arg) {
-  Scalar in[3];
+  Scalar in[3] = {{0}};
+  bool finite = true;
   for (int i = 0; i < op_info[op].arity; i++) {
     const Ins *c = ir_ins(b, arg[i]);
     if (!ins_is_const(c)) return 0;
     in[i] = scalar_of(c);
+    if (type_is_float((DType)c->type) && !isfinite(in[i].f)) finite = false;
   }
   Scalar out = ir_map_value(op, ir_type(b, arg[op == OP_select ? 1 : 0]), to, in);
+  if (finite && type_is_float(to) && !isfinite(out.f)) return 0;
   Shape s = *ir_shape(b, arg[0]);
   return type_is_float(to) ? ir_const_f(b, to, &s, out.f) : ir_const_i(b, to, &s, out.i);
 }

@@ -157,13 +157,9 @@ static void eval_ins(Eval *e, Val v) {
 /* ---- trapping ---- */
 enum { BAD_NAN = 1, BAD_INF = 2 };
 
-static bool is_place(const Eval *e, const EvalPlace *p, Val v) {
-  return p->fn == e->f && p->val == v;
-}
-
 static bool is_spared(const Eval *e, Val v) {
   for (int i = 0; i < e->trap->nspared; i++)
-    if (is_place(e, &e->trap->spared[i], v)) return true;
+    if (e->trap->spared[i].fn == e->f && e->trap->spared[i].val == v) return true;
   return false;
 }
 
@@ -181,11 +177,11 @@ static bool trapped(Eval *e, Val v) {
   if (e->trap->val) return true;                           /* in a body */
   if (in->type == T_BUNDLE) e->bad[v] = BAD_NAN | BAD_INF; /* looked at where they were made */
   if (in->op == OP_none || in->type >= DTYPE_COUNT || !type_is_float(t->type)) return false;
-  if (e->trap->mend.val) {
-    if (is_place(e, &e->trap->mend, v)) mend(&e->val[v]);
+  bool spared = is_spared(e, v);
+  if (e->trap->mend) {
+    if (spared) mend(&e->val[v]);
     return false;
   }
-  bool spared = is_spared(e, v);
   uint8_t had =
       spared || in->op == OP_const || (e->inside && in->op == OP_arg) ? BAD_NAN | BAD_INF : 0;
   for (int i = 0; i < in->nargs; i++) had |= e->bad[in->arg[i]];

@@ -32,8 +32,7 @@ typedef struct EvalTrap { /* to be zeroed first; filled when trapping non-finite
   /* what is asked: */
   const EvalPlace *spared; /* these may make such values */
   int nspared;
-  EvalPlace
-      mend; /* trap nothing, but put 1 in place of what isn't finite in the results of this one */
+  bool mend; /* trap nothing, but put 1 in place of what isn't finite in their results */
 } EvalTrap;
 
 /* Evaluates f (all sizes numbers, no derivative instructions) on in[0..f->in.n), writes

@@ -49,10 +49,19 @@ static void block_axes(Analysis *an, const Form *f) {
     if (f->coef[i]) an->block[i] = true;
 }
 
-static void note_type(Walk *w, DType t) {
+/* What stands still wherever the axes go is computed as a scalar and spread: a wide scalar, such as
+ * a learning rate in f64, doesn't make the vectors around it shorter. */
+static bool stands_still(const Analysis *an, const Form *at, int rank) {
+  for (int d = 0; d < rank; d++)
+    for (int i = 0; i < an->axes; i++)
+      if (at[d].coef[i]) return false;
+  return true;
+}
+
+static void note_type(Walk *w, const Ins *in, const Form *at) {
+  DType t = (DType)in->type;
   int lanes = target_lanes(&w->lw->p->target, t);
-  if (lanes < w->an->lanes) w->an->lanes = lanes;
-  w->an->types |= (int64_t)1 << t;
+  if (lanes < w->an->lanes && !stands_still(w->an, at, in->shape.rank)) w->an->lanes = lanes;
 }
 
 static void record(Walk *w, Val leaf, const Shape *s, const Form *at, bool masked) {
@@ -147,7 +156,7 @@ static void walk_reshape(Walk *w, const Ins *in, const Form *at, bool masked) {
   }
   Val base = low_base(lw, in->arg[0]);
   if (low_stored(lw, base)) {
-    note_type(w, (DType)in->type);
+    note_type(w, in, at);
     record(w, base, to, at, masked);
     Access *a = &an->access.at[an->access.n - 1];
     Form *lin = forms_new(w, 1);
@@ -191,7 +200,7 @@ static void walk_gather(Walk *w, const Ins *in, const Form *at) {
   for (int k = 0; k < g->naxes; k++) walk(w, in->arg[k + 1], at, false, false);
   w->an->ops += 6;
   w->an->maps = true;
-  note_type(w, (DType)in->type);
+  note_type(w, in, at);
   walk(w, in->arg[0], f, true, false);
 }
 
@@ -208,11 +217,11 @@ static void walk(Walk *w, Val v, const Form *at, bool masked, bool top) {
   vec_push(lw->arena, &w->seen, seen);
 
   if (in->op == OP_arg || (!top && low_stored(lw, v))) {
-    note_type(w, (DType)in->type);
+    note_type(w, in, at);
     record(w, v, &in->shape, at, masked);
     return;
   }
-  if (op_kind(in->op) != KIND_MOVE) note_type(w, (DType)in->type);
+  if (op_kind(in->op) != KIND_MOVE) note_type(w, in, at);
   switch (op_kind(in->op)) {
   case KIND_MAP:
     an->ops += op_weight(in->op);

@@ -33,6 +33,11 @@ static void carried_places(Low *lw, Call *c) {
   const Loop *l = c->loop;
   bool certain = !l->counted && !l->cond && dim_is_number(l->trip) && l->trip > 0;
   for (int i = 0; i < l->ncarry; i++) {
+    if (c->stays[i]) {
+      vec_push(lw->cx->arena, &c->ping, c->out.at[i]);
+      vec_push(lw->cx->arena, &c->pong, c->out.at[i]);
+      continue;
+    }
     const Input *in = &l->body->in.at[1 + i];
     Dim n = shape_count(lw->cx, &in->shape);
     bool last_is_pong = (l->trip - 1) & 1;
@@ -52,7 +57,9 @@ void lower_call(Low *lw, Nest *n) {
   Call *c = NEW(lw->cx->arena, Call);
   Kernel *k = lw->m.k;
   *c = (Call){.loop = loop ? in->u.loop : NULL, .flag = -1};
-  c->body = loop_lower(loop ? in->u.loop->body : in->u.branch->then, &lw->p->target);
+  if (loop) c->stays = carried_that_stay(lw->cx, in->u.loop);
+  c->body =
+      loop_lower(loop ? body_in_place(in->u.loop, c->stays) : in->u.branch->then, &lw->p->target);
   const Fn *second = loop ? in->u.loop->cond : in->u.branch->other;
   c->other = second ? loop_lower(second, &lw->p->target) : NULL;
   int first = !loop || in->u.loop->counted;

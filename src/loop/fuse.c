@@ -286,12 +286,24 @@ static void copy_second_outputs(Low *lw) {
   }
 }
 
+/* Nest n is a loop that changes the input only by replacing rows where they are. */
+static bool replaces_rows(const Low *lw, const Nest *n, Val v, Val input) {
+  int readers = 0;
+  for (int i = 0; i < n->side.n; i++)
+    for (int k = 0; k < n->side.at[i]->an.access.n; k++)
+      readers += n->side.at[i]->an.access.at[k].leaf == input;
+  return n->kind == NEST_CALL && readers == 1 && part_stays(lw->f, v, input);
+}
+
 static void schedule(Low *lw) {
   copy_second_outputs(lw);
   for (int i = 0; i < lw->f->out.n; i++) {
     int32_t alias = lw->f->out.at[i].alias, w = writer_of(lw, i);
     if (alias < 0 || w < 0) continue;
-    if (!reads_in_place(&lw->nest.at[w], lw->f->in.at[alias].val)) lw->through_temp[i] = true;
+    Val input = lw->f->in.at[alias].val;
+    if (!reads_in_place(&lw->nest.at[w], input) &&
+        !replaces_rows(lw, &lw->nest.at[w], low_base(lw, lw->f->out.at[i].val), input))
+      lw->through_temp[i] = true;
   }
   for (;;) {
     copy_nests(lw);
@@ -359,40 +371,87 @@ static bool updates_apart(const Group *g, const Nest *c) {
   return true;
 }
 
-static bool join_group(Low *lw, int32_t group, int32_t nest) {
+/* How many rows nest c and the group can have in common; 0: they can't share a kernel. */
+static int rows_with(Low *lw, const Group *g, int32_t group, const Nest *c) {
+  if (!g->plain || (c->kind != NEST_MAP && c->kind != NEST_FOLD)) return 0;
+  if (g->nest.n >= MAX_NESTS || !updates_apart(g, c)) return 0;
+  int rows = MIN(g->rows, c->shape.rank);
+  while (rows > 0 && !rows_agree(lw, g, group, c, rows)) rows--;
+  return rows;
+}
+
+static bool join_group(Low *lw, int32_t group, int32_t nest, bool only_slim) {
   Group *g = &lw->group.at[group];
   Nest *c = &lw->nest.at[nest];
-  if (c->kind != NEST_MAP && c->kind != NEST_FOLD) return false;
-  if (g->nest.n >= MAX_NESTS || !updates_apart(g, c)) return false;
-  int most = MIN(g->rows, c->shape.rank);
-  for (int rows = most; rows > 0; rows--)
-    if (rows_agree(lw, g, group, c, rows)) {
-      g->rows = rows;
-      c->group = group;
-      vec_push(lw->arena, &g->nest, nest);
-      return true;
-    }
+  int rows = only_slim ? 0 : rows_with(lw, g, group, c);
+  bool slim = g->slim && !lw->stout[nest] && updates_apart(g, c) && slim_join(lw, g, c) &&
+              row_reads(lw, c, group, g->slim);
+  if (!rows && !slim) return false;
+  g->plain = rows > 0;
+  g->rows = rows;
+  if (!slim) g->slim = 0;
+  c->group = group;
+  vec_push(lw->arena, &g->nest, nest);
+  return true;
+}
+
+/* The kernel nest n joins: that of what it reads last; where it is slim also a later one. */
+static bool join_some(Low *lw, int32_t nest) {
+  const Nest *n = &lw->nest.at[nest];
+  int32_t last = -1;
+  for (int k = 0; k < n->dep.n; k++) last = MAX(last, lw->nest.at[n->dep.at[k]].group);
+  for (int k = 0; k < n->soft.n; k++) last = MAX(last, lw->nest.at[n->soft.at[k]].group);
+  if (last >= 0 && join_group(lw, last, nest, false)) return true;
+  if (lw->stout[nest] || !slim_rows(lw, n)) return false;
+  for (int32_t g = lw->group.n - 1; g > last; g--)
+    if (lw->group.at[g].slim && join_group(lw, g, nest, true)) return true;
   return false;
 }
 
-static void make_groups(Low *lw) {
+static void group_nests(Low *lw) {
+  lw->group.n = 0;
+  for (int i = 0; i < lw->nest.n; i++) lw->nest.at[i].group = -1;
   for (int i = 0; i < lw->order.n; i++) {
-    int32_t nest = lw->order.at[i], last = -1;
+    int32_t nest = lw->order.at[i];
     Nest *n = &lw->nest.at[nest];
-    for (int k = 0; k < n->dep.n; k++) last = MAX(last, lw->nest.at[n->dep.at[k]].group);
-    for (int k = 0; k < n->soft.n; k++) last = MAX(last, lw->nest.at[n->soft.at[k]].group);
-    if (last >= 0 && join_group(lw, last, nest)) continue;
-    Group g = {.rows = n->shape.rank};
+    if (join_some(lw, nest)) continue;
+    Group g = {.rows = n->shape.rank, .plain = true};
+    g.slim = lw->stout[nest] ? 0 : slim_rows(lw, n);
     vec_push(lw->arena, &g.nest, nest);
     n->group = lw->group.n;
     vec_push(lw->arena, &lw->group, g);
   }
+}
+
+static void mark_readers(Low *lw);
+
+/* Groups that are better off nest by nest than by slim rows; true where nests have to be grouped
+ * anew for it. */
+static bool give_up_slim(Low *lw) {
+  bool again = false;
+  for (int i = 0; i < lw->group.n; i++) {
+    Group *g = &lw->group.at[i];
+    if (!g->slim || slim_pays(lw, g)) continue;
+    g->slim = 0;
+    if (g->plain) continue;
+    for (int k = 0; k < g->nest.n; k++) lw->stout[g->nest.at[k]] = again = true;
+  }
+  return again;
+}
+
+static void make_groups(Low *lw) {
+  lw->stout = NEWS(lw->arena, bool, MAX(1, lw->nest.n));
+  do {
+    group_nests(lw);
+    mark_readers(lw);
+  } while (give_up_slim(lw));
   for (int i = 0; i < lw->group.n; i++)
-    if (lw->group.at[i].nest.n == 1) lw->group.at[i].rows = 0;
+    if (lw->group.at[i].nest.n == 1 || lw->group.at[i].slim) lw->group.at[i].rows = 0;
 }
 
 /* ---- who reads what from where ---- */
 static void mark_readers(Low *lw) {
+  for (Val v = 0; v < lw->f->ins.n; v++) lw->place[v].outside = lw->place[v].beyond = false;
   for (int i = 0; i < lw->nest.n; i++) {
     const Nest *n = &lw->nest.at[i];
     const Ins *call = low_ins(lw, n->kind == NEST_CALL ? n->anchor : 0);
@@ -422,5 +481,4 @@ void fuse_nests(Low *lw) {
   make_nests(lw);
   schedule(lw);
   make_groups(lw);
-  mark_readers(lw);
 }

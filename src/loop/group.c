@@ -7,7 +7,7 @@
 #include "loop/lower.h"
 
 /* Wanting an elementwise value at a second place costs this many operators at most. */
-enum { RECOMPUTE_OPS = 8, RECOMPUTE_SPREAD_OPS = 4 };
+enum { RECOMPUTE_OPS = 8, RECOMPUTE_SPREAD_OPS = 4, PATTERN_OPS = 8 };
 
 Val low_base(const Low *lw, Val v) {
   while (low_ins(lw, v)->op == OP_reshape) v = low_ins(lw, v)->arg[0];
@@ -154,18 +154,31 @@ static bool spreads(Low *lw, const Ins *view) {
          low_number(lw, shape_count(lw->cx, &x->shape));
 }
 
+/* Patterns of literals, as the seeds of a Jacobian: where indices are numbers, so are they. */
+static void find_patterns(Low *lw, bool *pattern) {
+  for (Val v = 1; v < lw->f->ins.n; v++) {
+    const Ins *in = low_ins(lw, v);
+    OpKind kind = op_kind(in->op);
+    pattern[v] = in->op == OP_const || in->op == OP_iota || kind == KIND_MAP || in->op == OP_view;
+    for (int k = 0; k < in->nargs; k++) pattern[v] &= pattern[in->arg[k]];
+    pattern[v] &= lw->place[v].cost <= PATTERN_OPS;
+  }
+}
+
 static bool roots_by_cost(Low *lw) {
   const Fn *f = lw->f;
+  bool *pattern = NEWS(lw->arena, bool, f->ins.n);
   int32_t *wanted_at = NEWS(lw->arena, int32_t, f->ins.n);
   bool *spread = NEWS(lw->arena, bool, f->ins.n);
   bool changed = false;
   for (Val v = 1; v < f->ins.n; v++) lw->place[v].cost = cost_of(lw, v);
+  find_patterns(lw, pattern);
   for (Val v = f->ins.n - 1; v > 0; v--) {
     Place *p = &lw->place[v];
     const Ins *in = low_ins(lw, v);
     if (!p->live || in->op == OP_arg) continue;
     bool map = op_kind(in->op) == KIND_MAP || in->op == OP_gather;
-    if (!p->root && map &&
+    if (!p->root && map && !pattern[v] &&
         ((wanted_at[v] == MANY && p->cost >= RECOMPUTE_OPS) ||
          (spread[v] && p->cost >= RECOMPUTE_SPREAD_OPS)))
       p->root = changed = true;

@@ -57,7 +57,8 @@ static void call_in_place(LoopProgram *p, int k) {
   const Call *c = p->kernel.at[k]->call;
   for (int i = 0; i < c->pong.n; i++) {
     Buf start = c->in.at[i], pong = c->pong.at[i];
-    if (c->ping.at[i] == pong) continue; /* written by the first iteration, which reads the start */
+    bool one_place = c->ping.at[i] == pong;
+    if (one_place && !c->stays[i]) continue; /* the first iteration writes it and reads the start */
     if (given_once(c, start) && may_follow(&p->buf.at[pong], &p->buf.at[start], k))
       follow(p, pong, start);
   }

@@ -203,6 +203,7 @@ static void run_stmt(Run *r, const Stmt *s) {
   case ST_LET:
   case ST_SET: eval(r, s->u.set.value, &r->reg[s->u.set.reg]); return;
   case ST_STORE: run_store(r, s); return;
+  case ST_TOUCH: element(r, s->u.touch.buf, ix_value(r, &s->u.touch.ix), "touch"); return;
   case ST_IF: {
     Value c;
     eval(r, s->u.cond.cond, &c);
@@ -256,6 +257,12 @@ static void call_loop(Run *r, const Call *c, void **in, void **out) {
   if (c->flag >= 0) n = MAX(0, MIN(n, *(int64_t *)(void *)base_of(r, c->flag)));
   for (int i = 0; i < c->in.n; i++) in[1 + i] = given(r, c, i);
   in[0] = index;
+  for (int i = 0; i < nc; i++) {
+    void *place = base_of(r, c->ping.at[i]);
+    if (!c->stays[i] || in[1 + i] == place) continue;
+    memcpy(place, in[1 + i], size_of(c->body, BUF_OUTPUT, i));
+    in[1 + i] = place;
+  }
   for (int i = nc; i < nc + l->ncollect; i++)
     memset(base_of(r, c->out.at[i]), 0, size_of(c->body, BUF_OUTPUT, i) * (size_t)l->trip);
   for (; done < n; done++) {

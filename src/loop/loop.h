@@ -122,7 +122,7 @@ typedef struct Block {
   Vec(Stmt *) at;
 } Block;
 typedef enum ForKind { FOR_SERIAL, FOR_PARALLEL, FOR_UNROLL } ForKind;
-typedef enum StmtKind { ST_FOR, ST_LET, ST_SET, ST_STORE, ST_IF } StmtKind;
+typedef enum StmtKind { ST_FOR, ST_LET, ST_SET, ST_STORE, ST_IF, ST_TOUCH } StmtKind;
 struct Stmt {
   StmtKind kind;
   union {
@@ -144,6 +144,11 @@ struct Stmt {
       Ex dyn, mask, value;
       bool add; /* element += value (bool: or), scalars only (scatter) */
     } store;
+    struct {
+      Buf buf;
+      Ix ix;
+      bool write;
+    } touch; /* the element's cache line will be read (or written) soon: a hint */
     struct {
       Ex cond; /* scalar bool */
       Block then, other;
@@ -171,10 +176,12 @@ typedef struct Call {
   Vec(Dim) from;      /* per `in`: the byte of the buffer it begins at */
   Vec(Buf) out;       /* per part; -1: wanted nowhere */
   Vec(Buf) ping,
-      pong;        /* per carried value: where even and odd iterations leave it. One of them is its
-                      part's place where it is certain which comes last: then nothing is copied */
-  Buf index, more; /* i64 and bool: what the bodies are told, and what the condition says */
-  Buf workspace;   /* of the bodies, used one at a time */
+      pong; /* per carried value: where even and odd iterations leave it. One of them is its
+               part's place where it is certain which comes last: then nothing is copied */
+  const bool *stays; /* per carried value: it has one place, both ping and pong, its part's; it
+                        starts there, copied where it began elsewhere; NULL of a branch */
+  Buf index, more;   /* i64 and bool: what the bodies are told, and what the condition says */
+  Buf workspace;     /* of the bodies, used one at a time */
 } Call;
 
 typedef struct Kernel {
@@ -250,6 +257,7 @@ Var var_new(KernelMaker *m, const char *name);
 Reg st_let(KernelMaker *m, Ex value, Name hint);
 void st_set(KernelMaker *m, Reg r, Ex value);
 void st_store(KernelMaker *m, Buf b, Ix ix, Dim lane_stride, Ex dyn, Ex mask, Ex value, bool add);
+void st_touch(KernelMaker *m, Buf b, Ix ix, bool write);
 /* Opens a loop; statements go into its body until st_end. */
 Stmt *st_for(KernelMaker *m, ForKind kind, Var v, Ix lo, Ix hi, int64_t step);
 Stmt *st_if(KernelMaker *m, Ex cond); /* fill u.cond.then and .other by st_enter */

@@ -59,7 +59,9 @@ static void value_buffers(Low *lw) {
     Place *p = &lw->place[v];
     if (!p->root || p->nest < 0 || p->buf >= 0 || !p->outside) continue;
     const Ins *in = low_ins(lw, v);
-    int rows = lw->group.at[lw->nest.at[p->nest].group].rows;
+    const Group *g = &lw->group.at[lw->nest.at[p->nest].group];
+    int rows = g->rows;
+    if (g->slim && !p->beyond) continue; /* registers */
     bool local = !p->beyond && rows > 0;
     if (local) p->skip = rows;
     if (local && rows == in->shape.rank) continue; /* a register */
@@ -355,6 +357,12 @@ static void lower_group(Low *lw, Group *g) {
   count_work(lw, g, &count);
   lw->m = low_kernel(lw, value_name(lw, v), low_ins(lw, v)->span);
   lw->may_parallel = worth_sharing(lw, &count);
+  if (g->slim) {
+    lower_slim(lw, g);
+    lw->m.k->flops = count.flops;
+    lw->m.k->bytes = count.bytes;
+    return;
+  }
   const Shape *s = &lw->nest.at[g->nest.at[0]].shape;
   LoopMark mark[IR_MAX_RANK];
   int loops = 0;
@@ -393,6 +401,7 @@ static void uses_of_block(Low *lw, Kernel *k, const Block *b) {
     const Stmt *s = b->at.at[i];
     if (s->kind == ST_FOR) uses_of_block(lw, k, &s->u.loop.body);
     if (s->kind == ST_STORE) use(lw, k, s->u.store.buf);
+    if (s->kind == ST_TOUCH) use(lw, k, s->u.touch.buf);
     if (s->kind == ST_IF) {
       uses_of_block(lw, k, &s->u.cond.then);
       uses_of_block(lw, k, &s->u.cond.other);
@@ -416,7 +425,7 @@ LoopProgram *loop_lower(const Fn *given, const Target *t) {
   LoopProgram *p = NEW(cx->arena, LoopProgram);
   *p = (LoopProgram){.cx = cx, .name = f->name, .fn = f, .target = *t};
   Low *lw = NEW(cx->arena, Low);
-  *lw = (Low){.cx = cx, .arena = arena_new(cx), .f = f, .p = p};
+  *lw = (Low){.cx = cx, .arena = arena_new(cx), .f = f, .p = p, .slim = -1};
   lw->place = NEWS(lw->arena, Place, f->ins.n);
   lw->memo_head = NEWS(lw->arena, int32_t, f->ins.n);
   for (Val v = 0; v < f->ins.n; v++) lw->place[v].nest = lw->place[v].buf = lw->place[v].reg = -1;

@@ -8,7 +8,9 @@
  *   fuse.c    roots -> nests -> kernels, in an order that also respects updates in place
  *   access.c  how the value at a point of a domain reads stored values, without emitting anything
  *   value.c   emits the value at a point
+ *   slim.c    nests with few elements a row: a row a lane, the rest unrolled
  *   lower.c   drives; reduce.c, contract*.c, scatter.c: the anchors; call.c: loops and branches
+ *   rows.c    which carried values stay in one place, and the stores of their rows
  */
 #ifndef GRADC_LOWER_H
 #define GRADC_LOWER_H
@@ -21,6 +23,8 @@ enum { MAX_AXES = 20 };
 typedef struct Group { /* nests that share a kernel */
   Vec(int32_t) nest;
   int32_t rows;   /* leading axes of their shapes that are the kernel's outer loops */
+  int32_t slim;   /* leading axes walked by vectors, the others unrolled (slim.c); 0: it isn't so */
+  bool plain;     /* while groups are made: it may also be lowered nest by nest */
   int32_t kernel; /* its number */
 } Group;
 
@@ -57,7 +61,6 @@ typedef struct Analysis {
   Vec(Access) access;
   bool block[MAX_AXES]; /* the axis' index is itself looked at: it can't be merged with another */
   int lanes;            /* most lanes all types met can have */
-  int64_t types;        /* bit set of DTypes met */
   double ops;           /* weighted operators met */
   bool maps;            /* computes more than a read */
   Cx *cx;
@@ -145,6 +148,7 @@ struct Low {
   Vec(Group) group;
   Vec(int32_t) order; /* nests in the order they run */
   bool *through_temp; /* per output: not made in place, but copied at the end */
+  bool *stout;        /* per nest: not to be in a slim group */
   bool *stashed;      /* per output that is an input: copied to a temporary first */
   /* of the kernel under construction */
   KernelMaker m;
@@ -153,6 +157,7 @@ struct Low {
   Vec(VarRange) range; /* per variable */
   int32_t rows;        /* leading axes fixed by the outer loops */
   AxisIx row[IR_MAX_RANK];
+  int32_t slim;      /* the group, where it is a slim one; -1 */
   bool may_parallel; /* the next loop opened is the outermost and worth sharing out */
 };
 
@@ -240,8 +245,31 @@ void lower_call(Low *lw, Nest *n); /* a loop or branch: the kernel becomes a cal
 void call_uses(const Call *c, void (*use)(void *arg, Buf b), void *arg);
 /* reduce.c: true when the fold is best vectorised along a kept axis among the first rows. */
 bool fold_wants_row_axis(Low *lw, Val fold, int rows);
+double fold_cost(Low *lw, const Nest *n); /* vector operations, in the better form */
 double fold_identity(const Ins *fold);
 Ex fold_step(Low *lw, Op fold, Ex acc, Ex x);
+
+/* ---- slim.c ---- */
+bool slim_nest(Low *lw, const Nest *n, int rows); /* could be in a slim group with that many rows */
+int slim_rows(Low *lw, const Nest *n);            /* the most rows with which it could; 0: none */
+bool slim_join(Low *lw, const Group *g, const Nest *n); /* the group may take it */
+bool slim_pays(Low *lw, const Group *g);                /* against nest by nest */
+bool slim_holds(const Low *lw, Val v); /* v belongs to the slim group being lowered */
+Ex slim_anchor(Low *lw, Val v, const AxisIx *at, Point pt); /* a reduction or contraction of it */
+void lower_slim(Low *lw, Group *g);
+
+/* rows.c: v is `if row == k then x else rows`, the row being the first axis' index. */
+typedef struct RowUpdate {
+  Val k, x, rows;
+} RowUpdate;
+bool row_update(const Fn *f, Val v, RowUpdate *u);
+/* Per carried value of the loop: every step leaves it as it is but for rows it replaces. */
+bool *carried_that_stay(Cx *cx, const Loop *l);
+/* v is what a loop makes of carried value arg, which stays in its place, and arg is read by nothing
+ * else in the loop. */
+bool part_stays(const Fn *f, Val v, Val arg);
+Fn *body_in_place(const Loop *l, const bool *stay); /* outputs that stay alias their inputs */
+bool lower_rows(Low *lw, const Nest *n);            /* false: the nest is no update in place */
 
 Fn *loop_prepare(const Fn *f); /* prepare.c */
 void group_values(Low *lw);

@@ -57,6 +57,7 @@ static Stmt *bound_stmt(const Binder *b, const Stmt *from) {
     s->u.store.ix = bound_ix(b, s->u.store.ix);
     s->u.store.lane_stride = bound(b, s->u.store.lane_stride);
     break;
+  case ST_TOUCH: s->u.touch.ix = bound_ix(b, s->u.touch.ix); break;
   case ST_IF:
     s->u.cond.then = bound_block(b, &from->u.cond.then);
     s->u.cond.other = bound_block(b, &from->u.cond.other);

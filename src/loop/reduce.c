@@ -72,6 +72,7 @@ typedef struct FoldPlan {
   int nred;
   int lanes;
   double ratio; /* estimated cost of across to that of along */
+  double cost;  /* of the better one, vector operations an element */
 } FoldPlan;
 
 static double vector_cost(const Low *lw, const Analysis *an, int axis, Dim dim, int lanes) {
@@ -128,7 +129,17 @@ static void plan_fold(Low *lw, const Nest *n, int rows, FoldPlan *p) {
     along = vector_cost(lw, &s->an, s->kept[k.axis], k.extent, p->lanes);
   }
   p->ratio = across / along;
+  p->cost = MIN(across, along);
   p->across = p->ratio < 1 || (p->nred && p->lanes == 1);
+}
+
+double fold_cost(Low *lw, const Nest *n) {
+  const Analysis *an = &n->side.at[0]->an;
+  FoldPlan p;
+  double all = 1;
+  plan_fold(lw, n, 0, &p);
+  for (int d = 0; d < an->axes; d++) all *= (double)low_number(lw, an->extent[d]);
+  return all * p.cost;
 }
 
 bool fold_wants_row_axis(Low *lw, Val fold, int rows) {

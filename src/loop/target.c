@@ -1,6 +1,11 @@
 /* target.c: what the machine this runs on offers a compiled program. */
-#include "loop/loop.h"
+#include "loop/digest.h"
 
+#if defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+#elif defined(__linux__)
+#include <sys/auxv.h>
+#endif
 #include <unistd.h>
 
 static int64_t cache_bytes(int name, int64_t otherwise) {
@@ -36,6 +41,44 @@ Target target_host(void) {
   t.l1 = 32 << 10, t.l2 = 512 << 10, t.l3 = 2 << 20;
 #endif
   return t;
+}
+
+/* ---- which processor it is ---- */
+#if defined(__x86_64__) || defined(__i386__)
+/* The leaves that tell the family and what it can do. Leaf 1's second word has the number of the
+ * core that was asked. */
+static void add_processor(Digest *d) {
+  static const unsigned leaf[][2] = {{0, 0},   {1, 0},    {7, 0},          {7, 1},
+                                     {0xd, 1}, {0x24, 0}, {0x80000001, 0}, {0x80000008, 0}};
+  unsigned a = 0, b, c = 0, e;
+  for (int i = 0; i < COUNT_OF(leaf); i++) {
+    if (!__get_cpuid_count(leaf[i][0], leaf[i][1], &a, &b, &c, &e)) a = b = c = e = 0;
+    digest_i64(d, (int64_t)a << 32 | c);
+    digest_i64(d, leaf[i][0] == 1 ? e : (int64_t)b << 32 | e);
+    if (leaf[i][0] != 1 || !(c & bit_OSXSAVE)) continue;
+    unsigned low, high; /* the registers that the system saves */
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    digest_i64(d, (int64_t)high << 32 | low);
+  }
+}
+#elif defined(__linux__)
+/* What the system says: capabilities, and the name of the model where it has one. */
+static void add_processor(Digest *d) {
+  const char *platform = (const char *)getauxval(AT_PLATFORM);
+  digest_i64(d, (int64_t)getauxval(AT_HWCAP));
+  digest_i64(d, (int64_t)getauxval(AT_HWCAP2));
+  digest_text(d, platform);
+}
+#else
+static void add_processor(Digest *d) { (void)d; }
+#endif
+
+void target_host_digest(Digest *d) {
+  Target t = target_host();
+  digest_i64(d, t.vector_bytes);
+  digest_i64(d, t.vector_regs);
+  digest_i64(d, t.fma);
+  add_processor(d);
 }
 
 /* ---- processors by name ---- */

@@ -78,9 +78,15 @@ static Ex literal(Low *lw, DType t, int lanes, double v) {
   return type_is_float(t) ? ex_imm_f(&lw->m, t, lanes, v) : ex_imm_i(&lw->m, t, lanes, (int64_t)v);
 }
 
+static bool is_literal(Low *lw, Ex e) { return lw->m.k->ex.at[e].kind == EX_IMM; }
+/* Literally false (true). */
+static bool never(Low *lw, Ex e) { return e && is_literal(lw, e) && !lw->m.k->ex.at[e].u.i; }
+static bool always(Low *lw, Ex e) { return e && is_literal(lw, e) && lw->m.k->ex.at[e].u.i; }
+
 Ex mask_and(Low *lw, Ex a, Ex b) {
   if (!a || !b) return a ? a : b;
-  if (same_ex(lw, a, b)) return a;
+  if (same_ex(lw, a, b) || never(lw, a) || always(lw, b)) return a;
+  if (never(lw, b) || always(lw, a)) return b;
   int lanes = MAX(ex_lanes(lw, a), ex_lanes(lw, b));
   return ex_let(
       lw, map2(lw, OP_and, T_BOOL, ex_splat(&lw->m, a, lanes), ex_splat(&lw->m, b, lanes)), NULL);
@@ -159,9 +165,57 @@ static Ex map_sign(Low *lw, Ex a) {
   return map3(lw, OP_select, t, map2(lw, OP_gt, T_BOOL, a, zero), literal(lw, t, lanes, 1), neg);
 }
 
+/* ---- what literals decide ---- */
+static double number_of(Low *lw, Ex e) {
+  const ExNode *x = &lw->m.k->ex.at[e];
+  return type_is_float((DType)x->type) ? x->u.f : (double)x->u.i;
+}
+
+static int compared(Op op, double a, double b) {
+  switch (op) {
+  case OP_eq: return a == b;
+  case OP_ne: return a != b;
+  case OP_lt: return a < b;
+  case OP_le: return a <= b;
+  case OP_gt: return a > b;
+  case OP_ge: return a >= b;
+  default: return -1;
+  }
+}
+
+/* Choices whose condition is known, comparisons and logic of literals, what has no effect: indices
+ * that are numbers decide these where axes are unrolled. 0: nothing is known. */
+static Ex map_known(Low *lw, Op op, DType result, const Ex *arg, int n) {
+  bool first = is_literal(lw, arg[0]), second = n > 1 && is_literal(lw, arg[1]);
+  int lanes = ex_lanes(lw, arg[0]);
+  DType t = ex_type(lw, arg[0]);
+  bool small = t == T_I32 || t == T_U8 || t == T_BOOL || type_is_float(t);
+  if (op == OP_select && first) return arg[always(lw, arg[0]) ? 1 : 2];
+  if (n == 2 && first && second && small) {
+    int known = compared(op, number_of(lw, arg[0]), number_of(lw, arg[1]));
+    if (known >= 0) return ex_imm_i(&lw->m, T_BOOL, lanes, known);
+  }
+  if (op == OP_not && first) return ex_imm_i(&lw->m, T_BOOL, lanes, !always(lw, arg[0]));
+  if (op == OP_and && (first || second))
+    return never(lw, arg[0]) || always(lw, arg[1]) ? arg[0] : arg[1];
+  if (op == OP_or && (first || second))
+    return always(lw, arg[0]) || never(lw, arg[1]) ? arg[0] : arg[1];
+  if (op == OP_cast && first && t == T_I32 && result != T_BOOL && result != T_U8)
+    return literal(lw, result, lanes, number_of(lw, arg[0]));
+  if (!type_is_float(result)) return 0;
+  if (op == OP_add && first && number_of(lw, arg[0]) == 0) return arg[1];
+  if ((op == OP_add || op == OP_sub) && second && number_of(lw, arg[1]) == 0) return arg[0];
+  if (op == OP_mul && first && number_of(lw, arg[0]) == 1) return arg[1];
+  if ((op == OP_mul || op == OP_div) && second && number_of(lw, arg[1]) == 1) return arg[0];
+  if (op == OP_safe_mul && first && number_of(lw, arg[0]) == 0) return arg[0];
+  return 0;
+}
+
 Ex low_map(Low *lw, Op op, DType result, const Ex *arg, int n) {
   DType t = ex_type(lw, arg[op == OP_select ? 1 : 0]);
   if (op == OP_stop) return arg[0];
+  Ex known = map_known(lw, op, result, arg, n);
+  if (known) return known;
   if (op == OP_cast) return map_cast(lw, result, arg[0]);
   if (op == OP_sign) return map_sign(lw, arg[0]);
   if (op == OP_select && t == T_BOOL) {
@@ -242,6 +296,7 @@ static Ex axis_value(Low *lw, const AxisIx *a, int lanes) {
 }
 
 static void mask_point(Low *lw, Point *pt, Ex cond) {
+  if (always(lw, cond)) return;
   cond = ex_let(lw, cond, NULL);
   if (ex_lanes(lw, cond) > 1) pt->vmask = mask_and(lw, pt->vmask, cond), pt->by_lane = true;
   else pt->smask = mask_and(lw, pt->smask, cond);
@@ -348,6 +403,11 @@ static AxisIx view_axis(Low *lw, const Ins *in, int d, Dim extent, const AxisIx 
   bool above = known && dim_le(lw->cx, 0, lo) == 1;
   bool below = known && dim_le(lw->cx, dim_add(lw->cx, hi, 1), extent) == 1;
   if (above && below) return a;
+  if (known &&
+      (dim_le(lw->cx, dim_add(lw->cx, hi, 1), 0) == 1 || dim_le(lw->cx, extent, lo) == 1)) {
+    *cond = ex_imm_i(&lw->m, T_BOOL, 1, 0);
+    return a;
+  }
   Ex e = ex_let(lw, axis_value(lw, &a, pt.lanes), NULL);
   int lanes = ex_lanes(lw, e);
   if (!above)
@@ -365,6 +425,7 @@ static Ex compute_view(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
   for (int d = 0; d < view->rank; d++) {
     Ex one = 0;
     to[d] = view_axis(lw, in, d, s->dim[d], at, pt, &one);
+    if (never(lw, one)) return literal(lw, (DType)in->type, pt.lanes, 0);
     if (one) {
       cond = mask_and(lw, cond, one);
       mask_point(lw, &pt, one);
@@ -467,9 +528,17 @@ static Ex compute(Low *lw, Val v, const AxisIx *at, Point pt) {
   switch (op_kind(in->op)) {
   case KIND_MAP: {
     Ex arg[3];
-    for (int i = 0; i < in->nargs; i++) arg[i] = value_at(lw, in->arg[i], at, pt);
+    for (int i = 0; i < in->nargs; i++) {
+      if (i == 1 && in->op == OP_select && is_literal(lw, arg[0])) /* the other isn't looked at */
+        return value_at(lw, in->arg[always(lw, arg[0]) ? 1 : 2], at, pt);
+      arg[i] = value_at(lw, in->arg[i], at, pt);
+    }
     return low_map(lw, in->op, (DType)in->type, arg, in->nargs);
   }
+  case KIND_FOLD:
+  case KIND_DOT:
+    if (slim_holds(lw, v)) return slim_anchor(lw, v, at, pt);
+    break;
   case KIND_LEAF: return compute_leaf(lw, in, at, pt);
   default: break;
   }
@@ -494,6 +563,7 @@ static Ex value_of(Low *lw, Val v, const AxisIx *at, Point pt, bool own, bool le
   }
   Ex e = memo_find(lw, v, at, pt);
   if (e) return ex_splat(&lw->m, e, pt.lanes);
+  if (lw->slim >= 0) own |= slim_holds(lw, v), let |= op_kind(in->op) != KIND_LEAF;
   if (!own && low_stored(lw, v)) e = load(lw, v, &in->shape, at, pt);
   if (!e) e = compute(lw, v, at, pt);
   if ((let || lw->place[v].uses > 1) && in->op != OP_const) {

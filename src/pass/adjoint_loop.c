@@ -13,29 +13,8 @@
  *
  * A branch's adjoint is the branch of its bodies' adjoints; the other one is not run, so it
  * contributes exactly nothing. */
-#include "pass/adjoint.h"
-#include "pass/pass.h"
+#include "pass/adjoint_loop.h"
 #include "pass/tape.h"
-
-struct LoopPlan {
-  const Loop *l;
-  Val *saved; /* values of the body that are collected for the way back */
-  int nsaved;
-  Val copy;                     /* the loop in the new function */
-  Fn *back;                     /* the reversed loop's body, with only the inputs it uses */
-  bool *keep;                   /* of the inputs build_back made: which it uses */
-  bool guarded;                 /* what comes out may be put out */
-  bool *carry, *scan, *capture; /* per carried, scanned, captured value: has it an adjoint? */
-  bool trial;                   /* the body's adjoint is made to see what it asks for */
-  bool *goes_on; /* per captured value: its running sum began with the adjoint it had */
-};
-
-static int captures(const Loop *l) { return l->body->in.n - 1 - l->ncarry - l->nscan; }
-static const Input *carry_in(const Loop *l, int i) { return &l->body->in.at[1 + i]; }
-static const Input *scan_in(const Loop *l, int i) { return &l->body->in.at[1 + l->ncarry + i]; }
-static const Input *capture_in(const Loop *l, int i) {
-  return &l->body->in.at[1 + l->ncarry + l->nscan + i];
-}
 
 /* ---- the body of the way back ---- */
 typedef struct Back {
@@ -50,42 +29,41 @@ static Val like(Back *k, const char *prefix, const char *name, const Ins *of) {
   return ir_input(&k->b, n, (DType)of->type, &of->shape, ROLE_ARG, of->span);
 }
 
-static const Ins *body_ins(const Loop *l, Val v) { return fn_ins(l->body, v); }
-
 /* Inputs in the order the loop wants them: index, carried, scanned, captured. */
 static void make_inputs(Back *k) {
   const Loop *l = k->p->l;
   const Fn *f = l->body;
-  k->index = like(k, "", f->in.at[0].name, body_ins(l, f->in.at[0].val));
+  k->index = like(k, "", f->in.at[0].name, loop_ins(l, f->in.at[0].val));
   k->args[0] = k->index;
   for (int i = 0; i < l->ncarry; i++)
     if (k->p->carry[i])
-      k->dcarry[i] = like(k, "d_", carry_in(l, i)->name, body_ins(l, carry_in(l, i)->val));
-  for (int i = 0; i < captures(l); i++)
+      k->dcarry[i] = like(k, "d_", loop_carry(l, i)->name, loop_ins(l, loop_carry(l, i)->val));
+  for (int i = 0; i < loop_captures(l); i++)
     if (k->p->capture[i])
-      k->sum[i] = like(k, "d_", capture_in(l, i)->name, body_ins(l, capture_in(l, i)->val));
+      k->sum[i] = like(k, "d_", loop_capture(l, i)->name, loop_ins(l, loop_capture(l, i)->val));
   for (int i = 0; i < k->p->nsaved; i++) {
     Val v = k->p->saved[i];
-    const Ins *in = body_ins(l, v);
+    const Ins *in = loop_ins(l, v);
     k->given[v] = like(k, "", in->hint, in);
   }
   for (int i = 0; i < l->nscan; i++)
-    k->args[1 + l->ncarry + i] = like(k, "", scan_in(l, i)->name, body_ins(l, scan_in(l, i)->val));
+    k->args[1 + l->ncarry + i] =
+        like(k, "", loop_scan(l, i)->name, loop_ins(l, loop_scan(l, i)->val));
   for (int i = 0; i < l->ncollect; i++) {
-    const Ins *y = body_ins(l, f->out.at[l->ncarry + i].val);
+    const Ins *y = loop_ins(l, f->out.at[l->ncarry + i].val);
     if (type_is_float((DType)y->type)) k->seeds[l->ncarry + i] = like(k, "d_", y->hint, y);
   }
-  for (int i = 0; i < captures(l); i++)
+  for (int i = 0; i < loop_captures(l); i++)
     k->args[1 + l->ncarry + l->nscan + i] =
-        like(k, "", capture_in(l, i)->name, body_ins(l, capture_in(l, i)->val));
-  for (int i = 0; i < l->ncarry; i++) k->args[1 + i] = k->given[carry_in(l, i)->val];
+        like(k, "", loop_capture(l, i)->name, loop_ins(l, loop_capture(l, i)->val));
+  for (int i = 0; i < l->ncarry; i++) k->args[1 + i] = k->given[loop_carry(l, i)->val];
 }
 
 /* Cotangents of the body's float outputs, in order. */
 static void gather_seeds(Back *k, Val *seed) {
   const Loop *l = k->p->l;
   for (int i = 0, n = 0; i < l->body->out.n; i++) {
-    const Ins *y = body_ins(l, l->body->out.at[i].val);
+    const Ins *y = loop_ins(l, l->body->out.at[i].val);
     if (!type_is_float((DType)y->type)) continue;
     Val s = i < l->ncarry ? k->dcarry[i] : k->seeds[i];
     seed[n++] = s ? s : ir_const_f(&k->b, (DType)y->type, &y->shape, 0);
@@ -102,17 +80,17 @@ static Fn *build_back(Cx *cx, const LoopPlan *p) {
             .given = NEWS(a, Val, f->ins.n + 1),
             .seeds = NEWS(a, Val, f->out.n + 1),
             .dcarry = NEWS(a, Val, l->ncarry + 1),
-            .sum = NEWS(a, Val, captures(l) + 1)};
+            .sum = NEWS(a, Val, loop_captures(l) + 1)};
   make_inputs(&k);
   bool *wrt = NEWS(a, bool, f->in.n + 1);
   for (int i = 0; i < l->ncarry; i++) wrt[1 + i] = p->carry[i];
   for (int i = 0; i < l->nscan; i++) wrt[1 + l->ncarry + i] = p->scan[i];
-  for (int i = 0; i < captures(l); i++) wrt[1 + l->ncarry + l->nscan + i] = p->capture[i];
+  for (int i = 0; i < loop_captures(l); i++) wrt[1 + l->ncarry + l->nscan + i] = p->capture[i];
   Val *seed = NEWS(a, Val, f->out.n + 1), *value = NEWS(a, Val, f->out.n + 1),
       *derived = NEWS(a, Val, f->in.n + 1);
   gather_seeds(&k, seed);
   Val *sum = NEWS(a, Val, f->in.n + 1);
-  for (int i = 0; i < captures(l); i++) sum[1 + l->ncarry + l->nscan + i] = k.sum[i];
+  for (int i = 0; i < loop_captures(l); i++) sum[1 + l->ncarry + l->nscan + i] = k.sum[i];
   AdjointOf of = {.f = f,
                   .wrt = wrt,
                   .args = k.args,
@@ -128,7 +106,7 @@ static Fn *build_back(Cx *cx, const LoopPlan *p) {
   first_scan = n;
   for (int i = 0; i < l->nscan; i++) n += p->scan[i];
   first_capture = n;
-  for (int i = 0; i < captures(l); i++)
+  for (int i = 0; i < loop_captures(l); i++)
     if (p->capture[i]) ir_output(&k.b, NULL, derived[first_capture++]);
   for (int i = 0; i < l->nscan; i++)
     if (p->scan[i]) ir_output(&k.b, NULL, derived[first_scan++]);
@@ -159,17 +137,23 @@ static bool choose_saved(Cx *cx, LoopPlan *p) {
   bool *needed = NEWS(cx->arena, bool, f->ins.n);
   int first = 1;
   for (int i = 0; i < p->l->ncarry; i++) first += p->carry[i];
-  for (int i = 0; i < captures(p->l); i++) first += p->capture[i];
+  for (int i = 0; i < loop_captures(p->l); i++) first += p->capture[i];
   for (int i = 0; i < p->nsaved; i++) needed[p->saved[i]] = fn_uses_input(back, first + i);
   p->nsaved = tape_choose(p->l, needed, cx->thrift && cx->thrift->recompute, p->saved);
   for (int i = 0; i < p->l->ncarry;
        i++) { /* build_back takes them as slices; unused ones go later */
-    Val v = carry_in(p->l, i)->val;
+    Val v = loop_carry(p->l, i)->val;
     bool there = false;
     for (int k = 0; k < p->nsaved; k++) there |= p->saved[k] == v;
     if (!there) p->saved[p->nsaved++] = v;
   }
   return true;
+}
+
+static double saved_bytes(const LoopPlan *p) {
+  double sum = 0;
+  for (int i = 0; i < p->nsaved; i++) sum += ins_bytes(p->l->body->cx, loop_ins(p->l, p->saved[i]));
+  return sum;
 }
 
 double adjoint_tape_bytes(const Loop *l) {
@@ -178,17 +162,15 @@ double adjoint_tape_bytes(const Loop *l) {
   LoopPlan p = {.l = l,
                 .carry = NEWS(a, bool, l->ncarry + 1),
                 .scan = NEWS(a, bool, l->nscan + 1),
-                .capture = NEWS(a, bool, captures(l) + 1),
-                .goes_on = NEWS(a, bool, captures(l) + 1)};
-  for (int i = 0; i < l->ncarry; i++) p.carry[i] = type_is_float(carry_in(l, i)->type);
-  for (int i = 0; i < l->nscan; i++) p.scan[i] = type_is_float(scan_in(l, i)->type);
-  for (int i = 0; i < captures(l); i++) p.capture[i] = type_is_float(capture_in(l, i)->type);
+                .capture = NEWS(a, bool, loop_captures(l) + 1),
+                .goes_on = NEWS(a, bool, loop_captures(l) + 1)};
+  for (int i = 0; i < l->ncarry; i++) p.carry[i] = type_is_float(loop_carry(l, i)->type);
+  for (int i = 0; i < l->nscan; i++) p.scan[i] = type_is_float(loop_scan(l, i)->type);
+  for (int i = 0; i < loop_captures(l); i++) p.capture[i] = type_is_float(loop_capture(l, i)->type);
   int errors = diag_errors(cx);
-  double sum = 0;
   if (!choose_saved(cx, &p) || diag_errors(cx) > errors)
     return 0; /* the derivative itself will say it again */
-  for (int i = 0; i < p.nsaved; i++) sum += ins_bytes(cx, body_ins(l, p.saved[i]));
-  return sum;
+  return saved_bytes(&p);
 }
 
 /* ---- the way there, collecting ---- */
@@ -208,7 +190,7 @@ static void drop_unused(Cx *cx, LoopPlan *p, Fn *back) {
   const Loop *l = p->l;
   int fixed = 1, at, n = 0;
   for (int i = 0; i < l->ncarry; i++) fixed += p->carry[i];
-  for (int i = 0; i < captures(l); i++) fixed += p->capture[i];
+  for (int i = 0; i < loop_captures(l); i++) fixed += p->capture[i];
   p->keep = NEWS(cx->arena, bool, back->in.n + 1);
   for (int i = 0; i < back->in.n; i++) p->keep[i] = i < fixed || fn_uses_input(back, i);
   at = fixed;
@@ -233,12 +215,13 @@ static LoopPlan *new_plan(Adjoint *g, Val v) {
                   .guarded = adjoint_is_guarded(g, v),
                   .carry = NEWS(a, bool, l->ncarry + 1),
                   .scan = NEWS(a, bool, l->nscan + 1),
-                  .capture = NEWS(a, bool, captures(l) + 1),
-                  .goes_on = NEWS(a, bool, captures(l) + 1)};
+                  .capture = NEWS(a, bool, loop_captures(l) + 1),
+                  .goes_on = NEWS(a, bool, loop_captures(l) + 1)};
   const Val *arg = in->arg + l->counted;
-  for (int i = 0; i < l->ncarry; i++) p->carry[i] = type_is_float(carry_in(l, i)->type);
+  for (int i = 0; i < l->ncarry; i++) p->carry[i] = type_is_float(loop_carry(l, i)->type);
   for (int i = 0; i < l->nscan; i++) p->scan[i] = g->active[arg[l->ncarry + i]];
-  for (int i = 0; i < captures(l); i++) p->capture[i] = g->active[arg[l->ncarry + l->nscan + i]];
+  for (int i = 0; i < loop_captures(l); i++)
+    p->capture[i] = g->active[arg[l->ncarry + l->nscan + i]];
   return p;
 }
 
@@ -247,13 +230,15 @@ Val adjoint_copy_loop(Adjoint *g, Val v, const Val *args) {
   LoopPlan *p = g->plan[v] = new_plan(g, v);
   bool chosen = true;
   if (g->trial) save_all(g->b->cx, p), p->trial = true;
-  else chosen = choose_saved(g->b->cx, p);
+  else chosen = choose_saved(g->b->cx, p) && (few_choose(g->b->cx, p, saved_bytes(p)), true);
   Fn *back = chosen ? build_back(g->b->cx, p) : NULL;
   if (!back) {
     g->failed = true;
     return ir_copy(g->b, in, args);
   }
   drop_unused(g->b->cx, p, back);
+  few_settle(g->b->cx, p);
+  if (p->few) return p->copy = few_forward(g->b, p, args);
   Loop l = *p->l;
   l.body = collecting_body(p);
   l.ncollect += p->nsaved;
@@ -263,8 +248,9 @@ Val adjoint_copy_loop(Adjoint *g, Val v, const Val *args) {
 
 int adjoint_loop_part(const Adjoint *g, Val v, int k) {
   const Loop *l = fn_ins(g->f, v)->u.loop;
-  bool count = k == l->ncarry + l->ncollect;
-  return count && g->plan[v] ? k + g->plan[v]->nsaved : k;
+  const LoopPlan *p = g->plan[v];
+  if (!p || k < l->ncarry) return k;
+  return k == l->ncarry + l->ncollect ? plan_steps(p) : plan_collected(p, k - l->ncarry);
 }
 
 /* ---- the way back ---- */
@@ -297,24 +283,27 @@ static int back_operands(Adjoint *g, Val v, const Val *args, Val *out) {
   Arena *a = g->b->cx->arena;
   int n = 0, total = 0, kept = 0;
   Val *all = NEWS(a, Val, 2 * l->body->in.n + l->body->out.n + p->nsaved + 4);
-  if (l->cond)
-    out[kept++] = ir_part(g->b, p->copy, l->ncarry + l->ncollect + p->nsaved); /* steps done */
+  if (l->cond) out[kept++] = ir_part(g->b, p->copy, plan_steps(p)); /* steps done */
   else if (l->counted) out[kept++] = args[0];
   const Val *arg = args + l->counted;
   for (int i = 0; i < l->ncarry; i++)
     if (p->carry[i]) all[total++] = part_or_zero(g, v, i);
-  for (int i = 0; i < captures(l); i++)
+  for (int i = 0; i < loop_captures(l); i++)
     if (p->capture[i]) all[total++] = sum_so_far(g, v, i, arg);
+  int adjoints = total;
   for (int i = 0; i < p->nsaved; i++)
-    all[total++] = ir_part(g->b, p->copy, l->ncarry + l->ncollect + i);
+    all[total++] = p->few ? 0 : ir_part(g->b, p->copy, plan_saved(p, i));
   for (int i = 0; i < l->nscan; i++) all[total++] = arg[l->ncarry + i];
   for (int i = 0; i < l->ncollect; i++)
-    if (type_is_float((DType)body_ins(l, l->body->out.at[l->ncarry + i].val)->type))
+    if (type_is_float((DType)loop_ins(l, l->body->out.at[l->ncarry + i].val)->type))
       all[total++] = part_or_zero(g, v, l->ncarry + i);
-  for (int i = 0; i < captures(l); i++) all[total++] = arg[l->ncarry + l->nscan + i];
-  for (n = 0; n < total; n++)
-    if (p->keep[n + 1]) out[kept++] = all[n];
-  return kept;
+  for (int i = 0; i < loop_captures(l); i++) all[total++] = arg[l->ncarry + l->nscan + i];
+  for (n = 0; n < total; n++) {
+    for (int i = 0; p->few && n == adjoints && i < binomial_shelf(p->few); i++)
+      out[kept++] = ir_part(g->b, p->copy, l->ncarry + i);
+    if (p->keep[n + 1] && all[n]) out[kept++] = all[n];
+  }
+  return p->few ? kept + few_operands(g->b, p, args, out + kept) : kept;
 }
 
 /* ---- loops that run backwards and stop early ----
@@ -350,7 +339,7 @@ static Shift shift_of(Adjoint *g, Val v, const Val *args) {
   const LoopPlan *p = g->plan[v];
   const Loop *l = p->l;
   Builder *b = g->b;
-  Val n = number(b, l->trip), done = ir_part(b, p->copy, l->ncarry + l->ncollect + p->nsaved);
+  Val n = number(b, l->trip), done = ir_part(b, p->copy, plan_steps(p));
   if (l->counted) n = ir_map2(b, OP_max, ir_map2(b, OP_min, args[0], n), number(b, 0));
   return (Shift){b, ir_map2(b, OP_sub, n, done), l->trip};
 }
@@ -384,12 +373,13 @@ static void give_parts(Adjoint *g, Val v, Val loop, const Shift *shift) {
   const Val *outer = fn_ins(g->f, v)->arg + l->counted;
   int part = 0;
   for (int i = 0; i < l->ncarry; i++) part += p->carry[i];
-  for (int i = 0; i < captures(l); i++) {
+  for (int i = 0; i < loop_captures(l); i++) {
     Val x = outer[l->ncarry + l->nscan + i];
     if (!p->capture[i]) continue;
     if (p->goes_on[i]) g->bar[x] = 0; /* it is in the sum */
     adjoint_give(g, x, ir_part(g->b, loop, part++));
   }
+  if (p->few) part += binomial_shelf(p->few);
   for (int i = 0; i < l->nscan; i++)
     if (p->scan[i]) {
       Val d = ir_part(g->b, loop, part++);
@@ -410,27 +400,28 @@ void adjoint_loop(Adjoint *g, Val v) {
   const Loop *l = p->l;
   Arena *a = g->b->cx->arena;
   Val *args = NEWS(a, Val, in->nargs + 1),
-      *operand = NEWS(a, Val, 2 * l->body->in.n + l->body->out.n + p->nsaved + 4);
+      *operand = NEWS(a, Val, 4 * l->body->in.n + l->body->out.n + p->nsaved + 8);
   ir_map_args(in, g->to, args);
   g->b->span = in->span;
-  int nargs = back_operands(g, v, args, operand), ncarry = 0, nscan = 0, nfloat = 0;
-  for (int i = 0; i < l->ncarry; i++) ncarry += p->carry[i];
-  for (int i = 0; i < captures(l); i++) ncarry += p->capture[i];
+  int nargs = back_operands(g, v, args, operand), adjoints = plan_adjoints(p), nscan = 0,
+      nfloat = 0;
   for (int i = 0; i < l->nscan; i++) nscan += p->scan[i];
   for (int i = 0; i < l->ncollect; i++)
-    nfloat += type_is_float((DType)body_ins(l, l->body->out.at[l->ncarry + i].val)->type);
-  Loop back = {.body = p->back,
+    nfloat += type_is_float((DType)loop_ins(l, l->body->out.at[l->ncarry + i].val)->type);
+  int shelf = p->few ? binomial_shelf(p->few) : 0;
+  Loop back = {.body = p->few ? few_body(g->b->cx, p) : p->back,
                .trip = l->trip,
-               .ncarry = ncarry,
+               .ncarry = adjoints + shelf,
                .ncollect = nscan,
                .reverse = !l->reverse,
                .counted = l->counted || l->cond,
-               .nscan = kept_between(p, 1 + ncarry, p->nsaved + l->nscan + nfloat)};
+               .nscan = kept_between(p, 1 + adjoints, p->nsaved + l->nscan + nfloat)};
+  if (p->few) back.nscan -= p->nsaved;
   bool shifted = l->reverse && l->cond;
   Shift shift = {0};
   if (shifted) {
     shift = shift_of(g, v, args);
-    int first = 1 + ncarry; /* the count, what is carried */
+    int first = 1 + back.ncarry; /* the count, what is carried */
     for (int i = first; i < first + back.nscan; i++)
       operand[i] = rows_from_offset(&shift, operand[i]);
     operand[nargs++] = shift.offset;

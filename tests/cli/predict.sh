@@ -98,6 +98,32 @@ same "first" "$(sed -n 2p first.csv)" "-8.5"
 run predict m.nn noise --data d.csv -o noise.csv
 same "a function with a key" "$(sed -n 2p noise.csv)" "-8.5,-2"
 
+# ---- --trap-nan: where a result that isn't finite began, in the program and in the data
+cat >roots.nn <<'END'
+fn roots(x: f32[N, 2]) = sqrt(x[:, 0] + 8)
+fn length(x: f32[N, 2]) = sum(sqrt(sum(x * x, axis: 1)))
+fn same(x: f32[N, 2]) = x
+END
+run predict roots.nn roots --data d.csv -o roots.npy
+is 0
+rm roots.npy
+run predict roots.nn roots --data d.csv -o roots.npy --trap-nan --batch 60
+is 3
+err_has 'roots.nn:1:26: error[E0712]'
+err_has 'the first is the result of `sqrt`, of type f32[60]: element [0] is NaN'
+err_has 'in the batch of the examples 0 to 59 (the first of all is 0)'
+same "no file" "$(ls roots.npy 2>/dev/null)" ""
+printf 'x_0,x_1\n3,4\n0,0\n' >zero.csv
+run predict roots.nn 'grad(length)' --data zero.csv -o g.npy --trap-nan
+is 3
+err_has 'in the gradient (adjoint): element [1] is infinite'
+printf 'x_0,x_1\n3,4\n1,nan\n' >nan.csv
+run predict roots.nn same --data nan.csv -o g.npy --trap-nan
+is 3
+err_has 'it comes from the data: `x` at [1, 1] is NaN'
+run predict roots.nn same --data zero.csv -o g.npy --trap-nan
+is 0
+
 # ---- a file that was there stays until the new one is complete
 cp y.csv keep.csv
 run predict m.nn logits --data d.csv --load none.npz -o keep.csv

@@ -1,0 +1,118 @@
+/* test_lower.c: what the lowering decides: which vectors, tiles, copies and kernels a program gets
+ * on a given machine, looked for in the loop form as text. That the numbers are right is asked
+ * elsewhere (test_loop.c, test_window.c, the laws). */
+#include "front/front.h"
+#include "laws.h"
+#include "loop/loop.h"
+#include "pass/pass.h"
+
+#include <check.h>
+
+static Cx *cx;
+
+static void setup(void) {
+  cx = cx_new();
+  ck_assert_ptr_nonnull(cx);
+}
+static void teardown(void) { cx_free(cx); }
+
+/* ---- helpers ---- */
+/* A core with vectors of 64 bytes, caches of 32 KiB and 1 MiB. */
+static Target wide(int threads) {
+  return (Target){.vector_bytes = 64,
+                  .vector_regs = 32,
+                  .fma = true,
+                  .l1 = 32 << 10,
+                  .l2 = 1 << 20,
+                  .l3 = 16 << 20,
+                  .threads = threads};
+}
+
+typedef struct Lowering {
+  const char *text;
+  Target target;
+  const char *loops; /* out */
+} Lowering;
+
+static Status lower_it(void *arg) {
+  Lowering *w = arg;
+  Program *p = front_new(cx);
+  front_declare(p, ast_parse(cx, cx_add_source(cx, "test.nn", w->text, strlen(w->text), false)));
+  Fn *f = front_function(p, name_of(cx, "f"));
+  if (!f || diag_errors(cx)) return ST_SOURCE;
+  Text t = text_new(cx->arena);
+  loop_dump(loop_lower(pass_simplify(pass_expand(f)), &w->target), &t);
+  w->loops = text_str(&t);
+  return ST_OK;
+}
+
+/* The loop form of the function f of a program. */
+static const char *loops_of(const char *text, Target target) {
+  Lowering w = {text, target, NULL};
+  ck_assert_msg(cx_guard(cx, lower_it, &w) == ST_OK, "%s\n%s%s", text, diag_text(cx),
+                cx->trap_text);
+  return w.loops;
+}
+
+static void has(const char *loops, const char *what) {
+  ck_assert_msg(strstr(loops, what) != NULL, "no `%s` in\n%s", what, loops);
+}
+static void has_not(const char *loops, const char *what) {
+  ck_assert_msg(strstr(loops, what) == NULL, "`%s` in\n%s", what, loops);
+}
+
+/* ---- vectors ---- */
+START_TEST(a_wide_scalar_does_not_shorten_the_vectors) {
+  const char *loops =
+      loops_of("fn f(W: f32[256], g: f32[256], lr: f64) = W - f32(lr) * g\n", wide(1));
+  has(loops, "f32x16");
+  has_not(loops, "f32x8");
+  loops = loops_of("fn f(x: f32[64, 64], g: f32[64, 64], W: f32[64, 64], lr: f64) =\n"
+                   "  W - f32(lr) * (transpose(x) @ g)\n",
+                   wide(1));
+  has(loops, "f32x16");
+  has_not(loops, "f32x8");
+}
+END_TEST
+
+START_TEST(a_wide_vector_does) {
+  has_not(loops_of("fn f(x: f32[256], y: f64[256]) = f64(x) * y\n", wide(1)), "x16");
+}
+END_TEST
+
+/* ---- tiles ---- */
+/* The place of a in the text, which must be there, is before that of b. */
+static void before(const char *loops, const char *a, const char *b) {
+  const char *x = strstr(loops, a), *y = strstr(loops, b);
+  ck_assert_msg(x && y && x < y, "`%s` isn't before `%s` in\n%s", a, b, loops);
+}
+
+START_TEST(large_results_are_asked_for_early_and_walked_along_their_rows) {
+  const char *text = "fn f(x: f32[128, 784], g: f32[128, 512], W: f32[784, 512]) =\n"
+                     "  W - 0.1 * (transpose(x) @ g)\n";
+  const char *loops = loops_of(text, wide(1));
+  has(loops, "touch to write out0[");
+  has(loops, "touch W[");
+  before(loops, "touch W[", "for k");
+  before(loops, "for m0 in 0..56", "for n1 in 0..16");
+}
+END_TEST
+
+START_TEST(results_that_stay_in_the_cache_are_not) {
+  const char *loops = loops_of("fn f(x: f32[64, 128], y: f32[128, 64]) = x @ y\n", wide(1));
+  has_not(loops, "touch");
+}
+END_TEST
+
+Suite *lower_suite(void);
+Suite *lower_suite(void) {
+  Suite *s = suite_create("lower");
+  TCase *t = tcase_create("lower");
+  tcase_add_checked_fixture(t, setup, teardown);
+  tcase_add_test(t, a_wide_scalar_does_not_shorten_the_vectors);
+  tcase_add_test(t, a_wide_vector_does);
+  tcase_add_test(t, large_results_are_asked_for_early_and_walked_along_their_rows);
+  tcase_add_test(t, results_that_stay_in_the_cache_are_not);
+  suite_add_tcase(s, t);
+  return s;
+}
