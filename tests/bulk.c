@@ -130,7 +130,7 @@ static void one_ended(Bulk *b, int i, int status, pid_t *pid) {
   s->at++, s->failures++;
   atomic_fetch_add(&b->shared->programs, 1);
   atomic_fetch_add(&b->shared->failures, 1);
-  start_worker(b, i, pid);
+  if (s->at <= s->end) start_worker(b, i, pid); /* else it died behind its last program */
 }
 
 static void progress(const Bulk *b, double seconds) {

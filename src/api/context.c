@@ -193,6 +193,13 @@ gradc_status gradc_set_trap_nan(gradc_context *gc, int yes) {
   return GRADC_OK;
 }
 
+gradc_status gradc_set_columns(gradc_context *gc, int columns) {
+  API_RETURN_UNLESS(gc);
+  if (columns < 0) return (gradc_status)api_usage(gc, "%d columns", columns);
+  gc->session->cx->diags->columns = columns;
+  return GRADC_OK;
+}
+
 gradc_status gradc_set_reference(gradc_context *gc, int yes) {
   API_RETURN_UNLESS(gc);
   gc->reference = yes != 0;

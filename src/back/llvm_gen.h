@@ -8,6 +8,8 @@
 #include <llvm-c/Core.h>
 #include <llvm-c/TargetMachine.h>
 
+#include <setjmp.h>
+
 typedef struct Gen {
   Cx *cx;
   const LoopProgram *p;
@@ -65,6 +67,18 @@ void gen_end(Gen *g);
 /* Adds a program's functions; the entry, which is returned, is visible only where `visible`. */
 LLVMValueRef gen_program(Gen *g, const LoopProgram *p, const char *name, bool visible);
 LLVMTypeRef gen_entry_type(Gen *g);
+/* llvm_machine.c: the target's code generator; NULL and a reason: there is none. */
+LLVMTargetMachineRef gen_machine(const Target *t, LLVMCodeModel model, bool quick, char *err,
+                                 size_t nerr); /* quick: code without optimisation */
+const char *gen_host_cpu(void);
+/* Runs work(arg), in which LLVM is called, under a trap. lost: LLVM gave up in the middle; status
+ * is then ST_MEMORY, or ST_SOURCE with a reason, and nothing that LLVM had may be used or disposed
+ * of. */
+typedef struct GuardEnd {
+  Status status;
+  bool lost;
+} GuardEnd;
+GuardEnd gen_guarded(Cx *cx, Status (*work)(void *arg), void *arg, char *err, size_t nerr);
 /* llvm_jit.c */
 void gen_set_up_native(void);
 void gen_set_err(char *err, size_t n, const char *what, const char *why);

@@ -4,52 +4,16 @@
 
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Error.h>
-#include <llvm-c/Target.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <llvm/Config/llvm-config.h>
 
 #include <dlfcn.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 /* ---- the machine ---- */
 void gen_set_err(char *err, size_t n, const char *what, const char *why) {
   snprintf(err, n, "%s: %s", what, why ? why : "no reason given");
-}
-
-/* What LLVM says of the host: asking the processor is slow inside of virtual machines. The texts
- * are LLVM's and stay. */
-static struct {
-  char *triple, *cpu, *features;
-} host;
-
-static void set_up_native(void) {
-  LLVMInitializeNativeTarget();
-  LLVMInitializeNativeAsmPrinter();
-  host.triple = LLVMGetDefaultTargetTriple();
-  host.cpu = LLVMGetHostCPUName();
-  host.features = LLVMGetHostCPUFeatures();
-}
-
-/* LLVM's list of targets is the process': filled once, whatever number of threads compile. */
-static pthread_once_t native_once = PTHREAD_ONCE_INIT;
-
-void gen_set_up_native(void) { pthread_once(&native_once, set_up_native); }
-
-static LLVMTargetMachineRef machine_for(const Target *t, bool quick, char *err, size_t nerr) {
-  gen_set_up_native();
-  char *why = NULL;
-  LLVMTargetRef target;
-  LLVMTargetMachineRef tm = NULL;
-  if (LLVMGetTargetFromTriple(host.triple, &target, &why))
-    gen_set_err(err, nerr, "no LLVM target", why);
-  else
-    tm = LLVMCreateTargetMachine(
-        target, host.triple, t->cpu ? t->cpu : host.cpu, t->features ? t->features : host.features,
-        quick ? LLVMCodeGenLevelNone : LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelDefault);
-  LLVMDisposeMessage(why);
-  return tm;
 }
 
 /* ---- optimisation: what loops need, without the vectorisers, which have nothing left to do ----
@@ -136,15 +100,16 @@ static bool emit_object(Compiling *w, LLVMModuleRef m) {
 
 static Status compile_guarded(void *arg) {
   Compiling *w = arg;
+  w->c = LLVMContextCreate();
   bool quick = w->p->cx->code_quick;
-  w->tm = machine_for(&w->p->target, quick, w->err, w->nerr);
+  w->tm = gen_machine(&w->p->target, LLVMCodeModelDefault, quick, w->err, w->nerr);
   if (!w->tm) return ST_SOURCE;
   LLVMModuleRef m = module_for(w->c, w->p, w->tm, w->err, w->nerr);
   bool ok = m && (quick || gen_optimise(m, w->tm, w->err, w->nerr)) && emit_object(w, m);
   return ok ? ST_OK : ST_SOURCE;
 }
 
-/* LLVM ends the process when memory runs out inside it: better to find out before. */
+/* Better than to run out in the middle: to find out before. */
 static bool has_room(void) {
   enum { ROOM = 48 << 20 }; /* what compiling a training step takes, generously */
   void *room = malloc(ROOM);
@@ -155,12 +120,13 @@ static bool has_room(void) {
 static bool compile(const LoopProgram *p, CodeObjects *out, char *err, size_t nerr) {
   Compiling w = {.p = p, .out = out, .err = err, .nerr = nerr};
   if (!has_room()) cx_out_of_memory(p->cx);
-  w.c = LLVMContextCreate();
-  Status s = cx_guard(p->cx, compile_guarded, &w);
-  LLVMContextDispose(w.c); /* its modules with it */
-  if (w.tm) LLVMDisposeTargetMachine(w.tm);
-  if (s != ST_OK && s != ST_SOURCE) cx_unwind_again(p->cx);
-  return s == ST_OK;
+  GuardEnd end = gen_guarded(p->cx, compile_guarded, &w, err, nerr);
+  if (!end.lost) {
+    LLVMContextDispose(w.c); /* its modules with it */
+    if (w.tm) LLVMDisposeTargetMachine(w.tm);
+  }
+  if (end.status != ST_OK && end.status != ST_SOURCE) cx_unwind_again(p->cx);
+  return end.status == ST_OK;
 }
 
 /* ---- as text ---- */
@@ -184,8 +150,8 @@ static bool emit_text(LLVMModuleRef m, LLVMTargetMachineRef tm, LlvmText what, T
   return true;
 }
 
-static bool text(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr) {
-  LLVMTargetMachineRef tm = machine_for(&p->target, false, err, nerr);
+static bool print(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr) {
+  LLVMTargetMachineRef tm = gen_machine(&p->target, LLVMCodeModelDefault, false, err, nerr);
   if (!tm) return false;
   LLVMContextRef c = LLVMContextCreate();
   LLVMModuleRef m = module_for(c, p, tm, err, nerr);
@@ -197,12 +163,27 @@ static bool text(const LoopProgram *p, LlvmText what, Text *out, char *err, size
   return ok;
 }
 
-static const char *version(void) { return "LLVM " LLVM_VERSION_STRING; }
+typedef struct Printing {
+  const LoopProgram *p;
+  LlvmText what;
+  Text *out;
+  char *err;
+  size_t nerr;
+} Printing;
 
-static const char *host_cpu(void) {
-  gen_set_up_native();
-  return host.cpu;
+static Status print_guarded(void *arg) {
+  Printing *w = arg;
+  return print(w->p, w->what, w->out, w->err, w->nerr) ? ST_OK : ST_SOURCE;
 }
+
+static bool text(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr) {
+  Printing w = {p, what, out, err, nerr};
+  Status s = gen_guarded(p->cx, print_guarded, &w, err, nerr).status;
+  if (s != ST_OK && s != ST_SOURCE) cx_unwind_again(p->cx);
+  return s == ST_OK;
+}
+
+static const char *version(void) { return "LLVM " LLVM_VERSION_STRING; }
 
 static const char *library(void) {
   Dl_info info;
@@ -212,6 +193,6 @@ static const char *library(void) {
 __attribute__((visibility("default"))) const LlvmBackend *gradc_llvm_backend(void);
 const LlvmBackend *gradc_llvm_backend(void) {
   static const LlvmBackend backend = {BACK_ABI, compile,    gen_link, gen_linked_entry, gen_unlink,
-                                      text,     gen_object, version,  host_cpu,         library};
+                                      text,     gen_object, version,  gen_host_cpu,     library};
   return &backend;
 }

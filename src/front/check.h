@@ -284,7 +284,7 @@ bool is_collected(Check *c, Name name); /* by a loop around: not yet to be used 
 
 /* ---- check_number.c: arithmetic at compile time ---- */
 /* True when it could be done (or was reported); *out is the result. */
-bool number_map(Check *c, Op op, const Value *v, int n, Span at, Value *out);
+bool number_map(Check *c, Op op, const Value *v, const Span *spans, int n, Span at, Value *out);
 
 /* ---- broadcast.c ---- */
 /* NumPy's rule on the trailing shapes; false after E0304. */

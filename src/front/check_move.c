@@ -148,23 +148,32 @@ static Val lay_out(Check *c, const Val *part, const Dim *place, int n, int axis,
   return r;
 }
 
+/* All shapes are the first one's, but for `axis` (-1: there as well). */
+static bool parts_agree(Check *c, const Value *v, const Span *spans, int n, int axis, Span at) {
+  Shape first = tensor_shape(c->b, &v[0]);
+  for (int i = 1; i < n; i++) {
+    Shape s = tensor_shape(c->b, &v[i]), same = s;
+    if (s.rank == first.rank && axis >= 0 && axis < s.rank) same.dim[axis] = first.dim[axis];
+    if (shape_eq(&same, &first)) continue;
+    Diag *d = fault(c, E0316, at, "the parts have the shapes %s and %s", shape_text(c->cx, &first),
+                    shape_text(c->cx, &s));
+    diag_label(c->cx, d, spans[0], "%s", value_text(c->cx, c->b, &v[0]));
+    diag_label(c->cx, d, spans[i], "%s", value_text(c->cx, c->b, &v[i]));
+    fault_axes(c, d, &same, &first, "that of the first");
+    fault_sizes(c, d);
+    return false;
+  }
+  return true;
+}
+
 static Value join(Check *c, Value *v, const Span *spans, int n, int axis, Span at) {
+  if (!parts_agree(c, v, spans, n, axis, at)) return value_poison();
   Val *part = NEWS(c->cx->arena, Val, n);
   Dim *place = NEWS(c->cx->arena, Dim, n), total = 0;
   const Labels *all = &no_labels;
-  Shape first = tensor_shape(c->b, &v[0]), whole;
+  Shape whole;
   for (int i = 0; i < n; i++) {
-    Shape s = tensor_shape(c->b, &v[i]), same = s;
-    if (s.rank == first.rank && axis < s.rank) same.dim[axis] = first.dim[axis];
-    if (!shape_eq(&same, &first)) {
-      Diag *d = fault(c, E0316, at, "the parts have the shapes %s and %s",
-                      shape_text(c->cx, &first), shape_text(c->cx, &s));
-      diag_label(c->cx, d, spans[0], "%s", value_text(c->cx, c->b, &v[0]));
-      diag_label(c->cx, d, spans[i], "%s", value_text(c->cx, c->b, &v[i]));
-      fault_axes(c, d, &same, &first, "that of the first");
-      fault_sizes(c, d);
-      return value_poison();
-    }
+    Shape s = tensor_shape(c->b, &v[i]);
     place[i] = total;
     total = dim_add(c->cx, total, s.dim[axis]);
     all = labels_union(c->cx, all, value_labels(&v[i]));
@@ -187,10 +196,15 @@ Value move_stack(Check *c, const Value *items, const Span *spans, int n, Span at
   }
   for (int i = 0; i < n; i++) untyped = untyped && value_is_untyped(&items[i]);
   if (untyped)
-    return make_weak(c,
-                     &(Weak){.kind = WEAK_STACK, .op = OP_none, .n = n, .arg = items, .span = at});
+    return make_weak(c, &(Weak){.kind = WEAK_STACK,
+                                .op = OP_none,
+                                .n = n,
+                                .arg = items,
+                                .arg_span = spans,
+                                .span = at});
   Value *v = arena_copy(c->cx->arena, items, (size_t)n * sizeof *items);
-  if (!unify_types(c, v, spans, n, "a list", at)) return value_poison();
+  if (!unify_types(c, v, spans, n, "a list", at) || !parts_agree(c, v, spans, n, -1, at))
+    return value_poison();
   Val same = v[0].u.t.val;
   for (int i = 0; i < n; i++) {
     Shape s = tensor_shape(c->b, &v[i]), out = {.rank = s.rank + 1};

@@ -26,8 +26,17 @@ static const Ins *origin(const Low *lw, Val v) {
   return in->u.i < body[0]->out.n ? fn_ins(body[0], body[0]->out.at[in->u.i].val) : in;
 }
 
+/* What a loop carries has the name it is carried under. */
+static Name carried_name(const Low *lw, const Ins *in) {
+  const Ins *call = in->op == OP_part ? low_ins(lw, in->arg[0]) : NULL;
+  bool carried = call && call->op == OP_loop && in->u.i < call->u.loop->ncarry;
+  return carried ? call->u.loop->body->in.at[1 + in->u.i].name : NULL;
+}
+
 static Name value_name(Low *lw, Val v) {
   const Ins *in = low_ins(lw, v), *from = origin(lw, v);
+  Name carried = in->hint ? NULL : carried_name(lw, in);
+  if (carried) return carried;
   return from->hint ? from->hint : name_fmt(lw->cx, "%s%d", op_info[in->op].name, (int)v);
 }
 

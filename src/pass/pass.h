@@ -57,12 +57,17 @@ Fn *pass_split(const Fn *f, const SplitPlan *plan);
 
 /* How much derivatives and passes may keep to save work. Hangs in the context (Cx.thrift; NULL: as
  * much as pays) while a program is made to fit into memory (driver/budget.c). */
+struct Again {
+  double runs; /* of a step, beside the first */
+  double cost; /* in runs of a step, with what it takes to handle snapshots */
+};
 struct Thrift {
   int levels;       /* loops are run in segments, nested as deep, before they are differentiated */
   bool recompute;   /* loops save what they carry; all else is computed again */
   double snapshots; /* a loop that would save more bytes keeps that many in binomial snapshots;
                        0: none does */
-  double hoist;     /* as for pass_hoist */
+  struct Again *again; /* such loops report here what that costs; or NULL */
+  double hoist;        /* as for pass_hoist */
   double above, chunk; /* as for pass_chunk */
 };
 /* Hoisting may keep 64 MB for a value; larger ones than 16 MB are made in chunks that fit into a
