@@ -141,6 +141,7 @@ typedef struct Check {
   int depth, calls;
   int32_t labels; /* number of labels made so far */
   bool indexing;  /* an index is being checked */
+  int guarded;    /* > 0: what is read here may not be wanted, and isn't checked */
   bool dividing;  /* below inside(): an index may be divided */
   bool gave_up;   /* a limit was reported */
   int mute;       /* > 0: a trial, whose faults are not reported */
@@ -366,6 +367,11 @@ Value array_einsum(Check *c, const Arg *spec, const Arg *const *x, Span at); /* 
 
 /* ---- check_index.c, check_range.c ---- */
 Value eval_index(Check *c, const Node *n, bool inside);
+/* Whether an index of labels and loop variables stays inside, whatever the sizes are. */
+bool surely_inside(Check *c, const Affine *a, Dim extent);
+/* A computed index into an axis: an error where it is outside, unless it stands under a condition.
+ */
+Value bounded_index(Check *c, const Value *index, Dim extent, Span at);
 /* Not more indices than axes, `...` once at most; *count is the number of indices. */
 bool index_count_fits(Check *c, const Node *n, const Value *base, int *count);
 Value eval_reduce(Check *c, const Node *n);

@@ -226,7 +226,8 @@ static Value fault_callee(Check *c, const Node *n, const Value *f) {
   return value_poison();
 }
 
-/* Builtins whose arguments aren't values: derivatives with their `wrt:`, and inside(x[..]). */
+/* Builtins whose arguments aren't values: derivatives with their `wrt:`, inside(x[..]), and
+ * unchecked(..). */
 static bool eval_special(Check *c, const Node *n, const Value *f, Value *out) {
   if (f->kind != V_FN || f->u.fn->kind != FN_BUILTIN) return false;
   switch (f->u.fn->builtin->id) {
@@ -244,6 +245,16 @@ static bool eval_special(Check *c, const Node *n, const Value *f, Value *out) {
     } else {
       Diag *d = fault(c, E0509, n->span, "`inside` takes one read of a tensor");
       diag_hint(c->cx, d, "as in inside(x[i - 1, j]): x there, and 0 where the index is outside");
+      *out = value_poison();
+    }
+    return true;
+  case BI_unchecked:
+    if (n->nkids == 2 && n->kid[1]->kind != NODE_NAMED) {
+      c->guarded++;
+      *out = eval_expr(c, n->kid[1]);
+      c->guarded--;
+    } else {
+      fault(c, E0204, n->span, "`unchecked` takes one expression with reads");
       *out = value_poison();
     }
     return true;

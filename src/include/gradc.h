@@ -299,11 +299,11 @@ GRADC_API gradc_status gradc_job_figure(const gradc_job *j, const char *name, do
 GRADC_API const char *gradc_job_result(const gradc_job *j, const char *name, size_t *n);
 /* What a job measured, as a table: of gradcheck a row for each input ("function", "sizes", "input",
  * "type", "directions", "differences", "forward", "ok") or function that was "skipped"; of test
- * ("test", "ok", "wrong"); of bench ("function", "seconds", "cpu-seconds", "flops", "peak-gflops",
- * "bytes", "workspace-bytes", "compile-seconds", "threads", "gradient-to-forward") and of its
- * kernels ("function", "kernel", "seconds", "flops", "bytes"); of verify ("compiler", "function",
- * "differ", "ulps", "ratio", "sizes"). There also after GRADC_FINDINGS. NULL, or GRADC_USAGE: the
- * row has no such text, or number. */
+ * ("test", "ok", "wrong"); of bench ("function", "seconds", "least-seconds", "cpu-seconds",
+ * "flops", "peak-gflops", "bytes", "workspace-bytes", "compile-seconds", "reload-seconds",
+ * "threads", "gradient-to-forward") and of its kernels ("function", "kernel", "seconds", "flops",
+ * "bytes"); of verify ("compiler", "function", "differ", "ulps", "ratio", "sizes"). There also
+ * after GRADC_FINDINGS. NULL, or GRADC_USAGE: the row has no such text, or number. */
 GRADC_API int gradc_job_row_count(const gradc_job *j);
 GRADC_API const char *gradc_job_row_text(const gradc_job *j, int row, const char *name);
 GRADC_API gradc_status gradc_job_row_number(const gradc_job *j, int row, const char *name,

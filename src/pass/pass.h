@@ -46,6 +46,9 @@ Fn *pass_block(const Fn *f);
  * often, unless above <= bytes: then room is all that counts. needs: no vjp/jvp, numbers   keeps:
  * the evaluator's values up to rounding   breaks: nothing */
 Fn *pass_chunk(const Fn *f, double above, double bytes);
+/* The same for speed: only where chunks of at most `most` bytes are large beside what each of them
+ * goes through again. */
+Fn *pass_chunk_cached(const Fn *f, double above, double bytes, double most);
 
 /* split.c: loops whose saved() bytes a step are not 0 become loops over segments, nested `levels`
  * deep. needs: no vjp/jvp   keeps: values, bit for bit   breaks: nothing */
