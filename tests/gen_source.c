@@ -82,7 +82,7 @@ static const char *adapted(Writer *s, const Type *t) {
   if (!s->nvars || s->var[i].type.t == T_BOOL) return NULL;
   const char *x = s->var[i].type.rank ? F("sum(%s)", s->var[i].name) : s->var[i].name;
   if (t->t != s->var[i].type.t) x = F("%s(%s)", type_info[t->t].word, x);
-  if (type_is_float(t->t)) x = F("sin(%s)", x);
+  if (type_is_float(t->t)) x = F(rng_chance(s->r, 15) ? "sin(%s)" : "tame(%s)", x);
   return t->rank ? F("broadcast_to(%s, %s)", x, shape_text(s, t)) : x;
 }
 
@@ -146,7 +146,7 @@ static const char *elements(Writer *s, Type t, const char *const *label, int dep
     Type x = type_with_axis(t, t.rank, random_dim(s));
     const char *a = write_named(s, x, depth - 1);
     l[t.rank] = "k";
-    return F("%s(k) tanh(%s)", rng_chance(s->r, 60) ? "sum" : "prod", at_labels(s, a, &x, l));
+    return F("%s(k) tame(%s)", rng_chance(s->r, 60) ? "sum" : "prod", at_labels(s, a, &x, l));
   }
   case 3: { /* a gather */
     Type ids = {T_I32, 1, {t.dim[axis]}};
@@ -173,13 +173,25 @@ static const char *elements(Writer *s, Type t, const char *const *label, int dep
   }
   default: {
     const char *a = write_named(s, t, depth - 1), *b = write_named(s, t, depth - 1);
-    return F("%s * sin(%s)", at_labels(s, a, &t, l), at_labels(s, b, &t, l));
+    return F("%s * tame(%s)", at_labels(s, a, &t, l), at_labels(s, b, &t, l));
   }
   }
 }
 
 /* ---- array expressions ---- */
 static const char *unary(Writer *s, Type t, int depth) {
+  static const char *const cheap[] = {"tame(%s)",
+                                      "relu(%s)",
+                                      "-(%s)",
+                                      "square(%s)",
+                                      "(%s) ** 3",
+                                      "floor(%s)",
+                                      "stop(%s)",
+                                      "clip(%s, -0.5, 1)",
+                                      "abs(%s)",
+                                      "tame(2 * (%s))",
+                                      "sqrt(abs(%s) + 0.5)",
+                                      "1 / (2 + tame(%s))"};
   static const char *const forms[] = {"sin(%s)",
                                       "tanh(%s)",
                                       "exp(-abs(%s))",
@@ -201,7 +213,9 @@ static const char *unary(Writer *s, Type t, int depth) {
                                       "abs(%s)",
                                       "1 / (2 + cos(%s))"};
   Text out = text_new(s->cx->arena);
-  const char *form = forms[rng_below(s->r, COUNT_OF(forms))], *hole = strstr(form, "%s");
+  const char *form = rng_chance(s->r, 75) ? cheap[rng_below(s->r, COUNT_OF(cheap))]
+                                          : forms[rng_below(s->r, COUNT_OF(forms))],
+             *hole = strstr(form, "%s");
   text_add_n(&out, form, (size_t)(hole - form));
   text_add(&out, write_expr(s, t, depth - 1));
   text_add(&out, hole + 2);
@@ -389,9 +403,11 @@ const char *gen_source(Cx *cx, Rng *r, bool flow) {
     Type t = write_type(s, main_type, 2);
     declare(s, t, write_expr(s, t, 2));
   }
-  text_add(&all, "fn g_sum(x) = sum(sin(x) * x)\nfn g_norm(x) = norm(x) + mean(x * x * x)\n"
-                 "fn g_loop(x) {\n  var s = mean(x)\n  for t in 0..3 { s = sin(s) * t + sum(x * x) "
-                 "/ 8 }\n  s\n}\n");
+  text_add(&all,
+           "fn tame(x) = x / (1 + x * x)\nfn g_sum(x) = sum(tame(x) * x)\nfn g_norm(x) = norm(x) + "
+           "mean(x * x * x)\n"
+           "fn g_loop(x) {\n  var s = mean(x)\n  for t in 0..3 { s = tame(s) * t + sum(x * x) "
+           "/ 8 }\n  s\n}\n");
   bool helper = flow && rng_chance(r, 40);
   if (helper) write_helper(s, &all, main_type);
   for (int i = flow ? rng_below(r, 2) + 1 : 0; i > 0; i--) write_flow(s, main_type, 2);

@@ -1,8 +1,8 @@
 # lib.sh: what the shell tests share; sourced by them. GRADC and TOP_SRCDIR come from make check.
 : "${GRADC:=$PWD/gradc}" "${TOP_SRCDIR:=.}"
 unset NO_COLOR CLICOLOR_FORCE
-LC_ALL=C TERM=dumb
-export LC_ALL TERM
+LC_ALL=C TERM=dumb GRADC_CACHE=off
+export LC_ALL TERM GRADC_CACHE
 passed=0 failed=0
 work=$(mktemp -d "${TMPDIR:-/tmp}/gradc-test.XXXXXX") || exit 99
 trap 'rm -rf "$work"' EXIT

@@ -225,6 +225,25 @@ static double root_ops(const ContractPlan *p) {
   return ops;
 }
 
+/* Asks for the lines that finish_at will read and write. */
+static void touch_results(Low *lw, TileWork *w, const Tile *t) {
+  ContractPlan *p = w->p;
+  Touched to[MAX_TOUCHED];
+  int n = contract_touched(lw, p->n, to);
+  for (int b = 0; b < n; b++)
+    for (int i = 0; i < t->m; i++)
+      for (int j = 0; j < t->c; j++)
+        for (int q = 0; q < t->v; q++) {
+          AxisIx at[IR_MAX_RANK];
+          Dim lane;
+          Ex dyn;
+          set_point(lw, w, i, j, q);
+          for (int d = 0; d < p->in->shape.rank; d++) at[d] = w->ix[p->in->u.contract->out[d]];
+          Ix ix = low_linear(lw, to[b].shape, 0, at, &lane, &dyn);
+          st_touch(&lw->m, to[b].buf, ix, to[b].write);
+        }
+}
+
 static void emit_tile(Low *lw, TileWork *w) {
   ContractPlan *p = w->p;
   DType type = (DType)p->in->type;
@@ -248,6 +267,7 @@ static void emit_tile(Low *lw, TileWork *w) {
   }
   Ex zero = ex_imm_i(&lw->m, type, p->lanes, 0);
   for (int a = 0; a < t.m * t.c * t.v; a++) t.acc[a] = st_let(&lw->m, zero, name_of(lw->cx, "acc"));
+  if (p->touch) touch_results(lw, w, &t);
   sum_loops(lw, w, &t);
   if (wants_turning(p, &t) && root_ops(p) <= 10 && !w->tail) {
     for (int q = 0; q < t.v; q++)
@@ -453,7 +473,8 @@ void lower_contract(Low *lw, Nest *n) {
     w->row_rest = p->at[p->row].number % p->mr > 0;
   }
   if (p->block) w->level[w->nlevels++] = BLOCKS;
-  bool rows_first = !p->block && lw->may_parallel && tiles(p, p->row) > tiles(p, vec);
+  bool rows_first =
+      p->rows_outside || (!p->block && lw->may_parallel && tiles(p, p->row) > tiles(p, vec));
   /* a column at a time: neighbouring vectors of one column are neighbours in the result */
   bool cols_first = p->col >= 0 && p->nc == 1 &&
                     (!lw->may_parallel || p->at[p->col].extent >= 4 * lw->p->target.threads);

@@ -37,6 +37,8 @@ typedef struct ContractPlan {
   int64_t block;  /* row tiles walked for all vectors before the next ones: they stay in the cache;
                      0: all */
   bool dot;
+  bool rows_outside; /* the loop over tiles of rows is outside that over vectors */
+  bool touch;        /* the lines the tile's results go to are asked for before its sum is begun */
   Pack pack[2];
   double cost;    /* estimated cycles */
   int64_t l1, l2; /* the caches' bytes */
@@ -44,6 +46,15 @@ typedef struct ContractPlan {
 
 /* contract_plan.c */
 void contract_plan(Low *lw, Nest *n, ContractPlan *p);
+/* The buffers that the tile's end reads or writes at the result's own index, each memory once;
+ * returns how many, at most MAX_TOUCHED. */
+enum { MAX_TOUCHED = 8 };
+typedef struct Touched {
+  Buf buf;
+  const Shape *shape;
+  bool write;
+} Touched;
+int contract_touched(Low *lw, const Nest *n, Touched *out);
 /* contract_pack.c: emits the copies the plan asks for, as kernels of their own before this one. */
 void contract_pack(Low *lw, ContractPlan *p);
 

@@ -1,7 +1,8 @@
 /* rows.c: carried values that stay where they are. A loop that replaces one row of a carried tensor
  * in each step, `if row == k then x else old`, would copy the others from one place to the other.
- * Here such a tensor has one place, of which only row k is written; and so has a large sum that is
- * added to. In: a loop's body. Out: which carried values stay; the stores of one row. */
+ * Here such a tensor has one place, of which only row k is written. A running sum has one place
+ * too: two would be twice as much to go through. In: a loop's body. Out: which carried values stay;
+ * the stores of one row. */
 #include "loop/lower.h"
 
 /* ---- which ---- */
@@ -53,28 +54,24 @@ static bool used_once(const Fn *f, Val v) {
   return n == 1;
 }
 
-enum { LARGE_SUM = 4096 }; /* bytes; below, the place saved isn't worth a copy of the start */
-
-/* v is arg with something added and the like, element by element. */
-static bool is_update(const Fn *f, Val v, Val arg) {
+/* v is made from arg element by element, and nothing else of it: a running sum. */
+static bool updates_elements(const Fn *f, Val v, Val arg) {
   const Ins *in = fn_ins(f, v);
-  bool large = true;
-  if (shape_is_numbers(&in->shape))
-    large = shape_count(f->cx, &in->shape) * type_info[in->type].bytes >= LARGE_SUM;
-  bool operand = false;
-  for (int k = 0; k < in->nargs; k++) operand |= in->arg[k] == arg;
-  return large && operand && op_kind((Op)in->op) == KIND_MAP && in->type == fn_ins(f, arg)->type;
+  if (!used_once(f, v) || op_kind((Op)in->op) != KIND_MAP) return v == arg && used_once(f, arg);
+  bool some = false;
+  for (int k = 0; k < in->nargs && !some; k++)
+    some = in->arg[k] <= v && updates_elements(f, in->arg[k], arg);
+  return some;
 }
 
-/* Output `out` of f is input `input`, or that with rows replaced or something added, which nothing
- * else reads. */
+/* Output `out` of f is input `input`, or that with some of its rows replaced, which nothing reads,
+ * or what it becomes element by element. */
 static bool stays(const Fn *f, int out, int input) {
   Val v = f->out.at[out].val, arg = f->in.at[input].val;
   RowUpdate u;
   if (v == arg) return true;
-  if (row_update(f, v, &u) && u.rows == arg) return used_once(f, arg);
-  if (is_update(f, v, arg)) return used_once(f, arg);
-  return part_stays(f, v, arg);
+  if (row_update(f, v, &u)) return u.rows == arg && used_once(f, arg);
+  return part_stays(f, v, arg) || updates_elements(f, v, arg);
 }
 
 bool part_stays(const Fn *f, Val v, Val arg) {
