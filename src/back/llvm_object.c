@@ -287,6 +287,29 @@ static void zero_fields(Obj *o) {
   }
 }
 
+/* What the program left in the workspace about its indices. */
+static void fail_where_outside(Obj *o, LLVMValueRef workspace) {
+  Gen *g = &o->g;
+  const LoopProgram *p = o->fn->loops;
+  if (p->fault < 0) return;
+  LLVMValueRef at = gen_dim(g, p->buf.at[p->fault].offset);
+  LLVMValueRef place = LLVMBuildInBoundsGEP2(g->b, g->i8, workspace, &at, 1, "");
+  LLVMValueRef outside = LLVMBuildLoad2(g->b, g->i64, place, "");
+  fail_if(o, LLVMBuildIsNotNull(g->b, outside, ""), CST_INDEX);
+}
+
+/* Whoever shares the work out; the pool is made by driver/library_pool.c. */
+static LLVMValueRef runtime(Obj *o) {
+  Gen *g = &o->g;
+  if (o->f->threads <= 1) return LLVMConstNull(g->ptr);
+  const char *name = name_fmt(g->cx, "%s_pool", o->f->prefix);
+  LLVMTypeRef type = LLVMFunctionType(g->ptr, NULL, 0, 0);
+  LLVMValueRef f = LLVMGetNamedFunction(g->m, name);
+  if (!f) f = LLVMAddFunction(g->m, name, type);
+  LLVMSetVisibility(f, LLVMHiddenVisibility);
+  return LLVMBuildCall2(g->b, type, f, NULL, 0, "");
+}
+
 static void make_function(Obj *o, LLVMValueRef run) {
   Gen *g = &o->g;
   const CFunction *fn = o->fn;
@@ -313,9 +336,10 @@ static void make_function(Obj *o, LLVMValueRef run) {
   args[0] = pointer_table(o, value, fn->in.at, fn->in.n);
   args[1] = pointer_table(o, value, fn->out.at, fn->out.n);
   args[2] = workspace;
-  args[3] = LLVMConstNull(g->ptr);
+  args[3] = runtime(o);
   LLVMBuildCall2(g->b, LLVMGlobalGetValueType(run), run, args,
                  (unsigned)gen_add_sizes(g, NULL, args, 4), "");
+  fail_where_outside(o, workspace);
   LLVMBuildRet(g->b, LLVMConstInt(g->i32, CST_OK, 0));
 }
 
@@ -355,7 +379,7 @@ static bool make_object(const CFile *f, const Target *t, Text *out, char *err, s
   if (!tm) return false;
   LLVMContextRef c = LLVMContextCreate();
   Obj o = {.g = gen_begin(f->cx, c, f->prefix), .f = f, .layout = LLVMCreateTargetDataLayout(tm)};
-  o.g.alone = true;
+  o.g.alone = f->threads <= 1;
   o.word = LLVMIntPtrTypeInContext(c, o.layout);
   LLVMSetModuleDataLayout(o.g.m, o.layout);
   set_abi(&o, t->abi);

@@ -20,7 +20,8 @@ typedef struct BenchKernel {
 } BenchKernel;
 
 typedef struct BenchResult {
-  double seconds;     /* of one call: the median of the runs, by the clock */
+  double seconds;       /* of one call: the median of the runs, by the clock */
+  double least_seconds; /* the least of the runs': what a machine that others use lets through */
   double cpu_seconds; /* of one call: processor time of the whole process, the least of the runs' */
   double flops, gflops, peak_gflops, fraction_of_peak;
   double bytes; /* of inputs and outputs */

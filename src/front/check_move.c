@@ -251,7 +251,7 @@ Value move_concat(Check *c, const Arg *parts, const Arg *axis, Span at) {
 /* ---- gather and scatter in their general form ---- */
 typedef struct Indices {
   int n;
-  Value v[IR_MAX_RANK];
+  Value v[IR_MAX_RANK], given[IR_MAX_RANK];
   int32_t axis[IR_MAX_RANK];
   Shape shape;
   const Labels *labels;
@@ -272,6 +272,7 @@ static bool read_indices(Check *c, const Arg *index, const Arg *axes, int rank, 
   DType t = T_I32;
   for (int i = 0; i < n; i++) {
     Value at = list ? axes->value.u.tuple.item[i] : axes ? axes->value : value_int(i);
+    out->given[i] = v[i];
     out->v[i] = to_tensor(c, v[i], index->span);
     spans[i] = index->span;
     if (out->v[i].kind == V_POISON) return false;
@@ -294,6 +295,17 @@ static bool read_indices(Check *c, const Arg *index, const Arg *axes, int rank, 
   return broadcast_shapes(c, out->v, spans, n, "indices", index->span, &out->shape);
 }
 
+/* The index tensors at their common shape; outside of full is an error. */
+static void align_indices(Check *c, const Indices *ix, const Shape *full, Span at, Val *out) {
+  for (int i = 0; i < ix->n; i++) {
+    Affine a;
+    Dim extent = full->dim[ix->axis[i]];
+    bool proven = affine_of_value(&ix->given[i], &a) && surely_inside(c, &a, extent);
+    Value v = proven ? ix->v[i] : bounded_index(c, &ix->v[i], extent, at);
+    out[i] = align(c, &v, &no_labels, &ix->shape);
+  }
+}
+
 Value move_gather(Check *c, const Arg *x, const Arg *index, const Arg *axes, Span at) {
   Indices ix;
   Value v = to_tensor(c, x->value, x->span);
@@ -305,8 +317,8 @@ Value move_gather(Check *c, const Arg *x, const Arg *index, const Arg *axes, Spa
     return value_poison();
   }
   Val idx[IR_MAX_RANK];
-  for (int i = 0; i < ix.n; i++) idx[i] = align(c, &ix.v[i], &no_labels, &ix.shape);
   Shape s = tensor_shape(c->b, &v);
+  align_indices(c, &ix, &s, index->span, idx);
   if (ix.shape.rank + s.rank - ix.n > IR_MAX_RANK) {
     fault(c, E0812, at, "the result would have more than %d axes", IR_MAX_RANK);
     return value_poison();
@@ -340,6 +352,6 @@ Value move_scatter(Check *c, const Arg *x, const Arg *index, const Arg *axes, co
     return value_poison();
   }
   Val idx[IR_MAX_RANK];
-  for (int i = 0; i < ix.n; i++) idx[i] = align(c, &ix.v[i], &no_labels, &ix.shape);
+  align_indices(c, &ix, &full, index->span, idx);
   return value_tensor(ir_scatter(c->b, v.u.t.val, idx, ix.axis, ix.n, &full), NULL);
 }

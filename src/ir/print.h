@@ -68,6 +68,8 @@ typedef struct Printer {
   int32_t source, line; /* which the last comment named */
   int choices;          /* branches of `if .. then .. else` around what is being printed */
   bool region;          /* the body of a loop or branch: outputs are assigned, and need no name */
+  int guarded;          /* > 0: a read here is not checked */
+  bool counting;        /* an index of loop variables and numbers: they stand without casts */
 } Printer;
 
 typedef struct Label { /* of index notation */

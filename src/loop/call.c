@@ -58,11 +58,12 @@ void lower_call(Low *lw, Nest *n) {
   Call *c = NEW(lw->cx->arena, Call);
   Kernel *k = lw->m.k;
   *c = (Call){.loop = loop ? in->u.loop : NULL, .flag = -1};
+  IndexChecks none = {0};
   if (loop) c->stays = carried_that_stay(lw->cx, in->u.loop);
-  c->body =
-      loop_lower(loop ? body_in_place(in->u.loop, c->stays) : in->u.branch->then, &lw->p->target);
+  c->body = lower_program(loop ? body_in_place(in->u.loop, c->stays) : in->u.branch->then,
+                          &lw->p->target, &none);
   const Fn *second = loop ? in->u.loop->cond : in->u.branch->other;
-  c->other = second ? loop_lower(second, &lw->p->target) : NULL;
+  c->other = second ? lower_program(second, &lw->p->target, &none) : NULL;
   int first = !loop || in->u.loop->counted;
   Dim from;
   if (first) c->flag = operand(lw, in, 0, &from);

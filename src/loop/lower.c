@@ -52,7 +52,10 @@ static void port_buffers(Low *lw) {
   for (int i = 0; i < f->out.n; i++) {
     const Ins *in = low_ins(lw, f->out.at[i].val);
     Name name = f->out.at[i].name ? f->out.at[i].name : name_fmt(lw->cx, "out%d", i);
-    Buf b = low_buffer(lw, name, BUF_OUTPUT, (DType)in->type, shape_count(lw->cx, &in->shape));
+    bool fault = lw->p->check.n && i + 1 == f->out.n;
+    Buf b = low_buffer(lw, name, fault ? BUF_TEMP : BUF_OUTPUT, (DType)in->type,
+                       shape_count(lw->cx, &in->shape));
+    if (fault) lw->p->fault = b;
     lw->p->buf.at[b].slot = i;
     lw->p->buf.at[b].same_as = f->out.at[i].alias;
     Val v = low_base(lw, f->out.at[i].val);
@@ -429,10 +432,28 @@ static void find_uses(Low *lw) {
 }
 
 LoopProgram *loop_lower(const Fn *given, const Target *t) {
+  IndexChecks checks = {0};
+  const Fn *f = prepare_checks(given, &checks);
+  LoopProgram *p = lower_program(f, t, &checks);
+  p->given = given;
+  return p;
+}
+
+const IndexCheck *loop_fault(const LoopProgram *p, const void *workspace, int64_t *index) {
+  int64_t code;
+  if (p->fault < 0) return NULL;
+  memcpy(&code, (const char *)workspace + p->buf.at[p->fault].offset, sizeof code);
+  if (!code) return NULL;
+  *index = (int64_t)((uint64_t)code << (64 - INDEX_BITS)) >> (64 - INDEX_BITS);
+  return &p->check.at[(code >> INDEX_BITS) - 1];
+}
+
+LoopProgram *lower_program(const Fn *given, const Target *t, const IndexChecks *checks) {
   Cx *cx = given->cx;
   const Fn *f = loop_prepare(given);
   LoopProgram *p = NEW(cx->arena, LoopProgram);
-  *p = (LoopProgram){.cx = cx, .name = f->name, .fn = f, .target = *t};
+  *p = (LoopProgram){.cx = cx, .name = f->name, .fn = f, .target = *t, .check = *checks};
+  p->fault = -1;
   Low *lw = NEW(cx->arena, Low);
   *lw = (Low){.cx = cx, .arena = arena_new(cx), .f = f, .p = p, .slim = -1};
   lw->place = NEWS(lw->arena, Place, f->ins.n);
