@@ -3,14 +3,16 @@
 #include "random_program.h"
 
 const RandomKind random_kind[] = {
-    {"plain", {.size = 14}, SPICE_PLAIN, 8, 300},
+    {"plain", {.size = 14}, SPICE_PLAIN, 8, 245},
     {"smooth", {.smooth = true, .size = 10}, SPICE_SMOOTH, 4, 140},
     {"nasty", {.size = 6}, SPICE_NASTY, 2, 100},
     {"extreme", {.size = 4}, SPICE_EXTREME, 1, 50},
     {"bodies", {.bodies = true, .size = 8}, SPICE_PLAIN, 3, 100},
     {"sizes", {.symbolic = true, .size = 8}, SPICE_PLAIN, 2, 125},
     {"loops", {.smooth = true, .size = 1, .loops = true}, SPICE_SMOOTH, 4, 5},
-    {"source", {.size = 0}, SPICE_SMOOTH, 4, 125},              /* as text: gen_source.c */
+    {"calls", {.calls = true}, SPICE_SMOOTH, 4, 60}, /* as text: gen_source.c with gen_calls.c */
+    {"wild", {.calls = true}, SPICE_NASTY, 2, 20},
+    {"source", {.size = 0}, SPICE_SMOOTH, 4, 100},              /* as text: gen_source.c */
     {"flow", {.bodies = true, .size = 0}, SPICE_SMOOTH, 8, 55}, /* ... with gen_flow.c */
 };
 
@@ -43,12 +45,34 @@ static Status read_source(void *arg) {
   return m->f ? ST_OK : ST_SOURCE;
 }
 
+/* Whether the formatter leaves the program as it is, and its own output alone. */
+static Status check_format(void *arg) {
+  Made *m = arg;
+  Cx *cx = m->cx;
+  const Fn *f = m->f;
+  const char *text = m->source, *again;
+  size_t n, n2;
+  int32_t source = cx_add_source(cx, "random.nn", text, strlen(text), false);
+  if (!front_format(cx, source, &text, &n)) return ST_FINDINGS;
+  Made formatted = {.cx = cx, .desk = m->desk, .source = text};
+  source = cx_add_source(cx, "random.nn", text, n, false);
+  bool stays = front_format(cx, source, &again, &n2) && n == n2 && !memcmp(text, again, n);
+  return stays && read_source(&formatted) == ST_OK && ir_equal(f, formatted.f) ? ST_OK
+                                                                               : ST_FINDINGS;
+}
+
+static bool has_params(const Fn *f) {
+  for (int i = 0; i < f->in.n; i++)
+    if (f->in.at[i].role == ROLE_PARAM) return true;
+  return false;
+}
+
 static Status make_program(void *arg) {
   Made *m = arg;
   Rng r = rng_at(m->seed);
   law_reader(m->cx, m->desk); /* the rules of the op table, too */
   if (!m->gen->size) {
-    m->source = gen_source(m->cx, &r, m->gen->bodies);
+    m->source = gen_source(m->cx, &r, m->gen->bodies, m->gen->calls);
     return read_source(m);
   }
   m->f = m->gen->loops ? gen_loops(m->cx, &r) : gen_function(m->cx, &r, m->gen);
@@ -97,6 +121,10 @@ const char *random_program(RandomDesk *d, int kind, uint64_t seed, bool all_widt
   if (made != ST_OK)
     return text_printf(cx, "---- %s, seed %llu: made: %s\n%s", k->name, number, cx->trap_text,
                        m.source ? m.source : "");
+  if (m.source && cx_guard(cx, check_format, &m) != ST_OK)
+    return text_printf(cx, "---- %s, seed %llu: formatted it is another program\n%s\n%s", k->name,
+                       number, m.source, diag_text(cx));
+  if (has_params(m.f)) c.what &= ~CHECK_PRINT; /* a derivative that doesn't use them lacks them */
   if (check_laws(m.f, &c)) return NULL;
   const char *text = m.source ? shrink_source(cx, m.source, text_fails, &c) : "";
   return text_printf(cx, "---- %s, %s\n%s\n", k->name, law_report(m.f, &c), text);
