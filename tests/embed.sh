@@ -126,6 +126,10 @@ fi
 mkdir oomdir
 if text=$(./oom oomdir reference 1); then ok; else not_ok "memory that runs out" "$text"; fi
 if text=$(./oom oomdir native "${GRADC_OOM:-40}"); then ok; else not_ok "memory that runs out, with machine code" "$text"; fi
+# ... and inside LLVM, which would end the process by itself
+# shellcheck disable=SC2086
+compiled "oom_llvm.c" cc -O1 -Wall "$here/tests/native/oom_llvm.c" $flags -o oom_llvm
+if text=$(./oom_llvm "${GRADC_OOM_LLVM:-60}"); then ok; else not_ok "memory that runs out in LLVM" "$text"; fi
 same "files left behind" "$(find oomdir -name '.*' ! -name . | sort)" ""
 [ "$skipped" -eq 0 ] || printf 'SKIP: %d parts need what is not installed\n' "$skipped"
 finish

@@ -337,7 +337,7 @@ gradc_status gradc_call(gradc_function *f, const void *const *args, void *const 
                                    none->name, none->text);
   if (f->code) {
     run(f, args, results, f->workspace, f->rt);
-    return GRADC_OK;
+    return api_verdict(f->gc, f->code, f->workspace);
   }
   Evaluating e = {f, args, results, NULL};
   return api_run(f->gc, call_reference, &e);
@@ -351,5 +351,6 @@ gradc_status gradc_call_in(const gradc_function *f, const void *const *args, voi
     return GRADC_USAGE;
   API_RETURN_UNLESS(!missing(f, args, results));
   run(f, args, results, workspace, NULL);
-  return GRADC_OK;
+  int64_t index; /* no more than the status: other threads may be at work in the context */
+  return loop_fault(f->code->loops, workspace, &index) ? GRADC_FINDINGS : GRADC_OK;
 }

@@ -173,6 +173,7 @@ static void bench_row(gradc_job *j, const char *name, const BenchResult *r, doub
   job_cell(j, "bytes", r->bytes);
   job_cell(j, "workspace-bytes", (double)r->workspace_bytes);
   job_cell(j, "compile-seconds", r->compile_seconds);
+  if (r->reload_seconds > 0) job_cell(j, "reload-seconds", r->reload_seconds);
   job_cell(j, "threads", r->threads);
   if (ratio > 0) job_cell(j, "gradient-to-forward", ratio);
   for (int i = 0; i < r->nkernels; i++) {

@@ -268,6 +268,15 @@ static void workspace_query(const CFile *f, const CFunction *fn, const char *upp
            workspace_text(f, fn));
 }
 
+/* What the program left in the workspace about its indices. */
+static void fault_status(const CFile *f, const CFunction *fn, const char *upper, Text *out) {
+  if (fn->loops->fault < 0) return;
+  DimC how = {.before = "(int64_t)(", .after = ")", .floor_div = "", .word = c_safe_name};
+  text_add(out, "  int64_t outside;\n  memcpy(&outside, (const unsigned char *)workspace + ");
+  dim_print_c(f->cx, fn->loops->buf.at[fn->loops->fault].offset, &how, out);
+  text_fmt(out, ", sizeof outside);\n  if (outside) return %s_INDEX;\n", upper);
+}
+
 static void definition(const CFile *f, const CFunction *fn, const char *upper, Text *out) {
   workspace_query(f, fn, upper, out);
   signature(f, fn, out);
@@ -293,8 +302,10 @@ static void definition(const CFile *f, const CFunction *fn, const char *upper, T
   }
   table(f, fn, "in_", fn->in.at, fn->in.n, out);
   table(f, fn, "out_", fn->out.at, fn->out.n, out);
-  text_fmt(out, "  %s_%s_run(in_, out_, (unsigned char *)workspace%s%s);\n  return %s_OK;\n}\n\n",
-           f->prefix, fn->name, fn->size.n ? ", " : "", size_list(f, fn, ""), upper);
+  text_fmt(out, "  %s_%s_run(in_, out_, (unsigned char *)workspace%s%s);\n", f->prefix, fn->name,
+           fn->size.n ? ", " : "", size_list(f, fn, ""));
+  fault_status(f, fn, upper, out);
+  text_fmt(out, "  return %s_OK;\n}\n\n", upper);
 }
 
 /* ---- the files ---- */
@@ -313,15 +324,28 @@ void c_print_header(const CFile *f, Text *out) {
   text_fmt(out, "#ifndef %s_H\n#define %s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", upper,
            upper);
   text_add(out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
-  text_add(out, "/* Functions return a status. Nothing is allocated, printed or kept between "
-                "calls: a call works in the\n"
-                " * workspace it is given, of at least so many bytes as the function's constant "
-                "says, aligned to 64. Calls with\n"
-                " * different workspaces and results may run at the same time. Results must not "
-                "overlap other arguments. */\n");
+  text_fmt(out,
+           "/* Functions return a status. Nothing is allocated, printed or kept between "
+           "calls%s: a call works in the\n"
+           " * workspace it is given, of at least so many bytes as the function's constant "
+           "says, aligned to 64. Calls with\n"
+           " * different workspaces and results may run at the same time. Results must not "
+           "overlap other arguments. */\n",
+           f->threads > 1 ? " but the threads" : "");
   status_enum(f, upper, out);
   params_struct(f, upper, out);
   c_weights_header(f, out);
+  if (f->threads > 1)
+    text_fmt(
+        out,
+        "/* Calls share their work out to at most so many threads from now on, of which there "
+        "are %d at first, and can't\n"
+        " * be more; 0: as many as there are processors. Returns how many. Results don't depend "
+        "on it. Of calls that run\n"
+        " * at the same time one has the threads; they are made when a call first needs them. "
+        "*/\n"
+        "int %s_threads(int n);\n\n",
+        f->threads, f->prefix);
   for (int i = 0; i < f->fn.n; i++) declaration(f, f->fn.at[i], out);
   if (f->selftest)
     text_fmt(out,

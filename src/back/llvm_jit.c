@@ -4,47 +4,18 @@
 
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Error.h>
-#include <llvm-c/Target.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <llvm/Config/llvm-config.h>
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 /* ---- the machine ---- */
 void gen_set_err(char *err, size_t n, const char *what, const char *why) {
   snprintf(err, n, "%s: %s", what, why ? why : "no reason given");
-}
-
-static void set_up_native(void) {
-  LLVMInitializeNativeTarget();
-  LLVMInitializeNativeAsmPrinter();
-}
-
-/* LLVM's list of targets is the process': filled once, whatever number of threads compile. */
-static pthread_once_t native_once = PTHREAD_ONCE_INIT;
-
-void gen_set_up_native(void) { pthread_once(&native_once, set_up_native); }
-
-static LLVMTargetMachineRef machine_for(const Target *t, char *err, size_t nerr) {
-  gen_set_up_native();
-  char *triple = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(),
-       *features = LLVMGetHostCPUFeatures();
-  char *why = NULL;
-  LLVMTargetRef target;
-  LLVMTargetMachineRef tm = NULL;
-  if (LLVMGetTargetFromTriple(triple, &target, &why)) gen_set_err(err, nerr, "no LLVM target", why);
-  else
-    tm = LLVMCreateTargetMachine(target, triple, t->cpu ? t->cpu : cpu,
-                                 t->features ? t->features : features, LLVMCodeGenLevelDefault,
-                                 LLVMRelocPIC, LLVMCodeModelDefault);
-  LLVMDisposeMessage(why);
-  LLVMDisposeMessage(triple);
-  LLVMDisposeMessage(cpu);
-  LLVMDisposeMessage(features);
-  return tm;
 }
 
 /* ---- optimisation: what loops need, without the vectorisers, which have nothing left to do ----
@@ -103,41 +74,104 @@ static LLVMModuleRef module_for(LLVMContextRef c, const LoopProgram *p, LLVMTarg
 }
 
 /* ---- as objects ---- */
-typedef struct Compiling { /* what must be given back, also when memory runs out while the module is
-                              made */
+typedef struct Compiling { /* what must be given back, also when memory runs out meanwhile */
   const LoopProgram *p;
   CodeObjects *out;
   char *err;
   size_t nerr;
-  LLVMContextRef c;
-  LLVMTargetMachineRef tm;
+  GenUnit unit[MOST_UNITS];
+  LLVMMemoryBufferRef object[MOST_UNITS];
+  char why[MOST_UNITS][300];
+  int n;
+  GaveUp gave[MOST_UNITS];
+  atomic_int next; /* unit that nobody has begun with */
 } Compiling;
 
-static bool emit_object(Compiling *w, LLVMModuleRef m) {
-  LLVMMemoryBufferRef buf;
+typedef struct UnitWork { /* of a thread: which unit it is at */
+  Compiling *w;
+  int i;
+  LLVMTargetMachineRef tm; /* its own; made for the first unit */
+} UnitWork;
+
+static LLVMMemoryBufferRef object_of(const GenUnit *u, LLVMTargetMachineRef tm, char *err,
+                                     size_t nerr) {
+  LLVMModuleRef m = gen_complete(u->c, u->m, tm, err, nerr);
+  LLVMMemoryBufferRef buf = NULL;
   char *why = NULL;
-  if (LLVMTargetMachineEmitToMemoryBuffer(w->tm, m, LLVMObjectFile, &why, &buf)) {
-    gen_set_err(w->err, w->nerr, "LLVM makes no machine code", why);
+  if (m && gen_optimise(m, tm, err, nerr) &&
+      LLVMTargetMachineEmitToMemoryBuffer(tm, m, LLVMObjectFile, &why, &buf)) {
+    gen_set_err(err, nerr, "LLVM makes no machine code", why);
     LLVMDisposeMessage(why);
-    return false;
+    buf = NULL;
   }
-  size_t n = LLVMGetBufferSize(buf);
-  const void *at = arena_copy(w->out->arena, LLVMGetBufferStart(buf), n);
-  LLVMDisposeMemoryBuffer(buf);
-  if (!at) cx_out_of_memory(w->p->cx);
-  w->out->object[w->out->n++] = (CodeObject){at, n};
-  return true;
+  return buf;
+}
+
+static void compile_unit(void *arg) {
+  UnitWork *u = arg;
+  Compiling *w = u->w;
+  char *why = w->why[u->i];
+  size_t room = sizeof w->why[0];
+  if (!u->tm) u->tm = gen_machine(&w->p->target, LLVMCodeModelDefault, why, room);
+  if (u->tm) w->object[u->i] = object_of(&w->unit[u->i], u->tm, why, room);
+}
+
+/* Every unit is a context of its own, so threads meet nowhere; which of them compiles a unit
+ * changes nothing of its code. A unit in which LLVM gave up is left alone. */
+static void *compile_units(void *arg) {
+  Compiling *w = arg;
+  UnitWork unit = {.w = w};
+  while ((unit.i = atomic_fetch_add(&w->next, 1)) < w->n) {
+    int i = unit.i;
+    w->gave[i] = gen_caught(compile_unit, &unit, w->why[i], sizeof w->why[i]);
+    if (w->gave[i] == GAVE_NOT_UP) continue;
+    w->unit[i] = (GenUnit){.c = NULL}, w->object[i] = NULL;
+    unit.tm = NULL;
+  }
+  if (unit.tm) LLVMDisposeTargetMachine(unit.tm);
+  return NULL;
+}
+
+/* As many threads as the program will have. Signals are for the caller's; where no thread can be
+ * had, there is one less. */
+static void compile_together(Compiling *w) {
+  enum { STACK = 8 << 20 }; /* instruction selection recurses */
+  pthread_t thread[MOST_UNITS];
+  pthread_attr_t attr;
+  sigset_t all, before;
+  int n = 0;
+  sigfillset(&all);
+  pthread_attr_init(&attr);
+  pthread_attr_setstacksize(&attr, STACK);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  while (n + 1 < MIN(w->n, w->p->target.threads) &&
+         !pthread_create(&thread[n], &attr, compile_units, w))
+    n++;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attr);
+  compile_units(w);
+  for (int i = 0; i < n; i++) pthread_join(thread[i], NULL);
 }
 
 static Status compile_guarded(void *arg) {
   Compiling *w = arg;
-  w->tm = machine_for(&w->p->target, w->err, w->nerr);
-  if (!w->tm) return ST_SOURCE;
-  LLVMModuleRef m = module_for(w->c, w->p, w->tm, w->err, w->nerr);
-  return m && gen_optimise(m, w->tm, w->err, w->nerr) && emit_object(w, m) ? ST_OK : ST_SOURCE;
+  w->n = gen_units(w->p->cx, w->p, w->unit);
+  compile_together(w);
+  for (int i = 0; i < w->n; i++) {
+    if (w->gave[i] == GAVE_UP_MEMORY) return gen_out_of_memory(w->p->cx);
+    if (!w->object[i]) {
+      snprintf(w->err, w->nerr, "%s", w->why[i]);
+      return ST_SOURCE;
+    }
+    size_t n = LLVMGetBufferSize(w->object[i]);
+    const void *at = arena_copy(w->out->arena, LLVMGetBufferStart(w->object[i]), n);
+    if (!at) cx_out_of_memory(w->p->cx);
+    w->out->object[w->out->n++] = (CodeObject){at, n};
+  }
+  return ST_OK;
 }
 
-/* LLVM ends the process when memory runs out inside it: better to find out before. */
+/* Better than to run out in the middle: to find out before. */
 static bool has_room(void) {
   enum { ROOM = 48 << 20 }; /* what compiling a training step takes, generously */
   void *room = malloc(ROOM);
@@ -146,14 +180,17 @@ static bool has_room(void) {
 }
 
 static bool compile(const LoopProgram *p, CodeObjects *out, char *err, size_t nerr) {
-  Compiling w = {.p = p, .out = out, .err = err, .nerr = nerr};
-  if (!has_room()) cx_out_of_memory(p->cx);
-  w.c = LLVMContextCreate();
-  Status s = cx_guard(p->cx, compile_guarded, &w);
-  LLVMContextDispose(w.c); /* its modules with it */
-  if (w.tm) LLVMDisposeTargetMachine(w.tm);
-  if (s != ST_OK && s != ST_SOURCE) cx_unwind_again(p->cx);
-  return s == ST_OK;
+  Compiling *w = has_room() ? calloc(1, sizeof *w) : NULL;
+  if (!w) cx_out_of_memory(p->cx);
+  w->p = p, w->out = out, w->err = err, w->nerr = nerr;
+  gen_set_up_native();
+  GuardEnd end = gen_guarded(p->cx, compile_guarded, w, err, nerr);
+  for (int i = 0; i < w->n; i++)
+    if (w->object[i]) LLVMDisposeMemoryBuffer(w->object[i]);
+  if (!end.lost) gen_end_units(w->unit);
+  free(w);
+  if (end.status != ST_OK && end.status != ST_SOURCE) cx_unwind_again(p->cx);
+  return end.status == ST_OK;
 }
 
 /* ---- as text ---- */
@@ -177,8 +214,8 @@ static bool emit_text(LLVMModuleRef m, LLVMTargetMachineRef tm, LlvmText what, T
   return true;
 }
 
-static bool text(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr) {
-  LLVMTargetMachineRef tm = machine_for(&p->target, err, nerr);
+static bool print(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr) {
+  LLVMTargetMachineRef tm = gen_machine(&p->target, LLVMCodeModelDefault, err, nerr);
   if (!tm) return false;
   LLVMContextRef c = LLVMContextCreate();
   LLVMModuleRef m = module_for(c, p, tm, err, nerr);
@@ -188,6 +225,26 @@ static bool text(const LoopProgram *p, LlvmText what, Text *out, char *err, size
   LLVMContextDispose(c);
   LLVMDisposeTargetMachine(tm);
   return ok;
+}
+
+typedef struct Printing {
+  const LoopProgram *p;
+  LlvmText what;
+  Text *out;
+  char *err;
+  size_t nerr;
+} Printing;
+
+static Status print_guarded(void *arg) {
+  Printing *w = arg;
+  return print(w->p, w->what, w->out, w->err, w->nerr) ? ST_OK : ST_SOURCE;
+}
+
+static bool text(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr) {
+  Printing w = {p, what, out, err, nerr};
+  Status s = gen_guarded(p->cx, print_guarded, &w, err, nerr).status;
+  if (s != ST_OK && s != ST_SOURCE) cx_unwind_again(p->cx);
+  return s == ST_OK;
 }
 
 static const char *version(void) { return "LLVM " LLVM_VERSION_STRING; }

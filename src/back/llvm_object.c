@@ -4,12 +4,7 @@
  * object. */
 #include "back/llvm_gen.h"
 
-#include <llvm-c/ErrorHandling.h>
 #include <llvm-c/Target.h>
-#include <llvm/Config/llvm-config.h>
-
-#include <pthread.h>
-#include <stdio.h>
 
 typedef struct Obj {
   Gen g;
@@ -22,35 +17,6 @@ typedef struct Obj {
   LLVMValueRef sizes_check; /* of fn: the status of its named sizes; NULL where it has none */
   int first;                /* number of the first argument after the sizes */
 } Obj;
-
-/* ---- the machine ---- */
-static void set_up_targets(void) {
-  LLVMInitializeAllTargetInfos();
-  LLVMInitializeAllTargets();
-  LLVMInitializeAllTargetMCs();
-  LLVMInitializeAllAsmPrinters();
-}
-static pthread_once_t targets_once = PTHREAD_ONCE_INIT;
-
-static LLVMTargetMachineRef machine(const Target *t, char *err, size_t nerr) {
-  pthread_once(&targets_once, set_up_targets);
-  char *host = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(),
-       *features = LLVMGetHostCPUFeatures(), *why = NULL;
-  const char *triple = t->triple ? t->triple : host;
-  LLVMTargetRef target;
-  LLVMTargetMachineRef tm = NULL;
-  if (LLVMGetTargetFromTriple(triple, &target, &why))
-    gen_set_err(err, nerr, "this LLVM makes no code for the processor", why);
-  else
-    tm = LLVMCreateTargetMachine(target, triple, t->cpu ? t->cpu : cpu,
-                                 t->features ? t->features : features, LLVMCodeGenLevelDefault,
-                                 LLVMRelocPIC, LLVMCodeModelDefault);
-  LLVMDisposeMessage(why);
-  LLVMDisposeMessage(host);
-  LLVMDisposeMessage(cpu);
-  LLVMDisposeMessage(features);
-  return tm;
-}
 
 static void set_abi(Obj *o, const char *abi) {
   if (!abi || !*abi) return;
@@ -321,6 +287,29 @@ static void zero_fields(Obj *o) {
   }
 }
 
+/* What the program left in the workspace about its indices. */
+static void fail_where_outside(Obj *o, LLVMValueRef workspace) {
+  Gen *g = &o->g;
+  const LoopProgram *p = o->fn->loops;
+  if (p->fault < 0) return;
+  LLVMValueRef at = gen_dim(g, p->buf.at[p->fault].offset);
+  LLVMValueRef place = LLVMBuildInBoundsGEP2(g->b, g->i8, workspace, &at, 1, "");
+  LLVMValueRef outside = LLVMBuildLoad2(g->b, g->i64, place, "");
+  fail_if(o, LLVMBuildIsNotNull(g->b, outside, ""), CST_INDEX);
+}
+
+/* Whoever shares the work out; the pool is made by driver/library_pool.c. */
+static LLVMValueRef runtime(Obj *o) {
+  Gen *g = &o->g;
+  if (o->f->threads <= 1) return LLVMConstNull(g->ptr);
+  const char *name = name_fmt(g->cx, "%s_pool", o->f->prefix);
+  LLVMTypeRef type = LLVMFunctionType(g->ptr, NULL, 0, 0);
+  LLVMValueRef f = LLVMGetNamedFunction(g->m, name);
+  if (!f) f = LLVMAddFunction(g->m, name, type);
+  LLVMSetVisibility(f, LLVMHiddenVisibility);
+  return LLVMBuildCall2(g->b, type, f, NULL, 0, "");
+}
+
 static void make_function(Obj *o, LLVMValueRef run) {
   Gen *g = &o->g;
   const CFunction *fn = o->fn;
@@ -347,9 +336,10 @@ static void make_function(Obj *o, LLVMValueRef run) {
   args[0] = pointer_table(o, value, fn->in.at, fn->in.n);
   args[1] = pointer_table(o, value, fn->out.at, fn->out.n);
   args[2] = workspace;
-  args[3] = LLVMConstNull(g->ptr);
+  args[3] = runtime(o);
   LLVMBuildCall2(g->b, LLVMGlobalGetValueType(run), run, args,
                  (unsigned)gen_add_sizes(g, NULL, args, 4), "");
+  fail_where_outside(o, workspace);
   LLVMBuildRet(g->b, LLVMConstInt(g->i32, CST_OK, 0));
 }
 
@@ -371,37 +361,10 @@ static void make_all(Obj *o) {
   }
 }
 
-/* Where a processor lacks something, LLVM's code generators may give up by ending the process;
- * while they work for us they come back here instead. What they had allocated is lost. */
-static _Thread_local jmp_buf *give_up;
-static _Thread_local char give_up_why[300];
-
-static void on_fatal_error(const char *why) {
-  if (!give_up) return; /* somebody else's: LLVM goes on as it would */
-  snprintf(give_up_why, sizeof give_up_why, "%.*s", (int)strcspn(why, "\n"), why);
-  longjmp(*give_up, 1);
-}
-
-static bool generate(LLVMModuleRef m, LLVMTargetMachineRef tm, LLVMMemoryBufferRef *out,
-                     char **why) {
-  jmp_buf env;
-  if (setjmp(env)) {
-    *why = LLVMCreateMessage(give_up_why);
-    *out = NULL;
-  } else {
-    give_up = &env;
-    LLVMInstallFatalErrorHandler(on_fatal_error);
-    if (LLVMTargetMachineEmitToMemoryBuffer(tm, m, LLVMObjectFile, why, out)) *out = NULL;
-  }
-  LLVMResetFatalErrorHandler();
-  give_up = NULL;
-  return *out != NULL;
-}
-
 static bool emit(LLVMModuleRef m, LLVMTargetMachineRef tm, Text *out, char *err, size_t nerr) {
   LLVMMemoryBufferRef buf = NULL;
   char *why = NULL;
-  if (!generate(m, tm, &buf, &why)) {
+  if (LLVMTargetMachineEmitToMemoryBuffer(tm, m, LLVMObjectFile, &why, &buf)) {
     gen_set_err(err, nerr, "LLVM makes no object file", why);
     LLVMDisposeMessage(why);
     return false;
@@ -411,12 +374,12 @@ static bool emit(LLVMModuleRef m, LLVMTargetMachineRef tm, Text *out, char *err,
   return true;
 }
 
-bool gen_object(const CFile *f, const Target *t, Text *out, char *err, size_t nerr) {
-  LLVMTargetMachineRef tm = machine(t, err, nerr);
+static bool make_object(const CFile *f, const Target *t, Text *out, char *err, size_t nerr) {
+  LLVMTargetMachineRef tm = gen_machine(t, LLVMCodeModelDefault, err, nerr);
   if (!tm) return false;
   LLVMContextRef c = LLVMContextCreate();
   Obj o = {.g = gen_begin(f->cx, c, f->prefix), .f = f, .layout = LLVMCreateTargetDataLayout(tm)};
-  o.g.alone = true;
+  o.g.alone = f->threads <= 1;
   o.word = LLVMIntPtrTypeInContext(c, o.layout);
   LLVMSetModuleDataLayout(o.g.m, o.layout);
   set_abi(&o, t->abi);
@@ -429,4 +392,24 @@ bool gen_object(const CFile *f, const Target *t, Text *out, char *err, size_t ne
   LLVMContextDispose(c);
   LLVMDisposeTargetMachine(tm);
   return ok;
+}
+
+typedef struct Making {
+  const CFile *f;
+  const Target *t;
+  Text *out;
+  char *err;
+  size_t nerr;
+} Making;
+
+static Status make_guarded(void *arg) {
+  Making *w = arg;
+  return make_object(w->f, w->t, w->out, w->err, w->nerr) ? ST_OK : ST_SOURCE;
+}
+
+bool gen_object(const CFile *f, const Target *t, Text *out, char *err, size_t nerr) {
+  Making w = {f, t, out, err, nerr};
+  Status s = gen_guarded(f->cx, make_guarded, &w, err, nerr).status;
+  if (s != ST_OK && s != ST_SOURCE) cx_unwind_again(f->cx);
+  return s == ST_OK;
 }

@@ -145,7 +145,7 @@ struct Cx {
   } bound;
   CodeCache code_cache;
   jmp_buf *trap;          /* where out of memory and cx_bug unwind to */
-  Status trap_why;        /* ST_MEMORY, ST_INTERNAL or ST_INTERRUPTED */
+  Status trap_why;        /* ST_MEMORY, ST_INTERNAL, ST_INTERRUPTED or ST_FINDINGS */
   const atomic_int *stop; /* set from outside, by a signal's handler or a thread: end the work;
                              NULL: nobody can */
   char trap_text[512];
@@ -159,6 +159,9 @@ Status cx_guard(Cx *cx, Status (*work)(void *arg), void *arg);
 GC_NORETURN void cx_bug(Cx *cx, const char *fmt, ...) GC_PRINTF(2, 3);
 GC_NORETURN void cx_out_of_memory(Cx *cx);
 GC_NORETURN void cx_interrupted(Cx *cx); /* unwinds with ST_INTERRUPTED */
+/* Ends a computation that its program made go wrong: unwinds with ST_FINDINGS. A diagnostic says
+ * why. */
+GC_NORETURN void cx_gone_wrong(Cx *cx);
 GC_NORETURN void
 cx_unwind_again(Cx *cx); /* goes on with the unwinding that a cx_guard inside stopped */
 GC_NORETURN void cx_no_room(Cx *cx,

@@ -199,7 +199,7 @@ SizeBindings emit_c_all_sizes(const CFunction *fn, int64_t n) {
 
 LoopProgram *emit_c_bound(const CFunction *fn, const SizeBindings *sizes) {
   if (!fn->size.n) return fn->loops;
-  const Fn *f = pass_bind_sizes(fn->loops->fn, sizes);
+  const Fn *f = pass_bind_sizes(fn->loops->given, sizes);
   return f ? loop_bind(fn->loops, f, sizes) : NULL;
 }
 
@@ -358,6 +358,7 @@ bool emit_c(Session *s, const EmitCOptions *o, CFile *out) {
     vec_push(s->cx->arena, &out->fn, fn);
   }
   out->openmp = o->openmp;
+  out->threads = o->threads;
   out->embed = o->embed;
   if (o->embed && !emit_c_weights(s, out, o->weights)) return false;
   out->selftest = o->selftest;

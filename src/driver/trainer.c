@@ -173,7 +173,7 @@ static Status do_step(void *self, void *const *inputs, int64_t batch, double lr,
   compiled_run(t->step, t->in, t->out, t->rt);
   const Ins *y = fn_ins(t->step->fn, t->step->fn->out.at[0].val);
   *loss = y->type == T_F32 ? (double)t->loss.f32 : t->loss.f64;
-  return ST_OK;
+  return compiled_verdict(t->step, NULL);
 }
 
 /* The step again by the reference evaluator, which stops at the first value that isn't finite. */
@@ -258,7 +258,7 @@ static Status evaluate(void *self, int number, void *const *inputs, int64_t batc
   void *out[] = {&y};
   compiled_run(c, in, out, t->rt);
   *value = fn_ins(c->fn, c->fn->out.at[0].val)->type == T_F32 ? (double)y.f32 : y.f64;
-  return ST_OK;
+  return compiled_verdict(c, NULL);
 }
 
 /* ---- all together ---- */

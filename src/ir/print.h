@@ -67,6 +67,8 @@ typedef struct Printer {
   int unnamed;
   int32_t source, line; /* which the last comment named */
   bool region;          /* the body of a loop or branch: outputs are assigned, and need no name */
+  int guarded;          /* > 0: a read here is not checked */
+  bool counting;        /* an index of loop variables and numbers: they stand without casts */
 } Printer;
 
 typedef struct Label { /* of index notation */

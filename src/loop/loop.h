@@ -198,16 +198,31 @@ typedef struct Kernel {
   double bytes;     /* memory touched */
 } Kernel;
 
+/* What is checked when the program runs: that an index is in 0 .. extent - 1. */
+typedef struct IndexCheck {
+  Span span;
+  Dim extent; /* -1: the elements have several */
+} IndexCheck;
+typedef Vec(IndexCheck) IndexChecks;
+
 struct LoopProgram {
   Cx *cx;
   Name name;
-  const Fn *fn;
-  bool *stored; /* per value of fn: it has a place */
+  const Fn *given; /* what it was made of */
+  const Fn *fn;    /* the same as it was lowered */
+  bool *stored;    /* per value of fn: it has a place */
   Target target;
   Vec(Buffer) buf;
   Vec(Kernel *) kernel; /* run in this order */
   Dim workspace;        /* bytes, for target.threads workers; alignment 64 */
+  IndexChecks check;    /* numbered from 1 */
+  Buf fault; /* in the workspace to the end: an i64, not 0 where a check failed; -1: there is none
+              */
 };
+
+/* lower.c: the check that failed in the run that just ended in this workspace, and the index; NULL:
+ * none. The program's sizes are numbers. */
+const IndexCheck *loop_fault(const LoopProgram *p, const void *workspace, int64_t *index);
 
 /* needs: no vjp/jvp (pass_expand). Named sizes may be left: every extent, index and offset then is
  * an expression in them, true for all their values from 1 on. */

@@ -120,13 +120,17 @@ static LoopProgram *bound_program(const Binder *b, const LoopProgram *from) {
   p->kernel.cap = from->kernel.n;
   for (int i = 0; i < p->kernel.n; i++) p->kernel.at[i] = bound_kernel(b, from->kernel.at[i]);
   p->workspace = bound(b, p->workspace);
+  p->check.at = NEWS(b->cx->arena, IndexCheck, MAX(1, from->check.n));
+  p->check.cap = from->check.n;
+  for (int i = 0; i < p->check.n; i++)
+    p->check.at[i] = (IndexCheck){from->check.at[i].span, bound(b, from->check.at[i].extent)};
   return p;
 }
 
 LoopProgram *loop_bind(const LoopProgram *p, const Fn *f, const SizeBindings *sizes) {
   Binder b = {p->cx, sizes};
   LoopProgram *q = bound_program(&b, p);
-  q->fn = f;
+  q->fn = q->given = f;
   return q;
 }
 

@@ -219,7 +219,7 @@ static bool is_wild(const Fn *f, const Ins *in, const bool *wild) {
   if (op_kind((Op)in->op) == KIND_FOLD) return in->op == OP_prod; /* its partial divides */
   for (int i = 0, n = ins_bodies(in, body); i < n; i++)
     if (has_poles(body[i])) return true;
-  return in->op == OP_gather; /* NaN outside */
+  return in->op == OP_gather && !ir_indices_inside(f, in); /* NaN outside */
 }
 
 /* ---- the whole ---- */

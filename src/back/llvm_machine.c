@@ -1,0 +1,162 @@
+/* llvm_machine.c: the processors LLVM makes code for, and what is done where LLVM gives up.
+ *
+ * LLVM's way of giving up is to end the process: where memory runs out inside it, and where a code
+ * generator lacks something. It asks a handler first, and so does the C++ library, which LLVM
+ * allocates by. While LLVM works for us these handlers jump back to gen_guarded. What LLVM had
+ * allocated by then is lost, and the objects it was at work on may be left alone, but not used or
+ * disposed of. The handlers belong to the process: they are there only while something is being
+ * compiled, and leave alone what other threads run into. */
+#include "back/llvm_gen.h"
+
+#include <llvm-c/ErrorHandling.h>
+#include <llvm-c/Target.h>
+
+#include <pthread.h>
+#include <stdio.h>
+
+/* ---- processors ---- */
+static void set_up_host(void) {
+  LLVMInitializeNativeTarget();
+  LLVMInitializeNativeAsmPrinter();
+}
+static void set_up_all(void) {
+  LLVMInitializeAllTargetInfos();
+  LLVMInitializeAllTargets();
+  LLVMInitializeAllTargetMCs();
+  LLVMInitializeAllAsmPrinters();
+}
+
+/* LLVM's list of targets is the process': filled once, whatever number of threads compile. */
+static pthread_once_t host_once = PTHREAD_ONCE_INIT, all_once = PTHREAD_ONCE_INIT;
+
+void gen_set_up_native(void) { pthread_once(&host_once, set_up_host); }
+
+LLVMTargetMachineRef gen_machine(const Target *t, LLVMCodeModel model, char *err, size_t nerr) {
+  gen_set_up_native();
+  if (t->triple) pthread_once(&all_once, set_up_all);
+  char *host = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(),
+       *features = LLVMGetHostCPUFeatures(), *why = NULL;
+  const char *triple = t->triple ? t->triple : host;
+  LLVMTargetRef target;
+  LLVMTargetMachineRef tm = NULL;
+  if (LLVMGetTargetFromTriple(triple, &target, &why))
+    gen_set_err(err, nerr, "this LLVM makes no code for the processor", why);
+  else
+    tm = LLVMCreateTargetMachine(target, triple, t->cpu ? t->cpu : cpu,
+                                 t->features ? t->features : features, LLVMCodeGenLevelDefault,
+                                 LLVMRelocPIC, model);
+  LLVMDisposeMessage(why);
+  LLVMDisposeMessage(host);
+  LLVMDisposeMessage(cpu);
+  LLVMDisposeMessage(features);
+  return tm;
+}
+
+/* ---- giving up ---- */
+/* C++ without a C interface: the handlers of operator new and of LLVM's own use of malloc. Weak:
+ * where a library hasn't got them, running out of memory ends the process as it did. */
+typedef void (*NewHandler)(void);
+typedef void (*BadAllocHandler)(void *data, const char *why, bool unwinds);
+NewHandler cxx_set_new_handler(NewHandler h) __asm__("_ZSt15set_new_handlerPFvvE")
+    __attribute__((weak));
+void llvm_install_bad_alloc(BadAllocHandler h, void *data) __asm__(
+    "_ZN4llvm31install_bad_alloc_error_handlerEPFvPvPKcbES0_") __attribute__((weak));
+void llvm_remove_bad_alloc(void) __asm__("_ZN4llvm30remove_bad_alloc_error_handlerEv")
+    __attribute__((weak));
+
+typedef struct Escape {
+  jmp_buf env;
+  bool memory;
+  char why[300];
+} Escape;
+static _Thread_local Escape *escape; /* NULL: LLVM isn't at work for us in this thread */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int guards;          /* under the lock: threads with an escape */
+static NewHandler previous; /* what was there before the first of them */
+
+static void on_fatal_error(const char *why) {
+  if (!escape) return; /* somebody else's: LLVM goes on as it would */
+  snprintf(escape->why, sizeof escape->why, "%.*s", (int)strcspn(why, "\n"), why);
+  longjmp(escape->env, 1);
+}
+
+static void on_bad_alloc(void *data, const char *why, bool unwinds) {
+  (void)data, (void)why, (void)unwinds;
+  if (!escape) return;
+  escape->memory = true;
+  longjmp(escape->env, 1);
+}
+
+/* Of another thread: as if we weren't there. operator new asks again after this, and finds what was
+ * set before. */
+static void on_no_memory(void) {
+  if (!escape) {
+    cxx_set_new_handler(previous);
+    return;
+  }
+  escape->memory = true;
+  longjmp(escape->env, 1);
+}
+
+static void add_guard(void) {
+  pthread_mutex_lock(&lock);
+  if (guards++ == 0) {
+    LLVMInstallFatalErrorHandler(on_fatal_error);
+    if (llvm_install_bad_alloc) llvm_install_bad_alloc(on_bad_alloc, NULL);
+    if (cxx_set_new_handler) previous = cxx_set_new_handler(on_no_memory);
+  }
+  pthread_mutex_unlock(&lock);
+}
+
+static void remove_guard(void) {
+  pthread_mutex_lock(&lock);
+  if (--guards == 0) {
+    LLVMResetFatalErrorHandler();
+    if (llvm_remove_bad_alloc) llvm_remove_bad_alloc();
+    if (cxx_set_new_handler) cxx_set_new_handler(previous);
+  }
+  pthread_mutex_unlock(&lock);
+}
+
+GaveUp gen_caught(void (*work)(void *arg), void *arg, char *why, size_t nwhy) {
+  Escape here = {.memory = false}, *outer = escape;
+  add_guard();
+  if (setjmp(here.env) == 0) {
+    escape = &here;
+    work(arg);
+    escape = outer;
+    remove_guard();
+    return GAVE_NOT_UP;
+  }
+  escape = outer;
+  remove_guard();
+  if (here.memory) return GAVE_UP_MEMORY;
+  gen_set_err(why, nwhy, "LLVM makes no code of it", here.why);
+  return GAVE_UP;
+}
+
+typedef struct Guarded {
+  Cx *cx;
+  Status (*work)(void *arg), status;
+  void *arg;
+} Guarded;
+
+static void run_guarded(void *arg) {
+  Guarded *g = arg;
+  g->status = cx_guard(g->cx, g->work, g->arg);
+}
+
+Status gen_out_of_memory(Cx *cx) {
+  snprintf(cx->trap_text, sizeof cx->trap_text, "out of memory, in LLVM");
+  return cx->trap_why = ST_MEMORY;
+}
+
+GuardEnd gen_guarded(Cx *cx, Status (*work)(void *arg), void *arg, char *err, size_t nerr) {
+  jmp_buf *trap = cx->trap;
+  Guarded g = {cx, work, ST_SOURCE, arg};
+  GaveUp gave = gen_caught(run_guarded, &g, err, nerr);
+  if (gave == GAVE_NOT_UP) return (GuardEnd){g.status, false};
+  cx->trap = trap;
+  return (GuardEnd){gave == GAVE_UP_MEMORY ? gen_out_of_memory(cx) : ST_SOURCE, true};
+}
