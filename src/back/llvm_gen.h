@@ -17,7 +17,7 @@ typedef struct GenUnit {
   LLVMBuilderRef b;
   double cost; /* of the kernels in it, in expressions and statements */
 } GenUnit;
-enum { MOST_UNITS = 16 };
+enum { MOST_UNITS = 8 };
 
 typedef struct GenKernel { /* a kernel that has a function */
   DigestValue digest;

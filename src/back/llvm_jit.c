@@ -87,14 +87,15 @@ typedef struct Compiling { /* what must be given back, also when memory runs out
   atomic_int next; /* unit that nobody has begun with */
 } Compiling;
 
-typedef struct UnitWork {
+typedef struct UnitWork { /* of a thread: which unit it is at */
   Compiling *w;
   int i;
+  LLVMTargetMachineRef tm; /* its own; made for the first unit */
 } UnitWork;
 
-static LLVMMemoryBufferRef object_of(const GenUnit *u, const Target *t, char *err, size_t nerr) {
-  LLVMTargetMachineRef tm = gen_machine(t, LLVMCodeModelDefault, err, nerr);
-  LLVMModuleRef m = tm ? gen_complete(u->c, u->m, tm, err, nerr) : NULL;
+static LLVMMemoryBufferRef object_of(const GenUnit *u, LLVMTargetMachineRef tm, char *err,
+                                     size_t nerr) {
+  LLVMModuleRef m = gen_complete(u->c, u->m, tm, err, nerr);
   LLVMMemoryBufferRef buf = NULL;
   char *why = NULL;
   if (m && gen_optimise(m, tm, err, nerr) &&
@@ -103,25 +104,31 @@ static LLVMMemoryBufferRef object_of(const GenUnit *u, const Target *t, char *er
     LLVMDisposeMessage(why);
     buf = NULL;
   }
-  if (tm) LLVMDisposeTargetMachine(tm);
   return buf;
 }
 
 static void compile_unit(void *arg) {
-  Compiling *w = ((UnitWork *)arg)->w;
-  int i = ((UnitWork *)arg)->i;
-  w->object[i] = object_of(&w->unit[i], &w->p->target, w->why[i], sizeof w->why[i]);
+  UnitWork *u = arg;
+  Compiling *w = u->w;
+  char *why = w->why[u->i];
+  size_t room = sizeof w->why[0];
+  if (!u->tm) u->tm = gen_machine(&w->p->target, LLVMCodeModelDefault, why, room);
+  if (u->tm) w->object[u->i] = object_of(&w->unit[u->i], u->tm, why, room);
 }
 
 /* Every unit is a context of its own, so threads meet nowhere; which of them compiles a unit
  * changes nothing of its code. A unit in which LLVM gave up is left alone. */
 static void *compile_units(void *arg) {
   Compiling *w = arg;
-  for (int i; (i = atomic_fetch_add(&w->next, 1)) < w->n;) {
-    UnitWork unit = {w, i};
+  UnitWork unit = {.w = w};
+  while ((unit.i = atomic_fetch_add(&w->next, 1)) < w->n) {
+    int i = unit.i;
     w->gave[i] = gen_caught(compile_unit, &unit, w->why[i], sizeof w->why[i]);
-    if (w->gave[i] != GAVE_NOT_UP) w->unit[i] = (GenUnit){.c = NULL}, w->object[i] = NULL;
+    if (w->gave[i] == GAVE_NOT_UP) continue;
+    w->unit[i] = (GenUnit){.c = NULL}, w->object[i] = NULL;
+    unit.tm = NULL;
   }
+  if (unit.tm) LLVMDisposeTargetMachine(unit.tm);
   return NULL;
 }
 

@@ -2,10 +2,39 @@
  * them in order, handing parallel ones to the runtime. */
 #include "back/llvm_gen.h"
 #include "loop/digest.h"
+#include "loop/lower.h"
 
 static LLVMTypeRef task_type(Gen *g) {
   LLVMTypeRef params[] = {g->ptr, g->i64, g->i64, g->i64};
   return LLVMFunctionType(g->nothing, params, 4, 0);
+}
+
+/* Named sizes go to tasks through the table of buffers: its slot behind the last one points to
+ * them.
+ */
+static LLVMValueRef sizes_slot(Gen *g, LLVMValueRef table) {
+  LLVMValueRef slot = LLVMConstInt(g->i64, (uint64_t)g->p->buf.n, 0);
+  return LLVMBuildInBoundsGEP2(g->b, g->ptr, table, &slot, 1, "");
+}
+
+static LLVMValueRef size_place(Gen *g, LLVMValueRef sizes, int i) {
+  LLVMValueRef at = LLVMConstInt(g->i64, (uint64_t)i, 0);
+  return LLVMBuildInBoundsGEP2(g->b, g->i64, sizes, &at, 1, "");
+}
+
+static void store_sizes(Gen *g, LLVMValueRef table) {
+  if (!g->sizes.n) return;
+  LLVMValueRef sizes = LLVMBuildAlloca(g->b, LLVMArrayType(g->i64, (unsigned)g->sizes.n), "sizes");
+  for (int i = 0; i < g->sizes.n; i++) LLVMBuildStore(g->b, g->size[i], size_place(g, sizes, i));
+  LLVMBuildStore(g->b, sizes, sizes_slot(g, table));
+}
+
+static void load_sizes(Gen *g, LLVMValueRef table) {
+  if (!g->sizes.n) return;
+  LLVMValueRef sizes = LLVMBuildLoad2(g->b, g->ptr, sizes_slot(g, table), "");
+  g->size = NEWS(g->cx->arena, LLVMValueRef, g->sizes.n);
+  for (int i = 0; i < g->sizes.n; i++)
+    g->size[i] = LLVMBuildLoad2(g->b, g->i64, size_place(g, sizes, i), "");
 }
 
 /* What the runtime calls for a share of a parallel kernel. */
@@ -13,6 +42,7 @@ static LLVMValueRef gen_task(Gen *g, const Kernel *k, LLVMValueRef kernel) {
   LLVMValueRef f = LLVMAddFunction(g->m, "task", task_type(g));
   LLVMSetLinkage(f, LLVMInternalLinkage);
   LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->c, f, "entry"));
+  load_sizes(g, LLVMGetParam(f, 0));
   gen_kernel_call(g, k, kernel, LLVMGetParam(f, 0), LLVMGetParam(f, 1), LLVMGetParam(f, 2),
                   LLVMGetParam(f, 3));
   LLVMBuildRetVoid(g->b);
@@ -23,7 +53,7 @@ static LLVMValueRef gen_task(Gen *g, const Kernel *k, LLVMValueRef kernel) {
  */
 static LLVMValueRef buffer_table(Gen *g, LLVMValueRef entry) {
   int n = g->p->buf.n;
-  LLVMTypeRef type = LLVMArrayType(g->ptr, (unsigned)MAX(n, 1));
+  LLVMTypeRef type = LLVMArrayType(g->ptr, (unsigned)n + 1);
   LLVMValueRef table = LLVMBuildAlloca(g->b, type, "bufs");
   for (int i = 0; i < n; i++) {
     const Buffer *b = &g->p->buf.at[i];
@@ -44,19 +74,22 @@ static LLVMValueRef buffer_table(Gen *g, LLVMValueRef entry) {
   return table;
 }
 
-static int64_t iterations(const Kernel *k) {
-  const Stmt *s = k->body.at.at[0];
-  Dim lo = s->u.loop.lo.off, hi = s->u.loop.hi.off;
-  return hi > lo ? (hi - lo + s->u.loop.step - 1) / s->u.loop.step : 0;
-}
-
-/* The same where the extent has names. */
-static LLVMValueRef iterations_at_run_time(Gen *g, const Kernel *k) {
+/* How often a parallel kernel's loop goes around; with names as these are expected to be, for
+ * decisions. */
+static Dim iterations_of(Gen *g, const Kernel *k) {
   const Stmt *s = k->body.at.at[0];
   Dim span = dim_sub(g->cx, s->u.loop.hi.off, s->u.loop.lo.off);
-  LLVMValueRef n =
-      gen_dim(g, dim_floor_div(g->cx, dim_add(g->cx, span, s->u.loop.step - 1), s->u.loop.step));
-  LLVMValueRef args[] = {n, LLVMConstInt(g->i64, 0, 0)};
+  return dim_floor_div(g->cx, dim_add(g->cx, span, s->u.loop.step - 1), s->u.loop.step);
+}
+
+static int64_t iterations(Gen *g, const Kernel *k) {
+  return MAX(0, dim_expected(g->cx, iterations_of(g, k), g->p->target.expected));
+}
+
+static LLVMValueRef iterations_at_run_time(Gen *g, const Kernel *k) {
+  Dim n = iterations_of(g, k);
+  if (dim_is_number(n)) return LLVMConstInt(g->i64, (uint64_t)MAX(0, n), 0);
+  LLVMValueRef args[] = {gen_dim(g, n), LLVMConstInt(g->i64, 0, 0)};
   return gen_call(g, "llvm.smax", NULL, g->i64, args, 2);
 }
 
@@ -75,8 +108,8 @@ static void call_parallel(Gen *g, const Kernel *k, LLVMValueRef entry, LLVMValue
     gen_kernel_call(g, k, kernel, table, zero, iterations_at_run_time(g, k), zero);
     return;
   }
-  int64_t n = iterations(k);
-  LLVMValueRef rt = LLVMGetParam(entry, 3), count = LLVMConstInt(g->i64, (uint64_t)n, 0);
+  int64_t n = iterations(g, k);
+  LLVMValueRef rt = LLVMGetParam(entry, 3), count = iterations_at_run_time(g, k);
   LLVMBasicBlockRef many = LLVMAppendBasicBlockInContext(g->c, entry, "parallel");
   LLVMBasicBlockRef one = LLVMAppendBasicBlockInContext(g->c, entry, "alone");
   LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(g->c, entry, "after");
@@ -183,7 +216,9 @@ static StepCode gen_step(Gen *g, const Kernel *k) {
 static void gen_entry(Gen *g, LLVMValueRef entry, const StepCode *step) {
   gen_take_sizes(g, entry);
   LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->c, entry, "entry"));
-  LLVMValueRef table = buffer_table(g, entry), zero = LLVMConstInt(g->i64, 0, 0);
+  LLVMValueRef table = buffer_table(g, entry);
+  store_sizes(g, table);
+  LLVMValueRef zero = LLVMConstInt(g->i64, 0, 0);
   for (int i = 0; i < g->p->kernel.n; i++) {
     const Kernel *k = g->p->kernel.at[i];
     if (k->call) {
@@ -242,7 +277,7 @@ static GenUnit begin_unit(const char *name) {
 }
 
 int gen_units(Cx *cx, const LoopProgram *p, GenUnit *unit) {
-  const double worth = 600; /* some 20 ms of LLVM's time */
+  const double worth = 800; /* some 30 ms of LLVM's time */
   double all = program_cost(p);
   int n = all > MOST_UNITS * worth ? MOST_UNITS : MAX(1, (int)(all / worth));
   const char *name = p->name ? p->name : "gradc";

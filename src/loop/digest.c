@@ -88,10 +88,6 @@ static void add_stmt(Walk *w, const Stmt *s) {
     add_block(w, &s->u.cond.then);
     add_block(w, &s->u.cond.other);
     break;
-  case ST_TOUCH:
-    add_buffer(w, s->u.touch.buf);
-    add_ix(w, &s->u.touch.ix);
-    break;
   }
 }
 
