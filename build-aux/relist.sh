@@ -19,10 +19,11 @@ files_of() {
     editor_files) find editors -type f ;;
     embedded_sources)
       files_of embedded_texts | sed 's/\.nn$/_nn.c/'
-      [ ! -d docs/diagnostics ] || echo src/driver/diagnostics_md.c ;;
+      [ ! -d docs/diagnostics ] || echo src/driver/diagnostics_md.c
+      echo src/driver/library_pool_c.c ;;
     cli_sources) ls src/cli/* | grep -v '/main\.c$' ;;
-    runtime_sources) ls runtime/*.[ch] ;;
-    *_sources) layer=${1%_sources}; ls src/"$layer"/*.c src/"$layer"/*.h src/"$layer"/*.def | grep -Ev '_(nn|md)\.c$' ;;
+    runtime_sources) ls runtime/*.[ch] | grep -v /library_pool ;;
+    *_sources) layer=${1%_sources}; ls src/"$layer"/*.c src/"$layer"/*.h src/"$layer"/*.def | grep -Ev '_(nn|md|pool_c)\.c$' ;;
     test_files) ls tests/*.[ch] tests/suites.def | grep -v /embed_sample ;;
     shell_tests) ls tests/*.sh tests/cli/*.sh | grep -Ev '/(driver|lib)\.sh$' ;;
     data_files) find docs/*.md examples bench tests/lang tests/programs tests/reference tests/fuzz tests/vmath \

@@ -7,6 +7,7 @@ cd "$work" || exit 99
 have() { command -v "$1" >/dev/null 2>&1; }
 have cc && have nm || { echo "SKIP: no C compiler"; exit 77; }
 
+old_path=$PATH
 # compiled WHAT COMMAND...: the command ends well and says nothing.
 compiled() {
   title=$1
@@ -54,6 +55,56 @@ for cpu in native x86-64-v3 x86-64-v4; do
   done
 done
 compiled "the header as C++" c++ -Wall -Wextra -pedantic -Werror -fsyntax-only -x c++ logistic.h
+
+# ---- threads: the library has a pool of its own, and gives the bits of the one without
+cat >wide.nn <<'END'
+param W: f32[256, 512] ~ he()
+param V: f32[512, 256] ~ he()
+fn loss(x: f32[N, 256]) = mean((tanh(x @ W) @ V - x)**2)
+END
+run build wide.nn --step adam --prefix one -o one.o
+is 0 ""
+[ ! -d /proc/self/task ] || count=count
+for end in o a so; do
+  run build wide.nn --step adam --prefix four --threads 4 -o four.$end
+  is 0 ""
+  compiled "four.$end" cc -Wall -Wextra -O1 -I. "$here/tests/native/threads_main.c" one.o ./four.$end -o threads.run -pthread -lm -Wl,-rpath,"$work"
+  if text=$(./threads.run ${count:-} 2>&1); then same "four.$end" "$text" "the same bits"; else not_ok "four.$end" "$text"; fi
+done
+same "visible names of four.so" "$(nm -D --defined-only four.so | awk '$3 !~ /^four_/ { print $3 }')" ""
+same "the pool is hidden" "$(nm -D four.so | grep -E 'four_(pool|rt_)')" ""
+run build wide.nn --threads 4 --prefix one -o plain.so
+is 0 ""
+compiled "a library that is unloaded" cc -Wall -Wextra -x c - -o unload.run -ldl <<'END'
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <sys/wait.h>
+int main(void) {
+  for (int i = 0; i < 3; i++) {
+    void *so = dlopen("./plain.so", RTLD_NOW);
+    int (*threads)(int) = so ? (int (*)(int))dlsym(so, "one_threads") : 0;
+    int (*loss)(long, const void *, const void *, void *, void *, size_t) =
+        so ? (int (*)(long, const void *, const void *, void *, void *, size_t))dlsym(so, "one_loss") : 0;
+    if (!loss || threads(2) != 2) return 1;
+    void *p = calloc(1, 1 << 21), *x = calloc(1, 1 << 20), *ws = aligned_alloc(64, 1 << 24);
+    float y = 1;
+    if (loss(512, p, x, &y, ws, 1 << 24) || y != 0) return 2;
+    free(p), free(x), free(ws), dlclose(so);
+    if (fork() == 0) _exit(0); /* what the library had to do with forks has gone with it */
+    int state;
+    if (wait(&state) < 0 || state) return 3;
+  }
+  return 0;
+}
+END
+if ./unload.run; then ok; else not_ok "a library that is unloaded: status $?"; fi
+mkdir bin && ln -s "$(command -v cat)" bin/cat # no compiler
+PATH=$work/bin; export PATH
+run build wide.nn --threads 2 -o none.a
+PATH=$old_path; export PATH
+is 4
+err_has "threads need a C compiler"
 
 # ---- what the file shows and what it needs: the C library; fma only where the processor has none
 run build "$logistic" --step adam -o logistic.so

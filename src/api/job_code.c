@@ -147,6 +147,7 @@ static Status build_options(gradc_job *j, BuildOptions *o) {
   o->c.weights = job_text(j, X_STATIC_WEIGHTS);
   o->c.embed = o->c.weights ? CEMBED_HEX : CEMBED_NO;
   o->c.target = target;
+  o->c.threads = o->c.target.threads = (int)job_whole(j, N_THREADS, 1);
   return status;
 }
 

@@ -1,5 +1,5 @@
-/* archive.c: a static library of one object file, in the format of System V that GNU and LLVM
- * linkers read: a member with the index of symbols, then the object. In: the object's bytes and its
+/* archive.c: a static library of object files, in the format of System V that GNU and LLVM
+ * linkers read: a member with the index of symbols, then the objects. In: their bytes and their
  * visible names. Out: the archive's bytes, the same for the same input: no times, no owners. */
 #include "back/back_c.h"
 
@@ -19,22 +19,36 @@ static void pad(Text *out) {
   if (out->n % 2) text_add_n(out, "\n", 1);
 }
 
-void c_archive(Cx *cx, const char *member, const Text *object, const char *const *symbol, int n,
-               Text *out) {
-  Text index = text_new(cx->arena);
+static size_t index_bytes(const CMember *m, int n, int *symbols) {
   size_t names = 0;
-  for (int i = 0; i < n; i++) names += strlen(symbol[i]) + 1;
-  size_t size = 4 + 4 * (size_t)n + names, at = 8 + HEADER + size + size % 2;
-  big_endian(&index, (size_t)n);
-  for (int i = 0; i < n; i++) big_endian(&index, at); /* where the member's header is */
-  for (int i = 0; i < n; i++) text_add_n(&index, symbol[i], strlen(symbol[i]) + 1);
+  *symbols = 0;
+  for (int k = 0; k < n; k++) {
+    *symbols += m[k].n;
+    for (int i = 0; i < m[k].n; i++) names += strlen(m[k].symbol[i]) + 1;
+  }
+  return 4 + 4 * (size_t)*symbols + names;
+}
+
+void c_archive(Cx *cx, const CMember *m, int n, Text *out) {
+  Text index = text_new(cx->arena);
+  int symbols;
+  size_t size = index_bytes(m, n, &symbols), at = 8 + HEADER + size + size % 2;
+  big_endian(&index, (size_t)symbols);
+  for (int k = 0; k < n; k++) { /* where the member's header is */
+    for (int i = 0; i < m[k].n; i++) big_endian(&index, at);
+    at += HEADER + m[k].object->n + m[k].object->n % 2;
+  }
+  for (int k = 0; k < n; k++)
+    for (int i = 0; i < m[k].n; i++) text_add_n(&index, m[k].symbol[i], strlen(m[k].symbol[i]) + 1);
   text_add(out, "!<arch>\n");
   header(out, "/", size);
   text_add_n(out, index.at, index.n);
   pad(out);
-  header(out, name_fmt(cx, "%.*s/", MAX_NAME, member), object->n);
-  text_add_n(out, object->at, object->n);
-  pad(out);
+  for (int k = 0; k < n; k++) {
+    header(out, name_fmt(cx, "%.*s/", MAX_NAME, m[k].name), m[k].object->n);
+    text_add_n(out, m[k].object->at, m[k].object->n);
+    pad(out);
+  }
 }
 
 /* The visible names of the object and of the C file: those that the header declares. */

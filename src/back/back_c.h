@@ -68,6 +68,7 @@ typedef struct CFile {
       *flags; /* of the compiler, for the same bits and full speed; NULL: it is compiled already */
   Vec(CParam) param;
   Vec(CFunction *) fn;
+  int threads; /* of an object: parallel kernels ask PREFIX_pool() for so many at most; else <= 1 */
   bool openmp; /* parallel loops say so to OpenMP */
   CEmbed embed;
   Name weights_file; /* for the loader's bytes and for .incbin */
@@ -80,10 +81,15 @@ typedef struct CFile {
 int64_t c_param_offset(const CFile *f, int i);
 void c_print(const CFile *f, Text *source, Text *header); /* c_file.c */
 void c_print_header(const CFile *f, Text *header);
-/* archive.c: the names that the header declares; a static library of one object that has them. */
+/* archive.c: the names that the header declares; a static library of n objects. */
 int c_symbols(const CFile *f, const char ***out);
-void c_archive(Cx *cx, const char *member, const Text *object, const char *const *symbol, int n,
-               Text *out);
+typedef struct CMember {
+  const char *name;
+  const Text *object;
+  const char *const *symbol; /* n that others may ask for */
+  int n;
+} CMember;
+void c_archive(Cx *cx, const CMember *m, int n, Text *out);
 bool c_identifier(const char *word);        /* usable as a name in C and C++ */
 Name c_safe_name(Cx *cx, const char *word); /* the word, or it with an underscore */
 const char *c_upper(Cx *cx, const char *word);

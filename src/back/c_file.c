@@ -324,15 +324,28 @@ void c_print_header(const CFile *f, Text *out) {
   text_fmt(out, "#ifndef %s_H\n#define %s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", upper,
            upper);
   text_add(out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
-  text_add(out, "/* Functions return a status. Nothing is allocated, printed or kept between "
-                "calls: a call works in the\n"
-                " * workspace it is given, of at least so many bytes as the function's constant "
-                "says, aligned to 64. Calls with\n"
-                " * different workspaces and results may run at the same time. Results must not "
-                "overlap other arguments. */\n");
+  text_fmt(out,
+           "/* Functions return a status. Nothing is allocated, printed or kept between "
+           "calls%s: a call works in the\n"
+           " * workspace it is given, of at least so many bytes as the function's constant "
+           "says, aligned to 64. Calls with\n"
+           " * different workspaces and results may run at the same time. Results must not "
+           "overlap other arguments. */\n",
+           f->threads > 1 ? " but the threads" : "");
   status_enum(f, upper, out);
   params_struct(f, upper, out);
   c_weights_header(f, out);
+  if (f->threads > 1)
+    text_fmt(
+        out,
+        "/* Calls share their work out to at most so many threads from now on, of which there "
+        "are %d at first, and can't\n"
+        " * be more; 0: as many as there are processors. Returns how many. Results don't depend "
+        "on it. Of calls that run\n"
+        " * at the same time one has the threads; they are made when a call first needs them. "
+        "*/\n"
+        "int %s_threads(int n);\n\n",
+        f->threads, f->prefix);
   for (int i = 0; i < f->fn.n; i++) declaration(f, f->fn.at[i], out);
   if (f->selftest)
     text_fmt(out,

@@ -265,10 +265,21 @@ static LLVMValueRef reduce(Gen *g, const ExNode *x) {
   return v;
 }
 
+/* How many shuffles one after the other made the value. */
+static int shuffles_in(LLVMValueRef v) {
+  if (!LLVMIsAShuffleVectorInst(v)) return 0;
+  int a = shuffles_in(LLVMGetOperand(v, 0)), b = shuffles_in(LLVMGetOperand(v, 1));
+  return 1 + MAX(a, b);
+}
+
+/* Two in a row are left to LLVM, which finds good instructions for them. Of longer chains it tries
+ * all sequences without finding better ones: the transpose of 16 vectors takes twice the time. */
 static LLVMValueRef shuffle(Gen *g, const ExNode *x) {
   LLVMValueRef a = gen_ex(g, x->arg[0]), b = gen_ex(g, x->arg[1]), pick[128];
   for (int l = 0; l < x->lanes; l++) pick[l] = LLVMConstInt(g->i32, x->u.pick[l], 0);
-  return LLVMBuildShuffleVector(g->b, a, b, LLVMConstVector(pick, x->lanes), "");
+  LLVMValueRef v = LLVMBuildShuffleVector(g->b, a, b, LLVMConstVector(pick, x->lanes), "");
+  if (!type_is_float((DType)x->type) || shuffles_in(v) < 2) return v;
+  return gen_call(g, "llvm.arithmetic.fence", NULL, LLVMTypeOf(v), &v, 1);
 }
 
 LLVMValueRef gen_ex(Gen *g, Ex e) {

@@ -298,6 +298,18 @@ static void fail_where_outside(Obj *o, LLVMValueRef workspace) {
   fail_if(o, LLVMBuildIsNotNull(g->b, outside, ""), CST_INDEX);
 }
 
+/* Whoever shares the work out; the pool is made by driver/library_pool.c. */
+static LLVMValueRef runtime(Obj *o) {
+  Gen *g = &o->g;
+  if (o->f->threads <= 1) return LLVMConstNull(g->ptr);
+  const char *name = name_fmt(g->cx, "%s_pool", o->f->prefix);
+  LLVMTypeRef type = LLVMFunctionType(g->ptr, NULL, 0, 0);
+  LLVMValueRef f = LLVMGetNamedFunction(g->m, name);
+  if (!f) f = LLVMAddFunction(g->m, name, type);
+  LLVMSetVisibility(f, LLVMHiddenVisibility);
+  return LLVMBuildCall2(g->b, type, f, NULL, 0, "");
+}
+
 static void make_function(Obj *o, LLVMValueRef run) {
   Gen *g = &o->g;
   const CFunction *fn = o->fn;
@@ -324,7 +336,7 @@ static void make_function(Obj *o, LLVMValueRef run) {
   args[0] = pointer_table(o, value, fn->in.at, fn->in.n);
   args[1] = pointer_table(o, value, fn->out.at, fn->out.n);
   args[2] = workspace;
-  args[3] = LLVMConstNull(g->ptr);
+  args[3] = runtime(o);
   LLVMBuildCall2(g->b, LLVMGlobalGetValueType(run), run, args,
                  (unsigned)gen_add_sizes(g, NULL, args, 4), "");
   fail_where_outside(o, workspace);
@@ -363,11 +375,11 @@ static bool emit(LLVMModuleRef m, LLVMTargetMachineRef tm, Text *out, char *err,
 }
 
 static bool make_object(const CFile *f, const Target *t, Text *out, char *err, size_t nerr) {
-  LLVMTargetMachineRef tm = gen_machine(t, LLVMCodeModelDefault, err, nerr);
+  LLVMTargetMachineRef tm = gen_machine(t, LLVMCodeModelDefault, false, err, nerr);
   if (!tm) return false;
   LLVMContextRef c = LLVMContextCreate();
   Obj o = {.g = gen_begin(f->cx, c, f->prefix), .f = f, .layout = LLVMCreateTargetDataLayout(tm)};
-  o.g.alone = true;
+  o.g.alone = f->threads <= 1;
   o.word = LLVMIntPtrTypeInContext(c, o.layout);
   LLVMSetModuleDataLayout(o.g.m, o.layout);
   set_abi(&o, t->abi);

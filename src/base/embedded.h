@@ -9,6 +9,8 @@ extern const char prelude_nn[]; /* src/front/prelude.nn */
 extern const size_t prelude_nn_size;
 extern const char vmath_nn[]; /* src/loop/vmath.nn */
 extern const size_t vmath_nn_size;
+extern const char library_pool_c[]; /* runtime: what native libraries with threads have in them */
+extern const size_t library_pool_c_size;
 extern const char diagnostics_md[]; /* docs/diagnostics, one page after the other */
 extern const size_t diagnostics_md_size;
 

@@ -29,11 +29,11 @@ static bool to_terminal(void) {
   return isatty(STDOUT_FILENO) && term && strcmp(term, "dumb");
 }
 
-static bool is_elsewhere(const char *name) {
-  static const char *const names[] = {"data", "val", "threads", "define", "seed", "memory", "json"};
+static bool is_elsewhere(const OptInfo *o) {
+  static const char *const names[] = {"data", "val", "define", "seed", "memory", "json"};
   for (int i = 0; i < COUNT_OF(names); i++)
-    if (!strcmp(name, names[i])) return true;
-  return false;
+    if (!strcmp(o->name, names[i])) return true;
+  return !strcmp(o->name, "threads") && strcmp(o->command, "build"); /* there of what is made */
 }
 
 static gradc_status set_option(gradc_job *j, const OptInfo *o, const OptValue *v) {
@@ -50,7 +50,7 @@ gradc_status cli_job_options(const Cli *cli, gradc_job *j) {
   for (int id = 0; id < O_COUNT && s == GRADC_OK; id++) {
     const OptInfo *o = &opt_info[id];
     const OptValue *v = &cli->opt[id];
-    if (!v->n || strcmp(o->command, cli->command->name) || is_elsewhere(o->name)) continue;
+    if (!v->n || strcmp(o->command, cli->command->name) || is_elsewhere(o)) continue;
     bool standard = !strcmp(o->name, "output") && !strcmp(v->text, "-");
     if (!standard) s = set_option(j, o, v);
   }

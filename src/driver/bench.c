@@ -169,7 +169,9 @@ static Compiled *compile_anew(const Fn *f, const Target *t, double *reload) {
   if (how == CODE_CACHE_USE) cx->code_cache = CODE_CACHE_RENEW;
   Compiled *c = compile_native(f, t), *again = NULL;
   cx->code_cache = how;
-  if (c && how == CODE_CACHE_USE) again = compile_native(f, t);
+  char folder[4096];
+  if (c && how == CODE_CACHE_USE && code_cache_folder(folder, sizeof folder))
+    again = compile_native(f, t);
   if (again && again->cached) *reload = again->seconds;
   if (again) compiled_free(again);
   return c;

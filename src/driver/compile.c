@@ -36,8 +36,8 @@ Fn *compile_once(const Fn *f, const SizeBindings *sizes) {
   if (!thrift) thrift = &free;
   g = pass_bind_sizes(g, sizes);
   if (g) g = pass_simplify(g); /* extents of 1 and exact reads are known only now */
-  if (g) g = chunked(g, thrift);
-  return g ? pass_block(pass_hoist(g, thrift->hoist)) : NULL;
+  if (g) g = pass_hoist(g, thrift->hoist);
+  return g ? pass_block(chunked(g, thrift)) : NULL; /* not to be hoisted again */
 }
 
 Fn *compile_prepare(const Fn *f, const SizeBindings *sizes) {

@@ -358,6 +358,7 @@ bool emit_c(Session *s, const EmitCOptions *o, CFile *out) {
     vec_push(s->cx->arena, &out->fn, fn);
   }
   out->openmp = o->openmp;
+  out->threads = o->threads;
   out->embed = o->embed;
   if (o->embed && !emit_c_weights(s, out, o->weights)) return false;
   out->selftest = o->selftest;

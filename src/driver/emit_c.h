@@ -18,6 +18,7 @@ typedef struct EmitCOptions {
   SizeBindings *sizes;
   int real; /* bytes that all floats become: 4 or 8; 0: they stay */
   bool openmp;
+  int threads; /* of a native library, at most; 0 or 1: none */
   CEmbed embed;
   const char *weights; /* a file, where embed asks for one */
   int64_t size;        /* of named sizes not bound; 0: they stay names, known at run time */

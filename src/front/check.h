@@ -3,6 +3,7 @@
 #ifndef GRADC_CHECK_H
 #define GRADC_CHECK_H
 
+#include "front/habits.h"
 #include "front/front.h"
 #include "front/value.h"
 
@@ -216,7 +217,6 @@ void fault_axes(Check *c, Diag *d, const Shape *is, const Shape *wanted, const c
 void suggest(Check *c, Diag *d, const char *word, const char *const *more, int n);
 
 /* ---- habits.c ---- */
-typedef enum HabitKind { HABIT_TYPE, HABIT_ARG, HABIT_MEMBER, HABIT_NAME } HabitKind;
 /* A hint where the word is one of another language's; false: it isn't. */
 bool habit_hint(Check *c, Diag *d, HabitKind kind, const char *word);
 

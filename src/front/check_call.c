@@ -15,6 +15,11 @@ static void fault_count(Check *c, const char *what, const Name *names, int n, co
   Diag *d = fault(c, E0204, call->span, "`%s` takes %d argument%s, got %d", what, n,
                   n == 1 ? "" : "s", given);
   diag_note(c->cx, d, "its arguments are (%s)", list_of(c->cx, names, n));
+  bool last_is_tuple =
+      n && call->n > n && (!strcmp(names[n - 1], "shape") || !strcmp(names[n - 1], "perm"));
+  if (last_is_tuple)
+    diag_hint(c->cx, d, "the %s is one argument: %s(%s(.., ..))", names[n - 1], what,
+              n > 1 ? "x, " : "");
 }
 
 bool bind_slots(Check *c, const char *what, const Name *names, int n, const Call *call, int *slot) {

@@ -129,13 +129,7 @@ void eval_statement(Check *c, const Node *n) {
     if (!eval_define(c, n, &v)) v = value_poison();
     break;
   case NODE_LETS: eval_lets(c, n); return;
-  default:
-    v = eval_expr(c, n);
-    if (v.kind != V_POISON) {
-      Diag *d = fault(c, E0110, n->span, "the value of this expression isn't used");
-      diag_hint(c->cx, d, "only the last expression of a block is its value; name it with `let`");
-    }
-    return;
+  default: eval_expr(c, n); return; /* an error: the parser takes no other as a statement */
   }
   name_tensor(c, &v, n->name);
   c->scope = scope_add(c, c->scope, n->name, v, n->name_span);

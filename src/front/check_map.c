@@ -339,6 +339,9 @@ Value apply_map(Check *c, Op op, const Value *operand, const Span *spans, int n,
     Value x = to_tensor(c, v[0], spans[0]);
     return x.kind == V_POISON ? x : int_tensor_power(c, &x, v[1].u.i);
   }
+  for (int i = 0; i < n && op_info[op].typing == TY_LOGIC; i++)
+    if (v[i].kind == V_TENSOR && ir_type(c->b, v[i].u.t.val) != T_BOOL)
+      return fault_operand(c, op, &v[i], &spans[i], 1, at);
   char what[32] = "`";
   strcat(what, op_word(op));
   strcat(what, "`");

@@ -263,7 +263,8 @@ typedef struct RowUpdate {
   Val k, x, rows;
 } RowUpdate;
 bool row_update(const Fn *f, Val v, RowUpdate *u);
-/* Per carried value of the loop: every step leaves it as it is but for rows it replaces. */
+/* Per carried value of the loop: every step leaves it as it is but for rows it replaces, or only
+ * adds to it. */
 bool *carried_that_stay(Cx *cx, const Loop *l);
 /* v is what a loop makes of carried value arg, which stays in its place, and arg is read by nothing
  * else in the loop. */

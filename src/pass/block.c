@@ -31,10 +31,36 @@ static Fn *in_bodies(const Fn *f) {
   return walk_end(&w);
 }
 
+/* Values that depend on more than parameters. */
+static bool *from_data(const Fn *f) {
+  bool *data = NEWS(f->cx->arena, bool, f->ins.n);
+  for (Val v = 1; v < f->ins.n; v++) {
+    const Ins *in = fn_ins(f, v);
+    data[v] = in->op == OP_arg && f->in.at[in->u.i].role != ROLE_PARAM;
+    for (int k = 0; k < in->nargs; k++) data[v] |= data[in->arg[k]];
+  }
+  return data;
+}
+
+/* A contraction of data with data makes more than it is made from, and more than the caches hold.
+ */
+static bool has_wide_contraction(const Fn *f) {
+  const bool *data = from_data(f);
+  for (Val v = 1; v < f->ins.n; v++) {
+    const Ins *in = fn_ins(f, v);
+    if (in->op != OP_contract || !data[in->arg[0]] || !data[in->arg[1]]) continue;
+    double made = ins_bytes(f->cx, in), given = 0;
+    for (int k = 0; k < 2; k++) given += ins_bytes(f->cx, fn_ins(f, in->arg[k]));
+    if (made >= WIDE && made >= given) return true;
+  }
+  return false;
+}
+
 Fn *pass_block(const Fn *f) {
   for (Val v = 1; v < f->ins.n; v++)
     if (!shape_is_numbers(&fn_ins(f, v)->shape)) return (Fn *)f;
   f = in_bodies(f);
   Blocks p = block_plan(f, WIDE);
-  return p.n ? block_build(&p, BLOCK, TALL, ROWS) : (Fn *)f;
+  if (p.n) return block_build(&p, BLOCK, TALL, ROWS);
+  return has_wide_contraction(f) ? pass_chunk_cached(f, WIDE, ROWS, TALL) : (Fn *)f;
 }

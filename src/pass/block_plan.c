@@ -223,7 +223,11 @@ Blocks block_plan(const Fn *f, double wide) {
       p.needs[v] |= q >= 0 ? p.region[q].needs | 1ull << q : p.needs[in->arg[k]];
     }
   }
-  for (Val v = 1; v < f->ins.n; v++)
+  bool any = false;
+  for (Val v = 1; v < f->ins.n; v++) {
     if (p.in[v] >= 0 && !p.region[p.in[v]].pays) p.in[v] = -1;
+    any |= p.in[v] >= 0;
+  }
+  if (!any) p.n = 0;
   return p;
 }

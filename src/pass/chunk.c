@@ -149,13 +149,30 @@ static Dim rows_for(Dim n, double row, double bytes) {
   return want;
 }
 
-Fn *pass_chunk(const Fn *f, double above, double bytes) {
+static bool has_names(const Fn *f) {
   for (Val v = 1; v < f->ins.n; v++)
-    if (!shape_is_numbers(&fn_ins(f, v)->shape)) return (Fn *)f;
+    if (!shape_is_numbers(&fn_ins(f, v)->shape)) return true;
+  return false;
+}
+
+static Fn *in_chunks(const Best *best, double bytes) {
+  if (bytes > best->row * (double)best->c.rows / 2) return (Fn *)best->c.f;
+  return chunk_build(&best->c, rows_for(best->c.rows, best->row, bytes));
+}
+
+Fn *pass_chunk(const Fn *f, double above, double bytes) {
+  if (has_names(f)) return (Fn *)f;
   Best best = best_rows(f, above);
   if (best.gain <= 0) return (Fn *)f;
   /* a chunk does more than to read weights and add up their gradients */
   if (above > bytes) bytes = fmax(bytes, shared_bytes(&best.c) / 2);
-  if (bytes > best.row * (double)best.c.rows / 2) return (Fn *)f;
-  return chunk_build(&best.c, rows_for(best.c.rows, best.row, bytes));
+  return in_chunks(&best, bytes);
+}
+
+Fn *pass_chunk_cached(const Fn *f, double above, double bytes, double most) {
+  if (has_names(f)) return (Fn *)f;
+  Best best = best_rows(f, above);
+  if (best.gain <= 0) return (Fn *)f;
+  bytes = fmax(bytes, shared_bytes(&best.c) / 4);
+  return bytes > most ? (Fn *)f : in_chunks(&best, bytes);
 }

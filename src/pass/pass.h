@@ -36,9 +36,9 @@ Fn *pass_simplify(const Fn *f);
  * up to rounding   breaks: nothing */
 Fn *pass_hoist(const Fn *f, double most);
 
-/* block.c: batched contractions whose results are larger than their operands and than the caches are
- * made, and used up, for some indices of the batch at a time. needs: no vjp/jvp, numbers   keeps: the
- * evaluator's values up to rounding   breaks: nothing */
+/* block.c: batched contractions whose results are larger than their operands and than the caches
+ * are made, and used up, for some indices of the batch at a time. needs: no vjp/jvp, numbers keeps:
+ * the evaluator's values up to rounding   breaks: nothing */
 Fn *pass_block(const Fn *f);
 
 /* chunk.c: where a value computed row by row is larger than `above` bytes and only summed over the
@@ -46,6 +46,9 @@ Fn *pass_block(const Fn *f);
  * often, unless above <= bytes: then room is all that counts. needs: no vjp/jvp, numbers   keeps:
  * the evaluator's values up to rounding   breaks: nothing */
 Fn *pass_chunk(const Fn *f, double above, double bytes);
+/* The same for speed: only where chunks of at most `most` bytes are large beside what each of them
+ * goes through again. */
+Fn *pass_chunk_cached(const Fn *f, double above, double bytes, double most);
 
 /* split.c: loops whose saved() bytes a step are not 0 become loops over segments, nested `levels`
  * deep. needs: no vjp/jvp   keeps: values, bit for bit   breaks: nothing */

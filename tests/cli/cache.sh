@@ -167,7 +167,7 @@ if [ "$(id -u)" = 0 ] && chown 12345 cache 2>/dev/null; then
   chown 0 cache
 fi
 step "taken from the cache"
-chmod g+w "$(files | head -n 1)" "$(files | tail -n 1)"
+find cache -type f -exec chmod g+w {} +
 step compiled # somebody else may have written it
 
 # ---- a disk that is full ----
