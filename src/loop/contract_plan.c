@@ -286,84 +286,6 @@ static void pack_for_caches(Low *lw, ContractPlan *p) {
   }
 }
 
-/* The rows' operand is read once for every tile of vectors. Where it doesn't fit half the second
- * cache, rows are taken in blocks that do. */
-static void choose_block(Low *lw, ContractPlan *p) {
-  if (p->row < 0 || p->vec < 0 || p->dot || !dim_is_number(p->at[p->row].extent)) return;
-  int64_t sum = 1, size = type_info[p->in->type].bytes;
-  for (int i = 0; i < p->count; i++)
-    if (!p->at[i].out) sum *= p->at[i].number;
-  int64_t tile = sum * p->mr * size, all = p->at[p->row].number / p->mr;
-  int64_t most = MAX(1, lw->p->target.l2 / 2 / MAX(1, tile));
-  if (lw->may_parallel) most = MIN(most, MAX(1, all / (2 * lw->p->target.threads)));
-  if (all <= most || p->at[p->vec].number <= (int64_t)p->nv * p->lanes) return;
-  p->block = most;
-  for (int64_t b = most; b > most / 2; b--) /* whole blocks only, if that is cheap to have */
-    if (all % b == 0) {
-      p->block = b;
-      return;
-    }
-}
-
-/* ---- lines asked for early ---- */
-static Buf memory_of(const Low *lw, Buf b) { /* an output in an input's storage is that input */
-  Buf in = lw->p->buf.at[b].same_as;
-  return in >= 0 ? lw->place[lw->f->in.at[in].val].buf : b;
-}
-
-static int add_touched(Low *lw, Touched *out, int n, Val v, bool write) {
-  const Place *pl = &lw->place[v];
-  if (pl->buf < 0 || pl->skip || (write && !pl->outside)) return n;
-  Touched t = {memory_of(lw, pl->buf), &low_ins(lw, v)->shape, write};
-  for (int i = 0; i < n; i++)
-    if (out[i].buf == t.buf) {
-      out[i].write |= write;
-      return n;
-    }
-  if (n < MAX_TOUCHED) out[n++] = t;
-  return n;
-}
-
-int contract_touched(Low *lw, const Nest *nest, Touched *out) {
-  int n = 0;
-  for (int i = 0; i < nest->root.n; i++) n = add_touched(lw, out, n, nest->root.at[i], true);
-  for (int k = 2; k < nest->side.n; k++) {
-    const Analysis *an = &nest->side.at[k]->an;
-    for (int a = 0; a < an->access.n; a++)
-      if (access_identity(an, &an->access.at[a]))
-        n = add_touched(lw, out, n, an->access.at[a].leaf, false);
-  }
-  return n;
-}
-
-/* What the end of a tile reads and writes lies in as many rows as the tile has, where no prefetcher
- * of the machine sees a pattern, and all the accumulators wait for it. Where it is too large to be
- * in the second cache the sum's time is used to fetch it. */
-static double touched_bytes(Low *lw, const ContractPlan *p) {
-  Touched t[MAX_TOUCHED];
-  double bytes = 0, count = 1;
-  for (int i = 0; i < p->count; i++)
-    if (p->at[i].out) count *= (double)p->at[i].number;
-  for (int i = contract_touched(lw, p->n, t); i-- > 0;)
-    bytes += count * type_info[lw->p->buf.at[t[i].buf].type].bytes;
-  return bytes;
-}
-
-/* Where results that don't fit the second cache are walked down their columns, every tile is in
- * other pages than the one before. Along their rows the machine's prefetchers follow; the vectors'
- * operand is read again for every tile of rows then, which the third cache bears. */
-static void choose_results(Low *lw, ContractPlan *p) {
-  if (p->dot || p->vec < 0 || p->at[p->vec].out_stride != 1) return;
-  double bytes = touched_bytes(lw, p);
-  p->touch = bytes > (double)lw->p->target.l2 / 4 && steps(p, p->lanes) >= 32;
-  double again = 0;
-  for (int k = 0; k < 2; k++)
-    if (depends(p, k, p->vec)) again += distinct_count(lw, p, k) * type_info[p->in->type].bytes;
-  p->rows_outside = p->row >= 0 && p->at[p->row].out_stride != 1 &&
-                    bytes >= (double)lw->p->target.l2 && again <= (double)lw->p->target.l3 / 2;
-  if (p->rows_outside) p->block = 0;
-}
-
 void contract_plan(Low *lw, Nest *n, ContractPlan *p) {
   const Ins *in = low_ins(lw, n->anchor);
   const Contract *c = in->u.contract;
@@ -394,6 +316,5 @@ void contract_plan(Low *lw, Nest *n, ContractPlan *p) {
   }
   *p = best;
   pack_for_caches(lw, p);
-  choose_block(lw, p);
-  choose_results(lw, p);
+  contract_order(lw, p);
 }
