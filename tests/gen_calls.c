@@ -11,7 +11,7 @@
 static const char *const scalars[] = {
     "sum(tame(x) * x)",       "sum(x * x * x) / 4",    "sum(soft(x)) ** 2",
     "mean(sq(x) * tame(x))",  "sum(both(x, tame(x)))", "sum(checkpoint block(x))",
-    "max(x) * sum(x)",        "logsumexp(x)",          "sum(cumsum(x) * x)",
+    "max(x) * sum(x)",        "sum(logsumexp(x))",     "sum(cumsum(x) * x)",
     "sum(tame(x[::-1] * x))", "prod(1 + tame(x) / 8)"};
 static const char *const same[] = {"tame(x) * sum(x)",       "cumsum(x) * x", "x[::-1] * x",
                                    "both(x, tame(x[::-1]))", "x - mean(x)",   "checkpoint block(x)",
