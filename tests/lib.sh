@@ -101,3 +101,12 @@ finish() {
   [ "$failed" -eq 0 ]
   exit
 }
+
+# with_numpy: sets $python to one that has NumPy; without any the test is skipped.
+with_numpy() {
+  for python in python3 /usr/bin/python3; do
+    if "$python" -c 'import numpy' 2>/dev/null; then return; fi
+  done
+  echo "SKIP: no python3 with NumPy"
+  exit 77
+}

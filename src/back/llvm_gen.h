@@ -90,7 +90,9 @@ void gen_end(Gen *g);
 LLVMValueRef gen_program(Gen *g, const LoopProgram *p, const char *name, bool visible);
 LLVMTypeRef gen_entry_type(Gen *g);
 /* llvm_machine.c: the target's code generator; NULL and a reason: there is none. */
-LLVMTargetMachineRef gen_machine(const Target *t, LLVMCodeModel model, char *err, size_t nerr);
+LLVMTargetMachineRef gen_machine(const Target *t, LLVMCodeModel model, bool quick, char *err,
+                                 size_t nerr); /* quick: code without optimisation */
+const char *gen_host_cpu(void);
 /* Runs work(arg), in which LLVM is called and nothing unwinds, in whatever thread. Where LLVM gave
  * up in the middle, nothing that it had there may be used or disposed of; but for memory `why` says
  * more. */

@@ -93,12 +93,12 @@ typedef struct UnitWork { /* of a thread: which unit it is at */
   LLVMTargetMachineRef tm; /* its own; made for the first unit */
 } UnitWork;
 
-static LLVMMemoryBufferRef object_of(const GenUnit *u, LLVMTargetMachineRef tm, char *err,
-                                     size_t nerr) {
+static LLVMMemoryBufferRef object_of(const GenUnit *u, LLVMTargetMachineRef tm, bool quick,
+                                     char *err, size_t nerr) {
   LLVMModuleRef m = gen_complete(u->c, u->m, tm, err, nerr);
   LLVMMemoryBufferRef buf = NULL;
   char *why = NULL;
-  if (m && gen_optimise(m, tm, err, nerr) &&
+  if (m && (quick || gen_optimise(m, tm, err, nerr)) &&
       LLVMTargetMachineEmitToMemoryBuffer(tm, m, LLVMObjectFile, &why, &buf)) {
     gen_set_err(err, nerr, "LLVM makes no machine code", why);
     LLVMDisposeMessage(why);
@@ -112,8 +112,9 @@ static void compile_unit(void *arg) {
   Compiling *w = u->w;
   char *why = w->why[u->i];
   size_t room = sizeof w->why[0];
-  if (!u->tm) u->tm = gen_machine(&w->p->target, LLVMCodeModelDefault, why, room);
-  if (u->tm) w->object[u->i] = object_of(&w->unit[u->i], u->tm, why, room);
+  bool quick = w->p->cx->code_quick;
+  if (!u->tm) u->tm = gen_machine(&w->p->target, LLVMCodeModelDefault, quick, why, room);
+  if (u->tm) w->object[u->i] = object_of(&w->unit[u->i], u->tm, quick, why, room);
 }
 
 /* Every unit is a context of its own, so threads meet nowhere; which of them compiles a unit
@@ -215,7 +216,7 @@ static bool emit_text(LLVMModuleRef m, LLVMTargetMachineRef tm, LlvmText what, T
 }
 
 static bool print(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr) {
-  LLVMTargetMachineRef tm = gen_machine(&p->target, LLVMCodeModelDefault, err, nerr);
+  LLVMTargetMachineRef tm = gen_machine(&p->target, LLVMCodeModelDefault, false, err, nerr);
   if (!tm) return false;
   LLVMContextRef c = LLVMContextCreate();
   LLVMModuleRef m = module_for(c, p, tm, err, nerr);
@@ -249,14 +250,6 @@ static bool text(const LoopProgram *p, LlvmText what, Text *out, char *err, size
 
 static const char *version(void) { return "LLVM " LLVM_VERSION_STRING; }
 
-static const char *host_cpu(void) {
-  static char name[64]; /* written once with the same text by whoever comes first */
-  char *cpu = LLVMGetHostCPUName();
-  snprintf(name, sizeof name, "%s", cpu);
-  LLVMDisposeMessage(cpu);
-  return name;
-}
-
 static const char *library(void) {
   Dl_info info;
   return dladdr((void *)(uintptr_t)LLVMContextCreate, &info) ? info.dli_fname : NULL;
@@ -265,6 +258,6 @@ static const char *library(void) {
 __attribute__((visibility("default"))) const LlvmBackend *gradc_llvm_backend(void);
 const LlvmBackend *gradc_llvm_backend(void) {
   static const LlvmBackend backend = {BACK_ABI, compile,    gen_link, gen_linked_entry, gen_unlink,
-                                      text,     gen_object, version,  host_cpu,         library};
+                                      text,     gen_object, version,  gen_host_cpu,     library};
   return &backend;
 }

@@ -15,9 +15,16 @@
 #include <stdio.h>
 
 /* ---- processors ---- */
+/* What LLVM says of the host: asking the processor is slow inside of virtual machines. The texts
+ * are LLVM's and stay. */
+static struct { char *triple, *cpu, *features; } host;
+
 static void set_up_host(void) {
   LLVMInitializeNativeTarget();
   LLVMInitializeNativeAsmPrinter();
+  host.triple = LLVMGetDefaultTargetTriple();
+  host.cpu = LLVMGetHostCPUName();
+  host.features = LLVMGetHostCPUFeatures();
 }
 static void set_up_all(void) {
   LLVMInitializeAllTargetInfos();
@@ -31,25 +38,27 @@ static pthread_once_t host_once = PTHREAD_ONCE_INIT, all_once = PTHREAD_ONCE_INI
 
 void gen_set_up_native(void) { pthread_once(&host_once, set_up_host); }
 
-LLVMTargetMachineRef gen_machine(const Target *t, LLVMCodeModel model, char *err, size_t nerr) {
+LLVMTargetMachineRef gen_machine(const Target *t, LLVMCodeModel model, bool quick, char *err,
+                                 size_t nerr) {
   gen_set_up_native();
   if (t->triple) pthread_once(&all_once, set_up_all);
-  char *host = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(),
-       *features = LLVMGetHostCPUFeatures(), *why = NULL;
-  const char *triple = t->triple ? t->triple : host;
+  char *why = NULL;
+  const char *triple = t->triple ? t->triple : host.triple;
   LLVMTargetRef target;
   LLVMTargetMachineRef tm = NULL;
   if (LLVMGetTargetFromTriple(triple, &target, &why))
     gen_set_err(err, nerr, "this LLVM makes no code for the processor", why);
   else
-    tm = LLVMCreateTargetMachine(target, triple, t->cpu ? t->cpu : cpu,
-                                 t->features ? t->features : features, LLVMCodeGenLevelDefault,
-                                 LLVMRelocPIC, model);
+    tm = LLVMCreateTargetMachine(
+        target, triple, t->cpu ? t->cpu : host.cpu, t->features ? t->features : host.features,
+        quick ? LLVMCodeGenLevelNone : LLVMCodeGenLevelDefault, LLVMRelocPIC, model);
   LLVMDisposeMessage(why);
-  LLVMDisposeMessage(host);
-  LLVMDisposeMessage(cpu);
-  LLVMDisposeMessage(features);
   return tm;
+}
+
+const char *gen_host_cpu(void) {
+  gen_set_up_native();
+  return host.cpu;
 }
 
 /* ---- giving up ---- */

@@ -375,7 +375,7 @@ static bool emit(LLVMModuleRef m, LLVMTargetMachineRef tm, Text *out, char *err,
 }
 
 static bool make_object(const CFile *f, const Target *t, Text *out, char *err, size_t nerr) {
-  LLVMTargetMachineRef tm = gen_machine(t, LLVMCodeModelDefault, err, nerr);
+  LLVMTargetMachineRef tm = gen_machine(t, LLVMCodeModelDefault, false, err, nerr);
   if (!tm) return false;
   LLVMContextRef c = LLVMContextCreate();
   Obj o = {.g = gen_begin(f->cx, c, f->prefix), .f = f, .layout = LLVMCreateTargetDataLayout(tm)};

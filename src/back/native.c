@@ -38,6 +38,7 @@ static bool key_of(const LoopProgram *p, DigestValue *key) {
   Digest d = digest_begin();
   digest_text(&d, PACKAGE_VERSION);
   digest_i64(&d, BACK_ABI);
+  digest_i64(&d, p->cx->code_quick);
   digest_i64(&d, (int64_t)st.st_ino);
   digest_i64(&d, (int64_t)st.st_size);
   digest_i64(&d, st.st_mtim.tv_sec);

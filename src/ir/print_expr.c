@@ -14,10 +14,16 @@ Label *new_label(Printer *p, Dim extent) {
 void print_labels(Printer *p, Label *const *labels, int n, Text *out) {
   for (int i = 0; i < n; i++) {
     text_fmt(out, i ? ", %s" : "%s", labels[i]->name);
-    if (labels[i]->plain && !labels[i]->unclear) continue;
+    const Label *l = labels[i];
+    if (!l->unclear && (l->plain || (l->maybe && !l->affine))) continue;
     text_add(out, ": 0..");
     print_factor(p->cx, labels[i]->extent, out);
   }
+}
+
+void note_plain_use(const Printer *p, Label *l) {
+  if (p->choices) l->maybe = true;
+  else l->plain = true;
 }
 
 bool open_name(const Printer *p, Val v, Text *out) {
@@ -33,7 +39,7 @@ void print_name(Printer *p, Val v, Label *const *labels, Text *out) {
   for (int i = 0; labels && i < s->rank; i++) {
     text_fmt(out, "%s%s", open ? ", " : "[", labels[i]->name);
     open = true;
-    if (labels[i]->extent == s->dim[i]) labels[i]->plain = true;
+    if (labels[i]->extent == s->dim[i]) note_plain_use(p, labels[i]);
     else labels[i]->unclear = true;
   }
   if (open) text_add(out, "]");
@@ -152,8 +158,8 @@ static bool is_check(const Printer *p, const Ins *in, int i) {
 static bool is_checked(const Printer *p, const Ins *in) {
   for (int i = 0; i < in->u.gather->naxes; i++) {
     Val v = in->arg[i + 1];
-    if (!ir_index_below(p->f, v, indexed_extent(p, in, i)) && !is_check(p, in, i) &&
-        !is_counting(p, v))
+    bool counts = is_counting(p, v) && !is_number(p, v);
+    if (!counts && !ir_index_below(p->f, v, indexed_extent(p, in, i)) && !is_check(p, in, i))
       return false;
   }
   return true;

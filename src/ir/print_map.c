@@ -155,11 +155,13 @@ Prec print_map(Printer *p, Val v, Label *const *labels, Text *out) {
     text_add(out, "if ");
     print_operand(p, &o[0], labels, PREC_OR, out);
     p->guarded++;
+    p->choices++;
     text_add(out, " then ");
     print_operand(p, &o[1], labels, PREC_OR, out);
     text_add(out, " else ");
     print_operand(p, &o[2], labels, PREC_IF, out);
     p->guarded--;
+    p->choices--;
   } else if (op == OP_cast && p->node[in->arg[0]].index && in->type != T_BOOL) {
     text_fmt(out, p->counting ? "%.0s%s" : "%s(%s)", type_info[in->type].word,
              p->node[in->arg[0]].name);
