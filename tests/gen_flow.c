@@ -44,9 +44,10 @@ static void assign(Writer *s, const char *name, Type t, int depth) {
              x);
     return;
   }
-  static const char *const forms[] = {"  %s = 0.75 * sin(%s)\n", "  %s = tanh(%s)\n",
-                                      "  %s += 0.5 * tanh(%s)\n", "  %s *= cos(%s)\n",
-                                      "  %s -= 0.25 * atan(%s)\n"};
+  static const char *const forms[] = {
+      "  %s = 0.75 * sin(%s)\n",  "  %s = 2 * tame(%s)\n", "  %s = 1.5 * tame(%s)\n",
+      "  %s += 0.5 * tame(%s)\n", "  %s -= tame(%s)\n",    "  %s = tanh(%s)\n",
+      "  %s += 0.5 * tanh(%s)\n", "  %s *= cos(%s)\n",     "  %s -= 0.25 * atan(%s)\n"};
   const char *form = forms[rng_below(s->r, COUNT_OF(forms))], *hole = strstr(form, "%s");
   text_add_n(&s->body, form, (size_t)(hole - form));
   text_add(&s->body, name);

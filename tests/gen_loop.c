@@ -33,8 +33,13 @@ static Val to_rows(LoopGen *g, Pool *p, Val v) {
   return ir_broadcast(&p->b, v, &s);
 }
 
-/* tanh keeps recurrences tame. */
-static Val bounded(Pool *p, Val v) { return ir_map1(&p->b, OP_tanh, v); }
+/* Keeps recurrences tame: 2 v / (1 + v v), or tanh. */
+static Val bounded(Pool *p, Val v) {
+  const Shape *s = ir_shape(&p->b, v);
+  if (s->rank == 1) return ir_map1(&p->b, OP_tanh, v);
+  Val one = ir_const_f(&p->b, T_F64, s, 1), square = ir_map2(&p->b, OP_mul, v, v);
+  return ir_map2(&p->b, OP_div, ir_map2(&p->b, OP_add, v, v), ir_map2(&p->b, OP_add, one, square));
+}
 
 static Val matmul(Pool *p, Val x, Val w, bool turned) {
   Contract c = {.nlabels = 3, .nout = 2, .a = {0, 1}, .b = {1, 2}, .out = {0, 2}};

@@ -9,6 +9,7 @@ typedef struct GenOptions {
   bool bodies;   /* derivative instructions among the others */
   bool symbolic; /* named sizes among the extents */
   int size;      /* instructions asked for, about */
+  bool calls;    /* of a text: gen_calls.c takes part */
   bool loops;    /* a program around a loop: gen_loop.c */
 } GenOptions;
 
@@ -25,8 +26,9 @@ Val gen_contract(Builder *b, Rng *r, Val x, Val y);
 /* Index tensors of shape s for the axes of `full`; mostly inside. */
 int gen_indices(Builder *b, Rng *r, const Shape *full, const Shape *s, Val *index, int32_t *axis);
 
-/* The text of a file that declares `fn f` with typed arguments; flow: with loops and branches. */
-const char *gen_source(Cx *cx, Rng *r, bool flow);
+/* The text of a file that declares `fn f` with typed arguments; flow: with loops and branches;
+ * calls: with functions of functions and layers. */
+const char *gen_source(Cx *cx, Rng *r, bool flow, bool calls);
 
 /* gen_loop.c: a smooth function in f64 with a loop, or loops in a loop; one scalar output. */
 Fn *gen_loops(Cx *cx, Rng *r);

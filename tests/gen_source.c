@@ -7,8 +7,10 @@
 
 static const char *elements(Writer *s, Type t, const char *const *label, int depth);
 
-static const char *random_dim(Writer *s) {
+const char *write_dim(Writer *s) {
   static const char *const dims[] = {"1", "2", "3", "4", "5", "N", "N"};
+  static const char *const large[] = {"7", "8", "9", "15", "16", "17", "31", "33"};
+  if (s->calls && rng_chance(s->r, 4)) return large[rng_below(s->r, COUNT_OF(large))];
   if (rng_chance(s->r, 3)) return rng_chance(s->r, 50) ? "0" : "7";
   if (s->labelled) return dims[rng_below(s->r, 5)]; /* N is no name there */
   return dims[rng_below(s->r, COUNT_OF(dims))];
@@ -54,7 +56,7 @@ static Type of_type(Type t, DType d) { return t.t = d, t; }
 Type write_type(Writer *s, DType d, int most_rank) {
   Type t = {d, 0, {NULL}};
   int rank = rng_below(s->r, most_rank + 1);
-  while (t.rank < rank) t.dim[t.rank++] = random_dim(s);
+  while (t.rank < rank) t.dim[t.rank++] = write_dim(s);
   return t;
 }
 
@@ -82,7 +84,7 @@ static const char *adapted(Writer *s, const Type *t) {
   if (!s->nvars || s->var[i].type.t == T_BOOL) return NULL;
   const char *x = s->var[i].type.rank ? F("sum(%s)", s->var[i].name) : s->var[i].name;
   if (t->t != s->var[i].type.t) x = F("%s(%s)", type_info[t->t].word, x);
-  if (type_is_float(t->t)) x = F("sin(%s)", x);
+  if (type_is_float(t->t)) x = F(rng_chance(s->r, 15) ? "sin(%s)" : "tame(%s)", x);
   return t->rank ? F("broadcast_to(%s, %s)", x, shape_text(s, t)) : x;
 }
 
@@ -128,7 +130,7 @@ static const char *elements(Writer *s, Type t, const char *const *label, int dep
   switch (rng_below(s->r, 8)) {
   case 0: /* a contraction */
     if (t.rank == 2) {
-      const char *k = random_dim(s);
+      const char *k = write_dim(s);
       Type x = t, y = t;
       x.dim[1] = y.dim[0] = k;
       const char *a = write_named(s, x, depth - 1), *b = write_named(s, y, depth - 1);
@@ -143,14 +145,14 @@ static const char *elements(Writer *s, Type t, const char *const *label, int dep
     return F("%s(r: 0..3) (%s)", rng_chance(s->r, 70) ? "sum" : "max", at_labels(s, a, &x, l));
   }
   case 2: { /* a reduction of something with one more axis */
-    Type x = type_with_axis(t, t.rank, random_dim(s));
+    Type x = type_with_axis(t, t.rank, write_dim(s));
     const char *a = write_named(s, x, depth - 1);
     l[t.rank] = "k";
-    return F("%s(k) tanh(%s)", rng_chance(s->r, 60) ? "sum" : "prod", at_labels(s, a, &x, l));
+    return F("%s(k) tame(%s)", rng_chance(s->r, 60) ? "sum" : "prod", at_labels(s, a, &x, l));
   }
   case 3: { /* a gather */
     Type ids = {T_I32, 1, {t.dim[axis]}};
-    const char *i = write_named(s, ids, depth - 1), *n = random_dim(s);
+    const char *i = write_named(s, ids, depth - 1), *n = write_dim(s);
     Type x = t;
     x.dim[axis] = n;
     const char *a = write_named(s, x, depth - 1);
@@ -173,13 +175,25 @@ static const char *elements(Writer *s, Type t, const char *const *label, int dep
   }
   default: {
     const char *a = write_named(s, t, depth - 1), *b = write_named(s, t, depth - 1);
-    return F("%s * sin(%s)", at_labels(s, a, &t, l), at_labels(s, b, &t, l));
+    return F("%s * tame(%s)", at_labels(s, a, &t, l), at_labels(s, b, &t, l));
   }
   }
 }
 
 /* ---- array expressions ---- */
 static const char *unary(Writer *s, Type t, int depth) {
+  static const char *const cheap[] = {"tame(%s)",
+                                      "relu(%s)",
+                                      "-(%s)",
+                                      "square(%s)",
+                                      "(%s) ** 3",
+                                      "floor(%s)",
+                                      "stop(%s)",
+                                      "clip(%s, -0.5, 1)",
+                                      "abs(%s)",
+                                      "tame(2 * (%s))",
+                                      "sqrt(abs(%s) + 0.5)",
+                                      "1 / (2 + tame(%s))"};
   static const char *const forms[] = {"sin(%s)",
                                       "tanh(%s)",
                                       "exp(-abs(%s))",
@@ -201,7 +215,9 @@ static const char *unary(Writer *s, Type t, int depth) {
                                       "abs(%s)",
                                       "1 / (2 + cos(%s))"};
   Text out = text_new(s->cx->arena);
-  const char *form = forms[rng_below(s->r, COUNT_OF(forms))], *hole = strstr(form, "%s");
+  const char *form = rng_chance(s->r, 75) ? cheap[rng_below(s->r, COUNT_OF(cheap))]
+                                          : forms[rng_below(s->r, COUNT_OF(forms))],
+             *hole = strstr(form, "%s");
   text_add_n(&out, form, (size_t)(hole - form));
   text_add(&out, write_expr(s, t, depth - 1));
   text_add(&out, hole + 2);
@@ -231,7 +247,7 @@ static const char *binary(Writer *s, Type t, int depth) {
 static const char *reduced(Writer *s, Type t, int depth) {
   static const char *const folds[] = {"sum", "mean", "max", "min", "sum", "var", "logsumexp"};
   int axis = rng_below(s->r, t.rank + 1);
-  const char *x = write_expr(s, type_with_axis(t, axis, random_dim(s)), depth - 1);
+  const char *x = write_expr(s, type_with_axis(t, axis, write_dim(s)), depth - 1);
   return F("%s(%s, axis: %d)", folds[rng_below(s->r, COUNT_OF(folds))], x, axis);
 }
 
@@ -288,13 +304,13 @@ static const char *moved(Writer *s, Type t, int depth) {
 
 static const char *gathered(Writer *s, Type t, int depth) {
   Type ids = {T_I32, 1, {t.dim[0]}}, x = t;
-  x.dim[0] = random_dim(s);
+  x.dim[0] = write_dim(s);
   return F("%s[(%s) %% %s]", write_named(s, x, depth - 1), write_expr(s, ids, depth - 1), x.dim[0]);
 }
 
 static const char *product(Writer *s, Type t, int depth) {
   Type x = t, y = t;
-  const char *k = random_dim(s);
+  const char *k = write_dim(s);
   if (t.rank == 1) x = type_with_axis(t, 1, k), y.dim[0] = k;
   else x.dim[t.rank - 1] = k, y.dim[t.rank - 2] = k;
   return F("(%s) @ (%s)", write_expr(s, x, depth - 1), write_expr(s, y, depth - 1));
@@ -326,7 +342,7 @@ static const char *integers(Writer *s, Type t, int depth) {
   case 8:
     if (t.rank >= MAX_RANK) return F("(%s) - (%s)", x, y);
     return F("%s(%s, axis: -1)", rng_chance(s->r, 50) ? "argmax" : "argmin",
-             write_expr(s, of_type(type_with_axis(t, t.rank, random_dim(s)), T_F64), depth - 1));
+             write_expr(s, of_type(type_with_axis(t, t.rank, write_dim(s)), T_F64), depth - 1));
   case 1: return F("(%s) * (%s) %% 7", x, y);
   case 2: return F("(%s) // (1 + abs(%s))", x, y);
   case 3: return F("i32(%s)", write_expr(s, of_type(t, T_F64), depth - 1));
@@ -339,6 +355,7 @@ const char *write_expr(Writer *s, Type t, int depth) {
   const char *v = write_variable(s, &t);
   if (depth < 1 || s->body.n > 3000) return v ? v : full(s, &t);
   if (v && rng_chance(s->r, 15)) return v;
+  if (s->calls && !s->labelled && rng_chance(s->r, 35)) return write_call(s, t, depth);
   int choice = rng_below(s->r, 100);
   if (choice < 24) return unary(s, t, depth);
   if (choice < 48) return binary(s, t, depth);
@@ -371,14 +388,15 @@ static void write_helper(Writer *s, Text *all, DType t) {
            text_str(&inner.body), value);
 }
 
-const char *gen_source(Cx *cx, Rng *r, bool flow) {
-  Writer gen = {.cx = cx, .r = r, .body = text_new(cx->arena)}, *s = &gen;
+const char *gen_source(Cx *cx, Rng *r, bool flow, bool calls) {
+  Writer gen = {.cx = cx, .r = r, .calls = calls, .body = text_new(cx->arena)}, *s = &gen;
   Text args = text_new(cx->arena), all = text_new(cx->arena);
   int n = rng_below(r, 3) + 2, most = rng_chance(r, 15) ? MAX_RANK : 3;
   DType main_type = rng_chance(r, 60) ? T_F64 : T_F32;
+  if (calls) write_callees(s, &all, main_type);
   for (int i = 0; i < n; i++) {
     Type t = write_type(s, i == 1 && rng_chance(r, 60) ? T_I32 : main_type, most);
-    if (i == 0) t.rank = 2, t.dim[0] = "N", t.dim[1] = random_dim(s); /* binds it */
+    if (i == 0) t.rank = 2, t.dim[0] = "N", t.dim[1] = write_dim(s); /* binds it */
     const char *name = F("x%d", i);
     write_known(s, name, t);
     text_fmt(&args, "%s%s: %s", i ? ", " : "", name, type_words(s, &t));
@@ -389,9 +407,11 @@ const char *gen_source(Cx *cx, Rng *r, bool flow) {
     Type t = write_type(s, main_type, 2);
     declare(s, t, write_expr(s, t, 2));
   }
-  text_add(&all, "fn g_sum(x) = sum(sin(x) * x)\nfn g_norm(x) = norm(x) + mean(x * x * x)\n"
-                 "fn g_loop(x) {\n  var s = mean(x)\n  for t in 0..3 { s = sin(s) * t + sum(x * x) "
-                 "/ 8 }\n  s\n}\n");
+  text_add(&all,
+           "fn tame(x) = x / (1 + x * x)\nfn g_sum(x) = sum(tame(x) * x)\nfn g_norm(x) = norm(x) + "
+           "mean(x * x * x)\n"
+           "fn g_loop(x) {\n  var s = mean(x)\n  for t in 0..3 { s = tame(s) * t + sum(x * x) "
+           "/ 8 }\n  s\n}\n");
   bool helper = flow && rng_chance(r, 40);
   if (helper) write_helper(s, &all, main_type);
   for (int i = flow ? rng_below(r, 2) + 1 : 0; i > 0; i--) write_flow(s, main_type, 2);

@@ -25,6 +25,8 @@ typedef struct Writer {
     const char *name, *trip; /* the steps are 0 .. trip - 1, or where trip is NULL unknown */
   } loop[MAX_LOOPS];
   int nloops;
+  bool calls;    /* gen_calls.c takes part */
+  bool layers;   /* ... and there are layers to be called */
   bool labelled; /* may be called with labels: no condition depends on data */
 } Writer;
 
@@ -40,6 +42,12 @@ void write_known(Writer *s, const char *name, Type t);
 const char *write_variable(Writer *s, const Type *t);
 Type write_type(Writer *s, DType t, int most_rank);
 Type type_with_axis(Type t, int at, const char *dim);
+
+/* An extent: a number, or N. */
+const char *write_dim(Writer *s);
+/* gen_calls.c: an expression; and the declarations that such expressions use. */
+const char *write_call(Writer *s, Type t, int depth);
+void write_callees(Writer *s, Text *out, DType t);
 
 /* gen_flow.c: a statement of control flow: a loop, a `while`, an `if`, with the variables it
  * assigns; afterwards these are known. */

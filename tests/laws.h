@@ -2,6 +2,7 @@
 #ifndef GRADC_TEST_LAWS_H
 #define GRADC_TEST_LAWS_H
 
+#include "front/front.h"
 #include "prove.h"
 
 #define LAW_TABLE(_)                                                                               \
@@ -29,17 +30,27 @@ extern const char *const law_text[LAW_COUNT];
 
 enum { CHECK_PRINT = 1, CHECK_JIT = 2, CHECK_DERIVATIVES = 4, CHECK_ALL_WIDTHS = 8, CHECK_ALL = 7 };
 
+/* What checks of one context share: the front end that reads printed programs back. */
+typedef struct LawDesk {
+  Cx *cx; /* whose; NULL: nobody's yet */
+  Program *reader;
+  ProgramMark *mark; /* as it was when it knew the prelude alone */
+} LawDesk;
+
 typedef struct LawCheck {
   uint64_t seed; /* of inputs and choices */
   bool smooth;   /* differences may be tried */
   Spice spice;
-  int what; /* CHECK_ bits */
+  int what;      /* CHECK_ bits */
+  LawDesk *desk; /* NULL: one of its own */
   /* results */
   Law broken;
   const char *where; /* which derivative, pass, vector width */
   const char *detail;
   const Fn *form; /* the function it broke on: f or one of its derivatives */
   int checks;     /* compiled programs compared */
+  struct NativeForm *forms;
+  struct NativeJob *native; /* what is to be compiled: laws_native.c */
 } LawCheck;
 
 /* False when a law is broken. f may have named sizes (they are bound) and derivative instructions.
@@ -49,6 +60,22 @@ bool check_laws(const Fn *f, LawCheck *c);
 const SizeBindings *law_sizes(const Fn *f, uint64_t seed);
 /* The program shrunk, its text, the seed: what to print. */
 const char *law_report(const Fn *f, LawCheck *c);
+
+/* A front end that knows the prelude and nothing else, until it is next asked for. */
+Program *law_reader(Cx *cx, LawDesk *d);
+
+/* ---- what laws.c and laws_native.c share ---- */
+/* Writes down what broke; false. */
+bool law_broken(LawCheck *c, Law law, const char *where, const char *detail);
+/* A pass gave NULL: a diagnostic. An operator without derivative is a proper answer. */
+bool law_declined(Cx *cx, LawCheck *c, const char *where);
+/* With those of bodies. */
+int law_instructions(const Fn *f);
+/* f, prepared, is to give `want` for `in` as machine code, too; law_native_run compiles and runs
+ * all that was said so. */
+void law_native_add(const Fn *f, const Fn *prepared, LawCheck *c, const char *where,
+                    const Tensor *in, const Bounded *want);
+bool law_native_run(LawCheck *c);
 
 /* <J'w, v> and <w, Jv> of f with respect to all float inputs, as one function in f64 with the two
  * as outputs; its inputs: those of f, tangents, cotangents. NULL where there is nothing to

@@ -1,8 +1,8 @@
 # lib.sh: what the shell tests share; sourced by them. GRADC and TOP_SRCDIR come from make check.
 : "${GRADC:=$PWD/gradc}" "${TOP_SRCDIR:=.}"
 unset NO_COLOR CLICOLOR_FORCE
-LC_ALL=C TERM=dumb
-export LC_ALL TERM
+LC_ALL=C TERM=dumb GRADC_CACHE=off
+export LC_ALL TERM GRADC_CACHE
 passed=0 failed=0
 work=$(mktemp -d "${TMPDIR:-/tmp}/gradc-test.XXXXXX") || exit 99
 trap 'rm -rf "$work"' EXIT
@@ -100,4 +100,13 @@ finish() {
   printf '%d passed, %d failed\n' "$passed" "$failed"
   [ "$failed" -eq 0 ]
   exit
+}
+
+# with_numpy: sets $python to one that has NumPy; without any the test is skipped.
+with_numpy() {
+  for python in python3 /usr/bin/python3; do
+    if "$python" -c 'import numpy' 2>/dev/null; then return; fi
+  done
+  echo "SKIP: no python3 with NumPy"
+  exit 77
 }

@@ -1,4 +1,7 @@
-/* main.c: runs the unit tests. Arguments name suites to run; none means all of them. */
+/* main.c: runs the unit tests. Arguments name suites to run; none means all of them. With
+ * --programs FIRST COUNT [WORKERS [LOG [KIND]]] it runs random programs instead (bulk.c). */
+#include "random_program.h"
+
 #include <check.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,7 +30,9 @@ static bool wanted(const char *name, int argc, char **argv) {
 
 int main(int argc, char **argv) {
   setenv("GRADC_LLVM_MODULE", TEST_LLVM_MODULE, 0);
+  setenv("GRADC_CACHE", "off", 0);       /* what is tested is made now */
   setenv("CK_DEFAULT_TIMEOUT", "60", 0); /* sanitizer builds on a busy machine are slow */
+  if (argc > 1 && !strcmp(argv[1], "--programs")) return bulk_main(argc - 2, argv + 2);
   SRunner *runner = srunner_create(NULL);
   int chosen = 0;
   for (int i = 0; i < SUITES; i++)

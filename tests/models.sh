@@ -4,14 +4,7 @@
 . "${TOP_SRCDIR:-.}/tests/lib.sh"
 
 reference=$TOP_SRCDIR/tests/reference/models.py
-python=
-for p in python3 /usr/bin/python3; do
-  if "$p" -c 'import numpy' 2>/dev/null; then python=$p; break; fi
-done
-if [ -z "$python" ]; then
-  echo "SKIP: no python3 with NumPy"
-  exit 77
-fi
+with_numpy
 
 # Runs one step of an optimiser that leaves the gradient where the parameter was.
 model() {

@@ -112,7 +112,7 @@ static const Case errors[] = {
      "     = hint: comments begin with `#`; `//` divides and rounds down\n"},
     {"const a = 1 /* one */\n", "t.nn:1:13: error[E0101]: `/*` does not begin a comment\n"
                                 "   1 | const a = 1 /* one */\n"
-                                "     |             ^^\n"
+                                "     |             ^^^^^^^^^\n"
                                 "     = hint: comments begin with `#`\n"},
     {"fn f(a) = 0 < a < 1\n", "t.nn:1:17: error[E0108]: comparisons don't chain\n"
                               "   1 | fn f(a) = 0 < a < 1\n"
@@ -217,7 +217,8 @@ static const Case errors[] = {
                               "     |                ^\n"},
     {"param W: [2]\n", "t.nn:1:10: error[E0106]: expected a type, found `[`\n"
                        "   1 | param W: [2]\n"
-                       "     |          ^\n"},
+                       "     |          ^\n"
+                       "     = hint: a type is written f64[3]\n"},
     {"param W f32[2]\n", "t.nn:1:9: error[E0106]: expected `:`, found `f32`\n"
                          "   1 | param W f32[2]\n"
                          "     |         ^^^\n"

@@ -65,5 +65,6 @@ void eval_noisy_bundle(Cx *cx, Arena *a, Rng *r, const Ins *in, const Tensor *ar
   else if (in->op == OP_branch)
     eval_noisy(tensor_get_i(arg, 0) ? in->u.branch->then : in->u.branch->other, a, r, arg + 1,
                part);
+  else if (in->op == OP_call) eval_noisy(in->u.body->fn, a, r, arg, part);
   else cx_bug(cx, "a derivative instruction in a program to be evaluated");
 }

@@ -49,12 +49,19 @@ void pty_start(Pty *p, const char *const *argv, const char *const *env) {
   if (p->pid == 0) become(terminal, argv, env);
 }
 
-void pty_type(Pty *p, const char *keys) {
-  for (size_t n = strlen(keys); n > 0;) {
-    ssize_t k = write(p->fd, keys, n);
+void pty_type_bytes(Pty *p, const char *bytes, size_t n) {
+  while (n > 0) {
+    ssize_t k = write(p->fd, bytes, n);
     if (k <= 0) return;
-    keys += k, n -= (size_t)k;
+    bytes += k, n -= (size_t)k;
   }
+}
+
+void pty_type(Pty *p, const char *keys) { pty_type_bytes(p, keys, strlen(keys)); }
+
+void pty_resize(Pty *p, int rows, int columns) {
+  struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
+  ioctl(p->fd, TIOCSWINSZ, &size);
 }
 
 /* What a person sees: without the terminal's control sequences (ESC [ .. letter). */

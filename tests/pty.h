@@ -19,6 +19,8 @@ bool pty_available(void); /* the system has pseudo-terminals */
 /* argv and env end in NULL; env is added to the environment, "NAME=value". 80 columns, 24 lines. */
 void pty_start(Pty *p, const char *const *argv, const char *const *env);
 void pty_type(Pty *p, const char *keys);
+void pty_type_bytes(Pty *p, const char *bytes, size_t n);
+void pty_resize(Pty *p, int rows, int columns);
 /* Waits until the text stands behind what was found last; false after twenty seconds without it. */
 bool pty_expect(Pty *p, const char *text);
 /* Whether the text stands behind what was found last, in what was written so far. */

@@ -12,14 +12,7 @@
 reference=$TOP_SRCDIR/tests/reference/fashion_mlp.py
 single=$TOP_SRCDIR/examples/fashion_mlp.nn
 double=$work/fashion_f64.nn
-python=
-for p in python3 /usr/bin/python3; do
-  if "$p" -c 'import numpy' 2>/dev/null; then python=$p; break; fi
-done
-if [ -z "$python" ]; then
-  echo "SKIP: no python3 with NumPy"
-  exit 77
-fi
+with_numpy
 
 # compare MODEL TOLERANCE OPTION...: trains both ways on $images and $labels.
 compare() {

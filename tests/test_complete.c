@@ -65,6 +65,18 @@ START_TEST(keywords_where_the_grammar_takes_them) {
 }
 END_TEST
 
+START_TEST(arguments_by_name) {
+  ck_assert(offers("squash(x", "x:"));
+  ck_assert(offers("sum([1.0], ax", "axis:"));     /* a builtin */
+  ck_assert(offers("softmax([1.0], ax", "axis:")); /* of the prelude */
+  ck_assert(offers("squash(sum([1.0], ax", "axis:"));
+  ck_assert(!offers("squash(ax", "axis:"));
+  ck_assert(!offers("sum([ax", "axis:"));
+  ck_assert(!offers("sum([1.0], 2*ax", "axis:"));
+  ck_assert(!offers("(ax", "axis:"));
+}
+END_TEST
+
 START_TEST(types_after_a_colon) {
   ck_assert_str_eq(all("fn g(x: f"), "f32 f64");
   ck_assert_str_eq(all("param V: i"), "i32 i64");
@@ -113,6 +125,7 @@ Suite *complete_suite(void) {
   tcase_add_checked_fixture(t, set_up, tear_down);
   tcase_add_test(t, names_of_the_program_and_of_the_language);
   tcase_add_test(t, keywords_where_the_grammar_takes_them);
+  tcase_add_test(t, arguments_by_name);
   tcase_add_test(t, types_after_a_colon);
   tcase_add_test(t, blocks_that_are_open);
   tcase_add_test(t, names_that_are_declared_again);

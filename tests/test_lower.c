@@ -80,6 +80,54 @@ START_TEST(a_wide_vector_does) {
 }
 END_TEST
 
+/* ---- tiles ---- */
+/* The place of a in the text, which must be there, is before that of b. */
+static void before(const char *loops, const char *a, const char *b) {
+  const char *x = strstr(loops, a), *y = strstr(loops, b);
+  ck_assert_msg(x && y && x < y, "`%s` isn't before `%s` in\n%s", a, b, loops);
+}
+
+START_TEST(large_results_are_asked_for_early_and_walked_along_their_rows) {
+  const char *text = "fn f(x: f32[128, 784], g: f32[128, 512], W: f32[784, 512]) =\n"
+                     "  W - 0.1 * (transpose(x) @ g)\n";
+  const char *loops = loops_of(text, wide(1));
+  has(loops, "touch to write out0[");
+  has(loops, "touch W[");
+  before(loops, "touch W[", "for k");
+  before(loops, "for m0 in 0..56", "for n1 in 0..16");
+}
+END_TEST
+
+START_TEST(results_that_stay_in_the_cache_are_not) {
+  const char *loops = loops_of("fn f(x: f32[64, 128], y: f32[128, 64]) = x @ y\n", wide(1));
+  has_not(loops, "touch");
+}
+END_TEST
+
+START_TEST(workers_share_the_axis_that_gives_each_the_same) {
+  /* rows: nine tiles of fourteen and two rows more; columns: eight tiles */
+  has(loops_of("fn f(x: f32[128, 512], W: f32[512, 256]) = x @ W\n", wide(2)),
+      "parallel for n0 in 0..8 {");
+  /* four tiles of columns for three workers; a hundred tiles of rows */
+  has(loops_of("fn f(x: f32[1400, 512], W: f32[512, 128]) = x @ W\n", wide(3)), "parallel for m");
+}
+END_TEST
+
+START_TEST(workers_share_large_results_in_blocks_of_columns) {
+  const char *loops = loops_of("fn f(x: f32[512, 512], y: f32[512, 512]) = x @ y\n", wide(2));
+  has(loops, "parallel for nb0 in 0..4");
+  before(loops, "parallel for nb0", "for m1 in 0..36");
+}
+END_TEST
+
+START_TEST(a_few_products_are_shared_by_their_tiles) {
+  has(loops_of("fn f(x: f32[3, 256, 256], y: f32[3, 256, 256]) = x @ y\n", wide(2)),
+      "parallel for n0 in 0..8");
+  has(loops_of("fn f(x: f32[8, 256, 256], y: f32[8, 256, 256]) = x @ y\n", wide(2)),
+      "parallel for b0 in 0..8");
+}
+END_TEST
+
 Suite *lower_suite(void);
 Suite *lower_suite(void) {
   Suite *s = suite_create("lower");
@@ -87,6 +135,11 @@ Suite *lower_suite(void) {
   tcase_add_checked_fixture(t, setup, teardown);
   tcase_add_test(t, a_wide_scalar_does_not_shorten_the_vectors);
   tcase_add_test(t, a_wide_vector_does);
+  tcase_add_test(t, large_results_are_asked_for_early_and_walked_along_their_rows);
+  tcase_add_test(t, results_that_stay_in_the_cache_are_not);
+  tcase_add_test(t, workers_share_the_axis_that_gives_each_the_same);
+  tcase_add_test(t, workers_share_large_results_in_blocks_of_columns);
+  tcase_add_test(t, a_few_products_are_shared_by_their_tiles);
   suite_add_tcase(s, t);
   return s;
 }

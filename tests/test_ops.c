@@ -187,6 +187,7 @@ END_TEST
 static void values_of_row(int i) {
   Op op = (Op)i;
   if (op_kind(op) != KIND_MAP) return;
+  if (op == OP_bounded) return; /* most numbers end it: tests/lang/outside.nn */
   for (DType t = T_BOOL; t < DTYPE_COUNT; t++) {
     Typing ty = op_info[op].typing;
     bool number = t != T_BOOL, fits = ty == TY_NUM                      ? number

@@ -264,20 +264,21 @@ START_TEST(test_gather) {
   Val x = input(&b, "x", T_F32, SHAPE(6, 8)), i = input(&b, "ids", T_I32, SHAPE(5)),
       j = input(&b, "j", T_I32, SHAPE(5));
   Shape full = SHAPE(6, 8);
-  Val g = ir_gather(&b, x, &i, (int32_t[]){0}, 1),
-      h = ir_gather(&b, x, (Val[]){i, j}, (int32_t[]){0, 1}, 2);
+  Val rows = ir_bounded(&b, i, 6), columns = ir_bounded(&b, j, 8);
+  Val g = ir_gather(&b, x, &rows, (int32_t[]){0}, 1),
+      h = ir_gather(&b, x, (Val[]){rows, columns}, (int32_t[]){0, 1}, 2);
   ir_output(&b, NULL, g);
   ir_output(&b, NULL, ir_gather(&b, x, &i, (int32_t[]){1}, 1));
   ir_output(&b, NULL, h);
-  ir_output(&b, NULL, ir_scatter(&b, g, &i, (int32_t[]){0}, 1, &full));
+  ir_output(&b, NULL, ir_scatter(&b, g, &rows, (int32_t[]){0}, 1, &full));
   ir_output(&b, NULL, ir_scatter(&b, h, (Val[]){i, j}, (int32_t[]){0, 1}, 2, &full));
   ck_assert_str_eq(text_of(ir_finish(&b)),
                    "fn f(x: f32[6, 8], ids: i32[5], j: i32[5]) {\n"
                    "  let t1 = x[ids]\n"
                    "  let t2 = x[ids, j]\n"
-                   "  let t3 = gather(x, ids, axes: 1)\n"
+                   "  let t3 = unchecked(gather(x, ids, axes: 1))\n"
                    "  let t4 = scatter(t1, ids, axes: 0, shape: (6, 8))\n"
-                   "  let t5 = scatter(t2, (ids, j), axes: (0, 1), shape: (6, 8))\n"
+                   "  let t5 = unchecked(scatter(t2, (ids, j), axes: (0, 1), shape: (6, 8)))\n"
                    "  (t1, t3, t2, t4, t5)\n"
                    "}\n");
 }

@@ -152,6 +152,35 @@ START_TEST(pasted_blocks_are_taken_whole) {
 }
 END_TEST
 
+/* What can't be text in it is left out. */
+START_TEST(pasted_null_bytes_are_dropped) {
+  Pty p;
+  start(&p);
+  static const char paste[] = "\033[200~20 +\0 22\r1 +\0\r1\r\033[201~";
+  pty_type_bytes(&p, paste, sizeof paste - 1);
+  ck_assert(pty_expect(&p, "\n42\n"));
+  ck_assert(pty_expect(&p, "\n2\n"));
+  ask(&p, "3", "\n3\n");
+  leave(&p);
+}
+END_TEST
+
+/* Arrays are broken, curves drawn and erring lines cut to what the window has room for. */
+START_TEST(narrow_windows) {
+  Pty p;
+  start(&p);
+  pty_resize(&p, 24, 40);
+  ask(&p, "iota(20)", "\n[ 0,  1,  2,  3,  4,  5,  6,  7,  8,  9,\n 10, 11, 12,");
+  ask(&p, ":plot tanh -1..1", "+---------------------------\n");
+  pty_type(&p, "sum([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]) + unknown * 2 + 3 + 4 + 5\r");
+  ck_assert(pty_expect(&p, "   1 | ..."));
+  ck_assert(pty_expect(&p, "+ unknown * 2"));
+  ck_assert(pty_expect(&p, "^^^^^^^\n"));
+  ck_assert(pty_expect(&p, "> "));
+  leave(&p);
+}
+END_TEST
+
 /* Each of them would take minutes at least. */
 static void interrupt_session(const char *option, const char *endless) {
   Pty p;
@@ -260,6 +289,8 @@ Suite *repl_suite(void) {
   tcase_add_test(t, tab_completes_what_the_grammar_takes);
   tcase_add_test(t, tab_completes_files);
   tcase_add_test(t, pasted_blocks_are_taken_whole);
+  tcase_add_test(t, pasted_null_bytes_are_dropped);
+  tcase_add_test(t, narrow_windows);
   tcase_add_test(t, ctrl_c_gives_an_entry_up);
 #endif
   suite_add_tcase(s, t);

@@ -163,6 +163,9 @@ static const char *const sources[] = {
     F("fn f(t: f32[V, D], ids: i32[T]) { let e[t_, d] = t[ids[t_], d]\n sum(exp(e)) }"),
     F("fn f(t: f32[V, D], ids: i32[T]) = sum(t[ids] ** 2)"),
     F("fn f(s: f64[N, N]) { let m[i, j] = if j <= i then s[i, j] else -inf\n sum(exp(m)) }"),
+    /* a read under a condition doesn't tell the range that another one would */
+    F("fn f(x: f32[4, 33], v: f32[5, 2, 7]) { let t[i: 0..5, j: 0..2, k: 0..7] = if x[3 - j, i + "
+      "2*k] == 0 then v[i, j, k] else 0\n t }"),
     F("fn f(x: f64[10]) = sum(x[1:4] * x[7:4:-1]) + x[0] * x[-1]"),
     F("fn f(x: f64[10, 4]) = sum(x[::2, 1] * x[1::2, 2])"),
     F("fn f(x: f64[N + 2]) { let d[i] = x[i + 2] - 2 * x[i + 1] + x[i]\n sum(d * d) }"),

@@ -291,6 +291,55 @@ static void room(void) {
 START_TEST(test_room) { trapped(room); }
 END_TEST
 
+/* ---- under a bound ---- */
+/* The same loop with 400 steps. */
+static const char *longer(const char *text) {
+  Text t = text_new(cx->arena);
+  for (const char *p = text; *p; p++) {
+    bool number = p[0] == '3' && p[1] == '7';
+    text_add_n(&t, number ? "400" : p, number ? 3 : 1);
+    p += number;
+  }
+  return text_str(&t);
+}
+
+/* In a half of the room, and in less and less: each loop keeps to the bound and to its values,
+ * until there is no way; what a program returns or is given back is never too small for the bound.
+ */
+static void bounds(void) {
+  const SizeBindings none = {0};
+  Target t = compile_target(1);
+  cx->bound.threads = 1;
+  for (int i = 0; i < COUNT_OF(programs); i++) {
+    const char *text = longer(programs[i]);
+    Fn *later = gradient_of(text);
+    const Fn *whole = pass_expand(later), *g = whole;
+    int64_t bytes = loop_lower(compile_prepare(whole, &none), &t)->workspace;
+    Tensor *in = inputs_with_count(whole, 390);
+    Tensor *x = NEWS(cx->arena, Tensor, whole->out.n), *y = NEWS(cx->arena, Tensor, whole->out.n);
+    ir_eval(whole, cx->arena, in, x, NULL);
+    int fitted = 0;
+    for (int part = 2; g && part <= 1024; part *= 2) {
+      cx->bound.bytes = MAX(bytes / part, 1);
+      g = compile_prepare(later, &none);
+      cx->bound.bytes = 0;
+      if (!g) break;
+      ck_assert_int_le(loop_lower(g, &t)->workspace, bytes / part);
+      ir_eval(g, cx->arena, in, y, NULL);
+      for (int o = 0; o < whole->out.n; o++)
+        ck_assert_msg(same_tensors(&x[o], &y[o]), "%s\na part of %d: output %d", text, part, o);
+      fitted++;
+    }
+    /* adjoints of what is collected have to be there at one time */
+    ck_assert_msg(fitted >= (strstr(text, "y[t]") ? 0 : 2) && !g,
+                  "%s\nfits %d times, of %lld bytes", text, fitted, (long long)bytes);
+    ck_assert_int_eq(cx->diags->list.at[0]->code, E0706);
+    diag_clear(cx);
+  }
+}
+START_TEST(test_bounds) { trapped(bounds); }
+END_TEST
+
 Suite *snapshots_suite(void);
 Suite *snapshots_suite(void) {
   Suite *s = suite_create("snapshots");
@@ -303,6 +352,7 @@ Suite *snapshots_suite(void) {
   tcase_add_test(t, test_compiled_gradients);
   tcase_add_test(t, test_replaced_rows);
   tcase_add_test(t, test_room);
+  tcase_add_test(t, test_bounds);
   suite_add_tcase(s, t);
   return s;
 }

@@ -74,6 +74,8 @@ WORKLOADS = [
     adbench("ADBench LSTM l 4, c 4096: gradient", "adbench_lstm.nn", "grad(objective)", {"L": 4, "T": 4096, "B": 14}, 5,
             "adlstm"),
     adbench("BA 5: Jacobian", "bundle_adjustment.nn", "jacobian_blocks", {"N": 257, "M": 65132, "P": 225911}, 1.25, "ba"),
+    Workload("Rosenbrock of 1000: gradient", "scalars.nn", "grad(rosenbrock)", {"N": 1000}, kind="rosenbrock", threads=(1,)),
+    Workload("Lotka-Volterra, 400 steps: gradient", "scalars.nn", "grad(shoot)", {"STEPS": 400}, kind="shoot", threads=(1,)),
     *[product(n, n, n, 0.92, n == 512) for n in (512, 1024, 2048)],
     *[product(n, n, n, 0.97, n == 64) for n in (32, 64, 128)],
     product(64, 768, 768, 0.97, True),

@@ -189,5 +189,46 @@ def norm(s):
     return plain(layer_norm, uniform(s["R"], s["W"]), uniform(s["W"]), uniform(s["W"]))
 
 
+def doubles():
+    return jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64()
+
+
+def in_doubles(f, *given):
+    """A call of the jitted gradient by all arguments in f64, which JAX has to be asked for."""
+    with doubles():
+        data = [jnp.asarray(a, jnp.float64) for a in given]
+        g = jax.jit(jax.grad(f, argnums=tuple(range(len(given)))))
+        g(*data)
+
+    def call():
+        with doubles():
+            jax.block_until_ready(g(*data))
+    return call
+
+
+def rosenbrock(size):
+    def f(x):
+        return jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+    return in_doubles(f, [i / size["N"] - 0.5 for i in range(size["N"])])
+
+
+def shoot(size):
+    def rate(s, p):
+        return jnp.stack([p[0] * s[0] - p[1] * s[0] * s[1], p[3] * s[0] * s[1] - p[2] * s[1]])
+
+    def f(s0, p, goal):
+        h = 0.01
+
+        def step(s, _):
+            k1 = rate(s, p)
+            k2 = rate(s + h / 2 * k1, p)
+            k3 = rate(s + h / 2 * k2, p)
+            k4 = rate(s + h * k3, p)
+            return s + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4), None
+        return jnp.sum((jax.lax.scan(step, s0, None, size["STEPS"])[0] - goal) ** 2)
+    return in_doubles(f, [10.0, 5.0], [1.1, 0.4, 0.4, 0.1], [9.0, 4.0])
+
+
 serve(lambda n: None, {"mlp": mlp, "lenet": lenet, "lstm": lstm, "gpt": gpt, "matmul": matmul, "conv": conv,
-                       "conv_back": conv_back, "map": elementwise, "softmax": softmax, "norm": norm})
+                       "conv_back": conv_back, "map": elementwise, "softmax": softmax, "norm": norm,
+                       "rosenbrock": rosenbrock, "shoot": shoot})

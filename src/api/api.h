@@ -54,6 +54,9 @@ Status api_says(gradc_context *gc, Status s, const char *fmt, ...) GC_PRINTF(3, 
 const char *path_base(const char *path);
 const char *path_stem(Arena *a, const char *path, const char *ending);
 
+/* What a run in the workspace found (NULL: the code's own): GRADC_FINDINGS with the diagnostic. */
+gradc_status api_verdict(gradc_context *gc, const Compiled *c, const void *workspace);
+
 /* ---- inside session_run ---- */
 gradc_tensor api_tensor(Cx *cx, const char *name, DType type, const Shape *shape, void *data);
 /* The target of compiled functions, with the pool of threads it needs. */

@@ -103,6 +103,24 @@ gradc_status api_run(gradc_context *gc, Status (*work)(Session *s, void *arg), v
   return api_leave(gc, session_run(gc->session, work, arg));
 }
 
+typedef struct Verdict {
+  const Compiled *code;
+  const void *workspace;
+} Verdict;
+
+static Status give_verdict(Session *s, void *arg) {
+  const Verdict *v = arg;
+  (void)s;
+  return compiled_verdict(v->code, v->workspace);
+}
+
+gradc_status api_verdict(gradc_context *gc, const Compiled *c, const void *workspace) {
+  int64_t index;
+  if (!loop_fault(c->loops, workspace ? workspace : c->workspace, &index)) return GRADC_OK;
+  Verdict v = {c, workspace};
+  return api_run(gc, give_verdict, &v);
+}
+
 Status api_usage(gradc_context *gc, const char *fmt, ...) {
   va_list ap;
   va_start(ap, fmt);
@@ -193,9 +211,22 @@ gradc_status gradc_set_trap_nan(gradc_context *gc, int yes) {
   return GRADC_OK;
 }
 
+gradc_status gradc_set_columns(gradc_context *gc, int columns) {
+  API_RETURN_UNLESS(gc);
+  if (columns < 0) return (gradc_status)api_usage(gc, "%d columns", columns);
+  gc->session->cx->diags->columns = columns;
+  return GRADC_OK;
+}
+
 gradc_status gradc_set_reference(gradc_context *gc, int yes) {
   API_RETURN_UNLESS(gc);
   gc->reference = yes != 0;
+  return GRADC_OK;
+}
+
+gradc_status gradc_set_cache(gradc_context *gc, int yes) {
+  API_RETURN_UNLESS(gc);
+  gc->session->cx->code_cache = yes ? CODE_CACHE_USE : CODE_CACHE_OFF;
   return GRADC_OK;
 }
 

@@ -249,7 +249,7 @@ static Status compile(Session *s, void *arg) {
     f->code = compile_native(f->prepared, &t);
     if (!f->code) return ST_SOURCE;
     f->workspace_bytes = code_bytes(f) + tables_bytes(f);
-    f->workspace = aligned_alloc(64, (f->workspace_bytes + 63) & ~(size_t)63);
+    f->workspace = room_alloc(f->workspace_bytes);
     if (!f->workspace) cx_no_room(s->cx, (double)f->workspace_bytes);
     arena_defer(s->cx->arena, free_workspace, f);
   }
@@ -337,7 +337,7 @@ gradc_status gradc_call(gradc_function *f, const void *const *args, void *const 
                                    none->name, none->text);
   if (f->code) {
     run(f, args, results, f->workspace, f->rt);
-    return GRADC_OK;
+    return api_verdict(f->gc, f->code, f->workspace);
   }
   Evaluating e = {f, args, results, NULL};
   return api_run(f->gc, call_reference, &e);
@@ -351,5 +351,6 @@ gradc_status gradc_call_in(const gradc_function *f, const void *const *args, voi
     return GRADC_USAGE;
   API_RETURN_UNLESS(!missing(f, args, results));
   run(f, args, results, workspace, NULL);
-  return GRADC_OK;
+  int64_t index; /* no more than the status: other threads may be at work in the context */
+  return loop_fault(f->code->loops, workspace, &index) ? GRADC_FINDINGS : GRADC_OK;
 }

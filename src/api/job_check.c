@@ -166,12 +166,14 @@ static void bench_row(gradc_job *j, const char *name, const BenchResult *r, doub
   job_row(j);
   job_cell_text(j, "function", name);
   job_cell(j, "seconds", r->seconds);
+  job_cell(j, "least-seconds", r->least_seconds);
   job_cell(j, "cpu-seconds", r->cpu_seconds);
   job_cell(j, "flops", r->flops);
   job_cell(j, "peak-gflops", r->peak_gflops);
   job_cell(j, "bytes", r->bytes);
   job_cell(j, "workspace-bytes", (double)r->workspace_bytes);
   job_cell(j, "compile-seconds", r->compile_seconds);
+  if (r->reload_seconds > 0) job_cell(j, "reload-seconds", r->reload_seconds);
   job_cell(j, "threads", r->threads);
   if (ratio > 0) job_cell(j, "gradient-to-forward", ratio);
   for (int i = 0; i < r->nkernels; i++) {

@@ -78,7 +78,8 @@ static Status emit_function(Session *s, gradc_job *j, Emission *e, const char *t
   }
   Status status = job_is(j, N_IR) ? check_sized(j, f) : ST_OK;
   if (status != ST_OK) return status;
-  if (!job_is(j, N_DOT)) return stage_print(f, stage_asked(j), &sizes, rest, &e->out);
+  if (!job_is(j, N_DOT))
+    return stage_print(f, stage_asked(j), &sizes, rest, j->gc->threads, &e->out);
   f = compile_prepare(f, NULL);
   if (!f) return ST_SOURCE;
   vec_push(s->cx->arena, &e->graph, f);

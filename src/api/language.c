@@ -13,12 +13,16 @@
 /* What decides about speed and results' reproduction, found without loading anything. */
 size_t gradc_about(char *text, size_t n) {
   Target t = target_host();
-  char module[4096];
+  char module[4096], kept[4096];
   back_llvm_path(module, sizeof module);
-  int all = snprintf(
-      text, n, "gradc %s\nprocessor: %d-bit vectors%s, %d thread%s\nmachine code: %s%s\n",
-      PACKAGE_VERSION, 8 * t.vector_bytes, t.fma ? " with fused multiply-add" : "", t.threads,
-      t.threads == 1 ? "" : "s", access(module, R_OK) ? "no, there is no " : "by ", module);
+  bool keeps = code_cache_folder(kept, sizeof kept);
+  int all = snprintf(text, n,
+                     "gradc %s\nprocessor: %d-bit vectors%s, %d thread%s\nmachine code: %s%s\n"
+                     "kept in: %s\n",
+                     PACKAGE_VERSION, 8 * t.vector_bytes, t.fma ? " with fused multiply-add" : "",
+                     t.threads, t.threads == 1 ? "" : "s",
+                     access(module, R_OK) ? "no, there is no " : "by ", module,
+                     keeps ? kept : "no folder");
   return all < 0 ? 0 : (size_t)all;
 }
 

@@ -166,7 +166,7 @@ gradc_status gradc_trainer_step(gradc_trainer *t, const void *const *args, doubl
   compiled_run(t->step, t->in, t->out, t->rt);
   const Ins *y = fn_ins(t->step->fn, t->step->fn->out.at[0].val);
   if (loss) *loss = y->type == T_F32 ? (double)t->loss.f32 : t->loss.f64;
-  return GRADC_OK;
+  return api_verdict(gc, t->step, NULL);
 }
 
 void gradc_trainer_free(gradc_trainer *t) {

@@ -51,10 +51,13 @@ enum { BACK_ABI = 3 };
 typedef struct Native Native;
 /* From the cache where it is there and may be used, else by LLVM. NULL on failure, with the reason
  * in err. */
-Native *native_compile(const LoopProgram *p, bool use_cache, char *err, size_t nerr);
+Native *native_compile(const LoopProgram *p, CodeCache how, char *err, size_t nerr);
 NativeFn native_entry(const Native *n);
 bool native_was_cached(const Native *n);
 void native_dispose(Native *n);
+
+/* code_cache.c: the folder in which code is kept; false where none is. */
+bool code_cache_folder(char *path, size_t n);
 
 /* jit.c: where the module is looked for; the file need not exist. Nothing is loaded. */
 void back_llvm_path(char *path, size_t n);

@@ -268,6 +268,15 @@ static void workspace_query(const CFile *f, const CFunction *fn, const char *upp
            workspace_text(f, fn));
 }
 
+/* What the program left in the workspace about its indices. */
+static void fault_status(const CFile *f, const CFunction *fn, const char *upper, Text *out) {
+  if (fn->loops->fault < 0) return;
+  DimC how = {.before = "(int64_t)(", .after = ")", .floor_div = "", .word = c_safe_name};
+  text_add(out, "  int64_t outside;\n  memcpy(&outside, (const unsigned char *)workspace + ");
+  dim_print_c(f->cx, fn->loops->buf.at[fn->loops->fault].offset, &how, out);
+  text_fmt(out, ", sizeof outside);\n  if (outside) return %s_INDEX;\n", upper);
+}
+
 static void definition(const CFile *f, const CFunction *fn, const char *upper, Text *out) {
   workspace_query(f, fn, upper, out);
   signature(f, fn, out);
@@ -293,8 +302,10 @@ static void definition(const CFile *f, const CFunction *fn, const char *upper, T
   }
   table(f, fn, "in_", fn->in.at, fn->in.n, out);
   table(f, fn, "out_", fn->out.at, fn->out.n, out);
-  text_fmt(out, "  %s_%s_run(in_, out_, (unsigned char *)workspace%s%s);\n  return %s_OK;\n}\n\n",
-           f->prefix, fn->name, fn->size.n ? ", " : "", size_list(f, fn, ""), upper);
+  text_fmt(out, "  %s_%s_run(in_, out_, (unsigned char *)workspace%s%s);\n", f->prefix, fn->name,
+           fn->size.n ? ", " : "", size_list(f, fn, ""));
+  fault_status(f, fn, upper, out);
+  text_fmt(out, "  return %s_OK;\n}\n\n", upper);
 }
 
 /* ---- the files ---- */

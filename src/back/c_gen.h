@@ -50,7 +50,7 @@ typedef struct CGen {
   Vec(CgKernel) kernel; /* printed so far */
   Name function;        /* the exported function they belong to */
   bool vec_used[CE_COUNT][C_MAX_LOG], splat_used[C_MAX_LOG];
-  bool shuffle_used;
+  bool shuffle_used, touch_used;
   bool help_used[CH_COUNT][CE_COUNT][C_MAX_LOG];
   bool scalar_used[OP_COUNT][T_BUNDLE + 1]; /* functions for operators on scalars */
   bool floor_div_used;

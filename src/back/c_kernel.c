@@ -204,6 +204,11 @@ static void print_block(CGen *g, const Block *b) {
     case ST_SET: print_set(g, s); break;
     case ST_STORE: print_store(g, s); break;
     case ST_IF: print_if(g, s); break;
+    case ST_TOUCH:
+      g->touch_used = true;
+      cg_line(g, "%s_TOUCH(b%d + %s, %d);", g->prefix, cg_place(g, s->u.touch.buf),
+              cg_ix(g, &s->u.touch.ix), s->u.touch.write);
+      break;
     }
   }
 }
@@ -238,6 +243,7 @@ static bool mark_block(CGen *g, const Block *b) {
       news |= mark(g, s->u.store.dyn);
       news |= mark(g, s->u.store.mask);
       break;
+    case ST_TOUCH: break;
     case ST_IF:
       news |= mark(g, s->u.cond.cond);
       news |= mark_block(g, &s->u.cond.then);

@@ -215,6 +215,12 @@ void cg_prelude(CGen *g, Text *out) {
              "(type){__VA_ARGS__})\n#endif\n\n",
              p);
   }
+  if (g->touch_used)
+    text_fmt(
+        out,
+        "#if defined(__GNUC__)\n#define %s_TOUCH(at, write) __builtin_prefetch((at), (write))\n"
+        "#else\n#define %s_TOUCH(at, write) ((void)(at))\n#endif\n\n",
+        p, p);
   Text helpers = text_new(g->cx->arena); /* first: they may use further types */
   macros(g, &helpers);
   scalar_functions(g, &helpers);

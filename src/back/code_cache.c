@@ -84,7 +84,7 @@ static int open_share(const char *name, bool make) {
 typedef struct Head {
   char magic[8];
   uint32_t format, nmakers, nobjects, none;
-  DigestValue key, content;
+  DigestValue key, sum;
   uint64_t bytes; /* of the content, which follows: the makers, then the objects */
 } Head;
 static const char magic[8] = "gradcode";
@@ -101,6 +101,15 @@ static bool look_at(const char *path, Maker *m) {
   *m = (Maker){(uint64_t)st.st_size, (uint64_t)st.st_ino, st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
                (strlen(path) + 8) & ~(uint64_t)7};
   return true;
+}
+
+/* Of the head, without the sum itself, and what follows. */
+static DigestValue sum_of(Head h, const char *content) {
+  Digest d = digest_begin();
+  h.sum = (DigestValue){{0}};
+  digest_add(&d, &h, sizeof h);
+  digest_add(&d, content, h.bytes);
+  return digest_end(&d);
 }
 
 /* ---- reading ---- */
@@ -159,9 +168,7 @@ static bool read_file(int fd, DigestValue key, CodeObjects *out) {
     return false;
   char *content = arena_alloc(out->arena, h.bytes);
   if (!content || !read_all(fd, content, h.bytes)) return false;
-  Digest d = digest_begin();
-  digest_add(&d, content, h.bytes);
-  if (!digest_same(digest_end(&d), h.content)) return false;
+  if (!digest_same(sum_of(h, content), h.sum)) return false;
   Reader r = {content, h.bytes};
   return is_fresh(&r, h.nmakers) && read_objects(&r, h.nobjects, out);
 }
@@ -192,6 +199,9 @@ static int by_use(const void *a, const void *b) {
   return (x->tv_nsec > y->tv_nsec) - (x->tv_nsec < y->tv_nsec);
 }
 
+/* What a file takes, more or less. */
+static int64_t in_pages(int64_t bytes) { return (bytes + 4095) & ~(int64_t)4095; }
+
 /* At most `most` of the files, and how many there are. */
 static int list_files(int folder, Kept *out, int most) {
   int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
@@ -205,7 +215,7 @@ static int list_files(int folder, Kept *out, int most) {
     if (n++ >= most || fstatat(folder, e->d_name, &st, AT_SYMLINK_NOFOLLOW)) continue;
     Kept *k = &out[n - 1];
     memcpy(k->name, e->d_name, len + 1);
-    k->bytes = (int64_t)st.st_blocks * 512; /* what it takes, not what it holds */
+    k->bytes = in_pages(st.st_size);
     k->used = st.st_mtim;
   }
   closedir(dir);
@@ -274,9 +284,7 @@ static char *compose(Arena *a, const Entry *e, size_t *bytes) {
   if (!file) return NULL;
   w = (Writer){file + sizeof h, 0};
   give_content(&w, e);
-  Digest d = digest_begin();
-  digest_add(&d, file + sizeof h, w.n);
-  h.content = digest_end(&d);
+  h.sum = sum_of(h, file + sizeof h);
   return memcpy(file, &h, sizeof h);
 }
 
@@ -331,6 +339,6 @@ void code_cache_write(DigestValue key, const CodeObjects *o, const char *const *
   if (folder < 0) return;
   size_t n;
   char *file = compose(o->arena, &e, &n);
-  if (file && make_room(folder, o->arena, (int64_t)n + 4096)) put(folder, name, file, n);
+  if (file && make_room(folder, o->arena, in_pages((int64_t)n))) put(folder, name, file, n);
   close(folder);
 }

@@ -76,10 +76,24 @@ bool gen_is_spread(LLVMValueRef dyn, int lanes, Dim lane_stride) {
   return lanes > 1 && (lane_stride != 1 || (dyn && is_vector(dyn)));
 }
 
+/* The constant part comes last and alone: unrolled accesses share the rest, and it becomes part of
+ * their instructions. */
+static LLVMValueRef moved(Gen *g, LLVMTypeRef elem, LLVMValueRef base, const Ix *ix) {
+  Ix moving = {ix->n, ix->term, 0};
+  LLVMValueRef off = gen_dim(g, ix->off);
+  if (ix->n) {
+    LLVMValueRef at = gen_ix(g, &moving);
+    base = LLVMBuildGEP2(g->b, elem, base, &at, 1, "");
+  }
+  return ix->off ? LLVMBuildGEP2(g->b, elem, base, &off, 1, "") : base;
+}
+
 /* The address of the element, or one per lane where the lanes are not side by side. */
 LLVMValueRef gen_address(Gen *g, Buf b, const Ix *ix, LLVMValueRef dyn, int lanes,
                          Dim lane_stride) {
   LLVMTypeRef elem = gen_memory_type(g, g->p->buf.at[b].type, 1);
+  if (!dyn && !gen_is_spread(dyn, lanes, lane_stride) && dim_is_number(ix->off))
+    return moved(g, elem, g->buf[b], ix);
   LLVMValueRef at = gen_ix(g, ix);
   bool spread = gen_is_spread(dyn, lanes, lane_stride), one_dyn = dyn && !is_vector(dyn);
   if (one_dyn)
@@ -251,10 +265,21 @@ static LLVMValueRef reduce(Gen *g, const ExNode *x) {
   return v;
 }
 
+/* How many shuffles one after the other made the value. */
+static int shuffles_in(LLVMValueRef v) {
+  if (!LLVMIsAShuffleVectorInst(v)) return 0;
+  int a = shuffles_in(LLVMGetOperand(v, 0)), b = shuffles_in(LLVMGetOperand(v, 1));
+  return 1 + MAX(a, b);
+}
+
+/* Two in a row are left to LLVM, which finds good instructions for them. Of longer chains it tries
+ * all sequences without finding better ones: the transpose of 16 vectors takes twice the time. */
 static LLVMValueRef shuffle(Gen *g, const ExNode *x) {
   LLVMValueRef a = gen_ex(g, x->arg[0]), b = gen_ex(g, x->arg[1]), pick[128];
   for (int l = 0; l < x->lanes; l++) pick[l] = LLVMConstInt(g->i32, x->u.pick[l], 0);
-  return LLVMBuildShuffleVector(g->b, a, b, LLVMConstVector(pick, x->lanes), "");
+  LLVMValueRef v = LLVMBuildShuffleVector(g->b, a, b, LLVMConstVector(pick, x->lanes), "");
+  if (!type_is_float((DType)x->type) || shuffles_in(v) < 2) return v;
+  return gen_call(g, "llvm.arithmetic.fence", NULL, LLVMTypeOf(v), &v, 1);
 }
 
 LLVMValueRef gen_ex(Gen *g, Ex e) {

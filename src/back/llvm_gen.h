@@ -4,11 +4,25 @@
 #define GRADC_LLVM_GEN_H
 
 #include "back/back.h"
+#include "base/digest.h"
 
 #include <llvm-c/Core.h>
 #include <llvm-c/TargetMachine.h>
 
 #include <setjmp.h>
+/* A module of its own, in a context of its own, that can be compiled beside others. */
+typedef struct GenUnit {
+  LLVMContextRef c;
+  LLVMModuleRef m;
+  LLVMBuilderRef b;
+  double cost; /* of the kernels in it, in expressions and statements */
+} GenUnit;
+enum { MOST_UNITS = 8 };
+
+typedef struct GenKernel { /* a kernel that has a function */
+  DigestValue digest;
+  LLVMValueRef kernel; /* as the first unit knows it */
+} GenKernel;
 
 typedef struct Gen {
   Cx *cx;
@@ -17,6 +31,9 @@ typedef struct Gen {
   LLVMModuleRef m;
   LLVMBuilderRef b;
   LLVMTypeRef i1, i8, i32, i64, ptr, nothing;
+  GenUnit *unit; /* [0] has the entry, kernels lie in any; NULL: there is one module, m */
+  int nunits;
+  Vec(GenKernel) made;
   bool alone;         /* there is no runtime: parallel kernels are run by the caller */
   Vec(Name) sizes;    /* named sizes; every function takes them as its last arguments */
   LLVMValueRef *size; /* their values in the function being made */
@@ -53,7 +70,8 @@ void gen_masked_store(Gen *g, DType t, LLVMValueRef v, LLVMValueRef at, LLVMValu
 /* llvm_map.c */
 LLVMValueRef gen_map(Gen *g, Op op, DType from, DType to, int lanes, LLVMValueRef *arg);
 /* llvm_stmt.c */
-LLVMValueRef gen_kernel(Gen *g, const Kernel *k, int number);
+LLVMValueRef gen_kernel(Gen *g, const Kernel *k, int number, bool visible);
+LLVMValueRef gen_declare_kernel(Gen *g, const Kernel *k, int number, bool visible);
 void gen_kernel_call(Gen *g, const Kernel *k, LLVMValueRef kernel, LLVMValueRef table,
                      LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef worker);
 /* llvm_call.c: a loop or branch in the entry function of its program. */
@@ -61,6 +79,10 @@ void gen_call_site(Gen *g, const Call *c, LLVMValueRef entry, LLVMValueRef table
                    LLVMValueRef other);
 /* llvm_module.c: the whole program; its entry is the function "gradc_entry". */
 LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p);
+/* The same in as many units as are worth it, at most MOST_UNITS; returns how many. What is in
+ * `unit` is to be given back by gen_end_units, also where making them unwinds. */
+int gen_units(Cx *cx, const LoopProgram *p, GenUnit *unit);
+void gen_end_units(GenUnit *unit);
 /* A generator with an empty module; gen_end gives back what isn't the module. */
 Gen gen_begin(Cx *cx, LLVMContextRef c, const char *name);
 void gen_end(Gen *g);
@@ -68,7 +90,15 @@ void gen_end(Gen *g);
 LLVMValueRef gen_program(Gen *g, const LoopProgram *p, const char *name, bool visible);
 LLVMTypeRef gen_entry_type(Gen *g);
 /* llvm_machine.c: the target's code generator; NULL and a reason: there is none. */
-LLVMTargetMachineRef gen_machine(const Target *t, LLVMCodeModel model, char *err, size_t nerr);
+LLVMTargetMachineRef gen_machine(const Target *t, LLVMCodeModel model, bool quick, char *err,
+                                 size_t nerr); /* quick: code without optimisation */
+const char *gen_host_cpu(void);
+/* Runs work(arg), in which LLVM is called and nothing unwinds, in whatever thread. Where LLVM gave
+ * up in the middle, nothing that it had there may be used or disposed of; but for memory `why` says
+ * more. */
+typedef enum GaveUp { GAVE_NOT_UP, GAVE_UP, GAVE_UP_MEMORY } GaveUp;
+GaveUp gen_caught(void (*work)(void *arg), void *arg, char *why, size_t nwhy);
+Status gen_out_of_memory(Cx *cx); /* the status, with its reason, for gen_guarded's callers */
 /* Runs work(arg), in which LLVM is called, under a trap. lost: LLVM gave up in the middle; status
  * is then ST_MEMORY, or ST_SOURCE with a reason, and nothing that LLVM had may be used or disposed
  * of. */

@@ -8,6 +8,8 @@
 #include <llvm/Config/llvm-config.h>
 
 #include <dlfcn.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -72,39 +74,102 @@ static LLVMModuleRef module_for(LLVMContextRef c, const LoopProgram *p, LLVMTarg
 }
 
 /* ---- as objects ---- */
-typedef struct Compiling { /* what must be given back, also when memory runs out while the module is
-                              made */
+typedef struct Compiling { /* what must be given back, also when memory runs out meanwhile */
   const LoopProgram *p;
   CodeObjects *out;
   char *err;
   size_t nerr;
-  LLVMContextRef c;
-  LLVMTargetMachineRef tm;
+  GenUnit unit[MOST_UNITS];
+  LLVMMemoryBufferRef object[MOST_UNITS];
+  char why[MOST_UNITS][300];
+  int n;
+  GaveUp gave[MOST_UNITS];
+  atomic_int next; /* unit that nobody has begun with */
 } Compiling;
 
-static bool emit_object(Compiling *w, LLVMModuleRef m) {
-  LLVMMemoryBufferRef buf;
+typedef struct UnitWork { /* of a thread: which unit it is at */
+  Compiling *w;
+  int i;
+  LLVMTargetMachineRef tm; /* its own; made for the first unit */
+} UnitWork;
+
+static LLVMMemoryBufferRef object_of(const GenUnit *u, LLVMTargetMachineRef tm, bool quick,
+                                     char *err, size_t nerr) {
+  LLVMModuleRef m = gen_complete(u->c, u->m, tm, err, nerr);
+  LLVMMemoryBufferRef buf = NULL;
   char *why = NULL;
-  if (LLVMTargetMachineEmitToMemoryBuffer(w->tm, m, LLVMObjectFile, &why, &buf)) {
-    gen_set_err(w->err, w->nerr, "LLVM makes no machine code", why);
+  if (m && (quick || gen_optimise(m, tm, err, nerr)) &&
+      LLVMTargetMachineEmitToMemoryBuffer(tm, m, LLVMObjectFile, &why, &buf)) {
+    gen_set_err(err, nerr, "LLVM makes no machine code", why);
     LLVMDisposeMessage(why);
-    return false;
+    buf = NULL;
   }
-  size_t n = LLVMGetBufferSize(buf);
-  const void *at = arena_copy(w->out->arena, LLVMGetBufferStart(buf), n);
-  LLVMDisposeMemoryBuffer(buf);
-  if (!at) cx_out_of_memory(w->p->cx);
-  w->out->object[w->out->n++] = (CodeObject){at, n};
-  return true;
+  return buf;
+}
+
+static void compile_unit(void *arg) {
+  UnitWork *u = arg;
+  Compiling *w = u->w;
+  char *why = w->why[u->i];
+  size_t room = sizeof w->why[0];
+  bool quick = w->p->cx->code_quick;
+  if (!u->tm) u->tm = gen_machine(&w->p->target, LLVMCodeModelDefault, quick, why, room);
+  if (u->tm) w->object[u->i] = object_of(&w->unit[u->i], u->tm, quick, why, room);
+}
+
+/* Every unit is a context of its own, so threads meet nowhere; which of them compiles a unit
+ * changes nothing of its code. A unit in which LLVM gave up is left alone. */
+static void *compile_units(void *arg) {
+  Compiling *w = arg;
+  UnitWork unit = {.w = w};
+  while ((unit.i = atomic_fetch_add(&w->next, 1)) < w->n) {
+    int i = unit.i;
+    w->gave[i] = gen_caught(compile_unit, &unit, w->why[i], sizeof w->why[i]);
+    if (w->gave[i] == GAVE_NOT_UP) continue;
+    w->unit[i] = (GenUnit){.c = NULL}, w->object[i] = NULL;
+    unit.tm = NULL;
+  }
+  if (unit.tm) LLVMDisposeTargetMachine(unit.tm);
+  return NULL;
+}
+
+/* As many threads as the program will have. Signals are for the caller's; where no thread can be
+ * had, there is one less. */
+static void compile_together(Compiling *w) {
+  enum { STACK = 8 << 20 }; /* instruction selection recurses */
+  pthread_t thread[MOST_UNITS];
+  pthread_attr_t attr;
+  sigset_t all, before;
+  int n = 0;
+  sigfillset(&all);
+  pthread_attr_init(&attr);
+  pthread_attr_setstacksize(&attr, STACK);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  while (n + 1 < MIN(w->n, w->p->target.threads) &&
+         !pthread_create(&thread[n], &attr, compile_units, w))
+    n++;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attr);
+  compile_units(w);
+  for (int i = 0; i < n; i++) pthread_join(thread[i], NULL);
 }
 
 static Status compile_guarded(void *arg) {
   Compiling *w = arg;
-  w->c = LLVMContextCreate();
-  w->tm = gen_machine(&w->p->target, LLVMCodeModelDefault, w->err, w->nerr);
-  if (!w->tm) return ST_SOURCE;
-  LLVMModuleRef m = module_for(w->c, w->p, w->tm, w->err, w->nerr);
-  return m && gen_optimise(m, w->tm, w->err, w->nerr) && emit_object(w, m) ? ST_OK : ST_SOURCE;
+  w->n = gen_units(w->p->cx, w->p, w->unit);
+  compile_together(w);
+  for (int i = 0; i < w->n; i++) {
+    if (w->gave[i] == GAVE_UP_MEMORY) return gen_out_of_memory(w->p->cx);
+    if (!w->object[i]) {
+      snprintf(w->err, w->nerr, "%s", w->why[i]);
+      return ST_SOURCE;
+    }
+    size_t n = LLVMGetBufferSize(w->object[i]);
+    const void *at = arena_copy(w->out->arena, LLVMGetBufferStart(w->object[i]), n);
+    if (!at) cx_out_of_memory(w->p->cx);
+    w->out->object[w->out->n++] = (CodeObject){at, n};
+  }
+  return ST_OK;
 }
 
 /* Better than to run out in the middle: to find out before. */
@@ -116,13 +181,15 @@ static bool has_room(void) {
 }
 
 static bool compile(const LoopProgram *p, CodeObjects *out, char *err, size_t nerr) {
-  Compiling w = {.p = p, .out = out, .err = err, .nerr = nerr};
-  if (!has_room()) cx_out_of_memory(p->cx);
-  GuardEnd end = gen_guarded(p->cx, compile_guarded, &w, err, nerr);
-  if (!end.lost) {
-    LLVMContextDispose(w.c); /* its modules with it */
-    if (w.tm) LLVMDisposeTargetMachine(w.tm);
-  }
+  Compiling *w = has_room() ? calloc(1, sizeof *w) : NULL;
+  if (!w) cx_out_of_memory(p->cx);
+  w->p = p, w->out = out, w->err = err, w->nerr = nerr;
+  gen_set_up_native();
+  GuardEnd end = gen_guarded(p->cx, compile_guarded, w, err, nerr);
+  for (int i = 0; i < w->n; i++)
+    if (w->object[i]) LLVMDisposeMemoryBuffer(w->object[i]);
+  if (!end.lost) gen_end_units(w->unit);
+  free(w);
   if (end.status != ST_OK && end.status != ST_SOURCE) cx_unwind_again(p->cx);
   return end.status == ST_OK;
 }
@@ -149,7 +216,7 @@ static bool emit_text(LLVMModuleRef m, LLVMTargetMachineRef tm, LlvmText what, T
 }
 
 static bool print(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr) {
-  LLVMTargetMachineRef tm = gen_machine(&p->target, LLVMCodeModelDefault, err, nerr);
+  LLVMTargetMachineRef tm = gen_machine(&p->target, LLVMCodeModelDefault, false, err, nerr);
   if (!tm) return false;
   LLVMContextRef c = LLVMContextCreate();
   LLVMModuleRef m = module_for(c, p, tm, err, nerr);
@@ -183,14 +250,6 @@ static bool text(const LoopProgram *p, LlvmText what, Text *out, char *err, size
 
 static const char *version(void) { return "LLVM " LLVM_VERSION_STRING; }
 
-static const char *host_cpu(void) {
-  static char name[64]; /* written once with the same text by whoever comes first */
-  char *cpu = LLVMGetHostCPUName();
-  snprintf(name, sizeof name, "%s", cpu);
-  LLVMDisposeMessage(cpu);
-  return name;
-}
-
 static const char *library(void) {
   Dl_info info;
   return dladdr((void *)(uintptr_t)LLVMContextCreate, &info) ? info.dli_fname : NULL;
@@ -199,6 +258,6 @@ static const char *library(void) {
 __attribute__((visibility("default"))) const LlvmBackend *gradc_llvm_backend(void);
 const LlvmBackend *gradc_llvm_backend(void) {
   static const LlvmBackend backend = {BACK_ABI, compile,    gen_link, gen_linked_entry, gen_unlink,
-                                      text,     gen_object, version,  host_cpu,         library};
+                                      text,     gen_object, version,  gen_host_cpu,     library};
   return &backend;
 }

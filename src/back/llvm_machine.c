@@ -15,9 +15,16 @@
 #include <stdio.h>
 
 /* ---- processors ---- */
+/* What LLVM says of the host: asking the processor is slow inside of virtual machines. The texts
+ * are LLVM's and stay. */
+static struct { char *triple, *cpu, *features; } host;
+
 static void set_up_host(void) {
   LLVMInitializeNativeTarget();
   LLVMInitializeNativeAsmPrinter();
+  host.triple = LLVMGetDefaultTargetTriple();
+  host.cpu = LLVMGetHostCPUName();
+  host.features = LLVMGetHostCPUFeatures();
 }
 static void set_up_all(void) {
   LLVMInitializeAllTargetInfos();
@@ -31,25 +38,27 @@ static pthread_once_t host_once = PTHREAD_ONCE_INIT, all_once = PTHREAD_ONCE_INI
 
 void gen_set_up_native(void) { pthread_once(&host_once, set_up_host); }
 
-LLVMTargetMachineRef gen_machine(const Target *t, LLVMCodeModel model, char *err, size_t nerr) {
+LLVMTargetMachineRef gen_machine(const Target *t, LLVMCodeModel model, bool quick, char *err,
+                                 size_t nerr) {
   gen_set_up_native();
   if (t->triple) pthread_once(&all_once, set_up_all);
-  char *host = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(),
-       *features = LLVMGetHostCPUFeatures(), *why = NULL;
-  const char *triple = t->triple ? t->triple : host;
+  char *why = NULL;
+  const char *triple = t->triple ? t->triple : host.triple;
   LLVMTargetRef target;
   LLVMTargetMachineRef tm = NULL;
   if (LLVMGetTargetFromTriple(triple, &target, &why))
     gen_set_err(err, nerr, "this LLVM makes no code for the processor", why);
   else
-    tm = LLVMCreateTargetMachine(target, triple, t->cpu ? t->cpu : cpu,
-                                 t->features ? t->features : features, LLVMCodeGenLevelDefault,
-                                 LLVMRelocPIC, model);
+    tm = LLVMCreateTargetMachine(
+        target, triple, t->cpu ? t->cpu : host.cpu, t->features ? t->features : host.features,
+        quick ? LLVMCodeGenLevelNone : LLVMCodeGenLevelDefault, LLVMRelocPIC, model);
   LLVMDisposeMessage(why);
-  LLVMDisposeMessage(host);
-  LLVMDisposeMessage(cpu);
-  LLVMDisposeMessage(features);
   return tm;
+}
+
+const char *gen_host_cpu(void) {
+  gen_set_up_native();
+  return host.cpu;
 }
 
 /* ---- giving up ---- */
@@ -119,24 +128,44 @@ static void remove_guard(void) {
   pthread_mutex_unlock(&lock);
 }
 
-GuardEnd gen_guarded(Cx *cx, Status (*work)(void *arg), void *arg, char *err, size_t nerr) {
+GaveUp gen_caught(void (*work)(void *arg), void *arg, char *why, size_t nwhy) {
   Escape here = {.memory = false}, *outer = escape;
-  jmp_buf *trap = cx->trap;
-  GuardEnd end = {ST_SOURCE, true};
   add_guard();
-  if (setjmp(here.env)) {
-    cx->trap = trap;
-    if (here.memory) {
-      snprintf(cx->trap_text, sizeof cx->trap_text, "out of memory, in LLVM");
-      cx->trap_why = end.status = ST_MEMORY;
-    } else {
-      gen_set_err(err, nerr, "LLVM makes no code of it", here.why);
-    }
-  } else {
+  if (setjmp(here.env) == 0) {
     escape = &here;
-    end = (GuardEnd){cx_guard(cx, work, arg), false};
+    work(arg);
+    escape = outer;
+    remove_guard();
+    return GAVE_NOT_UP;
   }
   escape = outer;
   remove_guard();
-  return end;
+  if (here.memory) return GAVE_UP_MEMORY;
+  gen_set_err(why, nwhy, "LLVM makes no code of it", here.why);
+  return GAVE_UP;
+}
+
+typedef struct Guarded {
+  Cx *cx;
+  Status (*work)(void *arg), status;
+  void *arg;
+} Guarded;
+
+static void run_guarded(void *arg) {
+  Guarded *g = arg;
+  g->status = cx_guard(g->cx, g->work, g->arg);
+}
+
+Status gen_out_of_memory(Cx *cx) {
+  snprintf(cx->trap_text, sizeof cx->trap_text, "out of memory, in LLVM");
+  return cx->trap_why = ST_MEMORY;
+}
+
+GuardEnd gen_guarded(Cx *cx, Status (*work)(void *arg), void *arg, char *err, size_t nerr) {
+  jmp_buf *trap = cx->trap;
+  Guarded g = {cx, work, ST_SOURCE, arg};
+  GaveUp gave = gen_caught(run_guarded, &g, err, nerr);
+  if (gave == GAVE_NOT_UP) return (GuardEnd){g.status, false};
+  cx->trap = trap;
+  return (GuardEnd){gave == GAVE_UP_MEMORY ? gen_out_of_memory(cx) : ST_SOURCE, true};
 }

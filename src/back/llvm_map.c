@@ -92,8 +92,17 @@ static LLVMValueRef unary(Gen *g, const char *name, LLVMValueRef a) {
   return gen_call(g, name, NULL, LLVMTypeOf(a), &a, 1);
 }
 
+/* LLVM (19 at least) takes lanes for zero that are zero in both operands of a vector's division,
+ * and drops the selection of 0 instead of 0/0 in lanes that a mask put out. It can't see through
+ * the fence, which becomes no code. */
+static LLVMValueRef quotient(Gen *g, LLVMValueRef a, LLVMValueRef b) {
+  bool vector = LLVMGetTypeKind(LLVMTypeOf(b)) == LLVMVectorTypeKind;
+  if (vector && !LLVMIsConstant(b)) b = unary(g, "llvm.arithmetic.fence", b);
+  return LLVMBuildFDiv(g->b, a, b, "");
+}
+
 static LLVMValueRef floored_quotient(Gen *g, LLVMValueRef a, LLVMValueRef b) {
-  return unary(g, "llvm.floor", LLVMBuildFDiv(g->b, a, b, ""));
+  return unary(g, "llvm.floor", quotient(g, a, b));
 }
 
 static LLVMValueRef float_op(Gen *g, Op op, LLVMValueRef *a) {
@@ -101,7 +110,7 @@ static LLVMValueRef float_op(Gen *g, Op op, LLVMValueRef *a) {
   case OP_add: return LLVMBuildFAdd(g->b, a[0], a[1], "");
   case OP_sub: return LLVMBuildFSub(g->b, a[0], a[1], "");
   case OP_mul: return LLVMBuildFMul(g->b, a[0], a[1], "");
-  case OP_div: return LLVMBuildFDiv(g->b, a[0], a[1], "");
+  case OP_div: return quotient(g, a[0], a[1]);
   case OP_idiv: return floored_quotient(g, a[0], a[1]);
   case OP_mod:
     return LLVMBuildFSub(g->b, a[0], LLVMBuildFMul(g->b, a[1], floored_quotient(g, a[0], a[1]), ""),

@@ -1,6 +1,7 @@
 /* llvm_module.c: a loop program as an LLVM module: one function per kernel and an entry that calls
  * them in order, handing parallel ones to the runtime. */
 #include "back/llvm_gen.h"
+#include "loop/digest.h"
 #include "loop/lower.h"
 
 static LLVMTypeRef task_type(Gen *g) {
@@ -132,13 +133,81 @@ typedef struct StepCode {
   LLVMValueRef kernel, task, body, other;
 } StepCode;
 
-static StepCode gen_step(Gen *g, const Kernel *k, int number) {
+/* ---- units: what of the program is compiled together ---- */
+/* Expressions and statements as often as they are written down. */
+static double block_cost(const Kernel *k, const Block *b) {
+  double n = 0;
+  for (int i = 0; i < b->at.n; i++) {
+    const Stmt *s = b->at.at[i];
+    n += 1;
+    if (s->kind == ST_IF) n += block_cost(k, &s->u.cond.then) + block_cost(k, &s->u.cond.other);
+    if (s->kind != ST_FOR) continue;
+    double times = 1;
+    if (s->u.loop.kind == FOR_UNROLL && s->u.loop.hi.n == 0 && dim_is_number(s->u.loop.hi.off))
+      times = (double)(s->u.loop.hi.off - s->u.loop.lo.off) / (double)s->u.loop.step;
+    n += 4 + times * block_cost(k, &s->u.loop.body);
+  }
+  return n;
+}
+static double kernel_cost(const Kernel *k) { return 20 + block_cost(k, &k->body); }
+
+static double program_cost(const LoopProgram *p) {
+  double n = 0;
+  for (int i = 0; i < p->kernel.n; i++) {
+    const Kernel *k = p->kernel.at[i];
+    n += k->call ? 100 + program_cost(k->call->body) +
+                       (k->call->other ? program_cost(k->call->other) : 0)
+                 : kernel_cost(k);
+  }
+  return n;
+}
+
+/* Goes on in another unit. Names of the first one's values must not be used meanwhile. */
+static void enter(Gen *g, int u) {
+  if (!g->unit) return;
+  g->c = g->unit[u].c;
+  g->m = g->unit[u].m;
+  g->b = g->unit[u].b;
+  g->i1 = LLVMInt1TypeInContext(g->c);
+  g->i8 = LLVMInt8TypeInContext(g->c);
+  g->i32 = LLVMInt32TypeInContext(g->c);
+  g->i64 = LLVMInt64TypeInContext(g->c);
+  g->ptr = LLVMPointerTypeInContext(g->c, 0);
+  g->nothing = LLVMVoidTypeInContext(g->c);
+}
+
+static LLVMValueRef kernel_in_a_unit(Gen *g, const Kernel *k, int number) {
+  int least = 0;
+  for (int u = 1; u < g->nunits; u++)
+    if (g->unit[u].cost < g->unit[least].cost) least = u;
+  if (g->unit) g->unit[least].cost += kernel_cost(k);
+  if (least == 0) return gen_kernel(g, k, number, false);
+  enter(g, least);
+  gen_kernel(g, k, number, true);
+  enter(g, 0);
+  return gen_declare_kernel(g, k, number, true);
+}
+
+/* The kernel's function: equal ones share one. Names of sizes are its arguments too. */
+static LLVMValueRef kernel_code(Gen *g, const Kernel *k) {
+  Digest d = digest_begin();
+  digest_value(&d, loop_kernel_digest(g->p, k));
+  digest_add(&d, g->sizes.at, (size_t)g->sizes.n * sizeof *g->sizes.at);
+  GenKernel made = {.digest = digest_end(&d)};
+  for (int i = 0; i < g->made.n; i++)
+    if (digest_same(g->made.at[i].digest, made.digest)) return g->made.at[i].kernel;
+  made.kernel = kernel_in_a_unit(g, k, g->made.n);
+  vec_push(g->cx->arena, &g->made, made);
+  return made.kernel;
+}
+
+static StepCode gen_step(Gen *g, const Kernel *k) {
   StepCode s = {0};
   if (k->call) {
     s.body = gen_program(g, k->call->body, "body", false);
     if (k->call->other) s.other = gen_program(g, k->call->other, "other", false);
   } else {
-    s.kernel = gen_kernel(g, k, number);
+    s.kernel = kernel_code(g, k);
     if (k->parallel && !g->alone) s.task = gen_task(g, k, s.kernel);
   }
   return s;
@@ -174,7 +243,7 @@ LLVMValueRef gen_program(Gen *g, const LoopProgram *p, const char *name, bool vi
   const LoopProgram *outer = g->p;
   g->p = p;
   StepCode *step = NEWS(g->cx->arena, StepCode, p->kernel.n + 1);
-  for (int i = 0; i < p->kernel.n; i++) step[i] = gen_step(g, p->kernel.at[i], i);
+  for (int i = 0; i < p->kernel.n; i++) step[i] = gen_step(g, p->kernel.at[i]);
   LLVMValueRef entry = LLVMAddFunction(g->m, name, gen_entry_type(g));
   LLVMAddAttributeAtIndex(
       entry, LLVMAttributeFunctionIndex,
@@ -199,6 +268,33 @@ Gen gen_begin(Cx *cx, LLVMContextRef c, const char *name) {
 }
 
 void gen_end(Gen *g) { LLVMDisposeBuilder(g->b); }
+
+static GenUnit begin_unit(const char *name) {
+  GenUnit u = {.c = LLVMContextCreate()};
+  u.m = LLVMModuleCreateWithNameInContext(name, u.c);
+  u.b = LLVMCreateBuilderInContext(u.c);
+  return u;
+}
+
+int gen_units(Cx *cx, const LoopProgram *p, GenUnit *unit) {
+  const double worth = 800; /* some 30 ms of LLVM's time */
+  double all = program_cost(p);
+  int n = all > MOST_UNITS * worth ? MOST_UNITS : MAX(1, (int)(all / worth));
+  const char *name = p->name ? p->name : "gradc";
+  for (int u = 0; u < n; u++) unit[u] = begin_unit(name);
+  Gen g = {.cx = cx, .unit = unit, .nunits = n};
+  enter(&g, 0);
+  gen_program(&g, p, NATIVE_ENTRY, true);
+  return n;
+}
+
+void gen_end_units(GenUnit *unit) {
+  for (int u = 0; u < MOST_UNITS; u++) {
+    if (!unit[u].c) continue;
+    LLVMDisposeBuilder(unit[u].b);
+    LLVMContextDispose(unit[u].c); /* and its module */
+  }
+}
 
 LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p) {
   Gen g = gen_begin(cx, c, p->name ? p->name : "gradc");

@@ -287,6 +287,17 @@ static void zero_fields(Obj *o) {
   }
 }
 
+/* What the program left in the workspace about its indices. */
+static void fail_where_outside(Obj *o, LLVMValueRef workspace) {
+  Gen *g = &o->g;
+  const LoopProgram *p = o->fn->loops;
+  if (p->fault < 0) return;
+  LLVMValueRef at = gen_dim(g, p->buf.at[p->fault].offset);
+  LLVMValueRef place = LLVMBuildInBoundsGEP2(g->b, g->i8, workspace, &at, 1, "");
+  LLVMValueRef outside = LLVMBuildLoad2(g->b, g->i64, place, "");
+  fail_if(o, LLVMBuildIsNotNull(g->b, outside, ""), CST_INDEX);
+}
+
 /* Whoever shares the work out; the pool is made by driver/library_pool.c. */
 static LLVMValueRef runtime(Obj *o) {
   Gen *g = &o->g;
@@ -328,6 +339,7 @@ static void make_function(Obj *o, LLVMValueRef run) {
   args[3] = runtime(o);
   LLVMBuildCall2(g->b, LLVMGlobalGetValueType(run), run, args,
                  (unsigned)gen_add_sizes(g, NULL, args, 4), "");
+  fail_where_outside(o, workspace);
   LLVMBuildRet(g->b, LLVMConstInt(g->i32, CST_OK, 0));
 }
 
@@ -363,7 +375,7 @@ static bool emit(LLVMModuleRef m, LLVMTargetMachineRef tm, Text *out, char *err,
 }
 
 static bool make_object(const CFile *f, const Target *t, Text *out, char *err, size_t nerr) {
-  LLVMTargetMachineRef tm = gen_machine(t, LLVMCodeModelDefault, err, nerr);
+  LLVMTargetMachineRef tm = gen_machine(t, LLVMCodeModelDefault, false, err, nerr);
   if (!tm) return false;
   LLVMContextRef c = LLVMContextCreate();
   Obj o = {.g = gen_begin(f->cx, c, f->prefix), .f = f, .layout = LLVMCreateTargetDataLayout(tm)};

@@ -1,5 +1,6 @@
 /* llvm_stmt.c: kernels: loops, registers, stores. */
 #include "back/llvm_gen.h"
+#include "loop/digest.h"
 
 static void gen_block(Gen *g, const Block *b);
 
@@ -135,17 +136,19 @@ static void counted_loop(Gen *g, const Stmt *s, LLVMValueRef lo, LLVMValueRef hi
 }
 
 static void gen_for(Gen *g, const Stmt *s) {
-  int64_t lo, hi, step = s->u.loop.step;
+  int64_t lo = 0, hi = 0, step = s->u.loop.step;
   bool known = constant_ix(&s->u.loop.lo, &lo) && constant_ix(&s->u.loop.hi, &hi);
+  bool open = s == loop_open_end(g->k);
   LLVMValueRef stride = LLVMConstInt(g->i64, (uint64_t)step, 1);
   if (s->u.loop.kind == FOR_PARALLEL) { /* this worker's share, in iterations */
     LLVMValueRef base = gen_ix(g, &s->u.loop.lo);
     counted_loop(g, s, g->lo, g->hi, LLVMConstInt(g->i64, 1, 0), base, stride);
     return;
   }
-  bool unroll = known && (s->u.loop.kind == FOR_UNROLL || (hi > lo && hi - lo <= step));
+  bool unroll = known && !open && (s->u.loop.kind == FOR_UNROLL || (hi > lo && hi - lo <= step));
   if (!unroll) {
-    counted_loop(g, s, gen_ix(g, &s->u.loop.lo), gen_ix(g, &s->u.loop.hi), stride, NULL, NULL);
+    counted_loop(g, s, gen_ix(g, &s->u.loop.lo), open ? g->hi : gen_ix(g, &s->u.loop.hi), stride,
+                 NULL, NULL);
     return;
   }
   for (int64_t i = lo; i < hi; i += step) {
@@ -169,6 +172,16 @@ static void gen_if(Gen *g, const Stmt *s) {
   LLVMPositionBuilderAtEnd(g->b, after);
 }
 
+static void gen_touch(Gen *g, const Stmt *s) {
+  LLVMValueRef at = gen_address(g, s->u.touch.buf, &s->u.touch.ix, NULL, 1, 1);
+  /* to write or not; into the first cache; data */
+  LLVMValueRef args[] = {at, LLVMConstInt(g->i32, s->u.touch.write, 0), LLVMConstInt(g->i32, 3, 0),
+                         LLVMConstInt(g->i32, 1, 0)};
+  unsigned id = LLVMLookupIntrinsicID("llvm.prefetch", strlen("llvm.prefetch"));
+  LLVMValueRef f = LLVMGetIntrinsicDeclaration(g->m, id, &g->ptr, 1);
+  LLVMBuildCall2(g->b, LLVMGlobalGetValueType(f), f, args, 4, "");
+}
+
 static void gen_block(Gen *g, const Block *b) {
   for (int i = 0; i < b->at.n; i++) {
     const Stmt *s = b->at.at[i];
@@ -178,6 +191,7 @@ static void gen_block(Gen *g, const Block *b) {
     case ST_SET: gen_set(g, s->u.set.reg, s->u.set.value); break;
     case ST_STORE: gen_store(g, s); break;
     case ST_IF: gen_if(g, s); break;
+    case ST_TOUCH: gen_touch(g, s); break;
     }
   }
 }
@@ -188,7 +202,7 @@ static void add_attribute(Gen *g, LLVMValueRef f, LLVMAttributeIndex at, const c
   LLVMAddAttributeAtIndex(f, at, LLVMCreateEnumAttribute(g->c, kind, 0));
 }
 
-static LLVMValueRef declare_kernel(Gen *g, const Kernel *k, int number) {
+LLVMValueRef gen_declare_kernel(Gen *g, const Kernel *k, int number, bool visible) {
   int n = k->uses.n;
   LLVMTypeRef *params = NEWS(g->cx->arena, LLVMTypeRef, n + 2 + g->sizes.n);
   for (int i = 0; i < n; i++) params[i] = g->ptr;
@@ -201,7 +215,7 @@ static LLVMValueRef declare_kernel(Gen *g, const Kernel *k, int number) {
   name[sizeof name - 1] = 0;
   LLVMValueRef f =
       LLVMAddFunction(g->m, name, LLVMFunctionType(g->nothing, params, (unsigned)nparams, 0));
-  LLVMSetLinkage(f, LLVMInternalLinkage);
+  if (!visible) LLVMSetLinkage(f, LLVMInternalLinkage);
   add_attribute(g, f, LLVMAttributeFunctionIndex, "nounwind");
   add_attribute(g, f, LLVMAttributeFunctionIndex, "noinline");
   for (int i = 0; i < n; i++) {
@@ -212,8 +226,8 @@ static LLVMValueRef declare_kernel(Gen *g, const Kernel *k, int number) {
   return f;
 }
 
-/* A call of the kernel for iterations lo..hi (ignored where it isn't parallel), with its pointers
- * taken out of the table of buffers. */
+/* A call of the kernel for iterations lo..hi where it is parallel, with its pointers taken out of
+ * the table of buffers. */
 void gen_kernel_call(Gen *g, const Kernel *k, LLVMValueRef kernel, LLVMValueRef table,
                      LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef worker) {
   LLVMValueRef *args = NEWS(g->cx->arena, LLVMValueRef, k->uses.n + 2 + g->sizes.n);
@@ -226,16 +240,17 @@ void gen_kernel_call(Gen *g, const Kernel *k, LLVMValueRef kernel, LLVMValueRef 
     LLVMValueRef shift = LLVMBuildMul(g->b, worker, gen_dim(g, b->stride), "");
     args[i] = LLVMBuildInBoundsGEP2(g->b, g->i8, args[i], &shift, 1, "");
   }
+  const Stmt *open = loop_open_end(k);
   args[k->uses.n] = lo;
-  args[k->uses.n + 1] = hi;
+  args[k->uses.n + 1] = open ? gen_ix(g, &open->u.loop.hi) : hi;
   int n = gen_add_sizes(g, NULL, args, k->uses.n + 2);
   LLVMBuildCall2(g->b, LLVMGlobalGetValueType(kernel), kernel, args, (unsigned)n, "");
 }
 
-LLVMValueRef gen_kernel(Gen *g, const Kernel *k, int number) {
+LLVMValueRef gen_kernel(Gen *g, const Kernel *k, int number, bool visible) {
   Arena *a = g->cx->arena;
   g->k = k;
-  g->fn = declare_kernel(g, k, number);
+  g->fn = gen_declare_kernel(g, k, number, visible);
   g->var = NEWS(a, LLVMValueRef, k->var.n + 1);
   g->reg = NEWS(a, LLVMValueRef, k->reg.n + 1);
   g->changes = NEWS(a, bool, k->reg.n + 1);

@@ -38,6 +38,7 @@ static bool key_of(const LoopProgram *p, DigestValue *key) {
   Digest d = digest_begin();
   digest_text(&d, PACKAGE_VERSION);
   digest_i64(&d, BACK_ABI);
+  digest_i64(&d, p->cx->code_quick);
   digest_i64(&d, (int64_t)st.st_ino);
   digest_i64(&d, (int64_t)st.st_size);
   digest_i64(&d, st.st_mtim.tv_sec);
@@ -76,10 +77,11 @@ static void keep(DigestValue key, const CodeObjects *o) {
 }
 
 /* Fills n. ST_SOURCE with the reason in err; or the status that was unwound with. */
-static Status make(Native *n, Making *m, bool use_cache) {
+static Status make(Native *n, Making *m, CodeCache how) {
   DigestValue key;
-  use_cache = use_cache && !loop_has_names(m->p) && key_of(m->p, &key);
-  if (use_cache && code_cache_read(key, &m->objects) && link_all(n, &m->objects, m->err, m->nerr)) {
+  bool keeps = how != CODE_CACHE_OFF && !loop_has_names(m->p) && key_of(m->p, &key);
+  if (keeps && how == CODE_CACHE_USE && code_cache_read(key, &m->objects) &&
+      link_all(n, &m->objects, m->err, m->nerr)) {
     n->cached = true;
     return ST_OK;
   }
@@ -87,11 +89,11 @@ static Status make(Native *n, Making *m, bool use_cache) {
   Status s = cx_guard(m->p->cx, compile_guarded, m);
   if (s != ST_OK) return s;
   if (!link_all(n, &m->objects, m->err, m->nerr)) return ST_SOURCE;
-  if (use_cache) keep(key, &m->objects);
+  if (keeps) keep(key, &m->objects);
   return ST_OK;
 }
 
-Native *native_compile(const LoopProgram *p, bool use_cache, char *err, size_t nerr) {
+Native *native_compile(const LoopProgram *p, CodeCache how, char *err, size_t nerr) {
   Native *n = calloc(1, sizeof *n);
   Making m = {.p = p, .objects = {.arena = arena_new(NULL)}, .err = err, .nerr = nerr};
   if (!n || !m.objects.arena) {
@@ -99,7 +101,7 @@ Native *native_compile(const LoopProgram *p, bool use_cache, char *err, size_t n
     free(n);
     cx_out_of_memory(p->cx);
   }
-  Status s = make(n, &m, use_cache);
+  Status s = make(n, &m, how);
   arena_free(m.objects.arena);
   if (s == ST_OK) return n;
   native_dispose(n);

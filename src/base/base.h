@@ -61,6 +61,10 @@ size_t cx_bytes(const Cx *cx);      /* by all arenas of the context */
 #define NEWS(arena, T, n) ((T *)arena_alloc_n((arena), sizeof(T), (n)))
 void *arena_alloc_n(Arena *a, size_t size, int64_t n); /* n * size, overflow is out of memory */
 
+/* A room for compiled code to work in, aligned to 64, not cleared; NULL: there is none. For free().
+ */
+void *room_alloc(size_t bytes);
+
 /* ---- growable arrays: Vec(T) v = {0}; vec_push(arena, &v, x); v.at[i], v.n ---- */
 #define Vec(T)                                                                                     \
   struct {                                                                                         \
@@ -119,6 +123,13 @@ typedef struct RuleBook RuleBook;   /* ir/rules.h */
 typedef struct NameTable NameTable;
 typedef struct Thrift Thrift; /* pass/pass.h */
 
+/* What is done about machine code on disk (back/code.h). */
+typedef enum CodeCache {
+  CODE_CACHE_USE,   /* it is looked for there, and kept where it had to be made */
+  CODE_CACHE_RENEW, /* made and kept */
+  CODE_CACHE_OFF    /* made */
+} CodeCache;
+
 struct Cx {
   Arena *arena;  /* lives as long as the context */
   Arena *others; /* the newest of those that were made with the context and not freed yet */
@@ -132,9 +143,10 @@ struct Cx {
     int64_t bytes; /* of workspace that a compiled function may take; 0: any */
     int threads;
   } bound;
-  bool no_code_cache;     /* machine code is neither looked for on disk nor kept there */
+  CodeCache code_cache;
+  bool code_quick; /* machine code as it is printed, without optimisation: for what runs once */
   jmp_buf *trap;          /* where out of memory and cx_bug unwind to */
-  Status trap_why;        /* ST_MEMORY, ST_INTERNAL or ST_INTERRUPTED */
+  Status trap_why;        /* ST_MEMORY, ST_INTERNAL, ST_INTERRUPTED or ST_FINDINGS */
   const atomic_int *stop; /* set from outside, by a signal's handler or a thread: end the work;
                              NULL: nobody can */
   char trap_text[512];
@@ -148,6 +160,9 @@ Status cx_guard(Cx *cx, Status (*work)(void *arg), void *arg);
 GC_NORETURN void cx_bug(Cx *cx, const char *fmt, ...) GC_PRINTF(2, 3);
 GC_NORETURN void cx_out_of_memory(Cx *cx);
 GC_NORETURN void cx_interrupted(Cx *cx); /* unwinds with ST_INTERRUPTED */
+/* Ends a computation that its program made go wrong: unwinds with ST_FINDINGS. A diagnostic says
+ * why. */
+GC_NORETURN void cx_gone_wrong(Cx *cx);
 GC_NORETURN void
 cx_unwind_again(Cx *cx); /* goes on with the unwinding that a cx_guard inside stopped */
 GC_NORETURN void cx_no_room(Cx *cx,

@@ -41,6 +41,11 @@ void cx_interrupted(Cx *cx) {
   unwind(cx, ST_INTERRUPTED);
 }
 
+void cx_gone_wrong(Cx *cx) {
+  cx->trap_text[0] = 0;
+  unwind(cx, ST_FINDINGS);
+}
+
 void cx_unwind_again(Cx *cx) { unwind(cx, cx->trap_why); }
 
 void cx_no_room(Cx *cx, double bytes) {

@@ -90,11 +90,22 @@ static void add_part(Cx *cx, Diag *d, DiagPartKind kind, Span at, const char *fm
   vec_push(cx->arena, &d->parts, part);
 }
 
+static bool same_label(const DiagPart *a, const DiagPart *b) {
+  return a->kind == PART_LABEL && a->span.source == b->span.source && a->span.lo == b->span.lo &&
+         a->span.hi == b->span.hi && !strcmp(a->text, b->text);
+}
+
+/* What is said already isn't said again, as where both operands are one value. */
 void diag_label(Cx *cx, Diag *d, Span at, const char *fmt, ...) {
   va_list ap;
   va_start(ap, fmt);
   add_part(cx, d, PART_LABEL, at, fmt, ap);
   va_end(ap);
+  for (int i = 0; i + 1 < d->parts.n; i++)
+    if (same_label(&d->parts.at[i], &d->parts.at[d->parts.n - 1])) {
+      d->parts.n--;
+      return;
+    }
 }
 
 void diag_note(Cx *cx, Diag *d, const char *fmt, ...) {
@@ -163,16 +174,18 @@ static int distance(const char *a, int na, const char *b, int nb) {
 const char *closest_word(const char *word, const char *const *candidates, int n) {
   int len = (int)strlen(word), limit = len < 2 ? 0 : MIN(3, MAX(1, len / 3));
   const char *best = NULL;
+  bool as_long = false; /* the best has as many letters: it wins among equally close ones */
   if (len == 0 || len >= WORD_MAX) return NULL;
   for (int i = 0; i < n; i++) {
     int m = candidates[i] ? (int)strlen(candidates[i]) : 0;
     if (m == 0 || m >= WORD_MAX || m - len > limit || len - m > limit) continue;
     if (!strcmp(word, candidates[i])) continue;
     int d = distance(word, len, candidates[i], m);
-    if (d > limit || d >= MIN(len, m)) continue;
+    if (d > limit || d >= MIN(len, m) || (best && d == limit && (as_long || m != len))) continue;
     best = candidates[i];
-    limit = d - 1; /* only a closer one from here on */
-    if (limit < 0) break;
+    as_long = m == len;
+    limit = d;
+    if (!d) break;
   }
   return best;
 }

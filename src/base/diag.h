@@ -34,7 +34,8 @@ typedef struct Diag {
 struct Diags {
   Vec(Diag *) list;
   int errors;
-  int cap; /* errors after this many are counted but not recorded */
+  int cap;     /* errors after this many are counted but not recorded */
+  int columns; /* of the terminal they are shown on; 0: of no matter */
 };
 
 Diags *diags_new(Cx *cx);

@@ -13,7 +13,7 @@
 
 #include <stdio.h>
 
-enum { TAB = 4, LINE_MAX_BYTES = 120, WINDOW_BEFORE = 50 };
+enum { TAB = 4, LINE_MAX_BYTES = 120, LEAST_BYTES = 20 };
 
 typedef struct Mark { /* one underlined place */
   Span span;
@@ -76,16 +76,24 @@ static bool inside_char(const Source *s, int32_t i) {
   return i < s->len && utf8_continues(s->text[i]);
 }
 
-static Line line_of(const Source *src, int32_t at) {
+/* How much of a line is shown: what the terminal has room for between the gutter and the dots. */
+static int32_t room(const Render *r) {
+  int columns = r->cx->diags->columns;
+  return columns ? MIN(LINE_MAX_BYTES, MAX(LEAST_BYTES, columns - r->gutter - 3 - 6))
+                 : LINE_MAX_BYTES;
+}
+
+static Line line_of(const Render *r, const Source *src, int32_t at) {
   Line l = {src, MIN(MAX(at, 0), src->len), 0, 0, 0};
   l.hi = l.lo;
   while (l.lo > 0 && src->text[l.lo - 1] != '\n') l.lo--;
   while (l.hi < src->len && src->text[l.hi] != '\n') l.hi++;
   if (l.hi > l.lo && src->text[l.hi - 1] == '\r') l.hi--;
   l.from = l.lo, l.to = l.hi;
-  if (l.hi - l.lo > LINE_MAX_BYTES) {
-    l.from = MAX(l.lo, MIN(at - WINDOW_BEFORE, l.hi - LINE_MAX_BYTES));
-    l.to = MIN(l.hi, l.from + LINE_MAX_BYTES);
+  int32_t most = room(r);
+  if (l.hi - l.lo > most) {
+    l.from = MAX(l.lo, MIN(at - most * 5 / 12, l.hi - most));
+    l.to = MIN(l.hi, l.from + most);
     while (l.from > l.lo && inside_char(src, l.from)) l.from--;
     while (l.to < l.hi && inside_char(src, l.to)) l.to++;
   }
@@ -191,8 +199,9 @@ static void show_marks(Render *r, const Diag *d) {
       paint(r, C_BLUE, "...");
       text_add(r->out, "\n");
     }
-    if (!prev || moved || m->line != prev->line) {
-      l = line_of(src, m->span.lo);
+    bool cut_off = m->span.lo < l.from || m->span.lo > l.to;
+    if (!prev || moved || m->line != prev->line || cut_off) {
+      l = line_of(r, src, m->span.lo);
       show_line(r, &l, m->line);
     }
     show_mark(r, &l, m, m->text ? C_BLUE : d->severity == SEV_ERROR ? C_RED : C_WARN);

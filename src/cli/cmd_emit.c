@@ -21,6 +21,7 @@ Status cmd_emit(Cli *cli) {
   gradc_context *gc = cli_context(cli, &s);
   if (!gc) return s;
   gradc_job *j = NULL;
+  if (cli->opt[O_emit_threads].n) gradc_set_threads(gc, cli_threads(cli, O_emit_threads));
   s = cli_memory(cli, gc, O_emit_memory);
   if (s == ST_OK) s = cli_open(cli, gc, O_emit_define, cli->arg[0]);
   if (s == ST_OK) s = cli_job(cli, gc, &j);

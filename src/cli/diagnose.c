@@ -1,10 +1,20 @@
 /* diagnose.c: what a call of the library has to say, on stderr: its diagnostics, or its message. */
 #include "cli/cli.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* Of the terminal that standard error is; 0: it is none. */
+static int error_columns(void) {
+  struct winsize w;
+  return isatty(STDERR_FILENO) && ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
+}
+
 gradc_context *cli_context(const Cli *cli, Status *s) {
   gradc_context *gc;
   *s = (Status)gradc_new(&gc);
   if (!gc) cli_error(cli, *s, "%s", status_text(*s));
+  else if (cli->opt[O_all_no_cache].n) gradc_set_cache(gc, 0);
   return gc;
 }
 
@@ -17,6 +27,7 @@ Status cli_outcome(const Cli *cli, gradc_context *gc, gradc_status s) {
                      message);
   if (s == GRADC_MEMORY) return cli_error(cli, ST_MEMORY, "%s", message);
   if (gradc_diagnostic_count(gc)) {
+    gradc_set_columns(gc, error_columns());
     fflush(stdout);
     fputs(cli_json(cli) ? gradc_diagnostics_json(gc) : gradc_diagnostics_text(gc, cli->colour),
           stderr);

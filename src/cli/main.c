@@ -49,7 +49,7 @@ static Status check_operands(const Cli *cli) {
 }
 
 static void print_version(void) {
-  char text[5000];
+  char text[9000];
   gradc_about(text, sizeof text);
   out_text(text);
 }

@@ -66,7 +66,7 @@ static void read_paste(EditLine *el, Text *out) {
   while (el_wgetc(el, &c) == 1) {
     mbstate_t state = {0};
     size_t n = wcrtomb(bytes, c == L'\r' ? L'\n' : c, &state);
-    if (n != (size_t)-1) text_add_n(out, bytes, n);
+    if (c && n != (size_t)-1) text_add_n(out, bytes, n);
     if (out->n >= sizeof mark - 1 &&
         !memcmp(out->at + out->n - (sizeof mark - 1), mark, sizeof mark - 1)) {
       out->at[out->n -= sizeof mark - 1] = 0;

@@ -79,7 +79,7 @@ static Status show_stage(Session *s, void *arg) {
   Status status = read_request(q, s);
   const Fn *f = status == ST_OK ? requested(q, s) : NULL;
   if (status != ST_OK || !f) return status == ST_OK ? ST_SOURCE : status;
-  return stage_print(f, q->stage, &q->sizes, SIZE_OF_REST, &q->out);
+  return stage_print(f, q->stage, &q->sizes, SIZE_OF_REST, 1, &q->out);
 }
 
 static Status stage(Repl *r, const char *args, Stage which) {

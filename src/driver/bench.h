@@ -20,11 +20,13 @@ typedef struct BenchKernel {
 } BenchKernel;
 
 typedef struct BenchResult {
-  double seconds;     /* of one call: the median of the runs, by the clock */
+  double seconds;       /* of one call: the median of the runs, by the clock */
+  double least_seconds; /* the least of the runs': what a machine that others use lets through */
   double cpu_seconds; /* of one call: processor time of the whole process, the least of the runs' */
   double flops, gflops, peak_gflops, fraction_of_peak;
   double bytes; /* of inputs and outputs */
   double compile_seconds;
+  double reload_seconds; /* the same from the cache; 0: there is none */
   size_t workspace_bytes;
   int threads;
   int nkernels; /* where kernels were asked for: each by itself, in the order they run */

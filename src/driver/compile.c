@@ -36,8 +36,8 @@ Fn *compile_once(const Fn *f, const SizeBindings *sizes) {
   if (!thrift) thrift = &free;
   g = pass_bind_sizes(g, sizes);
   if (g) g = pass_simplify(g); /* extents of 1 and exact reads are known only now */
-  if (g) g = chunked(g, thrift);
-  return g ? pass_hoist(g, thrift->hoist) : NULL;
+  if (g) g = pass_hoist(g, thrift->hoist);
+  return g ? pass_block(chunked(g, thrift)) : NULL; /* not to be hoisted again */
 }
 
 Fn *compile_prepare(const Fn *f, const SizeBindings *sizes) {
@@ -82,6 +82,14 @@ static void let_go(void *arg) {
   h->workspace = NULL;
 }
 
+Status compiled_verdict(const Compiled *c, const void *workspace) {
+  int64_t index;
+  const IndexCheck *k = loop_fault(c->loops, workspace ? workspace : c->workspace, &index);
+  if (!k) return ST_OK;
+  ir_index_outside(c->fn->cx, k->span, index, k->extent);
+  return ST_FINDINGS;
+}
+
 void compiled_free(Compiled *c) { let_go(c->hold); }
 
 Compiled *compile_native(const Fn *prepared, const Target *t) {
@@ -102,11 +110,11 @@ Compiled *compile_loops(const Fn *prepared, LoopProgram *loops) {
   if (wrong) cx_bug(cx, "loops of %s: %s", prepared->name ? prepared->name : "the program", wrong);
   NativeHold *hold = c->hold = NEW(cx->arena, NativeHold);
   arena_defer(cx->arena, let_go, hold);
-  hold->native = native_compile(c->loops, !cx->no_code_cache, why, sizeof why);
+  hold->native = native_compile(c->loops, cx->code_cache, why, sizeof why);
   if (!hold->native) return no_code(cx, prepared, why);
   c->cached = native_was_cached(hold->native);
   c->workspace_bytes = (size_t)c->loops->workspace;
-  hold->workspace = aligned_alloc(64, ((c->workspace_bytes + 63) & ~(size_t)63) + 64);
+  hold->workspace = room_alloc(c->workspace_bytes + 64);
   if (!hold->workspace) cx_no_room(cx, (double)c->workspace_bytes);
   c->workspace = hold->workspace;
   c->run = native_entry(hold->native);

@@ -37,6 +37,9 @@ void compiled_free(Compiled *c);
 Compiled *compile_loops(const Fn *f, LoopProgram *loops);
 /* Gives machine code and workspace back now; it may not run after that. */
 void compiled_free(Compiled *c);
+/* What the run that just ended found outside, as E0713: ST_FINDINGS; else ST_OK. workspace: the one
+ * it ran in, NULL: the program's own. */
+Status compiled_verdict(const Compiled *c, const void *workspace);
 static inline void compiled_run(const Compiled *c, void *const *in, void *const *out, GradcRt *rt) {
   c->run(in, out, c->workspace, rt);
 }

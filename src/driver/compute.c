@@ -124,4 +124,5 @@ void compute_run(const Computed *c, const Computing *how, Arena *a, const Tensor
     to[i] = out[i].data;
   }
   if (!interrupt_run(how->interrupt, c->code, from, to)) cx_interrupted(cx);
+  if (compiled_verdict(c->code, NULL) != ST_OK) cx_gone_wrong(cx);
 }

@@ -199,7 +199,7 @@ SizeBindings emit_c_all_sizes(const CFunction *fn, int64_t n) {
 
 LoopProgram *emit_c_bound(const CFunction *fn, const SizeBindings *sizes) {
   if (!fn->size.n) return fn->loops;
-  const Fn *f = pass_bind_sizes(fn->loops->fn, sizes);
+  const Fn *f = pass_bind_sizes(fn->loops->given, sizes);
   return f ? loop_bind(fn->loops, f, sizes) : NULL;
 }
 

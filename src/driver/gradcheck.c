@@ -96,10 +96,33 @@ static void draw_param(Check *c, Tensor *t, const Tensor *initial) {
     tensor_set(t, i, tensor_get(initial, i) + (type_is_float(t->type) ? 0.05 * next_normal(c) : 0));
 }
 
+typedef struct Tried {
+  Check *c;
+  Arena *arena;
+  Tensor *out;
+} Tried;
+
+static Status try_arguments(void *arg) {
+  Tried *t = arg;
+  t->out = eval(t->c->f, t->arena, t->c->in);
+  return ST_OK;
+}
+
+/* Nor do they lead to an index outside. */
 static bool finite_results(Check *c) {
-  Arena *a = arena_new(c->s->cx);
-  Tensor *out = eval(c->f, a, c->in);
-  bool ok = true;
+  Cx *cx = c->s->cx;
+  Arena *a = arena_new(cx);
+  Tried t = {c, a, NULL};
+  int recorded = cx->diags->list.n, errors = cx->diags->errors;
+  Status status = cx_guard(cx, try_arguments, &t);
+  Tensor *out = t.out;
+  bool ok = status == ST_OK;
+  if (status == ST_FINDINGS) {
+    cx->diags->list.n = recorded, cx->diags->errors = errors;
+    arena_free(a);
+    return false;
+  }
+  if (!ok) cx_unwind_again(cx);
   for (int i = 0; i < c->f->out.n; i++)
     for (int64_t k = 0, n = tensor_count(&out[i]); k < n && ok; k++)
       ok = isfinite(tensor_get(&out[i], k));

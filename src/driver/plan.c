@@ -7,6 +7,7 @@
 #include "driver/plan.h"
 
 #include "driver/compile.h"
+#include "ir/cost.h"
 #include "pass/pass.h"
 
 typedef struct Line { /* of a source */
@@ -40,7 +41,10 @@ static Line *line_of(Plan *p, Span span) {
   return &p->line.at[p->line.n - 1];
 }
 
-static double times(const Ins *in) { return in->op == OP_loop ? (double)in->u.loop->trip : 1; }
+static double times(const Ins *in) {
+  Dim names;
+  return in->op == OP_loop ? loop_steps(in->u.loop, &names) : 1;
+}
 
 static void count_flops(Plan *p, const Fn *f, double runs, int which) {
   for (Val v = 1; v < f->ins.n; v++) {

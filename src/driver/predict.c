@@ -209,12 +209,12 @@ static bool all_finite(Predicting *p, const Compiled *c, int64_t first, int64_t 
 }
 
 /* Results are written where they belong among those of all examples. */
-static bool run_batch(Predicting *p, const Compiled *c, int64_t first, int64_t n) {
+static Status run_batch(Predicting *p, const Compiled *c, int64_t first, int64_t n) {
   const Fn *f = c->fn;
   for (int k = 0; k < p->ds->nin; k++) dataset_batch(p->ds, k, NULL, first, n, p->buffer[k]);
   for (int i = 0; i < f->in.n; i++) {
     const Tensor *param = p->data[i] == -1 ? session_param(p->s, f->in.at[i].name) : NULL;
-    if (p->data[i] == -1 && !param) return false;
+    if (p->data[i] == -1 && !param) return ST_SOURCE;
     p->in[i] = param ? param->data : p->data[i] == -2 ? (void *)&p->key : p->buffer[p->data[i]];
   }
   for (int k = 0; k < f->out.n; k++) {
@@ -222,7 +222,9 @@ static bool run_batch(Predicting *p, const Compiled *c, int64_t first, int64_t n
     p->out[k] = (char *)p->result[k].data + (size_t)first * row;
   }
   compiled_run(c, p->in, p->out, p->rt);
-  return !p->o->trap_nan || all_finite(p, c, first, n);
+  Status status = compiled_verdict(c, NULL);
+  if (status != ST_OK) return status;
+  return !p->o->trap_nan || all_finite(p, c, first, n) ? ST_OK : ST_SOURCE;
 }
 
 static void say(Predicting *p, const char *text) {
@@ -236,7 +238,9 @@ static Status run_all(Predicting *p) {
   for (int64_t at = 0; at < n; at += p->batch) {
     int64_t now = MIN(p->batch, n - at);
     if (c && now < p->batch) c = compiled_for(p, now); /* the examples that are left */
-    if (!c || !run_batch(p, c, at, now)) return ST_SOURCE;
+    if (!c) return ST_SOURCE;
+    Status status = run_batch(p, c, at, now);
+    if (status != ST_OK) return status;
     done++;
     if (p->o->stop && *p->o->stop) return ST_INTERRUPTED;
     if (p->o->tick && p->o->tick(p->o->tick_arg, done, batches)) return ST_INTERRUPTED;

@@ -2,6 +2,7 @@
  * it does, so a session that takes thousands of lines grows by each, whatever the line was for.
  * What has to stay is small: what is declared, and the parameters' values. In: a session. Out: a
  * new one, in which the sources of the declarations that stand are read again. */
+#include "base/diag.h"
 #include "driver/session.h"
 
 typedef struct Again { /* a source of the old context in the new one */
@@ -86,6 +87,8 @@ Session *session_renew(Session *from) {
   s->how = from->how;
   s->cx->bound = from->cx->bound;
   s->cx->stop = from->cx->stop;
+  s->cx->code_cache = from->cx->code_cache;
+  s->cx->diags->columns = from->cx->diags->columns;
   bool good = session_run(from, drop_old_params, NULL) == ST_OK &&
               session_run(s, declare_again, &r) == ST_OK &&
               session_run(s, take_params, &r) == ST_OK;

@@ -14,7 +14,8 @@ static Status print_native(const LoopProgram *p, LlvmText what, Text *out) {
   return ST_SOURCE;
 }
 
-Status stage_print(const Fn *f, Stage stage, SizeBindings *sizes, int64_t rest, Text *out) {
+Status stage_print(const Fn *f, Stage stage, SizeBindings *sizes, int64_t rest, int threads,
+                   Text *out) {
   if (stage != STAGE_IR) compile_bind_rest(f, sizes, rest);
   f = compile_prepare(f, stage != STAGE_IR || sizes->list.n || f->cx->bound.bytes ? sizes : NULL);
   if (!f) return ST_SOURCE;
@@ -22,7 +23,7 @@ Status stage_print(const Fn *f, Stage stage, SizeBindings *sizes, int64_t rest, 
     ir_dump(f, out);
     return ST_OK;
   }
-  Target t = compile_target(1);
+  Target t = compile_target(threads);
   LoopProgram *p = loop_lower(f, &t);
   if (stage != STAGE_LOOPS)
     return print_native(p, stage == STAGE_ASM ? LLVM_ASM : LLVM_IR_OPTIMISED, out);

@@ -80,12 +80,40 @@ static Status check_gradient(Session *s, const TestLine *l, const Tensor *args, 
   return ST_OK;
 }
 
+typedef struct Evaluated {
+  Session *s;
+  const Fn *fn;
+  Results *r;
+} Evaluated;
+
+static Status evaluate(void *arg) {
+  Evaluated *e = arg;
+  return session_evaluate(e->s, e->fn, e->r);
+}
+
+/* What went wrong while it ran is a finding of this test: the others are run all the same. */
+static void gone_wrong(Session *s, TestOutcome *out, int recorded) {
+  Diags *diags = s->cx->diags;
+  for (int i = recorded; i < diags->list.n; i++) {
+    const Diag *d = diags->list.at[i];
+    add(s, out, name_fmt(s->cx, "%s: %s", place(s->cx, d->span), d->text));
+    diags->errors -= d->severity == SEV_ERROR;
+  }
+  diags->list.n = recorded;
+}
+
 Status test_run(Session *s, const Node *test, TestOutcome *out) {
   TestPlan plan;
   Results r = {0};
   *out = (TestOutcome){0};
   if (!front_test(s->program, test, &plan)) return ST_SOURCE;
-  Status status = session_evaluate(s, plan.fn, &r);
+  int recorded = s->cx->diags->list.n;
+  Status status = cx_guard(s->cx, evaluate, &(Evaluated){s, plan.fn, &r});
+  if (status == ST_FINDINGS) {
+    gone_wrong(s, out, recorded);
+    return ST_OK;
+  }
+  if (status != ST_OK && status != ST_SOURCE && status != ST_DATA) cx_unwind_again(s->cx);
   for (int i = 0; i < plan.lines.n && status == ST_OK; i++) {
     const TestLine *l = &plan.lines.at[i];
     const Tensor *a = r.value + l->first;

@@ -173,7 +173,7 @@ static Status do_step(void *self, void *const *inputs, int64_t batch, double lr,
   compiled_run(t->step, t->in, t->out, t->rt);
   const Ins *y = fn_ins(t->step->fn, t->step->fn->out.at[0].val);
   *loss = y->type == T_F32 ? (double)t->loss.f32 : t->loss.f64;
-  return ST_OK;
+  return compiled_verdict(t->step, NULL);
 }
 
 /* The step again by the reference evaluator, which stops at the first value that isn't finite. */
@@ -258,7 +258,7 @@ static Status evaluate(void *self, int number, void *const *inputs, int64_t batc
   void *out[] = {&y};
   compiled_run(c, in, out, t->rt);
   *value = fn_ins(c->fn, c->fn->out.at[0].val)->type == T_F32 ? (double)y.f32 : y.f64;
-  return ST_OK;
+  return compiled_verdict(c, NULL);
 }
 
 /* ---- all together ---- */
@@ -272,7 +272,8 @@ static void tell(Trainer *t) {
   if (t->val) text_fmt(&s, ", %lld for validation", (long long)t->val->examples);
   text_fmt(&s, "; %lld parameter%s; %s", (long long)n, n == 1 ? "" : "s", t->o->optimizer);
   if (t->ds->nin) text_fmt(&s, ", batches of %lld", (long long)t->o->loop.batch);
-  text_fmt(&s, "; step compiled in %.0f ms, %.1f KiB of workspace\n", 1e3 * t->step->seconds,
+  text_fmt(&s, "; step %s in %.0f ms, %.1f KiB of workspace\n",
+           t->step->cached ? "taken from the cache" : "compiled", 1e3 * t->step->seconds,
            (double)t->step->workspace_bytes / 1024);
   if (t->o->about) t->o->about(t->o->about_arg, text_str(&s));
 }

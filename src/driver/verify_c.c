@@ -142,7 +142,7 @@ static bool add_reference(const CFunction *fn, int64_t size, GradcRt *rt, Refere
     diag_clear(cx);
     return true;
   }
-  const Fn *f = loops->fn;
+  const Fn *f = loops->given;
   Reference r = {.size = size, .rt = rt, .jit = compile_loops(f, loops)};
   if (!r.jit) return false;
   r.got = make_side(f);

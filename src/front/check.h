@@ -3,6 +3,7 @@
 #ifndef GRADC_CHECK_H
 #define GRADC_CHECK_H
 
+#include "front/habits.h"
 #include "front/front.h"
 #include "front/value.h"
 
@@ -140,6 +141,7 @@ typedef struct Check {
   int depth, calls;
   int32_t labels; /* number of labels made so far */
   bool indexing;  /* an index is being checked */
+  int guarded;    /* > 0: what is read here may not be wanted, and isn't checked */
   bool dividing;  /* below inside(): an index may be divided */
   bool gave_up;   /* a limit was reported */
   int mute;       /* > 0: a trial, whose faults are not reported */
@@ -210,7 +212,6 @@ void fault_axes(Check *c, Diag *d, const Shape *is, const Shape *wanted, const c
 void suggest(Check *c, Diag *d, const char *word, const char *const *more, int n);
 
 /* ---- habits.c ---- */
-typedef enum HabitKind { HABIT_TYPE, HABIT_ARG, HABIT_MEMBER, HABIT_NAME } HabitKind;
 /* A hint where the word is one of another language's; false: it isn't. */
 bool habit_hint(Check *c, Diag *d, HabitKind kind, const char *word);
 
@@ -284,7 +285,7 @@ bool is_collected(Check *c, Name name); /* by a loop around: not yet to be used 
 
 /* ---- check_number.c: arithmetic at compile time ---- */
 /* True when it could be done (or was reported); *out is the result. */
-bool number_map(Check *c, Op op, const Value *v, int n, Span at, Value *out);
+bool number_map(Check *c, Op op, const Value *v, const Span *spans, int n, Span at, Value *out);
 
 /* ---- broadcast.c ---- */
 /* NumPy's rule on the trailing shapes; false after E0304. */
@@ -366,6 +367,11 @@ Value array_einsum(Check *c, const Arg *spec, const Arg *const *x, Span at); /* 
 
 /* ---- check_index.c, check_range.c ---- */
 Value eval_index(Check *c, const Node *n, bool inside);
+/* Whether an index of labels and loop variables stays inside, whatever the sizes are. */
+bool surely_inside(Check *c, const Affine *a, Dim extent);
+/* A computed index into an axis: an error where it is outside, unless it stands under a condition.
+ */
+Value bounded_index(Check *c, const Value *index, Dim extent, Span at);
 /* Not more indices than axes, `...` once at most; *count is the number of indices. */
 bool index_count_fits(Check *c, const Node *n, const Value *base, int *count);
 Value eval_reduce(Check *c, const Node *n);

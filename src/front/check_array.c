@@ -173,6 +173,7 @@ static int label_place(const Spec *s, char label) {
 
 static bool find_extents(Check *c, const Arg *spec, Spec *s, const Value *v, const Arg *const *x) {
   bool known[IR_MAX_RANK] = {false};
+  int by[IR_MAX_RANK] = {0}; /* which tensor gave the extent */
   for (int i = 0; i < s->n; i++) {
     Shape shape = tensor_shape(c->b, &v[i]);
     if (shape.rank != s->len[i]) {
@@ -185,10 +186,15 @@ static bool find_extents(Check *c, const Arg *spec, Spec *s, const Value *v, con
         Text t = text_new(c->cx->arena), u = text_new(c->cx->arena);
         dim_print(c->cx, s->extent[at], &t);
         dim_print(c->cx, shape.dim[k], &u);
-        fault(c, E0501, x[i]->span, "the label `%c` has extent %s here, and %s before", s->all[at],
-              text_str(&u), text_str(&t));
+        Diag *d = fault(c, E0501, x[i]->span, "the label `%c` has extent %s here, and %s before",
+                        s->all[at], text_str(&u), text_str(&t));
+        diag_label(c->cx, d, x[by[at]]->span, "%s", value_text(c->cx, c->b, &v[by[at]]));
+        diag_label(c->cx, d, x[i]->span, "%s", value_text(c->cx, c->b, &v[i]));
+        fault_declared(c, d, &v[by[at]]);
+        fault_declared(c, d, &v[i]);
         return false;
       }
+      if (!known[at]) by[at] = i;
       known[at] = true;
       s->extent[at] = shape.dim[k];
     }

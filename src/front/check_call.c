@@ -15,6 +15,11 @@ static void fault_count(Check *c, const char *what, const Name *names, int n, co
   Diag *d = fault(c, E0204, call->span, "`%s` takes %d argument%s, got %d", what, n,
                   n == 1 ? "" : "s", given);
   diag_note(c->cx, d, "its arguments are (%s)", list_of(c->cx, names, n));
+  bool last_is_tuple =
+      n && call->n > n && (!strcmp(names[n - 1], "shape") || !strcmp(names[n - 1], "perm"));
+  if (last_is_tuple)
+    diag_hint(c->cx, d, "the %s is one argument: %s(%s(.., ..))", names[n - 1], what,
+              n > 1 ? "x, " : "");
 }
 
 bool bind_slots(Check *c, const char *what, const Name *names, int n, const Call *call, int *slot) {
@@ -221,7 +226,8 @@ static Value fault_callee(Check *c, const Node *n, const Value *f) {
   return value_poison();
 }
 
-/* Builtins whose arguments aren't values: derivatives with their `wrt:`, and inside(x[..]). */
+/* Builtins whose arguments aren't values: derivatives with their `wrt:`, inside(x[..]), and
+ * unchecked(..). */
 static bool eval_special(Check *c, const Node *n, const Value *f, Value *out) {
   if (f->kind != V_FN || f->u.fn->kind != FN_BUILTIN) return false;
   switch (f->u.fn->builtin->id) {
@@ -239,6 +245,16 @@ static bool eval_special(Check *c, const Node *n, const Value *f, Value *out) {
     } else {
       Diag *d = fault(c, E0509, n->span, "`inside` takes one read of a tensor");
       diag_hint(c->cx, d, "as in inside(x[i - 1, j]): x there, and 0 where the index is outside");
+      *out = value_poison();
+    }
+    return true;
+  case BI_unchecked:
+    if (n->nkids == 2 && n->kid[1]->kind != NODE_NAMED) {
+      c->guarded++;
+      *out = eval_expr(c, n->kid[1]);
+      c->guarded--;
+    } else {
+      fault(c, E0204, n->span, "`unchecked` takes one expression with reads");
       *out = value_poison();
     }
     return true;

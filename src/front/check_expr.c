@@ -13,7 +13,10 @@ bool expect_dim(Check *c, const Value *v, Span at, const char *what, Dim *out) {
 
 /* ---- operators ---- */
 static Value binary_step(Check *c, const Node *n, Value left) {
+  bool second = n->u.op == OP_and || n->u.op == OP_or; /* `i < n and x[i] > 0` */
+  c->guarded += second;
   Value v[2] = {left, eval_expr(c, n->kid[1])};
+  c->guarded -= second;
   Span spans[2] = {n->kid[0]->span, n->kid[1]->span};
   if (v[0].kind == V_POISON || v[1].kind == V_POISON) return value_poison();
   if (n->u.op == OP_contract) return matmul(c, v, spans, n->span);
@@ -48,7 +51,9 @@ static Value eval_if(Check *c, const Node *n) {
   for (int k = 1; k < 3; k++) { /* reads there need to be inside only where they are taken */
     const Guard *outer = c->guards;
     guard_condition(c, n->kid[0], k == 1);
+    c->guarded++;
     v[k] = eval_expr(c, n->kid[k]);
+    c->guarded--;
     c->guards = outer;
   }
   if (v[0].kind == V_POISON) return v[0];
@@ -124,13 +129,7 @@ void eval_statement(Check *c, const Node *n) {
     if (!eval_define(c, n, &v)) v = value_poison();
     break;
   case NODE_LETS: eval_lets(c, n); return;
-  default:
-    v = eval_expr(c, n);
-    if (v.kind != V_POISON) {
-      Diag *d = fault(c, E0110, n->span, "the value of this expression isn't used");
-      diag_hint(c->cx, d, "only the last expression of a block is its value; name it with `let`");
-    }
-    return;
+  default: eval_expr(c, n); return; /* an error: the parser takes no other as a statement */
   }
   name_tensor(c, &v, n->name);
   c->scope = scope_add(c, c->scope, n->name, v, n->name_span);

@@ -338,6 +338,7 @@ static void eval_side(Check *c, Choice *x, int k) {
   const Node *n = x->node;
   Side *s = &x->side[k];
   s->unit = x->lanes ? c->unit : &s->body;
+  c->guarded += x->lanes;
   if (x->lanes) c->unit->choices++;
   else region_enter(c, &s->body, &s->b, name_of(c->cx, k ? "otherwise" : "then"));
   const Guard *outer = c->guards;
@@ -346,6 +347,7 @@ static void eval_side(Check *c, Choice *x, int k) {
   c->guards = outer;
   s->end = c->scope;
   c->scope = x->outer;
+  c->guarded -= x->lanes;
   if (x->lanes) c->unit->choices--;
   else region_leave(c);
 }

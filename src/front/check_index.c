@@ -12,6 +12,7 @@ typedef struct Pos { /* what stands for one axis of the base */
   bool whole;    /* POS_SLICE: all of the axis */
   bool guarded;  /* POS_AFFINE: only a condition around keeps it inside */
   bool deferred; /* POS_AFFINE: read by the gather, as its labels occur in index tensors */
+  bool proven;   /* POS_TENSOR: of loop variables, and surely inside */
   Dim start, count;
   int64_t step;
   Affine a;
@@ -163,6 +164,12 @@ static bool literal_inside(Check *c, const Read *r, const Value *v, int axis, Sp
   return false;
 }
 
+bool surely_inside(Check *c, const Affine *a, Dim extent) {
+  Dim lo, hi;
+  return affine_interval(c->cx, a, NULL, &lo, &hi) && dim_le(c->cx, 0, lo) == 1 &&
+         dim_le(c->cx, dim_add(c->cx, hi, 1), extent) == 1;
+}
+
 static bool read_index(Check *c, Read *r, const Node *n, int axis, Pos *p) {
   c->dividing = r->inside;
   Value v = eval_expr(c, n);
@@ -174,6 +181,7 @@ static bool read_index(Check *c, Read *r, const Node *n, int axis, Pos *p) {
   if (affine && !check_bounds(c, r, p, axis)) return false;
   if (affine && !runs) return true;
   p->kind = POS_TENSOR;
+  p->proven = affine && (p->guarded || surely_inside(c, &p->a, r->shape.dim[axis]));
   if (!literal_inside(c, r, &v, axis, n->span)) return false;
   p->t = to_tensor(c, v, n->span);
   if (p->t.kind == V_POISON) return false;
@@ -314,6 +322,15 @@ typedef struct GatherPlan {
   bool trailing[IR_MAX_RANK]; /* which trailing axes of the base are gathered */
 } GatherPlan;
 
+Value bounded_index(Check *c, const Value *index, Dim extent, Span at) {
+  if (c->guarded) return *index;
+  Span outer = c->b->span;
+  if (!c->cx->sources.at[at.source].prelude) c->b->span = at;
+  Value v = value_tensor(ir_bounded(c->b, index->u.t.val, extent), value_labels(index));
+  c->b->span = outer;
+  return v;
+}
+
 static bool plan_gather(Check *c, const Read *r, const Value *base, GatherPlan *g) {
   const Labels *own = value_labels(base);
   DType t = T_I32;
@@ -334,6 +351,8 @@ static bool plan_gather(Check *c, const Read *r, const Value *base, GatherPlan *
     g->trailing[p->axis] = true;
     g->index[g->n] = p->kind == POS_TENSOR ? p->t : affine_tensor(c, &p->a, T_I32);
     if (g->index[g->n].kind == V_POISON) return false;
+    if (p->kind == POS_TENSOR && !p->proven)
+      g->index[g->n] = bounded_index(c, &g->index[g->n], r->shape.dim[i], p->span);
     if (ir_type(c->b, g->index[g->n].u.t.val) == T_I64) t = T_I64;
     g->n++;
   }

@@ -66,7 +66,10 @@ static Value going(const LoopBody *l) {
 /* The condition as a tensor; POISON: there is none, or it is wrong. */
 static Value condition(Check *c, const LoopBody *l) {
   Value v = value_poison();
+  bool lanes = l->lanes->n > 0;
+  c->guarded += lanes;
   if (l->cond && eval_condition(c, l->cond, "while", &v)) v = to_tensor(c, v, l->cond->span);
+  c->guarded -= lanes;
   return v;
 }
 

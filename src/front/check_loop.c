@@ -121,7 +121,10 @@ static void run_body(Check *c, LoopBody *l) {
   const Scope *start = c->scope;
   l->collected.n = 0;
   l->unit.loop = l;
+  bool lanes = l->lanes->n > 0; /* those that are done compute, too */
+  c->guarded += lanes;
   eval_statements(c, l->body);
+  c->guarded -= lanes;
   for (int i = 0; i < l->carry.n; i++) {
     Carried *k = &l->carry.at[i];
     const Scope *s = var_entry(c->scope, k->var);

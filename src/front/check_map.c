@@ -6,6 +6,8 @@
 Value make_weak(Check *c, const Weak *w) {
   Weak *copy = arena_copy(c->cx->arena, w, sizeof *w);
   copy->arg = arena_copy(c->cx->arena, w->arg, (size_t)w->n * sizeof *w->arg);
+  if (w->arg_span)
+    copy->arg_span = arena_copy(c->cx->arena, w->arg_span, (size_t)w->n * sizeof *w->arg_span);
   Value v = {.kind = V_WEAK, .u.weak = copy};
   for (int i = w->kind == WEAK_MAP && w->op == OP_select ? 1 : 0; i < w->n; i++)
     v.is_float |= w->arg[i].kind == V_FLOAT || (w->arg[i].kind == V_WEAK && w->arg[i].is_float);
@@ -17,8 +19,8 @@ static Value weak_tensor(Check *c, const Weak *w, DType t) {
   Span *spans = NEWS(c->cx->arena, Span, w->n + 1);
   bool select = w->kind == WEAK_MAP && w->op == OP_select;
   for (int i = 0; i < w->n; i++) {
-    spans[i] = w->span;
-    if (!(select && i == 0)) v[i] = to_type(c, v[i], t, w->span);
+    spans[i] = w->arg_span ? w->arg_span[i] : w->span;
+    if (!(select && i == 0)) v[i] = to_type(c, v[i], t, spans[i]);
     if (v[i].kind == V_POISON) return v[i];
   }
   switch (w->kind) {
@@ -36,11 +38,21 @@ static Value weak_tensor(Check *c, const Weak *w, DType t) {
   return value_poison();
 }
 
+/* The number that makes an untyped value a float. */
+static Span float_place(const Value *v, Span at) {
+  const Weak *w = v->kind == V_WEAK ? v->u.weak : NULL;
+  for (int i = 0; w && w->arg_span && i < w->n; i++) {
+    bool is_float = w->arg[i].kind == V_FLOAT || (w->arg[i].kind == V_WEAK && w->arg[i].is_float);
+    if (is_float) return float_place(&w->arg[i], w->arg_span[i]);
+  }
+  return at;
+}
+
 static Value fault_type(Check *c, const Value *v, DType t, Span at) {
   const char *word = type_info[t].word, *text = value_text(c->cx, c->b, v);
   bool floating = v->kind == V_FLOAT || (v->kind == V_WEAK && v->is_float);
   if (floating && type_is_int(t)) {
-    Diag *d = fault(c, E0302, at, "%s can't be an %s", text, word);
+    Diag *d = fault(c, E0302, float_place(v, at), "%s can't be an %s", text, word);
     diag_hint(c->cx, d, "convert the integers: f32(..) or f64(..), or write an integer here");
   } else if (value_is_untyped(v) && t == T_BOOL) {
     Diag *d = fault(c, E0301, at, "%s stands where a truth value (bool) is needed", text);
@@ -302,7 +314,9 @@ Value apply_select(Check *c, const Value *operand, const Span *spans, Span at) {
     return value_tuple(c->cx, items, n);
   }
   if (value_is_untyped(&v[1]) && value_is_untyped(&v[2]))
-    return make_weak(c, &(Weak){.kind = WEAK_MAP, .op = OP_select, .n = 3, .arg = v, .span = at});
+    return make_weak(
+        c, &(Weak){
+               .kind = WEAK_MAP, .op = OP_select, .n = 3, .arg = v, .arg_span = spans, .span = at});
   if (!unify_types(c, v + 1, spans + 1, 2, "`if` with branches", at)) return value_poison();
   return map_tensors(c, OP_select, v, spans, 3, at);
 }
@@ -318,13 +332,16 @@ Value apply_map(Check *c, Op op, const Value *operand, const Span *spans, int n,
             (v[i].kind == V_AFFINE && !value_is_loop_number(&v[i]));
   }
   if (affine_map(c, op, v, n, &out)) return out;
-  if (!typed && number_map(c, op, v, n, at, &out)) return out;
+  if (!typed && number_map(c, op, v, spans, n, at, &out)) return out;
   bool integer_base =
       v[0].kind == V_AFFINE || (v[0].kind == V_TENSOR && type_is_int(ir_type(c->b, v[0].u.t.val)));
   if (op == OP_pow && integer_base && v[1].kind == V_INT && v[1].u.i >= 0) {
     Value x = to_tensor(c, v[0], spans[0]);
     return x.kind == V_POISON ? x : int_tensor_power(c, &x, v[1].u.i);
   }
+  for (int i = 0; i < n && op_info[op].typing == TY_LOGIC; i++)
+    if (v[i].kind == V_TENSOR && ir_type(c->b, v[i].u.t.val) != T_BOOL)
+      return fault_operand(c, op, &v[i], &spans[i], 1, at);
   char what[32] = "`";
   strcat(what, op_word(op));
   strcat(what, "`");

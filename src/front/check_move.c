@@ -148,23 +148,32 @@ static Val lay_out(Check *c, const Val *part, const Dim *place, int n, int axis,
   return r;
 }
 
+/* All shapes are the first one's, but for `axis` (-1: there as well). */
+static bool parts_agree(Check *c, const Value *v, const Span *spans, int n, int axis, Span at) {
+  Shape first = tensor_shape(c->b, &v[0]);
+  for (int i = 1; i < n; i++) {
+    Shape s = tensor_shape(c->b, &v[i]), same = s;
+    if (s.rank == first.rank && axis >= 0 && axis < s.rank) same.dim[axis] = first.dim[axis];
+    if (shape_eq(&same, &first)) continue;
+    Diag *d = fault(c, E0316, at, "the parts have the shapes %s and %s", shape_text(c->cx, &first),
+                    shape_text(c->cx, &s));
+    diag_label(c->cx, d, spans[0], "%s", value_text(c->cx, c->b, &v[0]));
+    diag_label(c->cx, d, spans[i], "%s", value_text(c->cx, c->b, &v[i]));
+    fault_axes(c, d, &same, &first, "that of the first");
+    fault_sizes(c, d);
+    return false;
+  }
+  return true;
+}
+
 static Value join(Check *c, Value *v, const Span *spans, int n, int axis, Span at) {
+  if (!parts_agree(c, v, spans, n, axis, at)) return value_poison();
   Val *part = NEWS(c->cx->arena, Val, n);
   Dim *place = NEWS(c->cx->arena, Dim, n), total = 0;
   const Labels *all = &no_labels;
-  Shape first = tensor_shape(c->b, &v[0]), whole;
+  Shape whole;
   for (int i = 0; i < n; i++) {
-    Shape s = tensor_shape(c->b, &v[i]), same = s;
-    if (s.rank == first.rank && axis < s.rank) same.dim[axis] = first.dim[axis];
-    if (!shape_eq(&same, &first)) {
-      Diag *d = fault(c, E0316, at, "the parts have the shapes %s and %s",
-                      shape_text(c->cx, &first), shape_text(c->cx, &s));
-      diag_label(c->cx, d, spans[0], "%s", value_text(c->cx, c->b, &v[0]));
-      diag_label(c->cx, d, spans[i], "%s", value_text(c->cx, c->b, &v[i]));
-      fault_axes(c, d, &same, &first, "that of the first");
-      fault_sizes(c, d);
-      return value_poison();
-    }
+    Shape s = tensor_shape(c->b, &v[i]);
     place[i] = total;
     total = dim_add(c->cx, total, s.dim[axis]);
     all = labels_union(c->cx, all, value_labels(&v[i]));
@@ -187,10 +196,15 @@ Value move_stack(Check *c, const Value *items, const Span *spans, int n, Span at
   }
   for (int i = 0; i < n; i++) untyped = untyped && value_is_untyped(&items[i]);
   if (untyped)
-    return make_weak(c,
-                     &(Weak){.kind = WEAK_STACK, .op = OP_none, .n = n, .arg = items, .span = at});
+    return make_weak(c, &(Weak){.kind = WEAK_STACK,
+                                .op = OP_none,
+                                .n = n,
+                                .arg = items,
+                                .arg_span = spans,
+                                .span = at});
   Value *v = arena_copy(c->cx->arena, items, (size_t)n * sizeof *items);
-  if (!unify_types(c, v, spans, n, "a list", at)) return value_poison();
+  if (!unify_types(c, v, spans, n, "a list", at) || !parts_agree(c, v, spans, n, -1, at))
+    return value_poison();
   Val same = v[0].u.t.val;
   for (int i = 0; i < n; i++) {
     Shape s = tensor_shape(c->b, &v[i]), out = {.rank = s.rank + 1};
@@ -237,7 +251,7 @@ Value move_concat(Check *c, const Arg *parts, const Arg *axis, Span at) {
 /* ---- gather and scatter in their general form ---- */
 typedef struct Indices {
   int n;
-  Value v[IR_MAX_RANK];
+  Value v[IR_MAX_RANK], given[IR_MAX_RANK];
   int32_t axis[IR_MAX_RANK];
   Shape shape;
   const Labels *labels;
@@ -258,6 +272,7 @@ static bool read_indices(Check *c, const Arg *index, const Arg *axes, int rank, 
   DType t = T_I32;
   for (int i = 0; i < n; i++) {
     Value at = list ? axes->value.u.tuple.item[i] : axes ? axes->value : value_int(i);
+    out->given[i] = v[i];
     out->v[i] = to_tensor(c, v[i], index->span);
     spans[i] = index->span;
     if (out->v[i].kind == V_POISON) return false;
@@ -280,6 +295,17 @@ static bool read_indices(Check *c, const Arg *index, const Arg *axes, int rank, 
   return broadcast_shapes(c, out->v, spans, n, "indices", index->span, &out->shape);
 }
 
+/* The index tensors at their common shape; outside of full is an error. */
+static void align_indices(Check *c, const Indices *ix, const Shape *full, Span at, Val *out) {
+  for (int i = 0; i < ix->n; i++) {
+    Affine a;
+    Dim extent = full->dim[ix->axis[i]];
+    bool proven = affine_of_value(&ix->given[i], &a) && surely_inside(c, &a, extent);
+    Value v = proven ? ix->v[i] : bounded_index(c, &ix->v[i], extent, at);
+    out[i] = align(c, &v, &no_labels, &ix->shape);
+  }
+}
+
 Value move_gather(Check *c, const Arg *x, const Arg *index, const Arg *axes, Span at) {
   Indices ix;
   Value v = to_tensor(c, x->value, x->span);
@@ -291,8 +317,8 @@ Value move_gather(Check *c, const Arg *x, const Arg *index, const Arg *axes, Spa
     return value_poison();
   }
   Val idx[IR_MAX_RANK];
-  for (int i = 0; i < ix.n; i++) idx[i] = align(c, &ix.v[i], &no_labels, &ix.shape);
   Shape s = tensor_shape(c->b, &v);
+  align_indices(c, &ix, &s, index->span, idx);
   if (ix.shape.rank + s.rank - ix.n > IR_MAX_RANK) {
     fault(c, E0812, at, "the result would have more than %d axes", IR_MAX_RANK);
     return value_poison();
@@ -326,6 +352,6 @@ Value move_scatter(Check *c, const Arg *x, const Arg *index, const Arg *axes, co
     return value_poison();
   }
   Val idx[IR_MAX_RANK];
-  for (int i = 0; i < ix.n; i++) idx[i] = align(c, &ix.v[i], &no_labels, &ix.shape);
+  align_indices(c, &ix, &full, index->span, idx);
   return value_tensor(ir_scatter(c->b, v.u.t.val, idx, ix.axis, ix.n, &full), NULL);
 }

@@ -135,7 +135,7 @@ static bool wants_tensor(Op op) {
   return t == TY_BITS || t == TY_FROM_BITS || t == TY_LOGIC || t == TY_CAST;
 }
 
-bool number_map(Check *c, Op op, const Value *v, int n, Span at, Value *out) {
+bool number_map(Check *c, Op op, const Value *v, const Span *spans, int n, Span at, Value *out) {
   int ints = 0, sizes = 0, floats = 0;
   for (int i = 0; i < n; i++) {
     if (v[i].kind == V_BOOL) return logic(op, v, n, out);
@@ -165,7 +165,8 @@ bool number_map(Check *c, Op op, const Value *v, int n, Span at, Value *out) {
   for (int i = 0; i < n; i++) numbers = numbers && (v[i].kind == V_INT || v[i].kind == V_FLOAT);
   if (numbers) return *out = float_map(op, v, n), true;
   if (is_compare(op)) return false; /* decided when the sizes are known: a tensor */
-  Value result = make_weak(c, &(Weak){.kind = WEAK_MAP, .op = op, .n = n, .arg = v, .span = at});
+  Value result = make_weak(
+      c, &(Weak){.kind = WEAK_MAP, .op = op, .n = n, .arg = v, .arg_span = spans, .span = at});
   result.is_float = floats || typing == TY_FLOAT;
   *out = result;
   return true;

@@ -324,7 +324,7 @@ static void fault_ranges(Solver *s, const Label *l, const Bound *b) {
   diag_label(c->cx, d, l->why, "this use%s%s%s makes its range 0..%s", l->why_name ? " in `" : "",
              l->why_name ? l->why_name : "", l->why_name ? "`" : "", dim_text(c->cx, l->extent));
   diag_hint(c->cx, d,
-            "all plain uses of a label must agree; to read a part, give the range: `%s: 0..n`",
+            "all plain uses of a label must agree; to read a part, give the range: `%s: from..to`",
             l->name);
   s->failed = true;
 }

@@ -97,6 +97,41 @@ static void offer_members(Completing *c) {
   }
 }
 
+/* The name of what is called where the cursor is among the arguments of a call, or NULL. */
+static Name called_here(const Completing *c) {
+  int depth = 0;
+  for (int32_t i = c->toks.n - 2; i > 0; i--) {
+    int kind = c->toks.at[i].kind;
+    if (kind == TOK_RPAREN || kind == TOK_RBRACKET || kind == TOK_RBRACE) depth++;
+    if (kind != TOK_LPAREN && kind != TOK_LBRACKET && kind != TOK_LBRACE) continue;
+    if (depth-- > 0) continue;
+    return kind == TOK_LPAREN && c->toks.at[i - 1].kind == TOK_NAME ? c->toks.at[i - 1].u.name
+                                                                    : NULL;
+  }
+  return NULL;
+}
+
+static void offer_argument(Completing *c, const char *name) {
+  offer(c, name_fmt(c->cx, "%s:", name));
+}
+
+/* Arguments may be named: `sum(x, axis: 0)`. */
+static void offer_arguments(Completing *c) {
+  bool begins = last_kind(c) == TOK_LPAREN || last_kind(c) == TOK_COMMA;
+  Name f = c->n && begins ? called_here(c) : NULL;
+  if (!f) return;
+  Check check = {.p = c->p, .cx = c->cx};
+  const Node *n = front_fn_find(c->p, f);
+  const FnValue *built_in = n ? NULL : builtin_find(&check, f);
+  for (int i = n ? ast_fixed(NODE_FN) : 0; n && i < n->nkids; i++)
+    offer_argument(c, n->kid[i]->name);
+  Name name[MAX_ARGS];
+  bool optional[MAX_ARGS];
+  int count =
+      built_in && built_in->builtin ? builtin_params(&check, built_in->builtin, name, optional) : 0;
+  for (int i = 0; i < count; i++) offer_argument(c, name[i]);
+}
+
 static void offer_names(Completing *c) {
   int before = last_kind(c);
   if (before == TOK_DOT) offer_members(c);
@@ -104,7 +139,7 @@ static void offer_names(Completing *c) {
   else if (before == TOK_CONST) offer_declared(c, false, NODE_CONST);
   else if (before == TOK_PARAM) offer_declared(c, false, NODE_PARAM);
   else if (before == TOK_LAYER) offer_declared(c, false, NODE_LAYER);
-  else if (c->expected[ROW_IF]) offer_values(c);
+  else if (c->expected[ROW_IF]) offer_arguments(c), offer_values(c);
   else if (before == TOK_COLON) offer_types(c);
   else offer_local(c);
 }

@@ -10,11 +10,14 @@ static const struct {
 #undef HABIT
 };
 
-bool habit_hint(Check *c, Diag *d, HabitKind kind, const char *word) {
+const char *habit_of(HabitKind kind, const char *word) {
   for (int i = 0; i < COUNT_OF(habits); i++)
-    if (habits[i].kind == kind && !strcmp(habits[i].word, word)) {
-      diag_hint(c->cx, d, "here one writes %s", habits[i].here);
-      return true;
-    }
-  return false;
+    if (habits[i].kind == kind && !strcmp(habits[i].word, word)) return habits[i].here;
+  return NULL;
+}
+
+bool habit_hint(Check *c, Diag *d, HabitKind kind, const char *word) {
+  const char *here = habit_of(kind, word);
+  if (here) diag_hint(c->cx, d, "here one writes %s", here);
+  return here;
 }

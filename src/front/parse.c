@@ -1,6 +1,7 @@
 /* parse.c: the parser's driver: the tokens of a source -> pushed into the grammar's parser with
  * line ends put in -> tree. After an error the rest of the statement is dropped, so that one
  * mistake gives one message and the next statement is checked on its own. */
+#include "front/habits.h"
 #include "front/parse.h"
 #include "grammar/nn_parse.h"
 
@@ -70,10 +71,21 @@ static bool is_statement(const Node *n) {
          (n->kind >= NODE_LET && n->kind <= NODE_CHOICE);
 }
 
-static void value_unused(Parser *p, const Node *n) {
+/* Such as `print(x)` or `break`. */
+static const char *habit_hint(const Node *n) {
+  const Node *name = n->kind == NODE_CALL ? n->kid[0] : n;
+  return name && name->kind == NODE_NAME ? habit_of(HABIT_NAME, name->name) : NULL;
+}
+
+/* The value is no further matter: an error in it would be a second one at the same place. */
+static void value_unused(Parser *p, Node **at) {
+  const Node *n = *at;
   Diag *d = parse_complain(p, E0110, n->span, "nothing uses this value");
   bool sign = p->text[n->span.lo] == '-';
-  if (d && sign)
+  const char *habit = habit_hint(n);
+  *at = ast_new(p->cx, NODE_ERROR, n->span, NULL, 0, NULL);
+  if (d && habit) diag_hint(p->cx, d, "here one writes %s", habit);
+  else if (d && sign)
     diag_hint(p->cx, d,
               "a line that begins with `-` does not go on the line before; end that one with the "
               "operator, or use brackets");
@@ -115,7 +127,7 @@ Node *parse_for(Parser *p, Span span, Name name, Node *range, Node *const *rest)
 Node *parse_statements(Parser *p, Span span, NodeList statements) {
   bool skipping = p->skipping;
   for (int i = 0; i < statements.n; i++)
-    if (!is_statement(statements.at[i])) value_unused(p, statements.at[i]);
+    if (!is_statement(statements.at[i])) value_unused(p, &statements.at[i]);
   p->skipping = skipping;
   return parse_list_node(p, NODE_BLOCK, span, NULL, NULL, NULL, statements);
 }
@@ -125,7 +137,7 @@ Node *parse_block(Parser *p, Span span, NodeList statements) {
       p->skipping; /* these errors are of finished statements: nothing is to be dropped */
   Node *last = statements.n ? statements.at[statements.n - 1] : NULL;
   for (int i = 0; i + 1 < statements.n; i++)
-    if (!is_statement(statements.at[i])) value_unused(p, statements.at[i]);
+    if (!is_statement(statements.at[i])) value_unused(p, &statements.at[i]);
   if (!last || (is_statement(last) && last->kind != NODE_ERROR)) {
     Span at = {span.source, span.hi - 1, span.hi};
     if (last && last->kind == NODE_CHOICE && !p->quiet) diag_retract(p->cx, E0110, last->span);

@@ -107,6 +107,8 @@ typedef struct Parser {
   bool quiet;         /* record no diagnostics */
   bool line;          /* one line of eval or of the REPL */
   int errors;
+  int32_t foreign; /* 1 + number of the token that begins a function of another language, while no
+                      declaration follows it; 0: there is none */
   bool misnamed[TOKEN_ROWS]; /* keywords that were used as names: said once each */
   bool error_at_end;         /* the first error is that the text ends */
   nn_pstate *state;

@@ -117,8 +117,23 @@ static const struct {
     {"lambda", "functions are declared by `fn` and passed by name"},
     {"elif", "write `else if`"},
     {"export", "every function of a file can be called from outside"},
+    {"class", "functions are declared by `fn`, parameters by `param`, both together by `layer`"},
     {"/*", "comments begin with `#`"},
 };
+
+/* What follows one of these is a function of another language. */
+static bool opens_function(const Parser *p, const Token *t) {
+  return token_is(p, t, "def") || token_is(p, t, "func") || token_is(p, t, "function") ||
+         token_is(p, t, "class");
+}
+
+/* Whether the present token is still in such a function, about which all was said at its head. */
+static bool goes_on_foreign(const Parser *p) {
+  for (int32_t i = p->foreign; p->foreign && i < p->at; i++)
+    if (token_row(p->toks.at[i].kind) >= 0 && is_declaration(token_row(p->toks.at[i].kind)))
+      return false;
+  return p->foreign;
+}
 
 static const char *foreign_word_hint(const Parser *p) {
   for (int back = 0; back < 2; back++) {
@@ -162,6 +177,8 @@ static const char *index_hint(const Parser *p, const bool *exp) {
     return "the type of a scalar has no brackets";
   if (exp[ROW_DOTDOT] && p->toks.at[p->stmt_first].kind == TOK_FOR)
     return "a loop runs over `a..b`, b excluded";
+  if (p->toks.at[p->stmt_first].kind == TOK_FOR && token_before(p, 1)->kind == TOK_FOR)
+    return "a loop is written `for t in 0..n { .. }`";
   if (exp[ROW_DOTDOT]) return "the range of a label is written `k: 0..n`, n excluded";
   if (in && in > p->toks.at && in[-1].kind == TOK_REDUCE && !exp[ROW_IF])
     return "before an expression the brackets hold labels, as in `sum(k) x[k]`; to multiply, write "
@@ -174,6 +191,10 @@ static const char *index_hint(const Parser *p, const bool *exp) {
 /* Two operands beside each other, and what else operators are taken for. */
 static const char *operand_hint(const Parser *p, const bool *exp) {
   const Token *prev = token_before(p, 1), *t = &p->tok;
+  if (t->kind == TOK_IF && exp[ROW_PLUS] && !t->newline)
+    return "a choice is written `if c then a else b`";
+  if (prev->kind == TOK_DOT && !exp[ROW_IF] && (token_flags(t->kind) & F_OPER))
+    return "operators are elementwise as they are; @ is the matrix product";
   if (t->kind == TOK_FOR && !exp[ROW_LET] && !exp[ROW_FN])
     return "a loop is a statement; a tensor made element by element is `let y[i] = ..`";
   if (t->kind == TOK_PLUS && prev->kind == TOK_PLUS)
@@ -185,8 +206,30 @@ static const char *operand_hint(const Parser *p, const bool *exp) {
   return NULL;
 }
 
+/* Where a type is expected, or has just ended. */
+static const char *type_hint(const Parser *p, const bool *exp) {
+  int kind = p->tok.kind, before = token_before(p, 1)->kind;
+  bool type_here = exp[ROW_NAME] && !exp[ROW_INT] && !exp[ROW_IF] && before == TOK_COLON;
+  if (type_here && kind == TOK_LBRACKET) return "a type is written f64[3]";
+  if (type_here && kind == TOK_LPAREN)
+    return "a result's type may be left out, and of a tuple it is";
+  if (kind == TOK_LPAREN && exp[ROW_LBRACKET] && !exp[ROW_PLUS]) return "a type is written f64[3]";
+  if (kind == TOK_LBRACKET && before == TOK_RBRACKET && !exp[ROW_PLUS])
+    return "all extents stand in one pair of brackets: f64[3, 4]";
+  if (kind == TOK_SLASH && exp[ROW_STAR] && !exp[ROW_IF]) return "sizes are divided by `//`";
+  return NULL;
+}
+
 static const char *shape_of_statement_hint(const Parser *p, const bool *exp) {
   int kind = p->tok.kind, before = token_before(p, 1)->kind;
+  if (before == TOK_IMPORT)
+    return "`import \"file.nn\"` takes in a file; functions of the language are there without";
+  if (before == TOK_TEST) return "a test has a title: `test \"it works\" { .. }`";
+  int first = p->toks.at[p->stmt_first].kind;
+  if ((first == TOK_ADJOINT || first == TOK_TANGENT) && kind == TOK_RPAREN)
+    return "a `;` stands behind the function's arguments: `adjoint f(x; y, dy) = ..`";
+  if (kind == TOK_LET && exp[ROW_IF] && !exp[ROW_LET])
+    return "`let` is a statement, in a block: `{ let y = x; y }`";
   if (exp[ROW_ASSIGN] && exp[ROW_LBRACE]) return "a function's value follows `=`: `fn f(x) = ...`";
   if (exp[ROW_THEN] && (kind == TOK_LBRACE || kind == TOK_COLON || !is_end(&p->tok)) &&
       statement_has(p, "if"))
@@ -219,6 +262,7 @@ static const char *hint_for(const Parser *p, const bool *exp) {
   if (!hint) hint = assign_hint(p, exp);
   if (!hint && is_slash_comment(p)) hint = "comments begin with `#`; `//` divides and rounds down";
   if (!hint) hint = index_hint(p, exp);
+  if (!hint) hint = type_hint(p, exp);
   if (!hint) hint = shape_of_statement_hint(p, exp);
   if (!hint) hint = operand_hint(p, exp);
   return hint;
@@ -245,6 +289,11 @@ void parse_unexpected(Parser *p, const bool *exp) {
     p->skipping = true;
     return;
   }
+  if (exp[ROW_FN] && !exp[ROW_IF] && goes_on_foreign(p)) {
+    p->skipping = true;
+    return;
+  }
+  p->foreign = exp[ROW_FN] && opens_function(p, &p->tok) ? p->at + 1 : 0;
   if (keyword_as_name(p, exp)) return;
   if (chained_comparison(p, exp)) {
     Diag *d = parse_complain(p, E0108, at, "comparisons don't chain");

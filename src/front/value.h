@@ -147,6 +147,7 @@ struct Weak {
   Op op;
   int32_t n;
   const Value *arg;
+  const Span *arg_span; /* NULL: all of them are at span */
   Shape shape;
   Span span;
   Unit *unit; /* WEAK_VARIABLE: the body, and the labels it depends on */

@@ -15,7 +15,8 @@
  * What holds everywhere:
  *  - A call that can fail returns a status, GRADC_OK being 0; gradc_message(gc) then says why in a
  *    line, and for GRADC_SOURCE and GRADC_DATA the diagnostics say it with places. No call prints,
- *    ends the process, or leaves a handler behind. A null pointer where one isn't allowed is GRADC_USAGE.
+ *    ends the process, or leaves a handler behind. A null pointer where one isn't allowed is
+ * GRADC_USAGE.
  *  - Contexts share nothing: different threads may use different ones at the same time. One context
  *    belongs to one thread at a time; only gradc_call_in() may run in several at once.
  *  - What a context hands out (functions, texts, tensor descriptions) is the context's: it is valid
@@ -74,6 +75,9 @@ GRADC_API gradc_status gradc_set_reference(gradc_context *gc, int yes);
 GRADC_API gradc_status gradc_set_memory(gradc_context *gc, int64_t bytes);
 /* A result of gradc_eval() with a NaN or an infinity is an error, which says where it arose. */
 GRADC_API gradc_status gradc_set_trap_nan(gradc_context *gc, int yes);
+/* Whether machine code is kept in the user's cache folder for the next time the same is compiled,
+ * by whatever process; yes at first. See GRADC_CACHE in gradc(1). */
+GRADC_API gradc_status gradc_set_cache(gradc_context *gc, int yes);
 /* Seed of the parameters' initial values, 0 at first. */
 GRADC_API gradc_status gradc_set_seed(gradc_context *gc, int64_t seed);
 
@@ -123,6 +127,9 @@ GRADC_API const gradc_diagnostic *gradc_diagnostic_at(gradc_context *gc,
                                                       int i); /* NULL: there is none */
 /* All of them as gradc prints them, with source lines and carets. */
 GRADC_API const char *gradc_diagnostics_text(gradc_context *gc, int colour);
+/* How wide what shows that text is: source lines are cut so that carets stay under them. 0, the
+ * default: only very long ones are. */
+GRADC_API gradc_status gradc_set_columns(gradc_context *gc, int columns);
 /* A line of JSON for each, as `gradc --diagnostics=json` prints them. */
 GRADC_API const char *gradc_diagnostics_json(gradc_context *gc);
 /* Why the last call didn't return GRADC_OK, in a line; "" where it did. */
@@ -292,11 +299,11 @@ GRADC_API gradc_status gradc_job_figure(const gradc_job *j, const char *name, do
 GRADC_API const char *gradc_job_result(const gradc_job *j, const char *name, size_t *n);
 /* What a job measured, as a table: of gradcheck a row for each input ("function", "sizes", "input",
  * "type", "directions", "differences", "forward", "ok") or function that was "skipped"; of test
- * ("test", "ok", "wrong"); of bench ("function", "seconds", "cpu-seconds", "flops", "peak-gflops",
- * "bytes", "workspace-bytes", "compile-seconds", "threads", "gradient-to-forward") and of its
- * kernels ("function", "kernel", "seconds", "flops", "bytes"); of verify ("compiler", "function",
- * "differ", "ulps", "ratio", "sizes"). There also after GRADC_FINDINGS. NULL, or GRADC_USAGE: the
- * row has no such text, or number. */
+ * ("test", "ok", "wrong"); of bench ("function", "seconds", "least-seconds", "cpu-seconds",
+ * "flops", "peak-gflops", "bytes", "workspace-bytes", "compile-seconds", "reload-seconds",
+ * "threads", "gradient-to-forward") and of its kernels ("function", "kernel", "seconds", "flops",
+ * "bytes"); of verify ("compiler", "function", "differ", "ulps", "ratio", "sizes"). There also
+ * after GRADC_FINDINGS. NULL, or GRADC_USAGE: the row has no such text, or number. */
 GRADC_API int gradc_job_row_count(const gradc_job *j);
 GRADC_API const char *gradc_job_row_text(const gradc_job *j, int row, const char *name);
 GRADC_API gradc_status gradc_job_row_number(const gradc_job *j, int row, const char *name,

@@ -40,6 +40,13 @@ Val ir_iota_along(Builder *b, DType t, const Shape *s,
 
 /* elementwise */
 Val ir_map(Builder *b, Op op, const Val *arg);
+/* range.c: whether index is surely in 0 .. extent - 1, element by element. */
+bool ir_index_inside(const Fn *f, Val index, Val extent);
+bool ir_index_below(const Fn *f, Val index, Dim extent);
+/* Whether all indices of a gather or scatter are. */
+bool ir_indices_inside(const Fn *f, const Ins *in);
+/* `index` into an axis: an error where it is outside when the program runs. */
+Val ir_bounded(Builder *b, Val index, Dim extent);
 Val ir_map1(Builder *b, Op op, Val x);
 Val ir_map2(Builder *b, Op op, Val x, Val y);
 Val ir_map3(Builder *b, Op op, Val x, Val y, Val z);

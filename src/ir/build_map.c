@@ -159,6 +159,7 @@ static Val identity(Builder *b, Op op, const Val *arg) {
   case OP_neg: return is_op(b, x, OP_neg) ? operand(b, x, 0) : 0; /* -(-x) => x */
   case OP_not: return is_op(b, x, OP_not) ? operand(b, x, 0) : 0;
   case OP_stop: return is_op(b, x, OP_stop) || ins_is_const(ir_ins(b, x)) ? x : 0;
+  case OP_bounded: return ir_index_inside(b->fn, x, y) ? x : 0;
   case OP_select:
     if (arg[1] == arg[2]) return arg[1]; /* if c then x else x => x */
     if (is(b, x, 1)) return arg[1];
@@ -199,9 +200,14 @@ Val ir_map(Builder *b, Op op, const Val *arg) {
   memcpy(a, arg, (size_t)op_info[op].arity * sizeof *a);
   check_operands(b, op, a);
   DType to = result_type(b, op, a);
-  Val v = op == OP_stop ? 0 : fold_constants(b, op, to, a);
+  Val v = op == OP_stop || op == OP_bounded ? 0 : fold_constants(b, op, to, a);
   if (!v) v = identity(b, op, a);
   return v ? v : emit_map(b, op, to, a);
+}
+
+Val ir_bounded(Builder *b, Val index, Dim extent) {
+  Shape s = *ir_shape(b, index);
+  return ir_map2(b, OP_bounded, index, ir_size(b, ir_type(b, index), &s, extent));
 }
 
 Val ir_map1(Builder *b, Op op, Val x) { return ir_map(b, op, (Val[]){x}); }

@@ -395,7 +395,9 @@ Val ir_gather(Builder *b, Val x, const Val *index, const int32_t *axis, int n) {
   Shape out = shape_join(b->cx, ir_shape(b, index[0]), &rest);
   int32_t to[IR_MAX_RANK];
   if (is_permutation(b, x, to)) return gather_below(b, x, to, index, axis, n);
-  if (shape_is_empty(&full)) /* every index is outside */
+  bool checked = false; /* somewhere above it is, and that must not be lost */
+  for (int i = 0; i < n; i++) checked |= !ins_is_const(ir_ins(b, index[i]));
+  if (shape_is_empty(&full) && (!checked || shape_is_empty(&out))) /* every index is outside */
     return ir_const_f(b, ir_type(b, x), &out, type_is_float(ir_type(b, x)) ? (double)NAN : 0);
   return indexed(b, OP_gather, x, index, axis, n, &full, &out);
 }

@@ -23,12 +23,19 @@ static void add_count(Cx *cx, Cost *c, double each, const Shape *s) {
   add_term(cx, c, t.n, t.size);
 }
 
-static void add_times(Cx *cx, Cost *c, const Cost *body, Dim trip) {
+static void add_times(Cx *cx, Cost *c, const Cost *body, double n, Dim size) {
   for (int i = 0; i < body->term.n; i++) {
     CostTerm t = body->term.at[i];
-    times(cx, &t, trip);
+    t.n *= n;
+    times(cx, &t, size);
     add_term(cx, c, t.n, t.size);
   }
+}
+
+double loop_steps(const Loop *l, Dim *names) {
+  bool known = l->counted && l->typical > 0;
+  *names = known || dim_is_number(l->trip) ? 1 : l->trip;
+  return known ? l->typical : dim_is_number(l->trip) ? (double)l->trip : 1;
 }
 
 /* Every label once: those of a, and those of b that a lacks. */
@@ -47,13 +54,15 @@ static void add_contract(const Fn *f, Cost *c, const Ins *in) {
 static void add_bodies(const Fn *f, Cost *c, const Ins *in) {
   if (in->op == OP_loop) {
     Cost body = fn_cost(in->u.loop->body);
-    add_times(f->cx, c, &body, in->u.loop->trip);
+    Dim size;
+    double n = loop_steps(in->u.loop, &size);
+    add_times(f->cx, c, &body, n, size);
     if (!in->u.loop->cond) return;
     Cost cond = fn_cost(in->u.loop->cond);
-    add_times(f->cx, c, &cond, in->u.loop->trip);
+    add_times(f->cx, c, &cond, n, size);
   } else if (in->op == OP_branch) {
     Cost a = fn_cost(in->u.branch->then), b = fn_cost(in->u.branch->other);
-    add_times(f->cx, c, cost_number(&a) >= cost_number(&b) ? &a : &b, 1);
+    add_times(f->cx, c, cost_number(&a) >= cost_number(&b) ? &a : &b, 1, 1);
   }
 }
 

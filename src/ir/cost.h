@@ -14,6 +14,8 @@ typedef struct Cost { /* a sum; no two terms have the same size */
   Vec(CostTerm) term;
 } Cost;
 
+/* How often a loop's body runs, for estimates: a number times a product of names (1: none). */
+double loop_steps(const Loop *l, Dim *names);
 Cost ins_cost(const Fn *f, const Ins *in);
 Cost fn_cost(const Fn *f);
 double cost_number(const Cost *c);                 /* with 1 for every named size */

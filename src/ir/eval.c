@@ -3,6 +3,8 @@
  * their own and the storage of a value that is not needed any more is used again. */
 #include "ir/eval_ops.h"
 
+#include "base/diag.h"
+
 #include <math.h>
 
 typedef struct Spare { /* storage of a dead value */
@@ -69,12 +71,35 @@ static void take_input(Eval *e, const Ins *in, Val v) {
   e->val[v] = *given;
 }
 
+void ir_index_outside(Cx *cx, Span at, int64_t index, int64_t extent) {
+  Diag *d = diag(cx, E0713, at, "index %lld is outside: the extent is %lld", (long long)index,
+                 (long long)extent);
+  if (index < 0 && -index <= extent)
+    diag_note(cx, d, "computed indices count from 0: there is no counting from the end");
+  diag_hint(cx, d,
+            "a read that may be outside stands under a condition: "
+            "`if 0 <= i and i < n then x[i] else 0`");
+}
+
+/* Of those outside the smallest that is negative, else the largest: as compiled programs say. */
+static void check_bounded(Eval *e, const Ins *in, const Tensor *index, const Tensor *extent) {
+  int64_t n = tensor_count(index), worst = -1;
+  for (int64_t k = 0; k < n; k++) {
+    int64_t i = tensor_get_i(index, k), old = worst < 0 ? 0 : tensor_get_i(index, worst);
+    if (i >= 0 && i < tensor_get_i(extent, k)) continue;
+    if (worst < 0 || (old >= 0 && (i < 0 || i > old)) || (old < 0 && i < old)) worst = k;
+  }
+  if (worst < 0) return;
+  ir_index_outside(e->cx, in->span, tensor_get_i(index, worst), tensor_get_i(extent, worst));
+  cx_gone_wrong(e->cx);
+}
+
 static void eval_map(Eval *e, const Ins *in, Tensor *const *arg, Tensor *out) {
   const void *data[3] = {NULL, NULL, NULL};
   int arity = op_info[in->op].arity;
   for (int i = 0; i < arity; i++) data[i] = arg[i]->data;
   ir_map_array((Op)in->op, arg[arity - 1]->type, out->type, tensor_count(out), data, out->data);
-  (void)e;
+  if (in->op == OP_bounded) check_bounded(e, in, arg[0], arg[1]);
 }
 
 static void eval_iota(Tensor *out) {

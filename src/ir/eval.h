@@ -35,9 +35,13 @@ typedef struct EvalTrap { /* to be zeroed first; filled when trapping non-finite
   bool mend; /* trap nothing, but put 1 in place of what isn't finite in their results */
 } EvalTrap;
 
+/* E0713: a computed index is outside of the extent. */
+void ir_index_outside(Cx *cx, Span at, int64_t index, int64_t extent);
+
 /* Evaluates f (all sizes numbers, no derivative instructions) on in[0..f->in.n), writes
  * out[0..f->out.n), whose data lies in a. With trap set, stops at the first instruction of a float
- * type whose result has a NaN or infinity that none of its operands had (trap->val, 0: none). */
+ * type whose result has a NaN or infinity that none of its operands had (trap->val, 0: none). An
+ * index outside ends it by cx_gone_wrong. */
 void ir_eval(const Fn *f, Arena *a, const Tensor *in, Tensor *out, EvalTrap *trap);
 
 #endif

@@ -173,6 +173,7 @@ typedef struct Loop {
   Dim trip;
   int32_t ncarry, nscan, ncollect;
   bool counted, reverse;
+  double typical; /* counted: how many steps there are on average, for estimates; 0: trip */
 } Loop;
 
 /* Operands: the condition (bool, rank 0), then the captured values, which are the inputs of both

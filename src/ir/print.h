@@ -66,13 +66,18 @@ typedef struct Printer {
   Text lets;    /* the statements so far */
   int unnamed;
   int32_t source, line; /* which the last comment named */
+  int choices;          /* branches of `if .. then .. else` around what is being printed */
   bool region;          /* the body of a loop or branch: outputs are assigned, and need no name */
+  int guarded;          /* > 0: a read here is not checked */
+  bool counting;        /* an index of loop variables and numbers: they stand without casts */
 } Printer;
 
 typedef struct Label { /* of index notation */
   Name name;
   Dim extent;
   bool plain;   /* some x[.., i, ..] shows its range */
+  bool maybe;   /* ... under a condition: where no other read does */
+  bool affine;  /* some x[.., i + 1, ..] not under a condition would */
   bool unclear; /* its range has to be given */
 } Label;
 
@@ -128,6 +133,8 @@ void print_name(Printer *p, Val v, Label *const *labels, Text *out);
 /* A label of the given extent; it leaves the scope when p->labels is cut back. */
 Label *new_label(Printer *p, Dim extent);
 /* "i, j: 0..N": ranges where the body printed before doesn't show them. */
+/* x[.., l, ..] was printed for an axis of the label's extent. */
+void note_plain_use(const Printer *p, Label *l);
 void print_labels(Printer *p, Label *const *labels, int n, Text *out);
 
 /* print_map.c */

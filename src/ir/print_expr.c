@@ -1,5 +1,6 @@
 /* print_expr.c: values as expressions, but for elementwise operations (print_map.c) and views
  * (print_view.c): names, reductions, contractions, gathers, counters. */
+#include "ir/build.h"
 #include "ir/print.h"
 
 /* ---- names and labels ---- */
@@ -13,10 +14,16 @@ Label *new_label(Printer *p, Dim extent) {
 void print_labels(Printer *p, Label *const *labels, int n, Text *out) {
   for (int i = 0; i < n; i++) {
     text_fmt(out, i ? ", %s" : "%s", labels[i]->name);
-    if (labels[i]->plain && !labels[i]->unclear) continue;
+    const Label *l = labels[i];
+    if (!l->unclear && (l->plain || (l->maybe && !l->affine))) continue;
     text_add(out, ": 0..");
     print_factor(p->cx, labels[i]->extent, out);
   }
+}
+
+void note_plain_use(const Printer *p, Label *l) {
+  if (p->choices) l->maybe = true;
+  else l->plain = true;
 }
 
 bool open_name(const Printer *p, Val v, Text *out) {
@@ -32,7 +39,7 @@ void print_name(Printer *p, Val v, Label *const *labels, Text *out) {
   for (int i = 0; labels && i < s->rank; i++) {
     text_fmt(out, "%s%s", open ? ", " : "[", labels[i]->name);
     open = true;
-    if (labels[i]->extent == s->dim[i]) labels[i]->plain = true;
+    if (labels[i]->extent == s->dim[i]) note_plain_use(p, labels[i]);
     else labels[i]->unclear = true;
   }
   if (open) text_add(out, "]");
@@ -121,10 +128,52 @@ static Prec print_contract(Printer *p, const Ins *in, Label *const *labels, Text
 }
 
 /* ---- gather and scatter ---- */
+/* Sums of a loop's variable (as i32) and numbers: the checker follows them. */
+static bool is_counting(const Printer *p, Val v) {
+  const Ins *in = ins_of(p, v);
+  if (is_number(p, v)) return true;
+  if (is_named(p, v)) return false;
+  if (in->op == OP_cast) return in->type == T_I32 && p->node[in->arg[0]].index;
+  if (in->op != OP_add && in->op != OP_sub && in->op != OP_mul) return false;
+  return is_counting(p, in->arg[0]) && is_counting(p, in->arg[1]);
+}
+
+static Dim indexed_extent(const Printer *p, const Ins *in, int i) {
+  const Gather *g = in->u.gather;
+  const Shape *full = in->op == OP_gather ? &ins_of(p, in->arg[0])->shape : &g->full;
+  return full->dim[g->axis[i]];
+}
+
+/* bounded(i, n) where the index goes into an axis of that extent: i says it, since it is checked.
+ */
+static bool is_check(const Printer *p, const Ins *in, int i) {
+  const Ins *x = ins_of(p, in->arg[i + 1]);
+  if (x->op != OP_bounded || !is_number(p, x->arg[1])) return false;
+  const Ins *n = ins_of(p, x->arg[1]);
+  Dim extent = indexed_extent(p, in, i);
+  return n->op == OP_size ? n->u.size == extent : dim_is_number(extent) && n->u.i == extent;
+}
+
+/* Whether the text comes back as it is without `unchecked`. */
+static bool is_checked(const Printer *p, const Ins *in) {
+  for (int i = 0; i < in->u.gather->naxes; i++) {
+    Val v = in->arg[i + 1];
+    if (!ir_index_below(p->f, v, indexed_extent(p, in, i)) && !is_check(p, in, i) &&
+        !is_counting(p, v))
+      return false;
+  }
+  return true;
+}
+
 static void print_indices(Printer *p, const Ins *in, Text *out) {
+  bool outer = p->counting;
   for (int i = 1; i < in->nargs; i++) {
+    Val v = in->arg[i];
+    bool bare = !p->guarded && is_check(p, in, i - 1) && !is_named(p, v);
     if (i > 1) text_add(out, ", ");
-    print_value(p, in->arg[i], NULL, PREC_IF, out);
+    p->counting = is_counting(p, v);
+    print_value(p, bare ? ins_of(p, v)->arg[0] : v, NULL, PREC_IF, out);
+    p->counting = outer;
   }
 }
 
@@ -137,15 +186,8 @@ static bool is_plain_gather(const Printer *p, const Ins *in) {
   return in->op == OP_gather;
 }
 
-static Prec print_gather(Printer *p, const Ins *in, Text *out) {
+static void print_general_gather(Printer *p, const Ins *in, Text *out) {
   const Gather *g = in->u.gather;
-  if (is_plain_gather(p, in)) {
-    print_value(p, in->arg[0], NULL, PREC_POSTFIX, out);
-    text_add(out, "[");
-    print_indices(p, in, out);
-    text_add(out, "]");
-    return PREC_POSTFIX;
-  }
   uint64_t axes = 0;
   for (int i = 0; i < g->naxes; i++) axes |= (uint64_t)1 << g->axis[i];
   text_fmt(out, "%s(", op_info[in->op].name);
@@ -159,6 +201,22 @@ static Prec print_gather(Printer *p, const Ins *in, Text *out) {
     print_extents(p, &g->full, out);
   }
   text_add(out, ")");
+}
+
+static Prec print_gather(Printer *p, const Ins *in, Text *out) {
+  bool unchecked = !p->guarded && !is_checked(p, in);
+  if (unchecked) text_add(out, "unchecked(");
+  p->guarded += unchecked;
+  if (is_plain_gather(p, in)) {
+    print_value(p, in->arg[0], NULL, PREC_POSTFIX, out);
+    text_add(out, "[");
+    print_indices(p, in, out);
+    text_add(out, "]");
+  } else {
+    print_general_gather(p, in, out);
+  }
+  p->guarded -= unchecked;
+  if (unchecked) text_add(out, ")");
   return PREC_POSTFIX;
 }
 

@@ -130,7 +130,10 @@ static void print_binary(Printer *p, Op op, const Operand *o, Label *const *labe
   bool reduction = print_operand(p, &o[0], labels, left, &first) == PREC_REDUCE;
   text_fmt(out, reduction ? "(%s)" : "%s", text_str(&first)); /* shows where it ends */
   text_fmt(out, level == PREC_POW ? "%s" : " %s ", op_info[op].symbol);
+  bool second = op == OP_and || op == OP_or;
+  p->guarded += second;
   print_operand(p, &o[1], labels, right, out);
+  p->guarded -= second;
 }
 
 static void print_call(Printer *p, const char *name, const Operand *o, int n, Label *const *labels,
@@ -151,12 +154,17 @@ Prec print_map(Printer *p, Val v, Label *const *labels, Text *out) {
   if (op == OP_select) {
     text_add(out, "if ");
     print_operand(p, &o[0], labels, PREC_OR, out);
+    p->guarded++;
+    p->choices++;
     text_add(out, " then ");
     print_operand(p, &o[1], labels, PREC_OR, out);
     text_add(out, " else ");
     print_operand(p, &o[2], labels, PREC_IF, out);
+    p->guarded--;
+    p->choices--;
   } else if (op == OP_cast && p->node[in->arg[0]].index && in->type != T_BOOL) {
-    text_fmt(out, "%s(%s)", type_info[in->type].word, p->node[in->arg[0]].name);
+    text_fmt(out, p->counting ? "%.0s%s" : "%s(%s)", type_info[in->type].word,
+             p->node[in->arg[0]].name);
     return PREC_POSTFIX;
   } else if (op == OP_cast) {
     print_call(p, type_info[in->type].word, o, 1, labels, out);

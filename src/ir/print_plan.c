@@ -26,6 +26,7 @@ static bool is_broadcast(const Printer *p, Val v) {
 bool is_free(const Printer *p, Val v) {
   const Ins *in = ins_of(p, v);
   if (in->op == OP_const || in->op == OP_size || in->op == OP_iota) return true;
+  if (in->op == OP_bounded) return is_number(p, in->arg[1]);
   if (in->op != OP_view) return false;
   bool read = (in->u.view->exact || in->u.view->claim) && view_form(p, v) == FORM_NONE;
   return read || is_broadcast(p, v);

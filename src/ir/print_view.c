@@ -254,11 +254,13 @@ static void print_numerator(Printer *p, const ViewDim *d, Label *const *labels, 
 }
 
 /* A plain index shows the range of its label, when that is the whole extent. */
-static void note_use(const ViewDim *d, Dim extent, bool exact, Label *const *labels) {
+static void note_use(const Printer *p, const ViewDim *d, Dim extent, bool exact,
+                     Label *const *labels) {
   for (int k = 0; k < d->n; k++) {
     Label *l = labels[d->term[k].label];
-    if (exact && is_whole(d) && l->extent == extent) l->plain = true;
+    if (exact && is_whole(d) && l->extent == extent) note_plain_use(p, l);
     else if (!exact || is_whole(d)) l->unclear = true;
+    else if (!p->choices) l->affine = true;
   }
 }
 
@@ -277,7 +279,7 @@ Prec print_view_element(Printer *p, Val v, Label *const *labels, Text *out) {
     if (dim->den != 1 && several) text_add(out, "(");
     print_numerator(p, dim, labels, out);
     if (dim->den != 1) text_fmt(out, several ? ")/%lld" : "/%lld", (long long)dim->den);
-    note_use(dim, x->dim[d], !inside, labels);
+    note_use(p, dim, x->dim[d], !inside, labels);
   }
   if (w->rank || row) text_add(out, "]");
   if (inside) text_add(out, ")");

@@ -1,5 +1,6 @@
 /* call.c: loops and branches: their bodies are lowered as programs of their own, and the kernel in
  * the caller says which buffers they are called with. */
+#include "ir/cost.h"
 #include "loop/lower.h"
 
 static Buf operand(const Low *lw, const Ins *in, int k, Dim *from) {
@@ -57,11 +58,12 @@ void lower_call(Low *lw, Nest *n) {
   Call *c = NEW(lw->cx->arena, Call);
   Kernel *k = lw->m.k;
   *c = (Call){.loop = loop ? in->u.loop : NULL, .flag = -1};
+  IndexChecks none = {0};
   if (loop) c->stays = carried_that_stay(lw->cx, in->u.loop);
-  c->body =
-      loop_lower(loop ? body_in_place(in->u.loop, c->stays) : in->u.branch->then, &lw->p->target);
+  c->body = lower_program(loop ? body_in_place(in->u.loop, c->stays) : in->u.branch->then,
+                          &lw->p->target, &none);
   const Fn *second = loop ? in->u.loop->cond : in->u.branch->other;
-  c->other = second ? loop_lower(second, &lw->p->target) : NULL;
+  c->other = second ? lower_program(second, &lw->p->target, &none) : NULL;
   int first = !loop || in->u.loop->counted;
   Dim from;
   if (first) c->flag = operand(lw, in, 0, &from);
@@ -76,8 +78,9 @@ void lower_call(Low *lw, Nest *n) {
   if (loop) carried_places(lw, c);
   c->workspace = low_buffer(lw, name_of(lw->cx, "inner"), BUF_TEMP, T_U8, larger_workspace(lw, c));
   k->call = c;
-  k->flops = loop ? fn_flops(in->u.loop->body) * (double)low_number(lw, in->u.loop->trip)
-                  : fn_flops(in->u.branch->then);
+  Dim names;
+  double times = loop ? loop_steps(in->u.loop, &names) * (double)low_number(lw, names) : 1;
+  k->flops = times * fn_flops(loop ? in->u.loop->body : in->u.branch->then);
 }
 
 void call_uses(const Call *c, void (*use)(void *arg, Buf b), void *arg) {

@@ -6,15 +6,17 @@
  * elementwise roots are computed on the accumulators before anything is stored. */
 #include "loop/contract.h"
 
-enum { BLOCKS = -2 };
+typedef struct Reach { /* the tiles of an axis that the loops walk */
+  AxisIx first;
+  int64_t tiles;
+  bool rest; /* the incomplete one behind them as well */
+} Reach;
+
 typedef struct TileWork {
   ContractPlan *p;
   AxisIx ix[MAX_AXES];      /* index of every label of the contraction */
-  int level[4], nlevels;    /* tile axes from the outermost loop in; BLOCKS: blocks of row tiles */
-  AxisIx row_first;         /* the row tiles of the block: the first, */
-  int64_t row_tiles;        /* how many, */
-  bool row_rest;            /* and whether the incomplete one belongs to it */
-  AxisIx base[MAX_AXES];    /* by merged axis: where the tile begins */
+  Reach reach[MAX_AXES];    /* by merged axis */
+  AxisIx base[MAX_AXES];    /* where the tile begins */
   AxisIx tile_no[MAX_AXES]; /* its number */
   int64_t size[MAX_AXES];   /* and how many indices it has */
   Dim tail; /* of the last vector along an axis whose extent is a name: lanes that count; else 0 */
@@ -225,6 +227,25 @@ static double root_ops(const ContractPlan *p) {
   return ops;
 }
 
+/* Asks for the lines that finish_at will read and write. */
+static void touch_results(Low *lw, TileWork *w, const Tile *t) {
+  ContractPlan *p = w->p;
+  Touched to[MAX_TOUCHED];
+  int n = contract_touched(lw, p->n, to);
+  for (int b = 0; b < n; b++)
+    for (int i = 0; i < t->m; i++)
+      for (int j = 0; j < t->c; j++)
+        for (int q = 0; q < t->v; q++) {
+          AxisIx at[IR_MAX_RANK];
+          Dim lane;
+          Ex dyn;
+          set_point(lw, w, i, j, q);
+          for (int d = 0; d < p->in->shape.rank; d++) at[d] = w->ix[p->in->u.contract->out[d]];
+          Ix ix = low_linear(lw, to[b].shape, 0, at, &lane, &dyn);
+          st_touch(&lw->m, to[b].buf, ix, to[b].write);
+        }
+}
+
 static void emit_tile(Low *lw, TileWork *w) {
   ContractPlan *p = w->p;
   DType type = (DType)p->in->type;
@@ -248,6 +269,7 @@ static void emit_tile(Low *lw, TileWork *w) {
   }
   Ex zero = ex_imm_i(&lw->m, type, p->lanes, 0);
   for (int a = 0; a < t.m * t.c * t.v; a++) t.acc[a] = st_let(&lw->m, zero, name_of(lw->cx, "acc"));
+  if (p->touch) touch_results(lw, w, &t);
   sum_loops(lw, w, &t);
   if (wants_turning(p, &t) && root_ops(p) <= 10 && !w->tail) {
     for (int q = 0; q < t.v; q++)
@@ -270,65 +292,72 @@ static void emit_tile(Low *lw, TileWork *w) {
 }
 
 /* ---- the loops over tiles ---- */
-static int64_t tile_size(const ContractPlan *p, int axis) {
-  if (axis == p->row) return p->mr;
-  if (axis == p->col) return p->nc;
-  return (int64_t)p->nv * p->lanes;
-}
-
 static void tile_loops(Low *lw, TileWork *w, int level);
 
-/* What is left over after a loop of `count` iterations of v: after it, or where the loop is
- * parallel in its last iteration. */
-typedef struct Rest {
+/* A loop over `count` pieces, and one more piece, the rest, behind it; where workers share the
+ * loop the rest is a piece like the others. */
+typedef struct Pieces {
+  ForKind kind;
+  Var v;
+  LoopMark mark;
+  Stmt *which; /* one of the others, or the rest */
   Block *outer;
   int32_t memo;
-} Rest;
+} Pieces;
 
-static Rest rest_enter(Low *lw, ForKind kind, Var v, int64_t count, LoopMark mark, bool looped) {
-  Rest r = {NULL, 0};
-  if (kind != FOR_PARALLEL) {
-    if (looped) low_end(lw, mark);
-    return r;
-  }
-  Ex last[2] = {ex_index(&lw->m, T_I64, 1, axis_var(lw, v).ix, 0),
-                ex_imm_i(&lw->m, T_I64, 1, count - 1)};
-  Stmt *s = st_if(&lw->m, ex_map(&lw->m, OP_eq, T_BOOL, last, 2));
-  r.outer = low_enter(lw, &s->u.cond.then, &r.memo);
-  return r;
+static Pieces pieces_begin(Low *lw, const char *name, int64_t count, bool rest) {
+  Pieces x = {.kind = count + rest > 1 ? low_outermost(lw) : FOR_SERIAL, .v = -1};
+  bool one = x.kind == FOR_PARALLEL && rest;
+  if (count > 1 || x.kind == FOR_PARALLEL)
+    x.v = low_for(lw, x.kind, name, 0, count + one, 1, &x.mark);
+  if (!one) return x;
+  Ex some[2] = {ex_index(&lw->m, T_I64, 1, axis_var(lw, x.v).ix, 0),
+                ex_imm_i(&lw->m, T_I64, 1, count)};
+  x.which = st_if(&lw->m, ex_map(&lw->m, OP_lt, T_BOOL, some, 2));
+  x.outer = low_enter(lw, &x.which->u.cond.then, &x.memo);
+  return x;
 }
 
-static void rest_leave(Low *lw, Rest r, ForKind kind, LoopMark mark) {
-  if (kind != FOR_PARALLEL) return;
-  low_leave(lw, r.outer, r.memo);
-  low_end(lw, mark);
+static void pieces_rest(Low *lw, Pieces *x) {
+  if (x->which) {
+    low_leave(lw, x->outer, x->memo);
+    x->outer = low_enter(lw, &x->which->u.cond.other, &x->memo);
+  } else if (x->v >= 0) {
+    low_end(lw, x->mark);
+    x->v = -1;
+  }
+}
+
+static void pieces_end(Low *lw, Pieces *x) {
+  if (x->which) low_leave(lw, x->outer, x->memo);
+  if (x->v >= 0) low_end(lw, x->mark);
 }
 
 static void block_loops(Low *lw, TileWork *w, int level) {
-  ContractPlan *p = w->p;
-  int64_t all = w->row_tiles, blocks = all / p->block;
-  ForKind kind = low_outermost(lw);
-  LoopMark mark;
-  bool rest = w->row_rest;
-  Var v = low_for(lw, kind, "mb", 0, blocks, 1, &mark);
-  w->row_first.ix = ix_add_term(&lw->m, ix_number(0), v, p->block);
-  w->row_tiles = p->block;
-  w->row_rest = false;
-  tile_loops(lw, w, level + 1);
-  w->row_first = axis_number(blocks * p->block);
-  w->row_tiles = all - blocks * p->block;
-  w->row_rest = rest;
-  Rest r = rest_enter(lw, kind, v, blocks, mark, true);
-  if (w->row_tiles || rest) tile_loops(lw, w, level + 1);
-  rest_leave(lw, r, kind, mark);
+  int axis = BLOCKS_OF(w->p->level[level]);
+  Reach *reach = &w->reach[axis], all = *reach;
+  int64_t block = w->p->block[axis], count = all.tiles / block, left = all.tiles % block;
+  Pieces x = pieces_begin(lw, axis == w->p->row ? "mb" : "nb", count, left || all.rest);
+  if (count > 0) {
+    *reach = (Reach){axis_number(0), block, false};
+    if (x.v >= 0) reach->first.ix = ix_add_term(&lw->m, ix_number(0), x.v, block);
+    tile_loops(lw, w, level + 1);
+  }
+  if (left || all.rest) {
+    pieces_rest(lw, &x);
+    *reach = (Reach){axis_number(count * block), left, all.rest};
+    tile_loops(lw, w, level + 1);
+  }
+  pieces_end(lw, &x);
+  *reach = all;
 }
 
 /* Tiles of `size` indices of an axis from one index to another. */
 static void tiles_between(Low *lw, TileWork *w, int level, Dim from, Dim to, int64_t size) {
   LoopMark mark;
   if (from == to) return;
-  w->base[w->level[level]] = axis_var(lw, low_for(lw, FOR_SERIAL, "m", from, to, size, &mark));
-  w->size[w->level[level]] = size;
+  w->base[w->p->level[level]] = axis_var(lw, low_for(lw, FOR_SERIAL, "m", from, to, size, &mark));
+  w->size[w->p->level[level]] = size;
   tile_loops(lw, w, level + 1);
   low_end(lw, mark);
 }
@@ -337,7 +366,7 @@ static void tiles_between(Low *lw, TileWork *w, int level, Dim from, Dim to, int
  * and the last under a mask. */
 static void rest_named(Low *lw, TileWork *w, int level, Dim from) {
   Cx *cx = lw->cx;
-  int axis = w->level[level];
+  int axis = w->p->level[level];
   Dim extent = w->p->at[axis].extent;
   bool vec = axis == w->p->vec && !w->p->dot;
   int64_t lanes = vec ? w->p->lanes : 1;
@@ -358,8 +387,8 @@ static void rest_named(Low *lw, TileWork *w, int level, Dim from) {
 /* Shared out, the rest is one piece more than there are whole tiles, of which there may be none. */
 static void tiles_named(Low *lw, TileWork *w, int level) {
   Cx *cx = lw->cx;
-  int axis = w->level[level];
-  int64_t size = tile_size(w->p, axis);
+  int axis = w->p->level[level];
+  int64_t size = contract_tile_size(w->p, axis);
   Dim count = dim_floor_div(cx, w->p->at[axis].extent, size), whole = dim_mul(cx, count, size);
   if (low_outermost(lw) != FOR_PARALLEL) {
     tiles_between(lw, w, level, 0, whole, size);
@@ -382,52 +411,52 @@ static void tiles_named(Low *lw, TileWork *w, int level) {
   low_end(lw, mark);
 }
 
+/* An axis that tiles have one index of. */
+static void batch_loop(Low *lw, TileWork *w, int level) {
+  int axis = w->p->level[level];
+  LoopMark mark;
+  Var v = low_for(lw, low_outermost(lw), "b", 0, w->p->at[axis].extent, 1, &mark);
+  *label_ix(w, axis) = axis_var(lw, v);
+  tile_loops(lw, w, level + 1);
+  low_end(lw, mark);
+}
+
+static void whole_tiles(Low *lw, TileWork *w, int level) {
+  int axis = w->p->level[level];
+  const Reach *reach = &w->reach[axis];
+  int64_t size = contract_tile_size(w->p, axis), extent = w->p->at[axis].extent;
+  Pieces x = pieces_begin(lw, axis == w->p->row ? "m" : "n", reach->tiles, reach->rest);
+  if (reach->tiles > 0) {
+    w->tile_no[axis] = reach->first;
+    if (x.v >= 0) w->tile_no[axis].ix = ix_add_term(&lw->m, reach->first.ix, x.v, 1);
+    w->base[axis].ix = ix_scale(&lw->m, w->tile_no[axis].ix, size);
+    w->size[axis] = size;
+    tile_loops(lw, w, level + 1);
+  }
+  if (reach->rest) {
+    pieces_rest(lw, &x);
+    w->tile_no[axis] = axis_number(extent / size);
+    w->base[axis] = axis_number(extent / size * size);
+    w->size[axis] = extent % size;
+    tile_loops(lw, w, level + 1);
+  }
+  pieces_end(lw, &x);
+}
+
 static void tile_loops(Low *lw, TileWork *w, int level) {
-  if (level == w->nlevels) {
+  const ContractPlan *p = w->p;
+  if (level == p->nlevels) {
     Block *here = lw->m.at;
     int32_t memo = lw->memo.n;
     emit_tile(lw, w);
     low_leave(lw, here, memo);
     return;
   }
-  int axis = w->level[level];
-  if (axis == BLOCKS) {
-    block_loops(lw, w, level);
-    return;
-  }
-  if (!dim_is_number(w->p->at[axis].extent)) {
-    tiles_named(lw, w, level);
-    return;
-  }
-  bool row = axis == w->p->row;
-  int64_t size = tile_size(w->p, axis), extent = w->p->at[axis].extent;
-  int64_t count = row ? w->row_tiles : extent / size,
-          rest = row && !w->row_rest ? 0 : extent % size;
-  ForKind kind = count > 1 ? low_outermost(lw) : FOR_SERIAL;
-  LoopMark mark = {0};
-  Var v = -1; /* both of the loop, where one is opened */
-  if (count > 0) {
-    w->tile_no[axis] = row ? w->row_first : axis_number(0);
-    if (count > 1) {
-      v = low_for(lw, kind, row ? "m" : "n", 0, count, 1, &mark);
-      w->tile_no[axis].ix = ix_add_term(&lw->m, w->tile_no[axis].ix, v, 1);
-    }
-    w->base[axis].ix = ix_scale(&lw->m, w->tile_no[axis].ix, size);
-    w->size[axis] = size;
-    tile_loops(lw, w, level + 1);
-  }
-  Rest r = rest_enter(lw, kind, v, count, mark, count > 1);
-  if (rest) {
-    w->tile_no[axis] = axis_number(extent / size);
-    w->base[axis] = axis_number(extent / size * size);
-    w->size[axis] = rest;
-    tile_loops(lw, w, level + 1);
-  }
-  rest_leave(lw, r, kind, mark);
-}
-
-static int64_t tiles(const ContractPlan *p, int axis) {
-  return axis < 0 ? 0 : p->at[axis].number / tile_size(p, axis);
+  int axis = p->level[level];
+  if (axis < 0) block_loops(lw, w, level);
+  else if (axis != p->vec && axis != p->row && axis != p->col) batch_loop(lw, w, level);
+  else if (!dim_is_number(p->at[axis].extent)) tiles_named(lw, w, level);
+  else whole_tiles(lw, w, level);
 }
 
 void lower_contract(Low *lw, Nest *n) {
@@ -438,30 +467,9 @@ void lower_contract(Low *lw, Nest *n) {
   contract_pack(lw, p);
   w->p = p;
   for (int l = 0; l < MAX_AXES; l++) w->ix[l] = axis_number(0);
-  LoopMark mark[MAX_AXES];
-  int loops = 0;
   for (int i = 0; i < p->count; i++) {
-    if (!p->at[i].out || i == p->vec || i == p->row || i == p->col) continue;
-    Var v = low_for(lw, low_outermost(lw), "b", 0, p->at[i].extent, 1, &mark[loops++]);
-    *label_ix(w, i) = axis_var(lw, v);
+    int64_t size = contract_tile_size(p, i);
+    w->reach[i] = (Reach){axis_number(0), p->at[i].number / size, p->at[i].number % size > 0};
   }
-  /* vectors outside, rows inside: the vector operand's stripe stays in the cache. Workers share the
-   * axis with more tiles. */
-  int vec = p->dot ? -1 : p->vec;
-  if (p->row >= 0) {
-    w->row_tiles = tiles(p, p->row);
-    w->row_rest = p->at[p->row].number % p->mr > 0;
-  }
-  if (p->block) w->level[w->nlevels++] = BLOCKS;
-  bool rows_first = !p->block && lw->may_parallel && tiles(p, p->row) > tiles(p, vec);
-  /* a column at a time: neighbouring vectors of one column are neighbours in the result */
-  bool cols_first = p->col >= 0 && p->nc == 1 &&
-                    (!lw->may_parallel || p->at[p->col].extent >= 4 * lw->p->target.threads);
-  if (cols_first) w->level[w->nlevels++] = p->col;
-  if (rows_first) w->level[w->nlevels++] = p->row;
-  if (vec >= 0) w->level[w->nlevels++] = vec;
-  if (p->col >= 0 && !cols_first) w->level[w->nlevels++] = p->col;
-  if (!rows_first && p->row >= 0) w->level[w->nlevels++] = p->row;
   tile_loops(lw, w, 0);
-  while (loops > 0) low_end(lw, mark[--loops]);
 }

@@ -34,16 +34,33 @@ typedef struct ContractPlan {
   int vec, row, col; /* numbers of merged axes, -1: none. vec may be a summed axis ("dot" form) */
   int lanes, nv, mr, nc;
   int full_lanes; /* of the target's vectors */
-  int64_t block;  /* row tiles walked for all vectors before the next ones: they stay in the cache;
-                     0: all */
   bool dot;
+  int level[MAX_AXES + 4], nlevels; /* axes from the outermost loop in; BLOCKS_OF an axis: blocks of
+                                       its tiles */
+  int64_t block[MAX_AXES];          /* tiles in a block */
+  bool touch; /* the lines the tile's results go to are asked for before its sum is begun */
   Pack pack[2];
   double cost;    /* estimated cycles */
   int64_t l1, l2; /* the caches' bytes */
 } ContractPlan;
 
+/* The level that walks blocks of an axis' tiles, and back. */
+#define BLOCKS_OF(axis) (-2 - (axis))
+
 /* contract_plan.c */
 void contract_plan(Low *lw, Nest *n, ContractPlan *p);
+/* contract_order.c: the loops around the tiles. */
+void contract_order(Low *lw, ContractPlan *p);
+int64_t contract_tile_size(const ContractPlan *p, int axis);
+/* The buffers that the tile's end reads or writes at the result's own index, each memory once;
+ * returns how many, at most MAX_TOUCHED. */
+enum { MAX_TOUCHED = 8 };
+typedef struct Touched {
+  Buf buf;
+  const Shape *shape;
+  bool write;
+} Touched;
+int contract_touched(Low *lw, const Nest *n, Touched *out);
 /* contract_pack.c: emits the copies the plan asks for, as kernels of their own before this one. */
 void contract_pack(Low *lw, ContractPlan *p);
 

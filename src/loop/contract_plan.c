@@ -286,25 +286,6 @@ static void pack_for_caches(Low *lw, ContractPlan *p) {
   }
 }
 
-/* The rows' operand is read once for every tile of vectors. Where it doesn't fit half the second
- * cache, rows are taken in blocks that do. */
-static void choose_block(Low *lw, ContractPlan *p) {
-  if (p->row < 0 || p->vec < 0 || p->dot || !dim_is_number(p->at[p->row].extent)) return;
-  int64_t sum = 1, size = type_info[p->in->type].bytes;
-  for (int i = 0; i < p->count; i++)
-    if (!p->at[i].out) sum *= p->at[i].number;
-  int64_t tile = sum * p->mr * size, all = p->at[p->row].number / p->mr;
-  int64_t most = MAX(1, lw->p->target.l2 / 2 / MAX(1, tile));
-  if (lw->may_parallel) most = MIN(most, MAX(1, all / (2 * lw->p->target.threads)));
-  if (all <= most || p->at[p->vec].number <= (int64_t)p->nv * p->lanes) return;
-  p->block = most;
-  for (int64_t b = most; b > most / 2; b--) /* whole blocks only, if that is cheap to have */
-    if (all % b == 0) {
-      p->block = b;
-      return;
-    }
-}
-
 void contract_plan(Low *lw, Nest *n, ContractPlan *p) {
   const Ins *in = low_ins(lw, n->anchor);
   const Contract *c = in->u.contract;
@@ -335,5 +316,5 @@ void contract_plan(Low *lw, Nest *n, ContractPlan *p) {
   }
   *p = best;
   pack_for_caches(lw, p);
-  choose_block(lw, p);
+  contract_order(lw, p);
 }

@@ -60,7 +60,7 @@ static void add_stmt(Walk *w, const Stmt *s) {
     add(w, s->u.loop.kind);
     add(w, s->u.loop.var);
     add_ix(w, &s->u.loop.lo);
-    add_ix(w, &s->u.loop.hi);
+    if (s->u.loop.kind != FOR_PARALLEL && s != loop_open_end(w->k)) add_ix(w, &s->u.loop.hi);
     add(w, s->u.loop.step);
     add_block(w, &s->u.loop.body);
     break;
@@ -78,6 +78,11 @@ static void add_stmt(Walk *w, const Stmt *s) {
     add(w, s->u.store.value);
     add(w, s->u.store.add);
     break;
+  case ST_TOUCH:
+    add_buffer(w, s->u.touch.buf);
+    add_ix(w, &s->u.touch.ix);
+    add(w, s->u.touch.write);
+    break;
   case ST_IF:
     add(w, s->u.cond.cond);
     add_block(w, &s->u.cond.then);
@@ -89,6 +94,19 @@ static void add_stmt(Walk *w, const Stmt *s) {
 static void add_block(Walk *w, const Block *b) {
   add(w, b->at.n);
   for (int i = 0; i < b->at.n; i++) add_stmt(w, b->at.at[i]);
+}
+
+static bool is_number(const Ix *ix) { return ix->n == 0 && dim_is_number(ix->off); }
+
+const Stmt *loop_open_end(const Kernel *k) {
+  for (int i = 0; i < k->body.at.n; i++) {
+    const Stmt *s = k->body.at.at[i];
+    if (s->kind != ST_FOR || s->u.loop.kind == FOR_UNROLL) continue;
+    bool runs = s->u.loop.kind == FOR_SERIAL && is_number(&s->u.loop.lo) &&
+                is_number(&s->u.loop.hi) && s->u.loop.hi.off - s->u.loop.lo.off > s->u.loop.step;
+    return runs ? s : NULL;
+  }
+  return NULL;
 }
 
 DigestValue loop_kernel_digest(const LoopProgram *p, const Kernel *k) {
@@ -134,6 +152,7 @@ static void add_call(Walk *w, const Call *c) {
   add_bufs(w, c->out.at, c->out.n);
   add_bufs(w, c->ping.at, c->ping.n);
   add_bufs(w, c->pong.at, c->pong.n);
+  for (int i = 0; c->stays && l && i < l->ncarry; i++) add(w, c->stays[i]);
   add(w, c->index);
   add(w, c->more);
   add(w, c->workspace);
@@ -157,7 +176,10 @@ static void add_program(Walk *w, const LoopProgram *p) {
       add_call(w, k->call);
       continue;
     }
+    const Stmt *open = loop_open_end(k);
     digest_value(&w->d, loop_kernel_digest(p, k));
+    add(w, open ? open->u.loop.hi.off : 0);
+    if (k->parallel) add_ix(w, &k->body.at.at[0]->u.loop.hi);
     add_bufs(w, k->uses.at, k->uses.n);
     digest_f64(&w->d, k->flops);
     digest_f64(&w->d, k->bytes);

@@ -203,6 +203,7 @@ static void run_stmt(Run *r, const Stmt *s) {
   case ST_LET:
   case ST_SET: eval(r, s->u.set.value, &r->reg[s->u.set.reg]); return;
   case ST_STORE: run_store(r, s); return;
+  case ST_TOUCH: element(r, s->u.touch.buf, ix_value(r, &s->u.touch.ix), "touch"); return;
   case ST_IF: {
     Value c;
     eval(r, s->u.cond.cond, &c);

@@ -178,6 +178,13 @@ void st_store(KernelMaker *m, Buf b, Ix ix, Dim lane_stride, Ex dyn, Ex mask, Ex
   s->u.store.add = add;
 }
 
+void st_touch(KernelMaker *m, Buf b, Ix ix, bool write) {
+  Stmt *s = stmt(m, ST_TOUCH);
+  s->u.touch.buf = b;
+  s->u.touch.ix = ix;
+  s->u.touch.write = write;
+}
+
 Stmt *st_for(KernelMaker *m, ForKind kind, Var v, Ix lo, Ix hi, int64_t step) {
   Stmt *s = stmt(m, ST_FOR);
   s->u.loop.kind = kind;

@@ -122,7 +122,7 @@ typedef struct Block {
   Vec(Stmt *) at;
 } Block;
 typedef enum ForKind { FOR_SERIAL, FOR_PARALLEL, FOR_UNROLL } ForKind;
-typedef enum StmtKind { ST_FOR, ST_LET, ST_SET, ST_STORE, ST_IF } StmtKind;
+typedef enum StmtKind { ST_FOR, ST_LET, ST_SET, ST_STORE, ST_IF, ST_TOUCH } StmtKind;
 struct Stmt {
   StmtKind kind;
   union {
@@ -144,6 +144,11 @@ struct Stmt {
       Ex dyn, mask, value;
       bool add; /* element += value (bool: or), scalars only (scatter) */
     } store;
+    struct {
+      Buf buf;
+      Ix ix;
+      bool write;
+    } touch; /* the element's cache line will be read (or written) soon: a hint */
     struct {
       Ex cond; /* scalar bool */
       Block then, other;
@@ -193,16 +198,31 @@ typedef struct Kernel {
   double bytes;     /* memory touched */
 } Kernel;
 
+/* What is checked when the program runs: that an index is in 0 .. extent - 1. */
+typedef struct IndexCheck {
+  Span span;
+  Dim extent; /* -1: the elements have several */
+} IndexCheck;
+typedef Vec(IndexCheck) IndexChecks;
+
 struct LoopProgram {
   Cx *cx;
   Name name;
-  const Fn *fn;
-  bool *stored; /* per value of fn: it has a place */
+  const Fn *given; /* what it was made of */
+  const Fn *fn;    /* the same as it was lowered */
+  bool *stored;    /* per value of fn: it has a place */
   Target target;
   Vec(Buffer) buf;
   Vec(Kernel *) kernel; /* run in this order */
   Dim workspace;        /* bytes, for target.threads workers; alignment 64 */
+  IndexChecks check;    /* numbered from 1 */
+  Buf fault; /* in the workspace to the end: an i64, not 0 where a check failed; -1: there is none
+              */
 };
+
+/* lower.c: the check that failed in the run that just ended in this workspace, and the index; NULL:
+ * none. The program's sizes are numbers. */
+const IndexCheck *loop_fault(const LoopProgram *p, const void *workspace, int64_t *index);
 
 /* needs: no vjp/jvp (pass_expand). Named sizes may be left: every extent, index and offset then is
  * an expression in them, true for all their values from 1 on. */
@@ -252,6 +272,7 @@ Var var_new(KernelMaker *m, const char *name);
 Reg st_let(KernelMaker *m, Ex value, Name hint);
 void st_set(KernelMaker *m, Reg r, Ex value);
 void st_store(KernelMaker *m, Buf b, Ix ix, Dim lane_stride, Ex dyn, Ex mask, Ex value, bool add);
+void st_touch(KernelMaker *m, Buf b, Ix ix, bool write);
 /* Opens a loop; statements go into its body until st_end. */
 Stmt *st_for(KernelMaker *m, ForKind kind, Var v, Ix lo, Ix hi, int64_t step);
 Stmt *st_if(KernelMaker *m, Ex cond); /* fill u.cond.then and .other by st_enter */

@@ -193,6 +193,11 @@ static void dump_stmt(Dump *d, const Stmt *s, int depth) {
     text_add(d->out, "\n");
     return;
   }
+  case ST_TOUCH:
+    text_add(d->out, s->u.touch.write ? "touch to write " : "touch ");
+    dump_place(d, s->u.touch.buf, &s->u.touch.ix, 1, 1, 0, 0);
+    text_add(d->out, "\n");
+    return;
   case ST_IF:
     text_add(d->out, "if ");
     dump_ex(d, s->u.cond.cond);

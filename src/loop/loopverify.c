@@ -152,6 +152,7 @@ static void check_stmt(Check *c, const Stmt *s, bool alone) {
     if (s->u.store.add && n->lanes != 1) wrong(c, "an adding store of a vector", s->u.store.buf);
     return;
   }
+  case ST_TOUCH: check_place(c, s->u.touch.buf, &s->u.touch.ix, 1, 0, 0, 0); return;
   case ST_IF: {
     const ExNode *n = check_ex(c, s->u.cond.cond, 0);
     if (n && (n->type != T_BOOL || n->lanes != 1)) wrong(c, "a condition is no truth value", 0);

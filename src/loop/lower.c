@@ -26,8 +26,17 @@ static const Ins *origin(const Low *lw, Val v) {
   return in->u.i < body[0]->out.n ? fn_ins(body[0], body[0]->out.at[in->u.i].val) : in;
 }
 
+/* What a loop carries has the name it is carried under. */
+static Name carried_name(const Low *lw, const Ins *in) {
+  const Ins *call = in->op == OP_part ? low_ins(lw, in->arg[0]) : NULL;
+  bool carried = call && call->op == OP_loop && in->u.i < call->u.loop->ncarry;
+  return carried ? call->u.loop->body->in.at[1 + in->u.i].name : NULL;
+}
+
 static Name value_name(Low *lw, Val v) {
   const Ins *in = low_ins(lw, v), *from = origin(lw, v);
+  Name carried = in->hint ? NULL : carried_name(lw, in);
+  if (carried) return carried;
   return from->hint ? from->hint : name_fmt(lw->cx, "%s%d", op_info[in->op].name, (int)v);
 }
 
@@ -43,7 +52,10 @@ static void port_buffers(Low *lw) {
   for (int i = 0; i < f->out.n; i++) {
     const Ins *in = low_ins(lw, f->out.at[i].val);
     Name name = f->out.at[i].name ? f->out.at[i].name : name_fmt(lw->cx, "out%d", i);
-    Buf b = low_buffer(lw, name, BUF_OUTPUT, (DType)in->type, shape_count(lw->cx, &in->shape));
+    bool fault = lw->p->check.n && i + 1 == f->out.n;
+    Buf b = low_buffer(lw, name, fault ? BUF_TEMP : BUF_OUTPUT, (DType)in->type,
+                       shape_count(lw->cx, &in->shape));
+    if (fault) lw->p->fault = b;
     lw->p->buf.at[b].slot = i;
     lw->p->buf.at[b].same_as = f->out.at[i].alias;
     Val v = low_base(lw, f->out.at[i].val);
@@ -401,6 +413,7 @@ static void uses_of_block(Low *lw, Kernel *k, const Block *b) {
     const Stmt *s = b->at.at[i];
     if (s->kind == ST_FOR) uses_of_block(lw, k, &s->u.loop.body);
     if (s->kind == ST_STORE) use(lw, k, s->u.store.buf);
+    if (s->kind == ST_TOUCH) use(lw, k, s->u.touch.buf);
     if (s->kind == ST_IF) {
       uses_of_block(lw, k, &s->u.cond.then);
       uses_of_block(lw, k, &s->u.cond.other);
@@ -419,10 +432,28 @@ static void find_uses(Low *lw) {
 }
 
 LoopProgram *loop_lower(const Fn *given, const Target *t) {
+  IndexChecks checks = {0};
+  const Fn *f = prepare_checks(given, &checks);
+  LoopProgram *p = lower_program(f, t, &checks);
+  p->given = given;
+  return p;
+}
+
+const IndexCheck *loop_fault(const LoopProgram *p, const void *workspace, int64_t *index) {
+  int64_t code;
+  if (p->fault < 0) return NULL;
+  memcpy(&code, (const char *)workspace + p->buf.at[p->fault].offset, sizeof code);
+  if (!code) return NULL;
+  *index = (int64_t)((uint64_t)code << (64 - INDEX_BITS)) >> (64 - INDEX_BITS);
+  return &p->check.at[(code >> INDEX_BITS) - 1];
+}
+
+LoopProgram *lower_program(const Fn *given, const Target *t, const IndexChecks *checks) {
   Cx *cx = given->cx;
   const Fn *f = loop_prepare(given);
   LoopProgram *p = NEW(cx->arena, LoopProgram);
-  *p = (LoopProgram){.cx = cx, .name = f->name, .fn = f, .target = *t};
+  *p = (LoopProgram){.cx = cx, .name = f->name, .fn = f, .target = *t, .check = *checks};
+  p->fault = -1;
   Low *lw = NEW(cx->arena, Low);
   *lw = (Low){.cx = cx, .arena = arena_new(cx), .f = f, .p = p, .slim = -1};
   lw->place = NEWS(lw->arena, Place, f->ins.n);

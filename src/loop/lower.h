@@ -263,7 +263,8 @@ typedef struct RowUpdate {
   Val k, x, rows;
 } RowUpdate;
 bool row_update(const Fn *f, Val v, RowUpdate *u);
-/* Per carried value of the loop: every step leaves it as it is but for rows it replaces. */
+/* Per carried value of the loop: every step leaves it as it is but for rows it replaces, or only
+ * adds to it. */
 bool *carried_that_stay(Cx *cx, const Loop *l);
 /* v is what a loop makes of carried value arg, which stays in its place, and arg is read by nothing
  * else in the loop. */
@@ -272,6 +273,12 @@ Fn *body_in_place(const Loop *l, const bool *stay); /* outputs that stay alias t
 bool lower_rows(Low *lw, const Nest *n);            /* false: the nest is no update in place */
 
 Fn *loop_prepare(const Fn *f); /* prepare.c */
+/* prepare_check.c: f without `bounded`. Where something is checked it has one output more, and the
+ * list isn't empty. */
+const Fn *prepare_checks(const Fn *f, IndexChecks *list);
+/* A program whose indices need no check, or whose last output is the finding of those listed. */
+LoopProgram *lower_program(const Fn *f, const Target *t, const IndexChecks *checks);
+enum { INDEX_BITS = 40 }; /* of a finding: the index; above it the number of the check */
 void group_values(Low *lw);
 void fuse_nests(Low *lw);
 bool nest_reads(const Nest *n, Val v);

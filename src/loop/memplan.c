@@ -21,6 +21,7 @@ static void lifetimes(LoopProgram *p) {
       if (b->first < 0) b->first = k;
       b->last = k;
     }
+  if (p->fault >= 0) p->buf.at[p->fault].last = p->kernel.n - 1; /* looked at in the end */
 }
 
 /* ---- rooms: buffers that follow each other in one place ---- */

@@ -57,6 +57,7 @@ static Stmt *bound_stmt(const Binder *b, const Stmt *from) {
     s->u.store.ix = bound_ix(b, s->u.store.ix);
     s->u.store.lane_stride = bound(b, s->u.store.lane_stride);
     break;
+  case ST_TOUCH: s->u.touch.ix = bound_ix(b, s->u.touch.ix); break;
   case ST_IF:
     s->u.cond.then = bound_block(b, &from->u.cond.then);
     s->u.cond.other = bound_block(b, &from->u.cond.other);
@@ -119,13 +120,17 @@ static LoopProgram *bound_program(const Binder *b, const LoopProgram *from) {
   p->kernel.cap = from->kernel.n;
   for (int i = 0; i < p->kernel.n; i++) p->kernel.at[i] = bound_kernel(b, from->kernel.at[i]);
   p->workspace = bound(b, p->workspace);
+  p->check.at = NEWS(b->cx->arena, IndexCheck, MAX(1, from->check.n));
+  p->check.cap = from->check.n;
+  for (int i = 0; i < p->check.n; i++)
+    p->check.at[i] = (IndexCheck){from->check.at[i].span, bound(b, from->check.at[i].extent)};
   return p;
 }
 
 LoopProgram *loop_bind(const LoopProgram *p, const Fn *f, const SizeBindings *sizes) {
   Binder b = {p->cx, sizes};
   LoopProgram *q = bound_program(&b, p);
-  q->fn = f;
+  q->fn = q->given = f;
   return q;
 }
 

@@ -11,13 +11,16 @@ static bool in_workspace(const Buffer *b) {
   return (b->kind == BUF_TEMP || b->kind == BUF_LOCAL) && b->first >= 0;
 }
 
+/* At kernel k the buffer comes into the place of another, which dies there. */
+static bool joins(const LoopProgram *p, const Buffer *b, int k) {
+  return b->into >= 0 && p->buf.at[b->into].last == k && b->first == k;
+}
+
 static int64_t live_bytes(const LoopProgram *p, int k) {
   int64_t sum = 0;
   for (int i = 0; i < p->buf.n; i++) {
     const Buffer *b = &p->buf.at[i];
-    bool joins =
-        b->into >= 0 && p->buf.at[b->into].last == k && b->first == k; /* in the other's place */
-    if (in_workspace(b) && b->first <= k && k <= b->last && !joins) sum += bytes_of(p, b);
+    if (in_workspace(b) && b->first <= k && k <= b->last && !joins(p, b, k)) sum += bytes_of(p, b);
   }
   return sum;
 }
@@ -50,6 +53,7 @@ static void collect(const LoopProgram *p, PeakItem *item, int *n, int most) {
   for (int i = 0; i < p->buf.n; i++) {
     const Buffer *b = &p->buf.at[i];
     if (!in_workspace(b) || b->first > at || b->last < at || (c && c->workspace == i)) continue;
+    if (joins(p, b, at)) continue; /* what it takes the place of is listed */
     add_item(item, n, most, (PeakItem){b->name, b->span, bytes_of(p, b)});
   }
   if (!c) return;

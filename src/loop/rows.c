@@ -1,7 +1,8 @@
 /* rows.c: carried values that stay where they are. A loop that replaces one row of a carried tensor
  * in each step, `if row == k then x else old`, would copy the others from one place to the other.
- * Here such a tensor has one place, of which only row k is written. In: a loop's body. Out: which
- * carried values stay; the stores of one row. */
+ * Here such a tensor has one place, of which only row k is written. A running sum has one place
+ * too: two would be twice as much to go through. In: a loop's body. Out: which carried values stay;
+ * the stores of one row. */
 #include "loop/lower.h"
 
 /* ---- which ---- */
@@ -53,13 +54,24 @@ static bool used_once(const Fn *f, Val v) {
   return n == 1;
 }
 
-/* Output `out` of f is input `input`, or has some of its rows replaced, which nothing reads. */
+/* v is made from arg element by element, and nothing else of it: a running sum. */
+static bool updates_elements(const Fn *f, Val v, Val arg) {
+  const Ins *in = fn_ins(f, v);
+  if (!used_once(f, v) || op_kind((Op)in->op) != KIND_MAP) return v == arg && used_once(f, arg);
+  bool some = false;
+  for (int k = 0; k < in->nargs && !some; k++)
+    some = in->arg[k] <= v && updates_elements(f, in->arg[k], arg);
+  return some;
+}
+
+/* Output `out` of f is input `input`, or that with some of its rows replaced, which nothing reads,
+ * or what it becomes element by element. */
 static bool stays(const Fn *f, int out, int input) {
   Val v = f->out.at[out].val, arg = f->in.at[input].val;
   RowUpdate u;
   if (v == arg) return true;
   if (row_update(f, v, &u)) return u.rows == arg && used_once(f, arg);
-  return part_stays(f, v, arg);
+  return part_stays(f, v, arg) || updates_elements(f, v, arg);
 }
 
 bool part_stays(const Fn *f, Val v, Val arg) {

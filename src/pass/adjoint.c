@@ -36,9 +36,11 @@ static Val broadcast_over_folded(Builder *b, Val dy, const Shape *wide, uint32_t
 }
 
 /* Whether v may be put out without its cotangent showing it, and has partials that would make NaN
- * of a cotangent of 0. */
+ * of a cotangent of 0: poles, or what an operand is, which may be anything. */
 static bool needs_care(const Adjoint *g, Val v) {
-  return g->guards.any && g->guards.wild[v] && !g->guards.plain[v];
+  if (!g->guards.any || !g->guards.guarded[v] || g->guards.plain[v]) return false;
+  Op op = (Op)fn_ins(g->f, v)->op;
+  return g->guards.wild[v] || op == OP_mul || op == OP_div || op == OP_fma;
 }
 
 static void adjoint_map(Adjoint *g, Val v, const Val *args, Val dy, int i) {

@@ -10,6 +10,7 @@ struct LoopPlan {
   Val *saved; /* values of the body that are collected for the way back */
   int nsaved;
   Binomial *few;                /* or: the carried ones among them, restored from few snapshots */
+  double step_bytes;            /* then: what a step would have saved */
   Val copy;                     /* the loop in the new function */
   Fn *back;                     /* the reversed loop's body, with only the inputs it uses */
   bool *keep;                   /* of the inputs build_back made: which it uses */

@@ -27,6 +27,7 @@ static Val lifted(Batch *g, Val x, bool mapped) { return batch_lift(g->b, &g->le
 static Val batch_map(Batch *g, const Ins *in, const Val *args, const bool *mapped) {
   Val arg[3];
   for (int i = 0; i < in->nargs; i++) arg[i] = lifted(g, args[i], mapped[i]);
+  if (in->op == OP_bounded && g->guarded) return arg[0];
   return in->op == OP_cast ? ir_cast(g->b, (DType)in->type, arg[0]) : ir_map(g->b, (Op)in->op, arg);
 }
 
@@ -167,9 +168,11 @@ static void batch_call(Batch *g, const Ins *in, const Val *args, const bool *map
   for (int i = 0; i < most; i++) flag[i] = i >= nin || mapped[i] || type_is_float(f->in.at[i].type);
   for (int i = 0; i < nin; i++)
     arg[i] = type_is_float(f->in.at[i].type) ? lifted(g, args[i], mapped[i]) : args[i];
-  Fn *fn = batch_fn(f, &g->lead, flag, all, NULL);
-  Fn *adjoint = body->adjoint ? batch_fn(body->adjoint, &g->lead, flag, all, NULL) : NULL;
-  Fn *tangent = body->tangent ? batch_fn(body->tangent, &g->lead, flag, all, NULL) : NULL;
+  Fn *fn = batch_fn(f, &g->lead, g->guarded, flag, all, NULL);
+  Fn *adjoint =
+      body->adjoint ? batch_fn(body->adjoint, &g->lead, g->guarded, flag, all, NULL) : NULL;
+  Fn *tangent =
+      body->tangent ? batch_fn(body->tangent, &g->lead, g->guarded, flag, all, NULL) : NULL;
   if (!fn || (body->adjoint && !adjoint) || (body->tangent && !tangent)) {
     g->failed = true;
     return;
@@ -215,8 +218,8 @@ static void batch_ins(Batch *g, Val v) {
   }
   ir_map_args(in, g->to, args);
   for (int k = 0; k < in->nargs; k++) any |= mapped[k] = g->mapped[in->arg[k]];
-  if (!any) {
-    g->to[v] = ir_copy(g->b, in, args);
+  if (!any && !(g->guarded && ins_has_bodies(in))) {
+    g->to[v] = g->guarded && in->op == OP_bounded ? args[0] : ir_copy(g->b, in, args);
     return;
   }
   if (!has_room(g, in)) return;
@@ -233,12 +236,13 @@ static void batch_ins(Batch *g, Val v) {
   ir_name(g->b, g->to[v], in->hint);
 }
 
-bool batch_into(Builder *b, const Fn *f, const Shape *lead, const bool *in, const Val *args,
-                Val *outs, bool *out) {
+bool batch_into(Builder *b, const Fn *f, const Shape *lead, bool guarded, const bool *in,
+                const Val *args, Val *outs, bool *out) {
   Arena *a = b->cx->arena;
   Batch g = {.b = b,
              .f = f,
              .lead = *lead,
+             .guarded = guarded,
              .to = NEWS(a, Val, f->ins.n),
              .mapped = NEWS(a, bool, f->ins.n),
              .parts = NEWS(a, BatchParts, f->ins.n)};
@@ -260,7 +264,8 @@ bool batch_into(Builder *b, const Fn *f, const Shape *lead, const bool *in, cons
   return !g.failed;
 }
 
-Fn *batch_fn(const Fn *f, const Shape *lead, const bool *in, const bool *want, bool *out) {
+Fn *batch_fn(const Fn *f, const Shape *lead, bool guarded, const bool *in, const bool *want,
+             bool *out) {
   Arena *a = f->cx->arena;
   Builder b = ir_begin(f->cx, f->name);
   Val *args = NEWS(a, Val, f->in.n + 1), *outs = NEWS(a, Val, f->out.n + 1);
@@ -276,7 +281,7 @@ Fn *batch_fn(const Fn *f, const Shape *lead, const bool *in, const bool *want, b
     Shape s = in[i] ? shape_join(f->cx, lead, &x->shape) : x->shape;
     args[i] = ir_input(&b, x->name, x->type, &s, x->role, x->span);
   }
-  if (!batch_into(&b, f, lead, in, args, outs, mapped)) return NULL;
+  if (!batch_into(&b, f, lead, guarded, in, args, outs, mapped)) return NULL;
   for (int i = 0; i < f->out.n; i++) {
     bool lift = want && want[i] && !mapped[i];
     ir_output(&b, f->out.at[i].name, lift ? batch_lift(&b, lead, outs[i], false) : outs[i]);

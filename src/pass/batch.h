@@ -18,14 +18,17 @@ typedef struct Batch {
   Val *to; /* value of f -> its value, with the lead in front where it is mapped */
   bool *mapped;
   BatchParts *parts;
+  bool guarded; /* values are chosen behind it: indices aren't checked */
   bool failed;
 } Batch;
 
 /* x with the lead in front, whether it is mapped or not. */
 Val batch_lift(Builder *b, const Shape *lead, Val x, bool mapped);
 /* f over the lead: inputs as flagged; outputs mapped where wanted, or all that depend on a mapped
- * input where want is NULL (out tells which). NULL after a diagnostic. */
-Fn *batch_fn(const Fn *f, const Shape *lead, const bool *in, const bool *want, bool *out);
+ * input where want is NULL (out tells which). guarded: not all elements are wanted. NULL after a
+ * diagnostic. */
+Fn *batch_fn(const Fn *f, const Shape *lead, bool guarded, const bool *in, const bool *want,
+             bool *out);
 /* Which outputs of f depend on a mapped input. */
 void batch_flags(const Fn *f, const bool *in, bool *out);
 /* Whether the elements may be done after different numbers of steps; inputs: which of the body's

@@ -85,7 +85,7 @@ static bool lane_condition(Builder *b, const Lanes *x, const Val *arg, Val *out)
     in[i] = arg[k];
     mapped[i] = x->inputs[k];
   }
-  return batch_into(b, cond, &x->g->lead, mapped, in, out, NULL);
+  return batch_into(b, cond, &x->g->lead, true, mapped, in, out, NULL);
 }
 
 /* ---- the body ---- */
@@ -118,7 +118,8 @@ static Fn *build_body(Lanes *x, bool *collected) {
   Val *arg = NEWS(a, Val, f->in.n + 1), *outs = NEWS(a, Val, f->out.n + 1), act = 0, going = 0;
   bool *mapped = NEWS(a, bool, f->out.n + 1);
   make_inputs(b, x, true, arg);
-  if (!batch_into(b, f, &x->g->lead, x->inputs, arg, outs, mapped)) return NULL;
+  bool guarded = x->lanes || x->g->guarded; /* those that are done compute, too */
+  if (!batch_into(b, f, &x->g->lead, guarded, x->inputs, arg, outs, mapped)) return NULL;
   if (x->lanes && !acting(x, arg, &act, &going)) return NULL;
   for (int k = 0; k < f->out.n; k++) {
     bool carried = k < l->ncarry;
@@ -160,7 +161,8 @@ static Fn *build_cond(Lanes *x) {
     Val *in = NEWS(b.cx->arena, Val, l->cond->in.n + 1);
     bool *flags = NEWS(b.cx->arena, bool, l->cond->in.n + 1);
     for (int i = 0; i < l->cond->in.n; i++) in[i] = arg[i <= l->ncarry ? i : i + l->nscan];
-    if (!batch_into(&b, l->cond, &x->g->lead, flags, in, &cond, &mapped)) return NULL;
+    if (!batch_into(&b, l->cond, &x->g->lead, x->g->guarded, flags, in, &cond, &mapped))
+      return NULL;
   }
   ir_output(&b, NULL, cond);
   return ir_finish(&b);
@@ -253,7 +255,7 @@ static void branch_by_choice(Batch *g, const Ins *in, const Val *args, const boo
   for (int k = 0; k < g->lead.rank; k++) at[k] = k;
   for (int s = 0; s < 2; s++) {
     out[s] = NEWS(a, Val, n + 1);
-    if (!batch_into(g->b, side[s], &g->lead, mapped + 1, args + 1, out[s], NULL)) {
+    if (!batch_into(g->b, side[s], &g->lead, true, mapped + 1, args + 1, out[s], NULL)) {
       g->failed = true;
       return;
     }
@@ -275,8 +277,8 @@ void batch_branch(Batch *g, const Ins *in, const Val *args, const bool *mapped, 
   int n = br->then->out.n;
   bool *all = NEWS(g->b->cx->arena, bool, n + 1);
   for (int k = 0; k < n; k++) all[k] = true;
-  Fn *then = batch_fn(br->then, &g->lead, mapped + 1, all, NULL);
-  Fn *other = batch_fn(br->other, &g->lead, mapped + 1, all, NULL);
+  Fn *then = batch_fn(br->then, &g->lead, g->guarded, mapped + 1, all, NULL);
+  Fn *other = batch_fn(br->other, &g->lead, g->guarded, mapped + 1, all, NULL);
   if (!then || !other) {
     g->failed = true;
     return;

@@ -232,6 +232,12 @@ static Fn *forward_body(Cx *cx, const Binomial *s) {
   return ir_finish(&b);
 }
 
+/* All runs but those of the first sweep, shared among the steps. */
+static double typical_steps(const Binomial *s) {
+  double n = (double)s->l->trip;
+  return fmax(1, (binomial_steps(s->l->trip, s->slots) - n) / n);
+}
+
 void binomial_restore(Builder *b, const Binomial *s, Val t, Val n, const Val *scan,
                       const Val *capture, Val *shelf, Val *x) {
   const Loop *l = s->l;
@@ -251,7 +257,8 @@ void binomial_restore(Builder *b, const Binomial *s, Val t, Val n, const Val *sc
   Loop again = {.body = forward_body(b->cx, s),
                 .trip = l->trip,
                 .ncarry = s->nstate + binomial_shelf(s),
-                .counted = true};
+                .counted = true,
+                .typical = typical_steps(s)};
   Val loop = ir_loop(b, &again, args, at);
   for (int i = 0, k = 0; i < l->ncarry; i++)
     x[i] = s->state[i] ? ir_part(b, loop, k++)

@@ -77,19 +77,50 @@ static double shared_bytes(const Chunking *c) {
   return sum;
 }
 
+/* Bytes of the largest value that is still made whole, for nobody outside. */
+static double whole_bytes(const Chunking *c) {
+  bool *out = NEWS(c->f->cx->arena, bool, c->f->ins.n);
+  double most = 0;
+  for (int i = 0; i < c->f->out.n; i++) out[c->f->out.at[i].val] = true;
+  for (Val v = 1; v < c->f->ins.n; v++) {
+    const Ins *in = fn_ins(c->f, v);
+    bool made = op_kind((Op)in->op) != KIND_LEAF && in->op != OP_view && in->op != OP_reshape;
+    bool whole = c->part[v] == PART_BEFORE || c->part[v] == PART_AFTER;
+    if (made && whole && !out[v] && in->type != T_BUNDLE) most = MAX(most, ins_bytes(c->f->cx, in));
+  }
+  return most;
+}
+
 typedef struct Best {
   Chunking c;
   double gain, row;
+  double score; /* the gain less what is left whole */
 } Best;
 
 static void consider(Best *best, const Fn *f, const int8_t *axes, Dim rows, double above) {
   Chunking c = chunk_plan(f, axes, rows);
   double r = largest_row(&c), gain = r * (double)rows - kept_bytes(&c);
-  if (r * (double)rows > above && gain > best->gain) *best = (Best){c, gain, r};
+  double score = gain - whole_bytes(&c);
+  bool better = best->gain <= 0 || score > best->score;
+  if (r * (double)rows > above && gain > 0 && better) *best = (Best){c, gain, r, score};
 }
 
-/* The axis by which the largest value shrinks the most: of one input, and of all that have an axis
- * of that extent in the same place. */
+/* Further inputs with such an axis join, one by one, where that leaves less: a gradient's rows are
+ * those of the result. */
+static void consider_more(Best *best, const Fn *f, int8_t *axes, int d, Dim n, double above) {
+  for (int k = 0; k < f->in.n; k++) {
+    const Input *in = &f->in.at[k];
+    double before = best->score;
+    if (axes[k] >= 0 || in->role == ROLE_PARAM || in->shape.rank <= d || in->shape.dim[d] != n)
+      continue;
+    axes[k] = (int8_t)d;
+    consider(best, f, axes, n, above);
+    if (best->score == before) axes[k] = -1;
+  }
+}
+
+/* The axis by which the largest value shrinks the most: of one input, of all that have an axis of
+ * that extent in the same place, or of some of them. */
 static Best best_rows(const Fn *f, double above) {
   Best best = {.gain = 0};
   for (int i = 0; i < f->in.n; i++)
@@ -105,6 +136,7 @@ static Best best_rows(const Fn *f, double above) {
       consider(&best, f, axes, n, above);
       for (int k = 0; k < f->in.n; k++) axes[k] = k == i ? (int8_t)d : -1;
       consider(&best, f, axes, n, above);
+      consider_more(&best, f, axes, d, n, above);
     }
   return best;
 }
@@ -117,13 +149,30 @@ static Dim rows_for(Dim n, double row, double bytes) {
   return want;
 }
 
-Fn *pass_chunk(const Fn *f, double above, double bytes) {
+static bool has_names(const Fn *f) {
   for (Val v = 1; v < f->ins.n; v++)
-    if (!shape_is_numbers(&fn_ins(f, v)->shape)) return (Fn *)f;
+    if (!shape_is_numbers(&fn_ins(f, v)->shape)) return true;
+  return false;
+}
+
+static Fn *in_chunks(const Best *best, double bytes) {
+  if (bytes > best->row * (double)best->c.rows / 2) return (Fn *)best->c.f;
+  return chunk_build(&best->c, rows_for(best->c.rows, best->row, bytes));
+}
+
+Fn *pass_chunk(const Fn *f, double above, double bytes) {
+  if (has_names(f)) return (Fn *)f;
   Best best = best_rows(f, above);
   if (best.gain <= 0) return (Fn *)f;
   /* a chunk does more than to read weights and add up their gradients */
   if (above > bytes) bytes = fmax(bytes, shared_bytes(&best.c) / 2);
-  if (bytes > best.row * (double)best.c.rows / 2) return (Fn *)f;
-  return chunk_build(&best.c, rows_for(best.c.rows, best.row, bytes));
+  return in_chunks(&best, bytes);
+}
+
+Fn *pass_chunk_cached(const Fn *f, double above, double bytes, double most) {
+  if (has_names(f)) return (Fn *)f;
+  Best best = best_rows(f, above);
+  if (best.gain <= 0) return (Fn *)f;
+  bytes = fmax(bytes, shared_bytes(&best.c) / 4);
+  return bytes > most ? (Fn *)f : in_chunks(&best, bytes);
 }

@@ -44,7 +44,7 @@ static void expand_ins(Expander *x, Val v) {
   bool *wrt = NEWS(a, bool, f->in.n + 1);
   for (int i = 0; i < f->in.n; i++) wrt[i] = body_wrt(body, i);
   Builder *b = &x->w.b;
-  bool ok = in->op == OP_vmap ? batch_into(b, f, &body->lead, wrt, args, parts, NULL)
+  bool ok = in->op == OP_vmap ? batch_into(b, f, &body->lead, false, wrt, args, parts, NULL)
             : in->op == OP_vjp
                 ? adjoint_into(b, f, wrt, args, args + f->in.n, parts, parts + f->out.n)
                 : tangent_into(b, f, wrt, args, args + f->in.n, parts, parts + f->out.n);

@@ -10,6 +10,9 @@
  * behind choices, and that may be infinite or NaN. (One that is used elsewhere too spoils the
  * function itself.) Both sides of one choice together are no guard: one of them is always taken.
  *
+ * A choice is `if`, min and max, the largest or smallest of many, and a slice or gather, which
+ * chooses some elements (unless all slices of a value together leave none out).
+ *
  * guarded: the uses of a value are collected backwards, as conditions under which it matters. A
  * value used under c and under not c matters as much as the two choices themselves do. */
 #include "pass/guard.h"
@@ -35,6 +38,8 @@ typedef struct Uses {
 typedef struct Finder {
   const Fn *f;
   Uses *uses;
+  bool *drops; /* per value: it is a view or gather that leaves elements of its operand out, and so
+                  do all others of that operand together */
 } Finder;
 
 static void use_open(Uses *u) { u->any = u->open = true; }
@@ -98,6 +103,94 @@ static void branch_uses(Finder *x, Val v, const Ins *in) {
   }
 }
 
+/* ---- what is left out ---- */
+/* The view reads every element of its operand, but for those of one axis, of which it reads
+ * from..to; axis -1: none is left out. False: it is another kind of view. */
+typedef struct Run {
+  int axis;
+  Dim from, to;
+} Run;
+
+static bool view_run(const Fn *f, const Ins *in, Run *r) {
+  const Shape *x = &fn_ins(f, in->arg[0])->shape;
+  uint32_t seen = 0;
+  *r = (Run){.axis = -1};
+  for (int d = 0; d < x->rank; d++) {
+    const ViewDim *v = &in->u.view->dim[d];
+    if (x->dim[d] == 1 && v->n == 0) continue;
+    bool one = v->n <= 1 && v->den == 1 && (v->n == 0 || v->term[0].coef == 1);
+    if (!one || (v->n && seen >> v->term[0].label & 1)) return false;
+    if (v->n) seen |= 1u << v->term[0].label;
+    Dim extent = v->n ? in->shape.dim[v->term[0].label] : 1;
+    if (v->off == 0 && extent == x->dim[d]) continue;
+    if (r->axis >= 0) return false;
+    *r = (Run){d, v->off, dim_add(f->cx, v->off, extent)};
+  }
+  return true;
+}
+
+/* Windows and turned axes: the first and the last index are read, and no step is left out. */
+static bool view_covers(const Fn *f, const Ins *in) {
+  const Shape *x = &fn_ins(f, in->arg[0])->shape;
+  for (int d = 0; d < x->rank; d++) {
+    const ViewDim *v = &in->u.view->dim[d];
+    Dim lo, hi;
+    bool unit = v->n == 0 && x->dim[d] == 1;
+    for (int t = 0; t < v->n; t++) unit |= v->term[t].coef == 1 || v->term[t].coef == -1;
+    if (!unit || v->den != 1 || !view_interval(f->cx, v, &in->shape, &lo, &hi)) return false;
+    if (dim_le(f->cx, lo, 0) != 1 || dim_le(f->cx, dim_sub(f->cx, x->dim[d], 1), hi) != 1)
+      return false;
+    for (int e = 0; e < d; e++) /* a diagonal: no two dimensions go together */
+      for (int t = 0; t < v->n; t++)
+        for (int s = 0; s < in->u.view->dim[e].n; s++)
+          if (in->u.view->dim[e].term[s].label == v->term[t].label) return false;
+  }
+  return true;
+}
+
+/* Slices of one axis that lie side by side from its beginning to its end. */
+static bool runs_cover(const Run *run, int n, int axis, Dim extent) {
+  Dim at = 0;
+  for (int steps = 0; at != extent && steps <= n; steps++)
+    for (int i = 0; i < n; i++)
+      if (run[i].axis == axis && run[i].from == at) {
+        at = run[i].to;
+        break;
+      }
+  return at == extent;
+}
+
+static bool reads_part(const Ins *in) { return in->op == OP_view || in->op == OP_gather; }
+
+/* Elements of v that no view or gather reads: their cotangents are 0. */
+static bool leaves_out(const Fn *f, Val v) {
+  const Shape *x = &fn_ins(f, v)->shape;
+  Run *run = NEWS(f->cx->arena, Run, f->ins.n - v + 1);
+  int n = 0;
+  for (Val u = v + 1; u < f->ins.n; u++) {
+    const Ins *in = fn_ins(f, u);
+    if (!reads_part(in) || in->arg[0] != v || in->op == OP_gather) continue;
+    if (view_covers(f, in)) return false;
+    if (view_run(f, in, &run[n])) n++;
+  }
+  for (int i = 0; i < n; i++)
+    if (run[i].axis < 0 || runs_cover(run, n, run[i].axis, x->dim[run[i].axis])) return false;
+  return true;
+}
+
+static void find_drops(Finder *x) {
+  const Fn *f = x->f;
+  x->drops = NEWS(f->cx->arena, bool, f->ins.n + 1);
+  int8_t *known = NEWS(f->cx->arena, int8_t, f->ins.n + 1);
+  for (Val v = 1; v < f->ins.n; v++) {
+    const Ins *in = fn_ins(f, v);
+    if (!reads_part(in) || !type_is_float((DType)in->type)) continue;
+    Val a = in->arg[0];
+    if (!known[a]) known[a] = fn_ins(f, a)->shape.rank > 0 && leaves_out(f, a) ? 2 : 1;
+    x->drops[v] = known[a] == 2;
+  }
+}
+
 /* What a loop captures or scans matters as in its body, and not at all where no step is done; what
  * it carries comes out then. */
 static void loop_uses(Finder *x, Val v, const Ins *in) {
@@ -115,6 +208,9 @@ static void loop_uses(Finder *x, Val v, const Ins *in) {
   }
 }
 
+/* The elements that aren't the largest or smallest are put out. */
+static bool is_extreme(const Ins *in) { return in->op == OP_amax || in->op == OP_amin; }
+
 static void ins_uses(Finder *x, Val v) {
   const Ins *in = fn_ins(x->f, v);
   const Uses own = x->uses[v];
@@ -129,13 +225,16 @@ static void ins_uses(Finder *x, Val v) {
       Uses *u = &x->uses[in->arg[k]];
       if (in->op == OP_select) use_under(x, u, (Condition){in->arg[0], v, k});
       else if (in->op == OP_safe_mul) use_under(x, u, (Condition){-in->arg[1 - k], v, 0});
+      else if (in->op == OP_min || in->op == OP_max) use_under(x, u, (Condition){v, v, k});
+      else if (is_extreme(in) || x->drops[v]) use_under(x, u, (Condition){-v, v, 0});
       else use_all(x, u, &own);
     }
   }
 }
 
 static Uses *uses_in(const Fn *f, bool guarded) {
-  Finder x = {f, NEWS(f->cx->arena, Uses, f->ins.n + 1)};
+  Finder x = {f, NEWS(f->cx->arena, Uses, f->ins.n + 1), NULL};
+  find_drops(&x);
   for (int i = 0; i < f->out.n; i++) {
     Uses *u = &x.uses[f->out.at[i].val];
     if (!guarded) use_open(u);
@@ -219,17 +318,24 @@ static bool is_wild(const Fn *f, const Ins *in, const bool *wild) {
   if (op_kind((Op)in->op) == KIND_FOLD) return in->op == OP_prod; /* its partial divides */
   for (int i = 0, n = ins_bodies(in, body); i < n; i++)
     if (has_poles(body[i])) return true;
-  return in->op == OP_gather; /* NaN outside */
+  return in->op == OP_gather && !ir_indices_inside(f, in); /* NaN outside */
 }
 
 /* ---- the whole ---- */
 static bool has_guards(const Fn *f) {
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
-    bool choice = in->op == OP_select && type_is_float((DType)in->type);
-    if (choice || in->op == OP_safe_mul || in->op == OP_branch || in->op == OP_loop) return true;
+    bool choice = in->op == OP_select || in->op == OP_min || in->op == OP_max || is_extreme(in) ||
+                  reads_part(in);
+    if ((choice && type_is_float((DType)in->type)) || in->op == OP_safe_mul ||
+        in->op == OP_branch || in->op == OP_loop)
+      return true;
   }
   return false;
+}
+
+static bool chooses(const Ins *in) {
+  return in->op == OP_select || in->op == OP_min || in->op == OP_max;
 }
 
 /* Used once, by a choice that isn't guarded itself or by an elementwise operator that is plain. */
@@ -242,9 +348,9 @@ static void find_plain(const Fn *f, Guards *g) {
     for (int k = 0; k < in->nargs; k++) {
       if (!matters(f, in, k)) continue;
       users[in->arg[k]]++;
-      bool choice = in->op == OP_select && !g->guarded[v];
+      bool choice = chooses(in) && !g->guarded[v];
       g->plain[in->arg[k]] =
-          choice || (op_kind((Op)in->op) == KIND_MAP && in->op != OP_select && g->plain[v]);
+          choice || (op_kind((Op)in->op) == KIND_MAP && !chooses(in) && g->plain[v]);
     }
   }
 }

@@ -36,11 +36,19 @@ Fn *pass_simplify(const Fn *f);
  * up to rounding   breaks: nothing */
 Fn *pass_hoist(const Fn *f, double most);
 
+/* block.c: batched contractions whose results are larger than their operands and than the caches
+ * are made, and used up, for some indices of the batch at a time. needs: no vjp/jvp, numbers keeps:
+ * the evaluator's values up to rounding   breaks: nothing */
+Fn *pass_block(const Fn *f);
+
 /* chunk.c: where a value computed row by row is larger than `above` bytes and only summed over the
  * rows, that is done in chunks, in which it has about `bytes`; more where weights would be read too
  * often, unless above <= bytes: then room is all that counts. needs: no vjp/jvp, numbers   keeps:
  * the evaluator's values up to rounding   breaks: nothing */
 Fn *pass_chunk(const Fn *f, double above, double bytes);
+/* The same for speed: only where chunks of at most `most` bytes are large beside what each of them
+ * goes through again. */
+Fn *pass_chunk_cached(const Fn *f, double above, double bytes, double most);
 
 /* split.c: loops whose saved() bytes a step are not 0 become loops over segments, nested `levels`
  * deep. needs: no vjp/jvp   keeps: values, bit for bit   breaks: nothing */
@@ -52,12 +60,17 @@ Fn *pass_split(const Fn *f, const SplitPlan *plan);
 
 /* How much derivatives and passes may keep to save work. Hangs in the context (Cx.thrift; NULL: as
  * much as pays) while a program is made to fit into memory (driver/budget.c). */
+struct Again {
+  double runs; /* of a step, beside the first */
+  double cost; /* in runs of a step, with what it takes to handle snapshots */
+};
 struct Thrift {
   int levels;       /* loops are run in segments, nested as deep, before they are differentiated */
   bool recompute;   /* loops save what they carry; all else is computed again */
   double snapshots; /* a loop that would save more bytes keeps that many in binomial snapshots;
                        0: none does */
-  double hoist;     /* as for pass_hoist */
+  struct Again *again; /* such loops report here what that costs; or NULL */
+  double hoist;        /* as for pass_hoist */
   double above, chunk; /* as for pass_chunk */
 };
 /* Hoisting may keep 64 MB for a value; larger ones than 16 MB are made in chunks that fit into a

@@ -166,7 +166,11 @@ static Fn *segment_body(const Segments *g) {
   Loop l = *s->l;
   Split inner = {.b = &b, .l = &l, .arg = f.arg, .ratio = s->ratio, .levels = s->levels - 1};
   l.trip = g->length;
-  if (ends_early(s->l)) l.counted = true, inner.limit = steps_left(&b, g, &f);
+  if (ends_early(s->l)) {
+    l.counted = true;
+    l.typical = (double)g->length;
+    inner.limit = steps_left(&b, g, &f);
+  }
   if (index_matters(&l)) {
     inner.base = ir_map2(&b, OP_mul, f.index, number(&b, g->length));
     if (f.base) inner.base = ir_map2(&b, OP_add, inner.base, f.base);

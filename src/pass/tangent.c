@@ -34,7 +34,9 @@ static Val tangent_fold(Tangent *g, const Ins *in, Val a, Val y) {
   if (in->op != OP_sum) {
     const Fn *rule = g->b->cx->rules->partial(g->b->cx, (Op)in->op, 0, (DType)in->type);
     if (!rule) cx_bug(g->b->cx, "the partial of %s can't be read", op_info[in->op].name);
-    da = scale_cotangent(g->b, da, rule_inline_fold(g->b, rule, a, y, in->u.axes));
+    Val p = rule_inline_fold(g->b, rule, a, y, in->u.axes);
+    /* what isn't the largest has the partial 0, and may be infinite or have no number */
+    da = in->op == OP_prod ? scale_cotangent(g->b, da, p) : scale_safely(g->b, da, p);
   }
   return ir_fold(g->b, OP_sum, da, in->u.axes);
 }

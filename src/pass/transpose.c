@@ -272,11 +272,13 @@ static Val transpose_scatter(Builder *b, const Ins *in, const Val *args, Val dy)
   Shape s = *ir_shape(b, args[1]);
   for (int j = 0; j < g->naxes; j++) {
     DType t = ir_type(b, args[j + 1]);
+    if (ir_index_below(b->fn, args[j + 1], in->shape.dim[g->axis[j]])) continue;
     Val low = ir_map2(b, OP_ge, args[j + 1], ir_const_i(b, t, &s, 0));
     Val high = ir_map2(b, OP_lt, args[j + 1], ir_size(b, t, &s, in->shape.dim[g->axis[j]]));
     Val both = ir_map2(b, OP_and, low, high);
     inside = inside ? ir_map2(b, OP_and, inside, both) : both;
   }
+  if (!inside) return got;
   int32_t at[IR_MAX_RANK];
   Shape wide = *ir_shape(b, got);
   for (int k = 0; k < s.rank; k++) at[k] = k;

@@ -71,10 +71,13 @@ Fn *walk_end(Walk *w) {
 /* ---- derivatives' common ground ---- */
 static bool is_zero(Builder *b, Val v) { return ins_is_splat(ir_ins(b, v), 0); }
 
-/* x is `if c then p else 0` or `if c then 0 else p`. */
+/* x is `if c then p else 0` or `if c then 0 else p`, or that behind another condition. */
 static bool is_masked(Builder *b, Val x, Ins *sel) {
+  Ins inner;
   *sel = *ir_ins(b, x);
-  return sel->op == OP_select && (is_zero(b, sel->arg[1]) || is_zero(b, sel->arg[2]));
+  if (sel->op != OP_select) return false;
+  return is_zero(b, sel->arg[1]) || is_zero(b, sel->arg[2]) || is_masked(b, sel->arg[1], &inner) ||
+         is_masked(b, sel->arg[2], &inner);
 }
 
 static Val scaled(Builder *b, Val dy, Val p, Op product) {

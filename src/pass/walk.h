@@ -44,10 +44,10 @@ bool tangent_into(Builder *b, const Fn *f, const bool *wrt, const Val *args, con
                   Val *values, Val *derived);
 
 /* batch.c: f over the axes `lead`, for inputs mapped as `in` says, whose args have them in front.
- * out tells which outputs are mapped; where it is NULL all of them become so. False after a
- * diagnostic. */
-bool batch_into(Builder *b, const Fn *f, const Shape *lead, const bool *in, const Val *args,
-                Val *outs, bool *out);
+ * out tells which outputs are mapped; where it is NULL all of them become so. guarded: not all
+ * elements are wanted, and their indices may be outside. False after a diagnostic. */
+bool batch_into(Builder *b, const Fn *f, const Shape *lead, bool guarded, const bool *in,
+                const Val *args, Val *outs, bool *out);
 
 /* The partial of MAP instruction `in` for operand i: 0 where it is zero. *missing: there is none.
  */

@@ -9,7 +9,7 @@ golden "$TOP_SRCDIR/tests/golden/source.txt"
 # command line refuses such options first) from the library.
 for one in $(sed -n 's/^DIAG(\([EW][0-9]*\),.*/\1/p' "$TOP_SRCDIR/src/base/diag.def"); do
   if grep -q "\[$one\]" "$TOP_SRCDIR"/tests/golden/*.txt "$TOP_SRCDIR"/tests/cli/*.sh ||
-    grep -qw "$one" "$TOP_SRCDIR"/tests/*.sh || grep -q "says [0-9] $one " "$TOP_SRCDIR"/tests/cli/*.sh || grep -qw "$one" "$TOP_SRCDIR"/tests/test_train.c; then
+    grep -qw "$one" "$TOP_SRCDIR"/tests/*.sh || grep -q "says [0-9] $one " "$TOP_SRCDIR"/tests/cli/*.sh || grep -qw "$one" "$TOP_SRCDIR"/tests/test_*.c; then
     ok
   else
     not_ok "no test provokes $one"

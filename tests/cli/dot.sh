@@ -50,6 +50,9 @@ out_has 'label="sum axes (0, 1)\nf32\n4*N flops"'
 # As many instructions as --ir shows: inputs, instructions, results.
 instructions=$("$GRADC" emit --ir net.nn loss | grep -cE '^  (in|out|%[0-9]+) ')
 same "nodes" "$(wc -l <nodes)" "$instructions"
+if command -v dot >/dev/null 2>&1; then # a layout of a small one
+  same "dot: nodes that are drawn" "$(dot -Tplain out.dot 2>&1 | grep -c '^node ')" "$instructions"
+fi
 graph -D N=10 net.nn loss
 out_has 'label="loss: 401 flops"'
 graph net.nn 'grad(loss)'

@@ -111,6 +111,29 @@ done
 if command -v zsh >/dev/null 2>&1; then
   printf '%s\n' "$out" >_gradc
   same "zsh -n" "$(zsh -n _gradc 2>&1)" ""
+  # Loaded as compinit loads it; what it gives zsh's own functions is what these would offer.
+  cat >load.zsh <<'END'
+fpath=($PWD $fpath)
+autoload -Uz compinit
+compinit -u -D
+print -r -- "gradc: $_comps[gradc]"
+_arguments() {
+  [[ $1 == -C ]] && { words=($asked) state=operand; return }
+  print -rl -- "$@"
+}
+_describe() { print -r -- "$1: ${(P)2}" }
+asked=(train net.nn)
+_gradc >specs
+grep -c -- --epochs= specs
+words=(grad net.nn)
+_gradc_functions
+_gradc_codes >codes
+grep -o E0304 codes | sort -u
+END
+  same "zsh with _gradc" "$(zsh -f load.zsh 2>&1)" "gradc: _gradc
+1
+function: loss helper
+E0304"
 fi
 run help --format bash check
 is 2 ""

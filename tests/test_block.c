@@ -1,0 +1,156 @@
+/* test_block.c: what is too large for the caches is made in blocks of the batch (pass/block.c). The
+ * values stay; scores of attention take the room of one head; what can't be computed an index of
+ * the batch at a time isn't. */
+#include "driver/compile.h"
+#include "front/front.h"
+#include "gen_program.h"
+#include "pass/block.h"
+
+#include <check.h>
+
+static Cx *cx;
+
+static void setup(void) {
+  cx = cx_new();
+  ck_assert_ptr_nonnull(cx);
+  front_new(cx); /* the rule book */
+}
+static void teardown(void) { cx_free(cx); }
+
+static Status run_it(void *arg) {
+  (*(void (**)(void))arg)();
+  return ST_OK;
+}
+static void trapped(void (*work)(void)) {
+  ck_assert_msg(cx_guard(cx, run_it, &work) == ST_OK, "%s", cx->trap_text);
+}
+
+/* ---- helpers ---- */
+/* Function f of the text, or its gradient, with all sizes numbers. */
+static Fn *sized(const char *text, bool gradient, int64_t n) {
+  Program *p = front_new(cx);
+  SizeBindings s = {0};
+  front_declare(p, ast_parse(cx, cx_add_source(cx, "test.nn", text, strlen(text), false)));
+  Fn *f = front_function(p, name_of(cx, "f"));
+  ck_assert_msg(f && !diag_errors(cx), "%s\n%s", text, diag_text(cx));
+  f = pass_expand(f);
+  if (gradient) {
+    bool *wrt = NEWS(cx->arena, bool, f->in.n);
+    for (int i = 0; i < f->in.n; i++) wrt[i] = type_is_float(f->in.at[i].type);
+    f = pass_gradient(f, wrt, true);
+  }
+  size_bind(cx->arena, &s, name_of(cx, "T"), n);
+  f = pass_bind_sizes(pass_simplify(f), &s);
+  ck_assert_msg(f != NULL, "%s", diag_text(cx));
+  return pass_simplify(f);
+}
+
+static void same_values(const Fn *f, const Fn *g, uint64_t seed, const char *what) {
+  ck_assert_msg(!ir_verify(g), "%s: %s\n%s", what, ir_verify(g), dump_text(g));
+  Tensor *in = random_inputs(f, seed, SPICE_SMOOTH);
+  Bounded *x = NEWS(cx->arena, Bounded, f->out.n + 1), *y = NEWS(cx->arena, Bounded, f->out.n + 1);
+  eval_bounded(f, in, seed, x);
+  eval_bounded(g, in, seed, y);
+  for (int i = 0; i < f->out.n; i++) {
+    const char *wrong = differ_both(cx, &x[i], &y[i]);
+    ck_assert_msg(!wrong, "%s, seed %llu: output %d, %s\n%.1500s\nbecomes\n%.1500s", what,
+                  (unsigned long long)seed, i, wrong, dump_text(f), dump_text(g));
+  }
+}
+
+static int loops_of(const Fn *f) {
+  int n = 0;
+  for (Val v = 1; v < f->ins.n; v++) n += fn_ins(f, v)->op == OP_loop;
+  return n;
+}
+
+/* Regions that use up what they make, in blocks of so many bytes; all rows of an index at once. */
+static Fn *blocked(const Fn *f, double wide, double block, double tall) {
+  Blocks p = block_plan(f, wide);
+  return p.n ? block_build(&p, block, tall, tall) : (Fn *)f;
+}
+
+/* ---- programs ---- */
+static const struct {
+  const char *text;
+  int forward, gradient; /* loops made of the function and of its gradient */
+} programs[] = {
+    /* heads first, heads behind, one mask for all */
+    {"fn f(q: f64[2, 3, T, 2], k: f64[2, 3, T, 2], v: f64[2, 3, T, 2]) {\n"
+     " let p = softmax(q @ transpose(k, (0, 1, 3, 2)))\n sum((p @ v)**2)\n}",
+     1, 1},
+    {"fn f(q: f64[2, T, 3, 2], k: f64[2, T, 3, 2], v: f64[2, T, 3, 2]) {\n"
+     " let s[b, h, i, j] = sum(d) q[b, i, h, d] * k[b, j, h, d]\n"
+     " let m[b, h, i, j] = if j <= i then s[b, h, i, j] else -inf\n let p = softmax(m)\n"
+     " let o[b, i, h, d] = sum(j) p[b, h, i, j] * v[b, j, h, d]\n sum(o**2)\n}",
+     1, 1},
+    /* the way back of the first needs the second's: each has two regions */
+    {"fn f(x: f64[4, T, 3], w: f64[3, 3]) {\n let p = softmax(x @ transpose(x, (0, 2, 1)))\n"
+     " let y = tanh(reshape(p @ x, (-1, 3)) @ w)\n let z = reshape(y, (4, T, 3))\n"
+     " let r = softmax(z @ transpose(z, (0, 2, 1)))\n sum((r @ z)**2)\n}",
+     2, 3},
+    /* a maximum over the batch lies between: nothing is used up on one side */
+    {"fn f(x: f64[4, T, 3]) {\n let s = x @ transpose(x, (0, 2, 1))\n"
+     " let p = s / (1 + max(s * s))\n sum((p @ x)**2)\n}",
+     0, 0},
+    /* products with the same weights have no batch */
+    {"fn f(x: f64[4, T, 3], w: f64[3, 90]) {\n let h = tanh(reshape(x, (-1, 3)) @ w)\n"
+     " sum((h @ transpose(w))**2)\n}",
+     0, 0},
+};
+
+static void blocked_values(void) {
+  for (int i = 0; i < COUNT_OF(programs); i++)
+    for (int gradient = 0; gradient < 2; gradient++) {
+      Fn *f = sized(programs[i].text, gradient, 12);
+      const char *what = programs[i].text;
+      for (double block = 100; block <= 5000; block *= 7) {
+        same_values(f, blocked(f, 4000, block, 1e9), 3, what);
+        same_values(f, blocked(f, 4000, block, 500), 4, what);
+      }
+    }
+}
+START_TEST(test_blocked_values) { trapped(blocked_values); }
+END_TEST
+
+static void blocked_regions(void) {
+  for (int i = 0; i < COUNT_OF(programs); i++)
+    for (int gradient = 0; gradient < 2; gradient++) {
+      Fn *f = sized(programs[i].text, gradient, 12), *g = blocked(f, 4000, 2000, 1e9);
+      int want = gradient ? programs[i].gradient : programs[i].forward;
+      ck_assert_msg(loops_of(g) == want, "%s\n%d loops, not %d\n%s", programs[i].text, loops_of(g),
+                    want, dump_text(g));
+      ck_assert_int_eq(loops_of(blocked(f, 1e9, 1e9, 1e9)), 0);
+    }
+}
+START_TEST(test_blocked_regions) { trapped(blocked_regions); }
+END_TEST
+
+/* The scores of twelve heads are 3 MB for 256 places and 12 MB for 512; the gradient has several of
+ * them. */
+static void blocked_room(void) {
+  const char *text = "fn f(q: f32[12, T, 64], k: f32[12, T, 64], v: f32[12, T, 64]) {\n"
+                     " let p = softmax(q @ transpose(k, (0, 2, 1)))\n sum((p @ v)**2)\n}";
+  Target t = compile_target(1);
+  for (int64_t n = 256; n <= 512; n *= 2) {
+    int64_t bytes = loop_lower(pass_block(sized(text, true, n)), &t)->workspace;
+    int64_t rows = 12 * n * 64 * 4; /* one of q, k, v, .. */
+    ck_assert_msg(bytes < 4 * rows + (2 << 20), "%lld bytes for %lld places", (long long)bytes,
+                  (long long)n);
+  }
+}
+START_TEST(test_blocked_room) { trapped(blocked_room); }
+END_TEST
+
+Suite *block_suite(void);
+Suite *block_suite(void) {
+  Suite *s = suite_create("block");
+  TCase *t = tcase_create("block");
+  tcase_add_checked_fixture(t, setup, teardown);
+  tcase_set_timeout(t, 120);
+  tcase_add_test(t, test_blocked_values);
+  tcase_add_test(t, test_blocked_regions);
+  tcase_add_test(t, test_blocked_room);
+  suite_add_tcase(s, t);
+  return s;
+}
