@@ -108,7 +108,7 @@ an argument is a null pointer
 unknown status"
 
 # ---- an emitted model trained by a bare C program
-run emit --c "$here/examples/embed/sensor.nn" --step adam -D N=32 -o sensor.c
+run emit --c "$here/examples/embed/sensor.nn" --step adam -o sensor.c
 is 0 ""
 compiled "examples/embed/train.c" cc $strict -O2 -I. "$here/examples/embed/train.c" sensor.c -o train.run -lm
 if text=$(./train.run); then ok; else not_ok "examples/embed/train.c" "$text"; fi
@@ -130,6 +130,41 @@ run emit --c "$here/examples/logistic.nn" -o "$work/x.h"
 is 2
 run emit --c --ir "$here/examples/logistic.nn"
 is 2
+if [ -w /dev/full ]; then
+  ln -s /dev/full full.c
+  run emit --c "$here/examples/logistic.nn" -o full.c
+  is 4
+  err_has "No space left"
+fi
+for name in strerror params f_grad f_workspace f_run F; do
+  printf 'fn f(x: f32) = x * x\nfn %s(x: f32) = x + 1\n' $name >clash.nn
+  run emit --c clash.nn -o clash.c
+  is 3
+  err_has "E0723"
+  run build clash.nn -o clash.o
+  is 3
+done
+run emit --c clash.nn --functions f -o clash.c
+is 0 ""
+cat >words.nn <<'END'
+param static: f32[3]
+param int: f32 ~ 1.0
+fn double(register: f32[3], N: f32, workspace: f32, params: f32) = sum(static * register) * int + N * workspace * params
+fn main(class: f32[N], new: f32) = sum(class) * new
+fn restrict(size_t: f64, uint8_t: f64, fma: f64) = size_t * uint8_t + fma
+END
+run emit --c words.nn -o words.c
+is 0 ""
+compiled "words of C" cc $strict -O1 -c words.c -o words.o
+! have c++ || compiled "words of C++" c++ -Wall -Wextra -pedantic -Werror -fsyntax-only -x c++ words.h
+printf 'fn f(x: f64[N]) = sum(x)\n' >wide.nn
+run emit --c wide.nn --cpu generic -o wide.c
+printf '#include <math.h>\n#include <stddef.h>\n#include <stdint.h>\n#include <string.h>\n#define double float\n' >small.h
+if cc -std=c11 -include ./small.h -c wide.c -o wide.o 2>err; then not_ok "a target without f64 is not refused"; else
+  grep -q 'assert' err && ok || not_ok "a target without f64" "$(cat err)"
+fi
+run emit --c wide.nn --cpu generic --real float -o wide.c
+compiled "the same in float" cc -std=c11 -include ./small.h -Wall -Werror -c wide.c -o wide.o
 run verify "$work/none.nn"
 is 4
 finish

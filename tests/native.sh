@@ -257,6 +257,12 @@ is 2
 printf 'fn f(x: f32[N]) = lost(x)\n' >bad.nn
 run build bad.nn -o x.o
 is 3
+if [ -w /dev/full ]; then
+  ln -s /dev/full full.o
+  run build "$logistic" -o full.o
+  is 4
+  err_has "No space left"
+fi
 (
   PATH=$work/empty
   "$GRADC" build "$logistic" -o x.so

@@ -116,6 +116,19 @@ START_TEST(names_and_places_do_not_count) {
 }
 END_TEST
 
+/* Whatever the printers read of these is in loop/digest.c. Where a size has changed, look there
+ * first, then write the new one down here. */
+START_TEST(no_field_was_added_unnoticed) {
+  if (sizeof(void *) != 8) return;
+  ck_assert_uint_eq(sizeof(ExNode), 72);
+  ck_assert_uint_eq(sizeof(Stmt), 88);
+  ck_assert_uint_eq(sizeof(Buffer), 80);
+  ck_assert_uint_eq(sizeof(Call), 136);
+  ck_assert_uint_eq(sizeof(Kernel), 136);
+  ck_assert_uint_eq(sizeof(Loop), 48);
+}
+END_TEST
+
 /* Two contractions of one shape are one kernel over different buffers. */
 START_TEST(equal_kernels_are_equal) {
   Made m = program("fn f(a: f32[32, 32], b: f32[32, 32], c: f32[32, 32]) = (a @ b) @ (b @ c)");
@@ -271,6 +284,7 @@ Suite *code_suite(void) {
   tcase_add_test(t, digest_is_siphash);
   tcase_add_test(t, different_programs_differ);
   tcase_add_test(t, names_and_places_do_not_count);
+  tcase_add_test(t, no_field_was_added_unnoticed);
   tcase_add_test(t, equal_kernels_are_equal);
   tcase_add_test(t, both_linkers_agree);
   tcase_add_test(t, damaged_objects_harm_nobody);

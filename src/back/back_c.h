@@ -90,6 +90,11 @@ typedef struct CMember {
   int n;
 } CMember;
 void c_archive(Cx *cx, const CMember *m, int n, Text *out);
+/* c_names.c: two functions that would define the same name; one: NULL where every file has it. */
+typedef struct CClash {
+  Name name, one, other;
+} CClash;
+bool c_names_clash(const CFile *f, CClash *out);
 bool c_identifier(const char *word);        /* usable as a name in C and C++ */
 Name c_safe_name(Cx *cx, const char *word); /* the word, or it with an underscore */
 const char *c_upper(Cx *cx, const char *word);

@@ -357,6 +357,29 @@ void c_print_header(const CFile *f, Text *out) {
   text_add(out, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
 }
 
+static bool computes_in(const LoopProgram *p, DType t) {
+  for (int i = 0; i < p->buf.n; i++)
+    if (p->buf.at[i].type == t) return true;
+  for (int i = 0; i < p->kernel.n; i++) {
+    const Call *c = p->kernel.at[i]->call;
+    if (c && (computes_in(c->body, t) || (c->other && computes_in(c->other, t)))) return true;
+  }
+  return false;
+}
+
+/* A target whose types aren't those the code is made for refuses it. */
+static void type_checks(const CFile *f, Text *out) {
+  static const DType floats[] = {T_F32, T_F64};
+  for (int k = 0; k < COUNT_OF(floats); k++) {
+    bool used = false;
+    for (int i = 0; i < f->fn.n; i++) used |= computes_in(f->fn.at[i]->loops, floats[k]);
+    int bytes = type_info[floats[k]].bytes;
+    if (used)
+      text_fmt(out, "_Static_assert(sizeof(%s) == %d, \"the code needs a %s of %d bytes\");\n",
+               cg_dtype(floats[k]), bytes, cg_dtype(floats[k]), bytes);
+  }
+}
+
 void c_print(const CFile *f, Text *source, Text *header) {
   const char *upper = c_upper(f->cx, f->prefix);
   CGen g = {.cx = f->cx, .prefix = f->prefix, .openmp = f->openmp, .body = text_new(f->cx->arena)};
@@ -373,6 +396,7 @@ void c_print(const CFile *f, Text *source, Text *header) {
   }
   head(f, source);
   text_fmt(source, "#include \"%s\"\n", f->header);
+  type_checks(f, source);
   cg_prelude(&g, source);
   status_texts(f, source);
   params_table(f, upper, source);

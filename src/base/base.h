@@ -145,8 +145,8 @@ struct Cx {
   } bound;
   CodeCache code_cache;
   bool code_quick; /* machine code as it is printed, without optimisation: for what runs once */
-  jmp_buf *trap;          /* where out of memory and cx_bug unwind to */
-  Status trap_why;        /* ST_MEMORY, ST_INTERNAL, ST_INTERRUPTED or ST_FINDINGS */
+  jmp_buf *trap;   /* where out of memory and cx_bug unwind to */
+  Status trap_why; /* ST_MEMORY, ST_INTERNAL, ST_INTERRUPTED or ST_FINDINGS */
   const atomic_int *stop; /* set from outside, by a signal's handler or a thread: end the work;
                              NULL: nobody can */
   char trap_text[512];

@@ -341,6 +341,20 @@ void emit_c_add(CFile *f, const Fn *prepared, Name name, const Target *target) {
   vec_push(f->cx->arena, &f->fn, fn);
 }
 
+static bool names_are_free(Session *s, const CFile *f) {
+  CClash c;
+  if (!c_names_clash(f, &c)) return true;
+  const Node *fn = front_fn_find(s->program, c.other);
+  Diag *d =
+      diag(s->cx, E0723, fn ? fn->name_span : (Span){0}, "in C `%s` would name two things", c.name);
+  if (c.one == c.other)
+    diag_note(s->cx, d, "a function of that name is one, a gradient or a step the other");
+  else if (c.one) diag_note(s->cx, d, "`%s` and `%s` both define it", c.one, c.other);
+  else diag_note(s->cx, d, "`%s` defines it, and it has a meaning in every file", c.other);
+  diag_hint(s->cx, d, "rename one, or choose what is written by --functions");
+  return false;
+}
+
 bool emit_c(Session *s, const EmitCOptions *o, CFile *out) {
   *out = (CFile){.cx = s->cx,
                  .prefix = o->prefix,
@@ -357,6 +371,7 @@ bool emit_c(Session *s, const EmitCOptions *o, CFile *out) {
     if (list.at[i].kind == GRADIENT) fn->primal = out->fn.at[i - 1];
     vec_push(s->cx->arena, &out->fn, fn);
   }
+  if (!names_are_free(s, out)) return false;
   out->openmp = o->openmp;
   out->threads = o->threads;
   out->embed = o->embed;
