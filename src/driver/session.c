@@ -167,9 +167,11 @@ static Status check(Session *s, void *arg) {
   (void)arg;
   int before = diag_errors(s->cx);
   if (!front_check(s->program) || diag_errors(s->cx) > before) return ST_SOURCE;
-  for (int i = 0; i < front_fn_count(s->program); i++) {
-    const Node *fn = front_fn_node(s->program, i);
-    const Fn *f = has_types(fn) ? front_function(s->program, fn->name) : NULL;
+  int n;
+  const Node **decl = front_declarations(s->program, s->cx->arena, &n);
+  for (int i = 0; i < n; i++) {
+    bool whole = decl[i]->kind == NODE_FN && has_types(decl[i]);
+    const Fn *f = whole ? front_function(s->program, decl[i]->name) : NULL;
     if (f) pass_expand(f);
   }
   return ST_OK;
