@@ -25,7 +25,7 @@ void write_callees(Writer *s, Text *out, DType t) {
                 "fn block(h) = tame(h) + 0.25 * h * h\n");
   text_fmt(out, "fn u(x) = %s\nfn m(x) = %s\n", scalars[rng_below(s->r, COUNT_OF(scalars))],
            same[rng_below(s->r, COUNT_OF(same))]);
-  s->layers = rng_chance(s->r, 40);
+  s->layers = rng_chance(s->r, 40), s->layer_type = t;
   if (!s->layers) return;
   const char *word = type_info[t].word;
   text_fmt(out,
@@ -152,7 +152,7 @@ const char *write_call(Writer *s, Type t, int depth) {
   if (choice < 5 && t.rank <= 2) return einsum(s, t, depth);
   if (!t.rank) return applied(s, t, depth);
   if (choice < 6 && t.rank == 1) return by_rows(s, t, depth);
-  if (choice < 7 && s->layers && t.rank == 2 && !strcmp(t.dim[1], "3"))
+  if (choice < 7 && s->layers && t.t == s->layer_type && t.rank == 2 && !strcmp(t.dim[1], "3"))
     return F(rng_chance(s->r, 50) ? "net(%s)" : "one(%s)", write_expr(s, t, depth - 1));
   if (choice < 8) return along(s, t, depth);
   return joined(s, t, depth);
