@@ -192,6 +192,16 @@ static int kind_named(const char *name) {
   return -1;
 }
 
+int source_main(int argc, char **argv) {
+  int kind = argc > 1 ? kind_named(argv[1]) : -1;
+  if (argc < 1 || kind < 0 || random_kind[kind].gen.size) return 2;
+  Cx *cx = cx_new();
+  Rng r = rng_at((uint64_t)strtol(argv[0], NULL, 10));
+  fputs(gen_source(cx, &r, random_kind[kind].gen.bodies, random_kind[kind].gen.calls), stdout);
+  cx_free(cx);
+  return 0;
+}
+
 int bulk_main(int argc, char **argv) {
   Bulk b = {.first = argc > 0 ? strtol(argv[0], NULL, 10) : 1,
             .count = argc > 1 ? strtol(argv[1], NULL, 10) : 1,

@@ -11,7 +11,7 @@
 static const char *const scalars[] = {
     "sum(tame(x) * x)",       "sum(x * x * x) / 4",    "sum(soft(x)) ** 2",
     "mean(sq(x) * tame(x))",  "sum(both(x, tame(x)))", "sum(checkpoint block(x))",
-    "max(x) * sum(x)",        "logsumexp(x)",          "sum(cumsum(x) * x)",
+    "max(x) * sum(x)",        "sum(logsumexp(x))",     "sum(cumsum(x) * x)",
     "sum(tame(x[::-1] * x))", "prod(1 + tame(x) / 8)"};
 static const char *const same[] = {"tame(x) * sum(x)",       "cumsum(x) * x", "x[::-1] * x",
                                    "both(x, tame(x[::-1]))", "x - mean(x)",   "checkpoint block(x)",
@@ -25,7 +25,7 @@ void write_callees(Writer *s, Text *out, DType t) {
                 "fn block(h) = tame(h) + 0.25 * h * h\n");
   text_fmt(out, "fn u(x) = %s\nfn m(x) = %s\n", scalars[rng_below(s->r, COUNT_OF(scalars))],
            same[rng_below(s->r, COUNT_OF(same))]);
-  s->layers = rng_chance(s->r, 40);
+  s->layers = rng_chance(s->r, 40), s->layer_type = t;
   if (!s->layers) return;
   const char *word = type_info[t].word;
   text_fmt(out,
@@ -152,7 +152,7 @@ const char *write_call(Writer *s, Type t, int depth) {
   if (choice < 5 && t.rank <= 2) return einsum(s, t, depth);
   if (!t.rank) return applied(s, t, depth);
   if (choice < 6 && t.rank == 1) return by_rows(s, t, depth);
-  if (choice < 7 && s->layers && t.rank == 2 && !strcmp(t.dim[1], "3"))
+  if (choice < 7 && s->layers && t.t == s->layer_type && t.rank == 2 && !strcmp(t.dim[1], "3"))
     return F(rng_chance(s->r, 50) ? "net(%s)" : "one(%s)", write_expr(s, t, depth - 1));
   if (choice < 8) return along(s, t, depth);
   return joined(s, t, depth);

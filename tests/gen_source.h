@@ -25,8 +25,9 @@ typedef struct Writer {
     const char *name, *trip; /* the steps are 0 .. trip - 1, or where trip is NULL unknown */
   } loop[MAX_LOOPS];
   int nloops;
-  bool calls;    /* gen_calls.c takes part */
-  bool layers;   /* ... and there are layers to be called */
+  bool calls;  /* gen_calls.c takes part */
+  bool layers; /* ... and there are layers to be called, of layer_type */
+  DType layer_type;
   bool labelled; /* may be called with labels: no condition depends on data */
 } Writer;
 

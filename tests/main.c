@@ -1,5 +1,6 @@
 /* main.c: runs the unit tests. Arguments name suites to run; none means all of them. With
- * --programs FIRST COUNT [WORKERS [LOG [KIND]]] it runs random programs instead (bulk.c). */
+ * --programs FIRST COUNT [WORKERS [LOG [KIND]]] it runs random programs instead, with --source SEED
+ * KIND it prints one (bulk.c). */
 #include "random_program.h"
 
 #include <check.h>
@@ -33,6 +34,7 @@ int main(int argc, char **argv) {
   setenv("GRADC_CACHE", "off", 0);       /* what is tested is made now */
   setenv("CK_DEFAULT_TIMEOUT", "60", 0); /* sanitizer builds on a busy machine are slow */
   if (argc > 1 && !strcmp(argv[1], "--programs")) return bulk_main(argc - 2, argv + 2);
+  if (argc > 1 && !strcmp(argv[1], "--source")) return source_main(argc - 2, argv + 2);
   SRunner *runner = srunner_create(NULL);
   int chosen = 0;
   for (int i = 0; i < SUITES; i++)

@@ -172,17 +172,27 @@ static bool has_zero_operand(Tensor *const *arg, int n, int64_t i) {
   return false;
 }
 
-/* The elements in the opposite order along the folded axes: an overflow on the way may depend on
- * the order, which is nobody's promise. */
-static Tensor turned_copy(Cx *cx, Arena *a, const Tensor *x, uint32_t axes) {
+static int64_t common_divisor(int64_t a, int64_t b) { return b ? common_divisor(b, a % b) : a; }
+
+/* The elements in another order along the folded axes (backwards, or by some step, round and round,
+ * as accumulators do): an overflow on the way may depend on the order, which is nobody's promise.
+ */
+static Tensor turned_copy(Cx *cx, Arena *a, Rng *r, const Tensor *x, uint32_t axes) {
   Tensor y = tensor_new(cx, a, x->type, &x->shape);
-  int64_t n = tensor_count(x);
+  int64_t n = tensor_count(x), step[IR_MAX_RANK], first[IR_MAX_RANK];
+  for (int d = 0; d < x->shape.rank; d++) {
+    int64_t e = x->shape.dim[d];
+    bool turned = axes >> d & 1 && e > 1;
+    step[d] = !turned ? 1 : rng_chance(r, 40) ? e - 1 : 1 + rng_below(r, (int)e - 1);
+    while (turned && common_divisor(step[d], e) > 1) step[d]--;
+    first[d] = turned ? rng_below(r, (int)e) : 0;
+  }
   for (int64_t i = 0; i < n; i++) {
     int64_t rest = i, to = 0, stride = 1;
     for (int d = x->shape.rank; d-- > 0;) {
-      int64_t e = x->shape.dim[d], k = rest % e;
+      int64_t e = x->shape.dim[d];
+      to += stride * ((first[d] + step[d] * (rest % e)) % e);
       rest /= e;
-      to += stride * (axes >> d & 1 ? e - 1 - k : k);
       stride *= e;
     }
     tensor_set(&y, to, tensor_get(x, i));
@@ -244,7 +254,7 @@ void eval_noisy(const Fn *f, Arena *a, Rng *r, const Tensor *in, Tensor *out) {
       arg[k] = &copy[k];
     }
     if (kind == NOISE_SUM && op_kind((Op)i->op) == KIND_FOLD && rng_chance(r, 50)) {
-      copy[1] = turned_copy(f->cx, a, arg[0], i->u.axes);
+      copy[1] = turned_copy(f->cx, a, r, arg[0], i->u.axes);
       arg[0] = &copy[1];
     }
     val[v] = tensor_new(f->cx, a, (DType)i->type, &i->shape);

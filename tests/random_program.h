@@ -31,5 +31,7 @@ void random_desk_clear(RandomDesk *d);
 
 /* bulk.c: `unit --programs FIRST COUNT [WORKERS [LOG [KIND]]]`. */
 int bulk_main(int argc, char **argv);
+/* ... and `unit --source SEED KIND`, the text of a program, for what takes files: gradc verify. */
+int source_main(int argc, char **argv);
 
 #endif

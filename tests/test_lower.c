@@ -104,6 +104,13 @@ START_TEST(results_that_stay_in_the_cache_are_not) {
 }
 END_TEST
 
+START_TEST(rows_a_power_of_two_apart_make_lower_tiles) {
+  /* rows of 4096 bytes fall into one set of the cache: no more of them than it has ways */
+  has(loops_of("fn f(x: f32[252, 1024], W: f32[1024, 10]) = x @ W\n", wide(1)), "x[6144*m0 + k1]");
+  has(loops_of("fn f(x: f32[252, 1008], W: f32[1008, 10]) = x @ W\n", wide(1)), "x[28224*m0 + k1]");
+}
+END_TEST
+
 START_TEST(workers_share_the_axis_that_gives_each_the_same) {
   /* rows: nine tiles of fourteen and two rows more; columns: eight tiles */
   has(loops_of("fn f(x: f32[128, 512], W: f32[512, 256]) = x @ W\n", wide(2)),
@@ -137,6 +144,7 @@ Suite *lower_suite(void) {
   tcase_add_test(t, a_wide_vector_does);
   tcase_add_test(t, large_results_are_asked_for_early_and_walked_along_their_rows);
   tcase_add_test(t, results_that_stay_in_the_cache_are_not);
+  tcase_add_test(t, rows_a_power_of_two_apart_make_lower_tiles);
   tcase_add_test(t, workers_share_the_axis_that_gives_each_the_same);
   tcase_add_test(t, workers_share_large_results_in_blocks_of_columns);
   tcase_add_test(t, a_few_products_are_shared_by_their_tiles);

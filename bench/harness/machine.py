@@ -4,6 +4,9 @@ import os
 import time
 
 
+PROCESSOR_TIME = "BENCH_PROCESSOR_TIME"  # in the environment: the clock is that of the process
+
+
 def environment(threads):
     """What every competitor runs with: its best settings, the same number of threads."""
     env = dict(os.environ)

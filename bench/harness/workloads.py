@@ -82,6 +82,8 @@ WORKLOADS = [
     product(32, 784, 256, 0.97, True),
     *[convolution(c, p, back, c == 64) for c, p in ((64, 56), (128, 28), (256, 14)) for back in (False, True)],
     *[elementwise(name, ns) for name, ns in (("exp", 0.13), ("log", 0.19), ("tanh", 0.25), ("erf", 0.35), ("gelu", 0.25))],
+    Workload("attention 2x12x256x64: forward+gradients", "kernels.nn", "attend_back", {"B": 2, "H": 12, "T": 256, "D": 64},
+             goal=7000, kind="attention", threads=(1, 2)),
     Workload("softmax 256x768", "kernels.nn", "rows_softmax", {"R": 256, "W": 768}, goal=40, kind="softmax", threads=(1,)),
     Workload("layer norm 256x768", "kernels.nn", "rows_norm", {"R": 256, "W": 768}, goal=20, kind="norm", threads=(1,)),
 ]

@@ -229,6 +229,16 @@ def shoot(size):
     return in_doubles(f, [10.0, 5.0], [1.1, 0.4, 0.4, 0.1], [9.0, 4.0])
 
 
+def attention(s):
+    def attend(q, k, v):
+        return jax.nn.softmax(q @ jnp.swapaxes(k, -1, -2) / math.sqrt(s["D"])) @ v
+
+    def both(q, k, v, g):
+        o, back = jax.vjp(attend, q, k, v)
+        return o, back(g)
+    return plain(both, *[uniform(s["B"], s["H"], s["T"], s["D"]) for _ in range(4)])
+
+
 serve(lambda n: None, {"mlp": mlp, "lenet": lenet, "lstm": lstm, "gpt": gpt, "matmul": matmul, "conv": conv,
                        "conv_back": conv_back, "map": elementwise, "softmax": softmax, "norm": norm,
-                       "rosenbrock": rosenbrock, "shoot": shoot})
+                       "attention": attention, "rosenbrock": rosenbrock, "shoot": shoot})

@@ -167,5 +167,16 @@ def norm(s):
     return without_gradient(lambda: F.layer_norm(x, (s["W"],), g, b))
 
 
+def attention(s):
+    q, k, v = [torch.rand(s["B"], s["H"], s["T"], s["D"], requires_grad=True) for _ in range(3)]
+    g = torch.rand(s["B"], s["H"], s["T"], s["D"])
+
+    def call():
+        o = torch.softmax(q @ k.transpose(-1, -2) * s["D"] ** -0.5, -1) @ v
+        torch.autograd.grad(o, (q, k, v), g)
+    return call
+
+
 serve(torch.set_num_threads, {"mlp": mlp, "lenet": lenet, "lstm": lstm, "gpt": gpt, "matmul": matmul, "conv": conv,
-                              "conv_back": conv_back, "map": elementwise, "softmax": softmax, "norm": norm})
+                              "conv_back": conv_back, "map": elementwise, "softmax": softmax, "norm": norm,
+                              "attention": attention})

@@ -39,8 +39,18 @@ static const char *without_params(const char *source) {
   return source;
 }
 
-void print_program(Session *s, const Fn *f, Text *out) {
-  Text source = text_new(s->cx->arena);
+/* As `gradc fmt` lays it out. */
+static void add_formatted(Session *s, const Text *program, Text *out) {
+  const char *text = text_str((Text *)program);
+  size_t n = program->n;
+  int32_t source = cx_add_source(s->cx, "<printed>", text, n, false);
+  if (!front_format(s->cx, source, &text, &n))
+    cx_bug(s->cx, "a function that was printed can't be read");
+  text_add_n(out, text, n);
+}
+
+void print_program(Session *s, const Fn *f, Text *printed) {
+  Text source = text_new(s->cx->arena), program = text_new(s->cx->arena), *out = &program;
   ir_print_lines(f, &source, true);
   const char *rest = without_params(text_str(&source));
   if (uses_params(f))
@@ -51,4 +61,5 @@ void print_program(Session *s, const Fn *f, Text *out) {
   while (*rest == '\n') rest++;
   if (out->n) text_add(out, "\n");
   text_add(out, rest);
+  add_formatted(s, out, printed);
 }

@@ -155,6 +155,11 @@ typedef struct Check {
 /* ---- program.c ---- */
 Decl *program_add(Program *p, Name name, const Node *n); /* one of the user's */
 Decl *program_find(const Program *p, Name name, bool prelude);
+Decl *program_nth(const Program *p, NodeKind kind, int n); /* of the user's, in order; or NULL */
+Decl *program_fn(const Program *p,
+                 Name name); /* a function, the user's or the prelude's; or NULL */
+/* program_fn.c: a function whose arguments have types; NULL after an error. */
+Fn *program_function(Program *p, const FnValue *f);
 Fn *program_finish(Check *c, const Value *v,
                    Span at); /* the function whose result is v; NULL after an error */
 Check check_begin(Program *p, Unit *unit, Builder *b);

@@ -298,7 +298,7 @@ const ParamInfo *param_info(Program *p, Decl *d) {
   return good ? info : NULL;
 }
 
-static Decl *nth(const Program *p, NodeKind kind, int n) {
+Decl *program_nth(const Program *p, NodeKind kind, int n) {
   for (int i = 0; i < p->decls.n; i++) {
     Decl *d = p->decls.at[i];
     if (d->node && !d->prelude && d->node->kind == kind && n-- == 0) return d;
@@ -308,311 +308,33 @@ static Decl *nth(const Program *p, NodeKind kind, int n) {
 
 static int count(const Program *p, NodeKind kind) {
   int n = 0;
-  while (nth(p, kind, n)) n++;
+  while (program_nth(p, kind, n)) n++;
   return n;
 }
 
 int front_param_count(const Program *p) { return count(p, NODE_PARAM); }
 const ParamInfo *front_param(Program *p, int i) {
-  Decl *d = nth(p, NODE_PARAM, i);
+  Decl *d = program_nth(p, NODE_PARAM, i);
   return d ? param_info(p, d) : NULL;
 }
 int front_fn_count(const Program *p) { return count(p, NODE_FN); }
 const Node *front_fn_node(const Program *p, int i) {
-  Decl *d = nth(p, NODE_FN, i);
+  Decl *d = program_nth(p, NODE_FN, i);
   return d ? d->node : NULL;
 }
 
 int front_test_count(const Program *p) { return p->tests.n; }
 const Node *front_test_node(const Program *p, int i) { return p->tests.at[i]; }
 
-static Decl *find_fn(const Program *p, Name name) {
+Decl *program_fn(const Program *p, Name name) {
   Decl *d = program_find(p, name, false);
   if (!d) d = program_find(p, name, true);
   return d && d->node->kind == NODE_FN ? d : NULL;
 }
 
 const Node *front_fn_find(const Program *p, Name name) {
-  Decl *d = find_fn(p, name);
+  Decl *d = program_fn(p, name);
   return d ? d->node : NULL;
-}
-
-/* ---- functions ---- */
-static bool add_outputs(Check *c, const Value *v, Span at) {
-  if (v->kind == V_TUPLE) {
-    for (int i = 0; i < v->u.tuple.n; i++)
-      if (!add_outputs(c, &v->u.tuple.item[i], at)) return false;
-    return true;
-  }
-  Value x = to_tensor(c, *v, at);
-  if (x.kind != V_POISON) ir_output(c->b, v->name, x.u.t.val);
-  return x.kind != V_POISON;
-}
-
-static void add_nest(const Value *v, Text *out) {
-  if (v->kind != V_TUPLE) {
-    text_add(out, ".");
-    return;
-  }
-  text_add(out, "(");
-  for (int i = 0; i < v->u.tuple.n; i++) add_nest(&v->u.tuple.item[i], out);
-  text_add(out, ")");
-}
-
-Fn *program_finish(Check *c, const Value *v, Span at) {
-  if (v->kind == V_POISON || !add_outputs(c, v, at) || c->reported) return NULL;
-  Fn *f = ir_finish(c->b);
-  Text nest = text_new(c->cx->arena);
-  add_nest(v, &nest);
-  f->span = at;
-  f->nest = text_str(&nest);
-  return f;
-}
-
-/* The types of fn's arguments as declared, sizes standing for themselves. false: not all have one.
- */
-static bool declared_types(Check *c, const FnValue *f, DType *types, Shape *shapes,
-                           SizeBindings *sizes) {
-  Frame frame = {.fn = f->node, .name = f->name, .prelude = f->prelude, .depth = 1};
-  bool good = true;
-  c->frame = &frame;
-  if (f->instance) layer_enter(c, f, &frame);
-  for (int i = 0; i < f->node->nkids - 2 && i < MAX_ARGS; i++) {
-    const Node *arg = f->node->kid[2 + i];
-    shapes[i] = (Shape){.rank = -1};
-    if (!arg->kid[0] && arg->kid[1]) continue; /* its default */
-    good = good && arg->kid[0] && resolve_type(c, arg->kid[0], TYPE_ARG, &types[i], &shapes[i]);
-  }
-  c->frame = NULL;
-  c->scope = NULL;
-  SizeBindings names = {0};
-  for (int i = 0; good && i < f->node->nkids - 2 && i < MAX_ARGS; i++)
-    for (int k = 0; k < shapes[i].rank; k++)
-      dim_names(c->cx, shapes[i].dim[k], c->cx->arena, &names);
-  for (int i = 0; i < names.list.n; i++) {
-    Name name = names.list.at[i].name;
-    size_bind(c->cx->arena, sizes, name, program_size(c->p, name));
-  }
-  for (int i = 0; good && i < f->node->nkids - 2 && i < MAX_ARGS; i++)
-    for (int k = 0; k < shapes[i].rank; k++)
-      shapes[i].dim[k] = dim_subst(c->cx, shapes[i].dim[k], sizes);
-  return good;
-}
-
-/* f: what is called; decl: whose arguments it takes, f itself or what it is a derivative of. */
-static Fn *instance(Check *c, const FnValue *f, const FnValue *decl, const DType *types,
-                    const Shape *shapes, int n) {
-  Call call = {.arg = NEWS(c->cx->arena, Arg, n + 1)};
-  c->b->span = decl->node->name_span;
-  for (int i = 0; i < n && i < decl->node->nkids - 2; i++) {
-    const Node *arg = decl->node->kid[2 + i];
-    if (shapes[i].rank < 0) continue;
-    Val in = ir_input(c->b, arg->name, types[i], &shapes[i], ROLE_ARG, arg->span);
-    Arg *a = &call.arg[call.n++];
-    *a = (Arg){arg->name, arg->span, value_tensor(in, NULL)};
-    a->value.name = arg->name, a->value.decl = arg->span;
-  }
-  Value v = call_fn(c, f, &call);
-  return program_finish(c, &v, decl->node->span);
-}
-
-/* A name from outside of any source, such as the command line. */
-static Fn *unknown_fn(Program *p, Name name) {
-  Diag *d = diag(p->cx, E0201, (Span){0}, "there is no function `%s`", name);
-  int n = front_fn_count(p);
-  const char **names = NEWS(p->cx->arena, const char *, n + 1);
-  for (int i = 0; i < n; i++) names[i] = front_fn_node(p, i)->name;
-  const char *meant = closest_word(name, names, n);
-  if (meant) diag_hint(p->cx, d, "did you mean `%s`?", meant);
-  return NULL;
-}
-
-static Fn *typed_value(Program *p, const FnValue *value, const FnValue *f) {
-  Unit unit = {0};
-  Builder b = ir_begin(p->cx, value->name);
-  Check c = check_begin(p, &unit, &b);
-  DType types[MAX_ARGS];
-  Shape shapes[MAX_ARGS];
-  SizeBindings sizes = {0};
-  int errors = diag_errors(p->cx);
-  if (!declared_types(&c, f, types, shapes, &sizes)) {
-    if (diag_errors(p->cx) == errors) {
-      Diag *e = diag(p->cx, E0209, f->node->name_span,
-                     "`%s` has arguments without types: it is a template", f->name);
-      diag_hint(p->cx, e,
-                "call it with values, or write types such as f32[N, 3] to all its arguments");
-    }
-    return NULL;
-  }
-  c.preset = &sizes;
-  return instance(&c, value, f, types, shapes, MIN(f->node->nkids - 2, MAX_ARGS));
-}
-
-static Fn *typed_function(Program *p, const FnValue *f) { return typed_value(p, f, f); }
-
-/* The declared function whose arguments a function takes; NULL where it takes others as well. */
-static const FnValue *arguments_from(const FnValue *f) {
-  while (f->kind == FN_DERIV && f->mode != DERIV_JVP && f->mode != DERIV_VJP) f = f->of;
-  return f->kind == FN_DECL ? f : NULL;
-}
-
-Fn *front_function_value(Program *p, const Node *expr) {
-  Unit unit = {0};
-  Builder b = ir_begin(p->cx, name_of(p->cx, "function"));
-  Check c = check_begin(p, &unit, &b);
-  b.span = expr->span;
-  Value v = eval_expr(&c, expr);
-  if (v.kind == V_POISON) return NULL;
-  const FnValue *decl = v.kind == V_FN ? arguments_from(v.u.fn) : NULL;
-  if (decl) return typed_value(p, v.u.fn, decl);
-  Diag *d =
-      diag(p->cx, E0209, expr->span,
-           v.kind == V_FN ? "`%s` has no arguments with types of its own" : "%s is no function",
-           v.kind == V_FN ? v.u.fn->name : value_text(p->cx, &b, &v));
-  diag_hint(p->cx, d, "declare a function that calls it: fn g(x: f32[N]) = ...");
-  return NULL;
-}
-
-Fn *front_function(Program *p, Name name) {
-  Decl *d = find_fn(p, name);
-  return d ? typed_function(p, d->fn) : unknown_fn(p, name);
-}
-
-Fn *front_instance(Program *p, Name name, const DType *types, const Shape *shapes, int n) {
-  Decl *d = find_fn(p, name);
-  if (!d) return unknown_fn(p, name);
-  Unit unit = {0};
-  Builder b = ir_begin(p->cx, name);
-  Check c = check_begin(p, &unit, &b);
-  return instance(&c, d->fn, d->fn, types, shapes, n);
-}
-
-Fn *front_expr(Program *p, const Node *expr) {
-  Unit unit = {0};
-  Builder b = ir_begin(p->cx, name_of(p->cx, "expr"));
-  Check c = check_begin(p, &unit, &b);
-  b.span = expr->span;
-  Value v = eval_expr(&c, expr);
-  return program_finish(&c, &v, expr->span);
-}
-
-static int collect_results(Check *c, const Value *v, Val *out, int n, int max, Span at) {
-  if (v->kind == V_TUPLE) {
-    for (int i = 0; i < v->u.tuple.n; i++)
-      n = collect_results(c, &v->u.tuple.item[i], out, n, max, at);
-    return n;
-  }
-  Value x = to_tensor(c, *v, at);
-  if (x.kind == V_TENSOR && n < max) out[n++] = x.u.t.val;
-  return n;
-}
-
-int front_call(Program *p, Builder *b, Name name, const Val *args, const Name *names, int n,
-               Val *out, int max, Span at) {
-  Decl *d = find_fn(p, name);
-  if (!d) return 0;
-  Unit unit = {0};
-  Check c = check_begin(p, &unit, b);
-  Call call = {.n = n, .arg = NEWS(p->cx->arena, Arg, n + 1), .span = at};
-  for (int i = 0; i < n; i++)
-    call.arg[i] = (Arg){names ? names[i] : NULL, at, value_tensor(args[i], NULL)};
-  Value v = call_fn(&c, d->fn, &call);
-  return collect_results(&c, &v, out, 0, max, at);
-}
-
-/* ---- initial values ---- */
-/* A key per parameter: the finaliser of splitmix64 (Steele, Lea, Flood 2014) over seed and
- * position. */
-static int64_t init_key(int64_t seed, int position) {
-  uint64_t z = (uint64_t)seed + 0x9E3779B97F4A7C15u * (uint64_t)(position + 1);
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-  return (int64_t)((z ^ (z >> 31)) >> 33);
-}
-
-static bool has_argument(const FnValue *f, Name name) {
-  for (int i = 2; i < f->node->nkids; i++)
-    if (f->node->kid[i]->name == name) return true;
-  return false;
-}
-
-static void add_argument(Check *c, const FnValue *f, Call *call, const char *word, Value v) {
-  Name name = name_of(c->cx, word);
-  for (int i = 0; i < call->n; i++)
-    if (call->arg[i].name == name) return;
-  if (has_argument(f, name)) call->arg[call->n++] = (Arg){name, call->span, v};
-}
-
-/* `~ f(args)` calls f(args, shape: .., key: ..) where f has such arguments. */
-static Value init_value(Check *c, const ParamInfo *info, const Shape *shape, Value key) {
-  const Node *n = info->init, *callee = n->kind == NODE_CALL ? n->kid[0] : n;
-  Value f = callee->kind == NODE_NAME ? eval_expr(c, callee) : value_poison();
-  if (f.kind != V_FN || f.u.fn->kind != FN_DECL) return eval_expr(c, n);
-  Call call = {.span = n->span, .name_span = callee->span};
-  if (n->kind == NODE_CALL && !eval_args(c, n, &call)) return value_poison();
-  Arg *more = NEWS(c->cx->arena, Arg, call.n + 2);
-  if (call.n) memcpy(more, call.arg, (size_t)call.n * sizeof *more);
-  call.arg = more;
-  Value dims[IR_MAX_RANK];
-  for (int i = 0; i < shape->rank; i++) dims[i] = value_size(shape->dim[i]);
-  add_argument(c, f.u.fn, &call, "shape", value_tuple(c->cx, dims, shape->rank));
-  add_argument(c, f.u.fn, &call, "key", key);
-  return call_fn(c, f.u.fn, &call);
-}
-
-/* One label per array of layers that the parameter is in: the initial value is computed for all
- * elements at once, as in index notation. Each has a key of its own, first + its number. */
-static const Labels *element_labels(Check *c, const ParamInfo *info, int64_t first, Value *key) {
-  Labels *all = NEW(c->cx->arena, Labels);
-  Affine a = {.off = first, .den = 1, .n = info->lead};
-  Dim stride = 1;
-  for (int i = info->lead - 1; i >= 0; i--) {
-    Label *l = NEW(c->cx->arena, Label);
-    *l = (Label){.name = name_of(c->cx, "layer"),
-                 .span = info->span,
-                 .order = i + 1,
-                 .known = true,
-                 .given = true,
-                 .extent = info->shape.dim[i],
-                 .why = info->span};
-    all->at[i] = l;
-    a.term[i] = (AffineTerm){l, stride};
-    stride = dim_mul(c->cx, stride, l->extent);
-  }
-  c->labels = all->n = info->lead;
-  *key = value_affine(c->cx, &a);
-  return all;
-}
-
-Fn *front_param_init(Program *p, int i, int64_t seed) {
-  Decl *decl = nth(p, NODE_PARAM, i);
-  const ParamInfo *info = front_param(p, i);
-  if (!info) return NULL;
-  Unit unit = {0};
-  Frame frame;
-  Builder b = ir_begin(p->cx, info->name);
-  Check c = check_begin(p, &unit, &b);
-  if (decl->owner) layer_enter(&c, decl->owner, &frame);
-  Span at = info->init ? info->init->span : info->span;
-  b.span = at;
-  int64_t k = init_key(seed, i);
-  Value key = value_int(k);
-  const Labels *labels = info->lead ? element_labels(&c, info, k >> 1, &key) : &no_labels;
-  Shape want = {.rank = info->shape.rank - info->lead};
-  for (int d = 0; d < want.rank; d++) want.dim[d] = info->shape.dim[info->lead + d];
-  Value v = info->init ? init_value(&c, info, &want, key) : value_int(0);
-  if (v.kind != V_POISON) v = cast_value(&c, v, info->type, at);
-  if (v.kind == V_POISON) return NULL;
-  Shape is = tensor_shape(&b, &v), all;
-  if (!broadcast_dims(&is, &want, &all) || !shape_eq(&all, &want)) {
-    Diag *d = fault(&c, E0307, at, "the initial value is %s, and `%s` is %s",
-                    value_text(c.cx, &b, &v), info->name, type_text(c.cx, info->type, &want));
-    diag_label(c.cx, d, info->span, "declared here");
-    fault_axes(&c, d, &is, &want, "declared as");
-    return NULL;
-  }
-  v = value_tensor(align(&c, &v, labels, &want), NULL);
-  return program_finish(&c, &v, at);
 }
 
 /* ---- checking a whole program ---- */
@@ -639,7 +361,7 @@ static void check_instance(Program *p, const Decl *d) {
   f->at = first;
   bool empty = false;
   for (int i = 0; i < f->nat; i++) empty |= f->instance->lead[i] == 0;
-  if (!empty && is_complete(f->node)) typed_function(p, f);
+  if (!empty && is_complete(f->node)) program_function(p, f);
 }
 
 /* All declarations, or those of the last call of front_declare alone. */

@@ -158,8 +158,8 @@ static bool is_check(const Printer *p, const Ins *in, int i) {
 static bool is_checked(const Printer *p, const Ins *in) {
   for (int i = 0; i < in->u.gather->naxes; i++) {
     Val v = in->arg[i + 1];
-    if (!ir_index_below(p->f, v, indexed_extent(p, in, i)) && !is_check(p, in, i) &&
-        !is_counting(p, v))
+    bool counts = is_counting(p, v) && !is_number(p, v);
+    if (!counts && !ir_index_below(p->f, v, indexed_extent(p, in, i)) && !is_check(p, in, i))
       return false;
   }
   return true;

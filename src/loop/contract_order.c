@@ -159,10 +159,10 @@ static int blocks(ContractPlan *p, int axis, int64_t block) {
 static int tile_levels(Low *lw, ContractPlan *p, int shared, bool large, int *level) {
   int n = 0, vec = p->dot ? -1 : p->vec, workers = lw->p->target.threads;
   bool both = vec >= 0 && p->row >= 0, by_vec = shared == vec, by_row = shared == p->row;
+  both = both && tiles_of(p, vec) > 1 && tiles_of(p, p->row) > 1; /* else nothing is read again */
   int64_t vecs = both && large && !by_row ? block_of(lw, p, vec, by_vec ? workers : 1) : 0;
   int64_t rows = both && !large && !by_vec ? block_of(lw, p, p->row, by_row ? workers : 1) : 0;
   if (vecs > 1) level[n++] = blocks(p, vec, vecs);
-  else if (by_vec || vecs == 1 || !large) vecs = 0;
   if (rows > 1 || (rows == 1 && !by_row)) level[n++] = blocks(p, p->row, rows);
   bool rows_outside = by_row ? rows <= 1 : by_vec ? vecs > 1 : large && vecs != 1;
   if (rows_outside && p->row >= 0) level[n++] = p->row;

@@ -149,17 +149,38 @@ static double tile_lines(const ContractPlan *p, int k, const int size[3]) {
   return p->pack[k].on ? (span + 1) * bytes / 64 : lines * (1 + span / 64);
 }
 
+static double reuse(const ContractPlan *p, int k) { /* how often each element is read again */
+  double n = 1;
+  for (int i = 0; i < p->count; i++)
+    if (!p->at[i].in[k]) n *= (double)p->at[i].number;
+  return n;
+}
+
+enum { PACK_REUSE = 64 }; /* an operand read so often is copied where it lies badly */
+
+/* Rows whose distance is a multiple of a large power of two fall into few sets of the first cache:
+ * how many of m rows throw each other out, so that every element read comes from the second. */
+static double conflicting(const ContractPlan *p, int k, int m) {
+  if (p->row < 0 || !p->at[p->row].in[k] || p->pack[k].on || reuse(p, k) >= PACK_REUSE) return 0;
+  int64_t step = p->at[p->row].stride[k] * type_info[p->in->type].bytes, way = 4096;
+  while (step % way) way /= 2;
+  int64_t rows = (m * way + 4095) / 4096, ways = p->l1 / 4096;
+  return way >= 64 && rows > ways - 2 ? m : 0;
+}
+
 /* Cycles of one tile of m rows, c columns and v vectors. */
 static double tile_cost(const ContractPlan *p, int m, int c, int v) {
-  double fma = (double)m * c * v, loads = 0, lines = 0;
+  double fma = (double)m * c * v, loads = 0, lines = 0, thrown = 0;
   for (int k = 0; k < 2; k++) {
     double n = (depends(p, k, p->row) ? m : 1) * (depends(p, k, p->col) ? c : 1) *
                (depends(p, k, p->vec) && !p->dot ? v : 1);
     loads += n * read_cost(p, k);
     lines += tile_lines(p, k, (int[]){m, c, v * p->lanes});
+    thrown += conflicting(p, k, m);
   }
   /* measured: loads cost little below about one for two multiply-adds */
   double step = MAX(MAX(1.02 * fma + 0.4 * MAX(0, loads - 0.45 * fma), loads), 5) + 0.4;
+  step += 4.5 * thrown; /* measured */
   double out =
       p->dot ? fma * 12 : fma * (p->vec >= 0 && p->at[p->vec].out_stride != 1 ? 1.8 * p->lanes : 1);
   /* what the tile reads stays in the first cache until the next tile, or has to come from the
@@ -249,13 +270,6 @@ static void try_vec(Low *lw, ContractPlan *p, ContractPlan *best, int vec) {
 }
 
 /* ---- copies for the caches' sake ---- */
-static double reuse(const ContractPlan *p, int k) { /* how often each element is read again */
-  double n = 1;
-  for (int i = 0; i < p->count; i++)
-    if (!p->at[i].in[k]) n *= (double)p->at[i].number;
-  return n;
-}
-
 /* Copies that pay though the tile could read the operand as it lies: rows a large power of two
  * apart fall into few sets of the caches, and operands much larger than the second cache are walked
  * through too many pages. */
@@ -280,7 +294,7 @@ static void pack_for_caches(Low *lw, ContractPlan *p) {
     bool tight = stripe > lw->p->target.l1 * (vector ? 2 : 1),
          over = 4 * stripe > 3 * lw->p->target.l1;
     bool large = distinct_count(lw, p, k) * bytes > 3 * (double)lw->p->target.l2;
-    if ((hostile && tight && reuse(p, k) >= 64) ||
+    if ((hostile && tight && reuse(p, k) >= PACK_REUSE) ||
         ((large || (few_sets && over)) && reuse(p, k) >= 192))
       p->pack[k].on = true;
   }

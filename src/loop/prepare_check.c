@@ -13,7 +13,9 @@
 typedef struct Checks {
   Cx *cx;
   IndexChecks *list;
-  bool any;
+  const Fn *whole; /* the function that was given, not a body */
+  Val *old;        /* per value of it: the input in whose place it goes; 0: none, -1: several */
+  Val *code;       /* and what was found when it was made to keep that */
 } Checks;
 
 static Val copy_checked(Checks *x, Builder *b, const Fn *f, const Val *args, Val *outs);
@@ -194,6 +196,22 @@ static Val checked_branch(Checks *x, Builder *b, const Ins *in, const Val *args,
   return ir_part(b, bundle, n);
 }
 
+/* ---- what is updated in place ---- */
+/* It keeps what is there where something was found. */
+static Val kept(Builder *b, Val now, Val old, Val code) {
+  Shape s = *ir_shape(b, now);
+  Val wrong = ir_spread(b, ir_map2(b, OP_ne, code, number(b, 0)), &s, NULL);
+  return ir_map3(b, OP_select, wrong, old, now);
+}
+
+/* Done where the value is made, so that what is computed from it reads the same value. */
+static Val kept_early(Checks *x, Builder *b, const Fn *f, Val v, Val now, Val code) {
+  if (f != x->whole || x->old[v] <= 0 || !code || op_kind((Op)fn_ins(f, v)->op) != KIND_MAP)
+    return now;
+  x->code[v] = code;
+  return kept(b, now, x->old[v], code);
+}
+
 /* ---- the walk ---- */
 /* f into b; returns what it found: a code, or 0 where nothing is checked. */
 static Val copy_checked(Checks *x, Builder *b, const Fn *f, const Val *args, Val *outs) {
@@ -219,7 +237,7 @@ static Val copy_checked(Checks *x, Builder *b, const Fn *f, const Val *args, Val
       parts[v] = NEWS(a, Val, ins_part_count(in) + 1);
       found = (in->op == OP_loop ? checked_loop : checked_branch)(x, b, in, arg, parts[v]);
     } else {
-      to[v] = ir_copy(b, in, arg);
+      to[v] = kept_early(x, b, f, v, ir_copy(b, in, arg), code);
     }
     if (to[v]) ir_name(b, to[v], in->hint);
     code = first_of(b, code, found);
@@ -229,23 +247,24 @@ static Val copy_checked(Checks *x, Builder *b, const Fn *f, const Val *args, Val
   return code;
 }
 
-/* An output in an input's place keeps what is there where something was found. */
-static Val kept(Builder *b, Val now, Val old, Val code) {
-  Shape s = *ir_shape(b, now);
-  Val wrong = ir_spread(b, ir_map2(b, OP_ne, code, number(b, 0)), &s, NULL);
-  return ir_map3(b, OP_select, wrong, old, now);
-}
-
 const Fn *prepare_checks(const Fn *f, IndexChecks *list) {
   if (!has_checks(f)) return f;
-  Checks x = {.cx = f->cx, .list = list};
+  Checks x = {.cx = f->cx,
+              .list = list,
+              .whole = f,
+              .old = NEWS(f->cx->arena, Val, f->ins.n),
+              .code = NEWS(f->cx->arena, Val, f->ins.n)};
   Builder b = begin_like(f);
   Val *args = NEWS(f->cx->arena, Val, f->in.n + 1), *outs = NEWS(f->cx->arena, Val, f->out.n + 1);
   for (int i = 0; i < f->in.n; i++) args[i] = new_input(&b, &f->in.at[i]);
+  for (int i = 0; i < f->out.n; i++) {
+    const Output *o = &f->out.at[i];
+    if (o->alias >= 0) x.old[o->val] = x.old[o->val] ? -1 : args[o->alias];
+  }
   Val code = copy_checked(&x, &b, f, args, outs);
   for (int i = 0; i < f->out.n; i++) {
     const Output *o = &f->out.at[i];
-    bool alias = o->alias >= 0 && code;
+    bool alias = o->alias >= 0 && code && x.code[o->val] != code;
     ir_output(&b, o->name, alias ? kept(&b, outs[i], args[o->alias], code) : outs[i]);
     b.fn->out.at[i].alias = o->alias;
   }

@@ -45,6 +45,8 @@ Target target_host(void) {
 
 /* ---- which processor it is ---- */
 #if defined(__x86_64__) || defined(__i386__)
+static int64_t both(unsigned high, unsigned low) { return (int64_t)((uint64_t)high << 32 | low); }
+
 /* The leaves that tell the family and what it can do. Leaf 1's second word has the number of the
  * core that was asked. */
 static void add_processor(Digest *d) {
@@ -53,12 +55,12 @@ static void add_processor(Digest *d) {
   unsigned a = 0, b, c = 0, e;
   for (int i = 0; i < COUNT_OF(leaf); i++) {
     if (!__get_cpuid_count(leaf[i][0], leaf[i][1], &a, &b, &c, &e)) a = b = c = e = 0;
-    digest_i64(d, (int64_t)a << 32 | c);
-    digest_i64(d, leaf[i][0] == 1 ? e : (int64_t)b << 32 | e);
+    digest_i64(d, both(a, c));
+    digest_i64(d, leaf[i][0] == 1 ? e : both(b, e));
     if (leaf[i][0] != 1 || !(c & bit_OSXSAVE)) continue;
     unsigned low, high; /* the registers that the system saves */
     __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    digest_i64(d, (int64_t)high << 32 | low);
+    digest_i64(d, both(high, low));
   }
 }
 #elif defined(__linux__)

@@ -36,11 +36,13 @@ static Val broadcast_over_folded(Builder *b, Val dy, const Shape *wide, uint32_t
 }
 
 /* Whether v may be put out without its cotangent showing it, and has partials that would make NaN
- * of a cotangent of 0: poles, or what an operand is, which may be anything. */
+ * of a cotangent of 0: poles, or, of elements left out, what an operand is, which may be anything.
+ */
 static bool needs_care(const Adjoint *g, Val v) {
   if (!g->guards.any || !g->guards.guarded[v] || g->guards.plain[v]) return false;
   Op op = (Op)fn_ins(g->f, v)->op;
-  return g->guards.wild[v] || op == OP_mul || op == OP_div || op == OP_fma;
+  bool product = op == OP_mul || op == OP_div || op == OP_fma;
+  return g->guards.wild[v] || (product && g->guards.dropped[v]);
 }
 
 static void adjoint_map(Adjoint *g, Val v, const Val *args, Val dy, int i) {

@@ -355,16 +355,26 @@ static void find_plain(const Fn *f, Guards *g) {
   }
 }
 
+static bool is_dropped(const Fn *f, const Uses *u) {
+  for (int i = 0; i < u->n; i++) {
+    const Ins *owner = fn_ins(f, u->at[i].owner);
+    if (!reads_part(owner) && !is_extreme(owner)) return false;
+  }
+  return u->n && !u->many;
+}
+
 Guards guards_find(const Fn *f, bool guarded) {
   Guards g = {.any = guarded || has_guards(f)};
   if (!g.any) return g;
   Arena *a = f->cx->arena;
   g.guarded = NEWS(a, bool, f->ins.n + 1);
+  g.dropped = NEWS(a, bool, f->ins.n + 1);
   g.wild = NEWS(a, bool, f->ins.n + 1);
   g.plain = NEWS(a, bool, f->ins.n + 1);
   const Uses *uses = uses_in(f, guarded);
   for (Val v = 1; v < f->ins.n; v++) {
     g.guarded[v] = is_guarded(&uses[v]);
+    g.dropped[v] = g.guarded[v] && is_dropped(f, &uses[v]);
     g.wild[v] = g.guarded[v] && is_wild(f, fn_ins(f, v), g.wild);
   }
   find_plain(f, &g);

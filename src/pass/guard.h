@@ -7,6 +7,7 @@
 typedef struct Guards {
   bool any;      /* else nothing of the following is set */
   bool *guarded; /* per value: every use that matters to a derivative is one that may be put out */
+  bool *dropped; /* guarded by slices, gathers or extremes: some of its elements are left out */
   bool *wild;    /* guarded, and may be infinite or NaN, or have such a derivative */
   bool *
       plain; /* guarded by one choice alone, which its cotangent still shows: if c then dy else 0 */

@@ -262,18 +262,12 @@ Status train_can_write(Cx *cx, const TrainOptions *opt) {
   return opt->resume && !checkpoint_can_save(cx, opt->resume) ? ST_DATA : ST_OK;
 }
 
-static Status check_options(const TrainJob *job, const TrainOptions *opt) {
-  Cx *cx = job->cx;
-  int before = diag_errors(cx);
-  if (opt->epochs < 0)
-    diag(cx, E0628, (Span){0}, "--epochs %lld: it can't be negative", (long long)opt->epochs);
-  if (opt->batch < 1 || (job->data->nin && opt->batch > job->data->examples))
-    diag(cx, E0628, (Span){0}, "--batch %lld: there are %lld examples", (long long)opt->batch,
-         (long long)job->data->examples);
-  if (!isfinite(opt->lr)) diag(cx, E0628, (Span){0}, "--lr: not a finite number");
-  if (opt->steps < 0 || opt->eval_batch < 0 || opt->snapshot_every < 0 || opt->log_every < 0)
-    diag(cx, E0628, (Span){0}, "an interval or a batch size can't be negative");
-  return diag_errors(cx) > before ? ST_USAGE : train_can_write(cx, opt);
+/* Whoever takes options from a user has refused such ones with words of its own. */
+static void check_options(const TrainJob *job, const TrainOptions *opt) {
+  bool good = opt->epochs >= 0 && opt->batch >= 1 && isfinite(opt->lr) && opt->steps >= 0 &&
+              opt->eval_batch >= 0 && opt->snapshot_every >= 0 && opt->log_every >= 0 &&
+              (!job->data->nin || opt->batch <= job->data->examples);
+  if (!good) cx_bug(job->cx, "training options out of range");
 }
 
 static bool set_up(Run *r) {
@@ -329,7 +323,8 @@ static Status run_guarded(void *arg) {
 Status train_run(const TrainJob *job, const TrainOptions *opt, TrainResult *result) {
   *result = (TrainResult){.loss = NAN};
   if (job->nmetrics > TRAIN_MAX_METRICS) cx_bug(job->cx, "more than 32 metrics");
-  Status s = check_options(job, opt);
+  check_options(job, opt);
+  Status s = train_can_write(job->cx, opt);
   if (s != ST_OK) return s;
   Run r = {.job = job, .opt = opt, .cx = job->cx, .order_of = -1};
   r.at.last_loss = NAN;

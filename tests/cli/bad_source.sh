@@ -5,8 +5,7 @@
 
 golden "$TOP_SRCDIR/tests/golden/source.txt"
 
-# Every code is what some test gets to see from the program, or where no program gives it (E0628: the
-# command line refuses such options first) from the library.
+# Every code is what some test gets to see from the program, or from the library.
 for one in $(sed -n 's/^DIAG(\([EW][0-9]*\),.*/\1/p' "$TOP_SRCDIR/src/base/diag.def"); do
   if grep -q "\[$one\]" "$TOP_SRCDIR"/tests/golden/*.txt "$TOP_SRCDIR"/tests/cli/*.sh ||
     grep -qw "$one" "$TOP_SRCDIR"/tests/*.sh || grep -q "says [0-9] $one " "$TOP_SRCDIR"/tests/cli/*.sh || grep -qw "$one" "$TOP_SRCDIR"/tests/test_*.c; then

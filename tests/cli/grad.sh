@@ -68,6 +68,14 @@ is 2 ""
 run grad "$work/m.nn" cube -o "$work/none/d.nn"
 is 4 ""
 
+# It is laid out as gradc fmt would lay it out.
+for of in softmax_regression:loss heat_pinn:loss newton_root:anomaly cnn:loss gmm:objective; do
+  run grad "$TOP_SRCDIR/examples/${of%:*}.nn" "${of#*:}" -o "$work/d.nn"
+  is 0
+  run fmt --check "$work/d.nn"
+  is 0 ""
+done
+
 # gradcheck: all functions, one, the sizes, and a wrong tolerance.
 run gradcheck "$work/m.nn"
 is 0
