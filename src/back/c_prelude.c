@@ -155,7 +155,7 @@ static void quotient(CGen *g, Text *out, Op op, DType t) {
 }
 
 static void scalar_functions(CGen *g, Text *out) {
-  if (g->floor_div_used)
+  if (g->floor_div_used && strstr(text_str(&g->body), "_floor_div("))
     text_fmt(out,
              "static inline int64_t %s_floor_div(int64_t a, int64_t b) { return a / b - (a %% b < "
              "0); }\n",
