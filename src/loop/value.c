@@ -34,11 +34,14 @@ static bool same_ex(Low *lw, Ex a, Ex b) {
   return x->kind == EX_REG && y->kind == EX_REG && x->u.reg == y->u.reg;
 }
 
+/* What was made without a mask serves under any. */
+static bool serves(Low *lw, Ex mask, Ex under) { return !mask || same_ex(lw, mask, under); }
+
 static Ex memo_find(Low *lw, Val v, const AxisIx *at, Point pt) {
   for (int32_t i = lw->memo_head[v]; i >= 0; i = lw->memo.at[i].next) {
     const Memo *m = &lw->memo.at[i];
-    bool same = m->pt.lanes == pt.lanes && same_ex(lw, m->pt.vmask, pt.vmask) &&
-                same_ex(lw, m->pt.smask, pt.smask);
+    bool same = m->pt.lanes == pt.lanes && serves(lw, m->pt.vmask, pt.vmask) &&
+                serves(lw, m->pt.smask, pt.smask);
     for (int d = 0; d < m->rank && same; d++)
       same = m->at[d].lane == at[d].lane && same_ex(lw, m->at[d].dyn, at[d].dyn) &&
              ix_eq(&m->at[d].ix, &at[d].ix);
