@@ -153,7 +153,7 @@ static Val operand_of(Gen *g, DType t, const Shape *s) {
     }
   if (choice >= 88) return random_constant(g, t, s);
   if (choice >= 84 && s->rank) return ir_iota_along(g->b, t, s, rng_below(g->r, s->rank));
-  if (choice >= 82 && s->rank) return ir_size(g->b, t, s, s->dim[0]);
+  if (choice >= 82 && s->rank && t != T_BOOL) return ir_size(g->b, t, s, s->dim[0]);
   return at_shape(g, value_of_type(g, t), s);
 }
 

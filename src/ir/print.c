@@ -80,7 +80,9 @@ static BodyName print_body(Printer *p, const Ins *in, const bool *as_param) {
   const Fn *fn = body->fn;
   for (int i = 0; i < g->bodies.n; i++)
     if (same_body(&g->bodies.at[i], body, as_param)) return g->bodies.at[i];
-  Name name = global_name(g, p->cx, fn->name, "f");
+  Name wish = fn->name; /* what is named in the scope by now would hide the function */
+  for (int i = 2; wish && name_taken(p, wish); i++) wish = name_fmt(p->cx, "%s%d", fn->name, i);
+  Name name = global_name(g, p->cx, wish, "f");
   BodyName b = {body, as_param, name, print_fn(g, fn, &plain_head, name, as_param, false)};
   const Fn *rule[] = {body->adjoint, body->tangent};
   const Head head[] = {{"adjoint", fn->in.n}, {"tangent", fn->in.n + fn_float_inputs(fn)}};
