@@ -315,6 +315,37 @@ START_TEST(slim_rows) {
 }
 END_TEST
 
+/* Several results for each row, the first of them where an operand was that only the second reads:
+ * an output over an input, and a temporary over one that dies there. */
+START_TEST(slim_rows_in_place) {
+  static const int rows[] = {4, 5, 37, 64};
+  for (int i = 0; i < COUNT_OF(rows); i++) {
+    int n = rows[i];
+    Contract c = {.nlabels = 3, .a = {0, 1, 2}, .b = {0, 2}, .nout = 2, .out = {0, 1}};
+    begin();
+    Val m = input("m", T_F64, shape(3, n, 3, 3)), v = input("v", T_F64, shape(2, n, 3));
+    Val x = input("x", T_F64, shape(2, n, 3)), y = ir_contract(&bld, m, v, &c);
+    ir_output(&bld, NULL, ir_map1(&bld, OP_tanh, y));
+    ir_output(&bld, NULL, ir_map2(&bld, OP_mul, x, y));
+    Fn *f = ir_finish(&bld);
+    f->out.at[0].alias = 2;
+    check_fn(f, 1);
+    cx_free(cx);
+    begin();
+    Shape s = shape(2, n, 9);
+    x = ir_map1(&bld, OP_exp, input("x", T_F64, s));
+    Val w = input("w", T_F64, shape(2, 9, 9)), before = ir_fold(&bld, OP_sum, matmul(x, w), 1);
+    Val b = broadcast(before, s), z = input("z", T_F64, s);
+    Val other = ir_map1(&bld, OP_exp, ir_map2(&bld, OP_mul, z, b));
+    Val both = ir_map1(&bld, OP_exp, ir_map2(&bld, OP_mul, x, ir_map2(&bld, OP_sub, z, b)));
+    ir_output(&bld, NULL, matmul(other, w));
+    ir_output(&bld, NULL, matmul(both, w));
+    check_fn(ir_finish(&bld), 0);
+    cx_free(cx);
+  }
+}
+END_TEST
+
 /* ---- contractions ---- */
 START_TEST(matmuls) {
   static const int e[][3] = {{1, 1, 1},   {2, 3, 4},    {5, 17, 33},  {14, 32, 8}, {29, 70, 41},
@@ -652,6 +683,7 @@ Suite *loop_suite(void) {
   tcase_add_test(t, softmax_rows);
   tcase_add_test(t, layer_norm_rows);
   tcase_add_test(t, slim_rows);
+  tcase_add_test(t, slim_rows_in_place);
   tcase_add_test(t, matmuls);
   tcase_add_test(t, bias_relu_is_one_kernel);
   tcase_add_test(t, update_in_place);

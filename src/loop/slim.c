@@ -224,6 +224,7 @@ bool slim_holds(const Low *lw, Val v) {
 typedef struct SlimWork {
   Group *g;
   AxisIx at[IR_MAX_RANK]; /* of the rows */
+  Vec(Ex) value;          /* of all roots that are stored, one root after the other */
 } SlimWork;
 
 /* The elements of all lanes' rows lie side by side, `inner` of them a row. A few a row: each vector
@@ -282,24 +283,39 @@ static void store_value(Low *lw, const SlimWork *w, Val v, Ex *value, int inner,
   }
 }
 
-static void slim_root(Low *lw, SlimWork *w, Val v, Point pt) {
+/* The values of one root at the row. */
+static void slim_values(Low *lw, SlimWork *w, Val v, Point pt) {
   const Shape *s = &low_ins(lw, v)->shape;
   AxisIx at[IR_MAX_RANK] = {{{0}, 0, 0}};
-  int axis[IR_MAX_RANK], n = 0, count = 0;
-  Ex value[MOST_INNER];
+  int axis[IR_MAX_RANK], n = 0;
   memcpy(at, w->at, sizeof(AxisIx) * (size_t)w->g->slim);
   for (int d = w->g->slim; d < s->rank; d++) axis[n++] = d;
-  do value[count++] = value_own(lw, v, at, pt);
-  while (next_index(s, axis, n, at));
-  if (lw->place[v].buf >= 0) store_value(lw, w, v, value, count, pt);
+  do {
+    Ex value = value_own(lw, v, at, pt);
+    if (lw->place[v].buf >= 0) vec_push(lw->arena, &w->value, value);
+  } while (next_index(s, axis, n, at));
 }
 
+/* All values of the row come before all stores: a result may lie where an operand did (an update in
+ * place, inplace.c) that the next root still reads. */
 static void slim_body(Low *lw, void *arg, AxisIx ix, Point pt) {
   SlimWork *w = arg;
+  int32_t from = 0;
   w->at[w->g->slim - 1] = ix;
+  w->value.n = 0;
   for (int i = 0; i < w->g->nest.n; i++) {
     const Nest *n = &lw->nest.at[w->g->nest.at[i]];
-    for (int r = 0; r < n->root.n; r++) slim_root(lw, w, n->root.at[r], pt);
+    for (int r = 0; r < n->root.n; r++) slim_values(lw, w, n->root.at[r], pt);
+  }
+  for (int i = 0; i < w->g->nest.n; i++) {
+    const Nest *n = &lw->nest.at[w->g->nest.at[i]];
+    for (int r = 0; r < n->root.n; r++) {
+      Val v = n->root.at[r];
+      if (lw->place[v].buf < 0) continue;
+      int inner = (int)extents(lw, &low_ins(lw, v)->shape, w->g->slim, low_ins(lw, v)->shape.rank);
+      store_value(lw, w, v, &w->value.at[from], inner, pt);
+      from += inner;
+    }
   }
 }
 
