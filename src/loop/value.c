@@ -34,14 +34,11 @@ static bool same_ex(Low *lw, Ex a, Ex b) {
   return x->kind == EX_REG && y->kind == EX_REG && x->u.reg == y->u.reg;
 }
 
-/* What was made without a mask serves under any. */
-static bool serves(Low *lw, Ex mask, Ex under) { return !mask || same_ex(lw, mask, under); }
-
 static Ex memo_find(Low *lw, Val v, const AxisIx *at, Point pt) {
   for (int32_t i = lw->memo_head[v]; i >= 0; i = lw->memo.at[i].next) {
     const Memo *m = &lw->memo.at[i];
-    bool same = m->pt.lanes == pt.lanes && serves(lw, m->pt.vmask, pt.vmask) &&
-                serves(lw, m->pt.smask, pt.smask);
+    bool same = m->pt.lanes == pt.lanes && same_ex(lw, m->pt.vmask, pt.vmask) &&
+                same_ex(lw, m->pt.smask, pt.smask);
     for (int d = 0; d < m->rank && same; d++)
       same = m->at[d].lane == at[d].lane && same_ex(lw, m->at[d].dyn, at[d].dyn) &&
              ix_eq(&m->at[d].ix, &at[d].ix);
@@ -526,6 +523,16 @@ static Ex compute_leaf(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
   }
 }
 
+/* The nest's own anchor, made without a condition and read under one. */
+static Ex anchor_under_condition(Low *lw, Val v, const AxisIx *at, Point pt) {
+  const Ins *in = low_ins(lw, v);
+  DType t = (DType)in->type;
+  Ex e = memo_find(lw, v, at, (Point){.lanes = pt.lanes, .active = pt.active});
+  if (!e) cx_bug(lw->cx, "%s %%%d is wanted where it isn't stored", op_info[in->op].name, v);
+  Ex cond = full_mask(lw, pt);
+  return cond ? map3(lw, OP_select, t, cond, e, literal(lw, t, pt.lanes, 0)) : e;
+}
+
 static Ex compute(Low *lw, Val v, const AxisIx *at, Point pt) {
   const Ins *in = low_ins(lw, v);
   switch (op_kind(in->op)) {
@@ -541,7 +548,7 @@ static Ex compute(Low *lw, Val v, const AxisIx *at, Point pt) {
   case KIND_FOLD:
   case KIND_DOT:
     if (slim_holds(lw, v)) return slim_anchor(lw, v, at, pt);
-    break;
+    return anchor_under_condition(lw, v, at, pt);
   case KIND_LEAF: return compute_leaf(lw, in, at, pt);
   default: break;
   }
