@@ -176,14 +176,16 @@ static void bench_row(gradc_job *j, const char *name, const BenchResult *r, doub
   if (r->reload_seconds > 0) job_cell(j, "reload-seconds", r->reload_seconds);
   job_cell(j, "threads", r->threads);
   if (ratio > 0) job_cell(j, "gradient-to-forward", ratio);
-  for (int i = 0; i < r->nkernels; i++) {
-    const BenchKernel *k = &r->kernel[i];
+  for (int i = 0; i < r->kernel.n; i++) {
+    const BenchKernel *k = &r->kernel.at[i];
     job_row(j);
     job_cell_text(j, "function", name);
     job_cell_text(j, "kernel", k->name);
     job_cell(j, "seconds", k->seconds);
     job_cell(j, "flops", k->flops);
     job_cell(j, "bytes", k->bytes);
+    job_cell(j, "turn-seconds", k->turn_seconds);
+    job_cell(j, "depth", k->depth);
   }
 }
 
