@@ -236,9 +236,10 @@ int nest_axes(Cx *cx, const Nest *n, int from, LoopAxis *out);
 /* pieces.c: the parts an axis of an elementwise nest is walked in. */
 typedef struct Pieces {
   int n;
-  Dim at[17]; /* [i] to [i + 1] */
+  Dim at[33]; /* [i] to [i + 1] */
 } Pieces;
-Pieces axis_pieces(Low *lw, const Nest *n, LoopAxis axis, int lanes);
+/* at: the indices of the axes walked outside of it. */
+Pieces axis_pieces(Low *lw, const Nest *n, const AxisIx *at, LoopAxis axis, int lanes);
 /* The least and the greatest of the integers that v is at a point; false: not known. */
 bool value_range(Low *lw, Val v, const AxisIx *at, Point pt, Dim *lo, Dim *hi);
 /* What the comparison of integers gives in all lanes that count; -1: not known. */

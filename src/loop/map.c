@@ -66,7 +66,7 @@ static void map_vectors(Low *lw, MapWork *w, LoopAxis vec) {
   w->axis = vec.axis;
   /* a plain transpose moves one element as fast as a gather moves each of its own */
   if (w->across >= 0 && nest_ops(w->n) == 0) lanes = 1;
-  Pieces cut = axis_pieces(lw, w->n, vec, lanes);
+  Pieces cut = axis_pieces(lw, w->n, w->at, vec, lanes);
   for (int i = 0; i < cut.n; i++) {
     Dim extent = dim_sub(lw->cx, cut.at[i + 1], cut.at[i]);
     w->from = cut.at[i];
@@ -107,7 +107,7 @@ static void map_axes(Low *lw, MapWork *w, const LoopAxis *axis, int i, int count
     else map_vectors(lw, w, axis[count - 1]);
     return;
   }
-  Pieces cut = axis_pieces(lw, w->n, axis[i], 1);
+  Pieces cut = axis_pieces(lw, w->n, w->at, axis[i], 1);
   for (int k = 0; k < cut.n; k++) {
     LoopMark mark;
     bool one = cut.n > 1 && cut.at[k + 1] == cut.at[k] + 1;

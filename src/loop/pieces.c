@@ -6,14 +6,30 @@
  * full, so it is made only where that is less. */
 #include "loop/lower.h"
 
-enum { MOST_CUTS = 15, MOST_VIEWS = 24, MANY_OPS = 250 };
+enum { MOST_CUTS = 31, MOST_SEEN = 600, MANY_OPS = 400 };
+#define UNKNOWN ((int64_t)1 << 40)
+
+/* Where a value is wanted: between which indices of each of its dimensions, and which of them
+ * follows the axis, by how much ahead of it. */
+typedef struct Wanted {
+  int64_t lo[IR_MAX_RANK], hi[IR_MAX_RANK];
+  int along;
+  int64_t shift;
+} Wanted;
+
+typedef struct Seen { /* a value at a place is met once */
+  Val v;
+  Wanted w;
+  bool there;
+} Seen;
 
 typedef struct Cuts {
   Low *lw;
   int64_t extent, at[MOST_CUTS];
-  int n, views;
-  int64_t from[MOST_VIEWS], to[MOST_VIEWS]; /* where view i is read */
-  bool many;                                /* more of them than are worth it */
+  int n;
+  double ops; /* of what was met, but for parts that are nowhere */
+  Vec(Seen) seen;
+  bool many; /* more than is worth it */
 } Cuts;
 
 static void add_cut(Cuts *c, int64_t x) {
@@ -28,13 +44,6 @@ static void add_cut(Cuts *c, int64_t x) {
   for (; i > 0 && c->at[i - 1] > x; i--) c->at[i] = c->at[i - 1];
   c->at[i] = x;
   c->n++;
-}
-
-static void add_part(Cuts *c, int64_t from, int64_t to) {
-  add_cut(c, from);
-  add_cut(c, to);
-  if (c->views == MOST_VIEWS) c->many = true;
-  else c->from[c->views] = from, c->to[c->views++] = to;
 }
 
 /* ---- comparisons of indices ---- */
@@ -76,8 +85,8 @@ static void cut_comparison(Cuts *c, const Ins *in, int axis, int64_t shift) {
     int64_t n, at = shift;
     if (!is_index(c->lw, in->arg[k], axis, &at) || !is_number(c->lw, in->arg[1 - k], &n)) continue;
     bool above = in->op == (k ? OP_lt : OP_gt) || in->op == (k ? OP_ge : OP_le);
-    if (in->op == OP_eq || in->op == OP_ne) add_part(c, n - at, n - at + 1);
-    else add_part(c, n - at + above, c->extent);
+    add_cut(c, n - at + above);
+    if (in->op == OP_eq || in->op == OP_ne) add_cut(c, n - at + 1);
     return;
   }
 }
@@ -132,46 +141,122 @@ int known_comparison(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
 }
 
 /* ---- cuts ---- */
-/* Value v, wanted at index + shift of its axis. */
-static void find_cuts(Cuts *c, Val v, int axis, int64_t shift, bool top) {
-  Low *lw = c->lw;
-  const Ins *in = low_ins(lw, v);
-  if (c->many || (!top && low_stored(lw, v))) return;
-  if (op_kind((Op)in->op) == KIND_MAP) {
-    if (in->type == T_BOOL && in->nargs == 2) cut_comparison(c, in, axis, shift);
-    for (int k = 0; k < in->nargs; k++) find_cuts(c, in->arg[k], axis, shift, false);
+/* Between which indices the view reads dimension d of its operand. */
+static void read_between(const ViewDim *vd, const Wanted *w, int64_t *lo, int64_t *hi) {
+  *lo = *hi = dim_is_number(vd->off) ? vd->off : UNKNOWN;
+  for (int t = 0; t < vd->n; t++) {
+    int64_t c = vd->term[t].coef, from = w->lo[vd->term[t].label], to = w->hi[vd->term[t].label];
+    if (!dim_is_number(c) || from == -UNKNOWN || to == UNKNOWN) *lo = UNKNOWN;
+    if (*lo == UNKNOWN) break;
+    *lo += c > 0 ? c * from : c * to;
+    *hi += c > 0 ? c * to : c * from;
   }
-  int along = in->op == OP_view ? dim_along(in->u.view, axis) : -1;
-  if (along < 0) return;
-  const ViewDim *vd = &in->u.view->dim[along];
-  Dim extent = low_ins(lw, in->arg[0])->shape.dim[along];
-  if (!dim_is_number(extent)) return;
-  int64_t from = -vd->off - shift, to = extent + from;
-  if (!in->u.view->exact && (from > 0 || to < c->extent)) add_part(c, from, to);
-  find_cuts(c, in->arg[0], along, shift + vd->off, false);
+  bool even = vd->den == 1 || (*lo == *hi && *lo != UNKNOWN && *lo % vd->den == 0);
+  if (*lo == UNKNOWN || !even) *lo = -UNKNOWN, *hi = UNKNOWN;
+  else *lo /= vd->den, *hi /= vd->den;
+}
+
+static bool look_at(Cuts *c, Val v, const Wanted *w, bool top);
+
+static bool look_below_view(Cuts *c, const Ins *in, const Wanted *w) {
+  const View *view = in->u.view;
+  const Shape *s = &low_ins(c->lw, in->arg[0])->shape;
+  Wanted to;
+  memset(&to, 0, sizeof to); /* compared byte by byte */
+  to.along = w->along < 0 ? -1 : dim_along(view, w->along);
+  to.shift = w->shift;
+  bool masked = false;
+  for (int d = 0; d < view->rank; d++) {
+    read_between(&view->dim[d], w, &to.lo[d], &to.hi[d]);
+    if (view->exact || !dim_is_number(s->dim[d])) continue;
+    if (to.lo[d] != -UNKNOWN && (to.hi[d] < 0 || to.lo[d] >= s->dim[d])) return false; /* nowhere */
+    masked |= to.lo[d] < 0 || to.hi[d] >= s->dim[d];
+    to.lo[d] = MAX(to.lo[d], 0);
+    to.hi[d] = MIN(to.hi[d], s->dim[d] - 1);
+  }
+  if (masked) c->ops += 3;
+  if (to.along >= 0 && dim_is_number(s->dim[to.along])) {
+    to.shift += view->dim[to.along].off;
+    if (!view->exact) {
+      add_cut(c, -to.shift);
+      add_cut(c, s->dim[to.along] - to.shift);
+    }
+  } else {
+    to.along = -1;
+  }
+  return look_at(c, in->arg[0], &to, false);
+}
+
+static bool look_at_operator(Cuts *c, const Ins *in, const Wanted *w) {
+  bool all = true;
+  if (in->type == T_BOOL && in->nargs == 2 && w->along >= 0)
+    cut_comparison(c, in, w->along, w->shift);
+  for (int k = 0; k < in->nargs; k++) all &= look_at(c, in->arg[k], w, false);
+  if (all || in->op != OP_add) c->ops += op_weight((Op)in->op);
+  return true;
+}
+
+/* Looks for cuts in value v and counts its operators; false: it is 0 wherever it is wanted. */
+static bool look_at(Cuts *c, Val v, const Wanted *w, bool top) {
+  const Ins *in = low_ins(c->lw, v);
+  if (c->many) return true;
+  for (int i = 0; i < c->seen.n; i++)
+    if (c->seen.at[i].v == v && !memcmp(&c->seen.at[i].w, w, sizeof *w)) return c->seen.at[i].there;
+  if (c->seen.n == MOST_SEEN) {
+    c->many = true;
+    return true;
+  }
+  Seen s = {v, *w, true};
+  if (!top && low_stored(c->lw, v)) c->ops += 1;
+  else if (op_kind((Op)in->op) == KIND_MAP) s.there = look_at_operator(c, in, w);
+  else if (in->op == OP_view) s.there = look_below_view(c, in, w);
+  else c->ops += 2;
+  vec_push(c->lw->arena, &c->seen, s);
+  return s.there;
+}
+
+static double look_between(Cuts *c, const Nest *n, Wanted w, int axis, int64_t lo, int64_t hi) {
+  c->ops = n->root.n;
+  c->seen.n = 0;
+  w.lo[axis] = lo;
+  w.hi[axis] = hi - 1;
+  for (int i = 0; i < n->root.n; i++) look_at(c, n->root.at[i], &w, true);
+  return c->ops;
 }
 
 static double vectors(int64_t n, int lanes) { return (double)((n + lanes - 1) / lanes); }
 
-/* Vector operations: a masked read of every view everywhere, or plain ones of those there are. */
-static bool cuts_pay(const Cuts *c, int lanes) {
-  double whole = vectors(c->extent, lanes) * (2 + 3 * c->views), apart = 0;
+/* Vector operations with all parts asked for everywhere, against those of each piece by itself. */
+static bool cuts_pay(Cuts *c, const Nest *n, const Wanted *w, int axis, int lanes) {
+  Cuts piece = {.lw = c->lw, .extent = c->extent};
+  double whole = vectors(c->extent, lanes) * c->ops, apart = 0, spelt = 0;
   for (int i = 0; i <= c->n; i++) {
     int64_t lo = i ? c->at[i - 1] : 0, hi = i < c->n ? c->at[i] : c->extent;
-    int there = 0;
-    for (int k = 0; k < c->views; k++) there += c->from[k] <= lo && hi <= c->to[k];
-    apart += vectors(hi - lo, lanes) * (2 + there) + 1;
+    double ops = look_between(&piece, n, *w, axis, lo, hi);
+    apart += vectors(hi - lo, lanes) * ops + 2;
+    spelt += ops;
   }
-  return apart < 0.7 * whole;
+  return apart < 0.7 * whole && spelt <= MAX(MANY_OPS, 1.2 * c->ops);
 }
 
-Pieces axis_pieces(Low *lw, const Nest *n, LoopAxis axis, int lanes) {
+Pieces axis_pieces(Low *lw, const Nest *n, const AxisIx *at, LoopAxis axis, int lanes) {
   Pieces whole = {1, {0, axis.extent}};
   if (lw->may_parallel || n->kind != NEST_MAP || !dim_is_number(axis.extent)) return whole;
   Cuts c = {.lw = lw, .extent = axis.extent};
-  for (int i = 0; i < n->root.n; i++) find_cuts(&c, n->root.at[i], axis.axis, 0, true);
+  Wanted w;
+  memset(&w, 0, sizeof w); /* compared byte by byte */
+  w.along = axis.axis;
+  for (int d = 0; d < n->shape.rank; d++) {
+    Dim lo, hi;
+    bool known = at[d].ix.n || at[d].ix.off || d < axis.axis;
+    if (known && !at[d].dyn && axis_range(lw, &at[d], point_scalar(), &lo, &hi) &&
+        dim_is_number(lo) && dim_is_number(hi))
+      w.lo[d] = lo, w.hi[d] = hi;
+    else w.lo[d] = 0, w.hi[d] = dim_is_number(n->shape.dim[d]) ? n->shape.dim[d] - 1 : UNKNOWN;
+  }
+  look_between(&c, n, w, axis.axis, 0, axis.extent);
   lanes = lanes_for(lanes, axis.extent);
-  if (c.n == 0 || c.many || c.n * nest_ops(n) > MANY_OPS || !cuts_pay(&c, lanes)) return whole;
+  if (c.n == 0 || c.many || !cuts_pay(&c, n, &w, axis.axis, lanes)) return whole;
   Pieces p = {.n = c.n + 1};
   for (int i = 0; i < c.n; i++) p.at[i + 1] = c.at[i];
   p.at[p.n] = axis.extent;
