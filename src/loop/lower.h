@@ -236,7 +236,8 @@ int nest_axes(Cx *cx, const Nest *n, int from, LoopAxis *out);
 /* pieces.c: the parts an axis of an elementwise nest is walked in. */
 typedef struct Pieces {
   int n;
-  Dim at[33]; /* [i] to [i + 1] */
+  Dim at[33];     /* [i] to [i + 1] */
+  double ops[32]; /* operators of each */
 } Pieces;
 /* at: the indices of the axes walked outside of it. */
 Pieces axis_pieces(Low *lw, const Nest *n, const AxisIx *at, LoopAxis axis, int lanes);

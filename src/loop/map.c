@@ -61,6 +61,17 @@ static int across_axis(const Low *lw, const Nest *n, const LoopAxis *axis, int c
 
 enum { ACROSS = 8 };
 
+/* How much of an axis is walked by vectors of so many lanes, the last under a mask: all of it, or
+ * what leaves two shorter vectors at most, where these cost less. (A store under a mask holds up
+ * the next one's reads where the mask is off: there the next row begins.) */
+enum { FEW_OPS = 12 };
+
+static Dim whole_part(const Low *lw, Dim extent, int lanes, double ops) {
+  if (!dim_is_number(extent) || lw->may_parallel || ops > FEW_OPS) return extent;
+  int64_t rest = extent % lanes, last = rest & -rest;
+  return ((rest - last) & (rest - last - 1)) == 0 ? extent - rest : extent;
+}
+
 static void map_vectors(Low *lw, MapWork *w, LoopAxis vec) {
   int lanes = nest_lanes(w->n);
   w->axis = vec.axis;
@@ -68,9 +79,16 @@ static void map_vectors(Low *lw, MapWork *w, LoopAxis vec) {
   if (w->across >= 0 && nest_ops(w->n) == 0) lanes = 1;
   Pieces cut = axis_pieces(lw, w->n, w->at, vec, lanes);
   for (int i = 0; i < cut.n; i++) {
-    Dim extent = dim_sub(lw->cx, cut.at[i + 1], cut.at[i]);
+    Dim extent = dim_sub(lw->cx, cut.at[i + 1], cut.at[i]),
+        whole = whole_part(lw, extent, lanes, cut.ops[i]);
     w->from = cut.at[i];
-    low_vectors(lw, extent, lanes_for(lanes, extent), nest_ops(w->n), map_body, w);
+    low_vectors(lw, whole, lanes_for(lanes, whole), cut.ops[i], map_body, w);
+    for (int n = lanes / 2; n > 0 && whole != extent; n /= 2) {
+      if (extent - whole < n) continue;
+      w->from = cut.at[i] + whole;
+      low_vectors(lw, n, n, cut.ops[i], map_body, w);
+      whole += n;
+    }
   }
 }
 

@@ -227,20 +227,21 @@ static double look_between(Cuts *c, const Nest *n, Wanted w, int axis, int64_t l
 static double vectors(int64_t n, int lanes) { return (double)((n + lanes - 1) / lanes); }
 
 /* Vector operations with all parts asked for everywhere, against those of each piece by itself. */
-static bool cuts_pay(Cuts *c, const Nest *n, const Wanted *w, int axis, int lanes) {
+static bool cuts_pay(Cuts *c, const Nest *n, const Wanted *w, int axis, int lanes, Pieces *p) {
   Cuts piece = {.lw = c->lw, .extent = c->extent};
   double whole = vectors(c->extent, lanes) * c->ops, apart = 0, spelt = 0;
   for (int i = 0; i <= c->n; i++) {
     int64_t lo = i ? c->at[i - 1] : 0, hi = i < c->n ? c->at[i] : c->extent;
     double ops = look_between(&piece, n, *w, axis, lo, hi);
     apart += vectors(hi - lo, lanes) * ops + 2;
+    p->ops[i] = ops;
     spelt += ops;
   }
   return apart < 0.7 * whole && spelt <= MAX(MANY_OPS, 1.2 * c->ops);
 }
 
 Pieces axis_pieces(Low *lw, const Nest *n, const AxisIx *at, LoopAxis axis, int lanes) {
-  Pieces whole = {1, {0, axis.extent}};
+  Pieces whole = {1, {0, axis.extent}, {nest_ops(n)}}, p = {0};
   if (lw->may_parallel || n->kind != NEST_MAP || !dim_is_number(axis.extent)) return whole;
   Cuts c = {.lw = lw, .extent = axis.extent};
   Wanted w;
@@ -256,8 +257,8 @@ Pieces axis_pieces(Low *lw, const Nest *n, const AxisIx *at, LoopAxis axis, int 
   }
   look_between(&c, n, w, axis.axis, 0, axis.extent);
   lanes = lanes_for(lanes, axis.extent);
-  if (c.n == 0 || c.many || !cuts_pay(&c, n, &w, axis.axis, lanes)) return whole;
-  Pieces p = {.n = c.n + 1};
+  if (c.n == 0 || c.many || !cuts_pay(&c, n, &w, axis.axis, lanes, &p)) return whole;
+  p.n = c.n + 1;
   for (int i = 0; i < c.n; i++) p.at[i + 1] = c.at[i];
   p.at[p.n] = axis.extent;
   return p;
