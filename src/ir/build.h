@@ -67,6 +67,9 @@ Val ir_scatter(Builder *b, Val upd, const Val *index, const int32_t *axis, int n
                const Shape *full);
 /* common views */
 Val ir_permute(Builder *b, Val x, const int32_t *perm); /* result axis i is operand axis perm[i] */
+/* The same; where x is a choice between views, as ir_gather makes it of counted indices, these take
+ * the order of the axes in. */
+Val ir_permute_choice(Builder *b, Val x, const int32_t *perm);
 /* Result has shape `out`; operand axis k becomes result axis at[k]; other result axes are
  * broadcast. */
 Val ir_spread(Builder *b, Val x, const Shape *out, const int32_t *at);
