@@ -156,9 +156,7 @@ static void step_results(Emitting *e, CFunction *fn, const Fn *f) {
 /* ---- sizes that stay names ---- */
 static void collect_names(Emitting *e, CFunction *fn, const Fn *f) {
   SizeBindings names = {0};
-  for (int i = 0; i < f->in.n; i++)
-    for (int d = 0; d < f->in.at[i].shape.rank; d++)
-      dim_names(e->cx, f->in.at[i].shape.dim[d], e->cx->arena, &names);
+  fn_size_names(f, &names);
   for (int i = 0; i < names.list.n; i++) vec_push(e->cx->arena, &fn->size, names.list.at[i].name);
 }
 
