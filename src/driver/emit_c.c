@@ -284,7 +284,7 @@ static bool all_typed(const Node *fn) {
 }
 
 static bool want_all(Emitting *e, WantedList *list) {
-  const Program *p = e->s->program;
+  Program *p = e->s->program;
   for (const char *s = e->o->functions; s && *s;) {
     size_t n = strcspn(s, ",");
     if (!want_function(e, list, name_of_n(e->cx, s, n))) return false;
