@@ -49,9 +49,19 @@ typedef struct DeclMap { /* open addressing, keyed by the interned name */
   int32_t cap, n;
 } DeclMap;
 
+/* The user's own functions and parameters, in their order; made anew when it is asked for and
+ * declarations came or went since. */
+typedef Vec(Decl *) DeclList;
+typedef struct DeclLists {
+  DeclList fn, param;
+  int64_t version;
+} DeclLists;
+
 struct Program {
   Cx *cx;
   Vec(Decl *) decls;
+  int64_t version; /* of decls: another one after each change */
+  DeclLists own;
   DeclMap user, prelude;
   Vec(const Node *) tests;
   SizeBindings defines; /* numbers from outside, for constants and sizes */
@@ -155,7 +165,7 @@ typedef struct Check {
 /* ---- program.c ---- */
 Decl *program_add(Program *p, Name name, const Node *n); /* one of the user's */
 Decl *program_find(const Program *p, Name name, bool prelude);
-Decl *program_nth(const Program *p, NodeKind kind, int n); /* of the user's, in order; or NULL */
+Decl *program_param(Program *p, int i); /* the user's parameter number i; or NULL */
 Decl *program_fn(const Program *p,
                  Name name); /* a function, the user's or the prelude's; or NULL */
 /* program_fn.c: a function whose arguments have types; NULL after an error. */
