@@ -296,17 +296,17 @@ static void tile_loops(Low *lw, TileWork *w, int level);
 
 /* A loop over `count` pieces, and one more piece, the rest, behind it; where workers share the
  * loop the rest is a piece like the others. */
-typedef struct Pieces {
+typedef struct Share {
   ForKind kind;
   Var v;
   LoopMark mark;
   Stmt *which; /* one of the others, or the rest */
   Block *outer;
   int32_t memo;
-} Pieces;
+} Share;
 
-static Pieces pieces_begin(Low *lw, const char *name, int64_t count, bool rest) {
-  Pieces x = {.kind = count + rest > 1 ? low_outermost(lw) : FOR_SERIAL, .v = -1};
+static Share pieces_begin(Low *lw, const char *name, int64_t count, bool rest) {
+  Share x = {.kind = count + rest > 1 ? low_outermost(lw) : FOR_SERIAL, .v = -1};
   bool one = x.kind == FOR_PARALLEL && rest;
   if (count > 1 || x.kind == FOR_PARALLEL)
     x.v = low_for(lw, x.kind, name, 0, count + one, 1, &x.mark);
@@ -318,7 +318,7 @@ static Pieces pieces_begin(Low *lw, const char *name, int64_t count, bool rest) 
   return x;
 }
 
-static void pieces_rest(Low *lw, Pieces *x) {
+static void pieces_rest(Low *lw, Share *x) {
   if (x->which) {
     low_leave(lw, x->outer, x->memo);
     x->outer = low_enter(lw, &x->which->u.cond.other, &x->memo);
@@ -328,7 +328,7 @@ static void pieces_rest(Low *lw, Pieces *x) {
   }
 }
 
-static void pieces_end(Low *lw, Pieces *x) {
+static void pieces_end(Low *lw, Share *x) {
   if (x->which) low_leave(lw, x->outer, x->memo);
   if (x->v >= 0) low_end(lw, x->mark);
 }
@@ -337,7 +337,7 @@ static void block_loops(Low *lw, TileWork *w, int level) {
   int axis = BLOCKS_OF(w->p->level[level]);
   Reach *reach = &w->reach[axis], all = *reach;
   int64_t block = w->p->block[axis], count = all.tiles / block, left = all.tiles % block;
-  Pieces x = pieces_begin(lw, axis == w->p->row ? "mb" : "nb", count, left || all.rest);
+  Share x = pieces_begin(lw, axis == w->p->row ? "mb" : "nb", count, left || all.rest);
   if (count > 0) {
     *reach = (Reach){axis_number(0), block, false};
     if (x.v >= 0) reach->first.ix = ix_add_term(&lw->m, ix_number(0), x.v, block);
@@ -425,7 +425,7 @@ static void whole_tiles(Low *lw, TileWork *w, int level) {
   int axis = w->p->level[level];
   const Reach *reach = &w->reach[axis];
   int64_t size = contract_tile_size(w->p, axis), extent = w->p->at[axis].extent;
-  Pieces x = pieces_begin(lw, axis == w->p->row ? "m" : "n", reach->tiles, reach->rest);
+  Share x = pieces_begin(lw, axis == w->p->row ? "m" : "n", reach->tiles, reach->rest);
   if (reach->tiles > 0) {
     w->tile_no[axis] = reach->first;
     if (x.v >= 0) w->tile_no[axis].ix = ix_add_term(&lw->m, reach->first.ix, x.v, 1);
