@@ -250,6 +250,9 @@ double nest_ops(const Nest *n);
 /* The kind the next loop should have: parallel when it is the kernel's outermost and worth it. The
  * caller must make it the only statement there. */
 ForKind low_outermost(Low *lw);
+bool low_worth_sharing(const Low *lw, double flops, double bytes); /* so much work, by workers */
+/* How much longer than a perfect share of equal pieces the longest takes. */
+double low_unevenness(double pieces, int workers);
 int lanes_for(int lanes, Dim extent); /* no more than the extent needs; all for a named one */
 
 void lower_map(Low *lw, Nest *n);
