@@ -135,6 +135,23 @@ START_TEST(a_few_products_are_shared_by_their_tiles) {
 }
 END_TEST
 
+/* ---- places ---- */
+START_TEST(values_stored_by_one_kernel_have_places_of_their_own) {
+  /* p is computed from w element by element, and w isn't read again; but both come from one kernel
+   */
+  const char *loops = loops_of("fn f(y: f64, b: f64[3], c: f64[3], d: f64[3]) {\n"
+                               "  let v[j: 0..3] = if j >= 2 then y / 5 else b[j]\n"
+                               "  let w = cos(v)\n"
+                               "  let p = c * w\n"
+                               "  let q[j: 0..3] = if j >= 2 then d[j] * w[j] else 0\n"
+                               "  (v[1], broadcast_to(p[2], (5, 5, 17)), q[1])\n"
+                               "}\n",
+                               wide(1));
+  has(loops, "w'8: f64[3] at 64");
+  has(loops, "p'9: f64[3] at 128");
+}
+END_TEST
+
 Suite *lower_suite(void);
 Suite *lower_suite(void) {
   Suite *s = suite_create("lower");
@@ -147,6 +164,7 @@ Suite *lower_suite(void) {
   tcase_add_test(t, rows_a_power_of_two_apart_make_lower_tiles);
   tcase_add_test(t, workers_share_the_axis_that_gives_each_the_same);
   tcase_add_test(t, workers_share_large_results_in_blocks_of_columns);
+  tcase_add_test(t, values_stored_by_one_kernel_have_places_of_their_own);
   tcase_add_test(t, a_few_products_are_shared_by_their_tiles);
   suite_add_tcase(s, t);
   return s;

@@ -27,6 +27,12 @@ static void tear_down(void) {
 
 static const char *terminal = "TERM=xterm";
 
+#if HAVE_LIBEDIT
+static const bool edits_lines = true;
+#else
+static const bool edits_lines = false;
+#endif
+
 static void start_with(Pty *p, const char *option) {
   const char *argv[] = {TEST_GRADC, "repl", option, NULL};
   const char *env[] = {state,
@@ -264,6 +270,17 @@ START_TEST(quit_leaves) {
 }
 END_TEST
 
+static void add_editing(TCase *t) {
+  tcase_add_test(t, blocks_and_brackets_go_on);
+  tcase_add_test(t, history_lasts_from_one_start_to_the_next);
+  tcase_add_test(t, tab_completes_what_the_grammar_takes);
+  tcase_add_test(t, tab_completes_files);
+  tcase_add_test(t, pasted_blocks_are_taken_whole);
+  tcase_add_test(t, pasted_null_bytes_are_dropped);
+  tcase_add_test(t, narrow_windows);
+  tcase_add_test(t, ctrl_c_gives_an_entry_up);
+}
+
 Suite *repl_suite(void);
 Suite *repl_suite(void) {
   Suite *s = suite_create("repl");
@@ -283,16 +300,8 @@ Suite *repl_suite(void) {
   tcase_add_test(t, errors_leave_the_session_going);
   tcase_add_test(t, quit_leaves);
   tcase_add_test(t, a_terminal_that_can_do_nothing);
-#if HAVE_LIBEDIT
-  tcase_add_test(t, blocks_and_brackets_go_on);
-  tcase_add_test(t, history_lasts_from_one_start_to_the_next);
-  tcase_add_test(t, tab_completes_what_the_grammar_takes);
-  tcase_add_test(t, tab_completes_files);
-  tcase_add_test(t, pasted_blocks_are_taken_whole);
-  tcase_add_test(t, pasted_null_bytes_are_dropped);
-  tcase_add_test(t, narrow_windows);
-  tcase_add_test(t, ctrl_c_gives_an_entry_up);
-#endif
+  if (!edits_lines) printf("SKIP: the editing of lines: gradc was configured without libedit\n");
+  else add_editing(t);
   suite_add_tcase(s, t);
   return s;
 }

@@ -328,6 +328,9 @@ Value call_fn(Check *c, const FnValue *f, const Call *call);
 Value call_value(Check *c, const Node *n, const Value *f,
                  const Call *call); /* n: the CALL, for messages */
 /* Puts arguments into slots by position and name; slot[i] is the argument's number or -1. */
+/* `zeros(2, 3)` as `zeros((2, 3))`: what is positional behind the last argument joins it where that
+ * is a shape or a permutation. */
+Call gather_sizes(Check *c, const Name *names, int n, const Call *call);
 bool bind_slots(Check *c, const char *what, const Name *names, int n, const Call *call, int *slot);
 
 /* ---- check_builtin.c ---- */
