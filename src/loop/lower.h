@@ -180,6 +180,8 @@ static inline const Ins *low_ins(const Low *lw, Val v) { return &lw->f->ins.at[v
 Ex value_at(Low *lw, Val v, const AxisIx *at, Point pt);
 Ex value_reg(Low *lw, Val v, const AxisIx *at, Point pt); /* in a register (or literal) */
 Ex value_own(Low *lw, Val v, const AxisIx *at, Point pt); /* computed, though v has a place */
+/* Where the first view at v or below it that has zeros around isn't read there; 0: always. */
+Ex value_inside(Low *lw, Val v, const AxisIx *at, Point pt);
 void value_bind(Low *lw, Val v, const AxisIx *at, Point pt, Ex reg); /* v there is this register */
 Ex low_map(Low *lw, Op op, DType result, const Ex *arg, int n);      /* expands what needs it */
 Ex ex_let(Low *lw, Ex value,
