@@ -1,20 +1,10 @@
 /* test_lower.c: what the lowering decides: which vectors, tiles, copies and kernels a program gets
  * on a given machine, looked for in the loop form as text. That the numbers are right is asked
  * elsewhere (test_loop.c, test_window.c, the laws). */
-#include "front/front.h"
+#include "fixture.h"
 #include "laws.h"
 #include "loop/loop.h"
 #include "pass/pass.h"
-
-#include <check.h>
-
-static Cx *cx;
-
-static void setup(void) {
-  cx = cx_new();
-  ck_assert_ptr_nonnull(cx);
-}
-static void teardown(void) { cx_free(cx); }
 
 /* ---- helpers ---- */
 /* A core with vectors of 64 bytes, caches of 32 KiB and 1 MiB. */
@@ -156,11 +146,28 @@ START_TEST(a_few_products_are_shared_by_their_tiles) {
 }
 END_TEST
 
+/* ---- places ---- */
+START_TEST(values_stored_by_one_kernel_have_places_of_their_own) {
+  /* p is computed from w element by element, and w isn't read again; but both come from one kernel
+   */
+  const char *loops = loops_of("fn f(y: f64, b: f64[3], c: f64[3], d: f64[3]) {\n"
+                               "  let v[j: 0..3] = if j >= 2 then y / 5 else b[j]\n"
+                               "  let w = cos(v)\n"
+                               "  let p = c * w\n"
+                               "  let q[j: 0..3] = if j >= 2 then d[j] * w[j] else 0\n"
+                               "  (v[1], broadcast_to(p[2], (5, 5, 17)), q[1])\n"
+                               "}\n",
+                               wide(1));
+  has(loops, "w'8: f64[3] at 64");
+  has(loops, "p'9: f64[3] at 128");
+}
+END_TEST
+
 Suite *lower_suite(void);
 Suite *lower_suite(void) {
   Suite *s = suite_create("lower");
   TCase *t = tcase_create("lower");
-  tcase_add_checked_fixture(t, setup, teardown);
+  tcase_add_checked_fixture(t, fixture_bare, fixture_end);
   tcase_add_test(t, a_wide_scalar_does_not_shorten_the_vectors);
   tcase_add_test(t, a_wide_vector_does);
   tcase_add_test(t, what_is_put_together_is_walked_part_by_part);
@@ -170,6 +177,7 @@ Suite *lower_suite(void) {
   tcase_add_test(t, rows_a_power_of_two_apart_make_lower_tiles);
   tcase_add_test(t, workers_share_the_axis_that_gives_each_the_same);
   tcase_add_test(t, workers_share_large_results_in_blocks_of_columns);
+  tcase_add_test(t, values_stored_by_one_kernel_have_places_of_their_own);
   tcase_add_test(t, a_few_products_are_shared_by_their_tiles);
   suite_add_tcase(s, t);
   return s;

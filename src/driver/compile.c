@@ -48,9 +48,7 @@ Fn *compile_prepare(const Fn *f, const SizeBindings *sizes) {
 
 void compile_bind_rest(const Fn *f, SizeBindings *sizes, int64_t number) {
   SizeBindings names = {0};
-  for (int i = 0; i < f->in.n; i++)
-    for (int d = 0; d < f->in.at[i].shape.rank; d++)
-      dim_names(f->cx, f->in.at[i].shape.dim[d], f->cx->arena, &names);
+  fn_size_names(f, &names);
   for (int i = 0; i < names.list.n; i++) {
     Dim known;
     if (!size_lookup(sizes, names.list.at[i].name, &known))

@@ -37,9 +37,7 @@ bool target_is_typed(const Node *fn) {
 
 Name target_open_size(const Fn *f, const SizeBindings *sizes) {
   SizeBindings names = {0};
-  for (int i = 0; i < f->in.n; i++)
-    for (int d = 0; d < f->in.at[i].shape.rank; d++)
-      dim_names(f->cx, f->in.at[i].shape.dim[d], f->cx->arena, &names);
+  fn_size_names(f, &names);
   for (int i = 0; i < names.list.n; i++) {
     Dim known;
     if (!sizes || !size_lookup(sizes, names.list.at[i].name, &known)) return names.list.at[i].name;

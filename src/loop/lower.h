@@ -180,6 +180,8 @@ static inline const Ins *low_ins(const Low *lw, Val v) { return &lw->f->ins.at[v
 Ex value_at(Low *lw, Val v, const AxisIx *at, Point pt);
 Ex value_reg(Low *lw, Val v, const AxisIx *at, Point pt); /* in a register (or literal) */
 Ex value_own(Low *lw, Val v, const AxisIx *at, Point pt); /* computed, though v has a place */
+/* Where the first view at v or below it that has zeros around isn't read there; 0: always. */
+Ex value_inside(Low *lw, Val v, const AxisIx *at, Point pt);
 void value_bind(Low *lw, Val v, const AxisIx *at, Point pt, Ex reg); /* v there is this register */
 Ex low_map(Low *lw, Op op, DType result, const Ex *arg, int n);      /* expands what needs it */
 Ex ex_let(Low *lw, Ex value,
@@ -250,6 +252,9 @@ double nest_ops(const Nest *n);
 /* The kind the next loop should have: parallel when it is the kernel's outermost and worth it. The
  * caller must make it the only statement there. */
 ForKind low_outermost(Low *lw);
+bool low_worth_sharing(const Low *lw, double flops, double bytes); /* so much work, by workers */
+/* How much longer than a perfect share of equal pieces the longest takes. */
+double low_unevenness(double pieces, int workers);
 int lanes_for(int lanes, Dim extent); /* no more than the extent needs; all for a named one */
 
 void lower_map(Low *lw, Nest *n);

@@ -434,6 +434,32 @@ static Ex compute_view(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
   return zero_unless(lw, cond, value);
 }
 
+Ex value_inside(Low *lw, Val v, const AxisIx *at, Point pt) {
+  AxisIx to[2][IR_MAX_RANK] = {{{{0}, 0, 0}}};
+  bool stopped = false;
+  for (int side = 0;; side = 1 - side) {
+    const Ins *in = low_ins(lw, v);
+    if (in->op == OP_stop && !stopped) { /* what a padded copy was made of */
+      stopped = true;
+      v = in->arg[0];
+      memcpy(to[side], at, (size_t)in->shape.rank * sizeof *at);
+    } else if (in->op == OP_view) {
+      const Shape *s = &low_ins(lw, in->arg[0])->shape;
+      Ex cond = 0;
+      for (int d = 0; d < in->u.view->rank; d++) {
+        Ex one = 0;
+        to[side][d] = view_axis(lw, in, d, s->dim[d], at, pt, &one);
+        cond = mask_and(lw, cond, one);
+      }
+      if (!in->u.view->exact) return cond && !always(lw, cond) ? ex_let(lw, cond, NULL) : 0;
+      v = in->arg[0];
+    } else {
+      return 0;
+    }
+    at = to[side];
+  }
+}
+
 static Ex compute_reshape(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
   const Shape *from = &low_ins(lw, in->arg[0])->shape, *to = &in->shape;
   int8_t first[IR_MAX_RANK], count[IR_MAX_RANK];
