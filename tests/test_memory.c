@@ -187,9 +187,13 @@ static const struct {
   const char *text;
   int64_t bytes;
 } saved[] = {
-    /* x is carried: it alone; exp(x) and sin(x) follow */
+    /* x is carried, and exp is dearer than a tape that stays in the cache */
     {"fn f(x0: f64[7]) {\n var x = x0\n for t in 0..5 { x = x + 0.1 * exp(sin(x)) }\n sum(x)\n}",
-     7 * 8},
+     2 * 7 * 8},
+    /* on a tape that doesn't x is alone; exp(x) and sin(x) follow */
+    {"fn f(x0: f64[700]) {\n var x = x0\n for t in 0..5000 { x = x + 0.1 * exp(sin(x)) }\n "
+     "sum(x)\n}",
+     700 * 8},
     /* x alone: literals are no values to keep */
     {"fn f(x0: f64[7], a: f64[7]) {\n var x = x0\n for t in 0..5 { x = x + 0.001 * sin(x) * a }\n "
      "sum(x)\n}",
