@@ -273,8 +273,7 @@ static int32_t depth_around(const Parser *p, const Token *t) {
  * behind a `}` on its line, that is in the block which was just closed: it is closed once more
  * where the statement ends. */
 static void close_again(Parser *p, const Token *t) {
-  Token brace = {
-      .kind = TOK_RBRACE, .lo = t->lo, .hi = t->lo, .match = -1, .depth = t->depth + 1};
+  Token brace = {.kind = TOK_RBRACE, .lo = t->lo, .hi = t->lo, .match = -1, .depth = t->depth + 1};
   bool expected[TOKEN_ROWS] = {false};
   p->reopened = false;
   nn_expected(p->state, expected);
