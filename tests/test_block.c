@@ -98,6 +98,82 @@ static void blocked_room(void) {
 START_TEST(test_blocked_room) { trapped(blocked_room); }
 END_TEST
 
+/* ---- iterations by workers ---- */
+static const char attention[] =
+    "fn f(q: f32[12, T, 64], k: f32[12, T, 64], v: f32[12, T, 64]) {\n"
+    " let p = softmax(q @ transpose(k, (0, 2, 1)))\n sum((p @ v)**2)\n}";
+
+static const Call *first_call(const LoopProgram *p) {
+  for (int i = 0; i < p->kernel.n; i++)
+    if (p->kernel.at[i]->call) return p->kernel.at[i]->call;
+  ck_abort_msg("no loop");
+}
+
+static const Call *loop_for(const char *text, int64_t n, int threads) {
+  Target t = compile_target(threads);
+  return first_call(loop_lower(pass_block(with_rows(text, true, n)), &t));
+}
+
+/* Iterations that make rows of their own are shared where their number comes out even and there is
+ * enough to do; those that hand on values aren't. */
+static void shared_iterations(void) {
+  const char *little = "fn f(x: f32[12, 8]) {\n for t in 0..12 { y[t] = x[t] * x[t] }\n sum(y)\n}",
+             *handed = "fn f(x: f32[12, T, 64], w: f32[64, 64]) {\n var h = x[0]\n"
+                       " for t in 0..12 { h = tanh(x[t] + h @ w) }\n sum(h)\n}";
+  ck_assert(!loop_for(attention, 256, 1)->shared);
+  for (int threads = 2; threads <= 4; threads++) {
+    const Call *c = loop_for(attention, 256, threads);
+    ck_assert(c->shared);
+    ck_assert_int_eq(c->body->target.threads, 1);
+  }
+  ck_assert(!loop_for(attention, 256, 5)->shared); /* three turns for five workers' twelve */
+  ck_assert(!loop_for(little, 0, 2)->shared);
+  ck_assert(!loop_for(handed, 256, 2)->shared);
+  cx->bound.bytes = 64 << 20; /* room counts: one workspace */
+  ck_assert(!loop_for(attention, 256, 2)->shared);
+  cx->bound.bytes = 0;
+}
+START_TEST(test_shared_iterations) { trapped(shared_iterations); }
+END_TEST
+
+/* One, two or three threads give the same bits, also where code for three runs alone. */
+static void shared_bits(void) {
+  const Fn *f = pass_block(with_rows(attention, true, 256));
+  Tensor *in = random_inputs(f, 5, SPICE_SMOOTH);
+  void **ip = NEWS(cx->arena, void *, f->in.n), *first[8], *out[8];
+  for (int i = 0; i < f->in.n; i++) ip[i] = in[i].data;
+  for (int run = 0; run < 4; run++) {
+    int threads = run < 3 ? run + 1 : 3;
+    Target t = compile_target(threads);
+    GradcRt *rt = gradc_rt_new(threads);
+    const Compiled *c = compile_native(f, &t);
+    ck_assert_ptr_nonnull(c);
+    ck_assert_int_le(f->out.n, COUNT_OF(out));
+    for (int i = 0; i < f->out.n; i++) {
+      const Ins *y = fn_ins(f, f->out.at[i].val);
+      Tensor room = tensor_new(cx, cx->arena, (DType)y->type, &y->shape);
+      out[i] = room.data;
+      if (run == 0) first[i] = out[i];
+    }
+    c->run(ip, out, c->workspace, run < 3 ? rt : NULL);
+    for (int i = 0; i < f->out.n; i++)
+      ck_assert(!memcmp(first[i], out[i], (size_t)ins_bytes(cx, fn_ins(f, f->out.at[i].val))));
+    gradc_rt_free(rt);
+  }
+}
+START_TEST(test_shared_bits) { trapped(shared_bits); }
+END_TEST
+
+/* What an input of a convolution gets back is summed from windows that are never made: it is not
+ * large, however many there are. */
+static void windows_are_not_wide(void) {
+  const char *text = "fn f(x: f32[32, 16, T, T], w: f32[16, 16, 3, 3]) =\n"
+                     " sum(conv2d(x, w, pad: 1)**2)";
+  ck_assert_int_eq(loops_of(pass_block(with_rows(text, true, 32))), 0);
+}
+START_TEST(test_windows_are_not_wide) { trapped(windows_are_not_wide); }
+END_TEST
+
 Suite *block_suite(void);
 Suite *block_suite(void) {
   Suite *s = suite_create("block");
@@ -107,6 +183,9 @@ Suite *block_suite(void) {
   tcase_add_test(t, test_blocked_values);
   tcase_add_test(t, test_blocked_regions);
   tcase_add_test(t, test_blocked_room);
+  tcase_add_test(t, test_shared_iterations);
+  tcase_add_test(t, test_shared_bits);
+  tcase_add_test(t, test_windows_are_not_wide);
   suite_add_tcase(s, t);
   return s;
 }

@@ -113,6 +113,40 @@ START_TEST(layer_norm_rows) {
 }
 END_TEST
 
+/* x at its place in a wider tensor, along the last axis; 0 elsewhere. */
+static Val padded(Val x, const Shape *wide, int before) {
+  View v = {
+      .rank = 2,
+      .dim = (ViewDim[]){{0, 1, 1, (ViewTerm[]){{0, 1}}}, {-before, 1, 1, (ViewTerm[]){{1, 1}}}}};
+  return ir_view(&case_builder, x, wide, &v);
+}
+
+/* Parts side by side, as a sum of padded ones and as a choice by the index, of all small sizes. */
+START_TEST(joined_parts) {
+  for (int round = 0; round < 60; round++) {
+    int a = 1 + case_pick(40), b = 1 + case_pick(40), rows = 1 + case_pick(4);
+    case_begin();
+    Shape wide = case_shape(2, rows, a + b), along = case_shape(1, a + b);
+    Val x = case_input("x", T_F32, case_shape(2, rows, a)),
+        y = case_input("y", T_F32, case_shape(2, rows, b));
+    Val sum = ir_map2(&case_builder, OP_add, padded(ir_map1(&case_builder, OP_exp, x), &wide, 0),
+                      padded(y, &wide, a));
+    Val at = ir_iota(&case_builder, T_I64, a + b), edge = ir_size(&case_builder, T_I64, &along, a);
+    static const Op ops[] = {OP_lt, OP_le, OP_gt, OP_ge, OP_eq, OP_ne};
+    Op op = ops[case_pick(COUNT_OF(ops))];
+    Val first =
+        case_pick(2) ? ir_map2(&case_builder, op, at, edge) : ir_map2(&case_builder, op, edge, at);
+    Val chosen =
+        ir_map3(&case_builder, OP_select, ir_spread(&case_builder, first, &wide, (int32_t[]){1}),
+                padded(x, &wide, 0), padded(y, &wide, a));
+    ir_output(&case_builder, NULL, sum);
+    ir_output(&case_builder, NULL, chosen);
+    case_check(ir_finish(&case_builder), 0);
+    cx_free(cx);
+  }
+}
+END_TEST
+
 /* Points of few coordinates, one for each of many rows, in ways that only unrolled axes allow in
  * one kernel: x[which[n]] by a small matrix of the row's own, an element of that put before it, its
  * length, all coordinates by that; stored by interleaving (3, 4) or by turned squares (9). */
@@ -332,6 +366,7 @@ Suite *loop_suite(void) {
   tcase_add_test(t, reductions);
   tcase_add_test(t, softmax_rows);
   tcase_add_test(t, layer_norm_rows);
+  tcase_add_test(t, joined_parts);
   tcase_add_test(t, slim_rows);
   tcase_add_test(t, slim_rows_in_place);
   tcase_add_test(t, matmuls);

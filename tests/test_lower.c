@@ -70,6 +70,27 @@ START_TEST(a_wide_vector_does) {
 }
 END_TEST
 
+/* ---- parts put together ---- */
+START_TEST(what_is_put_together_is_walked_part_by_part) {
+  const char *loops = loops_of("fn f(a: f32[32, 128], b: f32[32, 128], c: f32[32, 256]) =\n"
+                               "  concat((exp(a), a * b, c), 1)\n",
+                               wide(1));
+  has(loops, " + 128 : 16] ="); /* each part in loops of its own, without masks */
+  has(loops, "in 0..256");
+  has_not(loops, "where");
+  /* rows of a stack are numbers */
+  has_not(loops_of("fn f(a: f32[64], b: f32[64]) = stack((a + b, a * b, a), 0)\n", wide(1)),
+          "where");
+}
+END_TEST
+
+START_TEST(what_lacks_little_at_its_edges_is_not) {
+  const char *loops =
+      loops_of("fn f(a: f32[40, 40]) = pad(exp(a), axis: 1, before: 1, after: 1)\n", wide(1));
+  has(loops, "where");
+}
+END_TEST
+
 /* ---- tiles ---- */
 /* The place of a in the text, which must be there, is before that of b. */
 static void before(const char *loops, const char *a, const char *b) {
@@ -149,6 +170,8 @@ Suite *lower_suite(void) {
   tcase_add_checked_fixture(t, fixture_bare, fixture_end);
   tcase_add_test(t, a_wide_scalar_does_not_shorten_the_vectors);
   tcase_add_test(t, a_wide_vector_does);
+  tcase_add_test(t, what_is_put_together_is_walked_part_by_part);
+  tcase_add_test(t, what_lacks_little_at_its_edges_is_not);
   tcase_add_test(t, large_results_are_asked_for_early_and_walked_along_their_rows);
   tcase_add_test(t, results_that_stay_in_the_cache_are_not);
   tcase_add_test(t, rows_a_power_of_two_apart_make_lower_tiles);

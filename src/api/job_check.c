@@ -183,9 +183,11 @@ static void bench_row(gradc_job *j, const char *name, const BenchResult *r, doub
   if (r->reload_seconds > 0) job_cell(j, "reload-seconds", r->reload_seconds);
   job_cell(j, "threads", r->threads);
   if (ratio > 0) job_cell(j, "gradient-to-forward", ratio);
-  for (int i = 0; i < r->nkernels; i++) {
-    const BenchKernel *k = &r->kernel[i];
+  for (int i = 0; i < r->kernel.n; i++) {
+    const BenchKernel *k = &r->kernel.at[i];
     work_row(j, name, k->name, k->seconds, k->flops, k->bytes);
+    job_cell(j, "turn-seconds", k->turn_seconds);
+    job_cell(j, "depth", k->depth);
   }
 }
 

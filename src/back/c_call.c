@@ -8,9 +8,18 @@ static void tables(CGen *g, const Call *c, bool few) {
   if (few) cg_line(g, "void *cf[%d];", c->in.n + 1);
 }
 
+static bool by_workers(const CGen *g, const Call *c) { return g->openmp && c->shared; }
+
+/* Where a worker has its copy of what is its own. */
+static const char *own(CGen *g, const Call *c, Buf b) {
+  const char *first = cg_base(g, b);
+  if (!by_workers(g, c)) return first;
+  return cg_fmt(g, "((unsigned char *)%s + %s_WORKER * %s)", first, g->prefix,
+                cg_dim(g, g->p->buf.at[b].stride));
+}
+
 static void call(CGen *g, const Call *c, const char *f, const char *in) {
-  cg_line(g, "%s(%s, co, (unsigned char *)%s%s);", f, in, cg_base(g, c->workspace),
-          cg_sizes(g, ""));
+  cg_line(g, "%s(%s, co, (unsigned char *)%s%s);", f, in, own(g, c, c->workspace), cg_sizes(g, ""));
 }
 
 static const char *as(CGen *g, DType t, Buf b) {
@@ -52,7 +61,7 @@ static void trip_count(CGen *g, const Call *c) {
 /* Everything that stands still: the starts of the carried values, the captured ones, the index. */
 static void before_loop(CGen *g, const Call *c) {
   const Loop *l = c->loop;
-  cg_line(g, "ci[0] = %s;", cg_base(g, c->index));
+  cg_line(g, "ci[0] = %s;", own(g, c, c->index));
   for (int i = 0; i < c->in.n; i++) cg_line(g, "ci[%d] = %s;", 1 + i, given(g, c, i));
   for (int i = 0; i < l->ncarry; i++) {
     Dim bytes = loop_port_bytes(c->body, BUF_OUTPUT, i);
@@ -97,8 +106,34 @@ static void one_iteration(CGen *g, const Call *c, const char *body) {
   for (int k = 0; k < l->ncarry; k++) cg_line(g, "ci[%d] = co[%d];", 1 + k, k);
 }
 
+/* Iterations in any order, by OpenMP's threads with tables of their own. */
+static void shared_loop(CGen *g, const Call *c, const char *body) {
+  const char *p = g->prefix;
+  g->omp_used = true;
+  trip_count(g, c);
+  cg_line(g, "%s_OMP(omp parallel num_threads(%s_threads()))", p, p);
+  cg_line(g, "{");
+  g->indent++;
+  tables(g, c, false);
+  before_loop(g, c);
+  cg_line(g, "%s_OMP(omp for)", p);
+  cg_line(g, "for (int64_t it = 0; it < n; it++) {");
+  g->indent++;
+  cg_line(g, c->loop->reverse ? "const int64_t i = n - it - 1;" : "const int64_t i = it;");
+  cg_line(g, "*(int64_t *)ci[0] = i;");
+  one_iteration(g, c, body);
+  g->indent--;
+  cg_line(g, "}");
+  g->indent--;
+  cg_line(g, "}");
+}
+
 static void loop(CGen *g, const Call *c, const char *body, const char *other) {
   const Loop *l = c->loop;
+  if (by_workers(g, c)) {
+    shared_loop(g, c, body);
+    return;
+  }
   tables(g, c, other != NULL);
   trip_count(g, c);
   before_loop(g, c);

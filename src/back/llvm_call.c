@@ -7,6 +7,7 @@ typedef struct CallGen {
   const Call *c;
   LLVMValueRef entry;        /* the function under construction */
   LLVMValueRef table, rt;    /* its buffers, and the runtime */
+  LLVMValueRef worker;       /* whose index and workspace these are; NULL: there is one of each */
   LLVMValueRef body, other;  /* entries of the bodies */
   LLVMValueRef in, out, few; /* tables for the calls */
 } CallGen;
@@ -36,7 +37,13 @@ static LLVMValueRef get(CallGen *x, LLVMValueRef table, int i) {
 static void set(CallGen *x, LLVMValueRef table, int i, LLVMValueRef p) {
   LLVMBuildStore(x->g->b, p, slot(x, table, i));
 }
-static LLVMValueRef base(CallGen *x, Buf b) { return get(x, x->table, b); }
+static LLVMValueRef base(CallGen *x, Buf b) {
+  const Buffer *buf = &x->g->p->buf.at[b];
+  LLVMValueRef first = get(x, x->table, b);
+  if (buf->kind != BUF_LOCAL || !x->worker) return first;
+  LLVMValueRef shift = LLVMBuildMul(x->g->b, x->worker, gen_dim(x->g, buf->stride), "");
+  return LLVMBuildInBoundsGEP2(x->g->b, x->g->i8, first, &shift, 1, "");
+}
 
 static LLVMValueRef row(CallGen *x, LLVMValueRef first, Dim bytes, LLVMValueRef i) {
   LLVMValueRef off = LLVMBuildNSWMul(x->g->b, i, gen_dim(x->g, bytes), "");
@@ -160,9 +167,9 @@ static void after_loop(CallGen *x, LLVMValueRef count) {
   if (x->other) LLVMBuildStore(x->g->b, count, base(x, x->c->out.at[l->ncarry + l->ncollect]));
 }
 
-static void gen_loop(CallGen *x) {
+/* Iterations begin..n. */
+static void gen_loop(CallGen *x, LLVMValueRef begin, LLVMValueRef n) {
   LLVMBuilderRef b = x->g->b;
-  LLVMValueRef n = trip_count(x);
   before_loop(x);
   LLVMBasicBlockRef from = LLVMGetInsertBlock(b), head = block(x, "iterate"),
                     body = block(x, "body"), done = block(x, "done");
@@ -172,17 +179,36 @@ static void gen_loop(CallGen *x) {
   LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, it, n, ""), body, done);
   LLVMPositionBuilderAtEnd(b, body);
   LLVMValueRef i = it;
-  if (x->c->loop->reverse) i = LLVMBuildSub(b, LLVMBuildSub(b, n, it, ""), number(x, 1), "");
+  if (x->c->loop->reverse)
+    i = LLVMBuildSub(b, LLVMBuildSub(b, trip_count(x), it, ""), number(x, 1), "");
   LLVMBuildStore(b, i, base(x, x->c->index));
   check_condition(x, done);
   one_iteration(x, it, i);
   LLVMValueRef next = LLVMBuildNSWAdd(b, it, number(x, 1), "");
-  LLVMValueRef values[] = {number(x, 0), next};
+  LLVMValueRef values[] = {begin, next};
   LLVMBasicBlockRef blocks[] = {from, LLVMGetInsertBlock(b)};
   LLVMAddIncoming(it, values, blocks, 2);
   LLVMBuildBr(b, head);
   LLVMPositionBuilderAtEnd(b, done);
   after_loop(x, it);
+}
+
+static void make_tables(CallGen *x) {
+  x->in = table_of(x, x->c->in.n + 1);
+  x->out = table_of(x, MAX(x->c->out.n, 1));
+  x->few = table_of(x, x->c->in.n + 1);
+}
+
+void gen_call_task(Gen *g, const Call *c, LLVMValueRef task, LLVMValueRef body) {
+  CallGen x = {.g = g,
+               .c = c,
+               .entry = task,
+               .table = LLVMGetParam(task, 0),
+               .rt = LLVMConstNull(g->ptr),
+               .worker = LLVMGetParam(task, 3),
+               .body = body};
+  make_tables(&x);
+  gen_loop(&x, LLVMGetParam(task, 1), LLVMGetParam(task, 2));
 }
 
 void gen_call_site(Gen *g, const Call *c, LLVMValueRef entry, LLVMValueRef table, LLVMValueRef body,
@@ -194,8 +220,7 @@ void gen_call_site(Gen *g, const Call *c, LLVMValueRef entry, LLVMValueRef table
                .rt = LLVMGetParam(entry, 3),
                .body = body,
                .other = other};
-  x.in = table_of(&x, c->in.n + 1);
-  x.out = table_of(&x, MAX(c->out.n, 1));
-  x.few = table_of(&x, c->in.n + 1);
-  (c->loop ? gen_loop : gen_branch)(&x);
+  make_tables(&x);
+  if (c->loop) gen_loop(&x, number(&x, 0), trip_count(&x));
+  else gen_branch(&x);
 }

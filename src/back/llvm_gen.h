@@ -77,6 +77,8 @@ void gen_kernel_call(Gen *g, const Kernel *k, LLVMValueRef kernel, LLVMValueRef 
 /* llvm_call.c: a loop or branch in the entry function of its program. */
 void gen_call_site(Gen *g, const Call *c, LLVMValueRef entry, LLVMValueRef table, LLVMValueRef body,
                    LLVMValueRef other);
+/* The iterations lo..hi of a shared loop, in a task of one worker. */
+void gen_call_task(Gen *g, const Call *c, LLVMValueRef task, LLVMValueRef body);
 /* llvm_module.c: the whole program; its entry is the function "gradc_entry". */
 LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p);
 /* The same in as many units as are worth it, at most MOST_UNITS; returns how many. What is in

@@ -25,7 +25,7 @@ Fn *target_function(Session *s, const char *text, Name *bare, bool *gradient) {
   if (!*gradient && !is_name(text, strlen(text))) return session_function_value(s, text);
   Fn *f = session_function(s, *bare);
   if (!f || !*gradient) return f;
-  DeriveOptions o = {.order = 1, .value = with_value};
+  DeriveOptions o = {.order = 1, .value = with_value, .deferred = true};
   return derive(f, &o);
 }
 

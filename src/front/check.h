@@ -419,7 +419,11 @@ Value eval_checkpoint(Check *c, const Node *n);
 void guard_condition(Check *c, const Node *n, bool holds);
 void guard_push(Check *c, const Affine *a);   /* a >= 0 */
 bool guard_proves(Check *c, const Affine *a); /* that a >= 0 */
-bool guard_is_condition(const Node *n);       /* may say something of labels */
+/* Whether conditions prove the index a, which the ranges of its labels only say to be in lo .. hi,
+ * to be inside. */
+bool guard_inside(Check *c, const Affine *a, Dim extent, Dim lo, Dim hi);
+bool guard_mentions(const Check *c, const Label *label); /* a condition says something of it */
+bool guard_is_condition(const Node *n);                  /* may say something of labels */
 
 /* ---- check_deriv.c ---- */
 Value eval_deriv(Check *c, const Node *call, DerivMode mode); /* grad(f, wrt: x): a function */

@@ -182,6 +182,8 @@ typedef struct Call {
                         starts there, copied where it began elsewhere; NULL of a branch */
   Buf index, more;   /* i64 and bool: what the bodies are told, and what the condition says */
   Buf workspace;     /* of the bodies, used one at a time */
+  bool shared;       /* iterations may run in any order, on any worker: each worker has an index and
+                        a workspace of its own, which are locals, and runs the body alone */
 } Call;
 
 typedef struct Kernel {
