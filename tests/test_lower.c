@@ -7,6 +7,7 @@
 #include "pass/pass.h"
 
 #include <check.h>
+#include <stdio.h>
 
 static Cx *cx;
 
@@ -135,6 +136,49 @@ START_TEST(a_few_products_are_shared_by_their_tiles) {
 }
 END_TEST
 
+/* ---- phases ---- */
+/* How often the loops come by a fused multiply-add. */
+static double products(const char *loops) {
+  double times[64] = {1}, sum = 0;
+  int depth = 0;
+  for (const char *line = loops; *line; line += *line == '\n') {
+    size_t n = strcspn(line, "\n");
+    const char *text = text_printf(cx, "%.*s", (int)n, line), *in = strstr(text, " in ");
+    long from, to, by = 1;
+    if (strstr(text, "= fma(")) sum += times[depth];
+    if (strchr(text, '}')) depth--;
+    if (strchr(text, '{')) {
+      times[depth + 1] = times[depth];
+      if (in && sscanf(in, " in %ld..%ld by %ld", &from, &to, &by) >= 2)
+        times[depth + 1] *= (double)((to - from + by - 1) / by);
+      depth++;
+    }
+    line += n;
+  }
+  return sum;
+}
+
+/* Of a 3 by 3 window with stride 2 the phases of its adjoint have 4, 2, 2 and 1 products, not four
+ * times 4; of 1 by 1 one phase has any. */
+START_TEST(phases_of_strided_windows_sum_what_they_have) {
+  static const int window[] = {3, 1};
+  for (int i = 0; i < COUNT_OF(window); i++) {
+    int r = window[i];
+    const char *text =
+        text_printf(cx,
+                    "fn y(x: f32[2, 16, 16, 16], w: f32[32, 16, %d, %d]) = conv2d(x, w, stride: 2, "
+                    "pad: %d)\n"
+                    "fn s(x: f32[2, 16, 16, 16], w: f32[32, 16, %d, %d], g: f32[2, 32, 8, 8]) =\n"
+                    "  sum(y(x, w) * g)\n"
+                    "fn f(x: f32[2, 16, 16, 16], w: f32[32, 16, %d, %d], g: f32[2, 32, 8, 8]) =\n"
+                    "  grad(s, wrt: x)(x, w, g)",
+                    r, r, r / 2, r, r, r, r);
+    double least = 2.0 * 32 * 8 * 8 * r * r * 16 / 16, made = products(loops_of(text, wide(1)));
+    ck_assert_msg(made >= 0.9 * least && made <= 1.4 * least, "%g products of %g", made, least);
+  }
+}
+END_TEST
+
 /* ---- places ---- */
 START_TEST(values_stored_by_one_kernel_have_places_of_their_own) {
   /* p is computed from w element by element, and w isn't read again; but both come from one kernel
@@ -165,6 +209,7 @@ Suite *lower_suite(void) {
   tcase_add_test(t, workers_share_the_axis_that_gives_each_the_same);
   tcase_add_test(t, workers_share_large_results_in_blocks_of_columns);
   tcase_add_test(t, values_stored_by_one_kernel_have_places_of_their_own);
+  tcase_add_test(t, phases_of_strided_windows_sum_what_they_have);
   tcase_add_test(t, a_few_products_are_shared_by_their_tiles);
   suite_add_tcase(s, t);
   return s;

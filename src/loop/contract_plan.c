@@ -95,7 +95,7 @@ static double steps(const ContractPlan *p, int lanes) { /* of the sum, for one t
     double e = (double)p->at[i].number;
     n *= i == p->vec ? (double)((p->at[i].number + lanes - 1) / lanes) : e;
   }
-  return n;
+  return n * contract_phase_share(p);
 }
 
 static double operand_count(const ContractPlan *p, int k) {
@@ -229,7 +229,7 @@ static int tile_axes(const ContractPlan *p, int k, int *axis) {
   int n = 0;
   for (int i = 0; i < p->count; i++) {
     const Label *x = &p->at[i];
-    if (x->out && i != p->vec && x->in[k] && !x->in[1 - k]) axis[n++] = i;
+    if (x->out && i != p->vec && x->in[k] && !x->in[1 - k] && x->phase_of < 0) axis[n++] = i;
   }
   if (!n) axis[n++] = -1;
   return n;
@@ -248,6 +248,13 @@ static void try_copies(ContractPlan *p, ContractPlan *best, int regs) {
     }
     if (sensible) try_tiles(p, best, regs);
   }
+}
+
+/* Phases, and sums that are shorter in some: walked an index at a time. */
+static bool in_phases(const ContractPlan *p, int axis) {
+  bool some = contract_has_phases(p, axis);
+  for (int i = 0; i < p->count && axis >= 0; i++) some |= p->at[i].phase_of == axis;
+  return some;
 }
 
 static void try_vec(Low *lw, ContractPlan *p, ContractPlan *best, int vec) {
@@ -321,11 +328,13 @@ void contract_plan(Low *lw, Nest *n, ContractPlan *p) {
   }
   merge_labels(p);
   measure_labels(lw, p);
+  contract_phases(lw, p);
   ContractPlan best = *p, work;
   best.cost = 1e300;
   for (int v = -1; v < p->count; v++) {
     work = *p;
     if (v >= 0 && target_lanes(&lw->p->target, (DType)in->type) == 1) break;
+    if (in_phases(p, v)) continue;
     try_vec(lw, &work, &best, v);
   }
   *p = best;
