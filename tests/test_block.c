@@ -2,60 +2,16 @@
  * values stay; scores of attention take the room of one head; what can't be computed an index of
  * the batch at a time isn't. */
 #include "driver/compile.h"
-#include "front/front.h"
+#include "fixture.h"
 #include "gen_program.h"
 #include "pass/block.h"
 
-#include <check.h>
-
-static Cx *cx;
-
-static void setup(void) {
-  cx = cx_new();
-  ck_assert_ptr_nonnull(cx);
-  front_new(cx); /* the rule book */
-}
-static void teardown(void) { cx_free(cx); }
-
-static Status run_it(void *arg) {
-  (*(void (**)(void))arg)();
-  return ST_OK;
-}
-static void trapped(void (*work)(void)) {
-  ck_assert_msg(cx_guard(cx, run_it, &work) == ST_OK, "%s", cx->trap_text);
-}
-
 /* ---- helpers ---- */
-/* Function f of the text, or its gradient, with all sizes numbers. */
-static Fn *sized(const char *text, bool gradient, int64_t n) {
-  Program *p = front_new(cx);
+/* Function f of the text, or its gradient, with T = n. */
+static Fn *with_rows(const char *text, bool gradient, int64_t n) {
   SizeBindings s = {0};
-  front_declare(p, ast_parse(cx, cx_add_source(cx, "test.nn", text, strlen(text), false)));
-  Fn *f = front_function(p, name_of(cx, "f"));
-  ck_assert_msg(f && !diag_errors(cx), "%s\n%s", text, diag_text(cx));
-  f = pass_expand(f);
-  if (gradient) {
-    bool *wrt = NEWS(cx->arena, bool, f->in.n);
-    for (int i = 0; i < f->in.n; i++) wrt[i] = type_is_float(f->in.at[i].type);
-    f = pass_gradient(f, wrt, true);
-  }
   size_bind(cx->arena, &s, name_of(cx, "T"), n);
-  f = pass_bind_sizes(pass_simplify(f), &s);
-  ck_assert_msg(f != NULL, "%s", diag_text(cx));
-  return pass_simplify(f);
-}
-
-static void same_values(const Fn *f, const Fn *g, uint64_t seed, const char *what) {
-  ck_assert_msg(!ir_verify(g), "%s: %s\n%s", what, ir_verify(g), dump_text(g));
-  Tensor *in = random_inputs(f, seed, SPICE_SMOOTH);
-  Bounded *x = NEWS(cx->arena, Bounded, f->out.n + 1), *y = NEWS(cx->arena, Bounded, f->out.n + 1);
-  eval_bounded(f, in, seed, x);
-  eval_bounded(g, in, seed, y);
-  for (int i = 0; i < f->out.n; i++) {
-    const char *wrong = differ_both(cx, &x[i], &y[i]);
-    ck_assert_msg(!wrong, "%s, seed %llu: output %d, %s\n%.1500s\nbecomes\n%.1500s", what,
-                  (unsigned long long)seed, i, wrong, dump_text(f), dump_text(g));
-  }
+  return sized(text, gradient, &s);
 }
 
 static int loops_of(const Fn *f) {
@@ -102,7 +58,7 @@ static const struct {
 static void blocked_values(void) {
   for (int i = 0; i < COUNT_OF(programs); i++)
     for (int gradient = 0; gradient < 2; gradient++) {
-      Fn *f = sized(programs[i].text, gradient, 12);
+      Fn *f = with_rows(programs[i].text, gradient, 12);
       const char *what = programs[i].text;
       for (double block = 100; block <= 5000; block *= 7) {
         same_values(f, blocked(f, 4000, block, 1e9), 3, what);
@@ -116,7 +72,7 @@ END_TEST
 static void blocked_regions(void) {
   for (int i = 0; i < COUNT_OF(programs); i++)
     for (int gradient = 0; gradient < 2; gradient++) {
-      Fn *f = sized(programs[i].text, gradient, 12), *g = blocked(f, 4000, 2000, 1e9);
+      Fn *f = with_rows(programs[i].text, gradient, 12), *g = blocked(f, 4000, 2000, 1e9);
       int want = gradient ? programs[i].gradient : programs[i].forward;
       ck_assert_msg(loops_of(g) == want, "%s\n%d loops, not %d\n%s", programs[i].text, loops_of(g),
                     want, dump_text(g));
@@ -133,7 +89,7 @@ static void blocked_room(void) {
                      " let p = softmax(q @ transpose(k, (0, 2, 1)))\n sum((p @ v)**2)\n}";
   Target t = compile_target(1);
   for (int64_t n = 256; n <= 512; n *= 2) {
-    int64_t bytes = loop_lower(pass_block(sized(text, true, n)), &t)->workspace;
+    int64_t bytes = loop_lower(pass_block(with_rows(text, true, n)), &t)->workspace;
     int64_t rows = 12 * n * 64 * 4; /* one of q, k, v, .. */
     ck_assert_msg(bytes < 4 * rows + (2 << 20), "%lld bytes for %lld places", (long long)bytes,
                   (long long)n);
@@ -222,7 +178,7 @@ Suite *block_suite(void);
 Suite *block_suite(void) {
   Suite *s = suite_create("block");
   TCase *t = tcase_create("block");
-  tcase_add_checked_fixture(t, setup, teardown);
+  tcase_add_checked_fixture(t, fixture_rules, fixture_end);
   tcase_set_timeout(t, 120);
   tcase_add_test(t, test_blocked_values);
   tcase_add_test(t, test_blocked_regions);

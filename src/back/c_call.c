@@ -2,15 +2,6 @@
  * pointers. The order of things is that of llvm_call.c. */
 #include "back/c_gen.h"
 
-static Dim port_bytes(const LoopProgram *p, BufKind kind, int port) {
-  for (int i = 0; i < p->buf.n; i++) {
-    const Buffer *b = &p->buf.at[i];
-    if (b->kind == kind && b->slot == port)
-      return dim_mul(p->cx, b->count, type_info[b->type].bytes);
-  }
-  return 0;
-}
-
 static void tables(CGen *g, const Call *c, bool few) {
   cg_line(g, "void *ci[%d];", c->in.n + 1);
   cg_line(g, "void *co[%d];", MAX(c->out.n, 1));
@@ -73,7 +64,7 @@ static void before_loop(CGen *g, const Call *c) {
   cg_line(g, "ci[0] = %s;", own(g, c, c->index));
   for (int i = 0; i < c->in.n; i++) cg_line(g, "ci[%d] = %s;", 1 + i, given(g, c, i));
   for (int i = 0; i < l->ncarry; i++) {
-    Dim bytes = port_bytes(c->body, BUF_OUTPUT, i);
+    Dim bytes = loop_port_bytes(c->body, BUF_OUTPUT, i);
     if (!c->stays[i] || !bytes) continue;
     cg_line(g, "co[%d] = %s;", i, cg_base(g, c->ping.at[i]));
     cg_line(g, "if (ci[%d] != co[%d]) memcpy(co[%d], ci[%d], (size_t)%s);", 1 + i, i, i, 1 + i,
@@ -82,7 +73,7 @@ static void before_loop(CGen *g, const Call *c) {
   }
   if (!l->counted && !l->cond) return; /* every row will be written */
   for (int i = l->ncarry; i < l->ncarry + l->ncollect; i++) {
-    Dim bytes = dim_mul(g->cx, port_bytes(c->body, BUF_OUTPUT, i), l->trip);
+    Dim bytes = dim_mul(g->cx, loop_port_bytes(c->body, BUF_OUTPUT, i), l->trip);
     if (bytes) cg_line(g, "memset(%s, 0, (size_t)%s);", cg_base(g, c->out.at[i]), cg_dim(g, bytes));
   }
 }
@@ -103,14 +94,14 @@ static void one_iteration(CGen *g, const Call *c, const char *body) {
   for (int k = 0; k < l->nscan; k++) {
     int port = 1 + l->ncarry + k;
     cg_line(g, "ci[%d] = (unsigned char *)%s + i * %s;", port, given(g, c, l->ncarry + k),
-            cg_dim(g, port_bytes(c->body, BUF_INPUT, port)));
+            cg_dim(g, loop_port_bytes(c->body, BUF_INPUT, port)));
   }
   for (int k = 0; k < l->ncarry; k++)
     cg_line(g, "co[%d] = it & 1 ? %s : %s;", k, cg_base(g, c->pong.at[k]),
             cg_base(g, c->ping.at[k]));
   for (int k = l->ncarry; k < l->ncarry + l->ncollect; k++)
     cg_line(g, "co[%d] = (unsigned char *)%s + i * %s;", k, cg_base(g, c->out.at[k]),
-            cg_dim(g, port_bytes(c->body, BUF_OUTPUT, k)));
+            cg_dim(g, loop_port_bytes(c->body, BUF_OUTPUT, k)));
   call(g, c, body, "ci");
   for (int k = 0; k < l->ncarry; k++) cg_line(g, "ci[%d] = co[%d];", 1 + k, k);
 }
@@ -156,7 +147,7 @@ static void loop(CGen *g, const Call *c, const char *body, const char *other) {
   g->indent--;
   cg_line(g, "}");
   for (int k = 0; k < l->ncarry; k++) {
-    Dim bytes = port_bytes(c->body, BUF_OUTPUT, k);
+    Dim bytes = loop_port_bytes(c->body, BUF_OUTPUT, k);
     if (bytes && !call_ends_in_place(c, k))
       cg_line(g, "memcpy(%s, ci[%d], (size_t)%s);", cg_base(g, c->out.at[k]), 1 + k,
               cg_dim(g, bytes));

@@ -45,15 +45,6 @@ static LLVMValueRef base(CallGen *x, Buf b) {
   return LLVMBuildInBoundsGEP2(x->g->b, x->g->i8, first, &shift, 1, "");
 }
 
-static Dim port_bytes(const LoopProgram *p, BufKind kind, int port) {
-  for (int i = 0; i < p->buf.n; i++) {
-    const Buffer *b = &p->buf.at[i];
-    if (b->kind == kind && b->slot == port)
-      return dim_mul(p->cx, b->count, type_info[b->type].bytes);
-  }
-  return 0;
-}
-
 static LLVMValueRef row(CallGen *x, LLVMValueRef first, Dim bytes, LLVMValueRef i) {
   LLVMValueRef off = LLVMBuildNSWMul(x->g->b, i, gen_dim(x->g, bytes), "");
   return LLVMBuildInBoundsGEP2(x->g->b, x->g->i8, first, &off, 1, "");
@@ -110,7 +101,7 @@ static void to_its_place(CallGen *x, int i) {
   LLVMBasicBlockRef copy = block(x, "copy"), there = block(x, "there");
   LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntNE, place, start, ""), copy, there);
   LLVMPositionBuilderAtEnd(b, copy);
-  LLVMBuildMemCpy(b, place, 1, start, 1, gen_dim(x->g, port_bytes(x->c->body, BUF_OUTPUT, i)));
+  LLVMBuildMemCpy(b, place, 1, start, 1, gen_dim(x->g, loop_port_bytes(x->c->body, BUF_OUTPUT, i)));
   LLVMBuildBr(b, there);
   LLVMPositionBuilderAtEnd(b, there);
   set(x, x->in, 1 + i, place);
@@ -125,7 +116,7 @@ static void before_loop(CallGen *x) {
     if (x->c->stays[i]) to_its_place(x, i);
   for (int i = l->ncarry; i < l->ncarry + l->ncollect; i++) {
     if (!l->counted && !l->cond) break; /* every row will be written */
-    Dim bytes = dim_mul(x->g->cx, port_bytes(x->c->body, BUF_OUTPUT, i), l->trip);
+    Dim bytes = dim_mul(x->g->cx, loop_port_bytes(x->c->body, BUF_OUTPUT, i), l->trip);
     LLVMBuildMemSet(x->g->b, base(x, x->c->out.at[i]), LLVMConstInt(x->g->i8, 0, 0),
                     gen_dim(x->g, bytes), 1);
   }
@@ -154,14 +145,15 @@ static void one_iteration(CallGen *x, LLVMValueRef it, LLVMValueRef i) {
   for (int k = 0; k < l->nscan; k++) {
     int port = 1 + l->ncarry + k;
     set(x, x->in, port,
-        row(x, given(x, l->ncarry + k), port_bytes(x->c->body, BUF_INPUT, port), i));
+        row(x, given(x, l->ncarry + k), loop_port_bytes(x->c->body, BUF_INPUT, port), i));
   }
   LLVMValueRef odd = LLVMBuildTrunc(b, it, x->g->i1, "");
   for (int k = 0; k < l->ncarry; k++)
     set(x, x->out, k,
         LLVMBuildSelect(b, odd, base(x, x->c->pong.at[k]), base(x, x->c->ping.at[k]), ""));
   for (int k = l->ncarry; k < l->ncarry + l->ncollect; k++)
-    set(x, x->out, k, row(x, base(x, x->c->out.at[k]), port_bytes(x->c->body, BUF_OUTPUT, k), i));
+    set(x, x->out, k,
+        row(x, base(x, x->c->out.at[k]), loop_port_bytes(x->c->body, BUF_OUTPUT, k), i));
   call(x, x->body, x->in, x->out);
   for (int k = 0; k < l->ncarry; k++) set(x, x->in, 1 + k, get(x, x->out, k));
 }
@@ -171,7 +163,7 @@ static void after_loop(CallGen *x, LLVMValueRef count) {
   for (int k = 0; k < l->ncarry; k++)
     if (!call_ends_in_place(x->c, k))
       LLVMBuildMemCpy(x->g->b, base(x, x->c->out.at[k]), 1, get(x, x->in, 1 + k), 1,
-                      gen_dim(x->g, port_bytes(x->c->body, BUF_OUTPUT, k)));
+                      gen_dim(x->g, loop_port_bytes(x->c->body, BUF_OUTPUT, k)));
   if (x->other) LLVMBuildStore(x->g->b, count, base(x, x->c->out.at[l->ncarry + l->ncollect]));
 }
 

@@ -117,6 +117,12 @@ void gen_set_err(char *err, size_t n, const char *what, const char *why);
 LLVMModuleRef gen_complete(LLVMContextRef c, LLVMModuleRef m, LLVMTargetMachineRef tm, char *err,
                            size_t nerr);
 bool gen_optimise(LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr);
+/* The module as an object file or as assembly; NULL and a reason. */
+LLVMMemoryBufferRef gen_emit(LLVMModuleRef m, LLVMTargetMachineRef tm, LLVMCodeGenFileType what,
+                             char *err, size_t nerr);
+/* The same at the end of a text. */
+bool gen_emit_to(LLVMModuleRef m, LLVMTargetMachineRef tm, LLVMCodeGenFileType what, Text *out,
+                 char *err, size_t nerr);
 /* llvm_link.c */
 LlvmLinked *gen_link(const CodeObjects *o, char *err, size_t nerr);
 NativeFn gen_linked_entry(LlvmLinked *l);

@@ -95,6 +95,21 @@ bool guard_proves(Check *c, const Affine *a) {
   return false;
 }
 
+bool guard_inside(Check *c, const Affine *a, Dim extent, Dim lo, Dim hi) {
+  Affine last = {.den = 1, .off = dim_sub(c->cx, extent, 1)}, room;
+  bool below = dim_le(c->cx, 0, lo) == 1, above = dim_le(c->cx, dim_add(c->cx, hi, 1), extent) == 1;
+  if ((below && above) || a->den != 1 || !affine_binary(c->cx, OP_sub, &last, a, &room))
+    return false;
+  return (below || guard_proves(c, a)) && (above || guard_proves(c, &room));
+}
+
+bool guard_mentions(const Check *c, const Label *label) {
+  for (const Guard *g = c->guards; g; g = g->up)
+    for (int i = 0; i < g->a.n; i++)
+      if (g->a.term[i].label == label) return true;
+  return false;
+}
+
 bool guard_is_condition(const Node *n) {
   if (n->kind == NODE_UNARY) return n->u.op == OP_not && guard_is_condition(n->kid[0]);
   if (n->kind != NODE_BINARY) return false;

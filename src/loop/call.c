@@ -106,3 +106,12 @@ void call_uses(const Call *c, void (*use)(void *arg, Buf b), void *arg) {
   use(arg, c->more);
   use(arg, c->workspace);
 }
+
+Dim loop_port_bytes(const LoopProgram *p, BufKind kind, int port) {
+  for (int i = 0; i < p->buf.n; i++) {
+    const Buffer *b = &p->buf.at[i];
+    if (b->kind == kind && b->slot == port)
+      return dim_mul(p->cx, b->count, type_info[b->type].bytes);
+  }
+  return 0;
+}
