@@ -111,7 +111,7 @@ static const Call *first_call(const LoopProgram *p) {
 
 static const Call *loop_for(const char *text, int64_t n, int threads) {
   Target t = compile_target(threads);
-  return first_call(loop_lower(pass_block(sized(text, true, n)), &t));
+  return first_call(loop_lower(pass_block(with_rows(text, true, n)), &t));
 }
 
 /* Iterations that make rows of their own are shared where their number comes out even and there is
@@ -138,7 +138,7 @@ END_TEST
 
 /* One, two or three threads give the same bits, also where code for three runs alone. */
 static void shared_bits(void) {
-  const Fn *f = pass_block(sized(attention, true, 256));
+  const Fn *f = pass_block(with_rows(attention, true, 256));
   Tensor *in = random_inputs(f, 5, SPICE_SMOOTH);
   void **ip = NEWS(cx->arena, void *, f->in.n), *first[8], *out[8];
   for (int i = 0; i < f->in.n; i++) ip[i] = in[i].data;
@@ -169,7 +169,7 @@ END_TEST
 static void windows_are_not_wide(void) {
   const char *text = "fn f(x: f32[32, 16, T, T], w: f32[16, 16, 3, 3]) =\n"
                      " sum(conv2d(x, w, pad: 1)**2)";
-  ck_assert_int_eq(loops_of(pass_block(sized(text, true, 32))), 0);
+  ck_assert_int_eq(loops_of(pass_block(with_rows(text, true, 32))), 0);
 }
 START_TEST(test_windows_are_not_wide) { trapped(windows_are_not_wide); }
 END_TEST
