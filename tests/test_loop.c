@@ -118,27 +118,30 @@ static Val padded(Val x, const Shape *wide, int before) {
   View v = {
       .rank = 2,
       .dim = (ViewDim[]){{0, 1, 1, (ViewTerm[]){{0, 1}}}, {-before, 1, 1, (ViewTerm[]){{1, 1}}}}};
-  return ir_view(&bld, x, wide, &v);
+  return ir_view(&case_builder, x, wide, &v);
 }
 
 /* Parts side by side, as a sum of padded ones and as a choice by the index, of all small sizes. */
 START_TEST(joined_parts) {
   for (int round = 0; round < 60; round++) {
-    int a = 1 + pick(40), b = 1 + pick(40), rows = 1 + pick(4);
-    begin();
-    Shape wide = shape(2, rows, a + b), along = shape(1, a + b);
-    Val x = input("x", T_F32, shape(2, rows, a)), y = input("y", T_F32, shape(2, rows, b));
-    Val sum =
-        ir_map2(&bld, OP_add, padded(ir_map1(&bld, OP_exp, x), &wide, 0), padded(y, &wide, a));
-    Val at = ir_iota(&bld, T_I64, a + b), edge = ir_size(&bld, T_I64, &along, a);
+    int a = 1 + case_pick(40), b = 1 + case_pick(40), rows = 1 + case_pick(4);
+    case_begin();
+    Shape wide = case_shape(2, rows, a + b), along = case_shape(1, a + b);
+    Val x = case_input("x", T_F32, case_shape(2, rows, a)),
+        y = case_input("y", T_F32, case_shape(2, rows, b));
+    Val sum = ir_map2(&case_builder, OP_add, padded(ir_map1(&case_builder, OP_exp, x), &wide, 0),
+                      padded(y, &wide, a));
+    Val at = ir_iota(&case_builder, T_I64, a + b), edge = ir_size(&case_builder, T_I64, &along, a);
     static const Op ops[] = {OP_lt, OP_le, OP_gt, OP_ge, OP_eq, OP_ne};
-    Op op = ops[pick(COUNT_OF(ops))];
-    Val first = pick(2) ? ir_map2(&bld, op, at, edge) : ir_map2(&bld, op, edge, at);
-    Val chosen = ir_map3(&bld, OP_select, ir_spread(&bld, first, &wide, (int32_t[]){1}),
-                         padded(x, &wide, 0), padded(y, &wide, a));
-    ir_output(&bld, NULL, sum);
-    ir_output(&bld, NULL, chosen);
-    check_fn(ir_finish(&bld), 0);
+    Op op = ops[case_pick(COUNT_OF(ops))];
+    Val first =
+        case_pick(2) ? ir_map2(&case_builder, op, at, edge) : ir_map2(&case_builder, op, edge, at);
+    Val chosen =
+        ir_map3(&case_builder, OP_select, ir_spread(&case_builder, first, &wide, (int32_t[]){1}),
+                padded(x, &wide, 0), padded(y, &wide, a));
+    ir_output(&case_builder, NULL, sum);
+    ir_output(&case_builder, NULL, chosen);
+    case_check(ir_finish(&case_builder), 0);
     cx_free(cx);
   }
 }
