@@ -117,6 +117,15 @@ START_TEST(results_that_stay_in_the_cache_are_not) {
 }
 END_TEST
 
+/* Rows of weights 6144 bytes apart fall into 512 lines of the second cache: 768 of them are read
+ * from where they are, 4096 of them are copied first. */
+START_TEST(weights_are_copied_where_their_rows_overflow_the_sets_they_fall_into) {
+  has_not(loops_of("fn f(a: f64[64, 768], b: f64[768, 768]) = a @ b", wide(1)), "b_tiles");
+  has(loops_of("fn f(a: f64[64, 4096], b: f64[4096, 256]) = a @ b", wide(1)), "b_tiles");
+  has_not(loops_of("fn f(a: f64[64, 4096], b: f64[4096, 250]) = a @ b", wide(1)), "b_tiles");
+}
+END_TEST
+
 START_TEST(rows_a_power_of_two_apart_make_lower_tiles) {
   /* rows of 4096 bytes fall into one set of the cache: no more of them than it has ways */
   has(loops_of("fn f(x: f32[252, 1024], W: f32[1024, 10]) = x @ W\n", wide(1)), "x[6144*m0 + k1]");
@@ -220,6 +229,7 @@ Suite *lower_suite(void) {
   tcase_add_test(t, large_results_are_asked_for_early_and_walked_along_their_rows);
   tcase_add_test(t, results_that_stay_in_the_cache_are_not);
   tcase_add_test(t, rows_a_power_of_two_apart_make_lower_tiles);
+  tcase_add_test(t, weights_are_copied_where_their_rows_overflow_the_sets_they_fall_into);
   tcase_add_test(t, workers_share_the_axis_that_gives_each_the_same);
   tcase_add_test(t, workers_share_large_results_in_blocks_of_columns);
   tcase_add_test(t, values_stored_by_one_kernel_have_places_of_their_own);

@@ -278,6 +278,15 @@ static void try_vec(Low *lw, ContractPlan *p, ContractPlan *best, int vec) {
 }
 
 /* ---- copies for the caches' sake ---- */
+/* So many lines, `step` bytes apart, are more than twice what the sets hold that they fall into.
+ * (With fewer it costs less to read them from the third cache again than to copy them; measured.)
+ */
+static bool overflows(int64_t step, int64_t lines, int64_t cache) {
+  int64_t apart = 64;
+  while (apart < cache / 8 && step % (2 * apart) == 0) apart *= 2;
+  return lines * apart > 2 * cache;
+}
+
 /* Copies that pay though the tile could read the operand as it lies: rows a large power of two
  * apart fall into few sets of the caches, and operands much larger than the second cache are walked
  * through too many pages. */
@@ -293,8 +302,9 @@ static void pack_for_caches(Low *lw, ContractPlan *p) {
       const Label *x = &p->at[i];
       bool walks = vector ? !x->out : i == p->row;
       if (walks && x->in[k] && x->stride[k]) {
-        hostile |= x->stride[k] * bytes % 2048 == 0;
-        few_sets |= vector && x->stride[k] * bytes % 1024 == 0;
+        int64_t step = x->stride[k] * bytes;
+        hostile |= vector ? overflows(step, x->number, lw->p->target.l2) : step % 2048 == 0;
+        few_sets |= vector && step % 1024 == 0;
       }
       if (!x->out) sum *= x->number;
     }
