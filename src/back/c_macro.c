@@ -19,6 +19,8 @@ static const HelpForm form[CH_COUNT] = {
     [CH_MAX] = {"MAX", "vab", "ovv", "(v)[l_] = (a)[l_] > (b)[l_] ? (a)[l_] : (b)[l_]"},
     [CH_LOAD] = {"LOAD", "vpm", "opm", "if ((m)[l_]) (v)[l_] = (p)[l_]"},
     [CH_STORE] = {"STORE", "pmv", "pmv", "if ((m)[l_]) (p)[l_] = (v)[l_]"},
+    [CH_LOAD_N] = {"LOAD_N", "vpnm", "opnm", NULL},
+    [CH_STORE_N] = {"STORE_N", "pnmv", "pnmv", NULL},
     [CH_GATHER] = {"GATHER", "vpi", "oqi", "(v)[l_] = (p)[(i)[l_]]"},
     [CH_GATHER_IF] = {"GATHER_IF", "vpim", "oqim", "if ((m)[l_]) (v)[l_] = (p)[(i)[l_]]"},
     [CH_GATHER64] = {"GATHER64", "vpi", "oqj", "(v)[l_] = (p)[(i)[l_]]"},
@@ -167,6 +169,46 @@ static const char *by_instruction(const Wide *w, bool has_512) {
   return arithmetic(w);
 }
 
+/* The first n lanes: their mask register is a number. Where there are none of these it is the
+ * macro that takes a mask. */
+static const char *first_lanes(const Wide *w) {
+  CGen *g = w->g;
+  int bits = w->lanes < 8 ? 8 : w->lanes;
+  const char *ones = bits == 64 ? "(n) > 63 ? ~UINT64_C(0) : (UINT64_C(1) << (n)) - 1"
+                                : "(UINT64_C(1) << (n)) - 1";
+  const char *k = cg_fmt(g, "(__mmask%d)(%s)", bits, ones);
+  bool store = w->h == CH_STORE_N;
+  if (w->bytes >= 16)
+    return store ? cg_fmt(g, "((void)(m), %s_mask_storeu_%s((p), %s, (%s)(v)))", w->pre, w->suffix,
+                          k, w->reg)
+                 : cg_fmt(g, "((void)(m), (v) = (%s)%s_maskz_loadu_%s(%s, (p)))", w->type, w->pre,
+                          w->suffix, k);
+  int own = cg_elem_bytes[w->e] * 8;
+  return store ? cg_fmt(g,
+                        "do { \\\n    int64_t w_ = 0; \\\n    (void)(m); \\\n"
+                        "    memcpy(&w_, &(v), sizeof(v)); \\\n"
+                        "    _mm_mask_storeu_epi%d((p), %s, _mm_cvtsi64_si128(w_)); \\\n"
+                        "  } while (0)",
+                        own, k)
+               : cg_fmt(g,
+                        "do { \\\n    const int64_t w_ = "
+                        "_mm_cvtsi128_si64(_mm_maskz_loadu_epi%d(%s, (p))); \\\n"
+                        "    (void)(m); \\\n    memcpy(&(v), &w_, sizeof(v)); \\\n  } while (0)",
+                        own, k);
+}
+
+static void first_lanes_macro(const Wide *w, Text *out) {
+  bool store = w->h == CH_STORE_N;
+  const char *name = cg_help(w->g, w->h, w->e, w->lanes),
+             *by_mask = cg_help(w->g, store ? CH_STORE : CH_LOAD, w->e, w->lanes);
+  const char *args = store ? "p, n, m, v" : "v, p, n, m";
+  const char *less = store ? "(p), m, v" : "v, (p), m";
+  if (w->bytes <= 64)
+    text_fmt(out, "#if %s\n#define %s(%s) %s\n#else\n", avx512, name, args, first_lanes(w));
+  text_fmt(out, "#define %s(%s) %s(%s)\n", name, args, by_mask, less);
+  if (w->bytes <= 64) text_add(out, "#endif\n");
+}
+
 /* ---- two halves ---- */
 static const char *half_type(const Wide *w, char kind) {
   int bytes = cg_elem_bytes[w->e], n = w->lanes / 2;
@@ -236,13 +278,15 @@ static void one_macro(const Wide *w, Text *out) {
   if (any) text_add(out, "#endif\n");
 }
 
-/* The largest first, since they ask for their halves'. */
+/* The largest first, since they ask for their halves', and those of the first lanes before those
+ * with masks. */
 void cg_macros(CGen *g, Text *out) {
   for (int h = 0; h < CH_COUNT; h++)
     for (int e = 0; e < CE_COUNT; e++)
       for (int k = C_MAX_LOG - 1; k > 0; k--) {
         if (!g->help_used[h][e][k]) continue;
         Wide w = wide(g, (CHelp)h, (CElem)e, k);
-        one_macro(&w, out);
+        if (h == CH_LOAD_N || h == CH_STORE_N) first_lanes_macro(&w, out);
+        else one_macro(&w, out);
       }
 }
