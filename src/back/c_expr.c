@@ -221,8 +221,13 @@ const char *cg_splat(CGen *g, const char *scalar, CElem e, int lanes) {
   return cg_fmt(g, "%s_ALL%d(%s, %s)", g->prefix, lanes, cg_vec(g, e, lanes), scalar);
 }
 
-/* GCC 12 goes lane by lane where the width changes by more than a factor of two. */
 const char *cg_convert(CGen *g, const char *v, CElem from, CElem to, int lanes) {
+  const char *macro = cg_conversion(g, from, to, lanes);
+  return macro ? cg_fmt(g, "%s(%s)", macro, v) : cg_convert_plain(g, v, from, to, lanes);
+}
+
+/* GCC 12 goes lane by lane where the width changes by more than a factor of two. */
+const char *cg_convert_plain(CGen *g, const char *v, CElem from, CElem to, int lanes) {
   bool plain = from == CE_U8 || from == CE_U16 || to == CE_U8;
   while (cg_elem_bytes[from] * 2 < cg_elem_bytes[to] ||
          cg_elem_bytes[to] * 2 < cg_elem_bytes[from]) {
@@ -235,7 +240,7 @@ const char *cg_convert(CGen *g, const char *v, CElem from, CElem to, int lanes) 
   bool real_from = from == CE_F32 || from == CE_F64, real_to = to == CE_F32 || to == CE_F64;
   if (real_from != real_to && (cg_elem_bytes[from] < 4 || cg_elem_bytes[to] < 4)) {
     v = cg_fmt(g, "__builtin_convertvector(%s, %s)", v, cg_vec(g, CE_I32, lanes));
-    if (real_from) return cg_convert(g, v, CE_I32, to, lanes);
+    if (real_from) return cg_convert_plain(g, v, CE_I32, to, lanes);
   }
   return cg_fmt(g, "__builtin_convertvector(%s, %s)", v, cg_vec(g, to, lanes));
 }
@@ -413,7 +418,7 @@ static const char *index_value(CGen *g, const ExNode *x) {
   }
   if (own == t) return v;
   if (lanes == 1) return cg_fmt(g, "(%s)%s", cg_elem_type[cg_elem(g, t, 4)], v);
-  return cg_fmt(g, "__builtin_convertvector(%s, %s)", v, cg_type(g, t, x->lanes, 4));
+  return cg_convert(g, v, e, cg_elem(g, t, 4), lanes);
 }
 
 /* 0 .. lanes, of a count that may be negative or beyond the lanes */

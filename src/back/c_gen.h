@@ -65,6 +65,7 @@ typedef struct CGen {
   Vec(CgKernel) kernel; /* printed so far */
   Name function;        /* the exported function they belong to */
   bool vec_used[CE_COUNT][C_MAX_LOG], splat_used[C_MAX_LOG];
+  bool convert_used[CE_COUNT][CE_COUNT][C_MAX_LOG];
   bool shuffle_used, touch_used;
   bool help_used[CH_COUNT][CE_COUNT][C_MAX_LOG];
   /* functions for operators on scalars: 1 by vectorised or common code, 2 by portable code */
@@ -102,6 +103,7 @@ const char *cg_atom(CGen *g, const char *text, const char *type); /* a name or n
 const char *cg_splat(CGen *g, const char *scalar, CElem e, int lanes);
 /* A vector as one of other elements. */
 const char *cg_convert(CGen *g, const char *vector, CElem from, CElem to, int lanes);
+const char *cg_convert_plain(CGen *g, const char *v, CElem from, CElem to, int lanes);
 const char *cg_number(CGen *g, DType t, double f, int64_t i);
 const char *cg_dim(CGen *g, Dim d);
 const char *cg_ix(CGen *g, const Ix *ix);
@@ -125,6 +127,8 @@ bool cg_is_spread(CGen *g, Ex dyn, int lanes, Dim lane_stride);
 /* c_macro.c: the name of a macro, and the macros that were named. */
 const char *cg_help(CGen *g, CHelp h, CElem e, int lanes);
 void cg_macros(CGen *g, Text *out);
+/* The macro around the instruction that converts such vectors; NULL: there is none. */
+const char *cg_conversion(CGen *g, CElem from, CElem to, int lanes);
 /* c_map.c. mask_bytes: of the operands' masks where from is bool, and of a bool result; by: operand
  * 1 where it is an integer's literal, else 0. */
 const char *cg_map(CGen *g, Op op, DType from, DType to, int lanes, const char **arg, int64_t by,

@@ -70,8 +70,8 @@ static void vector_store(CGen *g, const Stmt *s, DType t, int lanes, const char 
   CElem e = t == T_BOOL ? CE_U8 : cg_elem(g, t, 4);
   const char *type = cg_vec(g, e, lanes), *at = cg_ix(g, &s->u.store.ix);
   Ex dyn = s->u.store.dyn;
-  if (t == T_BOOL) v = cg_fmt(g, "(__builtin_convertvector(%s, %s) & 1)", v, type);
-  (void)bytes;
+  if (t == T_BOOL)
+    v = cg_fmt(g, "(%s & 1)", cg_convert(g, v, cg_elem(g, T_BOOL, bytes), CE_U8, lanes));
   v = cg_atom(g, v, type);
   int width = cg_elem_bytes[e];
   if (!cg_is_spread(g, dyn, lanes, s->u.store.lane_stride)) {

@@ -256,6 +256,95 @@ static const char *lane_by_lane(const Wide *w) {
   return cg_fmt(w->g, "do { for (int l_ = 0; l_ < %d; l_++) %s; } while (0)", w->lanes, lane);
 }
 
+/* ---- conversions ---- */
+/* Where an instruction changes the width of a whole vector; GCC 12 takes it apart and converts the
+ * parts. */
+typedef struct Conversion {
+  CElem from, to;
+  int lanes;
+  bool by_512; /* else AVX2 has it */
+  const char *instruction;
+} Conversion;
+static const Conversion conversion[] = {
+    {CE_F32, CE_F64, 8, true, "_mm512_cvtps_pd"},
+    {CE_F64, CE_F32, 8, true, "_mm512_cvtpd_ps"},
+    {CE_I32, CE_F64, 8, true, "_mm512_cvtepi32_pd"},
+    {CE_F64, CE_I32, 8, true, "_mm512_cvttpd_epi32"},
+    {CE_I32, CE_I64, 8, true, "_mm512_cvtepi32_epi64"},
+    {CE_I64, CE_I32, 8, true, "_mm512_cvtepi64_epi32"},
+    {CE_U8, CE_I32, 16, true, "_mm512_cvtepu8_epi32"},
+    {CE_I8, CE_I32, 16, true, "_mm512_cvtepi8_epi32"},
+    {CE_I32, CE_U8, 16, true, "_mm512_cvtepi32_epi8"},
+    {CE_I32, CE_I8, 16, true, "_mm512_cvtepi32_epi8"},
+    {CE_I32, CE_U8, 8, true, "_mm256_cvtepi32_epi8"},
+    {CE_I32, CE_I8, 8, true, "_mm256_cvtepi32_epi8"},
+    {CE_U8, CE_I64, 8, true, "_mm512_cvtepu8_epi64"},
+    {CE_I64, CE_U8, 8, true, "_mm512_cvtepi64_epi8"},
+    {CE_I64, CE_I8, 8, true, "_mm512_cvtepi64_epi8"},
+    {CE_U8, CE_I32, 8, false, "_mm256_cvtepu8_epi32"},
+    {CE_I8, CE_I32, 8, false, "_mm256_cvtepi8_epi32"},
+    {CE_F32, CE_F64, 4, false, "_mm256_cvtps_pd"},
+    {CE_F64, CE_F32, 4, false, "_mm256_cvtpd_ps"},
+    {CE_I32, CE_F64, 4, false, "_mm256_cvtepi32_pd"},
+    {CE_F64, CE_I32, 4, false, "_mm256_cvttpd_epi32"},
+    {CE_I32, CE_I64, 4, false, "_mm256_cvtepi32_epi64"},
+};
+
+static const Conversion *find_conversion(CElem from, CElem to, int lanes) {
+  for (int i = 0; i < COUNT_OF(conversion); i++) {
+    const Conversion *c = &conversion[i];
+    if (c->from == from && c->to == to && c->lanes == lanes) return c;
+  }
+  return NULL;
+}
+
+const char *cg_conversion(CGen *g, CElem from, CElem to, int lanes) {
+  const Conversion *c = find_conversion(from, to, lanes),
+                   *middle = find_conversion(from, CE_I32, lanes);
+  bool real = to == CE_F32 || to == CE_F64; /* bytes become floats by way of i32 */
+  if (!c && !(real && from == CE_U8 && middle)) return NULL;
+  cg_vec(g, from, lanes);
+  cg_vec(g, to, lanes);
+  g->convert_used[from][to][cg_log(g, lanes)] = true;
+  return cg_fmt(g, "%s_CVT_%s_%sx%d", g->prefix, cg_elem_name[from], cg_elem_name[to], lanes);
+}
+
+/* A vector of 8 bytes goes through a number. */
+static const char *converted(CGen *g, const Conversion *c) {
+  int in = c->lanes * cg_elem_bytes[c->from], result = c->lanes * cg_elem_bytes[c->to];
+  const char *kind = c->from == CE_F32 ? "" : c->from == CE_F64 ? "d" : "i";
+  const char *arg =
+      in < 16 ? "_mm_cvtsi64_si128((int64_t)(a))" : cg_fmt(g, "(__m%d%s)(a)", in * 8, kind);
+  return cg_fmt(g, result < 16 ? "((%s)_mm_cvtsi128_si64(%s(%s)))" : "((%s)%s(%s))",
+                cg_vec(g, c->to, c->lanes), c->instruction, arg);
+}
+
+static void conversion_macro(CGen *g, CElem from, CElem to, int lanes, Text *out) {
+  const char *name = cg_conversion(g, from, to, lanes);
+  const Conversion *c = find_conversion(from, to, lanes);
+  if (!c) {
+    const char *first = cg_conversion(g, from, CE_I32, lanes);
+    const char *v = cg_fmt(g, "%s(a)", first);
+    text_fmt(out, "#define %s(a) %s\n", name, cg_convert(g, v, CE_I32, to, lanes));
+    return;
+  }
+  text_fmt(out, "#if %s\n#define %s(a) %s\n#else\n", c->by_512 ? avx512 : avx2, name,
+           converted(g, c));
+  text_fmt(out, "#define %s(a) %s\n#endif\n", name, cg_convert_plain(g, "(a)", from, to, lanes));
+}
+
+/* By way of i32 first. */
+static void conversions(CGen *g, Text *out) {
+  for (int direct = 0; direct < 2; direct++)
+    for (int from = 0; from < CE_COUNT; from++)
+      for (int to = 0; to < CE_COUNT; to++)
+        for (int k = 1; k < C_MAX_LOG; k++) {
+          if (!g->convert_used[from][to][k]) continue;
+          bool has = find_conversion((CElem)from, (CElem)to, 1 << k) != NULL;
+          if (has == direct) conversion_macro(g, (CElem)from, (CElem)to, 1 << k, out);
+        }
+}
+
 /* ---- all ---- */
 static void one_macro(const Wide *w, Text *out) {
   const char *name = cg_help(w->g, w->h, w->e, w->lanes), *made[2], *word = "#if";
@@ -281,6 +370,7 @@ static void one_macro(const Wide *w, Text *out) {
 /* The largest first, since they ask for their halves', and those of the first lanes before those
  * with masks. */
 void cg_macros(CGen *g, Text *out) {
+  conversions(g, out);
   for (int h = 0; h < CH_COUNT; h++)
     for (int e = 0; e < CE_COUNT; e++)
       for (int k = C_MAX_LOG - 1; k > 0; k--) {
