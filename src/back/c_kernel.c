@@ -197,7 +197,13 @@ static void print_for(CGen *g, const Stmt *s) {
     const char *from = cg_ix(g, &s->u.loop.lo), *to = cg_ix(g, &s->u.loop.hi);
     const char *more =
         step == 1 ? cg_fmt(g, "i%d++", v) : cg_fmt(g, "i%d += %lld", v, (long long)step);
-    open_brace(g, cg_fmt(g, "for (ptrdiff_t i%d = %s; i%d < %s; %s) ", v, from, v, to, more));
+    const char *kept = "";
+    if (!g->portable && cg_has_vectors(g->k)) {
+      kept = cg_fmt(g, "%s_LOOP ", g->prefix);
+      g->loop_used = true;
+    }
+    open_brace(g,
+               cg_fmt(g, "%sfor (ptrdiff_t i%d = %s; i%d < %s; %s) ", kept, v, from, v, to, more));
     print_body(g, &s->u.loop.body);
     close_brace(g);
     return;

@@ -120,6 +120,12 @@ static void attributes(CGen *g, Text *out) {
 
 static void builtins(CGen *g, Text *out) {
   const char *p = g->prefix;
+  /* What is to be unrolled has been: clang would run out of registers. */
+  if (g->loop_used)
+    text_fmt(out,
+             "#if defined(__clang__)\n#define %s_LOOP _Pragma(\"clang loop unroll(disable)\")\n"
+             "#else\n#define %s_LOOP\n#endif\n\n",
+             p, p);
   if (g->shuffle_used)
     text_fmt(out,
              "#if defined(__clang__) || __GNUC__ >= 12\n"
