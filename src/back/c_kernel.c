@@ -368,13 +368,16 @@ static CgKernel kernel_text(CGen *g, const Kernel *k, bool portable) {
   print_block(g, &k->body);
   const char *between = k->uses.n ? ", " : "", *sizes = cg_sizes_used(g, between, "int64_t ");
   const char *all = cg_fmt(g, "%s%s", parameters(g, k), sizes);
-  CgKernel made = {.sizes = cg_sizes_used(g, between, ""), .plain = !sums_scalars(k, &k->body)};
+  CgKernel made = {.sizes = cg_sizes_used(g, between, ""),
+                   .plain = !cg_has_vectors(k) && !sums_scalars(k, &k->body)};
   made.text = cg_fmt(g, "(%s)%s", *all ? all : "void", cg_body_text(g, body));
   g->portable = false;
   return made;
 }
 
-/* A kernel with vectors comes in two forms, of which the compiler takes one. */
+/* A kernel with vectors comes in two forms, of which the compiler takes one. GCC is to leave the
+ * loops of the first as they are: it would keep what one iteration loads in registers for the next.
+ */
 CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name) {
   Arena *a = g->cx->arena;
   g->k = k;

@@ -105,7 +105,8 @@ static void attributes(CGen *g, Text *out) {
            p, p, p);
   text_fmt(out,
            "#if defined(__GNUC__) && !defined(__clang__)\n#define %s_AS_WRITTEN "
-           "__attribute__((optimize(\"no-tree-loop-vectorize\")))\n#else\n"
+           "__attribute__((optimize(\"no-tree-loop-vectorize\", \"no-predictive-commoning\")))\n"
+           "#else\n"
            "#define %s_AS_WRITTEN\n#endif\n",
            p, p);
   if (g->omp_used)
@@ -120,12 +121,13 @@ static void attributes(CGen *g, Text *out) {
 
 static void builtins(CGen *g, Text *out) {
   const char *p = g->prefix;
-  /* What is to be unrolled has been: clang would run out of registers. */
+  /* What is to be unrolled has been: compilers would run out of registers. */
   if (g->loop_used)
     text_fmt(out,
              "#if defined(__clang__)\n#define %s_LOOP _Pragma(\"clang loop unroll(disable)\")\n"
+             "#elif __GNUC__ >= 8\n#define %s_LOOP _Pragma(\"GCC unroll 1\")\n"
              "#else\n#define %s_LOOP\n#endif\n\n",
-             p, p);
+             p, p, p);
   if (g->shuffle_used)
     text_fmt(out,
              "#if defined(__clang__) || __GNUC__ >= 12\n"
