@@ -207,7 +207,7 @@ START_TEST(values_stored_by_one_kernel_have_places_of_their_own) {
   const char *loops = loops_of("fn f(y: f64, b: f64[3], c: f64[3], d: f64[3]) {\n"
                                "  let v[j: 0..3] = if j >= 2 then y / 5 else b[j]\n"
                                "  let w = cos(v)\n"
-                               "  let p = c * w\n"
+                               "  let p = exp(c * w)\n"
                                "  let q[j: 0..3] = if j >= 2 then d[j] * w[j] else 0\n"
                                "  (v[1], broadcast_to(p[2], (5, 5, 17)), q[1])\n"
                                "}\n",
