@@ -2,26 +2,15 @@
  * modes, to second order, against differences and against each other. The bodies are made with the
  * builder. */
 #include "driver/compile.h"
-#include "front/front.h"
-#include "ir/eval.h"
+#include "fixture.h"
 #include "loop/interp.h"
 #include "pass/pass.h"
 
-#include <check.h>
 #include <math.h>
-
-static Cx *cx;
-
-static void setup(void) {
-  cx = cx_new();
-  ck_assert_ptr_nonnull(cx);
-  front_new(cx); /* the rule book */
-}
-static void teardown(void) { cx_free(cx); }
 
 /* ---- helpers ---- */
 enum { T = 5, D = 3, MAX_IN = 8, MAX_N = T * D };
-static const Shape SCALAR = {0}, VECTOR = {1, {D}}, ROWS = {2, {T, D}}, MATRIX = {2, {D, D}};
+static const Shape VECTOR = {1, {D}}, ROWS = {2, {T, D}}, MATRIX = {2, {D, D}};
 
 static Val in(Builder *b, const char *name, DType t, const Shape *s) {
   return ir_input(b, name_of(cx, name), t, s, ROLE_ARG, (Span){0});
@@ -359,7 +348,7 @@ Suite *loops_suite(void);
 Suite *loops_suite(void) {
   Suite *s = suite_create("loops");
   TCase *t = tcase_create("loops");
-  tcase_add_checked_fixture(t, setup, teardown);
+  tcase_add_checked_fixture(t, fixture_rules, fixture_end);
   tcase_set_timeout(t, 60);
   tcase_add_test(t, test_power);
   tcase_add_loop_test(t, test_recurrent, 0, 4);

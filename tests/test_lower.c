@@ -1,20 +1,10 @@
 /* test_lower.c: what the lowering decides: which vectors, tiles, copies and kernels a program gets
  * on a given machine, looked for in the loop form as text. That the numbers are right is asked
  * elsewhere (test_loop.c, test_window.c, the laws). */
-#include "front/front.h"
+#include "fixture.h"
 #include "laws.h"
 #include "loop/loop.h"
 #include "pass/pass.h"
-
-#include <check.h>
-
-static Cx *cx;
-
-static void setup(void) {
-  cx = cx_new();
-  ck_assert_ptr_nonnull(cx);
-}
-static void teardown(void) { cx_free(cx); }
 
 /* ---- helpers ---- */
 /* A core with vectors of 64 bytes, caches of 32 KiB and 1 MiB. */
@@ -77,6 +67,27 @@ END_TEST
 
 START_TEST(a_wide_vector_does) {
   has_not(loops_of("fn f(x: f32[256], y: f64[256]) = f64(x) * y\n", wide(1)), "x16");
+}
+END_TEST
+
+/* ---- parts put together ---- */
+START_TEST(what_is_put_together_is_walked_part_by_part) {
+  const char *loops = loops_of("fn f(a: f32[32, 128], b: f32[32, 128], c: f32[32, 256]) =\n"
+                               "  concat((exp(a), a * b, c), 1)\n",
+                               wide(1));
+  has(loops, " + 128 : 16] ="); /* each part in loops of its own, without masks */
+  has(loops, "in 0..256");
+  has_not(loops, "where");
+  /* rows of a stack are numbers */
+  has_not(loops_of("fn f(a: f32[64], b: f32[64]) = stack((a + b, a * b, a), 0)\n", wide(1)),
+          "where");
+}
+END_TEST
+
+START_TEST(what_lacks_little_at_its_edges_is_not) {
+  const char *loops =
+      loops_of("fn f(a: f32[40, 40]) = pad(exp(a), axis: 1, before: 1, after: 1)\n", wide(1));
+  has(loops, "where");
 }
 END_TEST
 
@@ -156,9 +167,11 @@ Suite *lower_suite(void);
 Suite *lower_suite(void) {
   Suite *s = suite_create("lower");
   TCase *t = tcase_create("lower");
-  tcase_add_checked_fixture(t, setup, teardown);
+  tcase_add_checked_fixture(t, fixture_bare, fixture_end);
   tcase_add_test(t, a_wide_scalar_does_not_shorten_the_vectors);
   tcase_add_test(t, a_wide_vector_does);
+  tcase_add_test(t, what_is_put_together_is_walked_part_by_part);
+  tcase_add_test(t, what_lacks_little_at_its_edges_is_not);
   tcase_add_test(t, large_results_are_asked_for_early_and_walked_along_their_rows);
   tcase_add_test(t, results_that_stay_in_the_cache_are_not);
   tcase_add_test(t, rows_a_power_of_two_apart_make_lower_tiles);

@@ -282,16 +282,58 @@ bool cg_is_spread(CGen *g, Ex dyn, int lanes, Dim lane_stride) {
   return lanes > 1 && (lane_stride != 1 || (dyn && g->k->ex.at[dyn].lanes > 1));
 }
 
-const char *cg_help(CGen *g, CHelp h, CElem e, int lanes) {
-  static const char *const word[CH_COUNT] = {"FMA",   "SQRT", "FLOOR", "CEIL",
-                                             "ROUND", "LOAD", "STORE"};
-  cg_vec(g, e, lanes);
-  g->help_used[h][e][cg_log(g, lanes)] = true;
-  return cg_fmt(g, "%s_%s_%sx%d", g->prefix, word[h], cg_elem_name[e], lanes);
-}
-
 static const char *plus_dyn(CGen *g, const char *at, Ex dyn) {
   return dyn ? cg_fmt(g, "%s + (ptrdiff_t)%s", at, cg_ex(g, dyn, 0)) : at;
+}
+
+/* Lanes that aren't side by side: by one instruction where the target has it. The scalar parts of
+ * their places are in the address, so that the lanes' own parts are small. */
+static bool gathers(CGen *g, const ExNode *x) {
+  const ExNode *dyn = x->dyn ? &g->k->ex.at[x->dyn] : NULL;
+  bool moves = dyn && dyn->lanes > 1;
+  if (x->lane_stride && (moves || !dim_is_number(x->lane_stride) || x->lane_stride > 1 << 20 ||
+                         x->lane_stride < -(1 << 20)))
+    return false;
+  return !moves || dyn->type == T_I32 || type_info[x->type].bytes == 8;
+}
+
+static const char *gathered(CGen *g, const ExNode *x, CElem e, const char *type, const char *at) {
+  const ExNode *dyn = x->dyn ? &g->k->ex.at[x->dyn] : NULL;
+  bool moves = dyn && dyn->lanes > 1, far = moves && dyn->type == T_I64;
+  if (!moves) at = plus_dyn(g, at, x->dyn);
+  CElem own = far ? CE_I64 : CE_I32;
+  const char *i = moves ? cg_ex(g, x->dyn, 0) : lane_numbers(g, own, x->lanes, x->lane_stride);
+  i = cg_atom(g, i, cg_vec(g, own, x->lanes));
+  CHelp h = far ? CH_GATHER64 : CH_GATHER;
+  const char *mask = "";
+  if (x->mask) {
+    int bytes = cg_elem_bytes[e];
+    mask = cg_atom(g, cg_ex(g, x->mask, bytes), cg_type(g, T_BOOL, x->lanes, bytes));
+    mask = cg_fmt(g, ", %s", mask);
+    h = far ? CH_GATHER64_IF : CH_GATHER_IF;
+  }
+  const char *t = cg_fmt(g, "t%d", g->temps++);
+  cg_line(g, "%s %s = {0};", type, t);
+  cg_line(g, "%s(%s, b%d + %s, %s%s);", cg_help(g, h, e, x->lanes), t, cg_place(g, x->buf), at, i,
+          mask);
+  return t;
+}
+
+static const char *lane_loads(CGen *g, const ExNode *x, const char *type, const char *at) {
+  const ExNode *dyn = x->dyn ? &g->k->ex.at[x->dyn] : NULL;
+  const char *move =
+      dyn ? cg_atom(g, cg_ex(g, x->dyn, 0), cg_type(g, (DType)dyn->type, dyn->lanes, 4)) : NULL;
+  const char *mask =
+      x->mask ? cg_atom(g, cg_ex(g, x->mask, 4), cg_type(g, T_BOOL, x->lanes, 4)) : NULL;
+  at = cg_atom(g, at, "ptrdiff_t");
+  if (x->lane_stride) at = cg_fmt(g, "%s + %s * l", at, cg_dim(g, x->lane_stride));
+  if (move) at = cg_fmt(g, "%s + (ptrdiff_t)%s%s", at, move, dyn->lanes > 1 ? "[l]" : "");
+  const char *t = cg_fmt(g, "t%d", g->temps++);
+  cg_line(g, "%s %s = {0};", type, t);
+  const char *test = mask ? cg_fmt(g, "if (%s[l]) ", mask) : "";
+  cg_line(g, "for (int l = 0; l < %d; l++) %s%s[l] = b%d[%s];", x->lanes, test, t,
+          cg_place(g, x->buf), at);
+  return t;
 }
 
 /* A vector of elements as they lie in memory: bool as u8. */
@@ -310,22 +352,7 @@ static const char *vector_load(CGen *g, const ExNode *x) {
             mask);
     return t;
   }
-  const ExNode *dyn = x->dyn ? &g->k->ex.at[x->dyn] : NULL;
-  const char *move =
-      dyn ? cg_atom(g, cg_ex(g, x->dyn, 0), cg_type(g, (DType)dyn->type, dyn->lanes, 4)) : NULL;
-  const char *mask =
-      x->mask ? cg_atom(g, cg_ex(g, x->mask, 4), cg_type(g, T_BOOL, lanes, 4)) : NULL;
-  at = cg_atom(g, at, "ptrdiff_t");
-  if (x->lane_stride) at = cg_fmt(g, "%s + %s * l", at, cg_dim(g, x->lane_stride));
-  if (move) at = cg_fmt(g, "%s + (ptrdiff_t)%s%s", at, move, dyn->lanes > 1 ? "[l]" : "");
-  const char *t = cg_fmt(g, "t%d", g->temps++);
-  cg_line(g, "%s %s = {0};", type, t);
-  if (mask)
-    cg_line(g, "for (int l = 0; l < %d; l++) if (%s[l]) %s[l] = b%d[%s];", lanes, mask, t,
-            cg_place(g, x->buf), at);
-  else
-    cg_line(g, "for (int l = 0; l < %d; l++) %s[l] = b%d[%s];", lanes, t, cg_place(g, x->buf), at);
-  return t;
+  return e != CE_U8 && gathers(g, x) ? gathered(g, x, e, type, at) : lane_loads(g, x, type, at);
 }
 
 static const char *load(CGen *g, const ExNode *x, int mask_bytes) {
@@ -402,13 +429,13 @@ static const char *reduce(CGen *g, const ExNode *x) {
       cg_line(g, "memcpy(&%s, (const char *)&%s + %d, %d);", half[i], v, i * n * cg_elem_bytes[e],
               n * cg_elem_bytes[e]);
     }
-    v = cg_atom(g, cg_map(g, x->op, t, t, n, half, bytes, bytes), type);
+    v = cg_atom(g, cg_map(g, x->op, t, t, n, half, 0, bytes, bytes), type);
   }
   const char *last[2] = {cg_fmt(g, "%s[0]", v), cg_fmt(g, "%s[1]", v)};
   const char *type = cg_type(g, t, 1, 4);
   for (int i = 0; i < 2; i++)
     last[i] = cg_atom(g, t == T_BOOL ? cg_fmt(g, "(%s != 0)", last[i]) : last[i], type);
-  return cg_map(g, x->op, t, t, 1, last, bytes, bytes);
+  return cg_map(g, x->op, t, t, 1, last, 0, bytes, bytes);
 }
 
 static const char *shuffle(CGen *g, const ExNode *x) {
@@ -428,8 +455,39 @@ static const char *shuffle(CGen *g, const ExNode *x) {
   return text_str(&t);
 }
 
+/* The same value for sure. */
+static bool same_value(CGen *g, Ex a, Ex b) {
+  const ExNode *x = &g->k->ex.at[a], *y = &g->k->ex.at[b];
+  if (a == b) return true;
+  if (x->kind != y->kind || x->type != y->type || x->lanes != y->lanes) return false;
+  if (x->kind == EX_IMM && type_is_float((DType)x->type))
+    return !memcmp(&x->u.f, &y->u.f, sizeof x->u.f);
+  return x->kind == EX_IMM ? x->u.i == y->u.i : x->kind == EX_REG && x->u.reg == y->u.reg;
+}
+
+/* min or max, as the instructions have it, where a select on a comparison of two vectors is one of
+ * them; else NULL. GCC makes a comparison and a blend of it. */
+static const char *extreme(CGen *g, const ExNode *x) {
+  const ExNode *c = &g->k->ex.at[x->arg[0]];
+  if (x->op != OP_select || x->lanes == 1 || !type_is_float((DType)x->type)) return NULL;
+  if (c->kind != EX_MAP || (c->op != OP_lt && c->op != OP_gt)) return NULL;
+  bool straight = same_value(g, c->arg[0], x->arg[1]) && same_value(g, c->arg[1], x->arg[2]);
+  bool crossed = same_value(g, c->arg[0], x->arg[2]) && same_value(g, c->arg[1], x->arg[1]);
+  if (!straight && !crossed) return NULL;
+  const char *a = cg_ex(g, x->arg[1], 0), *b = cg_ex(g, x->arg[2], 0);
+  Op op = (c->op == OP_lt) == straight ? OP_min : OP_max;
+  return cg_extreme(g, op, (DType)x->type, x->lanes, a, b);
+}
+
+static int64_t integer(CGen *g, Ex e) {
+  const ExNode *x = &g->k->ex.at[e];
+  if (x->kind == EX_SPLAT) return integer(g, x->arg[0]);
+  return x->kind == EX_IMM && !type_is_float((DType)x->type) ? x->u.i : 0;
+}
+
 static const char *map(CGen *g, const ExNode *x, int mask_bytes) {
-  const char *arg[3];
+  const char *arg[3], *whole = extreme(g, x);
+  if (whole) return whole;
   DType from = (DType)x->type;
   int inner = mask_bytes; /* of truth values among the operands */
   if (x->arg[0] && g->k->ex.at[x->arg[0]].type == T_BOOL && x->type != T_BOOL)
@@ -441,7 +499,8 @@ static const char *map(CGen *g, const ExNode *x, int mask_bytes) {
       arg[i] = cg_atom(g, arg[i], cg_type(g, (DType)a->type, a->lanes, inner));
     if (i == 0 || x->op == OP_select) from = (DType)a->type;
   }
-  const char *v = cg_map(g, x->op, from, (DType)x->type, x->lanes, arg, inner, mask_bytes);
+  int64_t by = x->op == OP_idiv || x->op == OP_mod ? integer(g, x->arg[1]) : 0;
+  const char *v = cg_map(g, x->op, from, (DType)x->type, x->lanes, arg, by, inner, mask_bytes);
   if (!is_comparison(x->op) || from == T_BOOL || x->lanes == 1) return v;
   return widened(g, v, x->lanes, type_info[from].bytes, mask_bytes);
 }

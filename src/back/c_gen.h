@@ -29,8 +29,21 @@ typedef enum CHelp {
   CH_FLOOR,
   CH_CEIL,
   CH_ROUND,
+  CH_MIN, /* a < b ? a : b, */
+  CH_MAX, /* a > b ? a : b, as the instructions have it */
   CH_LOAD,
   CH_STORE,
+  CH_GATHER,
+  CH_GATHER_IF,
+  CH_GATHER64,
+  CH_GATHER64_IF,
+  CH_EQ,
+  CH_NE,
+  CH_LT,
+  CH_LE,
+  CH_GT,
+  CH_GE,
+  CH_BLEND,
   CH_COUNT
 } CHelp;
 enum { C_MAX_LOG = 8 }; /* up to 2^7 lanes */
@@ -99,10 +112,15 @@ const char *cg_sizes_used(CGen *g, const char *before,
 const char *cg_ex(CGen *g, Ex e, int mask_bytes);
 int cg_mask_bytes(CGen *g, Ex e);
 bool cg_is_spread(CGen *g, Ex dyn, int lanes, Dim lane_stride);
-const char *cg_help(CGen *g, CHelp h, CElem e, int lanes); /* the macro's name */
-/* c_map.c. mask_bytes: of the operands' masks where from is bool, and of a bool result. */
-const char *cg_map(CGen *g, Op op, DType from, DType to, int lanes, const char **arg, int mask_in,
-                   int mask_out);
+/* c_macro.c: the name of a macro, and the macros that were named. */
+const char *cg_help(CGen *g, CHelp h, CElem e, int lanes);
+void cg_macros(CGen *g, Text *out);
+/* c_map.c. mask_bytes: of the operands' masks where from is bool, and of a bool result; by: operand
+ * 1 where it is an integer's literal, else 0. */
+const char *cg_map(CGen *g, Op op, DType from, DType to, int lanes, const char **arg, int64_t by,
+                   int mask_in, int mask_out);
+/* a < b ? a : b (min) or a > b ? a : b (max) of vectors of floats */
+const char *cg_extreme(CGen *g, Op op, DType t, int lanes, const char *a, const char *b);
 /* c_kernel.c */
 CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name);
 int cg_place(CGen *g, Buf b); /* number of the kernel's argument */

@@ -38,7 +38,7 @@ static void scalar_store(CGen *g, const Stmt *s, DType t, const char *v) {
     const char *type = cg_type(g, t, 1, 4),
                *old = cg_fmt(g, "b%d[%s]", cg_place(g, s->u.store.buf), at);
     const char *arg[2] = {old, cg_atom(g, v, type)};
-    v = cg_map(g, t == T_BOOL ? OP_or : OP_add, t, t, 1, arg, 4, 4);
+    v = cg_map(g, t == T_BOOL ? OP_or : OP_add, t, t, 1, arg, 0, 4, 4);
   }
   if (t == T_BOOL) v = cg_fmt(g, "(uint8_t)%s", v);
   if (mask) cg_line(g, "if (%s) b%d[%s] = %s;", mask, cg_place(g, s->u.store.buf), at, v);

@@ -30,102 +30,6 @@ static void vector_types(CGen *g, Text *out) {
   text_add(out, "\n");
 }
 
-/* ---- macros around instructions that have no operator ---- */
-static const char *condition(int bytes) {
-  switch (bytes) {
-  case 64:
-    return "defined(__AVX512F__) && defined(__AVX512VL__) && defined(__AVX512BW__) && "
-           "defined(__AVX512DQ__)";
-  case 32: return "defined(__AVX2__) && defined(__FMA__)";
-  case 16: return "defined(__AVX2__) && defined(__FMA__)";
-  default: return NULL;
-  }
-}
-
-/* One argument or three: T is the type, PRE _mm512, S ps. */
-static const char *instruction(CGen *g, CHelp h, CElem e, int bytes, const char *type) {
-  const char *pre = bytes == 64   ? "_mm512"
-                    : bytes == 32 ? "_mm256"
-                                  : "_mm",
-             *s = e == CE_F32 ? "ps" : "pd";
-  const char *reg = cg_fmt(g, "__m%d%s", bytes * 8, e == CE_F32 ? "" : "d");
-  const char *round = bytes == 64 ? "roundscale" : "round";
-  switch (h) {
-  case CH_FMA:
-    return cg_fmt(g, "((v) = (%s)%s_fmadd_%s((%s)(a), (%s)(b), (%s)(c)))", type, pre, s, reg, reg,
-                  reg);
-  case CH_SQRT: return cg_fmt(g, "((v) = (%s)%s_sqrt_%s((%s)(a)))", type, pre, s, reg);
-  case CH_FLOOR: return cg_fmt(g, "((v) = (%s)%s_%s_%s((%s)(a), 9))", type, pre, round, s, reg);
-  case CH_CEIL: return cg_fmt(g, "((v) = (%s)%s_%s_%s((%s)(a), 10))", type, pre, round, s, reg);
-  case CH_ROUND: return cg_fmt(g, "((v) = (%s)%s_%s_%s((%s)(a), 8))", type, pre, round, s, reg);
-  default: return NULL;
-  }
-}
-
-static const char *masked(CGen *g, CHelp h, CElem e, int bytes, const char *type) {
-  bool wide = cg_elem_bytes[e] == 8, real = e == CE_F32 || e == CE_F64;
-  const char *reg = cg_fmt(g, "__m%d%s", bytes * 8, !real ? "i" : wide ? "d" : "");
-  const char *pre = bytes == 64 ? "_mm512" : bytes == 32 ? "_mm256" : "_mm";
-  if (bytes == 64) {
-    const char *s = !real ? (wide ? "epi64" : "epi32") : wide ? "pd" : "ps";
-    const char *k = cg_fmt(g, "_mm512_movepi%d_mask((__m512i)(m))", wide ? 64 : 32);
-    if (h == CH_LOAD) return cg_fmt(g, "((v) = (%s)_mm512_maskz_loadu_%s(%s, (p)))", type, s, k);
-    return cg_fmt(g, "_mm512_mask_storeu_%s((p), %s, (%s)(v))", s, k, reg);
-  }
-  const char *s = !real ? (wide ? "epi64" : "epi32") : wide ? "pd" : "ps";
-  const char *to = !real  ? (wide ? "long long" : "int")
-                   : wide ? "double"
-                          : "float",
-             *mask = cg_fmt(g, "__m%di", bytes * 8);
-  if (h == CH_LOAD)
-    return cg_fmt(g, "((v) = (%s)%s_maskload_%s((const %s *)(p), (%s)(m)))", type, pre, s, to,
-                  mask);
-  return cg_fmt(g, "%s_maskstore_%s((%s *)(p), (%s)(m), (%s)(v))", pre, s, to, mask, reg);
-}
-
-static const char *lane_by_lane(CGen *g, CHelp h, CElem e, int lanes) {
-  static const char *const word[CH_COUNT] = {"fma", "sqrt", "floor", "ceil", "rint", NULL, NULL};
-  const char *loop = cg_fmt(g, "do { for (int l_ = 0; l_ < %d; l_++)", lanes),
-             *f = e == CE_F32 ? "f" : "";
-  switch (h) {
-  case CH_LOAD: return cg_fmt(g, "%s if ((m)[l_]) (v)[l_] = (p)[l_]; } while (0)", loop);
-  case CH_STORE: return cg_fmt(g, "%s if ((m)[l_]) (p)[l_] = (v)[l_]; } while (0)", loop);
-  case CH_FMA:
-    return cg_fmt(g, "%s (v)[l_] = fma%s((a)[l_], (b)[l_], (c)[l_]); } while (0)", loop, f);
-  default: return cg_fmt(g, "%s (v)[l_] = %s%s((a)[l_]); } while (0)", loop, word[h], f);
-  }
-}
-
-static bool has_instruction(CHelp h, CElem e, int bytes) {
-  if (!condition(bytes)) return false;
-  if (h == CH_LOAD || h == CH_STORE)
-    return e == CE_F32 || e == CE_F64 || e == CE_I32 || e == CE_I64;
-  return true;
-}
-
-static void one_macro(CGen *g, Text *out, CHelp h, CElem e, int k) {
-  int lanes = 1 << k, bytes = lanes * cg_elem_bytes[e];
-  const char *type = cg_vec(g, e, lanes), *name = cg_help(g, h, e, lanes);
-  const char *args = h == CH_LOAD    ? "v, p, m"
-                     : h == CH_STORE ? "p, m, v"
-                     : h == CH_FMA   ? "v, a, b, c"
-                                     : "v, a";
-  if (has_instruction(h, e, bytes)) {
-    const char *wide = h == CH_LOAD || h == CH_STORE ? masked(g, h, e, bytes, type)
-                                                     : instruction(g, h, e, bytes, type);
-    text_fmt(out, "#if %s\n#define %s(%s) %s\n#else\n", condition(bytes), name, args, wide);
-  }
-  text_fmt(out, "#define %s(%s) %s\n", name, args, lane_by_lane(g, h, e, lanes));
-  if (has_instruction(h, e, bytes)) text_add(out, "#endif\n");
-}
-
-static void macros(CGen *g, Text *out) {
-  for (int h = 0; h < CH_COUNT; h++)
-    for (int e = 0; e < CE_COUNT; e++)
-      for (int k = 1; k < C_MAX_LOG; k++)
-        if (g->help_used[h][e][k]) one_macro(g, out, (CHelp)h, (CElem)e, k);
-}
-
 /* ---- scalars ---- */
 static void bit_copy(CGen *g, Text *out, Op op, DType from) {
   DType to = from == T_F32 ? T_I32 : from == T_F64 ? T_I64 : from == T_I32 ? T_F32 : T_F64;
@@ -222,7 +126,7 @@ void cg_prelude(CGen *g, Text *out) {
         "#else\n#define %s_TOUCH(at, write) ((void)(at))\n#endif\n\n",
         p, p);
   Text helpers = text_new(g->cx->arena); /* first: they may use further types */
-  macros(g, &helpers);
+  cg_macros(g, &helpers);
   scalar_functions(g, &helpers);
   if (vectors) vector_types(g, out);
   text_add(out, text_str(&helpers));

@@ -246,6 +246,59 @@ static void touch_results(Low *lw, TileWork *w, const Tile *t) {
         }
 }
 
+/* One row and column of a tile summed again, into a buffer of the tile's shape. */
+static void again_at(Low *lw, TileWork *w, const Tile *t, Var row, Var col, Buf buf) {
+  const ContractPlan *p = w->p;
+  int lanes = p->lanes;
+  for (int q = 0; q < t->v; q++) {
+    set_point(lw, w, 0, 0, q);
+    Ix ix = ix_number((int64_t)q * lanes);
+    ix = ix_add_term(&lw->m, ix_add_term(&lw->m, ix, row, (int64_t)t->c * t->v * lanes), col,
+                     (int64_t)t->v * lanes);
+    if (p->row >= 0) {
+      *label_ix(w, p->row) = w->base[p->row];
+      label_ix(w, p->row)->ix = ix_add_term(&lw->m, label_ix(w, p->row)->ix, row, 1);
+    }
+    if (p->col >= 0) {
+      *label_ix(w, p->col) = w->base[p->col];
+      label_ix(w, p->col)->ix = ix_add_term(&lw->m, label_ix(w, p->col)->ix, col, 1);
+    }
+    Ex sum = contract_again(lw, p->in, w->ix, p->dot ? point_scalar() : t->pt[q]);
+    if (p->dot) { /* the lanes are added up later */
+      Ex first = ex_active(&lw->m, lanes, ix_number(1)),
+         zero = ex_imm_i(&lw->m, ex_type(lw, sum), lanes, 0);
+      sum = low_map(lw, OP_select, ex_type(lw, sum),
+                    (Ex[]){first, ex_splat(&lw->m, sum, lanes), zero}, 3);
+    }
+    st_store(&lw->m, buf, ix, 1, 0, 0, sum, false);
+  }
+}
+
+/* Where a sum of the tile is no number, all are made again without the terms that aren't there. */
+static void sum_again(Low *lw, TileWork *w, Tile *t) {
+  DType type = (DType)w->p->in->type;
+  int lanes = w->p->lanes, count = t->m * t->c * t->v;
+  if (!type_is_float(type)) return;
+  Ex all = ex_reg(&lw->m, t->acc[0]);
+  for (int a = 1; a < count; a++)
+    all = low_map(lw, OP_add, type, (Ex[]){all, ex_reg(&lw->m, t->acc[a])}, 2);
+  all = ex_let(lw, all, NULL);
+  if (lanes > 1) all = ex_let(lw, ex_reduce(&lw->m, OP_add, all), NULL);
+  Buf buf = low_buffer(lw, name_of(lw->cx, "again"), BUF_LOCAL, type, (int64_t)count * lanes);
+  Stmt *none = st_if(&lw->m, low_map(lw, OP_ne, T_BOOL, (Ex[]){all, all}, 2));
+  int32_t memo;
+  LoopMark mark[2];
+  Block *outer = low_enter(lw, &none->u.cond.then, &memo);
+  Var row = low_for(lw, FOR_SERIAL, "m", 0, t->m, 1, &mark[0]);
+  Var col = low_for(lw, FOR_SERIAL, "c", 0, t->c, 1, &mark[1]);
+  again_at(lw, w, t, row, col, buf);
+  low_end(lw, mark[1]);
+  low_end(lw, mark[0]);
+  for (int a = 0; a < count; a++)
+    st_set(&lw->m, t->acc[a], ex_load(&lw->m, buf, ix_number((int64_t)a * lanes), lanes, 1, 0, 0));
+  low_leave(lw, outer, memo);
+}
+
 static void emit_tile(Low *lw, TileWork *w) {
   ContractPlan *p = w->p;
   DType type = (DType)p->in->type;
@@ -271,6 +324,7 @@ static void emit_tile(Low *lw, TileWork *w) {
   for (int a = 0; a < t.m * t.c * t.v; a++) t.acc[a] = st_let(&lw->m, zero, name_of(lw->cx, "acc"));
   if (p->touch) touch_results(lw, w, &t);
   sum_loops(lw, w, &t);
+  if (p->in->u.contract->skips) sum_again(lw, w, &t);
   if (wants_turning(p, &t) && root_ops(p) <= 10 && !w->tail) {
     for (int q = 0; q < t.v; q++)
       for (int i = 0; i < t.m; i += p->lanes)
@@ -296,17 +350,17 @@ static void tile_loops(Low *lw, TileWork *w, int level);
 
 /* A loop over `count` pieces, and one more piece, the rest, behind it; where workers share the
  * loop the rest is a piece like the others. */
-typedef struct Pieces {
+typedef struct Share {
   ForKind kind;
   Var v;
   LoopMark mark;
   Stmt *which; /* one of the others, or the rest */
   Block *outer;
   int32_t memo;
-} Pieces;
+} Share;
 
-static Pieces pieces_begin(Low *lw, const char *name, int64_t count, bool rest) {
-  Pieces x = {.kind = count + rest > 1 ? low_outermost(lw) : FOR_SERIAL, .v = -1};
+static Share pieces_begin(Low *lw, const char *name, int64_t count, bool rest) {
+  Share x = {.kind = count + rest > 1 ? low_outermost(lw) : FOR_SERIAL, .v = -1};
   bool one = x.kind == FOR_PARALLEL && rest;
   if (count > 1 || x.kind == FOR_PARALLEL)
     x.v = low_for(lw, x.kind, name, 0, count + one, 1, &x.mark);
@@ -318,7 +372,7 @@ static Pieces pieces_begin(Low *lw, const char *name, int64_t count, bool rest) 
   return x;
 }
 
-static void pieces_rest(Low *lw, Pieces *x) {
+static void pieces_rest(Low *lw, Share *x) {
   if (x->which) {
     low_leave(lw, x->outer, x->memo);
     x->outer = low_enter(lw, &x->which->u.cond.other, &x->memo);
@@ -328,7 +382,7 @@ static void pieces_rest(Low *lw, Pieces *x) {
   }
 }
 
-static void pieces_end(Low *lw, Pieces *x) {
+static void pieces_end(Low *lw, Share *x) {
   if (x->which) low_leave(lw, x->outer, x->memo);
   if (x->v >= 0) low_end(lw, x->mark);
 }
@@ -337,7 +391,7 @@ static void block_loops(Low *lw, TileWork *w, int level) {
   int axis = BLOCKS_OF(w->p->level[level]);
   Reach *reach = &w->reach[axis], all = *reach;
   int64_t block = w->p->block[axis], count = all.tiles / block, left = all.tiles % block;
-  Pieces x = pieces_begin(lw, axis == w->p->row ? "mb" : "nb", count, left || all.rest);
+  Share x = pieces_begin(lw, axis == w->p->row ? "mb" : "nb", count, left || all.rest);
   if (count > 0) {
     *reach = (Reach){axis_number(0), block, false};
     if (x.v >= 0) reach->first.ix = ix_add_term(&lw->m, ix_number(0), x.v, block);
@@ -425,7 +479,7 @@ static void whole_tiles(Low *lw, TileWork *w, int level) {
   int axis = w->p->level[level];
   const Reach *reach = &w->reach[axis];
   int64_t size = contract_tile_size(w->p, axis), extent = w->p->at[axis].extent;
-  Pieces x = pieces_begin(lw, axis == w->p->row ? "m" : "n", reach->tiles, reach->rest);
+  Share x = pieces_begin(lw, axis == w->p->row ? "m" : "n", reach->tiles, reach->rest);
   if (reach->tiles > 0) {
     w->tile_no[axis] = reach->first;
     if (x.v >= 0) w->tile_no[axis].ix = ix_add_term(&lw->m, reach->first.ix, x.v, 1);

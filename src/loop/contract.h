@@ -64,4 +64,12 @@ int contract_touched(Low *lw, const Nest *n, Touched *out);
 /* contract_pack.c: emits the copies the plan asks for, as kernels of their own before this one. */
 void contract_pack(Low *lw, ContractPlan *p);
 
+/* contract_again.c: of a contraction that skips terms. sum: what `old` and the term at these
+ * indices make; old where the term isn't one (0: nothing yet). */
+Ex contract_term(Low *lw, const Ins *in, const AxisIx *ia, const AxisIx *ib, Point pt, Ex sum,
+                 Ex old);
+/* The whole sum for the indices that ix has of the result's labels; ix: per label, the summed ones
+ * are changed. */
+Ex contract_again(Low *lw, const Ins *in, AxisIx *ix, Point pt);
+
 #endif

@@ -31,6 +31,7 @@ static bool can_merge(const ContractPlan *p, const Label *outer, const Label *in
   for (int k = 0; k < 2; k++)
     if (!axes_merge(&p->side[k]->an, i, j)) return false;
   if (!outer->out) return true;
+  if (p->in->u.contract->skips) return false; /* contract_again.c asks for the index of each */
   int di = out_dim(p, i), dj = out_dim(p, j);
   Cx *cx = p->n->side.at[0]->an.cx;
   if (out_step(cx, p, di) != dim_mul(cx, out_step(cx, p, dj), p->in->shape.dim[dj])) return false;

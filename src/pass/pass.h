@@ -36,6 +36,10 @@ Fn *pass_simplify(const Fn *f);
  * up to rounding   breaks: nothing */
 Fn *pass_hoist(const Fn *f, double most);
 
+/* unroll.c: loops of few steps and little work, inside of loops, become their steps. needs: numbers
+ * keeps: values, bit for bit   breaks: nothing */
+Fn *pass_unroll(const Fn *f);
+
 /* block.c: batched contractions whose results are larger than their operands and than the caches
  * are made, and used up, for some indices of the batch at a time. needs: no vjp/jvp, numbers keeps:
  * the evaluator's values up to rounding   breaks: nothing */
