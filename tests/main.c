@@ -31,7 +31,7 @@ static bool wanted(const char *name, int argc, char **argv) {
 
 int main(int argc, char **argv) {
   setenv("GRADC_LLVM_MODULE", TEST_LLVM_MODULE, 0);
-  setenv("GRADC_CACHE", "off", 0);       /* what is tested is made now */
+  setenv("GRADC_CACHE", "off", 0); /* what is tested is made now */
   /* A timeout is there to end what hangs: sanitizer builds on a busy machine are slow. */
   setenv("CK_DEFAULT_TIMEOUT", "60", 0);
   setenv("CK_TIMEOUT_MULTIPLIER", "10", 0);

@@ -6,6 +6,8 @@
 #include "loop/loop.h"
 #include "pass/pass.h"
 
+#include <stdio.h>
+
 /* ---- helpers ---- */
 /* A core with vectors of 64 bytes, caches of 32 KiB and 1 MiB. */
 static Target wide(int threads) {
@@ -115,6 +117,15 @@ START_TEST(results_that_stay_in_the_cache_are_not) {
 }
 END_TEST
 
+/* Rows of weights 6144 bytes apart fall into 512 lines of the second cache: 768 of them are read
+ * from where they are, 4096 of them are copied first. */
+START_TEST(weights_are_copied_where_their_rows_overflow_the_sets_they_fall_into) {
+  has_not(loops_of("fn f(a: f64[64, 768], b: f64[768, 768]) = a @ b", wide(1)), "b_tiles");
+  has(loops_of("fn f(a: f64[64, 4096], b: f64[4096, 256]) = a @ b", wide(1)), "b_tiles");
+  has_not(loops_of("fn f(a: f64[64, 4096], b: f64[4096, 250]) = a @ b", wide(1)), "b_tiles");
+}
+END_TEST
+
 START_TEST(rows_a_power_of_two_apart_make_lower_tiles) {
   /* rows of 4096 bytes fall into one set of the cache: no more of them than it has ways */
   has(loops_of("fn f(x: f32[252, 1024], W: f32[1024, 10]) = x @ W\n", wide(1)), "x[6144*m0 + k1]");
@@ -143,6 +154,49 @@ START_TEST(a_few_products_are_shared_by_their_tiles) {
       "parallel for n0 in 0..8");
   has(loops_of("fn f(x: f32[8, 256, 256], y: f32[8, 256, 256]) = x @ y\n", wide(2)),
       "parallel for b0 in 0..8");
+}
+END_TEST
+
+/* ---- phases ---- */
+/* How often the loops come by a fused multiply-add. */
+static double products(const char *loops) {
+  double times[64] = {1}, sum = 0;
+  int depth = 0;
+  for (const char *line = loops; *line; line += *line == '\n') {
+    size_t n = strcspn(line, "\n");
+    const char *text = text_printf(cx, "%.*s", (int)n, line), *in = strstr(text, " in ");
+    long from, to, by = 1;
+    if (strstr(text, "= fma(")) sum += times[depth];
+    if (strchr(text, '}')) depth--;
+    if (strchr(text, '{')) {
+      times[depth + 1] = times[depth];
+      if (in && sscanf(in, " in %ld..%ld by %ld", &from, &to, &by) >= 2)
+        times[depth + 1] *= (double)((to - from + by - 1) / by);
+      depth++;
+    }
+    line += n;
+  }
+  return sum;
+}
+
+/* Of a 3 by 3 window with stride 2 the phases of its adjoint have 4, 2, 2 and 1 products, not four
+ * times 4; of 1 by 1 one phase has any. */
+START_TEST(phases_of_strided_windows_sum_what_they_have) {
+  static const int window[] = {3, 1};
+  for (int i = 0; i < COUNT_OF(window); i++) {
+    int r = window[i];
+    const char *text =
+        text_printf(cx,
+                    "fn y(x: f32[2, 16, 16, 16], w: f32[32, 16, %d, %d]) = conv2d(x, w, stride: 2, "
+                    "pad: %d)\n"
+                    "fn s(x: f32[2, 16, 16, 16], w: f32[32, 16, %d, %d], g: f32[2, 32, 8, 8]) =\n"
+                    "  sum(y(x, w) * g)\n"
+                    "fn f(x: f32[2, 16, 16, 16], w: f32[32, 16, %d, %d], g: f32[2, 32, 8, 8]) =\n"
+                    "  grad(s, wrt: x)(x, w, g)",
+                    r, r, r / 2, r, r, r, r);
+    double least = 2.0 * 32 * 8 * 8 * r * r * 16 / 16, made = products(loops_of(text, wide(1)));
+    ck_assert_msg(made >= 0.9 * least && made <= 1.4 * least, "%g products of %g", made, least);
+  }
 }
 END_TEST
 
@@ -175,9 +229,11 @@ Suite *lower_suite(void) {
   tcase_add_test(t, large_results_are_asked_for_early_and_walked_along_their_rows);
   tcase_add_test(t, results_that_stay_in_the_cache_are_not);
   tcase_add_test(t, rows_a_power_of_two_apart_make_lower_tiles);
+  tcase_add_test(t, weights_are_copied_where_their_rows_overflow_the_sets_they_fall_into);
   tcase_add_test(t, workers_share_the_axis_that_gives_each_the_same);
   tcase_add_test(t, workers_share_large_results_in_blocks_of_columns);
   tcase_add_test(t, values_stored_by_one_kernel_have_places_of_their_own);
+  tcase_add_test(t, phases_of_strided_windows_sum_what_they_have);
   tcase_add_test(t, a_few_products_are_shared_by_their_tiles);
   suite_add_tcase(s, t);
   return s;

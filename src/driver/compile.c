@@ -39,7 +39,7 @@ Fn *compile_once(const Fn *f, const SizeBindings *sizes) {
   Fn *flat = pass_unroll(g); /* those that derivatives brought */
   if (flat != g) g = pass_simplify(flat);
   g = pass_hoist(g, thrift->hoist);
-  return g ? pass_block(chunked(g, thrift)) : NULL; /* not to be hoisted again */
+  return g ? pass_turn(pass_block(chunked(g, thrift))) : NULL; /* not to be hoisted again */
 }
 
 Fn *compile_prepare(const Fn *f, const SizeBindings *sizes) {

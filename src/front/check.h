@@ -37,6 +37,7 @@ typedef struct Member { /* a parameter of an instance, or an instance inside */
 struct Instance {     /* of a layer */
   const Instance *up; /* the one it is a part of */
   const FnValue *layer;
+  Span made;          /* the `name(sizes)` that made it */
   Name path, pattern; /* blocks.up, blocks.*.up: where the numbers go that say which of an array */
   Scope *scope;       /* the layer's sizes */
   int32_t nlead;      /* arrays it is in, itself or with those it is a part of */
@@ -222,6 +223,8 @@ void fault_declared(Check *c, Diag *d, const Value *v); /* "`x` is f32[2], decla
 /* What the named sizes in use are, where they are numbers: "N is 2 and M is 3 in this call of `f`".
  */
 void fault_sizes(Check *c, Diag *d);
+/* "`net.up`, whose I is 3", at the places where it and those around it were made; NULL: nothing. */
+void fault_instance(Check *c, Diag *d, const FnValue *self);
 /* Which axis makes the difference between two shapes that should be equal. */
 void fault_axes(Check *c, Diag *d, const Shape *is, const Shape *wanted, const char *what);
 void suggest(Check *c, Diag *d, const char *word, const char *const *more, int n);

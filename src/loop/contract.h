@@ -14,6 +14,9 @@ typedef struct Label { /* one axis of the contraction after merging */
   bool in[2], out;               /* which tensors have it */
   int64_t stride[2], out_stride; /* as expected */
   double lane_cost[2];           /* of a vector of reads along it, per operand */
+  int phase_of;                  /* the summed axis of which index i here takes the first terms[i]
+                                    steps only (contract_phases.c); -1: none */
+  int64_t terms[MOST_PHASES];
 } Label;
 
 typedef struct Pack { /* a copy of an operand in the order the tiles read it */
@@ -47,6 +50,12 @@ typedef struct ContractPlan {
 /* The level that walks blocks of an axis' tiles, and back. */
 #define BLOCKS_OF(axis) (-2 - (axis))
 
+/* contract_phases.c */
+void contract_phases(Low *lw, ContractPlan *p);     /* sets phase_of of all axes */
+double contract_phase_share(const ContractPlan *p); /* of the products, those that are needed */
+static inline bool contract_has_phases(const ContractPlan *p, int axis) {
+  return axis >= 0 && p->at[axis].phase_of >= 0;
+}
 /* contract_plan.c */
 void contract_plan(Low *lw, Nest *n, ContractPlan *p);
 /* contract_order.c: the loops around the tiles. */

@@ -96,7 +96,7 @@ static double steps(const ContractPlan *p, int lanes) { /* of the sum, for one t
     double e = (double)p->at[i].number;
     n *= i == p->vec ? (double)((p->at[i].number + lanes - 1) / lanes) : e;
   }
-  return n;
+  return n * contract_phase_share(p);
 }
 
 static double operand_count(const ContractPlan *p, int k) {
@@ -230,7 +230,7 @@ static int tile_axes(const ContractPlan *p, int k, int *axis) {
   int n = 0;
   for (int i = 0; i < p->count; i++) {
     const Label *x = &p->at[i];
-    if (x->out && i != p->vec && x->in[k] && !x->in[1 - k]) axis[n++] = i;
+    if (x->out && i != p->vec && x->in[k] && !x->in[1 - k] && x->phase_of < 0) axis[n++] = i;
   }
   if (!n) axis[n++] = -1;
   return n;
@@ -249,6 +249,13 @@ static void try_copies(ContractPlan *p, ContractPlan *best, int regs) {
     }
     if (sensible) try_tiles(p, best, regs);
   }
+}
+
+/* Phases, and sums that are shorter in some: walked an index at a time. */
+static bool in_phases(const ContractPlan *p, int axis) {
+  bool some = contract_has_phases(p, axis);
+  for (int i = 0; i < p->count && axis >= 0; i++) some |= p->at[i].phase_of == axis;
+  return some;
 }
 
 static void try_vec(Low *lw, ContractPlan *p, ContractPlan *best, int vec) {
@@ -271,6 +278,15 @@ static void try_vec(Low *lw, ContractPlan *p, ContractPlan *best, int vec) {
 }
 
 /* ---- copies for the caches' sake ---- */
+/* So many lines, `step` bytes apart, are more than twice what the sets hold that they fall into.
+ * (With fewer it costs less to read them from the third cache again than to copy them; measured.)
+ */
+static bool overflows(int64_t step, int64_t lines, int64_t cache) {
+  int64_t apart = 64;
+  while (apart < cache / 8 && step % (2 * apart) == 0) apart *= 2;
+  return lines * apart > 2 * cache;
+}
+
 /* Copies that pay though the tile could read the operand as it lies: rows a large power of two
  * apart fall into few sets of the caches, and operands much larger than the second cache are walked
  * through too many pages. */
@@ -286,8 +302,9 @@ static void pack_for_caches(Low *lw, ContractPlan *p) {
       const Label *x = &p->at[i];
       bool walks = vector ? !x->out : i == p->row;
       if (walks && x->in[k] && x->stride[k]) {
-        hostile |= x->stride[k] * bytes % 2048 == 0;
-        few_sets |= vector && x->stride[k] * bytes % 1024 == 0;
+        int64_t step = x->stride[k] * bytes;
+        hostile |= vector ? overflows(step, x->number, lw->p->target.l2) : step % 2048 == 0;
+        few_sets |= vector && step % 1024 == 0;
       }
       if (!x->out) sum *= x->number;
     }
@@ -322,11 +339,13 @@ void contract_plan(Low *lw, Nest *n, ContractPlan *p) {
   }
   merge_labels(p);
   measure_labels(lw, p);
+  contract_phases(lw, p);
   ContractPlan best = *p, work;
   best.cost = 1e300;
   for (int v = -1; v < p->count; v++) {
     work = *p;
     if (v >= 0 && target_lanes(&lw->p->target, (DType)in->type) == 1) break;
+    if (in_phases(p, v)) continue;
     try_vec(lw, &work, &best, v);
   }
   *p = best;
