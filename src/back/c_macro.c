@@ -202,10 +202,10 @@ static void first_lanes_macro(const Wide *w, Text *out) {
   const char *name = cg_help(w->g, w->h, w->e, w->lanes),
              *by_mask = cg_help(w->g, store ? CH_STORE : CH_LOAD, w->e, w->lanes);
   const char *args = store ? "p, n, m, v" : "v, p, n, m";
-  const char *less = store ? "(p), m, v" : "v, (p), m";
+  const char *less = store ? "p, m, v" : "v, p, m";
   if (w->bytes <= 64)
     text_fmt(out, "#if %s\n#define %s(%s) %s\n#else\n", avx512, name, args, first_lanes(w));
-  text_fmt(out, "#define %s(%s) %s(%s)\n", name, args, by_mask, less);
+  text_fmt(out, "#define %s(%s) do { (void)(n); %s(%s); } while (0)\n", name, args, by_mask, less);
   if (w->bytes <= 64) text_add(out, "#endif\n");
 }
 
@@ -218,10 +218,12 @@ static const char *half_type(const Wide *w, char kind) {
   return cg_vec(w->g, bytes == 1 ? CE_I8 : bytes == 8 ? CE_I64 : CE_I32, n);
 }
 
+/* The halves' names tell how many lanes they have: a half may have halves in the same scope. */
 static const char *halves(const Wide *w) {
   const HelpForm *f = &form[w->h];
+  int n = w->lanes / 2;
   Text t = text_new(w->g->cx->arena);
-  const char *name = cg_help(w->g, w->h, w->e, w->lanes / 2), *result = NULL;
+  const char *name = cg_help(w->g, w->h, w->e, n), *result = NULL;
   text_add(&t, "do { \\\n");
   for (int i = 0; f->args[i]; i++) {
     char a = f->args[i], k = f->kind[i];
@@ -229,10 +231,11 @@ static const char *halves(const Wide *w) {
     const char *type = half_type(w, k);
     bool fresh = k == 'O' || (k == 'o' && w->h != CH_GATHER_IF && w->h != CH_GATHER64_IF);
     if (k == 'o' || k == 'O') result = type;
-    if (fresh) text_fmt(&t, "    %s %c0_ = {0}, %c1_ = {0}; \\\n", type, a, a);
+    if (fresh) text_fmt(&t, "    %s %cl_%d = {0}, %ch_%d = {0}; \\\n", type, a, n, a, n);
     else
-      text_fmt(&t, "    %s%s %c0_ = *(const %su *)&(%c), %c1_ = *((const %su *)&(%c) + 1); \\\n",
-               k == 'o' ? "" : "const ", type, a, type, a, a, type, a);
+      text_fmt(&t,
+               "    %s%s %cl_%d = *(const %su *)&(%c), %ch_%d = *((const %su *)&(%c) + 1); \\\n",
+               k == 'o' ? "" : "const ", type, a, n, type, a, a, n, type, a);
   }
   for (int half = 0; half < 2; half++) {
     text_fmt(&t, "    %s(", name);
@@ -240,13 +243,14 @@ static const char *halves(const Wide *w) {
       char a = f->args[i], k = f->kind[i];
       if (i) text_add(&t, ", ");
       if (k == 'q' || (k == 'p' && !half)) text_fmt(&t, "(%c)", a);
-      else if (k == 'p') text_fmt(&t, "(%c) + %d", a, w->lanes / 2);
-      else text_fmt(&t, "%c%d_", a, half);
+      else if (k == 'p') text_fmt(&t, "(%c) + %d", a, n);
+      else text_fmt(&t, "%c%c_%d", a, half ? 'h' : 'l', n);
     }
     text_add(&t, "); \\\n");
   }
   if (result)
-    text_fmt(&t, "    *(%su *)&(v) = v0_; \\\n    *((%su *)&(v) + 1) = v1_; \\\n", result, result);
+    text_fmt(&t, "    *(%su *)&(v) = vl_%d; \\\n    *((%su *)&(v) + 1) = vh_%d; \\\n", result, n,
+             result, n);
   text_add(&t, "  } while (0)");
   return text_str(&t);
 }
