@@ -521,7 +521,7 @@ static void hide_operands(CGen *g, const ExNode *x, const char **arg) {
     if (g->k->ex.at[x->arg[i]].kind == EX_IMM) return;
   for (int i = 1; i < 3; i++) {
     ExKind kind = (ExKind)g->k->ex.at[x->arg[i]].kind;
-    if (kind == EX_LOAD || kind == EX_SPLAT) continue;
+    if (kind == EX_LOAD || kind == EX_REG || kind == EX_SPLAT) continue;
     const char *t = cg_fmt(g, "t%d", g->temps++);
     cg_line(g, "%s %s = %s;", cg_type(g, (DType)x->type, x->lanes, 4), t, arg[i]);
     cg_line(g, "%s_KEEP(%s);", g->prefix, t);
