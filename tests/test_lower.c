@@ -126,6 +126,17 @@ START_TEST(weights_are_copied_where_their_rows_overflow_the_sets_they_fall_into)
 }
 END_TEST
 
+/* Vectors along the rows of d would have their results, and h, 3072 elements apart. */
+START_TEST(much_is_computed_on_results_that_lie_side_by_side) {
+  has_not(loops_of("fn f(d: f32[256, 768], w: f32[3072, 768], h: f32[256, 3072]) {\n"
+                   "  let s = d @ transpose(w)\n"
+                   "  s * (0.5 + h * (0.1 + h * (0.2 + h * (0.3 + h * (0.4 + h * (0.5 + h))))))\n"
+                   "}\n",
+                   wide(1)),
+          ": 3072*16]");
+}
+END_TEST
+
 START_TEST(rows_a_power_of_two_apart_make_lower_tiles) {
   /* rows of 4096 bytes fall into one set of the cache: no more of them than it has ways */
   has(loops_of("fn f(x: f32[252, 1024], W: f32[1024, 10]) = x @ W\n", wide(1)), "x[6144*m0 + k1]");
@@ -244,6 +255,7 @@ Suite *lower_suite(void) {
   tcase_add_test(t, large_results_are_asked_for_early_and_walked_along_their_rows);
   tcase_add_test(t, results_that_stay_in_the_cache_are_not);
   tcase_add_test(t, rows_a_power_of_two_apart_make_lower_tiles);
+  tcase_add_test(t, much_is_computed_on_results_that_lie_side_by_side);
   tcase_add_test(t, weights_are_copied_where_their_rows_overflow_the_sets_they_fall_into);
   tcase_add_test(t, workers_share_the_axis_that_gives_each_the_same);
   tcase_add_test(t, workers_share_large_results_in_blocks_of_columns);

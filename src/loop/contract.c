@@ -229,15 +229,12 @@ static void finish_turned(Low *lw, TileWork *w, Tile *t, int q, int first, int m
   }
 }
 
-static bool wants_turning(const ContractPlan *p, const Tile *t) {
-  if (p->dot || p->row < 0 || p->vec < 0 || p->lanes < 4 || t->c != 1) return false;
-  return p->at[p->row].out_stride == 1 && p->at[p->vec].out_stride != 1 && 2 * t->m >= p->lanes;
-}
+/* So many operators on each sum are spelt once for many of them. */
+static bool many_ops(const ContractPlan *p) { return p->ops > 10; }
 
-static double root_ops(const ContractPlan *p) {
-  double ops = 0;
-  for (int i = 2; i < p->n->side.n; i++) ops += p->n->side.at[i]->an.ops;
-  return ops;
+bool contract_turns(const ContractPlan *p, int m, int c) {
+  if (p->dot || p->row < 0 || p->vec < 0 || p->lanes < 4 || c != 1 || many_ops(p)) return false;
+  return p->at[p->row].out_stride == 1 && p->at[p->vec].out_stride != 1 && 2 * m >= p->lanes;
 }
 
 /* Asks for the lines that finish_at will read and write. */
@@ -338,13 +335,13 @@ static void emit_tile(Low *lw, TileWork *w) {
   if (p->touch) touch_results(lw, w, &t);
   sum_loops(lw, w, &t);
   if (p->in->u.contract->skips) sum_again(lw, w, &t);
-  if (wants_turning(p, &t) && root_ops(p) <= 10 && !w->tail) {
+  if (contract_turns(p, t.m, t.c) && !w->tail) {
     for (int q = 0; q < t.v; q++)
       for (int i = 0; i < t.m; i += p->lanes)
         finish_turned(lw, w, &t, q, i, MIN(p->lanes, t.m - i));
     return;
   }
-  if (!p->dot && p->row >= 0 && t.m > 2 && root_ops(p) > 10) {
+  if (!p->dot && p->row >= 0 && t.m > 2 && many_ops(p)) {
     finish_rolled(lw, w, &t);
     return;
   }

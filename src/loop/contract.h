@@ -43,8 +43,11 @@ typedef struct ContractPlan {
   int64_t block[MAX_AXES];          /* tiles in a block */
   bool touch; /* the lines the tile's results go to are asked for before its sum is begun */
   Pack pack[2];
-  double cost;    /* estimated cycles */
-  int64_t l1, l2; /* the caches' bytes */
+  double cost;        /* estimated cycles */
+  double ops;         /* of what is computed on the sums */
+  int ends;           /* buffers that the tile's end reads or writes, 1 at least */
+  double distinct[2]; /* elements of memory each operand is read from */
+  int64_t l1, l2;     /* the caches' bytes */
 } ContractPlan;
 
 /* The level that walks blocks of an axis' tiles, and back. */
@@ -61,6 +64,9 @@ void contract_plan(Low *lw, Nest *n, ContractPlan *p);
 /* contract_order.c: the loops around the tiles. */
 void contract_order(Low *lw, ContractPlan *p);
 int64_t contract_tile_size(const ContractPlan *p, int axis);
+/* contract.c: m rows by c columns are turned before they are stored: their vectors' elements don't
+ * lie side by side, but their rows do. */
+bool contract_turns(const ContractPlan *p, int m, int c);
 /* The buffers that the tile's end reads or writes at the result's own index, each memory once;
  * returns how many, at most MAX_TOUCHED. */
 enum { MAX_TOUCHED = 8 };
