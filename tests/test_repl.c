@@ -58,6 +58,13 @@ static void ask(Pty *p, const char *line, const char *answer) {
   ck_assert_msg(pty_expect(p, "> "), "%s: no prompt after it", line);
 }
 
+/* Types a line after which the entry goes on. */
+static void go_on(Pty *p, const char *line) {
+  pty_type(p, line);
+  pty_type(p, "\r");
+  ck_assert_msg(pty_expect(p, ". "), "%s: the entry doesn't go on", line);
+}
+
 static void leave(Pty *p) {
   pty_type(p, "\004");
   ck_assert_int_eq(pty_end(p), 0);
@@ -78,15 +85,11 @@ END_TEST
 START_TEST(blocks_and_brackets_go_on) {
   Pty p;
   start(&p);
-  pty_type(&p, "fn g(x: f64) {\r");
-  ck_assert(pty_expect(&p, "\n"));
-  ck_assert(pty_expect(&p, ". "));
-  pty_type(&p, "let y = x * x\r");
-  ck_assert(pty_expect(&p, ". "));
+  go_on(&p, "fn g(x: f64) {");
+  go_on(&p, "let y = x * x");
   ask(&p, "y + 1 }", "\n");
   ask(&p, "g(3.0)", "\n10\n");
-  pty_type(&p, "g(\r");
-  ck_assert(pty_expect(&p, ". "));
+  go_on(&p, "g(");
   ask(&p, "4.0)", "\n17\n");
   leave(&p);
 }
@@ -221,8 +224,7 @@ END_TEST
 START_TEST(ctrl_c_gives_an_entry_up) {
   Pty p;
   start(&p);
-  pty_type(&p, "fn broken(x: f64) {\r");
-  ck_assert(pty_expect(&p, ". "));
+  go_on(&p, "fn broken(x: f64) {");
   pty_type(&p, "let y = \003");
   ck_assert(pty_expect(&p, "> "));
   ask(&p, "1 + 1", "\n2\n");
@@ -245,8 +247,7 @@ START_TEST(a_terminal_that_can_do_nothing) {
   Pty p;
   terminal = "TERM=dumb";
   start(&p);
-  pty_type(&p, "fn f(x: f64) =\r");
-  ck_assert(pty_expect(&p, ". "));
+  go_on(&p, "fn f(x: f64) =");
   ask(&p, "x**3 + 2*x", "\n");
   ask(&p, "f(2.0)", "\n12\n");
   pty_type(&p, "f(");

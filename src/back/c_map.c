@@ -7,6 +7,7 @@ typedef struct Map { /* an operator being printed */
   Op op;
   DType from, to;
   int lanes, mask_in, mask_out;
+  int64_t by; /* operand 1 where it is a number that isn't 0 in all lanes, else 0 */
   const char *arg[3];
 } Map;
 
@@ -32,22 +33,33 @@ static const char *constant(Map *m, DType t, double f, int64_t i) {
   return cg_splat(m->g, cg_number(m->g, t, f, i), cg_elem(m->g, t, 4), m->lanes);
 }
 
-/* a where the mask (an atom, of the values' width) holds, else b */
+/* GCC 12 compares vectors of several registers lane by lane. */
+static bool is_wide(Map *m, DType t) {
+  int bytes = m->lanes * (t == T_BOOL ? m->mask_in : type_info[t].bytes);
+  return m->lanes > 1 && bytes > MAX(m->g->p->target.vector_bytes, 16);
+}
+
+/* A new vector that a macro sets: NAME(t, a, b, c) */
+static const char *set_by(Map *m, CHelp h, DType t, const char *type, const char *args) {
+  CElem e = cg_elem(m->g, t, m->mask_in);
+  const char *v = cg_fmt(m->g, "t%d", m->g->temps++), *name = cg_help(m->g, h, e, m->lanes);
+  cg_line(m->g, "%s %s = {0};", type, v);
+  cg_line(m->g, "%s(%s, %s);", name, v, args);
+  return v;
+}
+
+/* a where the mask holds, else b; all three are atoms, of the values' width */
 static const char *blend(Map *m, DType t, const char *mask, const char *a, const char *b) {
   const char *bits = int_vec(m, t), *type = cg_type(m->g, t, m->lanes, m->mask_in);
+  if (is_wide(m, t)) return set_by(m, CH_BLEND, t, type, cg_fmt(m->g, "%s, %s, %s", mask, a, b));
   return cg_fmt(m->g, "(%s)(((%s)%s & %s) | ((%s)%s & ~%s))", type, bits, a, mask, bits, b, mask);
 }
 
-/* A result made by a statement: NAME(t, a, b, c) */
+/* By a macro of n arguments, of operands and a result of one type. */
 static const char *by_macro(Map *m, CHelp h, int n) {
-  CElem e = cg_elem(m->g, m->from, 4);
-  const char *type = from_type(m);
-  for (int i = 0; i < n; i++) atom(m, i);
-  const char *t = cg_fmt(m->g, "t%d", m->g->temps++), *name = cg_help(m->g, h, e, m->lanes);
-  cg_line(m->g, "%s %s = {0};", type, t);
-  if (n == 3) cg_line(m->g, "%s(%s, %s, %s, %s);", name, t, m->arg[0], m->arg[1], m->arg[2]);
-  else cg_line(m->g, "%s(%s, %s);", name, t, m->arg[0]);
-  return t;
+  Text args = text_new(m->g->cx->arena);
+  for (int i = 0; i < n; i++) text_fmt(&args, "%s%s", i ? ", " : "", atom(m, i));
+  return set_by(m, h, m->from, from_type(m), text_str(&args));
 }
 
 /* A function of scalars, lane by lane. */
@@ -79,6 +91,17 @@ static const char *comparison_symbol(Op op) {
   }
 }
 
+static CHelp comparison_macro(Op op) {
+  switch (op) {
+  case OP_eq: return CH_EQ;
+  case OP_ne: return CH_NE;
+  case OP_lt: return CH_LT;
+  case OP_le: return CH_LE;
+  case OP_gt: return CH_GT;
+  default: return CH_GE;
+  }
+}
+
 static const char *compare_masks(Map *m, Op op) {
   const char *a = m->arg[0], *b = m->arg[1];
   switch (op) {
@@ -94,8 +117,20 @@ static const char *compare_masks(Map *m, Op op) {
 static const char *compare(Map *m, Op op) {
   if (m->lanes == 1) return cg_fmt(m->g, "(%s %s %s)", m->arg[0], comparison_symbol(op), m->arg[1]);
   if (m->from == T_BOOL) return compare_masks(m, op);
+  if (is_wide(m, m->from)) {
+    const char *args = cg_fmt(m->g, "%s, %s", atom(m, 0), m->arg[1] = atom(m, 1));
+    return set_by(m, comparison_macro(op), m->from, int_vec(m, m->from), args);
+  }
   return cg_fmt(m->g, "(%s)(%s %s %s)", int_vec(m, m->from), m->arg[0], comparison_symbol(op),
                 m->arg[1]);
+}
+
+/* a op b as an atom: a mask as wide as the operands. */
+static const char *test(Map *m, Op op, const char *a, const char *b) {
+  Map q = *m;
+  q.arg[0] = a;
+  q.arg[1] = b;
+  return cg_atom(m->g, compare(&q, op), int_vec(m, m->from));
 }
 
 /* max: a where a > b or a is NaN, else b */
@@ -108,11 +143,11 @@ static const char *extreme(Map *m) {
   if (m->lanes == 1)
     return real ? cg_fmt(m->g, "(%s %s %s || %s != %s ? %s : %s)", a, sign, b, a, a, a, b)
                 : cg_fmt(m->g, "(%s %s %s ? %s : %s)", a, sign, b, a, b);
-  const char *ints = int_vec(m, m->from);
-  const char *mask =
-      real ? cg_fmt(m->g, "(%s)(%s %s %s) | (%s)(%s != %s)", ints, a, sign, b, ints, a, a)
-           : cg_fmt(m->g, "(%s)(%s %s %s)", ints, a, sign, b);
-  return blend(m, m->from, cg_atom(m->g, mask, ints), a, b);
+  if (real) {
+    const char *v = by_macro(m, m->op == OP_max ? CH_MAX : CH_MIN, 2);
+    return blend(m, m->from, test(m, OP_ne, a, a), a, v);
+  }
+  return blend(m, m->from, test(m, m->op == OP_max ? OP_gt : OP_lt, a, b), a, b);
 }
 
 static const char *select(Map *m) {
@@ -143,11 +178,9 @@ static const char *saturated(Map *m) {
     return cg_fmt(g, "(%s >= %s ? %s : %s > %s ? (%s)%s : %s == %s ? %s : 0)", a, hi, max, a, lo,
                   type, a, a, a, min);
   const char *ints = int_vec(m, from);
-  const char *over = cg_atom(g, cg_fmt(g, "(%s)(%s >= %s)", ints, a, hi), ints);
-  const char *under = cg_atom(g, cg_fmt(g, "(%s)(%s <= %s)", ints, a, lo), ints);
-  const char *inside =
-      cg_atom(g, cg_fmt(g, "(%s)(%s > %s) & (%s)(%s < %s)", ints, a, lo, ints, a, hi), ints);
-  const char *safe = cg_fmt(g, "(%s)((%s)%s & %s)", from_type(m), ints, a, inside);
+  const char *over = test(m, OP_ge, a, hi), *under = test(m, OP_le, a, lo);
+  const char *above = test(m, OP_gt, a, lo), *below = test(m, OP_lt, a, hi);
+  const char *safe = cg_fmt(g, "(%s)((%s)%s & %s & %s)", from_type(m), ints, a, above, below);
   const char *v =
       cg_atom(g, cg_convert(g, safe, cg_elem(g, from, 4), cg_elem(g, to, 4), m->lanes), type);
   CElem mask = cg_elem(g, T_BOOL, type_info[from].bytes), e = cg_elem(g, to, 4);
@@ -178,7 +211,7 @@ static const char *cast(Map *m) {
 
 static const char *bits(Map *m) {
   if (m->lanes > 1) return cg_fmt(m->g, "(%s)%s", cg_type(m->g, m->to, m->lanes, 4), m->arg[0]);
-  m->g->scalar_used[m->op][m->from] = true;
+  m->g->scalar_used[m->op][m->from] |= m->g->portable ? 2 : 1;
   return cg_fmt(m->g, "%s_%s_%s(%s)", m->g->prefix, op_info[m->op].name,
                 cg_elem_name[cg_elem(m->g, m->from, 4)], m->arg[0]);
 }
@@ -236,9 +269,19 @@ static const char *magnitude(Map *m) {
   m->arg[0] = zero;
   const char *minus = cg_atom(m->g, wrapping(m, "-"), type);
   if (m->lanes == 1) return cg_fmt(m->g, "(%s < 0 ? %s : %s)", a, minus, a);
-  const char *mask = cg_atom(m->g, cg_fmt(m->g, "(%s)(%s < %s)", int_vec(m, m->from), a, zero),
-                             int_vec(m, m->from));
-  return blend(m, m->from, mask, minus, a);
+  return blend(m, m->from, test(m, OP_lt, a, zero), minus, a);
+}
+
+/* Of vectors by a positive number, which compilers turn into a product. */
+static const char *divided(Map *m) {
+  CGen *g = m->g;
+  const char *type = from_type(m), *a = atom(m, 0), *by = constant(m, m->from, 0, m->by);
+  const char *q = cg_atom(g, cg_fmt(g, "%s / %s", a, by), type);
+  if (m->from == T_U8) return m->op == OP_idiv ? q : cg_fmt(g, "(%s - %s * %s)", a, q, by);
+  const char *r = cg_atom(g, cg_fmt(g, "%s - %s * %s", a, q, by), type);
+  const char *down = test(m, OP_lt, r, constant(m, m->from, 0, 0));
+  if (m->op == OP_idiv) return cg_fmt(g, "(%s + %s)", q, down);
+  return cg_fmt(g, "(%s + (%s & %s))", r, down, by);
 }
 
 static const char *int_op(Map *m) {
@@ -256,7 +299,8 @@ static const char *int_op(Map *m) {
     return wrapping(m, "-");
   case OP_idiv:
   case OP_mod:
-    g->scalar_used[m->op][m->from] = true;
+    if (m->lanes > 1 && m->by > 0) return divided(m);
+    g->scalar_used[m->op][m->from] |= g->portable ? 2 : 1;
     return by_function(
         m,
         cg_fmt(g, "%s_%s_%s", g->prefix, op_info[m->op].name, cg_elem_name[cg_elem(g, m->from, 4)]),
@@ -341,22 +385,27 @@ static const char *sign(Map *m) {
     return real ? cg_fmt(g, "(%s != %s ? %s : %s)", a, a, a, v) : v;
   }
   const char *ints = int_vec(m, m->from), *one = constant(m, m->from, 1, 1);
-  const char *up =
-      cg_atom(g, cg_fmt(g, "(%s)((%s)(%s > %s) & (%s)%s)", type, ints, a, zero, ints, one), type);
-  const char *down =
-      cg_atom(g, cg_fmt(g, "(%s)((%s)(%s < %s) & (%s)%s)", type, ints, a, zero, ints, one), type);
+  const char *more = test(m, OP_gt, a, zero), *less = test(m, OP_lt, a, zero);
+  const char *up = cg_atom(g, cg_fmt(g, "(%s)(%s & (%s)%s)", type, more, ints, one), type);
+  const char *down = cg_atom(g, cg_fmt(g, "(%s)(%s & (%s)%s)", type, less, ints, one), type);
   const char *v = cg_atom(g, cg_fmt(g, "%s - %s", up, down), type);
   if (!real) return v;
-  return blend(m, m->from, cg_atom(g, cg_fmt(g, "(%s)(%s != %s)", ints, a, a), ints), a, v);
+  return blend(m, m->from, test(m, OP_ne, a, a), a, v);
 }
 
-const char *cg_map(CGen *g, Op op, DType from, DType to, int lanes, const char **arg, int mask_in,
-                   int mask_out) {
+const char *cg_extreme(CGen *g, Op op, DType t, int lanes, const char *a, const char *b) {
+  Map m = {.g = g, .from = t, .to = t, .lanes = lanes, .mask_in = 4, .arg = {a, b}};
+  return by_macro(&m, op == OP_max ? CH_MAX : CH_MIN, 2);
+}
+
+const char *cg_map(CGen *g, Op op, DType from, DType to, int lanes, const char **arg, int64_t by,
+                   int mask_in, int mask_out) {
   Map m = {.g = g,
            .op = op,
            .from = from,
            .to = to,
            .lanes = lanes,
+           .by = by,
            .mask_in = mask_in,
            .mask_out = mask_out};
   int n = op_info[op].arity;

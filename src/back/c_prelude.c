@@ -30,102 +30,6 @@ static void vector_types(CGen *g, Text *out) {
   text_add(out, "\n");
 }
 
-/* ---- macros around instructions that have no operator ---- */
-static const char *condition(int bytes) {
-  switch (bytes) {
-  case 64:
-    return "defined(__AVX512F__) && defined(__AVX512VL__) && defined(__AVX512BW__) && "
-           "defined(__AVX512DQ__)";
-  case 32: return "defined(__AVX2__) && defined(__FMA__)";
-  case 16: return "defined(__AVX2__) && defined(__FMA__)";
-  default: return NULL;
-  }
-}
-
-/* One argument or three: T is the type, PRE _mm512, S ps. */
-static const char *instruction(CGen *g, CHelp h, CElem e, int bytes, const char *type) {
-  const char *pre = bytes == 64   ? "_mm512"
-                    : bytes == 32 ? "_mm256"
-                                  : "_mm",
-             *s = e == CE_F32 ? "ps" : "pd";
-  const char *reg = cg_fmt(g, "__m%d%s", bytes * 8, e == CE_F32 ? "" : "d");
-  const char *round = bytes == 64 ? "roundscale" : "round";
-  switch (h) {
-  case CH_FMA:
-    return cg_fmt(g, "((v) = (%s)%s_fmadd_%s((%s)(a), (%s)(b), (%s)(c)))", type, pre, s, reg, reg,
-                  reg);
-  case CH_SQRT: return cg_fmt(g, "((v) = (%s)%s_sqrt_%s((%s)(a)))", type, pre, s, reg);
-  case CH_FLOOR: return cg_fmt(g, "((v) = (%s)%s_%s_%s((%s)(a), 9))", type, pre, round, s, reg);
-  case CH_CEIL: return cg_fmt(g, "((v) = (%s)%s_%s_%s((%s)(a), 10))", type, pre, round, s, reg);
-  case CH_ROUND: return cg_fmt(g, "((v) = (%s)%s_%s_%s((%s)(a), 8))", type, pre, round, s, reg);
-  default: return NULL;
-  }
-}
-
-static const char *masked(CGen *g, CHelp h, CElem e, int bytes, const char *type) {
-  bool wide = cg_elem_bytes[e] == 8, real = e == CE_F32 || e == CE_F64;
-  const char *reg = cg_fmt(g, "__m%d%s", bytes * 8, !real ? "i" : wide ? "d" : "");
-  const char *pre = bytes == 64 ? "_mm512" : bytes == 32 ? "_mm256" : "_mm";
-  if (bytes == 64) {
-    const char *s = !real ? (wide ? "epi64" : "epi32") : wide ? "pd" : "ps";
-    const char *k = cg_fmt(g, "_mm512_movepi%d_mask((__m512i)(m))", wide ? 64 : 32);
-    if (h == CH_LOAD) return cg_fmt(g, "((v) = (%s)_mm512_maskz_loadu_%s(%s, (p)))", type, s, k);
-    return cg_fmt(g, "_mm512_mask_storeu_%s((p), %s, (%s)(v))", s, k, reg);
-  }
-  const char *s = !real ? (wide ? "epi64" : "epi32") : wide ? "pd" : "ps";
-  const char *to = !real  ? (wide ? "long long" : "int")
-                   : wide ? "double"
-                          : "float",
-             *mask = cg_fmt(g, "__m%di", bytes * 8);
-  if (h == CH_LOAD)
-    return cg_fmt(g, "((v) = (%s)%s_maskload_%s((const %s *)(p), (%s)(m)))", type, pre, s, to,
-                  mask);
-  return cg_fmt(g, "%s_maskstore_%s((%s *)(p), (%s)(m), (%s)(v))", pre, s, to, mask, reg);
-}
-
-static const char *lane_by_lane(CGen *g, CHelp h, CElem e, int lanes) {
-  static const char *const word[CH_COUNT] = {"fma", "sqrt", "floor", "ceil", "rint", NULL, NULL};
-  const char *loop = cg_fmt(g, "do { for (int l_ = 0; l_ < %d; l_++)", lanes),
-             *f = e == CE_F32 ? "f" : "";
-  switch (h) {
-  case CH_LOAD: return cg_fmt(g, "%s if ((m)[l_]) (v)[l_] = (p)[l_]; } while (0)", loop);
-  case CH_STORE: return cg_fmt(g, "%s if ((m)[l_]) (p)[l_] = (v)[l_]; } while (0)", loop);
-  case CH_FMA:
-    return cg_fmt(g, "%s (v)[l_] = fma%s((a)[l_], (b)[l_], (c)[l_]); } while (0)", loop, f);
-  default: return cg_fmt(g, "%s (v)[l_] = %s%s((a)[l_]); } while (0)", loop, word[h], f);
-  }
-}
-
-static bool has_instruction(CHelp h, CElem e, int bytes) {
-  if (!condition(bytes)) return false;
-  if (h == CH_LOAD || h == CH_STORE)
-    return e == CE_F32 || e == CE_F64 || e == CE_I32 || e == CE_I64;
-  return true;
-}
-
-static void one_macro(CGen *g, Text *out, CHelp h, CElem e, int k) {
-  int lanes = 1 << k, bytes = lanes * cg_elem_bytes[e];
-  const char *type = cg_vec(g, e, lanes), *name = cg_help(g, h, e, lanes);
-  const char *args = h == CH_LOAD    ? "v, p, m"
-                     : h == CH_STORE ? "p, m, v"
-                     : h == CH_FMA   ? "v, a, b, c"
-                                     : "v, a";
-  if (has_instruction(h, e, bytes)) {
-    const char *wide = h == CH_LOAD || h == CH_STORE ? masked(g, h, e, bytes, type)
-                                                     : instruction(g, h, e, bytes, type);
-    text_fmt(out, "#if %s\n#define %s(%s) %s\n#else\n", condition(bytes), name, args, wide);
-  }
-  text_fmt(out, "#define %s(%s) %s\n", name, args, lane_by_lane(g, h, e, lanes));
-  if (has_instruction(h, e, bytes)) text_add(out, "#endif\n");
-}
-
-static void macros(CGen *g, Text *out) {
-  for (int h = 0; h < CH_COUNT; h++)
-    for (int e = 0; e < CE_COUNT; e++)
-      for (int k = 1; k < C_MAX_LOG; k++)
-        if (g->help_used[h][e][k]) one_macro(g, out, (CHelp)h, (CElem)e, k);
-}
-
 /* ---- scalars ---- */
 static void bit_copy(CGen *g, Text *out, Op op, DType from) {
   DType to = from == T_F32 ? T_I32 : from == T_F64 ? T_I64 : from == T_I32 ? T_F32 : T_F64;
@@ -163,36 +67,48 @@ static void scalar_functions(CGen *g, Text *out) {
   for (int op = 0; op < OP_COUNT; op++)
     for (int t = 0; t <= T_BUNDLE; t++) {
       if (!g->scalar_used[op][t]) continue;
+      bool portable = g->scalar_used[op][t] == 2;
+      if (portable) text_fmt(out, "#if !%s_VECTORS\n", g->prefix);
       if (op == OP_bits || op == OP_from_bits) bit_copy(g, out, (Op)op, (DType)t);
       else quotient(g, out, (Op)op, (DType)t);
+      if (portable) text_add(out, "#endif\n");
     }
 }
 
-void cg_prelude(CGen *g, Text *out) {
-  const char *p = g->prefix;
-  bool vectors = any_vector(g);
+/* ---- the compiler ---- */
+static void includes(CGen *g, bool vectors, Text *out) {
+  const char *p = g->prefix, *upper = c_upper(g->cx, p);
   text_add(out, "#include <math.h>\n#include <string.h>\n");
   if (vectors) {
-    text_add(out, "#if !defined(__GNUC__)\n#error \"written for GCC's vector extensions; gradc "
-                  "emit --c --cpu generic does without\"\n#endif\n");
-    text_add(out, "#if defined(__AVX2__)\n#include <immintrin.h>\n#endif\n");
+    text_fmt(out,
+             "/* The same in plain C is for other compilers, and where %s_PORTABLE is defined. */\n"
+             "#if defined(__GNUC__) && !defined(%s_PORTABLE)\n#define %s_VECTORS 1\n"
+             "#else\n#define %s_VECTORS 0\n#endif\n",
+             upper, upper, p, p);
+    text_fmt(out, "#if %s_VECTORS && defined(__AVX2__)\n#include <immintrin.h>\n#endif\n", p);
   }
-  text_add(out, "#if defined(__FAST_MATH__)\n#error \"-ffast-math changes results\"\n#endif\n");
-  text_add(out, "#if defined(__clang__)\n#pragma STDC FP_CONTRACT OFF\n#endif\n\n");
-  /* The workspace's bytes hold one type after another, so accesses may not be told apart by type.
-   */
-  text_fmt(out, "#if defined(__GNUC__)\n#define %s_MAY_ALIAS __attribute__((may_alias))\n", p);
-  text_fmt(out, "#define %s_NOINLINE __attribute__((noinline))\n#define %s_RESTRICT __restrict\n",
-           p, p);
-  text_fmt(
-      out,
-      "#else\n#define %s_MAY_ALIAS\n#define %s_NOINLINE\n#define %s_RESTRICT restrict\n#endif\n", p,
-      p, p);
+  text_add(out, "#if defined(__FAST_MATH__)\n#error \"-ffast-math changes results\"\n#endif\n"
+                "#if defined(__clang__) || !defined(__GNUC__)\n#pragma STDC FP_CONTRACT OFF\n"
+                "#endif\n\n");
+}
+
+/* The workspace's bytes hold one type after another, so accesses may not be told apart by type. */
+static void attributes(CGen *g, Text *out) {
+  const char *p = g->prefix;
+  text_fmt(out,
+           "#if defined(__GNUC__)\n#define %s_MAY_ALIAS __attribute__((may_alias))\n"
+           "#define %s_NOINLINE __attribute__((noinline))\n#define %s_RESTRICT __restrict\n",
+           p, p, p);
+  text_fmt(out,
+           "#else\n#define %s_MAY_ALIAS\n#define %s_NOINLINE\n#define %s_RESTRICT restrict\n"
+           "#endif\n",
+           p, p, p);
   text_fmt(out,
            "#if defined(__GNUC__) && !defined(__clang__)\n#define %s_AS_WRITTEN "
-           "__attribute__((optimize(\"no-tree-loop-vectorize\")))\n",
-           p);
-  text_fmt(out, "#else\n#define %s_AS_WRITTEN\n#endif\n", p);
+           "__attribute__((optimize(\"no-tree-loop-vectorize\", \"no-predictive-commoning\")))\n"
+           "#else\n"
+           "#define %s_AS_WRITTEN\n#endif\n",
+           p, p);
   if (g->omp_used)
     text_fmt(out,
              "#if defined(_OPENMP)\n#include <omp.h>\n#define %s_PRAGMA(x) _Pragma(#x)\n#define "
@@ -201,30 +117,55 @@ void cg_prelude(CGen *g, Text *out) {
              "  return omp_get_max_threads() < %d ? omp_get_max_threads() : %d;\n}\n"
              "#else\n#define %s_OMP(x)\n#define %s_WORKER 0\n#endif\n",
              p, p, p, p, p, g->threads, g->threads, p, p);
-  static const CElem elems[] = {CE_F32, CE_F64, CE_U8, CE_I32, CE_I64};
-  for (int i = 0; i < COUNT_OF(elems); i++)
-    text_fmt(out, "typedef %s %s_MAY_ALIAS %s_%s;\n", cg_elem_type[elems[i]], p, p,
-             cg_elem_name[elems[i]]);
-  text_add(out, "\n");
-  if (g->shuffle_used) {
-    text_fmt(out, "#if defined(__clang__) || __GNUC__ >= 12\n");
-    text_fmt(out, "#define %s_PICK(type, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)\n",
-             p);
+}
+
+static void builtins(CGen *g, Text *out) {
+  const char *p = g->prefix;
+  if (g->keep_used)
     text_fmt(out,
+             "#if defined(__GNUC__) && !defined(__clang__) && defined(__AVX512F__)\n"
+             "#define %s_KEEP(x) __asm__(\"\" : \"+v\"(x))\n#else\n#define %s_KEEP(x)\n#endif\n\n",
+             p, p);
+  /* What is to be unrolled has been: compilers would run out of registers. */
+  if (g->loop_used)
+    text_fmt(out,
+             "#if defined(__clang__)\n#define %s_LOOP _Pragma(\"clang loop unroll(disable)\")\n"
+             "#elif __GNUC__ >= 8\n#define %s_LOOP _Pragma(\"GCC unroll 1\")\n"
+             "#else\n#define %s_LOOP\n#endif\n\n",
+             p, p, p);
+  if (g->shuffle_used)
+    text_fmt(out,
+             "#if defined(__clang__) || __GNUC__ >= 12\n"
+             "#define %s_PICK(type, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)\n"
              "#else\n#define %s_PICK(type, a, b, ...) __builtin_shuffle(a, b, "
              "(type){__VA_ARGS__})\n#endif\n\n",
-             p);
-  }
+             p, p);
   if (g->touch_used)
     text_fmt(
         out,
         "#if defined(__GNUC__)\n#define %s_TOUCH(at, write) __builtin_prefetch((at), (write))\n"
         "#else\n#define %s_TOUCH(at, write) ((void)(at))\n#endif\n\n",
         p, p);
-  Text helpers = text_new(g->cx->arena); /* first: they may use further types */
-  macros(g, &helpers);
-  scalar_functions(g, &helpers);
-  if (vectors) vector_types(g, out);
-  text_add(out, text_str(&helpers));
-  if (helpers.n) text_add(out, "\n");
+}
+
+void cg_prelude(CGen *g, Text *out) {
+  static const CElem elems[] = {CE_F32, CE_F64, CE_U8, CE_I32, CE_I64};
+  bool vectors = any_vector(g);
+  includes(g, vectors, out);
+  attributes(g, out);
+  for (int i = 0; i < COUNT_OF(elems); i++)
+    text_fmt(out, "typedef %s %s_MAY_ALIAS %s_%s;\n", cg_elem_type[elems[i]], g->prefix, g->prefix,
+             cg_elem_name[elems[i]]);
+  text_add(out, "\n");
+  builtins(g, out);
+  Text macros = text_new(g->cx->arena); /* first: they may use further types */
+  cg_macros(g, &macros);
+  if (vectors) {
+    text_fmt(out, "#if %s_VECTORS\n", g->prefix);
+    vector_types(g, out);
+    text_fmt(out, "%s#endif\n\n", text_str(&macros));
+  }
+  size_t n = out->n;
+  scalar_functions(g, out);
+  if (out->n > n) text_add(out, "\n");
 }

@@ -99,25 +99,50 @@ static double now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Calls of either take turns, so that a busy machine slows both. */
-static double time_ratio(EntryFn c, const Compiled *jit, const Side *s, void *ws,
-                         const int64_t *sizes, GradcRt *rt) {
-  double best_c = INFINITY, best_jit = INFINITY, end = now() + 0.05;
-  int64_t n = 1;
-  do {
-    double t0 = now();
-    for (int64_t i = 0; i < n; i++) c(s->in_at, s->out_at, ws, sizes);
-    double t1 = now();
-    for (int64_t i = 0; i < n; i++) compiled_run(jit, s->in_at, s->out_at, rt);
-    double t2 = now();
-    if (t1 - t0 < 100e-6) {
-      n *= 2;
+/* The two sides' calls, in groups that last long enough for the clock. */
+typedef struct Race {
+  EntryFn c;
+  const Compiled *jit;
+  const Side *side;
+  void *ws;
+  const int64_t *sizes;
+  GradcRt *rt;
+} Race;
+
+static double group(const Race *r, bool jit, int64_t calls) {
+  const Side *s = r->side;
+  double begin = now();
+  if (jit)
+    for (int64_t i = 0; i < calls; i++) compiled_run(r->jit, s->in_at, s->out_at, r->rt);
+  else
+    for (int64_t i = 0; i < calls; i++) r->c(s->in_at, s->out_at, r->ws, r->sizes);
+  return now() - begin;
+}
+
+/* The least of each over groups that take turns, so that what else the machine does strikes both:
+ * until neither has got better for a while. */
+static double time_ratio(const Race *r) {
+  enum { STILL = 24 };
+  const double shortest = 100e-6, least = 0.03, most = 0.5, better = 0.995;
+  double best[2] = {INFINITY, INFINITY}, begin = now();
+  int64_t calls = 1;
+  for (int still = 0, turn = 0; now() - begin < most; turn++) {
+    double took[2];
+    for (int k = 0; k < 2; k++) {
+      int side = k ^ (turn & 1);
+      took[side] = group(r, side, calls);
+    }
+    if (fmin(took[0], took[1]) < shortest && now() - begin < most / 4) {
+      calls *= 2;
       continue;
     }
-    best_c = fmin(best_c, (t1 - t0) / (double)n);
-    best_jit = fmin(best_jit, (t2 - t1) / (double)n);
-  } while (now() < end || best_c == (double)INFINITY);
-  return best_c / best_jit;
+    for (int k = 0; k < 2; k++) took[k] /= (double)calls;
+    bool news = took[0] < best[0] * better || took[1] < best[1] * better;
+    for (int k = 0; k < 2; k++) best[k] = fmin(best[k], took[k]);
+    still = news ? 0 : still + 1;
+    if (still >= STILL && now() - begin > least) break;
+  }
+  return best[0] / best[1];
 }
 
 /* ---- what it must agree with ---- */
@@ -181,7 +206,7 @@ static void check_function(void *so, const CFunction *fn, const References *refs
     entry(a.in_at, a.out_at, r->jit->workspace, sizes);
     for (int k = 0; k < f->out.n; k++) compare(&a.out[k], &r->got.out[k], &row.wrong, &row.ulps);
     if (i == refs->n - 1 && !report->untimed)
-      row.ratio = time_ratio(entry, r->jit, &a, r->jit->workspace, sizes, r->rt);
+      row.ratio = time_ratio(&(Race){entry, r->jit, &a, r->jit->workspace, sizes, r->rt});
     row.sizes += fn->size.n > 0;
     row.special += fn->size.n && !r->differ;
     row.special_ulps = fmax(row.special_ulps, r->ulps);

@@ -13,6 +13,11 @@ static bool affine_side(Check *c, const Node *n, Affine *out) {
   switch (n->kind) {
   case NODE_INT: v = value_int(n->u.i); return affine_of_value(&v, out);
   case NODE_NAME: return name_value_quiet(c, n->name, &v) && affine_of_value(&v, out);
+  case NODE_CALL: /* as printed programs have counters: i32(t) */
+    return n->nkids == 2 && n->kid[0]->kind == NODE_NAME &&
+           (!strcmp(n->kid[0]->name, type_info[T_I32].word) ||
+            !strcmp(n->kid[0]->name, type_info[T_I64].word)) &&
+           affine_side(c, n->kid[1], out);
   case NODE_UNARY:
     return n->u.op == OP_neg && affine_side(c, n->kid[0], &a) &&
            affine_binary(c->cx, OP_sub, &zero, &a, out);

@@ -397,7 +397,7 @@ static Value apply_gather(Check *c, const Read *r, const Value *base) {
     for (int k = 0; i == place && k < g.shape.rank; k++) perm[n++] = ng + k;
     if (i < stay) perm[n++] = first_rest + i;
   }
-  return value_tensor(ir_permute(c->b, x, perm), all);
+  return value_tensor(ir_permute_choice(c->b, x, perm), all);
 }
 
 /* ---- reads ---- */

@@ -259,6 +259,8 @@ int fn_float_inputs(const Fn *f);
 int fn_float_outputs(const Fn *f);
 int fn_input(const Fn *f, Name name); /* number of the input, or -1 */
 bool fn_uses_input(const Fn *f, int i);
+/* The names in its inputs' extents are added to out, each once, in the order of the inputs. */
+void fn_size_names(const Fn *f, SizeBindings *out);
 
 /* ---- helpers named in ops.def ---- */
 #define IR_INT_MIN INT64_MIN /* narrowed to the type by who uses it */

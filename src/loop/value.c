@@ -247,8 +247,7 @@ AxisIx axis_plus(Low *lw, AxisIx a, Dim by) {
   return a;
 }
 
-/* a + b * by */
-static AxisIx axis_add(Low *lw, AxisIx a, const AxisIx *b, Dim by) {
+AxisIx axis_add(Low *lw, AxisIx a, const AxisIx *b, Dim by) {
   a.ix = ix_plus(&lw->m, a.ix, ix_scale(&lw->m, b->ix, by));
   if (b->lane) a.lane = dim_add(lw->cx, a.lane, dim_mul(lw->cx, b->lane, by));
   if (b->dyn) {
@@ -267,8 +266,7 @@ static bool axis_varies(Low *lw, const AxisIx *a) {
   return a->lane != 0 || (a->dyn && ex_lanes(lw, a->dyn) > 1);
 }
 
-/* False where the sign of a coefficient isn't known. */
-static bool axis_range(Low *lw, const AxisIx *a, Point pt, Dim *lo, Dim *hi) {
+bool axis_range(Low *lw, const AxisIx *a, Point pt, Dim *lo, Dim *hi) {
   Cx *cx = lw->cx;
   *lo = *hi = a->ix.off;
   for (int i = 0; i < a->ix.n; i++) {
@@ -564,6 +562,8 @@ static Ex compute(Low *lw, Val v, const AxisIx *at, Point pt) {
   switch (op_kind(in->op)) {
   case KIND_MAP: {
     Ex arg[3];
+    int known = in->type == T_BOOL ? known_comparison(lw, in, at, pt) : -1;
+    if (known >= 0) return ex_imm_i(&lw->m, T_BOOL, pt.lanes, known);
     for (int i = 0; i < in->nargs; i++) {
       if (i == 1 && in->op == OP_select && is_literal(lw, arg[0])) /* the other isn't looked at */
         return value_at(lw, in->arg[always(lw, arg[0]) ? 1 : 2], at, pt);
