@@ -7,7 +7,9 @@
  * takes a lock while everybody is awake: a worker enters by raising that number while the job is
  * open, and what a job consists of changes only while none is inside. Whoever waits spins for some
  * microseconds, which is how long the kernels between two shared ones take, and sleeps then: a
- * processor that others want, or that a descheduled worker could run on, is not kept busy. */
+ * processor that others want, or that a descheduled worker could run on, is not kept busy. To be
+ * woken takes as long as many kernels, so who slept and would have been called soon spins longer
+ * from then on, and who slept long spins less. */
 #define _GNU_SOURCE 1 /* sched_getaffinity */
 #include "gradc_rt.h"
 
@@ -20,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SPIN_NS = 30000, LINE = 64, MAX_THREADS = 256 };
+enum { SPIN_LEAST_NS = 30000, SPIN_MOST_NS = 200000, LINE = 64, MAX_THREADS = 256 };
 
 typedef struct Job {
   GradcTask task;
@@ -37,6 +39,7 @@ typedef struct Worker {
   struct Pool *pool;
   pthread_t thread;
   int32_t number;
+  int64_t patience; /* how long it spins, in nanoseconds */
 } Worker;
 
 /* The words that change while kernels run lie in cache lines of their own. */
@@ -46,6 +49,7 @@ typedef struct Pool {
   Worker *worker;
   Part *part; /* of the caller, then of the workers */
   int32_t nworkers;
+  int64_t patience;                      /* the caller's */
   _Alignas(LINE) _Atomic uint64_t state; /* turn << 32 | OPEN | workers inside */
   _Alignas(LINE) _Atomic int32_t asleep; /* workers that wait for `wake` */
   _Atomic bool waiting;                  /* the caller waits for `done` */
@@ -97,8 +101,11 @@ static void rest(void) {
 #endif
 }
 
-/* Looks for some microseconds whether it has come; true when it has. */
-static bool spin(Pool *p, bool (*come)(Pool *p, uint32_t seen), uint32_t seen) {
+/* Looks for so long whether it has come; true when it has. *since: when that began, where it
+ * hasn't.
+ */
+static bool spin(Pool *p, bool (*come)(Pool *p, uint32_t seen), uint32_t seen, int64_t patience,
+                 int64_t *since) {
   int64_t until = 0;
   for (;;) {
     for (int i = 0; i < 32; i++) {
@@ -106,9 +113,16 @@ static bool spin(Pool *p, bool (*come)(Pool *p, uint32_t seen), uint32_t seen) {
       rest();
     }
     int64_t now = nanoseconds();
-    if (!until) until = now + SPIN_NS;
+    if (!until) *since = now, until = now + patience;
     if (now >= until) return false;
   }
+}
+
+/* After a sleep: how long to spin next time. */
+static int64_t patience_after(int64_t patience, int64_t since) {
+  int64_t waited = nanoseconds() - since;
+  if (waited < SPIN_MOST_NS) return 2 * waited < SPIN_MOST_NS ? 2 * waited : SPIN_MOST_NS;
+  return patience / 2 > SPIN_LEAST_NS ? patience / 2 : SPIN_LEAST_NS;
 }
 
 static bool work_came(Pool *p, uint32_t seen) {
@@ -123,15 +137,18 @@ static bool all_left(Pool *p, uint32_t seen) {
 
 /* ---- workers ---- */
 /* Enters the next job after `seen`; false: the pool ends. */
-static bool enter(Pool *p, uint32_t *seen) {
+static bool enter(Worker *w, uint32_t *seen) {
+  Pool *p = w->pool;
+  int64_t since;
   for (;;) {
-    if (!spin(p, work_came, *seen)) {
+    if (!spin(p, work_came, *seen, w->patience, &since)) {
       pthread_mutex_lock(&p->lock);
       atomic_fetch_add(&p->asleep,
                        1); /* before the last look: the caller looks here after opening */
       while (!work_came(p, *seen)) pthread_cond_wait(&p->wake, &p->lock);
       atomic_fetch_sub(&p->asleep, 1);
       pthread_mutex_unlock(&p->lock);
+      w->patience = patience_after(w->patience, since);
     }
     if (atomic_load(&p->quit)) return false;
     uint64_t s = atomic_load(&p->state);
@@ -154,7 +171,7 @@ static void leave(Pool *p) {
 static void *work(void *arg) {
   Worker *w = arg;
   uint32_t seen = 0;
-  while (enter(w->pool, &seen)) {
+  while (enter(w, &seen)) {
     take_pieces(w->pool, w->number);
     leave(w->pool);
   }
@@ -173,12 +190,15 @@ static void open_job(Pool *p) {
 
 /* Nothing is left to take: only those still inside are waited for. */
 static void close_job(Pool *p) {
-  if (inside(atomic_fetch_and(&p->state, ~OPEN)) == 0 || spin(p, all_left, 0)) return;
+  int64_t since;
+  if (inside(atomic_fetch_and(&p->state, ~OPEN)) == 0 || spin(p, all_left, 0, p->patience, &since))
+    return;
   pthread_mutex_lock(&p->lock);
   atomic_store(&p->waiting, true); /* before the last look: the last one inside looks here after */
   while (!all_left(p, 0)) pthread_cond_wait(&p->done, &p->lock);
   atomic_store(&p->waiting, false);
   pthread_mutex_unlock(&p->lock);
+  p->patience = patience_after(p->patience, since);
 }
 
 static void parallel(GradcRt *rt, GradcTask task, void *const *bufs, int64_t n, int64_t grain) {
@@ -212,6 +232,7 @@ GradcRt *gradc_rt_new(int threads) {
   if (!p) return NULL;
   memset(p, 0, sizeof *p);
   p->rt.parallel = parallel;
+  p->patience = SPIN_LEAST_NS;
   p->worker = calloc((size_t)threads, sizeof *p->worker);
   p->part = aligned_alloc(LINE, sizeof *p->part * (size_t)threads);
   if (!p->worker || !p->part) {
@@ -225,7 +246,7 @@ GradcRt *gradc_rt_new(int threads) {
   pthread_cond_init(&p->done, NULL);
   for (int i = 0; i < threads - 1; i++) {
     Worker *w = &p->worker[i];
-    *w = (Worker){.pool = p, .number = i + 1};
+    *w = (Worker){.pool = p, .number = i + 1, .patience = SPIN_LEAST_NS};
     if (pthread_create(&w->thread, NULL, work, w)) break; /* fewer threads, same results */
     p->nworkers++;
   }

@@ -1,22 +1,20 @@
 /* data_case.c: see data_case.h. */
 #include "data_case.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-Cx *cx;
 char data_dir[64];
 
 void data_set_up(void) {
-  cx = cx_new();
+  fixture_bare();
   strcpy(data_dir, "/tmp/gradc-test-XXXXXX");
   ck_assert_ptr_nonnull(mkdtemp(data_dir));
 }
 
 void data_tear_down(void) {
   char command[160];
-  cx_free(cx);
+  fixture_end();
   snprintf(command, sizeof command, "rm -rf '%s'", data_dir);
   ck_assert_int_eq(system(command), 0);
 }

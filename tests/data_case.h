@@ -2,10 +2,10 @@
 #ifndef GRADC_TESTS_DATA_CASE_H
 #define GRADC_TESTS_DATA_CASE_H
 
+#include "fixture.h"
 #include "train/weights.h"
 
-extern Cx *cx;            /* of the present test */
-extern char data_dir[64]; /* its folder */
+extern char data_dir[64]; /* the folder of the present test */
 
 void data_set_up(void);
 void data_tear_down(void);

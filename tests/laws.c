@@ -2,8 +2,6 @@
  * failure says which derivative of which form broke. */
 #include "laws.h"
 
-#include "loop/interp.h"
-
 #include "driver/compile.h"
 #include "front/front.h"
 #include "gen_program.h"
@@ -110,23 +108,38 @@ static bool law_verify(const Fn *f, LawCheck *c, const char *where) {
 }
 
 /* ---- one form of a program ---- */
-enum { MOST_INSTRUCTIONS = 500, MOST_INSIDE = 1000 };
+enum { MOST_INSTRUCTIONS = 500, MOST_INSIDE = 1000, MOST_ELEMENTS = 1 << 22 };
 
 int law_instructions(const Fn *f) {
   int n = f->ins.n;
   for (Val v = 1; v < f->ins.n; v++) {
-    const Ins *in = fn_ins(f, v);
-    if (in->op == OP_loop)
-      n += law_instructions(in->u.loop->body) +
-           (in->u.loop->cond ? law_instructions(in->u.loop->cond) : 0);
-    if (in->op == OP_branch)
-      n += law_instructions(in->u.branch->then) + law_instructions(in->u.branch->other);
+    const Fn *body[3];
+    int bodies = ins_bodies(fn_ins(f, v), body);
+    for (int k = 0; k < bodies; k++) n += law_instructions(body[k]);
   }
   return n;
 }
 
-static bool is_tractable(const Fn *f) {
-  return f->ins.n < MOST_INSTRUCTIONS && law_instructions(f) < MOST_INSIDE;
+/* Of all values that an evaluation makes; named sizes count as 1. */
+static double elements(const Fn *f) {
+  double sum = 0;
+  for (Val v = 1; v < f->ins.n; v++) {
+    const Ins *in = fn_ins(f, v);
+    const Fn *body[3];
+    int bodies = ins_bodies(in, body);
+    double n = 1,
+           times = in->op == OP_loop && dim_is_number(in->u.loop->trip) ? in->u.loop->trip : 1;
+    for (int d = 0; d < in->shape.rank; d++)
+      if (dim_is_number(in->shape.dim[d])) n *= (double)in->shape.dim[d];
+    for (int k = 0; k < bodies; k++) sum += times * elements(body[k]);
+    sum += n;
+  }
+  return sum;
+}
+
+bool law_is_tractable(const Fn *f) {
+  return f->ins.n < MOST_INSTRUCTIONS && law_instructions(f) < MOST_INSIDE &&
+         elements(f) < MOST_ELEMENTS;
 }
 
 /* Everything that must hold of f taken alone; all sizes numbers. */
@@ -137,7 +150,7 @@ static bool laws_of_one(const Fn *f, LawCheck *c, const char *where) {
   if (c->what & CHECK_PRINT && !law_print(f, c, where)) return false;
   const Fn *plain = pass_expand(f);
   if (!plain) return law_declined(cx, c, where);
-  if (!is_tractable(plain)) return true;
+  if (!law_is_tractable(plain)) return true;
   const Fn *g = compile_prepare(f, &(SizeBindings){0});
   if (!g) return law_declined(cx, c, where);
   const char *prepared = text_printf(cx, "%s, simplified", where);
@@ -159,13 +172,13 @@ static bool laws_of_one(const Fn *f, LawCheck *c, const char *where) {
 }
 
 /* ---- derivatives ---- */
-static bool *all_floats(const Fn *f, int *n) {
+bool *law_all_floats(const Fn *f, int *n) {
   bool *wrt = NEWS(f->cx->arena, bool, f->in.n + 1);
   *n = 0;
   for (int i = 0; i < f->in.n; i++) *n += wrt[i] = type_is_float(f->in.at[i].type);
   return wrt;
 }
-static int float_outputs(const Fn *f) {
+int law_float_outputs(const Fn *f) {
   int n = 0;
   for (int i = 0; i < f->out.n; i++) n += type_is_float((DType)fn_ins(f, f->out.at[i].val)->type);
   return n;
@@ -185,12 +198,12 @@ static Val copy_of_input(Builder *b, const char *prefix, const Input *in) {
 Fn *modes_function(const Fn *f) {
   Cx *cx = f->cx;
   int nwrt;
-  bool *wrt = all_floats(f, &nwrt);
-  if (!nwrt || !float_outputs(f)) return NULL;
+  bool *wrt = law_all_floats(f, &nwrt);
+  if (!nwrt || !law_float_outputs(f)) return NULL;
   Fn *r = pass_adjoint(f, wrt), *t = r ? pass_tangent(f, wrt) : NULL;
   if (!t) return NULL;
   Builder b = ir_begin(cx, name_of(cx, "modes"));
-  int n = f->in.n, nf = float_outputs(f);
+  int n = f->in.n, nf = law_float_outputs(f);
   Val *args = NEWS(cx->arena, Val, n + nf + 1), *targs = NEWS(cx->arena, Val, n + nwrt + 1);
   Val *outs = NEWS(cx->arena, Val, f->out.n + nwrt + 1),
       *touts = NEWS(cx->arena, Val, f->out.n + nf + 1);
@@ -213,7 +226,7 @@ static bool law_modes(const Fn *f, LawCheck *c, Law law, const char *where) {
   Fn *m = modes_function(f);
   if (!m) return diag_errors(cx) ? law_declined(cx, c, where) : true;
   if (!law_verify(m, c, where)) return false;
-  if (!is_tractable(m)) return true;
+  if (!law_is_tractable(m)) return true;
   Bounded y[2];
   eval_bounded(m, random_inputs(m, c->seed, c->spice), c->seed, y);
   double x = tensor_get(&y[0].value, 0), z = tensor_get(&y[1].value, 0);
@@ -261,11 +274,11 @@ static bool law_differences(const Fn *f, LawCheck *c, const char *where) {
   static const double steps[] = {1e-4, 1e-5, 1e-6, 1e-7};
   Cx *cx = f->cx;
   int nwrt;
-  bool *wrt = all_floats(f, &nwrt), agree = false;
-  if (!nwrt || !float_outputs(f)) return true;
+  bool *wrt = law_all_floats(f, &nwrt), agree = false;
+  if (!nwrt || !law_float_outputs(f)) return true;
   Fn *t = pass_tangent(f, wrt);
   if (!t) return law_declined(cx, c, where);
-  if (!is_tractable(t)) return true;
+  if (!law_is_tractable(t)) return true;
   Tensor *in = random_inputs(t, c->seed, SPICE_SMOOTH);
   Bounded *d = NEWS(cx->arena, Bounded, t->out.n + 1);
   const char *why = "";
@@ -306,8 +319,8 @@ static Fn *outputs_from(const Fn *f, int first) {
 /* <v1, H v2> == <v2, H v1> with H the Hessian of <w, f>: the tangent of the adjoint, twice. */
 static bool law_symmetry(const Fn *f, const Fn *gradient, LawCheck *c) {
   Cx *cx = f->cx;
-  int n = f->in.n, nf = float_outputs(f), nwrt;
-  all_floats(f, &nwrt);
+  int n = f->in.n, nf = law_float_outputs(f), nwrt;
+  law_all_floats(f, &nwrt);
   bool *wrt = NEWS(cx->arena, bool, gradient->in.n + 1);
   for (int i = 0; i < n; i++) wrt[i] = type_is_float(f->in.at[i].type);
   Fn *h = pass_tangent(gradient, wrt); /* inputs: x, w, v; outputs: gradient, H v */
@@ -328,7 +341,7 @@ static bool law_symmetry(const Fn *f, const Fn *gradient, LawCheck *c) {
   ir_output(&b, NULL, result[0]);
   ir_output(&b, NULL, result[1]);
   Fn *s = ir_finish(&b);
-  if (!is_tractable(s)) return true;
+  if (!law_is_tractable(s)) return true;
   Bounded y[2];
   eval_bounded(s, random_inputs(s, c->seed, c->spice), c->seed, y);
   if (!isfinite(tensor_get(&y[0].value, 0)) || !isfinite(tensor_get(&y[1].value, 0))) return true;
@@ -340,8 +353,8 @@ static bool law_symmetry(const Fn *f, const Fn *gradient, LawCheck *c) {
 static bool derivative_laws(const Fn *f, LawCheck *c) {
   Cx *cx = f->cx;
   int nwrt;
-  bool *wrt = all_floats(f, &nwrt);
-  if (!nwrt || !float_outputs(f) || !is_tractable(f)) return true;
+  bool *wrt = law_all_floats(f, &nwrt);
+  if (!nwrt || !law_float_outputs(f) || !law_is_tractable(f)) return true;
   Fn *adjoint = pass_adjoint(f, wrt), *tangent = adjoint ? pass_tangent(f, wrt) : NULL;
   if (!tangent) return law_declined(cx, c, "derivatives");
   if (!laws_of_one(adjoint, c, "adjoint")) return false;
@@ -352,16 +365,16 @@ static bool derivative_laws(const Fn *f, LawCheck *c) {
   if (!law_verify(wide, c, "in f64") || !law_modes(wide, c, LAW_MODES, "first derivative"))
     return false;
   if (c->smooth && !law_differences(wide, c, "first derivative")) return false;
-  Fn *gradient = pass_adjoint(wide, all_floats(wide, &nwrt));
+  Fn *gradient = pass_adjoint(wide, law_all_floats(wide, &nwrt));
   if (!gradient) return law_declined(cx, c, "adjoint in f64");
   gradient = outputs_from(gradient, f->out.n);
-  if (!is_tractable(gradient)) return true;
+  if (!law_is_tractable(gradient)) return true;
   if (!law_modes(gradient, c, LAW_SECOND, "second derivative")) return false;
   if (c->smooth && !law_differences(gradient, c, "second derivative")) return false;
   if (c->smooth && !law_symmetry(wide, gradient, c)) return false;
-  Fn *second = pass_adjoint(outputs_from(adjoint, f->out.n), all_floats(adjoint, &nwrt));
+  Fn *second = pass_adjoint(outputs_from(adjoint, f->out.n), law_all_floats(adjoint, &nwrt));
   if (!second) return law_declined(cx, c, "second adjoint");
-  if (!is_tractable(second)) return true;
+  if (!law_is_tractable(second)) return true;
   int what = c->what; /* machine code of large ones is made for a share of the programs */
   if (law_instructions(second) > 200 && c->seed % 4) c->what &= ~CHECK_JIT;
   bool ok = laws_of_one(second, c, "second adjoint");
@@ -369,100 +382,11 @@ static bool derivative_laws(const Fn *f, LawCheck *c) {
   return ok;
 }
 
-/* ---- sizes known at run time only ---- */
-/* f, lowered while its sizes are names, and then given numbers. */
-static bool law_named(const Fn *f, LawCheck *c, const char *where, const SizeBindings *sizes) {
-  static const int widths[] = {64, 32, 16, 0};
-  Cx *cx = f->cx;
-  Rng r = rng_at(c->seed ^ 0x9A3D);
-  const Fn *g = compile_prepare(f, NULL), *bound = g ? pass_bind_sizes(g, sizes) : NULL;
-  if (!bound) return law_declined(cx, c, where);
-  if (!is_tractable(g)) return true;
-  Target t = compile_target(1 + rng_below(&r, 2));
-  t.vector_bytes = MIN(widths[rng_below(&r, COUNT_OF(widths))], t.vector_bytes);
-  t.expected = rng_chance(&r, 30) ? 4 : 0;
-  where = text_printf(cx, "%s, vectors of %d bytes", where, t.vector_bytes);
-  c->form = bound;
-  LoopProgram *p = loop_lower(g, &t), *q = loop_bind(p, bound, sizes);
-  Text loops = text_new(cx->arena);
-  const char *wrong = loop_verify(p);
-  if (!wrong) wrong = loop_verify(q);
-  if (wrong) loop_dump(p, &loops);
-  if (wrong)
-    return law_broken(c, LAW_NAMED, where,
-                      text_printf(cx, "%s\n%s\n%s", wrong, dump_text(g), text_str(&loops)));
-  Tensor *in = random_inputs(bound, c->seed, c->spice),
-         *out = NEWS(cx->arena, Tensor, f->out.n + 1);
-  Bounded *want = NEWS(cx->arena, Bounded, f->out.n + 1);
-  eval_bounded(bound, in, c->seed, want);
-  void **ip = NEWS(cx->arena, void *, f->in.n + 1), **op = NEWS(cx->arena, void *, f->out.n + 1);
-  for (int i = 0; i < f->in.n; i++) ip[i] = in[i].data;
-  for (int i = 0; i < f->out.n; i++) {
-    const Ins *y = fn_ins(bound, bound->out.at[i].val);
-    out[i] = tensor_new(cx, cx->arena, (DType)y->type, &y->shape);
-    op[i] = out[i].data;
-  }
-  char *work = arena_alloc(cx->arena, (size_t)q->workspace + 64);
-  memset(work, 0xFF, (size_t)q->workspace);
-  wrong = loop_interp(q, ip, op, work);
-  for (int i = 0; i < f->out.n && !wrong; i++) {
-    const char *bad = differs(cx, &want[i], &out[i]);
-    if (bad) wrong = text_printf(cx, "output %d, %s", i, bad);
-  }
-  c->checks++;
-  if (!wrong) return true;
-  loop_dump(p, &loops);
-  return law_broken(c, LAW_NAMED, where,
-                    text_printf(cx, "%s\n%s\n%s", wrong, dump_text(g), text_str(&loops)));
-}
-
-static bool named_laws(const Fn *f, LawCheck *c, const SizeBindings *sizes) {
-  const Fn *plain = pass_expand(f);
-  int nwrt;
-  if (!plain) return law_declined(f->cx, c, "expanded");
-  if (!law_named(plain, c, "the program with named sizes", sizes)) return false;
-  bool *wrt = all_floats(plain, &nwrt);
-  if (!nwrt || !float_outputs(plain)) return true;
-  Fn *adjoint = pass_adjoint(plain, wrt);
-  if (!adjoint) diag_clear(f->cx);
-  return !adjoint || law_named(adjoint, c, "the adjoint with named sizes", sizes);
-}
-
 /* ---- all of them ---- */
 static bool has_named_sizes(const Fn *f) {
   for (int i = 0; i < f->in.n; i++)
     if (!shape_is_numbers(&f->in.at[i].shape)) return true;
   return false;
-}
-
-const SizeBindings *law_sizes(const Fn *f, uint64_t seed) {
-  static const int numbers[] = {1, 2, 3, 5, 6};
-  Cx *cx = f->cx;
-  Rng r = rng_at(seed ^ 0x517E);
-  SizeBindings *sizes = NEW(cx->arena, SizeBindings), names = {0};
-  for (int i = 0; i < f->in.n; i++)
-    for (int k = 0; k < f->in.at[i].shape.rank; k++)
-      if (!dim_is_number(f->in.at[i].shape.dim[k]))
-        dim_names(cx, f->in.at[i].shape.dim[k], cx->arena, &names);
-  for (int i = 0; i < names.list.n; i++) {
-    Dim known;
-    if (!size_lookup(sizes, names.list.at[i].name, &known))
-      size_bind(cx->arena, sizes, names.list.at[i].name, numbers[rng_below(&r, COUNT_OF(numbers))]);
-  }
-  return sizes;
-}
-
-/* At the sizes given, and sometimes at ones that take several vectors. */
-static bool law_names(const Fn *f, LawCheck *c, const SizeBindings *sizes) {
-  static const int more[] = {16, 19, 33, 70};
-  Rng r = rng_at(c->seed ^ 0x517F);
-  if (!named_laws(f, c, sizes)) return false;
-  if (!sizes->list.n || !rng_chance(&r, 30)) return true;
-  SizeBindings large = {0};
-  for (int i = 0; i < sizes->list.n; i++)
-    size_bind(f->cx->arena, &large, sizes->list.at[i].name,
-              i ? sizes->list.at[i].value : more[rng_below(&r, COUNT_OF(more))]);
-  return named_laws(f, c, &large);
 }
 
 static bool all_laws(const Fn *f, LawCheck *c) {

@@ -71,6 +71,14 @@ bool law_broken(LawCheck *c, Law law, const char *where, const char *detail);
 bool law_declined(Cx *cx, LawCheck *c, const char *where);
 /* With those of bodies. */
 int law_instructions(const Fn *f);
+/* Whether f isn't too much to be checked. */
+bool law_is_tractable(const Fn *f);
+/* Which inputs are floats, and how many; how many outputs. */
+bool *law_all_floats(const Fn *f, int *n);
+int law_float_outputs(const Fn *f);
+/* laws_named.c: f, which has named sizes, and its adjoint at the sizes given, and sometimes at ones
+ * that take several vectors. */
+bool law_names(const Fn *f, LawCheck *c, const SizeBindings *sizes);
 /* f, prepared, is to give `want` for `in` as machine code, too; law_native_run compiles and runs
  * all that was said so. */
 void law_native_add(const Fn *f, const Fn *prepared, LawCheck *c, const char *where,

@@ -53,6 +53,16 @@ instead of
 $3"; fi
 }
 
+# wait_until COMMAND...: until the command succeeds, however busy the machine is; false: it never did.
+wait_until() {
+  tries=0
+  until "$@"; do
+    tries=$((tries + 1))
+    [ $tries -lt 12000 ] || return 1
+    sleep 0.01
+  done
+}
+
 # golden FILE: runs the cases of a file of golden outputs and compares all that they print.
 #
 #   ==== title           begins a case; the lines after it are the program bad.nn

@@ -1,7 +1,5 @@
 /* prove.c: random numbers, random tensors, bounded evaluation. See prove.h. */
-#include "prove.h"
-
-#include "ir/eval_ops.h"
+#include "prove_noise.h"
 
 #include <float.h>
 #include <math.h>
@@ -69,269 +67,119 @@ Tensor *random_inputs(const Fn *f, uint64_t seed, Spice spice) {
   return in;
 }
 
-/* ---- noise ---- */
-typedef enum Noise {
-  NOISE_NONE,   /* the operator never rounds */
-  NOISE_ROUND,  /* correctly rounded: half a unit in the last place */
-  NOISE_APPROX, /* approximated: a few units */
-  NOISE_SUM     /* rounds within: its operands are disturbed too */
-} Noise;
+/* ---- the spread ---- */
+enum { SAMPLES = 6, MORE_SAMPLES = 150, WIDEN = 40 };
 
-static Noise noise_of(const Ins *in) {
-  if (!type_is_float((DType)in->type)) return NOISE_NONE;
-  switch ((Op)in->op) {
-  case OP_neg:
-  case OP_abs:
-  case OP_sign:
-  case OP_min:
-  case OP_max:
-  case OP_floor:
-  case OP_ceil:
-  case OP_round:
-  case OP_copysign:
-  case OP_select:
-  case OP_stop:
-  case OP_from_bits:
-  case OP_amax:
-  case OP_amin:
-  case OP_view:
-  case OP_reshape:
-  case OP_gather: return NOISE_NONE;
-  case OP_add:
-  case OP_sub:
-  case OP_mul:
-  case OP_div:
-  case OP_fma:
-  case OP_sqrt:
-  case OP_mod:
-  case OP_idiv:
-  case OP_cast: return NOISE_ROUND;
-  case OP_sum:
-  case OP_prod:
-  case OP_scatter:
-  case OP_contract: return NOISE_SUM;
-  default: return op_kind((Op)in->op) == KIND_LEAF ? NOISE_NONE : NOISE_APPROX;
-  }
-}
-
-/* Small dyadic numbers come out of additions and products exactly; to disturb them would break the
- * ties they are there for. */
-static bool is_simple(double v) { return fabs(v) <= 4096 && v * 256 == rint(v * 256); }
+typedef struct Origin { /* of a value: what it takes to look at it again */
+  const Fn *f;
+  const Tensor *in;
+  uint64_t seed;
+} Origin;
 
 static double smallest_normal(DType t) { return t == T_F32 ? (double)FLT_MIN : DBL_MIN; }
-static double unit(DType t) { return t == T_F32 ? (double)FLT_EPSILON : DBL_EPSILON; }
 
-static double disturbed(Rng *r, DType t, Noise kind, double v) {
-  if (!isfinite(v)) return v;
-  if (kind != NOISE_APPROX && is_simple(v)) return v;
-  double tiny = smallest_normal(t);
-  if (fabs(v) < tiny) return rng_chance(r, 50) ? v : copysign(rng_between(r, 0, tiny), v);
-  double width = (kind == NOISE_APPROX ? 2 : 1) * unit(t);
-  return v * (1 + rng_between(r, -width, width));
+/* How far v may be from what it is, for a sample of what it may be. */
+static double slack_for(DType t, double v, double sample) {
+  if (!isfinite(v) || !isfinite(sample))
+    return v == sample || (v != v && sample != sample) ? 0 : INFINITY;
+  if (!type_is_float(t)) return v == sample ? 0 : INFINITY;
+  return WIDEN * fabs(v - sample);
 }
 
-static Tensor disturbed_copy(Cx *cx, Arena *a, Rng *r, Noise kind, const Tensor *x) {
-  Tensor y = tensor_new(cx, a, x->type, &x->shape);
-  int64_t n = tensor_count(x);
-  for (int64_t i = 0; i < n; i++) tensor_set(&y, i, disturbed(r, x->type, kind, tensor_get(x, i)));
-  return y;
-}
-
-/* ---- one noisy evaluation ---- */
-static void eval_one(Cx *cx, Arena *a, const Ins *in, Tensor *const *arg, Tensor *out) {
-  const void *data[3] = {NULL, NULL, NULL};
-  switch (op_kind((Op)in->op)) {
-  case KIND_MAP:
-    for (int i = 0; i < in->nargs; i++) data[i] = arg[i]->data;
-    ir_map_array((Op)in->op, arg[in->nargs - 1]->type, out->type, tensor_count(out), data,
-                 out->data);
-    return;
-  case KIND_FOLD: eval_fold(cx, a, in, arg[0], out); return;
-  case KIND_DOT: eval_contract(cx, in, arg[0], arg[1], out); return;
-  case KIND_MOVE:
-    if (in->op == OP_view) eval_view(cx, in, arg[0], out);
-    else if (in->op == OP_gather) eval_gather(cx, a, in, (const Tensor *const *)arg, out);
-    else if (in->op == OP_scatter) eval_scatter(cx, a, in, (const Tensor *const *)arg, out);
-    else memcpy(out->data, arg[0]->data, (size_t)(tensor_count(out) * type_info[out->type].bytes));
-    return;
-  case KIND_LEAF:
-    for (int64_t i = 0, n = tensor_count(out); i < n; i++) {
-      Scalar v = {.i = in->op == OP_iota ? i : in->op == OP_size ? in->u.size : in->u.i};
-      if (in->op == OP_const && type_is_float(out->type)) v.f = in->u.f;
-      else if (type_is_float(out->type)) v.f = (double)v.i;
-      tensor_fill(out->type, (char *)out->data + i * type_info[out->type].bytes, 1, v.f, v.i);
-    }
-    return;
-  case KIND_LOOP: cx_bug(cx, "%s has no result of its own", op_info[in->op].name);
-  }
-}
-
-static bool has_zero_operand(Tensor *const *arg, int n, int64_t i) {
-  for (int k = 0; k < n; k++)
-    if (tensor_get(arg[k], i) == 0) return true;
-  return false;
-}
-
-static int64_t common_divisor(int64_t a, int64_t b) { return b ? common_divisor(b, a % b) : a; }
-
-/* The elements in another order along the folded axes (backwards, or by some step, round and round,
- * as accumulators do): an overflow on the way may depend on the order, which is nobody's promise.
- */
-static Tensor turned_copy(Cx *cx, Arena *a, Rng *r, const Tensor *x, uint32_t axes) {
-  Tensor y = tensor_new(cx, a, x->type, &x->shape);
-  int64_t n = tensor_count(x), step[IR_MAX_RANK], first[IR_MAX_RANK];
-  for (int d = 0; d < x->shape.rank; d++) {
-    int64_t e = x->shape.dim[d];
-    bool turned = axes >> d & 1 && e > 1;
-    step[d] = !turned ? 1 : rng_chance(r, 40) ? e - 1 : 1 + rng_below(r, (int)e - 1);
-    while (turned && common_divisor(step[d], e) > 1) step[d]--;
-    first[d] = turned ? rng_below(r, (int)e) : 0;
-  }
-  for (int64_t i = 0; i < n; i++) {
-    int64_t rest = i, to = 0, stride = 1;
-    for (int d = x->shape.rank; d-- > 0;) {
-      int64_t e = x->shape.dim[d];
-      to += stride * ((first[d] + step[d] * (rest % e)) % e);
-      rest /= e;
-      stride *= e;
-    }
-    tensor_set(&y, to, tensor_get(x, i));
-  }
-  return y;
-}
-
-/* sin, cos and tan are only promised up to 2^45 (loop/vmath.nn). */
-static bool beyond_range(const Ins *in, Tensor *const *arg, int64_t i) {
-  return (in->op == OP_sin || in->op == OP_cos || in->op == OP_tan) &&
-         fabs(tensor_get(arg[0], i)) > 0x1p45;
-}
-
-static void add_noise(Rng *r, const Ins *in, Noise kind, Tensor *const *arg, Tensor *out) {
-  int64_t n = tensor_count(out);
-  for (int64_t i = 0; i < n; i++) {
-    double v = tensor_get(out, i);
-    /* an underflow that isn't a true zero may as well come out as a tiny number */
-    bool underflow = v == 0 && op_kind((Op)in->op) == KIND_MAP &&
-                     (in->op == OP_mul || in->op == OP_div || kind == NOISE_APPROX) &&
-                     (!has_zero_operand(arg, in->nargs, i) || in->op == OP_exp);
-    if (isfinite(v) && beyond_range(in, arg, i)) {
-      tensor_set(out, i, rng_chance(r, 75) ? (double)NAN : rng_between(r, -100, 100));
-      continue;
-    }
-    if (underflow && rng_chance(r, 50)) v = rng_between(r, 0, smallest_normal(out->type));
-    tensor_set(out, i, disturbed(r, out->type, kind, v));
-  }
-}
-
-static Tensor *noisy_parts(const Fn *f, Arena *a, Rng *r, const Ins *in, const Tensor *val) {
-  Tensor *arg = NEWS(a, Tensor, in->nargs + 1), *part = NEWS(a, Tensor, ins_part_count(in) + 1);
-  for (int k = 0; k < in->nargs; k++) arg[k] = val[in->arg[k]];
-  eval_noisy_bundle(f->cx, a, r, in, arg, part);
-  return part;
-}
-
-void eval_noisy(const Fn *f, Arena *a, Rng *r, const Tensor *in, Tensor *out) {
-  Tensor *val = NEWS(a, Tensor, f->ins.n), **part = NEWS(a, Tensor *, f->ins.n);
-  for (Val v = 1; v < f->ins.n; v++) {
-    const Ins *i = fn_ins(f, v);
-    if (i->op == OP_arg) {
-      val[v] = in[i->u.i];
-      continue;
-    }
-    if (i->op == OP_part) {
-      val[v] = part[i->arg[0]][i->u.i];
-      continue;
-    }
-    if (op_kind((Op)i->op) == KIND_LOOP) {
-      part[v] = noisy_parts(f, a, r, i, val);
-      continue;
-    }
-    Tensor *arg[IR_MAX_RANK + 2], copy[2];
-    Noise kind = r ? noise_of(i) : NOISE_NONE;
-    for (int k = 0; k < i->nargs; k++) arg[k] = &val[i->arg[k]];
-    for (int k = 0; kind == NOISE_SUM && k < (i->op == OP_contract ? 2 : 1); k++) {
-      copy[k] = disturbed_copy(f->cx, a, r, NOISE_ROUND, arg[k]);
-      arg[k] = &copy[k];
-    }
-    if (kind == NOISE_SUM && op_kind((Op)i->op) == KIND_FOLD && rng_chance(r, 50)) {
-      copy[1] = turned_copy(f->cx, a, r, arg[0], i->u.axes);
-      arg[0] = &copy[1];
-    }
-    val[v] = tensor_new(f->cx, a, (DType)i->type, &i->shape);
-    eval_one(f->cx, a, i, arg, &val[v]);
-    if (kind != NOISE_NONE) add_noise(r, i, kind, arg, &val[v]);
-  }
-  for (int i = 0; i < f->out.n; i++) out[i] = val[f->out.at[i].val];
-}
-
-/* ---- the spread ---- */
-enum { SAMPLES = 6, WIDEN = 40 };
-
-static double slack_of(DType t, double v, const double *sample) {
-  double spread = 0;
-  for (int s = 0; s < SAMPLES; s++) {
-    if (!isfinite(v) || !isfinite(sample[s])) {
-      bool same = v == sample[s] || (v != v && sample[s] != sample[s]);
-      if (!same) return INFINITY;
-    } else {
-      spread = fmax(spread, fabs(v - sample[s]));
-    }
-  }
-  if (!type_is_float(t)) return spread > 0 ? INFINITY : 0;
-  if (!isfinite(v)) return 0;
+/* The samples' slack is the largest; to it comes what the last instruction rounds. */
+static double slack_at_least(DType t, double v) {
+  if (!type_is_float(t) || !isfinite(v)) return 0;
   if (fabs(v) > (t == T_F32 ? (double)FLT_MAX : DBL_MAX) / 64) return INFINITY;
-  return WIDEN * spread + 8 * unit(t) * fabs(v) + 4 * smallest_normal(t);
+  return 8 * noise_unit(t) * fabs(v) + 4 * smallest_normal(t);
+}
+
+static void widen(Bounded *out, const Tensor *sample, double *spread) {
+  for (int64_t k = 0, n = tensor_count(sample); k < n; k++) {
+    double v = tensor_get(&out->value, k);
+    spread[k] = fmax(spread[k], slack_for(sample->type, v, tensor_get(sample, k)));
+    out->slack[k] = fmax(out->slack[k], spread[k] + slack_at_least(sample->type, v));
+  }
 }
 
 void eval_bounded(const Fn *f, const Tensor *in, uint64_t seed, Bounded *out) {
   Cx *cx = f->cx;
   Arena *a = arena_new(cx);
-  Tensor *base = NEWS(a, Tensor, f->out.n + 1), *noisy[SAMPLES];
+  Tensor *base = NEWS(a, Tensor, f->out.n + 1), *noisy = NEWS(a, Tensor, f->out.n + 1);
+  double **spread = NEWS(a, double *, f->out.n + 1);
+  Origin *from = NEW(cx->arena, Origin);
+  *from = (Origin){f, in, seed};
   eval_noisy(f, a, NULL, in, base);
-  for (int s = 0; s < SAMPLES; s++) {
-    Rng r = rng_at(seed * SAMPLES + (uint64_t)s);
-    noisy[s] = NEWS(a, Tensor, f->out.n + 1);
-    eval_noisy(f, a, &r, in, noisy[s]);
-  }
   for (int i = 0; i < f->out.n; i++) {
-    int64_t n = tensor_count(&base[i]);
-    out[i].value = base[i];
-    out[i].value.data =
-        arena_copy(cx->arena, base[i].data, (size_t)(MAX(n, 1) * type_info[base[i].type].bytes));
-    out[i].slack = NEWS(cx->arena, double, MAX(n, 1));
-    for (int64_t k = 0; k < n; k++) {
-      double sample[SAMPLES];
-      for (int s = 0; s < SAMPLES; s++) sample[s] = tensor_get(&noisy[s][i], k);
-      out[i].slack[k] = slack_of(base[i].type, tensor_get(&base[i], k), sample);
-    }
+    size_t n = (size_t)MAX(tensor_count(&base[i]), 1);
+    out[i] = (Bounded){.value = base[i],
+                       .slack = NEWS(cx->arena, double, n),
+                       .looked = NEW(cx->arena, bool),
+                       .from = from,
+                       .output = i};
+    out[i].value.data = arena_copy(cx->arena, base[i].data, n * type_info[base[i].type].bytes);
+    spread[i] = NEWS(a, double, n);
+  }
+  for (int s = 0; s < SAMPLES; s++) {
+    Noisy z = {rng_at(seed * SAMPLES + (uint64_t)s), 1};
+    eval_noisy(f, a, &z, in, noisy);
+    for (int i = 0; i < f->out.n; i++) widen(&out[i], &noisy[i], spread[i]);
   }
   arena_free(a);
 }
 
-static const char *element_differs(Cx *cx, int64_t k, double x, double y, double slack) {
-  if (slack == INFINITY || x == y || (x != x && y != y) || fabs(x - y) <= slack) return NULL;
-  return text_printf(cx, "element %lld: %.17g and %.17g (slack %.3g)", (long long)k, x, y, slack);
+/* A few samples can miss what rounding may do: all of them may take the same side of a comparison
+ * or the same order; and where noise is larger than what a function changes in (sin of a sum that
+ * cancels), none may come near where it is large. So what seems to differ is looked at again, with
+ * many samples, of smaller noise too. */
+static void look_again(Cx *cx, const Bounded *x) {
+  if (*x->looked) return;
+  *x->looked = true;
+  const Fn *f = x->from->f;
+  Bounded wide = *x;
+  double *spread = NEWS(cx->arena, double, MAX(tensor_count(&x->value), 1));
+  for (int s = 0; s < MORE_SAMPLES; s++) {
+    Arena *a = arena_new(cx);
+    Noisy z = {rng_at(x->from->seed * MORE_SAMPLES + (uint64_t)s + 0x5EC0D), 1};
+    if (rng_chance(&z.rng, 60)) z.width = exp2(-rng_between(&z.rng, 0, 60));
+    Tensor *noisy = NEWS(a, Tensor, f->out.n + 1);
+    eval_noisy(f, a, &z, x->from->in, noisy);
+    widen(&wide, &noisy[x->output], spread);
+    arena_free(a);
+  }
+}
+
+/* ---- comparing ---- */
+/* y_slack: NULL: y is exact. */
+static const char *elements_differ(Cx *cx, const Bounded *x, const Tensor *y,
+                                   const double *y_slack) {
+  for (int64_t k = 0, n = tensor_count(y); k < n; k++) {
+    double v = tensor_get(&x->value, k), w = tensor_get(y, k);
+    double slack = x->slack[k] + (y_slack ? y_slack[k] : 0);
+    if (slack == INFINITY || v == w || (v != v && w != w) || fabs(v - w) <= slack) continue;
+    return text_printf(cx, "element %lld: %.17g and %.17g (slack %.3g)", (long long)k, v, w, slack);
+  }
+  return NULL;
+}
+
+static const char *types_differ(Cx *cx, const Tensor *x, const Tensor *y) {
+  if (x->type == y->type && shape_eq(&x->shape, &y->shape)) return NULL;
+  return text_printf(cx, "%s and %s", type_text(cx, x->type, &x->shape),
+                     type_text(cx, y->type, &y->shape));
 }
 
 const char *differs(Cx *cx, const Bounded *want, const Tensor *got) {
-  if (want->value.type != got->type || !shape_eq(&want->value.shape, &got->shape))
-    return text_printf(cx, "%s and %s", type_text(cx, want->value.type, &want->value.shape),
-                       type_text(cx, got->type, &got->shape));
-  const char *wrong = NULL;
-  for (int64_t k = 0, n = tensor_count(got); k < n && !wrong; k++)
-    wrong = element_differs(cx, k, tensor_get(&want->value, k), tensor_get(got, k), want->slack[k]);
-  return wrong;
+  const char *wrong = types_differ(cx, &want->value, got);
+  if (wrong || !elements_differ(cx, want, got, NULL)) return wrong;
+  look_again(cx, want);
+  return elements_differ(cx, want, got, NULL);
 }
 
 const char *differ_both(Cx *cx, const Bounded *x, const Bounded *y) {
-  if (x->value.type != y->value.type || !shape_eq(&x->value.shape, &y->value.shape))
-    return text_printf(cx, "%s and %s", type_text(cx, x->value.type, &x->value.shape),
-                       type_text(cx, y->value.type, &y->value.shape));
-  const char *wrong = NULL;
-  for (int64_t k = 0, n = tensor_count(&x->value); k < n && !wrong; k++)
-    wrong = element_differs(cx, k, tensor_get(&x->value, k), tensor_get(&y->value, k),
-                            x->slack[k] + y->slack[k]);
-  return wrong;
+  const char *wrong = types_differ(cx, &x->value, &y->value);
+  if (wrong || !elements_differ(cx, x, &y->value, y->slack)) return wrong;
+  look_again(cx, x);
+  look_again(cx, y);
+  return elements_differ(cx, x, &y->value, y->slack);
 }
 
 bool same_bits(const Tensor *x, const Tensor *y) {

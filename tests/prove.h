@@ -34,22 +34,19 @@ Shape shape_of(int rank, const Dim *dim);
 typedef struct Bounded {
   Tensor value;
   double *slack;
+  bool *looked; /* with more samples, after it seemed to differ */
+  const struct Origin *from;
+  int output;
 } Bounded;
 /* Evaluates f once as it is and a few times with every rounding disturbed at random by about a unit
  * in the last place (stochastic arithmetic); the spread, widened, is the slack. f: numbers for all
- * sizes, no derivative instructions. */
+ * sizes, no derivative instructions. f and `in` must last as long as `out`. */
 void eval_bounded(const Fn *f, const Tensor *in, uint64_t seed, Bounded *out);
 /* NULL where `got` is within the slack of `want` everywhere, else which element isn't. */
 const char *differs(Cx *cx, const Bounded *want, const Tensor *got);
 /* The same for two bounded values of one thing. */
 const char *differ_both(Cx *cx, const Bounded *x, const Bounded *y);
 bool same_bits(const Tensor *x, const Tensor *y);
-
-/* One evaluation, of which r disturbs every rounding; NULL: none. Results may be shared with
- * inputs. */
-void eval_noisy(const Fn *f, Arena *a, Rng *r, const Tensor *in, Tensor *out);
-/* prove_loop.c: the parts of a loop or branch, likewise. */
-void eval_noisy_bundle(Cx *cx, Arena *a, Rng *r, const Ins *in, const Tensor *arg, Tensor *part);
 
 /* f's inputs, drawn with the seed; those of a training seed role like the others. */
 Tensor *random_inputs(const Fn *f, uint64_t seed, Spice spice);

@@ -1,6 +1,6 @@
 /* prove_loop.c: loops and branches of the noisy evaluation: as struct Loop and struct Branch of
  * ir.h say, each body evaluated with noise of its own. */
-#include "prove.h"
+#include "prove_noise.h"
 
 static size_t bytes_of(const Tensor *t) {
   return (size_t)(tensor_count(t) * type_info[t->type].bytes);
@@ -13,12 +13,12 @@ static Tensor row_of(const Tensor *t, int64_t i) {
   return r;
 }
 
-static bool goes_on(const Loop *l, Arena *a, Rng *r, const Tensor *in, int ncapture) {
+static bool goes_on(const Loop *l, Arena *a, Noisy *z, const Tensor *in, int ncapture) {
   if (!l->cond) return true;
   Tensor *few = NEWS(a, Tensor, 1 + l->ncarry + ncapture), yes;
   memcpy(few, in, (size_t)(1 + l->ncarry) * sizeof *few);
   memcpy(few + 1 + l->ncarry, in + 1 + l->ncarry + l->nscan, (size_t)ncapture * sizeof *few);
-  eval_noisy(l->cond, a, r, few, &yes);
+  eval_noisy(l->cond, a, z, few, &yes);
   return tensor_get_i(&yes, 0) != 0;
 }
 
@@ -31,7 +31,7 @@ static void collected_rooms(Cx *cx, Arena *a, const Loop *l, Tensor *part) {
   }
 }
 
-static void noisy_loop(Cx *cx, Arena *a, Rng *r, const Loop *l, const Tensor *arg, Tensor *part) {
+static void noisy_loop(Cx *cx, Arena *a, Noisy *z, const Loop *l, const Tensor *arg, Tensor *part) {
   int64_t n = l->trip, done = 0, at;
   if (l->counted) n = MAX(MIN(tensor_get_i(arg, 0), n), 0), arg++;
   int ncapture = l->body->in.n - 1 - l->ncarry - l->nscan;
@@ -41,9 +41,9 @@ static void noisy_loop(Cx *cx, Arena *a, Rng *r, const Loop *l, const Tensor *ar
   collected_rooms(cx, a, l, part);
   for (; done < n; done++) {
     at = l->reverse ? n - 1 - done : done;
-    if (!goes_on(l, a, r, in, ncapture)) break;
+    if (!goes_on(l, a, z, in, ncapture)) break;
     for (int k = 0; k < l->nscan; k++) in[1 + l->ncarry + k] = row_of(&arg[l->ncarry + k], at);
-    eval_noisy(l->body, a, r, in, out);
+    eval_noisy(l->body, a, z, in, out);
     for (int k = 0; k < l->ncarry;
          k++) { /* the index is one place: an output that is it gets a copy */
       in[1 + k] = out[k];
@@ -60,11 +60,11 @@ static void noisy_loop(Cx *cx, Arena *a, Rng *r, const Loop *l, const Tensor *ar
   memcpy(part[l->ncarry + l->ncollect].data, &done, sizeof done);
 }
 
-void eval_noisy_bundle(Cx *cx, Arena *a, Rng *r, const Ins *in, const Tensor *arg, Tensor *part) {
-  if (in->op == OP_loop) noisy_loop(cx, a, r, in->u.loop, arg, part);
+void eval_noisy_bundle(Cx *cx, Arena *a, Noisy *z, const Ins *in, const Tensor *arg, Tensor *part) {
+  if (in->op == OP_loop) noisy_loop(cx, a, z, in->u.loop, arg, part);
   else if (in->op == OP_branch)
-    eval_noisy(tensor_get_i(arg, 0) ? in->u.branch->then : in->u.branch->other, a, r, arg + 1,
+    eval_noisy(tensor_get_i(arg, 0) ? in->u.branch->then : in->u.branch->other, a, z, arg + 1,
                part);
-  else if (in->op == OP_call) eval_noisy(in->u.body->fn, a, r, arg, part);
+  else if (in->op == OP_call) eval_noisy(in->u.body->fn, a, z, arg, part);
   else cx_bug(cx, "a derivative instruction in a program to be evaluated");
 }

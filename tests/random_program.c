@@ -3,17 +3,17 @@
 #include "random_program.h"
 
 const RandomKind random_kind[] = {
-    {"plain", {.size = 14}, SPICE_PLAIN, 8, 245},
-    {"smooth", {.smooth = true, .size = 10}, SPICE_SMOOTH, 4, 140},
-    {"nasty", {.size = 6}, SPICE_NASTY, 2, 100},
-    {"extreme", {.size = 4}, SPICE_EXTREME, 1, 50},
-    {"bodies", {.bodies = true, .size = 8}, SPICE_PLAIN, 3, 100},
-    {"sizes", {.symbolic = true, .size = 8}, SPICE_PLAIN, 2, 125},
-    {"loops", {.smooth = true, .size = 1, .loops = true}, SPICE_SMOOTH, 4, 5},
-    {"calls", {.calls = true}, SPICE_SMOOTH, 4, 60}, /* as text: gen_source.c with gen_calls.c */
-    {"wild", {.calls = true}, SPICE_NASTY, 2, 20},
-    {"source", {.size = 0}, SPICE_SMOOTH, 4, 100},              /* as text: gen_source.c */
-    {"flow", {.bodies = true, .size = 0}, SPICE_SMOOTH, 8, 55}, /* ... with gen_flow.c */
+    {"plain", {.size = 14}, SPICE_PLAIN, 500, 245},
+    {"smooth", {.smooth = true, .size = 10}, SPICE_SMOOTH, 150, 140},
+    {"nasty", {.size = 6}, SPICE_NASTY, 200, 100},
+    {"extreme", {.size = 4}, SPICE_EXTREME, 100, 50},
+    {"bodies", {.bodies = true, .size = 8}, SPICE_PLAIN, 250, 100},
+    {"sizes", {.symbolic = true, .size = 8}, SPICE_PLAIN, 200, 125},
+    {"loops", {.smooth = true, .size = 1, .loops = true}, SPICE_SMOOTH, 20, 5},
+    {"calls", {.calls = true}, SPICE_SMOOTH, 200, 60}, /* as text: gen_source.c with gen_calls.c */
+    {"wild", {.calls = true}, SPICE_NASTY, 100, 20},
+    {"source", {.size = 0}, SPICE_SMOOTH, 200, 100},              /* as text: gen_source.c */
+    {"flow", {.bodies = true, .size = 0}, SPICE_SMOOTH, 180, 55}, /* ... with gen_flow.c */
 };
 
 int random_kinds(void) { return COUNT_OF(random_kind); }

@@ -9,8 +9,8 @@ typedef struct RandomKind {
   const char *name;
   GenOptions gen;
   Spice spice;
-  int seconds; /* of the share in make check */
-  int weight;  /* of 1000, where the seed chooses the kind */
+  int share;  /* programs of it in make check */
+  int weight; /* of 1000, where the seed chooses the kind */
 } RandomKind;
 extern const RandomKind random_kind[];
 int random_kinds(void);

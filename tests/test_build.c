@@ -1,29 +1,11 @@
 /* test_build.c: the builder's canonical forms: identities, views of views, which sums become
  * contractions; the algebra of sizes; and that the verifier finds what is broken. */
-#include "front/front.h"
+#include "fixture.h"
 #include "gen_program.h"
 #include "ir/eval_ops.h"
 #include "laws.h"
 
-#include <check.h>
 #include <math.h>
-
-static Cx *cx;
-
-static void setup(void) {
-  cx = cx_new();
-  ck_assert_ptr_nonnull(cx);
-}
-static void teardown(void) { cx_free(cx); }
-
-static Status run_on(void *arg) {
-  (*(void (**)(void))arg)();
-  return ST_OK;
-}
-static void trapped(void (*work)(void)) {
-  Status s = cx_guard(cx, run_on, &work);
-  ck_assert_msg(s == ST_OK, "%s", cx->trap_text);
-}
 
 static Builder b;
 static Val in(const char *name, DType t, Shape s) {
@@ -315,7 +297,7 @@ Suite *build_suite(void);
 Suite *build_suite(void) {
   Suite *s = suite_create("build");
   TCase *t = tcase_create("build");
-  tcase_add_checked_fixture(t, setup, teardown);
+  tcase_add_checked_fixture(t, fixture_bare, fixture_end);
   tcase_add_test(t, test_identities);
   tcase_add_test(t, test_empty);
   tcase_add_test(t, test_views_of_views);

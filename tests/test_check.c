@@ -1,30 +1,19 @@
 /* test_check.c: the checker: values of programs by the reference evaluator, the types of symbolic
  * functions, the codes and whole texts of diagnostics, and the rules of the op table. */
-#include <check.h>
+#include "fixture.h"
+#include "ir/rules.h"
+#include "pass/pass.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/diag.h"
-#include "front/front.h"
-#include "ir/eval.h"
-#include "ir/rules.h"
-#include "pass/pass.h"
-
-static Cx *cx;
 static Program *program;
 
 static void set_up(void) {
-  cx = cx_new();
+  fixture_bare();
   program = front_new(cx);
   ck_assert_int_eq(diag_errors(cx), 0);
-}
-static void tear_down(void) { cx_free(cx); }
-
-static const char *rendered(void) {
-  Text t = text_new(cx->arena);
-  diag_render_all(cx, false, &t);
-  return text_str(&t);
 }
 
 static void declare(const char *text) {
@@ -193,10 +182,10 @@ static const Case values[] = {
 
 START_TEST(computes) {
   declare(prog);
-  ck_assert_str_eq(rendered(), "");
+  ck_assert_str_eq(diag_text(cx), "");
   const Case *k = &values[_i];
   const char *got = value(k->text);
-  if (*k->want != '!') ck_assert_msg(diag_errors(cx) == 0, "%s\n%s", k->text, rendered());
+  if (*k->want != '!') ck_assert_msg(diag_errors(cx) == 0, "%s\n%s", k->text, diag_text(cx));
   ck_assert_msg(!strcmp(got, k->want), "%s\n got  %s\n want %s", k->text, got, k->want);
 }
 END_TEST
@@ -204,7 +193,7 @@ END_TEST
 START_TEST(program_is_clean) {
   declare(prog);
   front_check(program);
-  ck_assert_str_eq(rendered(), "");
+  ck_assert_str_eq(diag_text(cx), "");
 }
 END_TEST
 
@@ -231,7 +220,7 @@ static const Case signatures[] = {
 START_TEST(symbolic) {
   declare(signatures[_i].text);
   Fn *f = front_function(program, name_of(cx, "f"));
-  ck_assert_str_eq(rendered(), "");
+  ck_assert_str_eq(diag_text(cx), "");
   ck_assert_ptr_nonnull(f);
   ck_assert_msg(!ir_verify(f), "%s", ir_verify(f));
   const Ins *out = fn_ins(f, f->out.at[0].val);
@@ -303,10 +292,10 @@ START_TEST(reports) {
   const Fault *k = &faults[_i];
   declare(k->text);
   front_check(program);
-  ck_assert_msg(diag_errors(cx) == 1, "%s\n%s", k->text, rendered());
+  ck_assert_msg(diag_errors(cx) == 1, "%s\n%s", k->text, diag_text(cx));
   const char *code = diag_code_name(cx->diags->list.at[0]->code);
-  ck_assert_msg(!strcmp(code, k->code), "%s\n%s", k->text, rendered());
-  ck_assert_msg(strstr(rendered(), k->words) != NULL, "%s\n%s", k->text, rendered());
+  ck_assert_msg(!strcmp(code, k->code), "%s\n%s", k->text, diag_text(cx));
+  ck_assert_msg(strstr(diag_text(cx), k->words) != NULL, "%s\n%s", k->text, diag_text(cx));
 }
 END_TEST
 
@@ -323,7 +312,7 @@ START_TEST(many_errors) {
           "}\n"
           "fn g(x: f32[N]) = f(x) + x[9, 9]\n");
   front_check(program);
-  const char *t = rendered();
+  const char *t = diag_text(cx);
   int count = 0;
   for (const char *p = t; (p = strstr(p, "error[E0")); p++) count++;
   ck_assert_msg(strstr(t, "nothing") && strstr(t, "nowhere") && strstr(t, "f33") &&
@@ -341,7 +330,7 @@ START_TEST(points_at_the_users_line) {
   span_place(cx, cx->diags->list.at[0]->span, &line, &col);
   ck_assert_int_eq(line, 1);
   ck_assert_int_eq(col, 19);
-  ck_assert(strstr(rendered(), "<prelude>") != NULL);
+  ck_assert(strstr(diag_text(cx), "<prelude>") != NULL);
 }
 END_TEST
 
@@ -349,7 +338,7 @@ START_TEST(whole_text) {
   declare("fn scale(x: f32[N, 3], y: f32[N]) =\n  x * y\n");
   front_check(program);
   ck_assert_str_eq(
-      rendered(),
+      diag_text(cx),
       "t.nn:2:3: error[E0304]: `*` of f32[N, 3] and f32[N]: the shapes can't be broadcast\n"
       "   1 | fn scale(x: f32[N, 3], y: f32[N]) =\n"
       "     |          - `x` is f32[N, 3]\n"
@@ -458,7 +447,7 @@ START_TEST(calls_from_outside) {
     args[i] = ir_input(&b, name_of(cx, words[i]), T_F32, i < 3 ? &s : &scalar, ROLE_ARG, (Span){0});
   names[3] = name_of(cx, "lr");
   int n = front_call(program, &b, name_of(cx, "sgd"), args, names, 4, out, 4, (Span){0});
-  ck_assert_str_eq(rendered(), "");
+  ck_assert_str_eq(diag_text(cx), "");
   ck_assert_int_eq(n, 2);
   ck_assert(shape_eq(ir_shape(&b, out[0]), &s));
 }
@@ -473,7 +462,7 @@ START_TEST(redeclaring) {
   ck_assert_str_eq(value("f(3)"), "-2");
   declare("fn relu(x) = x"); /* hides the prelude's for the user, not for the prelude */
   ck_assert_str_eq(value("relu(-1)"), "-1");
-  ck_assert_str_eq(rendered(), "");
+  ck_assert_str_eq(diag_text(cx), "");
 }
 END_TEST
 
@@ -481,7 +470,7 @@ Suite *check_suite(void);
 Suite *check_suite(void) {
   Suite *s = suite_create("check");
   TCase *t = tcase_create("check");
-  tcase_add_checked_fixture(t, set_up, tear_down);
+  tcase_add_checked_fixture(t, set_up, fixture_end);
   tcase_set_timeout(t, 60);
   tcase_add_loop_test(t, computes, 0, (int)(sizeof values / sizeof *values));
   tcase_add_loop_test(t, symbolic, 0, (int)(sizeof signatures / sizeof *signatures));

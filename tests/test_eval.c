@@ -1,30 +1,12 @@
 /* test_eval.c: the reference evaluator against values worked out by hand and against plain loops;
  * dump, verifier and structural equality besides. */
-#include "base/diag.h"
+#include "fixture.h"
 #include "ir/arith.h"
-#include "ir/build.h"
-#include "ir/eval.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 
-static Cx *cx;
-
-static void setup(void) {
-  cx = cx_new();
-  ck_assert_ptr_nonnull(cx);
-}
-static void teardown(void) { cx_free(cx); }
-
-/* ---- helpers ----
- */
-static Shape shape(int rank, const Dim *d) {
-  Shape s = {.rank = rank};
-  memcpy(s.dim, d, (size_t)rank * sizeof *d);
-  return s;
-}
-#define SHAPE(...) shape((int)(sizeof((Dim[]){__VA_ARGS__}) / sizeof(Dim)), (Dim[]){__VA_ARGS__})
+/* ---- helpers ---- */
 
 static Val input(Builder *b, const char *name, DType t, Shape s) {
   return ir_input(b, name_of(cx, name), t, &s, ROLE_ARG, (Span){0});
@@ -538,7 +520,7 @@ Suite *eval_suite(void);
 Suite *eval_suite(void) {
   Suite *s = suite_create("eval");
   TCase *t = tcase_create("eval");
-  tcase_add_checked_fixture(t, setup, teardown);
+  tcase_add_checked_fixture(t, fixture_bare, fixture_end);
   tcase_add_test(t, test_map_values);
   tcase_add_test(t, test_map_f32);
   tcase_add_test(t, test_casts);

@@ -1,20 +1,12 @@
 /* test_lower.c: what the lowering decides: which vectors, tiles, copies and kernels a program gets
  * on a given machine, looked for in the loop form as text. That the numbers are right is asked
  * elsewhere (test_loop.c, test_window.c, the laws). */
-#include "front/front.h"
+#include "fixture.h"
 #include "laws.h"
 #include "loop/loop.h"
 #include "pass/pass.h"
 
-#include <check.h>
-
-static Cx *cx;
-
-static void setup(void) {
-  cx = cx_new();
-  ck_assert_ptr_nonnull(cx);
-}
-static void teardown(void) { cx_free(cx); }
+#include <stdio.h>
 
 /* ---- helpers ---- */
 /* A core with vectors of 64 bytes, caches of 32 KiB and 1 MiB. */
@@ -80,6 +72,27 @@ START_TEST(a_wide_vector_does) {
 }
 END_TEST
 
+/* ---- parts put together ---- */
+START_TEST(what_is_put_together_is_walked_part_by_part) {
+  const char *loops = loops_of("fn f(a: f32[32, 128], b: f32[32, 128], c: f32[32, 256]) =\n"
+                               "  concat((exp(a), a * b, c), 1)\n",
+                               wide(1));
+  has(loops, " + 128 : 16] ="); /* each part in loops of its own, without masks */
+  has(loops, "in 0..256");
+  has_not(loops, "where");
+  /* rows of a stack are numbers */
+  has_not(loops_of("fn f(a: f32[64], b: f32[64]) = stack((a + b, a * b, a), 0)\n", wide(1)),
+          "where");
+}
+END_TEST
+
+START_TEST(what_lacks_little_at_its_edges_is_not) {
+  const char *loops =
+      loops_of("fn f(a: f32[40, 40]) = pad(exp(a), axis: 1, before: 1, after: 1)\n", wide(1));
+  has(loops, "where");
+}
+END_TEST
+
 /* ---- tiles ---- */
 /* The place of a in the text, which must be there, is before that of b. */
 static void before(const char *loops, const char *a, const char *b) {
@@ -101,6 +114,26 @@ END_TEST
 START_TEST(results_that_stay_in_the_cache_are_not) {
   const char *loops = loops_of("fn f(x: f32[64, 128], y: f32[128, 64]) = x @ y\n", wide(1));
   has_not(loops, "touch");
+}
+END_TEST
+
+/* Rows of weights 6144 bytes apart fall into 512 lines of the second cache: 768 of them are read
+ * from where they are, 4096 of them are copied first. */
+START_TEST(weights_are_copied_where_their_rows_overflow_the_sets_they_fall_into) {
+  has_not(loops_of("fn f(a: f64[64, 768], b: f64[768, 768]) = a @ b", wide(1)), "b_tiles");
+  has(loops_of("fn f(a: f64[64, 4096], b: f64[4096, 256]) = a @ b", wide(1)), "b_tiles");
+  has_not(loops_of("fn f(a: f64[64, 4096], b: f64[4096, 250]) = a @ b", wide(1)), "b_tiles");
+}
+END_TEST
+
+/* Vectors along the rows of d would have their results, and h, 3072 elements apart. */
+START_TEST(much_is_computed_on_results_that_lie_side_by_side) {
+  has_not(loops_of("fn f(d: f32[256, 768], w: f32[3072, 768], h: f32[256, 3072]) {\n"
+                   "  let s = d @ transpose(w)\n"
+                   "  s * (0.5 + h * (0.1 + h * (0.2 + h * (0.3 + h * (0.4 + h * (0.5 + h))))))\n"
+                   "}\n",
+                   wide(1)),
+          ": 3072*16]");
 }
 END_TEST
 
@@ -135,18 +168,84 @@ START_TEST(a_few_products_are_shared_by_their_tiles) {
 }
 END_TEST
 
+/* ---- phases ---- */
+/* How often the loops come by a fused multiply-add. */
+static double products(const char *loops) {
+  double times[64] = {1}, sum = 0;
+  int depth = 0;
+  for (const char *line = loops; *line; line += *line == '\n') {
+    size_t n = strcspn(line, "\n");
+    const char *text = text_printf(cx, "%.*s", (int)n, line), *in = strstr(text, " in ");
+    long from, to, by = 1;
+    if (strstr(text, "= fma(")) sum += times[depth];
+    if (strchr(text, '}')) depth--;
+    if (strchr(text, '{')) {
+      times[depth + 1] = times[depth];
+      if (in && sscanf(in, " in %ld..%ld by %ld", &from, &to, &by) >= 2)
+        times[depth + 1] *= (double)((to - from + by - 1) / by);
+      depth++;
+    }
+    line += n;
+  }
+  return sum;
+}
+
+/* Of a 3 by 3 window with stride 2 the phases of its adjoint have 4, 2, 2 and 1 products, not four
+ * times 4; of 1 by 1 one phase has any. */
+START_TEST(phases_of_strided_windows_sum_what_they_have) {
+  static const int window[] = {3, 1};
+  for (int i = 0; i < COUNT_OF(window); i++) {
+    int r = window[i];
+    const char *text =
+        text_printf(cx,
+                    "fn y(x: f32[2, 16, 16, 16], w: f32[32, 16, %d, %d]) = conv2d(x, w, stride: 2, "
+                    "pad: %d)\n"
+                    "fn s(x: f32[2, 16, 16, 16], w: f32[32, 16, %d, %d], g: f32[2, 32, 8, 8]) =\n"
+                    "  sum(y(x, w) * g)\n"
+                    "fn f(x: f32[2, 16, 16, 16], w: f32[32, 16, %d, %d], g: f32[2, 32, 8, 8]) =\n"
+                    "  grad(s, wrt: x)(x, w, g)",
+                    r, r, r / 2, r, r, r, r);
+    double least = 2.0 * 32 * 8 * 8 * r * r * 16 / 16, made = products(loops_of(text, wide(1)));
+    ck_assert_msg(made >= 0.9 * least && made <= 1.4 * least, "%g products of %g", made, least);
+  }
+}
+END_TEST
+
+/* ---- places ---- */
+START_TEST(values_stored_by_one_kernel_have_places_of_their_own) {
+  /* p is computed from w element by element, and w isn't read again; but both come from one kernel
+   */
+  const char *loops = loops_of("fn f(y: f64, b: f64[3], c: f64[3], d: f64[3]) {\n"
+                               "  let v[j: 0..3] = if j >= 2 then y / 5 else b[j]\n"
+                               "  let w = cos(v)\n"
+                               "  let p = exp(c * w)\n"
+                               "  let q[j: 0..3] = if j >= 2 then d[j] * w[j] else 0\n"
+                               "  (v[1], broadcast_to(p[2], (5, 5, 17)), q[1])\n"
+                               "}\n",
+                               wide(1));
+  has(loops, "w'8: f64[3] at 64");
+  has(loops, "p'9: f64[3] at 128");
+}
+END_TEST
+
 Suite *lower_suite(void);
 Suite *lower_suite(void) {
   Suite *s = suite_create("lower");
   TCase *t = tcase_create("lower");
-  tcase_add_checked_fixture(t, setup, teardown);
+  tcase_add_checked_fixture(t, fixture_bare, fixture_end);
   tcase_add_test(t, a_wide_scalar_does_not_shorten_the_vectors);
   tcase_add_test(t, a_wide_vector_does);
+  tcase_add_test(t, what_is_put_together_is_walked_part_by_part);
+  tcase_add_test(t, what_lacks_little_at_its_edges_is_not);
   tcase_add_test(t, large_results_are_asked_for_early_and_walked_along_their_rows);
   tcase_add_test(t, results_that_stay_in_the_cache_are_not);
   tcase_add_test(t, rows_a_power_of_two_apart_make_lower_tiles);
+  tcase_add_test(t, much_is_computed_on_results_that_lie_side_by_side);
+  tcase_add_test(t, weights_are_copied_where_their_rows_overflow_the_sets_they_fall_into);
   tcase_add_test(t, workers_share_the_axis_that_gives_each_the_same);
   tcase_add_test(t, workers_share_large_results_in_blocks_of_columns);
+  tcase_add_test(t, values_stored_by_one_kernel_have_places_of_their_own);
+  tcase_add_test(t, phases_of_strided_windows_sum_what_they_have);
   tcase_add_test(t, a_few_products_are_shared_by_their_tiles);
   suite_add_tcase(s, t);
   return s;

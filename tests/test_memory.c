@@ -2,70 +2,15 @@
  * rows in chunks, what a loop saves. Each must keep the values; what it is for is asked for by
  * itself. */
 #include "driver/compile.h"
-#include "front/front.h"
+#include "fixture.h"
 #include "gen_program.h"
 #include "pass/chunk.h"
 #include "pass/mincut.h"
 #include "pass/pass.h"
 
-#include <check.h>
 #include <math.h>
 
-static Cx *cx;
-
-static void setup(void) {
-  cx = cx_new();
-  ck_assert_ptr_nonnull(cx);
-  front_new(cx); /* the rule book */
-}
-static void teardown(void) { cx_free(cx); }
-
-static Status run_it(void *arg) {
-  (*(void (**)(void))arg)();
-  return ST_OK;
-}
-static void trapped(void (*work)(void)) {
-  ck_assert_msg(cx_guard(cx, run_it, &work) == ST_OK, "%s", cx->trap_text);
-}
-
 /* ---- helpers ---- */
-static Fn *function_of(const char *text, const char *name) {
-  Program *p = front_new(cx);
-  front_declare(p, ast_parse(cx, cx_add_source(cx, "test.nn", text, strlen(text), false)));
-  Fn *f = front_function(p, name_of(cx, name));
-  ck_assert_msg(f && !diag_errors(cx), "%s\n%s", text, diag_text(cx));
-  return f;
-}
-
-/* The function with its sizes, and its gradient where asked for; nothing else done to it. */
-static Fn *sized(const char *text, bool gradient, const SizeBindings *sizes) {
-  Fn *f = pass_expand(function_of(text, "f"));
-  if (gradient) {
-    bool *wrt = NEWS(cx->arena, bool, f->in.n);
-    for (int i = 0; i < f->in.n; i++) wrt[i] = type_is_float(f->in.at[i].type);
-    f = pass_gradient(f, wrt, true);
-  }
-  ck_assert_ptr_nonnull(f);
-  f = pass_bind_sizes(pass_simplify(f), sizes);
-  ck_assert_msg(f != NULL, "%s", diag_text(cx));
-  return pass_simplify(f);
-}
-
-/* g is well formed and has f's values up to rounding. */
-static void same_values(const Fn *f, const Fn *g, uint64_t seed, const char *what) {
-  ck_assert_msg(!ir_verify(g), "%s, seed %llu: %s\n%s", what, (unsigned long long)seed,
-                ir_verify(g), dump_text(g));
-  Tensor *in = random_inputs(f, seed, SPICE_SMOOTH);
-  Bounded *x = NEWS(cx->arena, Bounded, f->out.n + 1), *y = NEWS(cx->arena, Bounded, f->out.n + 1);
-  eval_bounded(f, in, seed, x);
-  eval_bounded(g, in, seed, y);
-  for (int i = 0; i < f->out.n; i++) {
-    const char *wrong = differ_both(cx, &x[i], &y[i]);
-    ck_assert_msg(!wrong, "%s, seed %llu: output %d, %s\n%.1500s\nbecomes\n%.1500s", what,
-                  (unsigned long long)seed, i, wrong, dump_text(f), dump_text(g));
-  }
-}
-
 static int count_op(const Fn *f, Op op, bool in_bodies) {
   int n = 0;
   for (Val v = 1; v < f->ins.n; v++) {
@@ -242,21 +187,26 @@ static const struct {
   const char *text;
   int64_t bytes;
 } saved[] = {
-    /* x is carried: it alone; exp(x) and sin(x) follow */
+    /* x is carried, and exp is dearer than a tape that stays in the cache */
     {"fn f(x0: f64[7]) {\n var x = x0\n for t in 0..5 { x = x + 0.1 * exp(sin(x)) }\n sum(x)\n}",
-     7 * 8},
-    /* x alone: literals are no values to keep */
-    {"fn f(x0: f64[7], a: f64[7]) {\n var x = x0\n for t in 0..5 { x = x + 0.001 * sin(x) * a }\n "
+     2 * 7 * 8},
+    /* on a tape that doesn't x is alone; exp(x) and sin(x) follow */
+    {"fn f(x0: f64[700]) {\n var x = x0\n for t in 0..5000 { x = x + 0.1 * exp(sin(x)) }\n "
      "sum(x)\n}",
-     7 * 8},
+     700 * 8},
+    /* x alone: literals are no values to keep */
+    {"fn f(x0: f64[700], a: f64[700]) {\n var x = x0\n"
+     " for t in 0..5000 { x = x + 0.001 * sin(x) * a }\n sum(x)\n}",
+     700 * 8},
     /* nothing: the derivative doesn't depend on x */
     {"fn f(x0: f64[7], c: f64[7]) {\n var x = x0\n for t in 0..5 { x = 0.5 * x + exp(c) }\n "
      "sum(x)\n}",
      0},
-    /* two contractions whose sum is all that is wanted: the sum's tanh, and h for u's gradient */
+    /* two contractions whose sum is all that is wanted: the sum's tanh; h and its tanh for the
+     * gradients of u and v */
     {"fn f(h0: f64[3, 4], u: f64[4, 4], v: f64[4, 4]) {\n var h = h0\n"
      " for t in 0..5 { h = tanh(h @ u + tanh(h) @ v) }\n sum(h)\n}",
-     2 * 3 * 4 * 8},
+     3 * 3 * 4 * 8},
     /* a truth value is smaller than what it was made of */
     {"fn f(h0: f64[8], u: f64[8, 8]) {\n var h = h0\n for t in 0..5 { h = relu(stop(u) @ h) }\n "
      "sum(h)\n}",
@@ -549,7 +499,7 @@ Suite *memory_suite(void) {
   Suite *s = suite_create("memory");
   TCase *t = tcase_create("memory");
   tcase_set_timeout(t, 120);
-  tcase_add_checked_fixture(t, setup, teardown);
+  tcase_add_checked_fixture(t, fixture_rules, fixture_end);
   tcase_add_test(t, test_hoisted_programs);
   tcase_add_test(t, test_hoisted_shapes);
   tcase_add_test(t, test_hoisting_bound);

@@ -2,37 +2,13 @@
  * forward against reverse mode, second derivatives, chosen nasty inputs and shapes; every kind of
  * data movement against its transpose; contractions against their definition. A new row of ops.def
  * is tested by being there. */
-#include "front/front.h"
+#include "fixture.h"
 #include "gen_program.h"
 #include "ir/arith.h"
 #include "laws.h"
 #include "pass/pass.h"
 
-#include <check.h>
 #include <math.h>
-
-static Cx *cx;
-
-static void setup(void) {
-  cx = cx_new();
-  ck_assert_ptr_nonnull(cx);
-  front_new(cx); /* reads the partials */
-}
-static void teardown(void) { cx_free(cx); }
-
-typedef struct Trapped {
-  void (*work)(int i);
-  int i;
-} Trapped;
-static Status run_trapped(void *arg) {
-  Trapped *t = arg;
-  t->work(t->i);
-  return ST_OK;
-}
-static void trapped(void (*work)(int i), int i) {
-  Status s = cx_guard(cx, run_trapped, &(Trapped){work, i});
-  ck_assert_msg(s == ST_OK, "%s", cx->trap_text);
-}
 
 /* ---- what a row takes ---- */
 static bool takes_floats(Op op) {
@@ -159,7 +135,7 @@ static void partials_of(int i) {
   check_partials(op, T_F64);
   check_partials(op, T_F32);
 }
-START_TEST(test_partials) { trapped(partials_of, _i); }
+START_TEST(test_partials) { trapped_at(partials_of, _i); }
 END_TEST
 
 /* All the laws, second derivatives and machine code included, at plain, smooth and nasty inputs,
@@ -180,7 +156,7 @@ static void laws_of_row(int i) {
                       law_text[c.broken], c.where, c.detail);
       }
 }
-START_TEST(test_row_laws) { trapped(laws_of_row, _i); }
+START_TEST(test_row_laws) { trapped_at(laws_of_row, _i); }
 END_TEST
 
 /* Without derivatives: integers, truth values, bit patterns. */
@@ -207,7 +183,7 @@ static void values_of_row(int i) {
     }
   }
 }
-START_TEST(test_row_values) { trapped(values_of_row, _i); }
+START_TEST(test_row_values) { trapped_at(values_of_row, _i); }
 END_TEST
 
 /* Every cast, at the numbers where types end. */
@@ -225,7 +201,7 @@ static void cast_of(int i) {
                   type_info[to].word, law_text[c.broken], c.where, c.detail);
   }
 }
-START_TEST(test_casts) { trapped(cast_of, _i); }
+START_TEST(test_casts) { trapped_at(cast_of, _i); }
 END_TEST
 
 /* ---- partials "0" and NONE ---- */
@@ -270,7 +246,7 @@ static void no_derivative(int i) {
     diag_clear(cx);
   }
 }
-START_TEST(test_no_derivative) { trapped(no_derivative, _i); }
+START_TEST(test_no_derivative) { trapped_at(no_derivative, _i); }
 END_TEST
 
 /* ---- chosen derivatives at special places ---- */
@@ -312,7 +288,7 @@ static void special_gradient(int i) {
   ck_assert_msg(!strcmp(text_str(&got), special[i].value), "%s at %s: %s instead of %s",
                 special[i].f, special[i].at, text_str(&got), special[i].value);
 }
-START_TEST(test_special) { trapped(special_gradient, _i); }
+START_TEST(test_special) { trapped_at(special_gradient, _i); }
 END_TEST
 
 /* ---- reductions ---- */
@@ -340,7 +316,7 @@ static void laws_of_fold(int i) {
                       law_text[c.broken], c.where, c.detail);
       }
 }
-START_TEST(test_folds) { trapped(laws_of_fold, _i); }
+START_TEST(test_folds) { trapped_at(laws_of_fold, _i); }
 END_TEST
 
 /* ---- movement: <w, Jv> == <J'w, v> to 1e-12 ---- */
@@ -434,7 +410,7 @@ static void moves(int i) {
     check_transpose(ir_finish(&b), seed);
   }
 }
-START_TEST(test_moves) { trapped(moves, _i); }
+START_TEST(test_moves) { trapped_at(moves, _i); }
 END_TEST
 
 /* ---- contractions: value by definition, both adjoints against the tangent ---- */
@@ -498,7 +474,7 @@ static void contractions(int i) {
     check_transpose(f, seed);
   }
 }
-START_TEST(test_contractions) { trapped(contractions, _i); }
+START_TEST(test_contractions) { trapped_at(contractions, _i); }
 END_TEST
 
 Suite *ops_suite(void);
@@ -506,7 +482,7 @@ Suite *ops_suite(void) {
   Suite *s = suite_create("ops");
   TCase *t = tcase_create("ops");
   tcase_set_timeout(t, 120);
-  tcase_add_checked_fixture(t, setup, teardown);
+  tcase_add_checked_fixture(t, fixture_rules, fixture_end);
   tcase_add_loop_test(t, test_partials, 0, OP_COUNT);
   tcase_add_loop_test(t, test_row_laws, 0, OP_COUNT);
   tcase_add_loop_test(t, test_row_values, 0, OP_COUNT);

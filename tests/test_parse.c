@@ -1,18 +1,11 @@
 /* test_parse.c: the parser: trees as s-expressions, whole rendered syntax errors, layout, limits.
  */
-#include <check.h>
+#include "fixture.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/diag.h"
-#include "front/ast.h"
-
-static Cx *cx;
-
-static void set_up(void) { cx = cx_new(); }
-static void tear_down(void) { cx_free(cx); }
 
 static int32_t source_n(const char *text, size_t n) {
   return cx_add_source(cx, "t.nn", text, n, false);
@@ -25,18 +18,12 @@ static const char *dump(const Node *n) {
   return text_str(&t);
 }
 
-static const char *rendered(void) {
-  Text t = text_new(cx->arena);
-  diag_render_all(cx, false, &t);
-  return text_str(&t);
-}
-
 static Node *file(const char *text) { return ast_parse(cx, source(text)); }
 
 static Node *expression(const char *text) {
   bool is_expr;
   Node *n = ast_parse_line(cx, source(text), &is_expr);
-  ck_assert_str_eq(rendered(), "");
+  ck_assert_str_eq(diag_text(cx), "");
   ck_assert(is_expr);
   return n;
 }
@@ -212,7 +199,7 @@ static const Case files[] = {
 
 START_TEST(a_file) {
   Node *n = file(files[_i].text);
-  ck_assert_str_eq(rendered(), "");
+  ck_assert_str_eq(diag_text(cx), "");
   ck_assert_str_eq(dump(n), files[_i].want);
 }
 END_TEST
@@ -281,7 +268,7 @@ END_TEST
 
 START_TEST(an_error) {
   Node *n = file(errors[_i].text);
-  ck_assert_str_eq(rendered(), errors[_i].want);
+  ck_assert_str_eq(diag_text(cx), errors[_i].want);
   ck_assert_int_eq(n->kind, NODE_FILE);
 }
 END_TEST
@@ -315,12 +302,12 @@ START_TEST(nul_bytes) {
   static const char text[] =
       "const a = 1 # \0 in a comment\nconst b = \"x\0y\"\nconst c = 1 \0 + 2\n";
   ast_parse(cx, source_n(text, sizeof text - 1));
-  ck_assert_str_eq(rendered(), "t.nn:2:11: error[E0102]: the string has a NUL byte in it\n"
-                               "   2 | const b = \"x\xEF\xBF\xBDy\"\n"
-                               "     |           ^^^^^\n"
-                               "t.nn:3:13: error[E0101]: unexpected byte 0x00\n"
-                               "   3 | const c = 1 \xEF\xBF\xBD + 2\n"
-                               "     |             ^\n");
+  ck_assert_str_eq(diag_text(cx), "t.nn:2:11: error[E0102]: the string has a NUL byte in it\n"
+                                  "   2 | const b = \"x\xEF\xBF\xBDy\"\n"
+                                  "     |           ^^^^^\n"
+                                  "t.nn:3:13: error[E0101]: unexpected byte 0x00\n"
+                                  "   3 | const c = 1 \xEF\xBF\xBD + 2\n"
+                                  "     |             ^\n");
 }
 END_TEST
 
@@ -397,7 +384,7 @@ Suite *parse_suite(void);
 Suite *parse_suite(void) {
   Suite *s = suite_create("parse");
   TCase *t = tcase_create("parse");
-  tcase_add_checked_fixture(t, set_up, tear_down);
+  tcase_add_checked_fixture(t, fixture_bare, fixture_end);
   tcase_add_loop_test(t, an_expression, 0, COUNT_OF(expressions));
   tcase_add_loop_test(t, a_file, 0, COUNT_OF(files));
   tcase_add_test(t, a_line_of_either_kind);

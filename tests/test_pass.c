@@ -2,33 +2,15 @@
  * operands; named sizes become numbers without changing anything else; f32 becomes f64; derivatives
  * nest in every combination. */
 #include "driver/session.h"
+#include "fixture.h"
 #include "gen_program.h"
 #include "ir/arith.h"
 #include "ir/rules.h"
 #include "laws.h"
 #include "pass/pass.h"
 
-#include <check.h>
 #include <float.h>
 #include <math.h>
-
-static Cx *cx;
-
-static void setup(void) {
-  cx = cx_new();
-  ck_assert_ptr_nonnull(cx);
-  front_new(cx);
-}
-static void teardown(void) { cx_free(cx); }
-
-static Status run_on(void *arg) {
-  (*(void (**)(void))arg)();
-  return ST_OK;
-}
-static void trapped(void (*work)(void)) {
-  Status s = cx_guard(cx, run_on, &work);
-  ck_assert_msg(s == ST_OK, "%s", cx->trap_text);
-}
 
 /* ---- simplify.def ---- */
 static const struct {
@@ -99,14 +81,6 @@ START_TEST(test_rules) {
 END_TEST
 
 /* ---- sources ---- */
-static const Fn *function_of(const char *text, const char *name) {
-  Program *p = front_new(cx);
-  front_declare(p, ast_parse(cx, cx_add_source(cx, "test", text, strlen(text), false)));
-  const Fn *f = diag_errors(cx) ? NULL : front_function(p, name_of(cx, name));
-  ck_assert_msg(f != NULL, "%s\n%s", text, diag_text(cx));
-  return f;
-}
-
 static double value_of(const Fn *f, uint64_t seed) {
   Tensor out[8];
   ir_eval(f, cx->arena, random_inputs(f, seed, SPICE_SMOOTH), out, NULL);
@@ -127,7 +101,7 @@ static SizeBindings bound(const char *name, Dim value) {
 static const struct {
   const char *text;
   int n;
-} sized[] = {
+} with_size[] = {
     {"fn f(x: f64[%s, 3]) = sum(x) / size(x, 0)", 4},
     {"fn f(x: f64[%s + 2]) { let d[i: 0..%s] = x[i + 2] - x[i]\n sum(d * d) }", 5},
     {"fn f(x: f64[2 * %s]) = reshape(x, (2, -1)) @ x[:%s]", 3},
@@ -147,14 +121,15 @@ static const char *filled_in(const char *text, const char *word) {
 }
 
 static void sizes(void) {
-  for (int i = 0; i < COUNT_OF(sized); i++) {
-    const Fn *f = function_of(filled_in(sized[i].text, "N"), "f");
-    const Fn *g = function_of(filled_in(sized[i].text, text_printf(cx, "%d", sized[i].n)), "f");
-    SizeBindings s = bound("N", sized[i].n);
+  for (int i = 0; i < COUNT_OF(with_size); i++) {
+    const Fn *f = function_of(filled_in(with_size[i].text, "N"), "f");
+    const Fn *g =
+        function_of(filled_in(with_size[i].text, text_printf(cx, "%d", with_size[i].n)), "f");
+    SizeBindings s = bound("N", with_size[i].n);
     const Fn *h = pass_bind_sizes(f, &s);
-    ck_assert_msg(h != NULL, "%s\n%s", sized[i].text, diag_text(cx));
+    ck_assert_msg(h != NULL, "%s\n%s", with_size[i].text, diag_text(cx));
     ck_assert_msg(!ir_verify(h), "%s", ir_verify(h));
-    ck_assert_msg(ir_equal(pass_simplify(h), pass_simplify(g)), "%s\n%s\n%s", sized[i].text,
+    ck_assert_msg(ir_equal(pass_simplify(h), pass_simplify(g)), "%s\n%s\n%s", with_size[i].text,
                   dump_text(h), dump_text(g));
     ck_assert_double_eq_tol(value_of(h, 3), value_of(g, 3), 1e-12);
   }
@@ -255,7 +230,7 @@ Suite *pass_suite(void);
 Suite *pass_suite(void) {
   Suite *s = suite_create("pass");
   TCase *t = tcase_create("pass");
-  tcase_add_checked_fixture(t, setup, teardown);
+  tcase_add_checked_fixture(t, fixture_rules, fixture_end);
   tcase_add_loop_test(t, test_rules, 0, COUNT_OF(rules));
   tcase_add_test(t, test_sizes);
   tcase_add_test(t, test_sizes_too_small);

@@ -1,25 +1,7 @@
 /* test_print.c: functions printed as .nn source: the notation chosen, names, brackets, literals. */
-#include "base/diag.h"
-#include "ir/build.h"
+#include "fixture.h"
 
-#include <check.h>
 #include <math.h>
-
-static Cx *cx;
-
-static void setup(void) {
-  cx = cx_new();
-  ck_assert_ptr_nonnull(cx);
-}
-static void teardown(void) { cx_free(cx); }
-
-static Shape shape(int rank, const Dim *d) {
-  Shape s = {.rank = rank};
-  memcpy(s.dim, d, (size_t)rank * sizeof *d);
-  return s;
-}
-#define SHAPE(...) shape((int)(sizeof((Dim[]){__VA_ARGS__}) / sizeof(Dim)), (Dim[]){__VA_ARGS__})
-#define SCALAR     ((Shape){0})
 
 static Dim size(const char *name) { return dim_named(cx, name_of(cx, name)); }
 static Builder begin(void) { return ir_begin(cx, name_of(cx, "f")); }
@@ -411,7 +393,7 @@ Suite *print_suite(void);
 Suite *print_suite(void) {
   Suite *s = suite_create("print");
   TCase *t = tcase_create("print");
-  tcase_add_checked_fixture(t, setup, teardown);
+  tcase_add_checked_fixture(t, fixture_bare, fixture_end);
   tcase_add_test(t, test_brackets);
   tcase_add_test(t, test_logic);
   tcase_add_test(t, test_literals);

@@ -1,57 +1,29 @@
 /* test_roundtrip.c: the law parse(print(f)) == f, on functions and on their derivatives: what is
  * printed is declared in a second program and must give the same function, instruction by
  * instruction. */
-#include "base/diag.h"
-#include "front/front.h"
+#include "fixture.h"
 #include "pass/pass.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static Cx *cx;
-
-static void setup(void) {
-  cx = cx_new();
-  ck_assert_ptr_nonnull(cx);
-}
-static void teardown(void) { cx_free(cx); }
-
-/* ---- programs ----
- */
-static const char *problems(void) {
-  Text t = text_new(cx->arena);
-  diag_render_all(cx, false, &t);
-  return text_str(&t);
-}
-
+/* ---- programs ---- */
 static Program *program_of(const char *label, const char *text) {
   Program *p = front_new(cx);
   int32_t source = cx_add_source(cx, label, text, strlen(text), false);
   front_declare(p, ast_parse(cx, source));
-  ck_assert_msg(!diag_errors(cx), "%.3000s\n%.3000s", text, problems());
+  ck_assert_msg(!diag_errors(cx), "%.3000s\n%.3000s", text, diag_text(cx));
   return p;
-}
-
-static const char *printed(const Fn *f) {
-  Text t = text_new(cx->arena);
-  ir_print_nn(f, &t);
-  return text_str(&t);
-}
-static const char *dumped(const Fn *f) {
-  Text t = text_new(cx->arena);
-  ir_dump(f, &t);
-  return text_str(&t);
 }
 
 static void check_law(const Fn *f) {
   const char *wrong = ir_verify(f);
   ck_assert_msg(!wrong, "%s", wrong);
-  if (getenv("ROUNDTRIP_DUMP")) fputs(dumped(f), stderr);
-  const char *text = printed(f);
+  if (getenv("ROUNDTRIP_DUMP")) fputs(dump_text(f), stderr);
+  const char *text = nn_text(f);
   Fn *g = front_function(program_of("printed", text), f->name);
-  ck_assert_msg(g != NULL, "%.3000s\n%.3000s", text, problems());
-  ck_assert_msg(ir_equal(f, g), "%.3000s\n%.3000s\n%.3000s", text, dumped(f), dumped(g));
+  ck_assert_msg(g != NULL, "%.3000s\n%.3000s", text, diag_text(cx));
+  ck_assert_msg(ir_equal(f, g), "%.3000s\n%.3000s\n%.3000s", text, dump_text(f), dump_text(g));
 }
 
 /* The gradient with respect to all float inputs, and its gradient, where the result is a scalar. */
@@ -111,8 +83,7 @@ static void check_source(const char *label, const char *text) {
   ck_assert_msg(s == ST_OK, "%s: %s", label, cx->trap_text);
 }
 
-/* ---- sources ----
- */
+/* ---- sources ---- */
 static const char *const sources[] = {
 #define F(text) text
     F("fn f(x: f64, y: f64) = (x + y) * (x - y) / (x - (y - 1)) ** 2 - -x"),
@@ -270,7 +241,7 @@ Suite *roundtrip_suite(void);
 Suite *roundtrip_suite(void) {
   Suite *s = suite_create("roundtrip");
   TCase *t = tcase_create("roundtrip");
-  tcase_add_checked_fixture(t, setup, teardown);
+  tcase_add_checked_fixture(t, fixture_bare, fixture_end);
   tcase_add_loop_test(t, test_sources, 0, COUNT_OF(sources));
   tcase_add_loop_test(t, test_examples, 0, COUNT_OF(examples));
   tcase_add_loop_test(t, test_lang, 0, COUNT_OF(lang));

@@ -2,32 +2,14 @@
  * as the theory says, snapshots stay within what is allowed, and gradients keep every bit, whatever
  * the loop: backwards, with a count, with a condition, inside of another. */
 #include "driver/compile.h"
-#include "front/front.h"
+#include "fixture.h"
 #include "gen_program.h"
 #include "laws.h"
 #include "loop/loop.h"
 #include "pass/binomial.h"
 #include "pass/pass.h"
 
-#include <check.h>
 #include <math.h>
-
-static Cx *cx;
-
-static void setup(void) {
-  cx = cx_new();
-  ck_assert_ptr_nonnull(cx);
-  front_new(cx); /* the rule book */
-}
-static void teardown(void) { cx_free(cx); }
-
-static Status run_it(void *arg) {
-  (*(void (**)(void))arg)();
-  return ST_OK;
-}
-static void trapped(void (*work)(void)) {
-  ck_assert_msg(cx_guard(cx, run_it, &work) == ST_OK, "%s", cx->trap_text);
-}
 
 /* ---- the schedule ---- */
 enum { MOST_STEPS = 60, MOST_SLOTS = 9 };
@@ -139,14 +121,8 @@ START_TEST(test_optimal_schedules) { trapped(optimal_schedules); }
 END_TEST
 
 /* ---- gradients ---- */
-static Fn *gradient_of(const char *text) {
-  Program *p = front_new(cx);
-  front_declare(p, ast_parse(cx, cx_add_source(cx, "test.nn", text, strlen(text), false)));
-  Fn *f = front_function(p, name_of(cx, "f"));
-  ck_assert_msg(f && !diag_errors(cx), "%s\n%s", text, diag_text(cx));
-  bool *wrt = NEWS(cx->arena, bool, f->in.n);
-  for (int i = 0; i < f->in.n; i++) wrt[i] = type_is_float(f->in.at[i].type);
-  return pass_gradient_deferred(pass_expand(f), wrt, true);
+static Fn *undone(const char *text) {
+  return gradient_of(pass_expand(function_of(text, "f")), true);
 }
 
 static Fn *with_thrift(const Fn *f, Thrift thrift) {
@@ -202,7 +178,7 @@ static void every_bit(void) {
   static const double bytes[] = {33, 64, 100, 200, 700};
   static const int64_t counts[] = {0, 1, 2, 17, 36, 37, 50};
   for (int i = 0; i < COUNT_OF(programs); i++) {
-    Fn *later = gradient_of(programs[i]), *whole = pass_expand(later);
+    Fn *later = undone(programs[i]), *whole = pass_expand(later);
     for (int k = 0; k < COUNT_OF(bytes); k++) {
       Fn *g = with_thrift(later, (Thrift){.snapshots = bytes[k]});
       ck_assert_msg(!ir_equal(whole, g), "%s\nkeeps its tape", programs[i]);
@@ -231,7 +207,7 @@ static void keeps_laws(const Fn *f, const char *what) {
 
 static void compiled_gradients(void) {
   for (int i = 0; i < COUNT_OF(programs); i++)
-    keeps_laws(with_thrift(gradient_of(programs[i]), (Thrift){.snapshots = 150}), programs[i]);
+    keeps_laws(with_thrift(undone(programs[i]), (Thrift){.snapshots = 150}), programs[i]);
 }
 START_TEST(test_compiled_gradients) { trapped(compiled_gradients); }
 END_TEST
@@ -264,12 +240,7 @@ static const char *const tables[] = {
 
 static void replaced_rows(void) {
   for (int i = 0; i < COUNT_OF(tables); i++) {
-    Program *p = front_new(cx);
-    front_declare(p,
-                  ast_parse(cx, cx_add_source(cx, "test.nn", tables[i], strlen(tables[i]), false)));
-    Fn *f = front_function(p, name_of(cx, "f"));
-    ck_assert_msg(f && !diag_errors(cx), "%s\n%s", tables[i], diag_text(cx));
-    keeps_laws(f, tables[i]);
+    keeps_laws(function_of(tables[i], "f"), tables[i]);
   }
 }
 START_TEST(test_replaced_rows) { trapped(replaced_rows); }
@@ -282,8 +253,8 @@ static void room(void) {
   Target t = compile_target(1);
   const SizeBindings none = {0};
   double allowed = 50 * 1000 * 8;
-  Fn *g = pass_bind_sizes(
-      pass_simplify(with_thrift(gradient_of(text), (Thrift){.snapshots = allowed})), &none);
+  Fn *g = pass_bind_sizes(pass_simplify(with_thrift(undone(text), (Thrift){.snapshots = allowed})),
+                          &none);
   int64_t bytes = loop_lower(g, &t)->workspace;
   ck_assert_msg((double)bytes > 0.9 * allowed && (double)bytes < 1.3 * allowed, "%lld of %g bytes",
                 (long long)bytes, allowed);
@@ -312,7 +283,7 @@ static void bounds(void) {
   cx->bound.threads = 1;
   for (int i = 0; i < COUNT_OF(programs); i++) {
     const char *text = longer(programs[i]);
-    Fn *later = gradient_of(text);
+    Fn *later = undone(text);
     const Fn *whole = pass_expand(later), *g = whole;
     int64_t bytes = loop_lower(compile_prepare(whole, &none), &t)->workspace;
     Tensor *in = inputs_with_count(whole, 390);
@@ -345,7 +316,7 @@ Suite *snapshots_suite(void) {
   Suite *s = suite_create("snapshots");
   TCase *t = tcase_create("snapshots");
   tcase_set_timeout(t, 120);
-  tcase_add_checked_fixture(t, setup, teardown);
+  tcase_add_checked_fixture(t, fixture_rules, fixture_end);
   tcase_add_test(t, test_theory);
   tcase_add_test(t, test_optimal_schedules);
   tcase_add_test(t, test_every_bit);

@@ -64,7 +64,5 @@ Target api_target(gradc_context *gc);
 /* Numbers for sizes, as a caller gives them. */
 Status api_sizes(gradc_context *gc, const char *const *names, const int64_t *numbers, int n,
                  SizeBindings *out);
-/* The names in the types of f's inputs that are no numbers yet. */
-void api_open_sizes(const Fn *f, SizeBindings *out);
 
 #endif

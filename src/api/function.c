@@ -51,12 +51,6 @@ gradc_tensor api_tensor(Cx *cx, const char *name, DType type, const Shape *shape
   return t;
 }
 
-void api_open_sizes(const Fn *f, SizeBindings *out) {
-  for (int i = 0; i < f->in.n; i++)
-    for (int d = 0; d < f->in.at[i].shape.rank; d++)
-      dim_names(f->cx, f->in.at[i].shape.dim[d], f->cx->arena, out);
-}
-
 Status api_sizes(gradc_context *gc, const char *const *names, const int64_t *numbers, int n,
                  SizeBindings *out) {
   Cx *cx = gc->session->cx;
@@ -97,7 +91,7 @@ static gradc_function *describe(gradc_context *gc, Fn *fn) {
     const Ins *y = fn_ins(fn, fn->out.at[i].val);
     f->result[f->nresults++] = api_tensor(cx, fn->out.at[i].name, (DType)y->type, &y->shape, NULL);
   }
-  api_open_sizes(fn, &f->open);
+  fn_size_names(fn, &f->open);
   return f;
 }
 

@@ -162,28 +162,32 @@ static bool forward_seconds(Session *s, gradc_job *j, Name bare, SizeBindings *s
   return true;
 }
 
-static void bench_row(gradc_job *j, const char *name, const BenchResult *r, double ratio) {
+/* A row about a function: its name, and what was measured. */
+static void work_row(gradc_job *j, const char *name, const char *kernel, double seconds,
+                     double flops, double bytes) {
   job_row(j);
   job_cell_text(j, "function", name);
-  job_cell(j, "seconds", r->seconds);
+  if (kernel) job_cell_text(j, "kernel", kernel);
+  job_cell(j, "seconds", seconds);
+  job_cell(j, "flops", flops);
+  job_cell(j, "bytes", bytes);
+}
+
+static void bench_row(gradc_job *j, const char *name, const BenchResult *r, double ratio) {
+  work_row(j, name, NULL, r->seconds, r->flops, r->bytes);
   job_cell(j, "least-seconds", r->least_seconds);
   job_cell(j, "cpu-seconds", r->cpu_seconds);
-  job_cell(j, "flops", r->flops);
   job_cell(j, "peak-gflops", r->peak_gflops);
-  job_cell(j, "bytes", r->bytes);
   job_cell(j, "workspace-bytes", (double)r->workspace_bytes);
   job_cell(j, "compile-seconds", r->compile_seconds);
   if (r->reload_seconds > 0) job_cell(j, "reload-seconds", r->reload_seconds);
   job_cell(j, "threads", r->threads);
   if (ratio > 0) job_cell(j, "gradient-to-forward", ratio);
-  for (int i = 0; i < r->nkernels; i++) {
-    const BenchKernel *k = &r->kernel[i];
-    job_row(j);
-    job_cell_text(j, "function", name);
-    job_cell_text(j, "kernel", k->name);
-    job_cell(j, "seconds", k->seconds);
-    job_cell(j, "flops", k->flops);
-    job_cell(j, "bytes", k->bytes);
+  for (int i = 0; i < r->kernel.n; i++) {
+    const BenchKernel *k = &r->kernel.at[i];
+    work_row(j, name, k->name, k->seconds, k->flops, k->bytes);
+    job_cell(j, "turn-seconds", k->turn_seconds);
+    job_cell(j, "depth", k->depth);
   }
 }
 

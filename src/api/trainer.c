@@ -61,7 +61,7 @@ static Status build(Session *s, gradc_trainer *t) {
   if (!step_build(s->program, loss, name_of(s->cx, t->optimizer), frozen, &t->plan))
     return ST_SOURCE;
   SizeBindings open = {0};
-  api_open_sizes(t->plan.fn, &open);
+  fn_size_names(t->plan.fn, &open);
   for (int i = 0; i < open.list.n; i++) {
     Dim d;
     if (!size_lookup(&sizes, open.list.at[i].name, &d))

@@ -2,24 +2,24 @@
  * pointers. The order of things is that of llvm_call.c. */
 #include "back/c_gen.h"
 
-static Dim port_bytes(const LoopProgram *p, BufKind kind, int port) {
-  for (int i = 0; i < p->buf.n; i++) {
-    const Buffer *b = &p->buf.at[i];
-    if (b->kind == kind && b->slot == port)
-      return dim_mul(p->cx, b->count, type_info[b->type].bytes);
-  }
-  return 0;
-}
-
 static void tables(CGen *g, const Call *c, bool few) {
   cg_line(g, "void *ci[%d];", c->in.n + 1);
   cg_line(g, "void *co[%d];", MAX(c->out.n, 1));
   if (few) cg_line(g, "void *cf[%d];", c->in.n + 1);
 }
 
+static bool by_workers(const CGen *g, const Call *c) { return g->openmp && c->shared; }
+
+/* Where a worker has its copy of what is its own. */
+static const char *own(CGen *g, const Call *c, Buf b) {
+  const char *first = cg_base(g, b);
+  if (!by_workers(g, c)) return first;
+  return cg_fmt(g, "((unsigned char *)%s + %s_WORKER * %s)", first, g->prefix,
+                cg_dim(g, g->p->buf.at[b].stride));
+}
+
 static void call(CGen *g, const Call *c, const char *f, const char *in) {
-  cg_line(g, "%s(%s, co, (unsigned char *)%s%s);", f, in, cg_base(g, c->workspace),
-          cg_sizes(g, ""));
+  cg_line(g, "%s(%s, co, (unsigned char *)%s%s);", f, in, own(g, c, c->workspace), cg_sizes(g, ""));
 }
 
 static const char *as(CGen *g, DType t, Buf b) {
@@ -61,10 +61,10 @@ static void trip_count(CGen *g, const Call *c) {
 /* Everything that stands still: the starts of the carried values, the captured ones, the index. */
 static void before_loop(CGen *g, const Call *c) {
   const Loop *l = c->loop;
-  cg_line(g, "ci[0] = %s;", cg_base(g, c->index));
+  cg_line(g, "ci[0] = %s;", own(g, c, c->index));
   for (int i = 0; i < c->in.n; i++) cg_line(g, "ci[%d] = %s;", 1 + i, given(g, c, i));
   for (int i = 0; i < l->ncarry; i++) {
-    Dim bytes = port_bytes(c->body, BUF_OUTPUT, i);
+    Dim bytes = loop_port_bytes(c->body, BUF_OUTPUT, i);
     if (!c->stays[i] || !bytes) continue;
     cg_line(g, "co[%d] = %s;", i, cg_base(g, c->ping.at[i]));
     cg_line(g, "if (ci[%d] != co[%d]) memcpy(co[%d], ci[%d], (size_t)%s);", 1 + i, i, i, 1 + i,
@@ -73,7 +73,7 @@ static void before_loop(CGen *g, const Call *c) {
   }
   if (!l->counted && !l->cond) return; /* every row will be written */
   for (int i = l->ncarry; i < l->ncarry + l->ncollect; i++) {
-    Dim bytes = dim_mul(g->cx, port_bytes(c->body, BUF_OUTPUT, i), l->trip);
+    Dim bytes = dim_mul(g->cx, loop_port_bytes(c->body, BUF_OUTPUT, i), l->trip);
     if (bytes) cg_line(g, "memset(%s, 0, (size_t)%s);", cg_base(g, c->out.at[i]), cg_dim(g, bytes));
   }
 }
@@ -94,20 +94,46 @@ static void one_iteration(CGen *g, const Call *c, const char *body) {
   for (int k = 0; k < l->nscan; k++) {
     int port = 1 + l->ncarry + k;
     cg_line(g, "ci[%d] = (unsigned char *)%s + i * %s;", port, given(g, c, l->ncarry + k),
-            cg_dim(g, port_bytes(c->body, BUF_INPUT, port)));
+            cg_dim(g, loop_port_bytes(c->body, BUF_INPUT, port)));
   }
   for (int k = 0; k < l->ncarry; k++)
     cg_line(g, "co[%d] = it & 1 ? %s : %s;", k, cg_base(g, c->pong.at[k]),
             cg_base(g, c->ping.at[k]));
   for (int k = l->ncarry; k < l->ncarry + l->ncollect; k++)
     cg_line(g, "co[%d] = (unsigned char *)%s + i * %s;", k, cg_base(g, c->out.at[k]),
-            cg_dim(g, port_bytes(c->body, BUF_OUTPUT, k)));
+            cg_dim(g, loop_port_bytes(c->body, BUF_OUTPUT, k)));
   call(g, c, body, "ci");
   for (int k = 0; k < l->ncarry; k++) cg_line(g, "ci[%d] = co[%d];", 1 + k, k);
 }
 
+/* Iterations in any order, by OpenMP's threads with tables of their own. */
+static void shared_loop(CGen *g, const Call *c, const char *body) {
+  const char *p = g->prefix;
+  g->omp_used = true;
+  trip_count(g, c);
+  cg_line(g, "%s_OMP(omp parallel num_threads(%s_threads()))", p, p);
+  cg_line(g, "{");
+  g->indent++;
+  tables(g, c, false);
+  before_loop(g, c);
+  cg_line(g, "%s_OMP(omp for)", p);
+  cg_line(g, "for (int64_t it = 0; it < n; it++) {");
+  g->indent++;
+  cg_line(g, c->loop->reverse ? "const int64_t i = n - it - 1;" : "const int64_t i = it;");
+  cg_line(g, "*(%s *)ci[0] = i;", cg_memory_type(g, T_I64));
+  one_iteration(g, c, body);
+  g->indent--;
+  cg_line(g, "}");
+  g->indent--;
+  cg_line(g, "}");
+}
+
 static void loop(CGen *g, const Call *c, const char *body, const char *other) {
   const Loop *l = c->loop;
+  if (by_workers(g, c)) {
+    shared_loop(g, c, body);
+    return;
+  }
   tables(g, c, other != NULL);
   trip_count(g, c);
   before_loop(g, c);
@@ -121,7 +147,7 @@ static void loop(CGen *g, const Call *c, const char *body, const char *other) {
   g->indent--;
   cg_line(g, "}");
   for (int k = 0; k < l->ncarry; k++) {
-    Dim bytes = port_bytes(c->body, BUF_OUTPUT, k);
+    Dim bytes = loop_port_bytes(c->body, BUF_OUTPUT, k);
     if (bytes && !call_ends_in_place(c, k))
       cg_line(g, "memcpy(%s, ci[%d], (size_t)%s);", cg_base(g, c->out.at[k]), 1 + k,
               cg_dim(g, bytes));

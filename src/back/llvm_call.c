@@ -7,6 +7,7 @@ typedef struct CallGen {
   const Call *c;
   LLVMValueRef entry;        /* the function under construction */
   LLVMValueRef table, rt;    /* its buffers, and the runtime */
+  LLVMValueRef worker;       /* whose index and workspace these are; NULL: there is one of each */
   LLVMValueRef body, other;  /* entries of the bodies */
   LLVMValueRef in, out, few; /* tables for the calls */
 } CallGen;
@@ -36,15 +37,12 @@ static LLVMValueRef get(CallGen *x, LLVMValueRef table, int i) {
 static void set(CallGen *x, LLVMValueRef table, int i, LLVMValueRef p) {
   LLVMBuildStore(x->g->b, p, slot(x, table, i));
 }
-static LLVMValueRef base(CallGen *x, Buf b) { return get(x, x->table, b); }
-
-static Dim port_bytes(const LoopProgram *p, BufKind kind, int port) {
-  for (int i = 0; i < p->buf.n; i++) {
-    const Buffer *b = &p->buf.at[i];
-    if (b->kind == kind && b->slot == port)
-      return dim_mul(p->cx, b->count, type_info[b->type].bytes);
-  }
-  return 0;
+static LLVMValueRef base(CallGen *x, Buf b) {
+  const Buffer *buf = &x->g->p->buf.at[b];
+  LLVMValueRef first = get(x, x->table, b);
+  if (buf->kind != BUF_LOCAL || !x->worker) return first;
+  LLVMValueRef shift = LLVMBuildMul(x->g->b, x->worker, gen_dim(x->g, buf->stride), "");
+  return LLVMBuildInBoundsGEP2(x->g->b, x->g->i8, first, &shift, 1, "");
 }
 
 static LLVMValueRef row(CallGen *x, LLVMValueRef first, Dim bytes, LLVMValueRef i) {
@@ -103,7 +101,7 @@ static void to_its_place(CallGen *x, int i) {
   LLVMBasicBlockRef copy = block(x, "copy"), there = block(x, "there");
   LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntNE, place, start, ""), copy, there);
   LLVMPositionBuilderAtEnd(b, copy);
-  LLVMBuildMemCpy(b, place, 1, start, 1, gen_dim(x->g, port_bytes(x->c->body, BUF_OUTPUT, i)));
+  LLVMBuildMemCpy(b, place, 1, start, 1, gen_dim(x->g, loop_port_bytes(x->c->body, BUF_OUTPUT, i)));
   LLVMBuildBr(b, there);
   LLVMPositionBuilderAtEnd(b, there);
   set(x, x->in, 1 + i, place);
@@ -118,7 +116,7 @@ static void before_loop(CallGen *x) {
     if (x->c->stays[i]) to_its_place(x, i);
   for (int i = l->ncarry; i < l->ncarry + l->ncollect; i++) {
     if (!l->counted && !l->cond) break; /* every row will be written */
-    Dim bytes = dim_mul(x->g->cx, port_bytes(x->c->body, BUF_OUTPUT, i), l->trip);
+    Dim bytes = dim_mul(x->g->cx, loop_port_bytes(x->c->body, BUF_OUTPUT, i), l->trip);
     LLVMBuildMemSet(x->g->b, base(x, x->c->out.at[i]), LLVMConstInt(x->g->i8, 0, 0),
                     gen_dim(x->g, bytes), 1);
   }
@@ -147,14 +145,15 @@ static void one_iteration(CallGen *x, LLVMValueRef it, LLVMValueRef i) {
   for (int k = 0; k < l->nscan; k++) {
     int port = 1 + l->ncarry + k;
     set(x, x->in, port,
-        row(x, given(x, l->ncarry + k), port_bytes(x->c->body, BUF_INPUT, port), i));
+        row(x, given(x, l->ncarry + k), loop_port_bytes(x->c->body, BUF_INPUT, port), i));
   }
   LLVMValueRef odd = LLVMBuildTrunc(b, it, x->g->i1, "");
   for (int k = 0; k < l->ncarry; k++)
     set(x, x->out, k,
         LLVMBuildSelect(b, odd, base(x, x->c->pong.at[k]), base(x, x->c->ping.at[k]), ""));
   for (int k = l->ncarry; k < l->ncarry + l->ncollect; k++)
-    set(x, x->out, k, row(x, base(x, x->c->out.at[k]), port_bytes(x->c->body, BUF_OUTPUT, k), i));
+    set(x, x->out, k,
+        row(x, base(x, x->c->out.at[k]), loop_port_bytes(x->c->body, BUF_OUTPUT, k), i));
   call(x, x->body, x->in, x->out);
   for (int k = 0; k < l->ncarry; k++) set(x, x->in, 1 + k, get(x, x->out, k));
 }
@@ -164,13 +163,13 @@ static void after_loop(CallGen *x, LLVMValueRef count) {
   for (int k = 0; k < l->ncarry; k++)
     if (!call_ends_in_place(x->c, k))
       LLVMBuildMemCpy(x->g->b, base(x, x->c->out.at[k]), 1, get(x, x->in, 1 + k), 1,
-                      gen_dim(x->g, port_bytes(x->c->body, BUF_OUTPUT, k)));
+                      gen_dim(x->g, loop_port_bytes(x->c->body, BUF_OUTPUT, k)));
   if (x->other) LLVMBuildStore(x->g->b, count, base(x, x->c->out.at[l->ncarry + l->ncollect]));
 }
 
-static void gen_loop(CallGen *x) {
+/* Iterations begin..n. */
+static void gen_loop(CallGen *x, LLVMValueRef begin, LLVMValueRef n) {
   LLVMBuilderRef b = x->g->b;
-  LLVMValueRef n = trip_count(x);
   before_loop(x);
   LLVMBasicBlockRef from = LLVMGetInsertBlock(b), head = block(x, "iterate"),
                     body = block(x, "body"), done = block(x, "done");
@@ -180,17 +179,36 @@ static void gen_loop(CallGen *x) {
   LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, it, n, ""), body, done);
   LLVMPositionBuilderAtEnd(b, body);
   LLVMValueRef i = it;
-  if (x->c->loop->reverse) i = LLVMBuildSub(b, LLVMBuildSub(b, n, it, ""), number(x, 1), "");
+  if (x->c->loop->reverse)
+    i = LLVMBuildSub(b, LLVMBuildSub(b, trip_count(x), it, ""), number(x, 1), "");
   LLVMBuildStore(b, i, base(x, x->c->index));
   check_condition(x, done);
   one_iteration(x, it, i);
   LLVMValueRef next = LLVMBuildNSWAdd(b, it, number(x, 1), "");
-  LLVMValueRef values[] = {number(x, 0), next};
+  LLVMValueRef values[] = {begin, next};
   LLVMBasicBlockRef blocks[] = {from, LLVMGetInsertBlock(b)};
   LLVMAddIncoming(it, values, blocks, 2);
   LLVMBuildBr(b, head);
   LLVMPositionBuilderAtEnd(b, done);
   after_loop(x, it);
+}
+
+static void make_tables(CallGen *x) {
+  x->in = table_of(x, x->c->in.n + 1);
+  x->out = table_of(x, MAX(x->c->out.n, 1));
+  x->few = table_of(x, x->c->in.n + 1);
+}
+
+void gen_call_task(Gen *g, const Call *c, LLVMValueRef task, LLVMValueRef body) {
+  CallGen x = {.g = g,
+               .c = c,
+               .entry = task,
+               .table = LLVMGetParam(task, 0),
+               .rt = LLVMConstNull(g->ptr),
+               .worker = LLVMGetParam(task, 3),
+               .body = body};
+  make_tables(&x);
+  gen_loop(&x, LLVMGetParam(task, 1), LLVMGetParam(task, 2));
 }
 
 void gen_call_site(Gen *g, const Call *c, LLVMValueRef entry, LLVMValueRef table, LLVMValueRef body,
@@ -202,8 +220,7 @@ void gen_call_site(Gen *g, const Call *c, LLVMValueRef entry, LLVMValueRef table
                .rt = LLVMGetParam(entry, 3),
                .body = body,
                .other = other};
-  x.in = table_of(&x, c->in.n + 1);
-  x.out = table_of(&x, MAX(c->out.n, 1));
-  x.few = table_of(&x, c->in.n + 1);
-  (c->loop ? gen_loop : gen_branch)(&x);
+  make_tables(&x);
+  if (c->loop) gen_loop(&x, number(&x, 0), trip_count(&x));
+  else gen_branch(&x);
 }

@@ -77,6 +77,8 @@ void gen_kernel_call(Gen *g, const Kernel *k, LLVMValueRef kernel, LLVMValueRef 
 /* llvm_call.c: a loop or branch in the entry function of its program. */
 void gen_call_site(Gen *g, const Call *c, LLVMValueRef entry, LLVMValueRef table, LLVMValueRef body,
                    LLVMValueRef other);
+/* The iterations lo..hi of a shared loop, in a task of one worker. */
+void gen_call_task(Gen *g, const Call *c, LLVMValueRef task, LLVMValueRef body);
 /* llvm_module.c: the whole program; its entry is the function "gradc_entry". */
 LLVMModuleRef gen_module(Cx *cx, LLVMContextRef c, const LoopProgram *p);
 /* The same in as many units as are worth it, at most MOST_UNITS; returns how many. What is in
@@ -115,6 +117,12 @@ void gen_set_err(char *err, size_t n, const char *what, const char *why);
 LLVMModuleRef gen_complete(LLVMContextRef c, LLVMModuleRef m, LLVMTargetMachineRef tm, char *err,
                            size_t nerr);
 bool gen_optimise(LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr);
+/* The module as an object file or as assembly; NULL and a reason. */
+LLVMMemoryBufferRef gen_emit(LLVMModuleRef m, LLVMTargetMachineRef tm, LLVMCodeGenFileType what,
+                             char *err, size_t nerr);
+/* The same at the end of a text. */
+bool gen_emit_to(LLVMModuleRef m, LLVMTargetMachineRef tm, LLVMCodeGenFileType what, Text *out,
+                 char *err, size_t nerr);
 /* llvm_link.c */
 LlvmLinked *gen_link(const CodeObjects *o, char *err, size_t nerr);
 NativeFn gen_linked_entry(LlvmLinked *l);

@@ -35,6 +35,25 @@ bool gen_optimise(LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t ne
   return false;
 }
 
+LLVMMemoryBufferRef gen_emit(LLVMModuleRef m, LLVMTargetMachineRef tm, LLVMCodeGenFileType what,
+                             char *err, size_t nerr) {
+  LLVMMemoryBufferRef buf;
+  char *why = NULL;
+  if (!LLVMTargetMachineEmitToMemoryBuffer(tm, m, what, &why, &buf)) return buf;
+  gen_set_err(err, nerr, "LLVM makes no machine code", why);
+  LLVMDisposeMessage(why);
+  return NULL;
+}
+
+bool gen_emit_to(LLVMModuleRef m, LLVMTargetMachineRef tm, LLVMCodeGenFileType what, Text *out,
+                 char *err, size_t nerr) {
+  LLVMMemoryBufferRef buf = gen_emit(m, tm, what, err, nerr);
+  if (!buf) return false;
+  text_add_n(out, LLVMGetBufferStart(buf), LLVMGetBufferSize(buf));
+  LLVMDisposeMemoryBuffer(buf);
+  return true;
+}
+
 /* Vectors are as wide as we wrote them, whatever the processor's default preference. */
 static void prefer_wide_vectors(LLVMContextRef c, LLVMModuleRef m) {
   for (LLVMValueRef f = LLVMGetFirstFunction(m); f; f = LLVMGetNextFunction(f)) {
@@ -96,15 +115,8 @@ typedef struct UnitWork { /* of a thread: which unit it is at */
 static LLVMMemoryBufferRef object_of(const GenUnit *u, LLVMTargetMachineRef tm, bool quick,
                                      char *err, size_t nerr) {
   LLVMModuleRef m = gen_complete(u->c, u->m, tm, err, nerr);
-  LLVMMemoryBufferRef buf = NULL;
-  char *why = NULL;
-  if (m && (quick || gen_optimise(m, tm, err, nerr)) &&
-      LLVMTargetMachineEmitToMemoryBuffer(tm, m, LLVMObjectFile, &why, &buf)) {
-    gen_set_err(err, nerr, "LLVM makes no machine code", why);
-    LLVMDisposeMessage(why);
-    buf = NULL;
-  }
-  return buf;
+  bool ok = m && (quick || gen_optimise(m, tm, err, nerr));
+  return ok ? gen_emit(m, tm, LLVMObjectFile, err, nerr) : NULL;
 }
 
 static void compile_unit(void *arg) {
@@ -203,16 +215,7 @@ static bool emit_text(LLVMModuleRef m, LLVMTargetMachineRef tm, LlvmText what, T
     LLVMDisposeMessage(s);
     return true;
   }
-  LLVMMemoryBufferRef buf;
-  char *why = NULL;
-  if (LLVMTargetMachineEmitToMemoryBuffer(tm, m, LLVMAssemblyFile, &why, &buf)) {
-    gen_set_err(err, nerr, "no assembly", why);
-    LLVMDisposeMessage(why);
-    return false;
-  }
-  text_add_n(out, LLVMGetBufferStart(buf), LLVMGetBufferSize(buf));
-  LLVMDisposeMemoryBuffer(buf);
-  return true;
+  return gen_emit_to(m, tm, LLVMAssemblyFile, out, err, nerr);
 }
 
 static bool print(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr) {

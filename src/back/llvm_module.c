@@ -37,14 +37,16 @@ static void load_sizes(Gen *g, LLVMValueRef table) {
     g->size[i] = LLVMBuildLoad2(g->b, g->i64, size_place(g, sizes, i), "");
 }
 
-/* What the runtime calls for a share of a parallel kernel. */
+/* What the runtime calls for a share of a parallel kernel, or of a loop: of its body, then. */
 static LLVMValueRef gen_task(Gen *g, const Kernel *k, LLVMValueRef kernel) {
   LLVMValueRef f = LLVMAddFunction(g->m, "task", task_type(g));
   LLVMSetLinkage(f, LLVMInternalLinkage);
   LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->c, f, "entry"));
   load_sizes(g, LLVMGetParam(f, 0));
-  gen_kernel_call(g, k, kernel, LLVMGetParam(f, 0), LLVMGetParam(f, 1), LLVMGetParam(f, 2),
-                  LLVMGetParam(f, 3));
+  if (k->call) gen_call_task(g, k->call, f, kernel);
+  else
+    gen_kernel_call(g, k, kernel, LLVMGetParam(f, 0), LLVMGetParam(f, 1), LLVMGetParam(f, 2),
+                    LLVMGetParam(f, 3));
   LLVMBuildRetVoid(g->b);
   return f;
 }
@@ -101,6 +103,33 @@ static int64_t grain_of(const Kernel *k, int64_t n) {
   return grain < 1 ? 1 : grain > (double)n ? MAX(n, 1) : (int64_t)grain;
 }
 
+/* rt->parallel(rt, task, table, count, grain), that being its first member. */
+static void share_out(Gen *g, LLVMValueRef rt, LLVMValueRef task, LLVMValueRef table,
+                      LLVMValueRef count, int64_t grain) {
+  LLVMTypeRef params[] = {g->ptr, g->ptr, g->ptr, g->i64, g->i64};
+  LLVMTypeRef type = LLVMFunctionType(g->nothing, params, 5, 0);
+  LLVMValueRef args[] = {rt, task, table, count, LLVMConstInt(g->i64, (uint64_t)grain, 0)};
+  LLVMBuildCall2(g->b, type, LLVMBuildLoad2(g->b, g->ptr, rt, ""), args, 5, "");
+}
+
+/* A shared loop; without a runtime one worker does all of it. */
+static void call_loop_parallel(Gen *g, const Kernel *k, LLVMValueRef entry, LLVMValueRef task,
+                               LLVMValueRef table) {
+  LLVMValueRef zero = LLVMConstInt(g->i64, 0, 0), count = gen_dim(g, k->call->loop->trip);
+  LLVMValueRef rt = LLVMGetParam(entry, 3), args[] = {table, zero, count, zero};
+  LLVMBasicBlockRef many = LLVMAppendBasicBlockInContext(g->c, entry, "parallel");
+  LLVMBasicBlockRef one = LLVMAppendBasicBlockInContext(g->c, entry, "alone");
+  LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(g->c, entry, "after");
+  LLVMBuildCondBr(g->b, LLVMBuildIsNull(g->b, rt, ""), one, many);
+  LLVMPositionBuilderAtEnd(g->b, many);
+  share_out(g, rt, task, table, count, 1);
+  LLVMBuildBr(g->b, after);
+  LLVMPositionBuilderAtEnd(g->b, one);
+  LLVMBuildCall2(g->b, task_type(g), task, args, 4, "");
+  LLVMBuildBr(g->b, after);
+  LLVMPositionBuilderAtEnd(g->b, after);
+}
+
 static void call_parallel(Gen *g, const Kernel *k, LLVMValueRef entry, LLVMValueRef kernel,
                           LLVMValueRef task, LLVMValueRef table) {
   LLVMValueRef zero = LLVMConstInt(g->i64, 0, 0);
@@ -114,11 +143,8 @@ static void call_parallel(Gen *g, const Kernel *k, LLVMValueRef entry, LLVMValue
   LLVMBasicBlockRef one = LLVMAppendBasicBlockInContext(g->c, entry, "alone");
   LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(g->c, entry, "after");
   LLVMBuildCondBr(g->b, LLVMBuildIsNull(g->b, rt, ""), one, many);
-  LLVMPositionBuilderAtEnd(g->b, many); /* rt->parallel is its first member */
-  LLVMTypeRef params[] = {g->ptr, g->ptr, g->ptr, g->i64, g->i64};
-  LLVMTypeRef type = LLVMFunctionType(g->nothing, params, 5, 0);
-  LLVMValueRef args[] = {rt, task, table, count, LLVMConstInt(g->i64, (uint64_t)grain_of(k, n), 0)};
-  LLVMBuildCall2(g->b, type, LLVMBuildLoad2(g->b, g->ptr, rt, ""), args, 5, "");
+  LLVMPositionBuilderAtEnd(g->b, many);
+  share_out(g, rt, task, table, count, grain_of(k, n));
   LLVMBuildBr(g->b, after);
   LLVMPositionBuilderAtEnd(g->b, one);
   gen_kernel_call(g, k, kernel, table, zero, count, zero);
@@ -206,6 +232,7 @@ static StepCode gen_step(Gen *g, const Kernel *k) {
   if (k->call) {
     s.body = gen_program(g, k->call->body, "body", false);
     if (k->call->other) s.other = gen_program(g, k->call->other, "other", false);
+    if (k->call->shared && !g->alone) s.task = gen_task(g, k, s.body);
   } else {
     s.kernel = kernel_code(g, k);
     if (k->parallel && !g->alone) s.task = gen_task(g, k, s.kernel);
@@ -221,7 +248,9 @@ static void gen_entry(Gen *g, LLVMValueRef entry, const StepCode *step) {
   LLVMValueRef zero = LLVMConstInt(g->i64, 0, 0);
   for (int i = 0; i < g->p->kernel.n; i++) {
     const Kernel *k = g->p->kernel.at[i];
-    if (k->call) {
+    if (k->call && step[i].task) {
+      call_loop_parallel(g, k, entry, step[i].task, table);
+    } else if (k->call) {
       gen_call_site(g, k->call, entry, table, step[i].body, step[i].other);
     } else if (k->parallel) {
       call_parallel(g, k, entry, step[i].kernel, step[i].task, table);

@@ -361,19 +361,6 @@ static void make_all(Obj *o) {
   }
 }
 
-static bool emit(LLVMModuleRef m, LLVMTargetMachineRef tm, Text *out, char *err, size_t nerr) {
-  LLVMMemoryBufferRef buf = NULL;
-  char *why = NULL;
-  if (LLVMTargetMachineEmitToMemoryBuffer(tm, m, LLVMObjectFile, &why, &buf)) {
-    gen_set_err(err, nerr, "LLVM makes no object file", why);
-    LLVMDisposeMessage(why);
-    return false;
-  }
-  text_add_n(out, LLVMGetBufferStart(buf), LLVMGetBufferSize(buf));
-  LLVMDisposeMemoryBuffer(buf);
-  return true;
-}
-
 static bool make_object(const CFile *f, const Target *t, Text *out, char *err, size_t nerr) {
   LLVMTargetMachineRef tm = gen_machine(t, LLVMCodeModelDefault, false, err, nerr);
   if (!tm) return false;
@@ -386,7 +373,8 @@ static bool make_object(const CFile *f, const Target *t, Text *out, char *err, s
   make_all(&o);
   gen_end(&o.g);
   LLVMModuleRef m = gen_complete(c, o.g.m, tm, err, nerr);
-  bool ok = m && gen_optimise(m, tm, err, nerr) && emit(m, tm, out, err, nerr);
+  bool ok =
+      m && gen_optimise(m, tm, err, nerr) && gen_emit_to(m, tm, LLVMObjectFile, out, err, nerr);
   if (m) LLVMDisposeModule(m);
   LLVMDisposeTargetData(o.layout);
   LLVMContextDispose(c);

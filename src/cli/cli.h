@@ -88,6 +88,8 @@ gradc_context *cli_context(const Cli *cli, Status *s);
 Status cli_outcome(const Cli *cli, gradc_context *gc, gradc_status s);
 
 /* load.c */
+/* Does it to each file of the command line; the worst of what came of it. */
+Status cli_each_file(const Cli *cli, Status (*work)(const Cli *cli, const char *path));
 /* -D NAME=N, the option id. */
 Status cli_define(const Cli *cli, gradc_context *gc, OptId id);
 /* The same, and loads the program, in which each -D must mean something; NULL: no file, for lines

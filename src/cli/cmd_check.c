@@ -12,11 +12,4 @@ static Status check_file(const Cli *cli, const char *path) {
   return s;
 }
 
-Status cmd_check(Cli *cli) {
-  Status worst = ST_OK;
-  for (int i = 0; i < cli->n; i++) {
-    Status s = check_file(cli, cli->arg[i]);
-    worst = MAX(worst, s);
-  }
-  return worst;
-}
+Status cmd_check(Cli *cli) { return cli_each_file(cli, check_file); }

@@ -26,11 +26,4 @@ static Status format_file(const Cli *cli, const char *path) {
   return s;
 }
 
-Status cmd_fmt(Cli *cli) {
-  Status worst = ST_OK;
-  for (int i = 0; i < cli->n; i++) {
-    Status s = format_file(cli, cli->arg[i]);
-    worst = MAX(worst, s);
-  }
-  return worst;
-}
+Status cmd_fmt(Cli *cli) { return cli_each_file(cli, format_file); }

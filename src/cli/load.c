@@ -1,4 +1,5 @@
-/* load.c: a program with the constants and sizes that the command line sets, and its bounds. */
+/* load.c: the files a command is given; a program with the constants and sizes that the command
+ * line sets, and its bounds. */
 #include "cli/cli.h"
 
 #include <stdlib.h>
@@ -18,6 +19,15 @@ static bool read_define(const Cli *cli, const char *word, const char **name, int
   *name = copy;
   *number = n;
   return copy != NULL;
+}
+
+Status cli_each_file(const Cli *cli, Status (*work)(const Cli *cli, const char *path)) {
+  Status worst = ST_OK;
+  for (int i = 0; i < cli->n; i++) {
+    Status s = work(cli, cli->arg[i]);
+    worst = MAX(worst, s);
+  }
+  return worst;
 }
 
 Status cli_define(const Cli *cli, gradc_context *gc, OptId id) {

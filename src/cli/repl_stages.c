@@ -64,6 +64,14 @@ static const Fn *requested(Request *q, Session *s) {
   return session_expr(s, q->r->label, q->name);
 }
 
+static Status open_request(Request *q, Session *s, const Fn **f) {
+  q->out = text_new(s->cx->arena);
+  Status status = read_request(q, s);
+  if (status != ST_OK) return status;
+  *f = requested(q, s);
+  return *f ? ST_OK : ST_SOURCE;
+}
+
 static Status answer(Repl *r, Request *q, Status (*work)(Session *s, void *q)) {
   q->r = r;
   Status s = session_run(r->session, work, q);
@@ -75,10 +83,9 @@ static Status answer(Repl *r, Request *q, Status (*work)(Session *s, void *q)) {
 /* ---- the stages ---- */
 static Status show_stage(Session *s, void *arg) {
   Request *q = arg;
-  q->out = text_new(s->cx->arena);
-  Status status = read_request(q, s);
-  const Fn *f = status == ST_OK ? requested(q, s) : NULL;
-  if (status != ST_OK || !f) return status == ST_OK ? ST_SOURCE : status;
+  const Fn *f;
+  Status status = open_request(q, s, &f);
+  if (status != ST_OK) return status;
   return stage_print(f, q->stage, &q->sizes, SIZE_OF_REST, 1, &q->out);
 }
 
@@ -167,10 +174,9 @@ Status repl_c(Repl *r, const char *args) {
 /* ---- :plan ---- */
 static Status show_plan(Session *s, void *arg) {
   Request *q = arg;
-  q->out = text_new(s->cx->arena);
-  Status status = read_request(q, s);
-  const Fn *f = status == ST_OK ? requested(q, s) : NULL;
-  if (status != ST_OK || !f) return status == ST_OK ? ST_SOURCE : status;
+  const Fn *f;
+  Status status = open_request(q, s, &f);
+  if (status != ST_OK) return status;
   compile_bind_rest(f, &q->sizes, SIZE_OF_REST);
   return plan_function(f, &q->sizes, 1, &q->out) ? ST_OK : ST_SOURCE;
 }

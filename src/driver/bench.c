@@ -95,24 +95,93 @@ static Timing measure(Cx *cx, const Callee *c, double budget) {
   return t;
 }
 
+/* ---- kernels ---- */
+typedef struct KernelTimer {
+  Cx *cx;
+  int64_t below;
+  BenchResult *r;
+} KernelTimer;
+
+static void time_kernels(KernelTimer *x, const LoopProgram *p, Callee callee, double budget,
+                         int depth);
+
+/* A body by itself, one iteration of it: over buffers of its own, for what it is called with has
+ * been changed by the run that came before. */
+static void time_body(KernelTimer *x, const LoopProgram *p, GradcRt *rt, double budget, int depth) {
+  const Fn *f = p->fn;
+  uint64_t seed = 1;
+  void **in = NEWS(x->cx->arena, void *, f->in.n + 1);
+  void **out = NEWS(x->cx->arena, void *, f->out.n + 1);
+  for (int i = 0; i < f->in.n; i++) {
+    Tensor t = aligned_tensor(x->cx, f->in.at[i].type, &f->in.at[i].shape);
+    fill(&t, x->below, &seed);
+    in[i] = t.data;
+  }
+  for (int i = 0; i < f->out.n; i++) {
+    const Ins *y = fn_ins(f, f->out.at[i].val);
+    int32_t alias = f->out.at[i].alias;
+    out[i] = alias >= 0 ? in[alias] : aligned_tensor(x->cx, (DType)y->type, &y->shape).data;
+  }
+  Shape bytes = {.rank = 1, .dim = {MAX(p->workspace, 1)}};
+  Callee callee = {NULL, in, out, aligned_tensor(x->cx, T_U8, &bytes).data, rt};
+  time_kernels(x, p, callee, budget, depth);
+}
+
+/* One after the other as in a run, so that each finds in the caches what those before it left. Adds
+ * to `least` the least time of each, by the clock the lines use, less what the clock itself takes.
+ */
+static void time_in_turn(const Callee *c, NativeFn *run, int n, double budget, double *least) {
+  clockid_t clock = c->rt->threads > 1 ? CLOCK_MONOTONIC : CLOCK_PROCESS_CPUTIME_ID;
+  double begin = now(), idle = 1e9;
+  for (int i = 0; i < n; i++) least[i] = 1e9;
+  for (int round = 0; round < 3 || (round < MAX_SAMPLES && now() - begin < budget); round++) {
+    double last = now_of(clock), t = now_of(clock);
+    idle = MIN(idle, t - last);
+    for (int i = 0; i < n; i++) {
+      last = now_of(clock);
+      run[i](c->in, c->out, c->workspace, c->rt);
+      t = now_of(clock);
+      least[i] = MIN(least[i], t - last);
+    }
+  }
+  for (int i = 0; i < n; i++) least[i] = MAX(least[i] - idle, 0);
+}
+
 /* Each kernel is compiled once more, as a program of its own over the same buffers. */
-static void time_kernels(const Compiled *c, Callee callee, double budget, BenchResult *r) {
-  Cx *cx = c->fn->cx;
+static void time_kernels(KernelTimer *x, const LoopProgram *p, Callee callee, double budget,
+                         int depth) {
+  Cx *cx = x->cx;
+  BenchResult *r = x->r;
   char why[600] = "";
-  int n = c->loops->kernel.n;
-  r->kernel = NEWS(cx->arena, BenchKernel, n + 1);
+  int n = p->kernel.n;
+  Native **native = NEWS(cx->arena, Native *, n + 1);
+  NativeFn *run = NEWS(cx->arena, NativeFn, n + 1);
+  double *turn = NEWS(cx->arena, double, n + 1);
   for (int i = 0; i < n; i++) {
-    LoopProgram alone = *c->loops;
+    LoopProgram alone = *p;
     alone.kernel.n = 1;
-    alone.kernel.at = &c->loops->kernel.at[i];
-    Native *native = native_compile(&alone, CODE_CACHE_OFF, why, sizeof why);
-    if (!native) cx_bug(cx, "a kernel alone: %s", why);
-    const Kernel *k = c->loops->kernel.at[i];
-    callee.run = native_entry(native);
-    Timing t = measure(cx, &callee, budget / n);
-    r->kernel[r->nkernels++] = (BenchKernel){k->name, callee.rt->threads > 1 ? t.least : t.cpu,
-                                             k->flops, k->bytes, k->parallel};
-    native_dispose(native);
+    alone.kernel.at = &p->kernel.at[i];
+    if (!(native[i] = native_compile(&alone, CODE_CACHE_OFF, why, sizeof why)))
+      cx_bug(cx, "a kernel alone: %s", why);
+    run[i] = native_entry(native[i]);
+  }
+  time_in_turn(&callee, run, n, budget / 2, turn);
+  for (int i = 0; i < n; i++) {
+    const Kernel *k = p->kernel.at[i];
+    callee.run = run[i];
+    Timing t = measure(cx, &callee, budget / 2 / n);
+    BenchKernel line = {.name = k->name,
+                        .seconds = callee.rt->threads > 1 ? t.least : t.cpu,
+                        .turn_seconds = turn[i],
+                        .flops = k->flops,
+                        .bytes = k->bytes,
+                        .depth = depth,
+                        .parallel = k->parallel};
+    vec_push(cx->arena, &r->kernel, line);
+    native_dispose(native[i]);
+    if (!k->call) continue;
+    time_body(x, k->call->body, callee.rt, budget / n, depth + 1);
+    if (k->call->other) time_body(x, k->call->other, callee.rt, budget / n, depth + 1);
   }
 }
 
@@ -193,7 +262,8 @@ static bool measure_with(const Fn *f, const BenchOptions *o, GradcRt *rt, BenchR
   r->seconds = time.median;
   r->least_seconds = time.least;
   r->cpu_seconds = time.cpu;
-  if (o->kernels) time_kernels(c, callee, o->seconds, r);
+  KernelTimer each = {cx, o->below, r};
+  if (o->kernels) time_kernels(&each, c->loops, callee, o->seconds, 0);
   r->peak_gflops = machine_peak_gflops(widest_float(f), &t) * rt->threads;
   r->flops = MIN(fn_flops(f), fn_flops(c->loops->fn)); /* work known to be zero does not count */
   r->bytes = io_bytes(f);
@@ -228,11 +298,12 @@ bool bench_function(const Fn *prepared, const BenchOptions *o, BenchResult *out)
 }
 
 static void print_kernels(Text *out, const BenchResult *r) {
-  for (int i = 0; i < r->nkernels; i++) {
-    const BenchKernel *k = &r->kernel[i];
-    text_fmt(out, "  %10.3f us  %6.2f GFLOP/s  %6.2f GB/s  %s%s\n", 1e6 * k->seconds,
-             k->flops / k->seconds * 1e-9, k->bytes / k->seconds * 1e-9, k->name,
-             k->parallel ? " (shared out)" : "");
+  if (r->kernel.n) text_fmt(out, "  %10s     %10s\n", "alone", "in turn");
+  for (int i = 0; i < r->kernel.n; i++) {
+    const BenchKernel *k = &r->kernel.at[i];
+    text_fmt(out, "  %10.3f us  %10.3f us  %6.2f GFLOP/s  %6.2f GB/s  %*s%s%s\n", 1e6 * k->seconds,
+             1e6 * k->turn_seconds, k->flops / k->seconds * 1e-9, k->bytes / k->seconds * 1e-9,
+             2 * k->depth, "", k->name, k->parallel ? " (shared out)" : "");
   }
 }
 
@@ -262,13 +333,13 @@ void bench_json(Text *out, const char *name, const BenchResult *r, double ratio)
            r->fraction_of_peak, r->bytes, r->workspace_bytes);
   text_fmt(out, ", \"compile_seconds\": %.6g, \"threads\": %d", r->compile_seconds, r->threads);
   if (r->reload_seconds > 0) text_fmt(out, ", \"reload_seconds\": %.6g", r->reload_seconds);
-  for (int i = 0; i < r->nkernels; i++) {
-    const BenchKernel *k = &r->kernel[i];
+  for (int i = 0; i < r->kernel.n; i++) {
+    const BenchKernel *k = &r->kernel.at[i];
     text_add(out, i ? ", {\"name\": " : ", \"kernels\": [{\"name\": ");
     text_json(out, k->name);
-    text_fmt(out, ", \"seconds\": %.9g, \"flops\": %.0f, \"bytes\": %.0f}", k->seconds, k->flops,
-             k->bytes);
-    if (i + 1 == r->nkernels) text_add(out, "]");
+    text_fmt(out, ", \"seconds\": %.9g, \"flops\": %.0f, \"bytes\": %.0f, \"depth\": %d}",
+             k->seconds, k->flops, k->bytes, k->depth);
+    if (i + 1 == r->kernel.n) text_add(out, "]");
   }
   if (ratio > 0) text_fmt(out, ", \"gradient_to_forward\": %.4g", ratio);
   text_add(out, "}\n");

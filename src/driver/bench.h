@@ -15,7 +15,10 @@ typedef struct BenchOptions {
 
 typedef struct BenchKernel {
   const char *name;
-  double seconds, flops, bytes;
+  double seconds;      /* by itself, again and again */
+  double turn_seconds; /* with the others in turn, as in a run */
+  double flops, bytes;
+  int depth; /* bodies of loops and branches it lies in: their kernels follow it, one iteration */
   bool parallel;
 } BenchKernel;
 
@@ -29,8 +32,7 @@ typedef struct BenchResult {
   double reload_seconds; /* the same from the cache; 0: there is none */
   size_t workspace_bytes;
   int threads;
-  int nkernels; /* where kernels were asked for: each by itself, in the order they run */
-  BenchKernel *kernel;
+  Vec(BenchKernel) kernel; /* where they were asked for: each by itself, in the order they run */
 } BenchResult;
 
 /* prepared: all sizes numbers. Floating arguments are filled with numbers near 0; outputs with an

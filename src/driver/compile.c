@@ -25,19 +25,21 @@ static Fn *chunked(Fn *f, const Thrift *thrift) {
   return cut == f || needs_little(f, thrift->above) ? f : cut;
 }
 
-/* Under thrift derivatives wait for numbers: what they may keep depends on them. */
+/* Derivatives that have waited so long are taken of numbers: what they keep depends on sizes, and
+ * short loops in loops are gone by then. */
 Fn *compile_once(const Fn *f, const SizeBindings *sizes) {
   const Thrift *thrift = f->cx->thrift;
   Thrift free = THRIFT_NONE;
-  Fn *g = thrift && sizes ? pass_bind_sizes(f, sizes) : (Fn *)f;
+  Fn *g = sizes ? pass_bind_sizes(f, sizes) : (Fn *)f;
+  if (g && sizes) g = pass_unroll(g);
   if (g) g = pass_expand(g);
   if (g) g = pass_simplify(pass_inline_calls(g));
   if (!g || !sizes) return g;
   if (!thrift) thrift = &free;
-  g = pass_bind_sizes(g, sizes);
-  if (g) g = pass_simplify(g); /* extents of 1 and exact reads are known only now */
-  if (g) g = pass_hoist(g, thrift->hoist);
-  return g ? pass_block(chunked(g, thrift)) : NULL; /* not to be hoisted again */
+  Fn *flat = pass_unroll(g); /* those that derivatives brought */
+  if (flat != g) g = pass_simplify(flat);
+  g = pass_hoist(g, thrift->hoist);
+  return g ? pass_turn(pass_block(chunked(g, thrift))) : NULL; /* not to be hoisted again */
 }
 
 Fn *compile_prepare(const Fn *f, const SizeBindings *sizes) {
@@ -46,9 +48,7 @@ Fn *compile_prepare(const Fn *f, const SizeBindings *sizes) {
 
 void compile_bind_rest(const Fn *f, SizeBindings *sizes, int64_t number) {
   SizeBindings names = {0};
-  for (int i = 0; i < f->in.n; i++)
-    for (int d = 0; d < f->in.at[i].shape.rank; d++)
-      dim_names(f->cx, f->in.at[i].shape.dim[d], f->cx->arena, &names);
+  fn_size_names(f, &names);
   for (int i = 0; i < names.list.n; i++) {
     Dim known;
     if (!size_lookup(sizes, names.list.at[i].name, &known))

@@ -67,9 +67,14 @@ static Fn *renamed(Fn *d, const Fn *f, const DeriveOptions *o) {
   return copy;
 }
 
+/* Until sizes are numbers: what the gradient keeps depends on them. */
+static bool waits(const Fn *f, const DeriveOptions *o) {
+  return (f->cx->bound.bytes || o->deferred) && !o->forward;
+}
+
 static Fn *derive_once(const Fn *f, const DeriveOptions *o, const bool *wrt) {
   if (!may_derive(f, o, wrt)) return NULL;
-  if (f->cx->bound.bytes && !o->forward) return pass_gradient_deferred(f, wrt, o->value);
+  if (waits(f, o)) return pass_gradient_deferred(f, wrt, o->value);
   Fn *d = o->forward ? pass_tangent(f, wrt) : pass_gradient(f, wrt, o->value);
   return d ? pass_simplify(d) : NULL;
 }
@@ -93,8 +98,7 @@ const char *derive_wrt(const Fn *f, const char *list, bool *wrt) {
 
 Fn *derive(const Fn *f, const DeriveOptions *o) {
   const bool *wrt = o->wrt ? o->wrt : default_wrt(f);
-  Fn *d =
-      f->cx->bound.bytes && !o->forward ? (Fn *)f : pass_expand(f); /* later, within the bound */
+  Fn *d = waits(f, o) ? (Fn *)f : pass_expand(f);
   for (int k = 0; k < o->order && d; k++) {
     int inputs = d->in.n;
     d = derive_once(d, o, wrt);

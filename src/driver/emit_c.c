@@ -156,9 +156,7 @@ static void step_results(Emitting *e, CFunction *fn, const Fn *f) {
 /* ---- sizes that stay names ---- */
 static void collect_names(Emitting *e, CFunction *fn, const Fn *f) {
   SizeBindings names = {0};
-  for (int i = 0; i < f->in.n; i++)
-    for (int d = 0; d < f->in.at[i].shape.rank; d++)
-      dim_names(e->cx, f->in.at[i].shape.dim[d], e->cx->arena, &names);
+  fn_size_names(f, &names);
   for (int i = 0; i < names.list.n; i++) vec_push(e->cx->arena, &fn->size, names.list.at[i].name);
 }
 
@@ -286,7 +284,7 @@ static bool all_typed(const Node *fn) {
 }
 
 static bool want_all(Emitting *e, WantedList *list) {
-  const Program *p = e->s->program;
+  Program *p = e->s->program;
   for (const char *s = e->o->functions; s && *s;) {
     size_t n = strcspn(s, ",");
     if (!want_function(e, list, name_of_n(e->cx, s, n))) return false;

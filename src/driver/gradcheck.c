@@ -265,9 +265,7 @@ static void check_input(Check *c, int input, const Tensor *gradient, const Gradc
  * likely to equal by chance. */
 static SizeBindings pick_sizes(Cx *cx, const Fn *f, const SizeBindings *given, Text *said) {
   SizeBindings names = {{0}}, all = {{0}};
-  for (int i = 0; i < f->in.n; i++)
-    for (int d = 0; d < f->in.at[i].shape.rank; d++)
-      dim_names(cx, f->in.at[i].shape.dim[d], cx->arena, &names);
+  fn_size_names(f, &names);
   for (int i = 0; i < names.list.n; i++) {
     Name name = names.list.at[i].name;
     Dim d = 3 + i;

@@ -118,6 +118,7 @@ typedef struct DeriveOptions {
   const bool *wrt; /* one per input of f; NULL: its parameters, or where it has none its floats */
   int order;
   bool forward, value;
+  bool deferred; /* reverse mode: as an instruction, to be expanded when sizes are numbers */
 } DeriveOptions;
 Fn *derive(const Fn *f, const DeriveOptions *o); /* NULL after a diagnostic */
 /* Sets wrt[i] for each input that "a,b" names; NULL, or what is wrong with it. */

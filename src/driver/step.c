@@ -145,8 +145,7 @@ bool step_build(Program *p, const Fn *given, Name optimizer, const bool *frozen,
   bool *wrt = NEWS(cx->arena, bool, n + 1);
   for (int i = 0; i < n; i++) wrt[i] = trainable(loss, frozen, i);
   if (!opt || !has_trainable(loss, wrt)) return false;
-  Fn *grad =
-      cx->bound.bytes ? pass_gradient_deferred(given, wrt, true) : pass_gradient(loss, wrt, true);
+  Fn *grad = pass_gradient_deferred(given, wrt, true);
   if (!grad) return false;
   *plan = (StepPlan){.loss = loss};
   Stepping s = {p, ir_begin(cx, name_of(cx, "step")), loss, optimizer, count_slots(cx, opt)};

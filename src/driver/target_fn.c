@@ -25,7 +25,7 @@ Fn *target_function(Session *s, const char *text, Name *bare, bool *gradient) {
   if (!*gradient && !is_name(text, strlen(text))) return session_function_value(s, text);
   Fn *f = session_function(s, *bare);
   if (!f || !*gradient) return f;
-  DeriveOptions o = {.order = 1, .value = with_value};
+  DeriveOptions o = {.order = 1, .value = with_value, .deferred = true};
   return derive(f, &o);
 }
 
@@ -37,9 +37,7 @@ bool target_is_typed(const Node *fn) {
 
 Name target_open_size(const Fn *f, const SizeBindings *sizes) {
   SizeBindings names = {0};
-  for (int i = 0; i < f->in.n; i++)
-    for (int d = 0; d < f->in.at[i].shape.rank; d++)
-      dim_names(f->cx, f->in.at[i].shape.dim[d], f->cx->arena, &names);
+  fn_size_names(f, &names);
   for (int i = 0; i < names.list.n; i++) {
     Dim known;
     if (!sizes || !size_lookup(sizes, names.list.at[i].name, &known)) return names.list.at[i].name;

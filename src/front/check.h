@@ -37,6 +37,7 @@ typedef struct Member { /* a parameter of an instance, or an instance inside */
 struct Instance {     /* of a layer */
   const Instance *up; /* the one it is a part of */
   const FnValue *layer;
+  Span made;          /* the `name(sizes)` that made it */
   Name path, pattern; /* blocks.up, blocks.*.up: where the numbers go that say which of an array */
   Scope *scope;       /* the layer's sizes */
   int32_t nlead;      /* arrays it is in, itself or with those it is a part of */
@@ -49,9 +50,19 @@ typedef struct DeclMap { /* open addressing, keyed by the interned name */
   int32_t cap, n;
 } DeclMap;
 
+/* The user's own functions and parameters, in their order; made anew when it is asked for and
+ * declarations came or went since. */
+typedef Vec(Decl *) DeclList;
+typedef struct DeclLists {
+  DeclList fn, param;
+  int64_t version;
+} DeclLists;
+
 struct Program {
   Cx *cx;
   Vec(Decl *) decls;
+  int64_t version; /* of decls: another one after each change */
+  DeclLists own;
   DeclMap user, prelude;
   Vec(const Node *) tests;
   SizeBindings defines; /* numbers from outside, for constants and sizes */
@@ -155,7 +166,7 @@ typedef struct Check {
 /* ---- program.c ---- */
 Decl *program_add(Program *p, Name name, const Node *n); /* one of the user's */
 Decl *program_find(const Program *p, Name name, bool prelude);
-Decl *program_nth(const Program *p, NodeKind kind, int n); /* of the user's, in order; or NULL */
+Decl *program_param(Program *p, int i); /* the user's parameter number i; or NULL */
 Decl *program_fn(const Program *p,
                  Name name); /* a function, the user's or the prelude's; or NULL */
 /* program_fn.c: a function whose arguments have types; NULL after an error. */
@@ -212,6 +223,8 @@ void fault_declared(Check *c, Diag *d, const Value *v); /* "`x` is f32[2], decla
 /* What the named sizes in use are, where they are numbers: "N is 2 and M is 3 in this call of `f`".
  */
 void fault_sizes(Check *c, Diag *d);
+/* "`net.up`, whose I is 3", at the places where it and those around it were made; NULL: nothing. */
+void fault_instance(Check *c, Diag *d, const FnValue *self);
 /* Which axis makes the difference between two shapes that should be equal. */
 void fault_axes(Check *c, Diag *d, const Shape *is, const Shape *wanted, const char *what);
 void suggest(Check *c, Diag *d, const char *word, const char *const *more, int n);
@@ -328,6 +341,9 @@ Value call_fn(Check *c, const FnValue *f, const Call *call);
 Value call_value(Check *c, const Node *n, const Value *f,
                  const Call *call); /* n: the CALL, for messages */
 /* Puts arguments into slots by position and name; slot[i] is the argument's number or -1. */
+/* `zeros(2, 3)` as `zeros((2, 3))`: what is positional behind the last argument joins it where that
+ * is a shape or a permutation. */
+Call gather_sizes(Check *c, const Name *names, int n, const Call *call);
 bool bind_slots(Check *c, const char *what, const Name *names, int n, const Call *call, int *slot);
 
 /* ---- check_builtin.c ---- */
@@ -403,7 +419,11 @@ Value eval_checkpoint(Check *c, const Node *n);
 void guard_condition(Check *c, const Node *n, bool holds);
 void guard_push(Check *c, const Affine *a);   /* a >= 0 */
 bool guard_proves(Check *c, const Affine *a); /* that a >= 0 */
-bool guard_is_condition(const Node *n);       /* may say something of labels */
+/* Whether conditions prove the index a, which the ranges of its labels only say to be in lo .. hi,
+ * to be inside. */
+bool guard_inside(Check *c, const Affine *a, Dim extent, Dim lo, Dim hi);
+bool guard_mentions(const Check *c, const Label *label); /* a condition says something of it */
+bool guard_is_condition(const Node *n);                  /* may say something of labels */
 
 /* ---- check_deriv.c ---- */
 Value eval_deriv(Check *c, const Node *call, DerivMode mode); /* grad(f, wrt: x): a function */

@@ -264,6 +264,8 @@ Value call_builtin(Check *c, const FnValue *f, const Call *call) {
   int slot[MAX_PARAMS];
   const Arg *arg[MAX_PARAMS] = {0};
   int n = builtin_params(c, f->builtin, names, optional);
+  Call whole = gather_sizes(c, names, n, call);
+  call = &whole;
   if (!bind_slots(c, f->name, names, n, call, slot)) return value_poison();
   for (int i = 0; i < n; i++) {
     if (slot[i] >= 0) arg[i] = &call->arg[slot[i]];

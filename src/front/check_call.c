@@ -15,11 +15,26 @@ static void fault_count(Check *c, const char *what, const Name *names, int n, co
   Diag *d = fault(c, E0204, call->span, "`%s` takes %d argument%s, got %d", what, n,
                   n == 1 ? "" : "s", given);
   diag_note(c->cx, d, "its arguments are (%s)", list_of(c->cx, names, n));
-  bool last_is_tuple =
-      n && call->n > n && (!strcmp(names[n - 1], "shape") || !strcmp(names[n - 1], "perm"));
-  if (last_is_tuple)
-    diag_hint(c->cx, d, "the %s is one argument: %s(%s(.., ..))", names[n - 1], what,
-              n > 1 ? "x, " : "");
+}
+
+/* Where the last argument is called `shape` or `perm`, its numbers may be given one by one:
+ * zeros(2, 3) is zeros((2, 3)). */
+Call gather_sizes(Check *c, const Name *names, int n, const Call *call) {
+  Call whole = *call;
+  bool named = false;
+  for (int i = 0; i < call->n; i++) named = named || call->arg[i].name;
+  if (!n || named || call->n <= n ||
+      (strcmp(names[n - 1], "shape") != 0 && strcmp(names[n - 1], "perm") != 0))
+    return whole;
+  int sizes = call->n - n + 1;
+  Value *item = NEWS(c->cx->arena, Value, sizes);
+  for (int i = 0; i < sizes; i++) item[i] = call->arg[n - 1 + i].value;
+  whole.n = n;
+  whole.arg = NEWS(c->cx->arena, Arg, n);
+  memcpy(whole.arg, call->arg, (size_t)n * sizeof *whole.arg);
+  whole.arg[n - 1].value = value_tuple(c->cx, item, sizes);
+  whole.arg[n - 1].span = span_join(call->arg[n - 1].span, call->arg[call->n - 1].span);
+  return whole;
 }
 
 bool bind_slots(Check *c, const char *what, const Name *names, int n, const Call *call, int *slot) {
@@ -133,6 +148,8 @@ static Value call_decl(Check *c, const FnValue *f, const Call *call) {
   if (!f->plain && (f->rule[0] || f->rule[1])) return call_ruled(c, f, call);
   Name names[MAX_ARGS] = {0};
   for (int i = 0; i < n; i++) names[i] = f->node->kid[2 + i]->name;
+  Call whole = gather_sizes(c, names, n, call);
+  call = &whole;
   if (!bind_slots(c, f->name, names, n, call, slot)) return value_poison();
   for (int i = 0; i < n; i++)
     if (slot[i] < 0 && !f->node->kid[2 + i]->kid[1]) {

@@ -13,6 +13,11 @@ static bool affine_side(Check *c, const Node *n, Affine *out) {
   switch (n->kind) {
   case NODE_INT: v = value_int(n->u.i); return affine_of_value(&v, out);
   case NODE_NAME: return name_value_quiet(c, n->name, &v) && affine_of_value(&v, out);
+  case NODE_CALL: /* as printed programs have counters: i32(t) */
+    return n->nkids == 2 && n->kid[0]->kind == NODE_NAME &&
+           (!strcmp(n->kid[0]->name, type_info[T_I32].word) ||
+            !strcmp(n->kid[0]->name, type_info[T_I64].word)) &&
+           affine_side(c, n->kid[1], out);
   case NODE_UNARY:
     return n->u.op == OP_neg && affine_side(c, n->kid[0], &a) &&
            affine_binary(c->cx, OP_sub, &zero, &a, out);
@@ -84,14 +89,37 @@ void guard_condition(Check *c, const Node *n, bool holds) {
   }
 }
 
-/* Whether a >= 0 follows from one of them: where the difference is never negative. */
-bool guard_proves(Check *c, const Affine *a) {
+static bool never_negative(Check *c, const Affine *a) {
   Dim lo, hi;
+  return a->den == 1 && affine_interval(c->cx, a, NULL, &lo, &hi) && dim_le(c->cx, 0, lo) == 1;
+}
+
+/* Whether a >= 0 follows from `most` of the inequalities from g on: where the difference is never
+ * negative. */
+static bool follows(Check *c, const Affine *a, const Guard *g, int most) {
   Affine d;
-  for (const Guard *g = c->guards; g; g = g->up)
-    if (affine_binary(c->cx, OP_sub, a, &g->a, &d) && d.den == 1 &&
-        affine_interval(c->cx, &d, NULL, &lo, &hi) && dim_le(c->cx, 0, lo) == 1)
+  for (; g; g = g->up)
+    if (affine_binary(c->cx, OP_sub, a, &g->a, &d) &&
+        (never_negative(c, &d) || (most > 1 && follows(c, &d, g->up, most - 1))))
       return true;
+  return false;
+}
+
+/* Two at a time are enough for k <= j and j < n. */
+bool guard_proves(Check *c, const Affine *a) { return follows(c, a, c->guards, 2); }
+
+bool guard_inside(Check *c, const Affine *a, Dim extent, Dim lo, Dim hi) {
+  Affine last = {.den = 1, .off = dim_sub(c->cx, extent, 1)}, room;
+  bool below = dim_le(c->cx, 0, lo) == 1, above = dim_le(c->cx, dim_add(c->cx, hi, 1), extent) == 1;
+  if ((below && above) || a->den != 1 || !affine_binary(c->cx, OP_sub, &last, a, &room))
+    return false;
+  return (below || guard_proves(c, a)) && (above || guard_proves(c, &room));
+}
+
+bool guard_mentions(const Check *c, const Label *label) {
+  for (const Guard *g = c->guards; g; g = g->up)
+    for (int i = 0; i < g->a.n; i++)
+      if (g->a.term[i].label == label) return true;
   return false;
 }
 

@@ -117,15 +117,6 @@ static void fault_outside(Check *c, const Read *r, const Pos *p, int axis, bool 
     diag_hint(c->cx, d, "pad the tensor with zeros, or read inside(..), which is 0 outside");
 }
 
-/* Where the range of the labels doesn't prove it, conditions do. */
-static bool guarded_inside(Check *c, const Pos *p, Dim extent, Dim lo, Dim hi) {
-  Affine last = {.den = 1, .off = dim_sub(c->cx, extent, 1)}, room;
-  bool below = dim_le(c->cx, 0, lo) == 1, above = dim_le(c->cx, dim_add(c->cx, hi, 1), extent) == 1;
-  if ((below && above) || p->a.den != 1 || !affine_binary(c->cx, OP_sub, &last, &p->a, &room))
-    return false;
-  return (below || guard_proves(c, &p->a)) && (above || guard_proves(c, &room));
-}
-
 static bool check_bounds(Check *c, const Read *r, Pos *p, int axis) {
   Cx *cx = c->cx;
   Dim extent = r->shape.dim[axis], lo, hi;
@@ -138,7 +129,9 @@ static bool check_bounds(Check *c, const Read *r, Pos *p, int axis) {
   for (int i = 0; i < p->a.n; i++)
     if (dim_le(cx, p->a.term[i].label->extent, 0) == 1) return true; /* reads nothing */
   if (!affine_interval(cx, &p->a, NULL, &lo, &hi)) return true;
-  if (p->a.n && guarded_inside(c, p, extent, lo, hi)) return p->guarded = true;
+  if (p->a.n && guard_inside(c, &p->a, extent, lo, hi)) return p->guarded = true;
+  for (int i = 0; i < p->a.n; i++)
+    if (p->a.term[i].label->partly) return true; /* it is looked at when the program runs */
   if (dim_le(cx, 0, lo) == 0) return fault_outside(c, r, p, axis, true, lo), false;
   if (dim_le(cx, dim_add(cx, hi, 1), extent) == 0)
     return fault_outside(c, r, p, axis, false, hi), false;
@@ -403,7 +396,7 @@ static Value apply_gather(Check *c, const Read *r, const Value *base) {
     for (int k = 0; i == place && k < g.shape.rank; k++) perm[n++] = ng + k;
     if (i < stay) perm[n++] = first_rest + i;
   }
-  return value_tensor(ir_permute(c->b, x, perm), all);
+  return value_tensor(ir_permute_choice(c->b, x, perm), all);
 }
 
 /* ---- reads ---- */

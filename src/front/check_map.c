@@ -15,6 +15,11 @@ Value make_weak(Check *c, const Weak *w) {
 }
 
 static Value weak_tensor(Check *c, const Weak *w, DType t) {
+  bool whole_only = w->kind == WEAK_MAP && op_info[w->op].typing == TY_INT;
+  if (whole_only && type_is_float(t)) { /* shl(1, k) where a float is asked for: exact, then cast */
+    Value x = weak_tensor(c, w, T_I64);
+    return x.kind == V_POISON ? x : value_tensor(ir_cast(c->b, t, x.u.t.val), value_labels(&x));
+  }
   Value *v = arena_copy(c->cx->arena, w->arg, (size_t)w->n * sizeof *w->arg);
   Span *spans = NEWS(c->cx->arena, Span, w->n + 1);
   bool select = w->kind == WEAK_MAP && w->op == OP_select;

@@ -168,6 +168,7 @@ static Diag *fault_argument(Check *c, const Node *arg, const Value *v, Span at, 
   fault_declared(c, d, v);
   if (v->kind == V_TENSOR && ir_type(c->b, v->u.t.val) != t)
     diag_hint(c->cx, d, "there are no implicit conversions: write %s(..)", type_info[t].word);
+  else if (c->frame) fault_instance(c, d, c->frame->self);
   return d;
 }
 

@@ -57,7 +57,7 @@ typedef struct ParamInfo {
   const Node *init; /* NULL: zeros */
   Span span;
 } ParamInfo;
-int front_param_count(const Program *p);
+int front_param_count(Program *p);
 const ParamInfo *front_param(Program *p,
                              int i); /* in order of declaration; NULL after an error in it */
 /* A function without inputs whose only output is the initial value of param i (numbers for all
@@ -73,8 +73,8 @@ void front_withdraw(Program *p, bool (*gone)(const Node *n, void *arg), void *ar
 /* The numbers from outside: see front_define. */
 const SizeBindings *front_defines(const Program *p);
 
-int front_fn_count(const Program *p); /* functions declared by the user's sources */
-const Node *front_fn_node(const Program *p, int i);
+int front_fn_count(Program *p); /* functions declared by the user's sources */
+const Node *front_fn_node(Program *p, int i);
 const Node *front_fn_find(const Program *p,
                           Name name); /* the user's or the prelude's; NULL: none */
 

@@ -347,6 +347,7 @@ static Value make_instance(Check *c, const FnValue *f, const Call *call, const P
   FnValue *self = NEW(c->cx->arena, FnValue);
   *in = (Instance){.up = place->up,
                    .layer = f,
+                   .made = call->span,
                    .path = place->path,
                    .pattern = place->pattern,
                    .nlead = place->nlead};

@@ -269,12 +269,30 @@ static int32_t depth_around(const Parser *p, const Token *t) {
   return i < 0 ? 0 : p->toks.at[i].depth + 1;
 }
 
+/* The generated parser goes back to the innermost statement it knows. When something wrong stands
+ * behind a `}` on its line, that is in the block which was just closed: it is closed once more
+ * where the statement ends. */
+static void close_again(Parser *p, const Token *t) {
+  Token brace = {.kind = TOK_RBRACE, .lo = t->lo, .hi = t->lo, .match = -1, .depth = t->depth + 1};
+  bool expected[TOKEN_ROWS] = {false};
+  p->reopened = false;
+  nn_expected(p->state, expected);
+  if (!expected[ROW_RBRACE]) return;
+  p->tok = brace;
+  push(p, &brace, TOK_RBRACE);
+  p->tok = *t;
+}
+
 static void feed(Parser *p, Token t) {
   p->tok = t;
   if (p->skipping && !ends_statement(p, &t)) return;
   p->skipping = false;
+  if (p->reopened) close_again(p, &t);
+  bool behind_block = p->behind_block;
+  p->behind_block = t.kind == TOK_RBRACE;
   if (!token_is_sound(p, &t)) {
     push(p, &t, TOK_NN_error);
+    p->reopened = behind_block;
     return;
   }
   if (t.kind == TOK_INT) check_integer(p, &t);
@@ -286,6 +304,7 @@ static void feed(Parser *p, Token t) {
   /* The token that is wrong may be the one to go on after. */
   if (p->skipping && ends_statement(p, &t)) p->skipping = false;
   if (p->broken && p->skipping) push(p, &t, TOK_NN_error);
+  p->reopened = p->skipping && behind_block;
   p->broken = false;
   if (p->skipping) return;
   if (t.kind == TOK_SEP) statement_begins(p, p->at, t.depth);

@@ -103,6 +103,8 @@ typedef struct Parser {
   int32_t stmt_first; /* number of the first token of the statement */
   int32_t stmt_depth; /* brackets open where it begins */
   bool skipping;      /* an error was reported: drop tokens up to the end of the statement */
+  bool behind_block;  /* the token before was a `}` */
+  bool reopened;      /* what is skipped stands behind a block's `}`: it undid that one */
   bool broken;        /* an action found an error: the parser itself has to be told */
   bool quiet;         /* record no diagnostics */
   bool line;          /* one line of eval or of the REPL */

@@ -36,15 +36,27 @@ Decl *program_find(const Program *p, Name name, bool prelude) {
   return d && d->node ? d : NULL;
 }
 
+/* ---- functions and parameters by number ---- */
+static void list_decl(Program *p, Decl *d) {
+  if (!d->node || d->prelude) return;
+  if (d->node->kind == NODE_FN) vec_push(p->cx->arena, &p->own.fn, d);
+  if (d->node->kind == NODE_PARAM) vec_push(p->cx->arena, &p->own.param, d);
+}
+
+static const DeclLists *own_decls(Program *p) {
+  if (p->own.version == p->version) return &p->own;
+  p->own.fn.n = p->own.param.n = 0;
+  for (int i = 0; i < p->decls.n; i++) list_decl(p, p->decls.at[i]);
+  p->own.version = p->version;
+  return &p->own;
+}
+
 /* ---- sizes that parameters fix ---- */
 bool program_has_size(Program *p, Name name) {
   if (program_find(p, name, false)) return false;
-  for (int i = 0; i < p->decls.n; i++) {
-    const Decl *d = p->decls.at[i];
-    if (d->node && !d->prelude && !d->owner && d->node->kind == NODE_PARAM &&
-        ast_mentions(d->node->kid[0], name))
-      return true;
-  }
+  const DeclList *params = &own_decls(p)->param;
+  for (int i = 0; i < params->n; i++)
+    if (!params->at[i]->owner && ast_mentions(params->at[i]->node->kid[0], name)) return true;
   return false;
 }
 
@@ -130,6 +142,10 @@ static Decl *add_decl(Program *p, Name name, const Node *n, bool prelude) {
   vec_push(p->cx->arena, &p->decls, d);
   set_node(p, d, n);
   map_put(p, prelude ? &p->prelude : &p->user, p->decls.n - 1);
+  bool listed = p->own.version == p->version;
+  if (listed) list_decl(p, d);
+  p->version++;
+  if (listed) p->own.version = p->version;
   return d;
 }
 
@@ -147,7 +163,7 @@ static void declare(Program *p, const Node *n, bool prelude) {
     old->round = p->round;
     return;
   }
-  if (old) old->node = NULL;
+  if (old) old->node = NULL, p->version++;
   add_decl(p, n->name, n, prelude);
 }
 
@@ -169,6 +185,7 @@ static void declare_all(Program *p, const Node *file, bool prelude) {
   p->holes = false;
   for (int i = 0; i < p->decls.n; i++) /* made anew, with what is declared now */
     if (p->decls.at[i]->owner) p->decls.at[i]->node = NULL;
+  p->version++;
   for (int i = 0; i < file->nkids; i++) {
     NodeKind k = file->kid[i]->kind;
     bool declares =
@@ -298,29 +315,21 @@ const ParamInfo *param_info(Program *p, Decl *d) {
   return good ? info : NULL;
 }
 
-Decl *program_nth(const Program *p, NodeKind kind, int n) {
-  for (int i = 0; i < p->decls.n; i++) {
-    Decl *d = p->decls.at[i];
-    if (d->node && !d->prelude && d->node->kind == kind && n-- == 0) return d;
-  }
-  return NULL;
+Decl *program_param(Program *p, int i) {
+  const DeclList *l = &own_decls(p)->param;
+  return i >= 0 && i < l->n ? l->at[i] : NULL;
 }
 
-static int count(const Program *p, NodeKind kind) {
-  int n = 0;
-  while (program_nth(p, kind, n)) n++;
-  return n;
-}
-
-int front_param_count(const Program *p) { return count(p, NODE_PARAM); }
+int front_param_count(Program *p) { return own_decls(p)->param.n; }
 const ParamInfo *front_param(Program *p, int i) {
-  Decl *d = program_nth(p, NODE_PARAM, i);
+  Decl *d = program_param(p, i);
   return d ? param_info(p, d) : NULL;
 }
-int front_fn_count(const Program *p) { return count(p, NODE_FN); }
-const Node *front_fn_node(const Program *p, int i) {
-  Decl *d = program_nth(p, NODE_FN, i);
-  return d ? d->node : NULL;
+
+int front_fn_count(Program *p) { return own_decls(p)->fn.n; }
+const Node *front_fn_node(Program *p, int i) {
+  const DeclList *l = &own_decls(p)->fn;
+  return i >= 0 && i < l->n ? l->at[i]->node : NULL;
 }
 
 int front_test_count(const Program *p) { return p->tests.n; }

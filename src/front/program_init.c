@@ -65,7 +65,7 @@ static const Labels *element_labels(Check *c, const ParamInfo *info, int64_t fir
 }
 
 Fn *front_param_init(Program *p, int i, int64_t seed) {
-  Decl *decl = program_nth(p, NODE_PARAM, i);
+  Decl *decl = program_param(p, i);
   const ParamInfo *info = front_param(p, i);
   if (!info) return NULL;
   Unit unit = {0};

@@ -86,19 +86,24 @@ static bool is_simple(const Node *n) {
   }
 }
 
-/* An index that is the variable of the loop r, scaled and shifted, and surely not outside. */
-static bool scanned_index(Check *c, const Unit *r, const Node *n, bool inside, Dim extent,
+/* An index that is the variable of the loop r, scaled and shifted, and not known to be outside.
+ * *inside: what is outside is 0; so it is under a condition that keeps the reads inside. */
+static bool scanned_index(Check *c, const Unit *r, const Node *n, bool *inside, Dim extent,
                           Affine *a) {
   Dim lo, hi;
   if (!r->label || !is_simple(n)) return false;
-  c->dividing = inside;
+  c->dividing = *inside;
   Value v = eval_expr(c, n);
   c->dividing = false;
   if (!affine_of_value(&v, a) || a->n != 1 || a->term[0].label != r->label) return false;
-  if (inside) return true;
+  if (*inside) return true;
   if (!affine_interval(c->cx, a, NULL, &lo, &hi)) return false;
   if (dim_le(c->cx, r->label->extent, 0) == 1) return true; /* no iteration */
-  return dim_le(c->cx, 0, lo) != 0 && dim_le(c->cx, dim_add(c->cx, hi, 1), extent) != 0;
+  if (guard_inside(c, a, extent, lo, hi)) return *inside = true;
+  int below = dim_le(c->cx, 0, lo), above = dim_le(c->cx, dim_add(c->cx, hi, 1), extent);
+  if (guard_mentions(c, r->label))
+    return below == 1 && above == 1; /* else it is looked at when it runs */
+  return below != 0 && above != 0;
 }
 
 /* Rows a(0), a(1), .. of axis `axis` of v, in front of all others. */
@@ -149,8 +154,9 @@ bool loop_slice(Check *c, const Node *n, bool inside, Value *out, int *used) {
     Affine a;
     bool more = *used + 1 < n->nkids;
     Dim extent = more ? ir_shape(r->up->b, v)->dim[labels->n] : 0;
-    bool scan = more && scanned_index(c, r, n->kid[*used + 1], inside, extent, &a);
-    if (scan) v = scanned_rows(c, r->up->b, v, labels->n, &a, inside), ++*used;
+    bool filled = inside;
+    bool scan = more && scanned_index(c, r, n->kid[*used + 1], &filled, extent, &a);
+    if (scan) v = scanned_rows(c, r->up->b, v, labels->n, &a, filled), ++*used;
     v = capture(r, v, scan);
   }
   *out = value_tensor(v, labels);

@@ -91,6 +91,21 @@ void fault_declared(Check *c, Diag *d, const Value *v) {
              by_name ? declared : "");
 }
 
+/* Where an instance of a layer was made, and those around it, with the numbers they were given. */
+void fault_instance(Check *c, Diag *d, const FnValue *self) {
+  for (const Instance *in = self ? self->instance : NULL; in; in = in->up) {
+    const Node *layer = in->layer->node;
+    Text t = text_new(c->cx->arena);
+    for (int i = ast_fixed(NODE_LAYER); i < layer->nkids; i++) {
+      const Scope *s = scope_find(in->scope, layer->kid[i]->name);
+      if (!s || s->value.kind != V_INT) continue;
+      text_fmt(&t, "%s%s is %lld", t.n ? ", " : ", whose ", layer->kid[i]->name,
+               (long long)s->value.u.i);
+    }
+    if (!in_prelude(c, in->made)) diag_label(c->cx, d, in->made, "`%s`%s", in->path, text_str(&t));
+  }
+}
+
 void fault_sizes(Check *c, Diag *d) {
   const Frame *f = c->frame;
   while (f && in_prelude(c, f->fn ? f->fn->span : (Span){0})) f = f->up;
@@ -102,6 +117,7 @@ void fault_sizes(Check *c, Diag *d) {
       text_fmt(&t, "%s%s is %lld", t.n ? ", " : "", s->name, (long long)s->value);
   }
   if (t.n) diag_note(c->cx, d, "%s in this call of `%s`", text_str(&t), f->name);
+  fault_instance(c, d, f->self);
 }
 
 static const char *dim_text(Cx *cx, Dim d) {

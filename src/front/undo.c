@@ -29,6 +29,7 @@ ProgramMark *front_mark(const Program *p, Arena *a) {
 void front_undo(Program *p, const ProgramMark *m) {
   for (int i = 0; i < m->ndecls; i++) *p->decls.at[i] = m->decl[i];
   p->decls.n = m->ndecls;
+  p->version++;
   p->tests.n = m->ntests;
   if (m->ntests) memcpy(p->tests.at, m->test, (size_t)m->ntests * sizeof *m->test);
   p->defines.list.n = m->ndefines;

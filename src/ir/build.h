@@ -14,6 +14,7 @@ typedef struct Builder {
   Span span;       /* given to new instructions */
   Derived derived; /* given to new instructions */
   Name hint;       /* given to the next new instruction, then cleared */
+  bool opaque;     /* `stop` of a constant stays: it is a value like any other */
 } Builder;
 
 Builder ir_begin(Cx *cx, Name name);
@@ -27,6 +28,11 @@ void ir_output(Builder *b, Name name, Val v);
 static inline const Ins *ir_ins(const Builder *b, Val v) { return &b->fn->ins.at[v]; }
 static inline DType ir_type(const Builder *b, Val v) { return (DType)ir_ins(b, v)->type; }
 static inline const Shape *ir_shape(const Builder *b, Val v) { return &ir_ins(b, v)->shape; }
+/* v, which derivatives are to take for a number like any other. Their rules drop what is multiplied
+ * by a constant 0, for that is an element put out, or a direction nobody asked for; the 0 that a
+ * program computes with is a value, and 0 times infinity isn't 0 whether it was written down or
+ * not. A constant becomes `stop` of it; fn_without_marks takes such marks away in the end. */
+Val ir_opaque(Builder *b, Val v);
 void ir_name(Builder *b, Val v, Name hint); /* names v unless it has a name */
 
 /* leaves, at any shape (NULL: rank 0) */
@@ -67,6 +73,9 @@ Val ir_scatter(Builder *b, Val upd, const Val *index, const int32_t *axis, int n
                const Shape *full);
 /* common views */
 Val ir_permute(Builder *b, Val x, const int32_t *perm); /* result axis i is operand axis perm[i] */
+/* The same; where x is a choice between views, as ir_gather makes it of counted indices, these take
+ * the order of the axes in. */
+Val ir_permute_choice(Builder *b, Val x, const int32_t *perm);
 /* Result has shape `out`; operand axis k becomes result axis at[k]; other result axes are
  * broadcast. */
 Val ir_spread(Builder *b, Val x, const Shape *out, const int32_t *at);

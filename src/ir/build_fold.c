@@ -199,6 +199,7 @@ static const Contract *number_labels(Builder *b, const Contract *c, int na, int 
   Contract *r = NEW(b->cx->arena, Contract);
   r->nlabels = c->nlabels;
   r->nout = c->nout;
+  r->skips = c->skips;
   uint8_t next = 0;
   for (int i = 0; i < na; i++) r->a[i] = to[c->a[i]] = next++;
   for (int i = 0; i < nb; i++) {

@@ -158,7 +158,7 @@ static Val identity(Builder *b, Op op, const Val *arg) {
   case OP_max: return x == y ? x : 0;
   case OP_neg: return is_op(b, x, OP_neg) ? operand(b, x, 0) : 0; /* -(-x) => x */
   case OP_not: return is_op(b, x, OP_not) ? operand(b, x, 0) : 0;
-  case OP_stop: return is_op(b, x, OP_stop) || ins_is_const(ir_ins(b, x)) ? x : 0;
+  case OP_stop: return is_op(b, x, OP_stop) || (!b->opaque && ins_is_const(ir_ins(b, x))) ? x : 0;
   case OP_bounded: return ir_index_inside(b->fn, x, y) ? x : 0;
   case OP_select:
     if (arg[1] == arg[2]) return arg[1]; /* if c then x else x => x */
@@ -208,6 +208,15 @@ Val ir_map(Builder *b, Op op, const Val *arg) {
 Val ir_bounded(Builder *b, Val index, Dim extent) {
   Shape s = *ir_shape(b, index);
   return ir_map2(b, OP_bounded, index, ir_size(b, ir_type(b, index), &s, extent));
+}
+
+Val ir_opaque(Builder *b, Val v) {
+  if (!ins_is_const(ir_ins(b, v)) || !type_is_float(ir_type(b, v))) return v;
+  bool outer = b->opaque;
+  b->opaque = true;
+  v = ir_map1(b, OP_stop, v);
+  b->opaque = outer;
+  return v;
 }
 
 Val ir_map1(Builder *b, Op op, Val x) { return ir_map(b, op, (Val[]){x}); }

@@ -105,6 +105,39 @@ static Val view_of_view(Builder *b, Val x, const Shape *out, const View *outer) 
   return ir_view(b, in.arg[0], out, &v);
 }
 
+/* Where the view x has the axes of what it reads in another order: outer reads them as they were
+ * there, so that a read outside (which keeps the two views apart) doesn't need the other order in
+ * memory. 0 where they are in order, or aren't one axis each. */
+static Val view_in_order(Builder *b, Val x, const Shape *out, const View *outer) {
+  const Ins *i = ir_ins(b, x);
+  int32_t order[IR_MAX_RANK];
+  int n = 0;
+  bool moved = false;
+  for (int d = 0; d < i->u.view->rank; d++) {
+    const ViewDim *at = &i->u.view->dim[d];
+    if (at->n == 0) continue;
+    if (at->n > 1 || at->den != 1 || n == i->shape.rank) return 0;
+    moved |= n > 0 && order[n - 1] > at->term[0].label;
+    order[n++] = at->term[0].label;
+  }
+  if (!moved || n != i->shape.rank) return 0;
+  ViewDim dim[IR_MAX_RANK];
+  for (int k = 0; k < n; k++) dim[k] = outer->dim[order[k]];
+  View v = {n, dim, false, outer->claim};
+  return ir_view(b, relabel(b, x, order, n), out, &v);
+}
+
+static bool moves_axes(const View *v, const Shape *in, const Shape *out) {
+  uint32_t seen = 0;
+  for (int d = 0; d < v->rank; d++) {
+    const ViewDim *x = &v->dim[d];
+    if (x->n != 1 || x->off != 0 || x->den != 1 || x->term[0].coef != 1) return false;
+    if (in->dim[d] != out->dim[x->term[0].label]) return false;
+    seen |= 1u << x->term[0].label;
+  }
+  return v->exact && v->rank == out->rank && seen == (1u << v->rank) - 1;
+}
+
 Val ir_view(Builder *b, Val x, const Shape *out, const View *given) {
   const Ins *i = ir_ins(b, x);
   if (given->rank != i->shape.rank)
@@ -124,6 +157,11 @@ Val ir_view(Builder *b, Val x, const Shape *out, const View *given) {
   if (i->op == OP_size && v->exact) return ir_size(b, (DType)i->type, out, i->u.size);
   if (shape_is_empty(out)) return ir_const_i(b, (DType)i->type, out, 0);
   if (i->op == OP_view && v->exact) return view_of_view(b, x, out, v);
+  if (i->op == OP_view && i->u.view->exact) {
+    Val plain = view_in_order(b, x, out, v);
+    if (plain) return plain;
+    i = ir_ins(b, x);
+  }
   Ins ins = {.op = OP_view, .type = i->type, .nargs = 1, .arg = &x, .shape = *out, .u.view = v};
   return build_emit(b, &ins);
 }
@@ -351,17 +389,9 @@ static Val indexed(Builder *b, Op op, Val x, const Val *index, const int32_t *ax
  * d. */
 static bool is_permutation(const Builder *b, Val v, int32_t *to) {
   const Ins *i = ir_ins(b, v);
-  if (i->op != OP_view || !i->u.view->exact || i->u.view->rank != i->shape.rank) return false;
-  const Shape *in = ir_shape(b, i->arg[0]);
-  uint32_t seen = 0;
-  for (int d = 0; d < in->rank; d++) {
-    const ViewDim *x = &i->u.view->dim[d];
-    if (x->n != 1 || x->off != 0 || x->den != 1 || x->term[0].coef != 1) return false;
-    if (in->dim[d] != i->shape.dim[x->term[0].label]) return false;
-    seen |= 1u << x->term[0].label;
-    to[x->term[0].label] = d;
-  }
-  return seen == (1u << in->rank) - 1;
+  if (i->op != OP_view || !moves_axes(i->u.view, ir_shape(b, i->arg[0]), &i->shape)) return false;
+  for (int d = 0; d < i->u.view->rank; d++) to[i->u.view->dim[d].term[0].label] = d;
+  return true;
 }
 
 /* A gather from a tensor with permuted axes is one from the tensor, permuted: nothing is moved for
@@ -385,7 +415,7 @@ static Val gather_below(Builder *b, Val x, const int32_t *to, const Val *index, 
     if (i < n && axis[i] == d) i++;
     else perm[k++] = place[to[d]];
   }
-  return ir_permute(b, ir_gather(b, ir_ins(b, x)->arg[0], below_index, below_axis, n), perm);
+  return ir_permute_choice(b, ir_gather(b, ir_ins(b, x)->arg[0], below_index, below_axis, n), perm);
 }
 
 Val ir_gather(Builder *b, Val x, const Val *index, const int32_t *axis, int n) {
@@ -399,7 +429,8 @@ Val ir_gather(Builder *b, Val x, const Val *index, const int32_t *axis, int n) {
   for (int i = 0; i < n; i++) checked |= !ins_is_const(ir_ins(b, index[i]));
   if (shape_is_empty(&full) && (!checked || shape_is_empty(&out))) /* every index is outside */
     return ir_const_f(b, ir_type(b, x), &out, type_is_float(ir_type(b, x)) ? (double)NAN : 0);
-  return indexed(b, OP_gather, x, index, axis, n, &full, &out);
+  Val counted = build_counted_gather(b, x, index, axis, n, &out);
+  return counted ? counted : indexed(b, OP_gather, x, index, axis, n, &full, &out);
 }
 
 Val ir_scatter(Builder *b, Val upd, const Val *index, const int32_t *axis, int n,

@@ -14,6 +14,15 @@ bool view_eq(const View *a, const View *b);
  * 0 where it is best left as it is. */
 Val einsum_of_product(Builder *b, Val mul, uint32_t axes);
 
+/* build_wrap.c: a gather at counted indices, (i + 1) % n, as a choice between views; 0 where the
+ * indices are looked up, or nothing proves that they are inside. */
+Val build_counted_gather(Builder *b, Val x, const Val *index, const int32_t *axis, int n,
+                         const Shape *out);
+
+/* build_scan.c: what the loop reads by its counter is scanned. Returns the number of operands,
+ * which are new ones then. */
+int build_scan_rows(Builder *b, Loop *l, Val **args, int nargs);
+
 /* delta.c: the contraction where one operand is a basis: the other one, moved; 0 where none is. */
 Val delta_contract(Builder *b, Val x, Val y, const Contract *c, const Shape *out);
 

@@ -123,6 +123,8 @@ typedef struct View {
 typedef struct Contract { /* labels are 0..nlabels-1, numbered as met in a, then b; each at most
                              once per tensor */
   int32_t nlabels, nout;  /* nout: rank of the result */
+  int32_t skips; /* not 0: a term for which an operand, a view, is read outside isn't in the sum,
+                    where it else would be 0 times the other factor. Made by the lowering alone */
   uint8_t a[IR_MAX_RANK], b[IR_MAX_RANK],
       out[IR_MAX_RANK]; /* one per dimension, 0 beyond the rank */
 } Contract;
@@ -257,6 +259,8 @@ int fn_float_inputs(const Fn *f);
 int fn_float_outputs(const Fn *f);
 int fn_input(const Fn *f, Name name); /* number of the input, or -1 */
 bool fn_uses_input(const Fn *f, int i);
+/* The names in its inputs' extents are added to out, each once, in the order of the inputs. */
+void fn_size_names(const Fn *f, SizeBindings *out);
 
 /* ---- helpers named in ops.def ---- */
 #define IR_INT_MIN INT64_MIN /* narrowed to the type by who uses it */

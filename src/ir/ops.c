@@ -102,6 +102,12 @@ int fn_input(const Fn *f, Name name) {
   return -1;
 }
 
+void fn_size_names(const Fn *f, SizeBindings *out) {
+  for (int i = 0; i < f->in.n; i++)
+    for (int d = 0; d < f->in.at[i].shape.rank; d++)
+      dim_names(f->cx, f->in.at[i].shape.dim[d], f->cx->arena, out);
+}
+
 bool fn_uses_input(const Fn *f, int i) {
   Val v = f->in.at[i].val;
   for (int k = 0; k < f->out.n; k++)

@@ -52,6 +52,15 @@ static void carried_places(Low *lw, Call *c) {
   }
 }
 
+/* Iterations that only make rows of their own run beside each other, where that is worth it and
+ * comes out even: kernels need no meeting then, and what an iteration makes stays in the caches of
+ * one worker. Where room is short there is one workspace. */
+static bool shares_iterations(const Low *lw, const Loop *l, double flops) {
+  bool alone = l->ncarry || l->counted || l->cond || !l->ncollect || !dim_is_number(l->trip);
+  if (alone || lw->cx->bound.bytes || !low_worth_sharing(lw, flops, 0)) return false;
+  return low_unevenness((double)l->trip, lw->p->target.threads) <= 1.15;
+}
+
 void lower_call(Low *lw, Nest *n) {
   const Ins *in = low_ins(lw, n->anchor);
   bool loop = in->op == OP_loop;
@@ -59,11 +68,17 @@ void lower_call(Low *lw, Nest *n) {
   Kernel *k = lw->m.k;
   *c = (Call){.loop = loop ? in->u.loop : NULL, .flag = -1};
   IndexChecks none = {0};
+  Dim names;
+  double times = loop ? loop_steps(in->u.loop, &names) * (double)low_number(lw, names) : 1;
+  k->flops = times * fn_flops(loop ? in->u.loop->body : in->u.branch->then);
+  Target inside = lw->p->target;
+  c->shared = loop && shares_iterations(lw, in->u.loop, k->flops);
+  if (c->shared) inside.threads = 1;
   if (loop) c->stays = carried_that_stay(lw->cx, in->u.loop);
-  c->body = lower_program(loop ? body_in_place(in->u.loop, c->stays) : in->u.branch->then,
-                          &lw->p->target, &none);
+  c->body = lower_program(loop ? body_in_place(in->u.loop, c->stays) : in->u.branch->then, &inside,
+                          &none);
   const Fn *second = loop ? in->u.loop->cond : in->u.branch->other;
-  c->other = second ? lower_program(second, &lw->p->target, &none) : NULL;
+  c->other = second ? lower_program(second, &inside, &none) : NULL;
   int first = !loop || in->u.loop->counted;
   Dim from;
   if (first) c->flag = operand(lw, in, 0, &from);
@@ -73,14 +88,12 @@ void lower_call(Low *lw, Nest *n) {
   }
   for (int i = 0; i < ins_part_count(in); i++)
     vec_push(lw->cx->arena, &c->out, part_buf(lw, n->anchor, i));
-  c->index = low_buffer(lw, name_of(lw->cx, "index"), BUF_TEMP, T_I64, 1);
+  BufKind own = c->shared ? BUF_LOCAL : BUF_TEMP;
+  c->index = low_buffer(lw, name_of(lw->cx, "index"), own, T_I64, 1);
   c->more = low_buffer(lw, name_of(lw->cx, "more"), BUF_TEMP, T_BOOL, 1);
   if (loop) carried_places(lw, c);
-  c->workspace = low_buffer(lw, name_of(lw->cx, "inner"), BUF_TEMP, T_U8, larger_workspace(lw, c));
+  c->workspace = low_buffer(lw, name_of(lw->cx, "inner"), own, T_U8, larger_workspace(lw, c));
   k->call = c;
-  Dim names;
-  double times = loop ? loop_steps(in->u.loop, &names) * (double)low_number(lw, names) : 1;
-  k->flops = times * fn_flops(loop ? in->u.loop->body : in->u.branch->then);
 }
 
 void call_uses(const Call *c, void (*use)(void *arg, Buf b), void *arg) {
@@ -92,4 +105,13 @@ void call_uses(const Call *c, void (*use)(void *arg, Buf b), void *arg) {
   use(arg, c->index);
   use(arg, c->more);
   use(arg, c->workspace);
+}
+
+Dim loop_port_bytes(const LoopProgram *p, BufKind kind, int port) {
+  for (int i = 0; i < p->buf.n; i++) {
+    const Buffer *b = &p->buf.at[i];
+    if (b->kind == kind && b->slot == port)
+      return dim_mul(p->cx, b->count, type_info[b->type].bytes);
+  }
+  return 0;
 }

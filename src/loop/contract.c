@@ -19,6 +19,7 @@ typedef struct TileWork {
   AxisIx base[MAX_AXES];    /* where the tile begins */
   AxisIx tile_no[MAX_AXES]; /* its number */
   int64_t size[MAX_AXES];   /* and how many indices it has */
+  int64_t phase[MAX_AXES];  /* of an axis of phases: which one */
   Dim tail; /* of the last vector along an axis whose extent is a name: lanes that count; else 0 */
 } TileWork;
 
@@ -144,11 +145,23 @@ static int64_t step_of(const ContractPlan *p, int axis) {
   return sum;
 }
 
+/* Steps of a summed axis in the present phases. */
+static Dim terms_of(const TileWork *w, int axis) {
+  const ContractPlan *p = w->p;
+  Dim n = p->at[axis].extent;
+  for (int i = 0; i < p->count; i++)
+    if (p->at[i].phase_of == axis) n = MIN(n, p->at[i].terms[w->phase[i]]);
+  return n;
+}
+
 static void sum_loops(Low *lw, TileWork *w, Tile *t) {
   ContractPlan *p = w->p;
   int order[MAX_AXES], n = 0;
   for (int i = 0; i < p->count; i++)
-    if (!p->at[i].out && i != p->vec) order[n++] = i;
+    if (!p->at[i].out && i != p->vec) {
+      if (terms_of(w, i) == 0) return; /* the sum of nothing */
+      order[n++] = i;
+    }
   for (int i = 1; i < n; i++) /* the axis with the smallest steps innermost */
     for (int j = i; j > 0; j--) {
       if (step_of(p, order[j - 1]) >= step_of(p, order[j])) break;
@@ -159,7 +172,7 @@ static void sum_loops(Low *lw, TileWork *w, Tile *t) {
   LoopMark mark[MAX_AXES];
   for (int i = 0; i < n; i++)
     *label_ix(w, order[i]) =
-        axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, p->at[order[i]].extent, 1, &mark[i]));
+        axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, terms_of(w, order[i]), 1, &mark[i]));
   if (p->dot) dot_steps(lw, w, t);
   else tile_step(lw, w, t, 0);
   while (n > 0) low_end(lw, mark[--n]);
@@ -216,15 +229,12 @@ static void finish_turned(Low *lw, TileWork *w, Tile *t, int q, int first, int m
   }
 }
 
-static bool wants_turning(const ContractPlan *p, const Tile *t) {
-  if (p->dot || p->row < 0 || p->vec < 0 || p->lanes < 4 || t->c != 1) return false;
-  return p->at[p->row].out_stride == 1 && p->at[p->vec].out_stride != 1 && 2 * t->m >= p->lanes;
-}
+/* So many operators on each sum are spelt once for many of them. */
+static bool many_ops(const ContractPlan *p) { return p->ops > 10; }
 
-static double root_ops(const ContractPlan *p) {
-  double ops = 0;
-  for (int i = 2; i < p->n->side.n; i++) ops += p->n->side.at[i]->an.ops;
-  return ops;
+bool contract_turns(const ContractPlan *p, int m, int c) {
+  if (p->dot || p->row < 0 || p->vec < 0 || p->lanes < 4 || c != 1 || many_ops(p)) return false;
+  return p->at[p->row].out_stride == 1 && p->at[p->vec].out_stride != 1 && 2 * m >= p->lanes;
 }
 
 /* Asks for the lines that finish_at will read and write. */
@@ -244,6 +254,59 @@ static void touch_results(Low *lw, TileWork *w, const Tile *t) {
           Ix ix = low_linear(lw, to[b].shape, 0, at, &lane, &dyn);
           st_touch(&lw->m, to[b].buf, ix, to[b].write);
         }
+}
+
+/* One row and column of a tile summed again, into a buffer of the tile's shape. */
+static void again_at(Low *lw, TileWork *w, const Tile *t, Var row, Var col, Buf buf) {
+  const ContractPlan *p = w->p;
+  int lanes = p->lanes;
+  for (int q = 0; q < t->v; q++) {
+    set_point(lw, w, 0, 0, q);
+    Ix ix = ix_number((int64_t)q * lanes);
+    ix = ix_add_term(&lw->m, ix_add_term(&lw->m, ix, row, (int64_t)t->c * t->v * lanes), col,
+                     (int64_t)t->v * lanes);
+    if (p->row >= 0) {
+      *label_ix(w, p->row) = w->base[p->row];
+      label_ix(w, p->row)->ix = ix_add_term(&lw->m, label_ix(w, p->row)->ix, row, 1);
+    }
+    if (p->col >= 0) {
+      *label_ix(w, p->col) = w->base[p->col];
+      label_ix(w, p->col)->ix = ix_add_term(&lw->m, label_ix(w, p->col)->ix, col, 1);
+    }
+    Ex sum = contract_again(lw, p->in, w->ix, p->dot ? point_scalar() : t->pt[q]);
+    if (p->dot) { /* the lanes are added up later */
+      Ex first = ex_active(&lw->m, lanes, ix_number(1)),
+         zero = ex_imm_i(&lw->m, ex_type(lw, sum), lanes, 0);
+      sum = low_map(lw, OP_select, ex_type(lw, sum),
+                    (Ex[]){first, ex_splat(&lw->m, sum, lanes), zero}, 3);
+    }
+    st_store(&lw->m, buf, ix, 1, 0, 0, sum, false);
+  }
+}
+
+/* Where a sum of the tile is no number, all are made again without the terms that aren't there. */
+static void sum_again(Low *lw, TileWork *w, Tile *t) {
+  DType type = (DType)w->p->in->type;
+  int lanes = w->p->lanes, count = t->m * t->c * t->v;
+  if (!type_is_float(type)) return;
+  Ex all = ex_reg(&lw->m, t->acc[0]);
+  for (int a = 1; a < count; a++)
+    all = low_map(lw, OP_add, type, (Ex[]){all, ex_reg(&lw->m, t->acc[a])}, 2);
+  all = ex_let(lw, all, NULL);
+  if (lanes > 1) all = ex_let(lw, ex_reduce(&lw->m, OP_add, all), NULL);
+  Buf buf = low_buffer(lw, name_of(lw->cx, "again"), BUF_LOCAL, type, (int64_t)count * lanes);
+  Stmt *none = st_if(&lw->m, low_map(lw, OP_ne, T_BOOL, (Ex[]){all, all}, 2));
+  int32_t memo;
+  LoopMark mark[2];
+  Block *outer = low_enter(lw, &none->u.cond.then, &memo);
+  Var row = low_for(lw, FOR_SERIAL, "m", 0, t->m, 1, &mark[0]);
+  Var col = low_for(lw, FOR_SERIAL, "c", 0, t->c, 1, &mark[1]);
+  again_at(lw, w, t, row, col, buf);
+  low_end(lw, mark[1]);
+  low_end(lw, mark[0]);
+  for (int a = 0; a < count; a++)
+    st_set(&lw->m, t->acc[a], ex_load(&lw->m, buf, ix_number((int64_t)a * lanes), lanes, 1, 0, 0));
+  low_leave(lw, outer, memo);
 }
 
 static void emit_tile(Low *lw, TileWork *w) {
@@ -271,13 +334,14 @@ static void emit_tile(Low *lw, TileWork *w) {
   for (int a = 0; a < t.m * t.c * t.v; a++) t.acc[a] = st_let(&lw->m, zero, name_of(lw->cx, "acc"));
   if (p->touch) touch_results(lw, w, &t);
   sum_loops(lw, w, &t);
-  if (wants_turning(p, &t) && root_ops(p) <= 10 && !w->tail) {
+  if (p->in->u.contract->skips) sum_again(lw, w, &t);
+  if (contract_turns(p, t.m, t.c) && !w->tail) {
     for (int q = 0; q < t.v; q++)
       for (int i = 0; i < t.m; i += p->lanes)
         finish_turned(lw, w, &t, q, i, MIN(p->lanes, t.m - i));
     return;
   }
-  if (!p->dot && p->row >= 0 && t.m > 2 && root_ops(p) > 10) {
+  if (!p->dot && p->row >= 0 && t.m > 2 && many_ops(p)) {
     finish_rolled(lw, w, &t);
     return;
   }
@@ -296,17 +360,17 @@ static void tile_loops(Low *lw, TileWork *w, int level);
 
 /* A loop over `count` pieces, and one more piece, the rest, behind it; where workers share the
  * loop the rest is a piece like the others. */
-typedef struct Pieces {
+typedef struct Share {
   ForKind kind;
   Var v;
   LoopMark mark;
   Stmt *which; /* one of the others, or the rest */
   Block *outer;
   int32_t memo;
-} Pieces;
+} Share;
 
-static Pieces pieces_begin(Low *lw, const char *name, int64_t count, bool rest) {
-  Pieces x = {.kind = count + rest > 1 ? low_outermost(lw) : FOR_SERIAL, .v = -1};
+static Share pieces_begin(Low *lw, const char *name, int64_t count, bool rest) {
+  Share x = {.kind = count + rest > 1 ? low_outermost(lw) : FOR_SERIAL, .v = -1};
   bool one = x.kind == FOR_PARALLEL && rest;
   if (count > 1 || x.kind == FOR_PARALLEL)
     x.v = low_for(lw, x.kind, name, 0, count + one, 1, &x.mark);
@@ -318,7 +382,7 @@ static Pieces pieces_begin(Low *lw, const char *name, int64_t count, bool rest) 
   return x;
 }
 
-static void pieces_rest(Low *lw, Pieces *x) {
+static void pieces_rest(Low *lw, Share *x) {
   if (x->which) {
     low_leave(lw, x->outer, x->memo);
     x->outer = low_enter(lw, &x->which->u.cond.other, &x->memo);
@@ -328,7 +392,7 @@ static void pieces_rest(Low *lw, Pieces *x) {
   }
 }
 
-static void pieces_end(Low *lw, Pieces *x) {
+static void pieces_end(Low *lw, Share *x) {
   if (x->which) low_leave(lw, x->outer, x->memo);
   if (x->v >= 0) low_end(lw, x->mark);
 }
@@ -337,7 +401,7 @@ static void block_loops(Low *lw, TileWork *w, int level) {
   int axis = BLOCKS_OF(w->p->level[level]);
   Reach *reach = &w->reach[axis], all = *reach;
   int64_t block = w->p->block[axis], count = all.tiles / block, left = all.tiles % block;
-  Pieces x = pieces_begin(lw, axis == w->p->row ? "mb" : "nb", count, left || all.rest);
+  Share x = pieces_begin(lw, axis == w->p->row ? "mb" : "nb", count, left || all.rest);
   if (count > 0) {
     *reach = (Reach){axis_number(0), block, false};
     if (x.v >= 0) reach->first.ix = ix_add_term(&lw->m, ix_number(0), x.v, block);
@@ -411,6 +475,16 @@ static void tiles_named(Low *lw, TileWork *w, int level) {
   low_end(lw, mark);
 }
 
+/* Code for each phase by itself: their sums have different lengths. */
+static void each_phase(Low *lw, TileWork *w, int level) {
+  int axis = w->p->level[level];
+  for (int64_t i = 0; i < w->p->at[axis].number; i++) {
+    *label_ix(w, axis) = axis_number(i);
+    w->phase[axis] = i;
+    tile_loops(lw, w, level + 1);
+  }
+}
+
 /* An axis that tiles have one index of. */
 static void batch_loop(Low *lw, TileWork *w, int level) {
   int axis = w->p->level[level];
@@ -425,7 +499,7 @@ static void whole_tiles(Low *lw, TileWork *w, int level) {
   int axis = w->p->level[level];
   const Reach *reach = &w->reach[axis];
   int64_t size = contract_tile_size(w->p, axis), extent = w->p->at[axis].extent;
-  Pieces x = pieces_begin(lw, axis == w->p->row ? "m" : "n", reach->tiles, reach->rest);
+  Share x = pieces_begin(lw, axis == w->p->row ? "m" : "n", reach->tiles, reach->rest);
   if (reach->tiles > 0) {
     w->tile_no[axis] = reach->first;
     if (x.v >= 0) w->tile_no[axis].ix = ix_add_term(&lw->m, reach->first.ix, x.v, 1);
@@ -454,6 +528,7 @@ static void tile_loops(Low *lw, TileWork *w, int level) {
   }
   int axis = p->level[level];
   if (axis < 0) block_loops(lw, w, level);
+  else if (contract_has_phases(p, axis)) each_phase(lw, w, level);
   else if (axis != p->vec && axis != p->row && axis != p->col) batch_loop(lw, w, level);
   else if (!dim_is_number(p->at[axis].extent)) tiles_named(lw, w, level);
   else whole_tiles(lw, w, level);

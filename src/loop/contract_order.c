@@ -97,8 +97,7 @@ static int64_t block_of(const Low *lw, const ContractPlan *p, int axis, int work
 }
 
 /* ---- sharing ---- */
-/* How much longer than a perfect share the longest takes. */
-static double unevenness(double tiles, int workers) {
+double low_unevenness(double tiles, int workers) {
   double pieces = tiles, most = 0;
   if (pieces > 32.0 * workers) return 1;
   double load[64] = {0};
@@ -117,7 +116,7 @@ static double unevenness(double tiles, int workers) {
  * read: part of it lies in another's cache, where it was made. */
 static double shared_cost(Low *lw, const ContractPlan *p, int axis) {
   int workers = lw->p->target.threads;
-  double cost = p->cost / workers * unevenness(tiles_of(p, axis), workers);
+  double cost = p->cost / workers * low_unevenness(tiles_of(p, axis), workers);
   for (int k = 0; k < 2; k++)
     if (!p->at[axis].in[k]) cost += 0.5 * operand_bytes(p, k) * (workers - 1) / workers;
   return cost;
@@ -133,7 +132,7 @@ static int shared_axis(Low *lw, const ContractPlan *p) {
   double least = 0;
   for (int i = 0; i < p->count; i++) {
     bool column = i == p->col && p->nc != 1;
-    if (!p->at[i].out || column) continue;
+    if (!p->at[i].out || column || contract_has_phases(p, i)) continue;
     double cost = shared_cost(lw, p, i);
     if (!is_batch(p, i)) cost *= 1.02; /* batches share nothing at all */
     if (best >= 0 && cost >= least) continue;

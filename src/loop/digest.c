@@ -156,6 +156,7 @@ static void add_call(Walk *w, const Call *c) {
   add(w, c->index);
   add(w, c->more);
   add(w, c->workspace);
+  add(w, c->shared);
   add_program(w, c->body);
   add(w, c->other != NULL);
   if (c->other) add_program(w, c->other);

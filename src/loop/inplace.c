@@ -8,10 +8,11 @@
 
 static int64_t bytes_of(const Buffer *b) { return b->count * type_info[b->type].bytes; }
 
-/* x may move into y's place in kernel k, as far as sizes and lives go. */
+/* x may move into y's place in kernel k, as far as sizes and lives go. y was there before k: what k
+ * itself stores comes in an order of its own, in slim rows all of it after all values. */
 static bool may_follow(const Buffer *x, const Buffer *y, int k) {
   return x->kind == BUF_TEMP && y->kind == BUF_TEMP && x->into < 0 && !y->taken && y->last == k &&
-         x->first == k && bytes_of(x) == bytes_of(y) &&
+         y->first < k && x->first == k && bytes_of(x) == bytes_of(y) &&
          type_info[x->type].bytes == type_info[y->type].bytes && bytes_of(x) > 0;
 }
 

@@ -182,6 +182,8 @@ typedef struct Call {
                         starts there, copied where it began elsewhere; NULL of a branch */
   Buf index, more;   /* i64 and bool: what the bodies are told, and what the condition says */
   Buf workspace;     /* of the bodies, used one at a time */
+  bool shared;       /* iterations may run in any order, on any worker: each worker has an index and
+                        a workspace of its own, which are locals, and runs the body alone */
 } Call;
 
 typedef struct Kernel {
@@ -235,6 +237,8 @@ void loop_dump(LoopProgram *p, Text *out);
 const char *loop_verify(const LoopProgram *p); /* NULL: well formed */
 /* No other buffer of the kernel may share bytes with b (memplan.c). */
 bool loop_buffer_alone(const LoopProgram *p, const Kernel *k, Buf b);
+/* call.c: the bytes of an input or output of a body; 0: it isn't used. */
+Dim loop_port_bytes(const LoopProgram *p, BufKind kind, int port);
 static inline bool call_ends_in_place(const Call *c, int carried) {
   Buf out = c->out.at[carried];
   return c->ping.at[carried] == out || c->pong.at[carried] == out;

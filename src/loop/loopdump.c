@@ -243,7 +243,8 @@ static void dump_bufs(const Dump *d, const char *what, const Buf *b, int n) {
 /* A call: what it is given and makes, then the programs it calls. */
 static void dump_call(const Dump *d, const Call *c, Text *out) {
   if (c->loop) {
-    text_fmt(out, "\n%s %s ", c->loop->reverse ? "loop backwards" : "loop", d->k->name);
+    const char *word = c->shared ? "parallel loop" : c->loop->reverse ? "loop backwards" : "loop";
+    text_fmt(out, "\n%s %s ", word, d->k->name);
     dim_print(d->p->cx, c->loop->trip, out);
     text_fmt(out, " times%s {  # %.0f flops\n",
              c->other ? " at most, while the condition holds" : "", d->k->flops);

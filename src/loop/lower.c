@@ -353,8 +353,8 @@ static void lower_nest(Low *lw, Nest *n) {
 
 enum { PARALLEL_US = 30 }; /* less work than this is not worth waking anybody */
 
-static bool worth_sharing(const Low *lw, const Kernel *k) {
-  double us = k->flops / 4e4 + k->bytes / 1.6e4; /* 40 GFLOP/s, 16 GB/s */
+bool low_worth_sharing(const Low *lw, double flops, double bytes) {
+  double us = flops / 4e4 + bytes / 1.6e4; /* 40 GFLOP/s, 16 GB/s */
   return lw->p->target.threads > 1 && us > PARALLEL_US;
 }
 
@@ -368,7 +368,7 @@ static void lower_group(Low *lw, Group *g) {
   Kernel count = {0};
   count_work(lw, g, &count);
   lw->m = low_kernel(lw, value_name(lw, v), low_ins(lw, v)->span);
-  lw->may_parallel = worth_sharing(lw, &count);
+  lw->may_parallel = low_worth_sharing(lw, count.flops, count.bytes);
   if (g->slim) {
     lower_slim(lw, g);
     lw->m.k->flops = count.flops;

@@ -19,6 +19,7 @@
 #include "loop/loop.h"
 
 enum { MAX_AXES = 20 };
+enum { MOST_PHASES = 4 }; /* of a strided window's adjoint, that code is made for one by one */
 
 typedef struct Group { /* nests that share a kernel */
   Vec(int32_t) nest;
@@ -180,6 +181,8 @@ static inline const Ins *low_ins(const Low *lw, Val v) { return &lw->f->ins.at[v
 Ex value_at(Low *lw, Val v, const AxisIx *at, Point pt);
 Ex value_reg(Low *lw, Val v, const AxisIx *at, Point pt); /* in a register (or literal) */
 Ex value_own(Low *lw, Val v, const AxisIx *at, Point pt); /* computed, though v has a place */
+/* Where the first view at v or below it that has zeros around isn't read there; 0: always. */
+Ex value_inside(Low *lw, Val v, const AxisIx *at, Point pt);
 void value_bind(Low *lw, Val v, const AxisIx *at, Point pt, Ex reg); /* v there is this register */
 Ex low_map(Low *lw, Op op, DType result, const Ex *arg, int n);      /* expands what needs it */
 Ex ex_let(Low *lw, Ex value,
@@ -210,6 +213,9 @@ void low_end(Low *lw, LoopMark mark);
 static inline AxisIx axis_number(Dim i) { return (AxisIx){.ix = {.off = i}}; }
 AxisIx axis_var(Low *lw, Var v);
 AxisIx axis_plus(Low *lw, AxisIx a, Dim by);
+AxisIx axis_add(Low *lw, AxisIx a, const AxisIx *b, Dim by); /* a + b * by */
+/* False where the sign of a coefficient isn't known. */
+bool axis_range(Low *lw, const AxisIx *a, Point pt, Dim *lo, Dim *hi);
 
 /* ---- lower.c ---- */
 /* Walks the indices 0..extent of an axis by vectors; body is called with the axis' index and point
@@ -230,11 +236,26 @@ typedef struct LoopAxis { /* an axis the nest itself walks */
 /* The axes of the nest's shape from `from` on that have more than one index, merged where all its
  * reads allow. */
 int nest_axes(Cx *cx, const Nest *n, int from, LoopAxis *out);
+/* pieces.c: the parts an axis of an elementwise nest is walked in. */
+typedef struct Pieces {
+  int n;
+  Dim at[33];     /* [i] to [i + 1] */
+  double ops[32]; /* operators of each */
+} Pieces;
+/* at: the indices of the axes walked outside of it. */
+Pieces axis_pieces(Low *lw, const Nest *n, const AxisIx *at, LoopAxis axis, int lanes);
+/* The least and the greatest of the integers that v is at a point; false: not known. */
+bool value_range(Low *lw, Val v, const AxisIx *at, Point pt, Dim *lo, Dim *hi);
+/* What the comparison of integers gives in all lanes that count; -1: not known. */
+int known_comparison(Low *lw, const Ins *in, const AxisIx *at, Point pt);
 int nest_lanes(const Nest *n);
 double nest_ops(const Nest *n);
 /* The kind the next loop should have: parallel when it is the kernel's outermost and worth it. The
  * caller must make it the only statement there. */
 ForKind low_outermost(Low *lw);
+bool low_worth_sharing(const Low *lw, double flops, double bytes); /* so much work, by workers */
+/* How much longer than a perfect share of equal pieces the longest takes. */
+double low_unevenness(double pieces, int workers);
 int lanes_for(int lanes, Dim extent); /* no more than the extent needs; all for a named one */
 
 void lower_map(Low *lw, Nest *n);

@@ -1,11 +1,13 @@
 /* map.c: lowers elementwise nests and copies. In: a nest without an anchor. Out: loops over the
- * axes of its shape, merged where all reads allow, the last one by vectors. */
+ * axes of its shape, merged where all reads allow, the last one by vectors. Axes along which parts
+ * are put together are walked part by part (pieces.c). */
 #include "loop/lower.h"
 
 typedef struct MapWork {
   Nest *n;
   AxisIx at[IR_MAX_RANK];
   int axis;
+  Dim from;   /* where the part of the axis begins */
   int across; /* axis walked inside the vectors, a few indices at a time, or -1 */
   Ix across_from;
   int64_t across_n;
@@ -29,7 +31,7 @@ static void map_point(Low *lw, MapWork *w, Point pt) {
 
 static void map_body(Low *lw, void *arg, AxisIx ix, Point pt) {
   MapWork *w = arg;
-  if (w->axis >= 0) w->at[w->axis] = ix;
+  if (w->axis >= 0) w->at[w->axis] = axis_plus(lw, ix, w->from);
   if (w->across < 0) {
     map_point(lw, w, pt);
     return;
@@ -59,12 +61,35 @@ static int across_axis(const Low *lw, const Nest *n, const LoopAxis *axis, int c
 
 enum { ACROSS = 8 };
 
+/* How much of an axis is walked by vectors of so many lanes, the last under a mask: all of it, or
+ * what leaves two shorter vectors at most, where these cost less. (A store under a mask holds up
+ * the next one's reads where the mask is off: there the next row begins.) */
+enum { FEW_OPS = 12 };
+
+static Dim whole_part(const Low *lw, Dim extent, int lanes, double ops) {
+  if (!dim_is_number(extent) || lw->may_parallel || ops > FEW_OPS) return extent;
+  int64_t rest = extent % lanes, last = rest & -rest;
+  return ((rest - last) & (rest - last - 1)) == 0 ? extent - rest : extent;
+}
+
 static void map_vectors(Low *lw, MapWork *w, LoopAxis vec) {
   int lanes = nest_lanes(w->n);
   w->axis = vec.axis;
   /* a plain transpose moves one element as fast as a gather moves each of its own */
   if (w->across >= 0 && nest_ops(w->n) == 0) lanes = 1;
-  low_vectors(lw, vec.extent, lanes_for(lanes, vec.extent), nest_ops(w->n), map_body, w);
+  Pieces cut = axis_pieces(lw, w->n, w->at, vec, lanes);
+  for (int i = 0; i < cut.n; i++) {
+    Dim extent = dim_sub(lw->cx, cut.at[i + 1], cut.at[i]),
+        whole = whole_part(lw, extent, lanes, cut.ops[i]);
+    w->from = cut.at[i];
+    low_vectors(lw, whole, lanes_for(lanes, whole), cut.ops[i], map_body, w);
+    for (int n = lanes / 2; n > 0 && whole != extent; n /= 2) {
+      if (extent - whole < n) continue;
+      w->from = cut.at[i] + whole;
+      low_vectors(lw, n, n, cut.ops[i], map_body, w);
+      whole += n;
+    }
+  }
 }
 
 static void map_across(Low *lw, MapWork *w, LoopAxis across, LoopAxis vec) {
@@ -92,6 +117,28 @@ static void map_across(Low *lw, MapWork *w, LoopAxis across, LoopAxis vec) {
   map_vectors(lw, w, vec);
 }
 
+/* The axes from number i on; the last one by vectors, all parts of one before the next. */
+static void map_axes(Low *lw, MapWork *w, const LoopAxis *axis, int i, int count, int across) {
+  if (i == across) i++;
+  if (i + 1 >= count) {
+    if (across >= 0) map_across(lw, w, axis[across], axis[count - 1]);
+    else map_vectors(lw, w, axis[count - 1]);
+    return;
+  }
+  Pieces cut = axis_pieces(lw, w->n, w->at, axis[i], 1);
+  for (int k = 0; k < cut.n; k++) {
+    LoopMark mark;
+    bool one = cut.n > 1 && cut.at[k + 1] == cut.at[k] + 1;
+    ForKind kind = cut.n > 1 ? FOR_SERIAL : low_outermost(lw);
+    w->at[axis[i].axis] = axis_number(cut.at[k]);
+    if (!one)
+      w->at[axis[i].axis] =
+          axis_var(lw, low_for(lw, kind, "i", cut.at[k], cut.at[k + 1], 1, &mark));
+    map_axes(lw, w, axis, i + 1, count, across);
+    if (!one) low_end(lw, mark);
+  }
+}
+
 void lower_map(Low *lw, Nest *n) {
   MapWork w = {.n = n, .axis = -1, .across = -1};
   LoopAxis axis[IR_MAX_RANK];
@@ -109,14 +156,5 @@ void lower_map(Low *lw, Nest *n) {
     map_point(lw, &w, point_scalar());
     return;
   }
-  LoopMark mark[IR_MAX_RANK];
-  int loops = 0, across = across_axis(lw, n, axis, count);
-  for (int i = 0; i + 1 < count; i++) {
-    if (i == across) continue;
-    Var v = low_for(lw, low_outermost(lw), "i", 0, axis[i].extent, 1, &mark[loops++]);
-    w.at[axis[i].axis] = axis_var(lw, v);
-  }
-  if (across >= 0) map_across(lw, &w, axis[across], axis[count - 1]);
-  else map_vectors(lw, &w, axis[count - 1]);
-  while (loops > 0) low_end(lw, mark[--loops]);
+  map_axes(lw, &w, axis, 0, count, across_axis(lw, n, axis, count));
 }

@@ -152,6 +152,22 @@ static Val part_of_sum(Prepare *p, const Ins *in, bool *fine) {
 }
 
 /* ---- the walk ---- */
+/* The operand reaches outside in phases only: nothing has to be read there. */
+static bool in_phases(Prepare *p, const Contract *c, int k, Val v) {
+  const Ins *in = ir_ins(&p->b, v);
+  if (in->op != OP_view || !shape_is_numbers(&in->shape)) return false;
+  bool some = false;
+  const Shape *from = ir_shape(&p->b, in->arg[0]);
+  for (int d = 0; d < from->rank; d++) {
+    Dim lo, hi;
+    const ViewDim *x = &in->u.view->dim[d];
+    if (window_phases(in, d, c, k ? c->b : c->a)) some = true;
+    else if (!view_interval(p->b.cx, x, &in->shape, &lo, &hi) || lo < 0 || hi >= from->dim[d])
+      return false;
+  }
+  return some;
+}
+
 static void pad_operands(Prepare *p, const Ins *in, Val *arg) {
   double steps = 1, n[2 * IR_MAX_RANK] = {0};
   for (int k = 0; k < 2; k++) {
@@ -161,7 +177,8 @@ static void pad_operands(Prepare *p, const Ins *in, Val *arg) {
           (double)dim_expected(p->b.cx, s->dim[d], 0);
   }
   for (int l = 0; l < in->u.contract->nlabels; l++) steps *= n[l];
-  for (int k = 0; k < 2; k++) arg[k] = window_padded(&p->b, arg[k], steps);
+  for (int k = 0; k < 2; k++)
+    if (!in_phases(p, in->u.contract, k, arg[k])) arg[k] = window_padded(&p->b, arg[k], steps);
 }
 
 static Val rewritten(Prepare *p, const Ins *in, Val *arg, bool *fine) {

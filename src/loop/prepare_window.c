@@ -1,5 +1,5 @@
 /* prepare_window.c: windows and their adjoints. In: a sum over a view. Out:
- * an equal value (up to the order of sums, and zeros times infinities) that does no work known to
+ * an equal value (up to the order of sums) that does no work known to
  * be zero, makes no tensor of windows, and divides no index:
  *
  *   sum over m of  X[.., m, off + k - s*m, ..] or 0,  where the second dimension has R < M indices
@@ -14,7 +14,7 @@
  *     (and where the places are as many as the phases, no sum at all: the adjoint of cutting an
  * axis in blocks is to join them)
  *
- *   sum of a view of a contraction  is  a contraction of views
+ *   sum of a view of a contraction  is  a contraction of views, that skips what is read outside
  *   (the adjoint of a convolution: a convolution of the incoming gradient) */
 #include "loop/prepare.h"
 
@@ -193,6 +193,37 @@ static Val operand_view(Window *w, const Ins *dot, int k, const int *own, const 
   return ir_view(w->b, dot->arg[k], all, &v);
 }
 
+/* Whether some read of x is outside of what it views. */
+static bool has_fill(const Builder *b, Val x) {
+  for (;;) {
+    const Ins *in = ir_ins(b, x);
+    if (in->op == OP_view && !in->u.view->exact) return true;
+    if (in->op != OP_view && in->op != OP_reshape && in->op != OP_stop) return false;
+    x = in->arg[0];
+  }
+}
+
+/* The contraction below v, which may be behind views that only move its axes, with its terms
+ * outside left out. */
+static Val made_skip(Builder *b, Val v) {
+  const Ins in = *ir_ins(b, v);
+  if (in.op == OP_view && in.u.view->exact)
+    return ir_view(b, made_skip(b, in.arg[0]), &in.shape, in.u.view);
+  if (in.op == OP_reshape) return ir_reshape(b, made_skip(b, in.arg[0]), &in.shape);
+  if (in.op != OP_contract) return v;
+  Contract c = *in.u.contract;
+  c.skips = true;
+  return ir_contract(b, in.arg[0], in.arg[1], &c);
+}
+
+/* The sum of the product that open_contraction made: the terms outside are none. Where an operand
+ * has zeros of its own around it, which are factors like others, the two can't be told apart any
+ * more. */
+static Val skipping_sum(Builder *b, const Ins *dot, Val product, uint32_t axes) {
+  Val sum = ir_fold(b, OP_sum, product, axes);
+  return has_fill(b, dot->arg[0]) || has_fill(b, dot->arg[1]) ? sum : made_skip(b, sum);
+}
+
 /* The product of the operands' views instead of the view of the contraction, where that isn't much
  * more work than the contraction was. */
 static bool open_contraction(Window *w, Val *product, uint32_t *axes) {
@@ -235,15 +266,32 @@ Val window_sum(Builder *b, Val x, uint32_t axes, bool *fine) {
     if (w.axes >> r & 1) r += split_phases(&w, r);
   Val product;
   uint32_t summed;
+  const Ins dot = *ir_ins(b, w.x);
   bool opened = open_contraction(&w, &product, &summed);
   if (!w.changed && !opened) return ir_fold(b, OP_sum, x, axes);
   View v = {.rank = w.in.rank, .dim = w.dim};
-  Val sum = opened ? ir_fold(b, OP_sum, product, summed)
+  Val sum = opened ? skipping_sum(b, &dot, product, summed)
                    : ir_fold(b, OP_sum, ir_view(b, w.x, &w.out, &v), w.axes);
   return w.split ? join_phases(&w, sum, fine) : sum;
 }
 
 /* ---- padding ---- */
+static bool is_kept(const Contract *c, int label) {
+  for (int o = 0; o < c->nout; o++)
+    if (c->out[o] == label) return true;
+  return false;
+}
+
+bool window_phases(const Ins *view, int d, const Contract *c, const uint8_t *label) {
+  const ViewDim *x = &view->u.view->dim[d];
+  if (x->den != 1 || x->n != 2 || x->off != 0) return false;
+  bool first = is_kept(c, label[x->term[0].label]);
+  ViewTerm p = x->term[!first], q = x->term[first];
+  if (!is_kept(c, label[p.label]) || is_kept(c, label[q.label])) return false;
+  Dim phases = view->shape.dim[p.label];
+  return p.coef == 1 && dim_is_number(phases) && q.coef == phases && phases <= MOST_PHASES;
+}
+
 /* Reading a padded copy costs a pass over memory; masks cost every read. */
 enum { READS_WORTH_PADDING = 24 };
 

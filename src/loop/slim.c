@@ -4,7 +4,7 @@
  * lane, with all other axes unrolled: reductions and contractions over them are sums of registers,
  * indices are numbers, so that what an element has none of (the zeros of a concatenation) is known,
  * and nothing between the first load and the last store has a place in memory. */
-#include "loop/lower.h"
+#include "loop/contract.h"
 
 enum { MOST_INNER = 64, MOST_OPS = 8000, LANE_VECTORS = 2, FEW = 5 };
 
@@ -202,9 +202,11 @@ static Ex contract_at(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
     for (int d = 0; d < a->rank; d++) of[c->a[d]] = ia[d];
     for (int d = 0; d < b->rank; d++) ib[d] = of[c->b[d]];
     Ex x = value_at(lw, in->arg[0], ia, pt), y = value_at(lw, in->arg[1], ib, pt);
+    Ex old = sum;
     if (!sum) sum = low_map(lw, OP_mul, t, (Ex[]){x, y}, 2);
     else if (lw->p->target.fma) sum = low_map(lw, OP_fma, t, (Ex[]){x, y, sum}, 3);
     else sum = low_map(lw, OP_add, t, (Ex[]){low_map(lw, OP_mul, t, (Ex[]){x, y}, 2), sum}, 2);
+    if (c->skips) sum = contract_term(lw, in, ia, ib, pt, sum, old);
     sum = ex_let(lw, sum, NULL);
   } while (next_index(a, axis, n, ia));
   return sum;

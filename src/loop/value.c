@@ -247,8 +247,7 @@ AxisIx axis_plus(Low *lw, AxisIx a, Dim by) {
   return a;
 }
 
-/* a + b * by */
-static AxisIx axis_add(Low *lw, AxisIx a, const AxisIx *b, Dim by) {
+AxisIx axis_add(Low *lw, AxisIx a, const AxisIx *b, Dim by) {
   a.ix = ix_plus(&lw->m, a.ix, ix_scale(&lw->m, b->ix, by));
   if (b->lane) a.lane = dim_add(lw->cx, a.lane, dim_mul(lw->cx, b->lane, by));
   if (b->dyn) {
@@ -267,8 +266,7 @@ static bool axis_varies(Low *lw, const AxisIx *a) {
   return a->lane != 0 || (a->dyn && ex_lanes(lw, a->dyn) > 1);
 }
 
-/* False where the sign of a coefficient isn't known. */
-static bool axis_range(Low *lw, const AxisIx *a, Point pt, Dim *lo, Dim *hi) {
+bool axis_range(Low *lw, const AxisIx *a, Point pt, Dim *lo, Dim *hi) {
   Cx *cx = lw->cx;
   *lo = *hi = a->ix.off;
   for (int i = 0; i < a->ix.n; i++) {
@@ -436,6 +434,32 @@ static Ex compute_view(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
   return zero_unless(lw, cond, value);
 }
 
+Ex value_inside(Low *lw, Val v, const AxisIx *at, Point pt) {
+  AxisIx to[2][IR_MAX_RANK] = {{{{0}, 0, 0}}};
+  bool stopped = false;
+  for (int side = 0;; side = 1 - side) {
+    const Ins *in = low_ins(lw, v);
+    if (in->op == OP_stop && !stopped) { /* what a padded copy was made of */
+      stopped = true;
+      v = in->arg[0];
+      memcpy(to[side], at, (size_t)in->shape.rank * sizeof *at);
+    } else if (in->op == OP_view) {
+      const Shape *s = &low_ins(lw, in->arg[0])->shape;
+      Ex cond = 0;
+      for (int d = 0; d < in->u.view->rank; d++) {
+        Ex one = 0;
+        to[side][d] = view_axis(lw, in, d, s->dim[d], at, pt, &one);
+        cond = mask_and(lw, cond, one);
+      }
+      if (!in->u.view->exact) return cond && !always(lw, cond) ? ex_let(lw, cond, NULL) : 0;
+      v = in->arg[0];
+    } else {
+      return 0;
+    }
+    at = to[side];
+  }
+}
+
 static Ex compute_reshape(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
   const Shape *from = &low_ins(lw, in->arg[0])->shape, *to = &in->shape;
   int8_t first[IR_MAX_RANK], count[IR_MAX_RANK];
@@ -538,6 +562,8 @@ static Ex compute(Low *lw, Val v, const AxisIx *at, Point pt) {
   switch (op_kind(in->op)) {
   case KIND_MAP: {
     Ex arg[3];
+    int known = in->type == T_BOOL ? known_comparison(lw, in, at, pt) : -1;
+    if (known >= 0) return ex_imm_i(&lw->m, T_BOOL, pt.lanes, known);
     for (int i = 0; i < in->nargs; i++) {
       if (i == 1 && in->op == OP_select && is_literal(lw, arg[0])) /* the other isn't looked at */
         return value_at(lw, in->arg[always(lw, arg[0]) ? 1 : 2], at, pt);

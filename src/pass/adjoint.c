@@ -227,7 +227,7 @@ Fn *pass_adjoint(const Fn *f, const bool *wrt) {
   }
   if (!adjoint_into(&w.b, f, wrt, args, seeds, values, derived)) return NULL;
   name_outputs(&w, f, wrt, values, derived);
-  return ir_finish(&w.b);
+  return fn_without_marks(ir_finish(&w.b));
 }
 
 Fn *pass_gradient(const Fn *f, const bool *wrt, bool with_value) {
@@ -239,5 +239,5 @@ Fn *pass_gradient(const Fn *f, const bool *wrt, bool with_value) {
   Val seed = ir_const_f(&w.b, (DType)y->type, NULL, 1);
   if (!adjoint_into(&w.b, f, wrt, input_values(&w, f), &seed, &value, derived)) return NULL;
   name_outputs(&w, f, wrt, with_value ? &value : NULL, derived);
-  return ir_finish(&w.b);
+  return fn_without_marks(ir_finish(&w.b));
 }

@@ -9,6 +9,7 @@
  * them.
  * needs: no vjp/jvp, numbers   keeps: values up to the order of sums   breaks: nothing */
 #include "pass/block.h"
+#include "pass/chunk.h"
 
 /* Values from WIDE bytes on are made in blocks of BLOCK; where one index of the batch has more than
  * TALL, in chunks of ROWS. */
@@ -42,13 +43,13 @@ static bool *from_data(const Fn *f) {
   return data;
 }
 
-/* A contraction of data with data makes more than it is made from, and more than the caches hold.
- */
+/* A contraction of data with data makes more than it is made from, and more than the caches hold,
+ * and is made: the adjoint of windows is not. */
 static bool has_wide_contraction(const Fn *f) {
-  const bool *data = from_data(f);
+  const bool *data = from_data(f), *whole = chunk_read_whole(f);
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
-    if (in->op != OP_contract || !data[in->arg[0]] || !data[in->arg[1]]) continue;
+    if (in->op != OP_contract || !whole[v] || !data[in->arg[0]] || !data[in->arg[1]]) continue;
     double made = ins_bytes(f->cx, in), given = 0;
     for (int k = 0; k < 2; k++) given += ins_bytes(f->cx, fn_ins(f, in->arg[k]));
     if (made >= WIDE && made >= given) return true;

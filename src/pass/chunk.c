@@ -17,10 +17,7 @@ static double row_bytes(const Chunking *c, Val v) {
   return ins_bytes(c->f->cx, fn_ins(c->f, v)) / (double)c->rows;
 }
 
-/* Values that somebody reads other than by a view that is only summed: the adjoint of windows, a
- * contraction whose terms the loops add up where they belong (prepare_window.c), is no tensor of
- * windows. */
-static bool *read_whole(const Fn *f) {
+bool *chunk_read_whole(const Fn *f) {
   bool *other = NEWS(f->cx->arena, bool, f->ins.n), *whole = NEWS(f->cx->arena, bool, f->ins.n);
   for (int i = 0; i < f->out.n; i++) other[f->out.at[i].val] = whole[f->out.at[i].val] = true;
   for (Val v = 1; v < f->ins.n; v++) {
@@ -36,7 +33,7 @@ static bool *read_whole(const Fn *f) {
 
 /* The largest value by rows that the function computes and nobody wants as a whole. */
 static double largest_row(const Chunking *c) {
-  const bool *collected = chunk_collected(c), *whole = read_whole(c->f);
+  const bool *collected = chunk_collected(c), *whole = chunk_read_whole(c->f);
   double most = 0;
   for (Val v = 1; v < c->f->ins.n; v++) {
     const Ins *in = fn_ins(c->f, v);

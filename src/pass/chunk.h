@@ -38,6 +38,12 @@ Use chunk_use(const Chunking *c, Val v, int k, int *axis);
 /* Values by rows that are wanted as a whole. */
 bool *chunk_collected(const Chunking *c);
 
+/* chunk.c */
+/* Values that somebody reads other than by a view that is only summed: the adjoint of windows, a
+ * contraction whose terms the loops add up where they belong (prepare_window.c), is no tensor of
+ * windows. */
+bool *chunk_read_whole(const Fn *f);
+
 /* chunk_build.c */
 /* The function with a loop over chunks of `size` rows, and what is left over behind it. */
 Fn *chunk_build(const Chunking *c, Dim size);

@@ -64,6 +64,5 @@ Fn *pass_expand(const Fn *f) {
   }
   if (x.failed) return NULL;
   Fn *e = walk_end(&x.w);
-  e->nest = f->nest;
-  return e;
+  return fn_without_marks(e);
 }

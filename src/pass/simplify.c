@@ -95,10 +95,24 @@ static Val scaled_contract(Builder *b, Val v) {
   return 0;
 }
 
+/* (if c then x else 0) + (if c then 0 else y): a choice's tangent, side by side. */
+static Val joined_choice(Builder *b, Val v) {
+  const Ins s = *ir_ins(b, v);
+  if (s.op != OP_add || !type_is_float((DType)s.type)) return 0;
+  const Ins x = *ir_ins(b, s.arg[0]), y = *ir_ins(b, s.arg[1]);
+  if (x.op != OP_select || y.op != OP_select || x.arg[0] != y.arg[0]) return 0;
+  for (int k = 1; k <= 2; k++)
+    if (ins_is_splat(ir_ins(b, x.arg[3 - k]), 0) && ins_is_splat(ir_ins(b, y.arg[k]), 0))
+      return ir_map3(b, OP_select, x.arg[0], k == 1 ? x.arg[1] : y.arg[1],
+                     k == 1 ? y.arg[2] : x.arg[2]);
+  return 0;
+}
+
 static Val improve(Builder *b, Val v) {
   for (int i = 0; i < MAX_ROUNDS; i++) {
     Val w = by_rules(b, v);
     if (!w) w = nested_choice(b, v);
+    if (!w) w = joined_choice(b, v);
     if (!w) w = scaled_contract(b, v);
     if (!w || w == v) break;
     ir_name(b, w, ir_ins(b, v)->hint);

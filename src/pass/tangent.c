@@ -163,5 +163,5 @@ Fn *pass_tangent(const Fn *f, const bool *wrt) {
   for (int i = 0, k = 0; i < f->out.n; i++)
     if (type_is_float((DType)fn_ins(f, f->out.at[i].val)->type))
       ir_output(&w.b, NULL, derived[k++]);
-  return ir_finish(&w.b);
+  return fn_without_marks(ir_finish(&w.b));
 }

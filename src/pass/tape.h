@@ -4,8 +4,8 @@
 
 #include "pass/steps.h"
 
-/* Values of the body whose saving gives the way back all that it needs: the fewest bytes from which
- * the rest follows by cheap work. needed: per value of the body. thrifty: all work counts as cheap,
+/* Values of the body whose saving gives the way back all that it needs: few bytes, from which the
+ * rest follows by cheap work. needed: per value of the body. thrifty: all work counts as cheap,
  * so that little more than the carried values is saved. Returns how many are in saved[]. */
 int tape_choose(const Loop *l, const bool *needed, bool thrifty, Val *saved);
 

@@ -68,6 +68,29 @@ Fn *walk_end(Walk *w) {
   return ir_finish(&w->b);
 }
 
+/* Constants that were marked as values (ir_opaque). */
+static bool has_marks(const Fn *f) {
+  const Fn *body[IR_MAX_BODIES];
+  for (Val v = 1; v < f->ins.n; v++) {
+    const Ins *in = fn_ins(f, v);
+    if (in->op == OP_stop && ins_is_const(fn_ins(f, in->arg[0]))) return true;
+    for (int i = 0, n = ins_bodies(in, body); i < n; i++)
+      if (has_marks(body[i])) return true;
+  }
+  return false;
+}
+
+/* Copied, they are constants again: the builder folds the marks away. */
+static Fn *copy_without_marks(const Fn *f, void *arg) {
+  Walk w = walk_begin(f);
+  for (Val v = 1; v < f->ins.n; v++)
+    if (fn_ins(f, v)->op != OP_arg)
+      w.to[v] = walk_copy_bodies(&w, fn_ins(f, v), copy_without_marks, arg);
+  return walk_end(&w);
+}
+
+Fn *fn_without_marks(Fn *f) { return has_marks(f) ? copy_without_marks(f, NULL) : f; }
+
 /* ---- derivatives' common ground ---- */
 static bool is_zero(Builder *b, Val v) { return ins_is_splat(ir_ins(b, v), 0); }
 
@@ -107,8 +130,8 @@ Val map_partial(Builder *b, const Ins *in, const Val *args, Val y, int i, bool *
   if (!text || !strcmp(text, "0")) return 0;
   Val operand[4];
   int n = op_info[in->op].arity;
-  memcpy(operand, args, (size_t)n * sizeof *operand);
-  operand[n] = y;
+  for (int k = 0; k < n; k++) operand[k] = ir_opaque(b, args[k]);
+  operand[n] = ir_opaque(b, y);
   const Fn *rule = b->cx->rules->partial(b->cx, (Op)in->op, i, (DType)in->type);
   if (!rule)
     cx_bug(b->cx, "the partial of %s for operand %d can't be read", op_info[in->op].name, i);

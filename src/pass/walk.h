@@ -26,6 +26,8 @@ Val walk_copy_bodies(Walk *w, const Ins *in, Fn *(*pass)(const Fn *body, void *a
 /* f with all instructions copied into a new function whose inputs are chosen by keep: inputs that
  * nothing uses can be left out. Outputs and their order stay. */
 Fn *fn_keep_inputs(const Fn *f, const bool *keep);
+/* The constants that derivatives took for values (ir_opaque) are constants again. */
+Fn *fn_without_marks(Fn *f);
 /* Outputs as in f, then ends it. */
 Fn *walk_end(Walk *w);
 

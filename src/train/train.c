@@ -49,6 +49,12 @@ static void batches_fill(const Batches *b, const int64_t *index, int64_t first, 
 
 static bool stopped(const volatile sig_atomic_t *stop) { return stop && *stop; }
 
+/* What a function has just found wrong in its data (E0713), or NULL. */
+static Diag *finding(const Run *r, Status s) {
+  int n = r->cx->diags->list.n;
+  return s == ST_FINDINGS && n ? r->cx->diags->list.at[n - 1] : NULL;
+}
+
 /* ---- evaluation ---- */
 static Status evaluate_batches(const Stepper *s, const Batches *b, int first, int last,
                                int64_t batch, const volatile sig_atomic_t *stop, double *value) {
@@ -94,6 +100,10 @@ static Status measure(Run *r) {
   if (!j->val && r->at.epoch < r->opt->epochs) return ST_OK;
   const Dataset *ds = j->val ? j->val : j->data;
   Status s = evaluate(&j->stepper, ds, 0, j->nmetrics, batch, r->opt->stop, r->value);
+  Diag *found = finding(r, s);
+  if (found)
+    diag_note(r->cx, found, "where the functions were measured on the %s data, after epoch %lld",
+              j->val ? "validation" : "training", (long long)r->at.epoch);
   if (s != ST_OK)
     for (int m = 0; m < j->nmetrics; m++) r->value[m] = NAN;
   return s;
@@ -129,6 +139,10 @@ static Status step(Run *r, double *loss) {
   fill_step(r, &r->at);
   Status st =
       s->step(s->self, r->train.in, r->opt->batch, learning_rate(r, &r->at), r->at.t + 1, loss);
+  Diag *found = finding(r, st);
+  if (found)
+    diag_note(r->cx, found, "in epoch %lld, step %lld; the weights kept are those before this step",
+              (long long)r->at.epoch + 1, (long long)r->at.step + 1);
   if (st != ST_OK) return st;
   r->at.step++;
   r->at.t++;

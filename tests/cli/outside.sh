@@ -46,6 +46,10 @@ is 0
 run train m.nn --data bad.csv --batch 4 --epochs 1 --save bad.npz
 is 1
 err_has "m.nn:3:45: error[E0713]: index 7 is outside: the extent is 3"
+err_has "note: in epoch 1, step 1; the weights kept are those before this step"
+run train m.nn --data good.csv --val bad.csv --batch 4 --epochs 2
+is 1
+err_has "note: where the functions were measured on the validation data, after epoch 1"
 run predict m.nn logits --load w.npz --data bad.csv -o y.npz
 is 0
 sed 's/^3,7/-2,0/' bad.csv >below.csv

@@ -6,22 +6,20 @@
 enum { N = 7 };
 
 #ifdef BARE
+/* A call of the kernel on the processors that take the number and three values in registers. */
+#define CALL3(call, NUMBER, A, B, C)                                                               \
+  register long ra __asm__(A) = a, rb __asm__(B) = b, rc __asm__(C) = c,                           \
+                   rn __asm__(NUMBER) = number;                                                    \
+  __asm__ volatile(call : "+r"(ra) : "r"(rb), "r"(rc), "r"(rn) : "memory");                        \
+  return ra
+
 static long call3(long number, long a, long b, long c) {
 #if defined(__aarch64__)
-  register long x0 __asm__("x0") = a, x1 __asm__("x1") = b, x2 __asm__("x2") = c,
-                   x8 __asm__("x8") = number;
-  __asm__ volatile("svc 0" : "+r"(x0) : "r"(x1), "r"(x2), "r"(x8) : "memory");
-  return x0;
+  CALL3("svc 0", "x8", "x0", "x1", "x2");
 #elif defined(__arm__)
-  register long r0 __asm__("r0") = a, r1 __asm__("r1") = b, r2 __asm__("r2") = c,
-                   r7 __asm__("r7") = number;
-  __asm__ volatile("svc 0" : "+r"(r0) : "r"(r1), "r"(r2), "r"(r7) : "memory");
-  return r0;
+  CALL3("svc 0", "r7", "r0", "r1", "r2");
 #elif defined(__riscv)
-  register long a0 __asm__("a0") = a, a1 __asm__("a1") = b, a2 __asm__("a2") = c,
-                   a7 __asm__("a7") = number;
-  __asm__ volatile("ecall" : "+r"(a0) : "r"(a1), "r"(a2), "r"(a7) : "memory");
-  return a0;
+  CALL3("ecall", "a7", "a0", "a1", "a2");
 #elif defined(__powerpc64__)
   register long r0 __asm__("r0") = number, r3 __asm__("r3") = a, r4 __asm__("r4") = b,
                    r5 __asm__("r5") = c;

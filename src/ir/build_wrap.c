@@ -1,0 +1,222 @@
+/* build_wrap.c: gathers whose indices are counted, not looked up: x[(i + 1) % n], where the counter
+ * goes round once at most, x[min(i + 1, n - 1)], x[max(i - 1, 0)]. In: a gather's operands. Out: a
+ * choice between views, each of them a plain read at linear indices that vectors load as they
+ * stand, and whose adjoint adds the same way instead of one element at a time. */
+#include "ir/build.h"
+#include "ir/build_parts.h"
+
+enum { MOST_PIECES = 4, MOST_DEPTH = 16 };
+
+/* What is checked when the program runs (OP_bounded) is looked up: the check must stay. */
+
+/* An index over the axes of its tensor: the first at whose place the condition holds, or the last,
+ * which has none. */
+typedef struct Pieces {
+  int n;
+  ViewDim at[MOST_PIECES];
+  Val where[MOST_PIECES];
+} Pieces;
+
+static bool number_of(const Builder *b, Val v, Dim *d) {
+  const Ins *in = ir_ins(b, v);
+  if (in->op == OP_const) *d = in->u.i;
+  else if (in->op == OP_size) *d = in->u.size;
+  return in->op == OP_const || in->op == OP_size;
+}
+
+static ViewDim constant_dim(Dim d) { return (ViewDim){.off = d, .den = 1}; }
+
+/* p + k * q */
+static ViewDim linear_sum(Cx *cx, const ViewDim *p, const ViewDim *q, Dim k) {
+  ViewTerm *term = NEWS(cx->arena, ViewTerm, p->n + q->n + 1);
+  ViewDim r = {dim_add(cx, p->off, dim_mul(cx, k, q->off)), 1, 0, term};
+  for (int t = 0; t < p->n; t++) term[r.n++] = p->term[t];
+  for (int t = 0; t < q->n; t++)
+    term[r.n++] = (ViewTerm){q->term[t].label, dim_mul(cx, k, q->term[t].coef)};
+  return r;
+}
+
+/* What a view of the index's tensor makes of it; false where it may read outside. */
+static bool linear_view(Cx *cx, const ViewDim *p, const View *v, ViewDim *r) {
+  if (!v->exact) return false;
+  *r = constant_dim(p->off);
+  for (int t = 0; t < p->n; t++) {
+    const ViewDim *at = &v->dim[p->term[t].label];
+    if (at->den != 1) return false;
+    *r = linear_sum(cx, r, at, p->term[t].coef);
+  }
+  return true;
+}
+
+static bool linear_of(const Builder *b, Val v, int depth, ViewDim *r) {
+  Cx *cx = b->cx;
+  const Ins *in = ir_ins(b, v);
+  ViewDim p, q, none = constant_dim(0);
+  Dim k;
+  if (depth > MOST_DEPTH || !type_is_int((DType)in->type)) return false;
+  if (number_of(b, v, &k)) return *r = constant_dim(k), true;
+  switch ((Op)in->op) {
+  case OP_iota: {
+    ViewTerm *term = NEW(cx->arena, ViewTerm);
+    *term = (ViewTerm){0, 1};
+    *r = (ViewDim){0, 1, 1, term};
+    return true;
+  }
+  case OP_cast: return linear_of(b, in->arg[0], depth + 1, r);
+  case OP_view:
+    return linear_of(b, in->arg[0], depth + 1, &p) && linear_view(cx, &p, in->u.view, r);
+  case OP_neg:
+    if (!linear_of(b, in->arg[0], depth + 1, &p)) return false;
+    return *r = linear_sum(cx, &none, &p, -1), true;
+  case OP_add:
+  case OP_sub:
+    if (!linear_of(b, in->arg[0], depth + 1, &p) || !linear_of(b, in->arg[1], depth + 1, &q))
+      return false;
+    return *r = linear_sum(cx, &p, &q, in->op == OP_add ? 1 : -1), true;
+  case OP_mul: {
+    bool first = number_of(b, in->arg[0], &k);
+    if (!first && !number_of(b, in->arg[1], &k)) return false;
+    if (!linear_of(b, in->arg[first], depth + 1, &p)) return false;
+    return *r = linear_sum(cx, &none, &p, k), true;
+  }
+  default: return false;
+  }
+}
+
+static Val below(Builder *b, Op op, Val v, Dim limit) {
+  Shape s = *ir_shape(b, v);
+  return ir_map2(b, op, v, ir_size(b, ir_type(b, v), &s, limit));
+}
+
+/* (p modulo m) where p, the value v, takes at most two rounds: p - q m and p - (q + 1) m. */
+static bool wrapped(Builder *b, Val v, Dim m, Pieces *r) {
+  Cx *cx = b->cx;
+  ViewDim p, one = constant_dim(1);
+  Dim lo, hi;
+  Shape s = *ir_shape(b, v);
+  if (dim_le(cx, 1, m) != 1 || !linear_of(b, v, 0, &p) || !view_interval(cx, &p, &s, &lo, &hi))
+    return false;
+  for (int64_t q = -1; q <= 1; q++) {
+    Dim first = dim_mul(cx, q, m), second = dim_add(cx, first, m);
+    if (dim_le(cx, first, lo) != 1 || dim_le(cx, dim_add(cx, hi, 1), dim_add(cx, second, m)) != 1)
+      continue;
+    r->at[0] = linear_sum(cx, &p, &one, dim_sub(cx, 0, first));
+    r->at[1] = linear_sum(cx, &p, &one, dim_sub(cx, 0, second));
+    r->n = dim_le(cx, dim_add(cx, hi, 1), second) == 1 ? 1 : 2;
+    if (r->n == 2) r->where[0] = below(b, OP_lt, v, second);
+    return true;
+  }
+  return false;
+}
+
+static bool pieces_of(Builder *b, Val v, int depth, Pieces *r);
+
+/* min or max of the value v and a number: the number where v is beyond it, else v. */
+static bool clamped(Builder *b, Op op, Val v, Dim limit, int depth, Pieces *r) {
+  Pieces p;
+  if (!pieces_of(b, v, depth + 1, &p) || p.n == MOST_PIECES) return false;
+  r->n = p.n + 1;
+  r->at[0] = constant_dim(limit);
+  r->where[0] = below(b, op == OP_min ? OP_gt : OP_lt, v, limit);
+  for (int i = 0; i < p.n; i++) r->at[i + 1] = p.at[i], r->where[i + 1] = p.where[i];
+  return true;
+}
+
+static bool pieces_view(Builder *b, const Ins *in, int depth, Pieces *r) {
+  if (!in->u.view->exact || !pieces_of(b, in->arg[0], depth + 1, r)) return false;
+  for (int i = 0; i < r->n; i++) {
+    ViewDim p = r->at[i];
+    if (!linear_view(b->cx, &p, in->u.view, &r->at[i])) return false;
+    if (i < r->n - 1) r->where[i] = ir_view(b, r->where[i], &in->shape, in->u.view);
+  }
+  return true;
+}
+
+static bool pieces_of(Builder *b, Val v, int depth, Pieces *r) {
+  const Ins in = *ir_ins(b, v);
+  Dim k;
+  if (depth > MOST_DEPTH || !type_is_int((DType)in.type)) return false;
+  r->n = 1;
+  if (linear_of(b, v, depth, &r->at[0])) return true;
+  switch ((Op)in.op) {
+  case OP_cast: return pieces_of(b, in.arg[0], depth + 1, r);
+  case OP_view: return pieces_view(b, &in, depth, r);
+  case OP_mod: return number_of(b, in.arg[1], &k) && wrapped(b, in.arg[0], k, r);
+  case OP_min:
+  case OP_max: {
+    bool first = number_of(b, in.arg[0], &k);
+    return (first || number_of(b, in.arg[1], &k)) &&
+           clamped(b, (Op)in.op, in.arg[first], k, depth, r);
+  }
+  default: return false;
+  }
+}
+
+typedef struct Reading {
+  Val x;
+  Shape out;
+  int n, axes; /* indices; axes of each */
+  const int32_t *axis;
+  const Pieces *index;
+  ViewDim dim[IR_MAX_RANK]; /* of x, as far as chosen */
+} Reading;
+
+/* The choice between the pieces of index k and those after it. */
+static Val read_from(Builder *b, Reading *w, int k) {
+  if (k == w->n) {
+    View v = {.rank = ir_shape(b, w->x)->rank, .dim = w->dim};
+    return ir_view(b, w->x, &w->out, &v);
+  }
+  const Pieces *p = &w->index[k];
+  Val r = 0;
+  int32_t at[IR_MAX_RANK];
+  for (int i = 0; i < w->axes; i++) at[i] = i;
+  for (int i = p->n; i-- > 0;) {
+    w->dim[w->axis[k]] = p->at[i];
+    Val piece = read_from(b, w, k + 1);
+    r = !r ? piece : ir_map3(b, OP_select, ir_spread(b, p->where[i], &w->out, at), piece, r);
+  }
+  return r;
+}
+
+Val build_counted_gather(Builder *b, Val x, const Val *index, const int32_t *axis, int n,
+                         const Shape *out) {
+  Shape full = *ir_shape(b, x);
+  Pieces *p = NEWS(b->cx->arena, Pieces, n);
+  int views = 1;
+  for (int i = 0; i < n; i++) {
+    if (!ir_index_below(b->fn, index[i], full.dim[axis[i]]) || !pieces_of(b, index[i], 0, &p[i]))
+      return 0;
+    views *= p[i].n;
+    if (views > MOST_PIECES) return 0;
+  }
+  Reading w = {.x = x, .out = *out, .n = n, .axes = ir_shape(b, index[0])->rank, .axis = axis};
+  w.index = p;
+  int label = w.axes;
+  for (int d = 0, k = 0; d < full.rank; d++) {
+    if (k < n && axis[k] == d) {
+      k++;
+      continue;
+    }
+    ViewTerm *term = NEW(b->cx->arena, ViewTerm);
+    *term = (ViewTerm){label++, 1};
+    w.dim[d] = (ViewDim){0, 1, 1, term};
+  }
+  return read_from(b, &w, 0);
+}
+
+/* Views and numbers, and choices between them. */
+static bool is_choice_of_views(const Builder *b, Val v, int depth) {
+  const Ins *i = ir_ins(b, v);
+  if (i->op == OP_view || ins_is_const(i)) return true;
+  return i->op == OP_select && depth < MOST_PIECES && is_choice_of_views(b, i->arg[1], depth + 1) &&
+         is_choice_of_views(b, i->arg[2], depth + 1);
+}
+
+Val ir_permute_choice(Builder *b, Val x, const int32_t *perm) {
+  const Ins *i = ir_ins(b, x);
+  if (i->op != OP_select || !is_choice_of_views(b, x, 0)) return ir_permute(b, x, perm);
+  Val arg[3] = {i->arg[0], i->arg[1], i->arg[2]};
+  for (int k = 0; k < 3; k++) arg[k] = ir_permute_choice(b, arg[k], perm);
+  return ir_map(b, OP_select, arg);
+}
