@@ -160,6 +160,7 @@ typedef struct Check {
   int reported;
   int32_t vars;               /* number of variables declared so far */
   const SizeBindings *preset; /* sizes of the outermost call that stand for themselves */
+  bool open; /* the next derivative's cotangents or tangents become arguments of the function */
   DType int_type, float_type; /* of untyped numbers that stand alone: i32, f64 */
 } Check;
 
