@@ -183,6 +183,19 @@ static void print_shared_for(CGen *g, const Stmt *s) {
   close_brace(g);
 }
 
+/* Compilers may unroll loops of so many statements if they like. */
+enum { FEW = 12 };
+
+static int statements(const Block *b) {
+  int n = b->at.n;
+  for (int i = 0; i < b->at.n; i++) {
+    const Stmt *s = b->at.at[i];
+    if (s->kind == ST_FOR) n += statements(&s->u.loop.body);
+    if (s->kind == ST_IF) n += statements(&s->u.cond.then) + statements(&s->u.cond.other);
+  }
+  return n;
+}
+
 static void print_for(CGen *g, const Stmt *s) {
   if (g->openmp && s->u.loop.kind == FOR_PARALLEL && s->u.loop.step == 1) {
     g->omp_used = true;
@@ -198,7 +211,7 @@ static void print_for(CGen *g, const Stmt *s) {
     const char *more =
         step == 1 ? cg_fmt(g, "i%d++", v) : cg_fmt(g, "i%d += %lld", v, (long long)step);
     const char *kept = "";
-    if (!g->portable && cg_has_vectors(g->k)) {
+    if (!g->portable && cg_has_vectors(g->k) && statements(&s->u.loop.body) > FEW) {
       kept = cg_fmt(g, "%s_LOOP ", g->prefix);
       g->loop_used = true;
     }

@@ -202,10 +202,10 @@ static void first_lanes_macro(const Wide *w, Text *out) {
   const char *name = cg_help(w->g, w->h, w->e, w->lanes),
              *by_mask = cg_help(w->g, store ? CH_STORE : CH_LOAD, w->e, w->lanes);
   const char *args = store ? "p, n, m, v" : "v, p, n, m";
-  const char *less = store ? "(p), m, v" : "v, (p), m";
+  const char *less = store ? "p, m, v" : "v, p, m";
   if (w->bytes <= 64)
     text_fmt(out, "#if %s\n#define %s(%s) %s\n#else\n", avx512, name, args, first_lanes(w));
-  text_fmt(out, "#define %s(%s) %s(%s)\n", name, args, by_mask, less);
+  text_fmt(out, "#define %s(%s) do { (void)(n); %s(%s); } while (0)\n", name, args, by_mask, less);
   if (w->bytes <= 64) text_add(out, "#endif\n");
 }
 
@@ -224,7 +224,7 @@ static const char *halves(const Wide *w) {
   int lanes = w->lanes;
   const HelpForm *f = &form[w->h];
   Text t = text_new(w->g->cx->arena);
-  const char *name = cg_help(w->g, w->h, w->e, w->lanes / 2), *result = NULL;
+  const char *name = cg_help(w->g, w->h, w->e, lanes / 2), *result = NULL;
   text_add(&t, "do { \\\n");
   for (int i = 0; f->args[i]; i++) {
     char a = f->args[i], k = f->kind[i];

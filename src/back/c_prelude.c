@@ -121,6 +121,11 @@ static void attributes(CGen *g, Text *out) {
 
 static void builtins(CGen *g, Text *out) {
   const char *p = g->prefix;
+  if (g->keep_used)
+    text_fmt(out,
+             "#if defined(__GNUC__) && !defined(__clang__) && defined(__AVX512F__)\n"
+             "#define %s_KEEP(x) __asm__(\"\" : \"+v\"(x))\n#else\n#define %s_KEEP(x)\n#endif\n\n",
+             p, p);
   /* What is to be unrolled has been: compilers would run out of registers. */
   if (g->loop_used)
     text_fmt(out,
