@@ -18,7 +18,7 @@ programs="$here/tests/emit/operators.nn $here/examples/logistic.nn $here/example
 
 # ---- the same bits as the machine code, with vectors and without
 for f in $programs; do
-  for cpu in native generic; do
+  for cpu in native generic portable; do
     run verify --size 19 --cpu $cpu "$f"
     is 0
     out_has ", 0 differ"
@@ -44,6 +44,24 @@ for f in $programs; do
   done
   compiled "$b's header as C++" c++ -Wall -Wextra -pedantic -Werror -fsyntax-only -x c++ "$b.h"
 done
+
+# ---- the other half of a file with vectors: plain C, for compilers without extensions
+for f in $programs; do
+  b=$(basename "$f" .nn)
+  run emit --c "$f" -o "$b.c" --main --size 5 --cpu x86-64-v3 --prefix p
+  for cc in gcc clang; do
+    have $cc || continue
+    compiled "$b in plain C" $cc $strict -O1 -DP_PORTABLE "$b.c" -o "$b.run" -lm
+    if text=$("./$b.run"); then ok; else not_ok "$b in plain C by $cc" "$text"; fi
+  done
+done
+
+# no word of GNU C is left where the compiler isn't GNU's
+run emit --c "$here/examples/logistic.nn" -o plain.c --cpu x86-64-v4
+cc -std=c11 -U__GNUC__ -E plain.c 2>/dev/null | awk '/^# /{on = /"plain.c"/} on' >plain.i
+text=$(grep -nE '__attribute__|__builtin_[cps]|vector_size|__restrict|_mm[0-9]*_' plain.i | head -5)
+same "GNU C in the portable half" "$text" ""
+if grep -q 'for (int l = 0; l < 16; l++)' plain.i; then ok; else not_ok "no loops over lanes in it"; fi
 
 # ---- sanitizers, on one program with a training step and one with everything
 for f in logistic operators; do

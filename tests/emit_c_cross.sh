@@ -8,11 +8,11 @@ have() { command -v "$1" >/dev/null 2>&1; }
 cd "$work" || exit 99
 skipped=""
 
-# runs COMPILER QEMU FILE.c: built for the machine without a warning, it finds its values there.
+# runs COMPILER QEMU FILE.c [FLAG]: built for the machine without a warning, it finds its values there.
 runs() {
   have "$1" && have "$2" || { skipped="$skipped $1/$2"; return; }
   # shellcheck disable=SC2086
-  if text=$($1 $strict -static -O1 "$3" -o cross.run -lm 2>&1) && [ -z "$text" ]; then ok; else not_ok "$1 $3" "$text"; return; fi
+  if text=$($1 $strict ${4:-} -static -O1 "$3" -o cross.run -lm 2>&1) && [ -z "$text" ]; then ok; else not_ok "$1 $3" "$text"; return; fi
   if text=$($2 ./cross.run); then ok; else not_ok "$2 $3" "$text"; fi
 }
 
@@ -77,6 +77,15 @@ END
     ${t%/*} $strict -static main.c w.c -o w.run -lm && same "weights on ${t%/*}" "$(${t#*/} ./w.run w.bin)" "6.5 0.25 -3"
   done
 fi
+
+# a file with vectors where there are none
+run emit --c "$here/examples/embed/sensor.nn" -o v.c --prefix p --main --cpu x86-64-v3
+runs arm-linux-gnueabihf-gcc qemu-arm v.c -DP_PORTABLE
+runs s390x-linux-gnu-gcc qemu-s390x v.c -DP_PORTABLE
+runs s390x-linux-gnu-gcc qemu-s390x v.c
+run emit --c "$here/examples/embed/sensor.nn" -o v.c --prefix p --real float --cpu x86-64-v3
+compiles v.c arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard -DP_PORTABLE
+compiles v.c riscv64-unknown-elf-gcc --specs=picolibc.specs -march=rv64gc -mabi=lp64d -DP_PORTABLE
 
 for f in tests/emit/operators.nn examples/softmax_regression.nn examples/embed/sensor.nn; do
   run emit --c "$here/$f" -o m.c --cpu generic --real float --selftest

@@ -298,6 +298,52 @@ START_TEST(test_passes) {
 }
 END_TEST
 
+/* What is read by the counter comes to a loop row by row, however the source says so; what may be
+ * outside, or is no multiple of the counter, doesn't. */
+static const struct {
+  const char *body; /* of a loop over t in 0..4, with x: f64[9, 3], y: f64[4], n: i32[4] */
+  int scans, gathers;
+} reads[] = {
+    {"row(x, t)", 1, 0},
+    {"row(x, t + 5)", 1, 0},
+    {"row(x, 3 - t)", 1, 0},
+    {"row(x, 2 * (t + 1) - 1)", 1, 0},
+    {"row(x, size(y) - t)", 1, 0},
+    {"row(x, t) + row(x, t)", 1, 0},
+    {"row(x, t) + row(x, t + 1)", 2, 0},
+    {"row(x, t) * row(y, t) + x[7]", 2, 0},
+    {"row(x, n[t])", 1, 1}, /* n is scanned */
+    {"row(x, t % 2)", 0, 1},
+    {"row(x, t * t // 2)", 0, 1},
+};
+
+START_TEST(test_rows) {
+  Text text = text_new(cx->arena);
+  text_fmt(&text,
+           "fn row(a, i) = a[i]\n"
+           "fn f(x: f64[9, 3], y: f64[4], n: i32[4]) {\n"
+           "  var h = x[0]\n"
+           "  for t in 0..4 { h = h * 0.5 + %s }\n"
+           "  sum(h * h)\n}\n",
+           reads[_i].body);
+  const char *source = text_str(&text);
+  Program *p = front_new(cx);
+  front_declare(p, ast_parse(cx, cx_add_source(cx, "rows.nn", source, strlen(source), false)));
+  Fn *f = front_function(p, name_of(cx, "f"));
+  int gathers = 0, loops = 0;
+  for (Val v = 1; f && v < f->ins.n; v++) {
+    if (fn_ins(f, v)->op != OP_loop) continue;
+    const Loop *l = fn_ins(f, v)->u.loop;
+    for (Val w = 1; w < l->body->ins.n; w++) gathers += fn_ins(l->body, w)->op == OP_gather;
+    ck_assert_int_eq(l->nscan, reads[_i].scans);
+    loops++;
+  }
+  ck_assert_int_eq(loops, 1);
+  ck_assert_int_eq(gathers, reads[_i].gathers);
+  check_derivatives(f);
+}
+END_TEST
+
 Suite *loops_suite(void);
 Suite *loops_suite(void) {
   Suite *s = suite_create("loops");
@@ -310,6 +356,7 @@ Suite *loops_suite(void) {
   tcase_add_test(t, test_nested);
   tcase_add_loop_test(t, test_branch, 0, 2);
   tcase_add_test(t, test_passes);
+  tcase_add_loop_test(t, test_rows, 0, COUNT_OF(reads));
   suite_add_tcase(s, t);
   return s;
 }

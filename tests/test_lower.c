@@ -6,6 +6,8 @@
 #include "loop/loop.h"
 #include "pass/pass.h"
 
+#include <stdio.h>
+
 /* ---- helpers ---- */
 /* A core with vectors of 64 bytes, caches of 32 KiB and 1 MiB. */
 static Target wide(int threads) {
@@ -115,6 +117,26 @@ START_TEST(results_that_stay_in_the_cache_are_not) {
 }
 END_TEST
 
+/* Rows of weights 6144 bytes apart fall into 512 lines of the second cache: 768 of them are read
+ * from where they are, 4096 of them are copied first. */
+START_TEST(weights_are_copied_where_their_rows_overflow_the_sets_they_fall_into) {
+  has_not(loops_of("fn f(a: f64[64, 768], b: f64[768, 768]) = a @ b", wide(1)), "b_tiles");
+  has(loops_of("fn f(a: f64[64, 4096], b: f64[4096, 256]) = a @ b", wide(1)), "b_tiles");
+  has_not(loops_of("fn f(a: f64[64, 4096], b: f64[4096, 250]) = a @ b", wide(1)), "b_tiles");
+}
+END_TEST
+
+/* Vectors along the rows of d would have their results, and h, 3072 elements apart. */
+START_TEST(much_is_computed_on_results_that_lie_side_by_side) {
+  has_not(loops_of("fn f(d: f32[256, 768], w: f32[3072, 768], h: f32[256, 3072]) {\n"
+                   "  let s = d @ transpose(w)\n"
+                   "  s * (0.5 + h * (0.1 + h * (0.2 + h * (0.3 + h * (0.4 + h * (0.5 + h))))))\n"
+                   "}\n",
+                   wide(1)),
+          ": 3072*16]");
+}
+END_TEST
+
 START_TEST(rows_a_power_of_two_apart_make_lower_tiles) {
   /* rows of 4096 bytes fall into one set of the cache: no more of them than it has ways */
   has(loops_of("fn f(x: f32[252, 1024], W: f32[1024, 10]) = x @ W\n", wide(1)), "x[6144*m0 + k1]");
@@ -146,6 +168,77 @@ START_TEST(a_few_products_are_shared_by_their_tiles) {
 }
 END_TEST
 
+/* ---- phases ---- */
+/* How often the loops come by a fused multiply-add. */
+static double products(const char *loops) {
+  double times[64] = {1}, sum = 0;
+  int depth = 0;
+  for (const char *line = loops; *line; line += *line == '\n') {
+    size_t n = strcspn(line, "\n");
+    const char *text = text_printf(cx, "%.*s", (int)n, line), *in = strstr(text, " in ");
+    long from, to, by = 1;
+    if (strstr(text, "= fma(")) sum += times[depth];
+    if (strchr(text, '}')) depth--;
+    if (strchr(text, '{')) {
+      times[depth + 1] = times[depth];
+      if (in && sscanf(in, " in %ld..%ld by %ld", &from, &to, &by) >= 2)
+        times[depth + 1] *= (double)((to - from + by - 1) / by);
+      depth++;
+    }
+    line += n;
+  }
+  return sum;
+}
+
+/* Of a 3 by 3 window with stride 2 the phases of its adjoint have 4, 2, 2 and 1 products, not four
+ * times 4; of 1 by 1 one phase has any. */
+START_TEST(phases_of_strided_windows_sum_what_they_have) {
+  static const int window[] = {3, 1};
+  for (int i = 0; i < COUNT_OF(window); i++) {
+    int r = window[i];
+    const char *text =
+        text_printf(cx,
+                    "fn y(x: f32[2, 16, 16, 16], w: f32[32, 16, %d, %d]) = conv2d(x, w, stride: 2, "
+                    "pad: %d)\n"
+                    "fn s(x: f32[2, 16, 16, 16], w: f32[32, 16, %d, %d], g: f32[2, 32, 8, 8]) =\n"
+                    "  sum(y(x, w) * g)\n"
+                    "fn f(x: f32[2, 16, 16, 16], w: f32[32, 16, %d, %d], g: f32[2, 32, 8, 8]) =\n"
+                    "  grad(s, wrt: x)(x, w, g)",
+                    r, r, r / 2, r, r, r, r);
+    double least = 2.0 * 32 * 8 * 8 * r * r * 16 / 16, made = products(loops_of(text, wide(1)));
+    ck_assert_msg(made >= 0.9 * least && made <= 1.4 * least, "%g products of %g", made, least);
+  }
+}
+END_TEST
+
+/* ---- kernels ---- */
+START_TEST(an_update_by_a_number_computed_late_is_made_where_its_gradient_is) {
+  const char *loops =
+      loops_of("fn f(x: f32[64, 96], g: f32[64, 32], W: f32[96, 32], m: f32[96, 32],\n"
+               "     t: f64) {\n"
+               "  let m1 = 0.9 * m + 0.1 * (transpose(x) @ g)\n"
+               "  let s = f32(1 - 0.9 ** t)\n"
+               "  (m1, W - m1 / s)\n"
+               "}\n",
+               wide(1));
+  has(loops, "program f: 2 kernels");
+  before(loops, "kernel s ", "for k");
+}
+END_TEST
+
+/* Each channel by itself: nothing is shared out of a row of weights, but places share them. */
+START_TEST(windows_of_single_channels_are_summed_in_tiles) {
+  const char *loops = loops_of("fn f(x: f32[4, 64, 56, 56], w: f32[64, 3, 3]) {\n"
+                               "  let xp = zero_border(x, 1)\n"
+                               "  let y[n, c, i: 0..56, j: 0..56] =\n"
+                               "    sum(r, s) xp[n, c, i + r, j + s] * w[c, r, s]\n"
+                               "  y\n"
+                               "}\n",
+                               wide(1));
+  has(loops, "acc.19 = fma(");
+}
+END_TEST
+
 /* ---- places ---- */
 START_TEST(values_stored_by_one_kernel_have_places_of_their_own) {
   /* p is computed from w element by element, and w isn't read again; but both come from one kernel
@@ -153,7 +246,7 @@ START_TEST(values_stored_by_one_kernel_have_places_of_their_own) {
   const char *loops = loops_of("fn f(y: f64, b: f64[3], c: f64[3], d: f64[3]) {\n"
                                "  let v[j: 0..3] = if j >= 2 then y / 5 else b[j]\n"
                                "  let w = cos(v)\n"
-                               "  let p = c * w\n"
+                               "  let p = exp(c * w)\n"
                                "  let q[j: 0..3] = if j >= 2 then d[j] * w[j] else 0\n"
                                "  (v[1], broadcast_to(p[2], (5, 5, 17)), q[1])\n"
                                "}\n",
@@ -175,9 +268,14 @@ Suite *lower_suite(void) {
   tcase_add_test(t, large_results_are_asked_for_early_and_walked_along_their_rows);
   tcase_add_test(t, results_that_stay_in_the_cache_are_not);
   tcase_add_test(t, rows_a_power_of_two_apart_make_lower_tiles);
+  tcase_add_test(t, much_is_computed_on_results_that_lie_side_by_side);
+  tcase_add_test(t, weights_are_copied_where_their_rows_overflow_the_sets_they_fall_into);
   tcase_add_test(t, workers_share_the_axis_that_gives_each_the_same);
   tcase_add_test(t, workers_share_large_results_in_blocks_of_columns);
+  tcase_add_test(t, an_update_by_a_number_computed_late_is_made_where_its_gradient_is);
   tcase_add_test(t, values_stored_by_one_kernel_have_places_of_their_own);
+  tcase_add_test(t, windows_of_single_channels_are_summed_in_tiles);
+  tcase_add_test(t, phases_of_strided_windows_sum_what_they_have);
   tcase_add_test(t, a_few_products_are_shared_by_their_tiles);
   suite_add_tcase(s, t);
   return s;

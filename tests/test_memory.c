@@ -187,21 +187,26 @@ static const struct {
   const char *text;
   int64_t bytes;
 } saved[] = {
-    /* x is carried: it alone; exp(x) and sin(x) follow */
+    /* x is carried, and exp is dearer than a tape that stays in the cache */
     {"fn f(x0: f64[7]) {\n var x = x0\n for t in 0..5 { x = x + 0.1 * exp(sin(x)) }\n sum(x)\n}",
-     7 * 8},
-    /* x alone: literals are no values to keep */
-    {"fn f(x0: f64[7], a: f64[7]) {\n var x = x0\n for t in 0..5 { x = x + 0.001 * sin(x) * a }\n "
+     2 * 7 * 8},
+    /* on a tape that doesn't x is alone; exp(x) and sin(x) follow */
+    {"fn f(x0: f64[700]) {\n var x = x0\n for t in 0..5000 { x = x + 0.1 * exp(sin(x)) }\n "
      "sum(x)\n}",
-     7 * 8},
+     700 * 8},
+    /* x alone: literals are no values to keep */
+    {"fn f(x0: f64[700], a: f64[700]) {\n var x = x0\n"
+     " for t in 0..5000 { x = x + 0.001 * sin(x) * a }\n sum(x)\n}",
+     700 * 8},
     /* nothing: the derivative doesn't depend on x */
     {"fn f(x0: f64[7], c: f64[7]) {\n var x = x0\n for t in 0..5 { x = 0.5 * x + exp(c) }\n "
      "sum(x)\n}",
      0},
-    /* two contractions whose sum is all that is wanted: the sum's tanh, and h for u's gradient */
+    /* two contractions whose sum is all that is wanted: the sum's tanh; h and its tanh for the
+     * gradients of u and v */
     {"fn f(h0: f64[3, 4], u: f64[4, 4], v: f64[4, 4]) {\n var h = h0\n"
      " for t in 0..5 { h = tanh(h @ u + tanh(h) @ v) }\n sum(h)\n}",
-     2 * 3 * 4 * 8},
+     3 * 3 * 4 * 8},
     /* a truth value is smaller than what it was made of */
     {"fn f(h0: f64[8], u: f64[8, 8]) {\n var h = h0\n for t in 0..5 { h = relu(stop(u) @ h) }\n "
      "sum(h)\n}",

@@ -211,7 +211,10 @@ Status job_verify(Session *s, gradc_job *j) {
   o.prefix = name_of(cx, "program");
   o.command = "gradc verify";
   o.target = emit_c_target(0, &o.flags);
-  if (job_choice(j, X_VERIFY_CPU)) o.target.vector_bytes = 0;
+  enum { NATIVE, GENERIC, PORTABLE };
+  int cpu = job_choice(j, X_VERIFY_CPU);
+  if (cpu == GENERIC) o.target.vector_bytes = 0;
+  if (cpu == PORTABLE) o.flags = name_fmt(cx, "%s -DPROGRAM_PORTABLE", o.flags);
   if (o.openmp) {
     o.target.threads = EMIT_C_OPENMP_THREADS;
     o.flags = name_fmt(cx, "%s -fopenmp", o.flags);

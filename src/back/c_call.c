@@ -120,7 +120,7 @@ static void shared_loop(CGen *g, const Call *c, const char *body) {
   cg_line(g, "for (int64_t it = 0; it < n; it++) {");
   g->indent++;
   cg_line(g, c->loop->reverse ? "const int64_t i = n - it - 1;" : "const int64_t i = it;");
-  cg_line(g, "*(int64_t *)ci[0] = i;");
+  cg_line(g, "*(%s *)ci[0] = i;", cg_memory_type(g, T_I64));
   one_iteration(g, c, body);
   g->indent--;
   cg_line(g, "}");

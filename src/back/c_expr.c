@@ -2,6 +2,7 @@
 #include "back/c_gen.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 
 /* ---- text ---- */
 const char *cg_fmt(CGen *g, const char *fmt, ...) {
@@ -67,8 +68,9 @@ const char *cg_memory_type(CGen *g, DType t) {
   return cg_fmt(g, "%s_%s", g->prefix, t == T_BOOL ? "u8" : cg_elem_name[cg_elem(g, t, 4)]);
 }
 
+/* A name or a number: a macro may take its address or use it twice. */
 static bool is_atom(const char *s) {
-  if (*s == '(' && s[1] == '-') s += 2; /* (-1.5f) */
+  if (*s == '(' && s[1] == '-' && isdigit((unsigned char)s[2])) s += 2; /* (-1.5f) */
   for (; *s && *s != ')'; s++)
     if (!isalnum((unsigned char)*s) && *s != '_' && *s != '.') return false;
   return !*s || !s[1];
@@ -85,10 +87,18 @@ const char *cg_atom(CGen *g, const char *text, const char *type) {
   return name;
 }
 
+/* As the expression is printed: a lane of a vector is a scalar. */
+static int lanes_of(CGen *g, const ExNode *x) { return g->lane ? 1 : x->lanes; }
+
+const char *cg_lane_step(CGen *g, Dim stride) {
+  if (stride == 1) return " + l";
+  return stride ? cg_fmt(g, " + %s * l", cg_dim(g, stride)) : "";
+}
+
 /* Texts that would make lines too long get a name. */
 static const char *kept_short(CGen *g, const char *text, const ExNode *x, int mask_bytes) {
   if (strlen(text) < 60) return text;
-  return cg_atom(g, text, cg_type(g, (DType)x->type, x->lanes, mask_bytes));
+  return cg_atom(g, text, cg_type(g, (DType)x->type, lanes_of(g, x), mask_bytes));
 }
 
 /* ---- numbers ---- */
@@ -211,8 +221,13 @@ const char *cg_splat(CGen *g, const char *scalar, CElem e, int lanes) {
   return cg_fmt(g, "%s_ALL%d(%s, %s)", g->prefix, lanes, cg_vec(g, e, lanes), scalar);
 }
 
-/* GCC 12 goes lane by lane where the width changes by more than a factor of two. */
 const char *cg_convert(CGen *g, const char *v, CElem from, CElem to, int lanes) {
+  const char *macro = cg_conversion(g, from, to, lanes);
+  return macro ? cg_fmt(g, "%s(%s)", macro, v) : cg_convert_plain(g, v, from, to, lanes);
+}
+
+/* GCC 12 goes lane by lane where the width changes by more than a factor of two. */
+const char *cg_convert_plain(CGen *g, const char *v, CElem from, CElem to, int lanes) {
   bool plain = from == CE_U8 || from == CE_U16 || to == CE_U8;
   while (cg_elem_bytes[from] * 2 < cg_elem_bytes[to] ||
          cg_elem_bytes[to] * 2 < cg_elem_bytes[from]) {
@@ -225,7 +240,7 @@ const char *cg_convert(CGen *g, const char *v, CElem from, CElem to, int lanes) 
   bool real_from = from == CE_F32 || from == CE_F64, real_to = to == CE_F32 || to == CE_F64;
   if (real_from != real_to && (cg_elem_bytes[from] < 4 || cg_elem_bytes[to] < 4)) {
     v = cg_fmt(g, "__builtin_convertvector(%s, %s)", v, cg_vec(g, CE_I32, lanes));
-    if (real_from) return cg_convert(g, v, CE_I32, to, lanes);
+    if (real_from) return cg_convert_plain(g, v, CE_I32, to, lanes);
   }
   return cg_fmt(g, "__builtin_convertvector(%s, %s)", v, cg_vec(g, to, lanes));
 }
@@ -346,10 +361,10 @@ static const char *vector_load(CGen *g, const ExNode *x) {
     if (!x->mask) return cg_fmt(g, "*(const %su *)(b%d + %s)", type, cg_place(g, x->buf), at);
     int bytes = cg_elem_bytes[e];
     const char *mask = cg_atom(g, cg_ex(g, x->mask, bytes), cg_type(g, T_BOOL, lanes, bytes));
-    const char *t = cg_fmt(g, "t%d", g->temps++);
+    const char *t = cg_fmt(g, "t%d", g->temps++), *first = cg_first_lanes(g, x->mask);
     cg_line(g, "%s %s = {0};", type, t);
-    cg_line(g, "%s(%s, b%d + %s, %s);", cg_help(g, CH_LOAD, e, lanes), t, cg_place(g, x->buf), at,
-            mask);
+    cg_line(g, "%s(%s, b%d + %s, %s%s%s);", cg_help(g, first ? CH_LOAD_N : CH_LOAD, e, lanes), t,
+            cg_place(g, x->buf), at, first ? first : "", first ? ", " : "", mask);
     return t;
   }
   return e != CE_U8 && gathers(g, x) ? gathered(g, x, e, type, at) : lane_loads(g, x, type, at);
@@ -357,8 +372,10 @@ static const char *vector_load(CGen *g, const ExNode *x) {
 
 static const char *load(CGen *g, const ExNode *x, int mask_bytes) {
   DType t = (DType)x->type;
-  if (x->lanes == 1) {
-    const char *at = plus_dyn(g, cg_ix(g, &x->ix), x->dyn);
+  if (lanes_of(g, x) == 1) {
+    const char *at = cg_ix(g, &x->ix);
+    if (x->lanes > 1) at = cg_fmt(g, "%s%s", at, cg_lane_step(g, x->lane_stride));
+    at = plus_dyn(g, at, x->dyn);
     size_t n = strlen(at);
     if (!x->dyn && at[0] == '(' && at[1] != '-' && at[n - 1] == ')' && !memchr(at + 1, '(', n - 1))
       at = cg_fmt(g, "%.*s", (int)n - 2, at + 1);
@@ -382,35 +399,51 @@ static const char *immediate(CGen *g, DType t, int lanes, double f, int64_t i, i
 static const char *size_value(CGen *g, const ExNode *x, int mask_bytes) {
   DType t = (DType)x->type;
   if (dim_is_number(x->ix.off))
-    return immediate(g, t, x->lanes, (double)x->ix.off, x->ix.off, mask_bytes);
+    return immediate(g, t, lanes_of(g, x), (double)x->ix.off, x->ix.off, mask_bytes);
   CElem e = cg_elem(g, t, mask_bytes);
-  return cg_splat(g, cg_fmt(g, "(%s)%s", cg_elem_type[e], cg_dim(g, x->ix.off)), e, x->lanes);
+  return cg_splat(g, cg_fmt(g, "(%s)%s", cg_elem_type[e], cg_dim(g, x->ix.off)), e, lanes_of(g, x));
 }
 
 static const char *index_value(CGen *g, const ExNode *x) {
   DType t = (DType)x->type, own = type_is_float(t) ? T_I64 : t;
   CElem e = cg_elem(g, own, 4);
   const char *v = cg_ix(g, &x->ix);
+  int lanes = lanes_of(g, x);
+  if (lanes < x->lanes && x->lane_stride)
+    v = cg_fmt(g, "(%s%s)", v, cg_lane_step(g, x->lane_stride));
   if (own != T_I64) v = cg_fmt(g, "(%s)%s", cg_elem_type[e], v);
-  if (x->lanes > 1) {
-    v = cg_splat(g, v, e, x->lanes);
-    if (x->lane_stride) v = cg_fmt(g, "(%s + %s)", v, lane_steps(g, e, x->lanes, x->lane_stride));
+  if (lanes > 1) {
+    v = cg_splat(g, v, e, lanes);
+    if (x->lane_stride) v = cg_fmt(g, "(%s + %s)", v, lane_steps(g, e, lanes, x->lane_stride));
   }
   if (own == t) return v;
-  if (x->lanes == 1) return cg_fmt(g, "(%s)%s", cg_elem_type[cg_elem(g, t, 4)], v);
-  return cg_fmt(g, "__builtin_convertvector(%s, %s)", v, cg_type(g, t, x->lanes, 4));
+  if (lanes == 1) return cg_fmt(g, "(%s)%s", cg_elem_type[cg_elem(g, t, 4)], v);
+  return cg_convert(g, v, e, cg_elem(g, t, 4), lanes);
 }
 
-/* lane < count, for counts that may be negative or beyond the lanes */
+/* 0 .. lanes, of a count that may be negative or beyond the lanes */
+static const char *clamped(CGen *g, const char *n, int lanes) {
+  char *end;
+  long long v = strtoll(n, &end, 10);
+  if (!*end) return cg_fmt(g, "%lld", v > lanes ? (long long)lanes : v);
+  n = cg_atom(g, n, "ptrdiff_t");
+  return cg_fmt(g, "(%s < 0 ? 0 : %s > %d ? %d : %s)", n, n, lanes, lanes, n);
+}
+
 static const char *active_lanes(CGen *g, const ExNode *x, int mask_bytes) {
   const char *n = cg_ix(g, &x->ix);
-  if (x->lanes == 1) return cg_fmt(g, "(%s > 0)", n);
+  if (lanes_of(g, x) == 1) return cg_fmt(g, "(%s > %s)", n, x->lanes > 1 ? "l" : "0");
   CElem e = mask_elem(mask_bytes);
-  n = cg_atom(g, n, "ptrdiff_t");
-  const char *clamped = cg_fmt(g, "(%s)(%s < 0 ? 0 : %s > %d ? %d : %s)", cg_elem_type[e], n, n,
-                               x->lanes, x->lanes, n);
-  const char *all = cg_splat(g, clamped, e, x->lanes), *type = cg_vec(g, e, x->lanes);
+  const char *count = cg_fmt(g, "(%s)%s", cg_elem_type[e], clamped(g, n, x->lanes));
+  const char *all = cg_splat(g, count, e, x->lanes), *type = cg_vec(g, e, x->lanes);
   return cg_fmt(g, "(%s)(%s < %s)", type, lane_numbers(g, e, x->lanes, 1), all);
+}
+
+const char *cg_first_lanes(CGen *g, Ex mask) {
+  const ExNode *x = &g->k->ex.at[mask];
+  if (x->kind == EX_REG) x = &g->k->ex.at[g->active[x->u.reg]];
+  if (x->kind != EX_ACTIVE) return NULL;
+  return cg_atom(g, clamped(g, cg_ix(g, &x->ix), x->lanes), "int");
 }
 
 /* The upper half onto the lower, until one lane is left: the order every back end follows. */
@@ -425,9 +458,8 @@ static const char *reduce(CGen *g, const ExNode *x) {
     const char *type = cg_vec(g, e, n), *half[2];
     for (int i = 0; i < 2; i++) {
       half[i] = cg_fmt(g, "t%d", g->temps++);
-      cg_line(g, "%s %s;", type, half[i]);
-      cg_line(g, "memcpy(&%s, (const char *)&%s + %d, %d);", half[i], v, i * n * cg_elem_bytes[e],
-              n * cg_elem_bytes[e]);
+      cg_line(g, i ? "const %s %s = *((const %su *)&%s + 1);" : "const %s %s = *(const %su *)&%s;",
+              type, half[i], type, v);
     }
     v = cg_atom(g, cg_map(g, x->op, t, t, n, half, 0, bytes, bytes), type);
   }
@@ -469,7 +501,7 @@ static bool same_value(CGen *g, Ex a, Ex b) {
  * them; else NULL. GCC makes a comparison and a blend of it. */
 static const char *extreme(CGen *g, const ExNode *x) {
   const ExNode *c = &g->k->ex.at[x->arg[0]];
-  if (x->op != OP_select || x->lanes == 1 || !type_is_float((DType)x->type)) return NULL;
+  if (x->op != OP_select || lanes_of(g, x) == 1 || !type_is_float((DType)x->type)) return NULL;
   if (c->kind != EX_MAP || (c->op != OP_lt && c->op != OP_gt)) return NULL;
   bool straight = same_value(g, c->arg[0], x->arg[1]) && same_value(g, c->arg[1], x->arg[2]);
   bool crossed = same_value(g, c->arg[0], x->arg[2]) && same_value(g, c->arg[1], x->arg[1]);
@@ -477,6 +509,25 @@ static const char *extreme(CGen *g, const ExNode *x) {
   const char *a = cg_ex(g, x->arg[1], 0), *b = cg_ex(g, x->arg[2], 0);
   Op op = (c->op == OP_lt) == straight ? OP_min : OP_max;
   return cg_extreme(g, op, (DType)x->type, x->lanes, a, b);
+}
+
+/* GCC 12 turns a choice between results of arithmetic into the arithmetic under a mask, twice, and
+ * a union; what it can't see into it blends. A choice of 0 is better under a mask. */
+static void hide_operands(CGen *g, const ExNode *x, const char **arg) {
+  int bytes = type_info[x->type].bytes * x->lanes;
+  if (x->op != OP_select || x->type == T_BOOL || lanes_of(g, x) == 1) return;
+  if (bytes < 16 || bytes > MIN(g->p->target.vector_bytes, 64)) return;
+  for (int i = 1; i < 3; i++)
+    if (g->k->ex.at[x->arg[i]].kind == EX_IMM) return;
+  for (int i = 1; i < 3; i++) {
+    ExKind kind = (ExKind)g->k->ex.at[x->arg[i]].kind;
+    if (kind == EX_LOAD || kind == EX_REG || kind == EX_SPLAT) continue;
+    const char *t = cg_fmt(g, "t%d", g->temps++);
+    cg_line(g, "%s %s = %s;", cg_type(g, (DType)x->type, x->lanes, 4), t, arg[i]);
+    cg_line(g, "%s_KEEP(%s);", g->prefix, t);
+    g->keep_used = true;
+    arg[i] = t;
+  }
 }
 
 static int64_t integer(CGen *g, Ex e) {
@@ -496,13 +547,38 @@ static const char *map(CGen *g, const ExNode *x, int mask_bytes) {
     const ExNode *a = &g->k->ex.at[x->arg[i]];
     arg[i] = cg_ex(g, x->arg[i], inner);
     if (strlen(arg[i]) > 60)
-      arg[i] = cg_atom(g, arg[i], cg_type(g, (DType)a->type, a->lanes, inner));
+      arg[i] = cg_atom(g, arg[i], cg_type(g, (DType)a->type, lanes_of(g, a), inner));
     if (i == 0 || x->op == OP_select) from = (DType)a->type;
   }
+  hide_operands(g, x, arg);
   int64_t by = x->op == OP_idiv || x->op == OP_mod ? integer(g, x->arg[1]) : 0;
-  const char *v = cg_map(g, x->op, from, (DType)x->type, x->lanes, arg, by, inner, mask_bytes);
-  if (!is_comparison(x->op) || from == T_BOOL || x->lanes == 1) return v;
-  return widened(g, v, x->lanes, type_info[from].bytes, mask_bytes);
+  int lanes = lanes_of(g, x);
+  if (is_comparison(x->op) && lanes > 1 && mask_bytes == 8 && type_info[from].bytes == 4 &&
+      from != T_BOOL) { /* cheaper than to widen a mask */
+    DType wide = from == T_F32 ? T_F64 : T_I64;
+    for (int i = 0; i < 2; i++)
+      arg[i] = cg_convert(g, arg[i], cg_elem(g, from, 4), cg_elem(g, wide, 4), lanes);
+    from = wide;
+  }
+  const char *v = cg_map(g, x->op, from, (DType)x->type, lanes, arg, by, inner, mask_bytes);
+  if (!is_comparison(x->op) || from == T_BOOL || lanes == 1) return v;
+  return widened(g, v, lanes, type_info[from].bytes, mask_bytes);
+}
+
+static const char *splat(CGen *g, const ExNode *x, int mask_bytes) {
+  DType t = (DType)x->type;
+  const char *v = cg_ex(g, x->arg[0], 0);
+  int lanes = lanes_of(g, x);
+  if (t == T_BOOL && lanes > 1) {
+    v = cg_fmt(g, "-%s", cg_atom(g, v, "int"));
+    v = cg_fmt(g, "(%s)(%s)", cg_elem_type[mask_elem(mask_bytes)], v);
+  }
+  return cg_splat(g, v, cg_elem(g, t, mask_bytes), lanes);
+}
+
+static const char *in_register(CGen *g, const ExNode *x, int mask_bytes) {
+  const char *v = cg_fmt(g, g->lane && x->lanes > 1 ? "r%d[l]" : "r%d", x->u.reg);
+  return x->type == T_BOOL ? widened(g, v, lanes_of(g, x), g->mask[x->u.reg], mask_bytes) : v;
 }
 
 const char *cg_ex(CGen *g, Ex e, int mask_bytes) {
@@ -511,26 +587,15 @@ const char *cg_ex(CGen *g, Ex e, int mask_bytes) {
   const char *v = NULL;
   if (!mask_bytes) mask_bytes = cg_mask_bytes(g, e);
   switch ((ExKind)x->kind) {
-  case EX_IMM: v = immediate(g, t, x->lanes, x->u.f, x->u.i, mask_bytes); break;
+  case EX_IMM: v = immediate(g, t, lanes_of(g, x), x->u.f, x->u.i, mask_bytes); break;
   case EX_SIZE: v = size_value(g, x, mask_bytes); break;
   case EX_INDEX: v = index_value(g, x); break;
-  case EX_REG:
-    v = cg_fmt(g, "r%d", x->u.reg);
-    if (t == T_BOOL) v = widened(g, v, x->lanes, g->mask[x->u.reg], mask_bytes);
-    break;
+  case EX_REG: v = in_register(g, x, mask_bytes); break;
   case EX_LOAD: v = load(g, x, mask_bytes); break;
-  case EX_SPLAT:
-    v = cg_ex(g, x->arg[0], 0);
-    if (t == T_BOOL && x->lanes > 1) v = cg_fmt(g, "-%s", cg_atom(g, v, "int"));
-    v = cg_splat(g,
-                 t == T_BOOL && x->lanes > 1
-                     ? cg_fmt(g, "(%s)(%s)", cg_elem_type[mask_elem(mask_bytes)], v)
-                     : v,
-                 cg_elem(g, t, mask_bytes), x->lanes);
-    break;
+  case EX_SPLAT: v = splat(g, x, mask_bytes); break;
   case EX_ACTIVE: v = active_lanes(g, x, mask_bytes); break;
-  case EX_SHUFFLE: v = shuffle(g, x); break;
-  case EX_REDUCE: v = reduce(g, x); break;
+  case EX_SHUFFLE: v = g->portable ? g->made[e] : shuffle(g, x); break;
+  case EX_REDUCE: v = g->portable ? g->made[e] : reduce(g, x); break;
   case EX_MAP: v = map(g, x, mask_bytes); break;
   }
   return kept_short(g, v, x, mask_bytes);

@@ -31,6 +31,8 @@ typedef enum CHelp {
   CH_ROUND,
   CH_MIN, /* a < b ? a : b, */
   CH_MAX, /* a > b ? a : b, as the instructions have it */
+  CH_LOAD_N,
+  CH_STORE_N,
   CH_LOAD,
   CH_STORE,
   CH_GATHER,
@@ -63,9 +65,11 @@ typedef struct CGen {
   Vec(CgKernel) kernel; /* printed so far */
   Name function;        /* the exported function they belong to */
   bool vec_used[CE_COUNT][C_MAX_LOG], splat_used[C_MAX_LOG];
-  bool shuffle_used, touch_used;
+  bool convert_used[CE_COUNT][CE_COUNT][C_MAX_LOG];
+  bool shuffle_used, touch_used, loop_used, keep_used;
   bool help_used[CH_COUNT][CE_COUNT][C_MAX_LOG];
-  bool scalar_used[OP_COUNT][T_BUNDLE + 1]; /* functions for operators on scalars */
+  /* functions for operators on scalars: 1 by vectorised or common code, 2 by portable code */
+  uint8_t scalar_used[OP_COUNT][T_BUNDLE + 1];
   bool floor_div_used;
   bool openmp, omp_used;
   int threads;     /* with openmp: that the workspace has room for */
@@ -79,8 +83,12 @@ typedef struct CGen {
   int64_t *value; /* which */
   uint8_t *mask;  /* bytes of a mask register's lanes */
   bool *declared; /* the register has been declared */
+  Ex *active;     /* what the register holds, where that is the first lanes */
   bool *live;     /* a store or a live register depends on the register */
   int temps;
+  /* a kernel in portable form */
+  bool portable, lane; /* lane: an expression is printed for lane l of its vectors */
+  const char **made;   /* of the statement: sums over lanes and shuffles that are at hand */
 } CGen;
 
 /* c_expr.c */
@@ -95,6 +103,7 @@ const char *cg_atom(CGen *g, const char *text, const char *type); /* a name or n
 const char *cg_splat(CGen *g, const char *scalar, CElem e, int lanes);
 /* A vector as one of other elements. */
 const char *cg_convert(CGen *g, const char *vector, CElem from, CElem to, int lanes);
+const char *cg_convert_plain(CGen *g, const char *v, CElem from, CElem to, int lanes);
 const char *cg_number(CGen *g, DType t, double f, int64_t i);
 const char *cg_dim(CGen *g, Dim d);
 const char *cg_ix(CGen *g, const Ix *ix);
@@ -111,16 +120,28 @@ const char *cg_sizes_used(CGen *g, const char *before,
 /* A vector truth value comes with lanes of so many bytes; 0: as they come, see cg_mask_bytes. */
 const char *cg_ex(CGen *g, Ex e, int mask_bytes);
 int cg_mask_bytes(CGen *g, Ex e);
+/* How many lanes of a mask that is known to be the first ones; NULL: of another mask. */
+const char *cg_first_lanes(CGen *g, Ex mask);
+const char *cg_lane_step(CGen *g, Dim stride); /* " + stride * l" */
 bool cg_is_spread(CGen *g, Ex dyn, int lanes, Dim lane_stride);
 /* c_macro.c: the name of a macro, and the macros that were named. */
 const char *cg_help(CGen *g, CHelp h, CElem e, int lanes);
 void cg_macros(CGen *g, Text *out);
+/* The macro around the instruction that converts such vectors; NULL: there is none. */
+const char *cg_conversion(CGen *g, CElem from, CElem to, int lanes);
 /* c_map.c. mask_bytes: of the operands' masks where from is bool, and of a bool result; by: operand
  * 1 where it is an integer's literal, else 0. */
 const char *cg_map(CGen *g, Op op, DType from, DType to, int lanes, const char **arg, int64_t by,
                    int mask_in, int mask_out);
 /* a < b ? a : b (min) or a > b ? a : b (max) of vectors of floats */
 const char *cg_extreme(CGen *g, Op op, DType t, int lanes, const char *a, const char *b);
+/* c_lane.c: what portable kernels are of; e's sums over lanes and shuffles are made ready before
+ * the statement that e is in, and forgotten after it. */
+bool cg_has_vectors(const Kernel *k);
+void cg_lanes_ready(CGen *g, Ex e);
+void cg_lanes_done(CGen *g);
+void cg_lanes_set(CGen *g, Reg r, Ex value);
+void cg_lanes_store(CGen *g, const Stmt *s);
 /* c_kernel.c */
 CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name);
 int cg_place(CGen *g, Buf b); /* number of the kernel's argument */

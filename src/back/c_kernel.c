@@ -13,12 +13,33 @@ static void close_brace(CGen *g) {
 }
 
 /* ---- registers ---- */
+/* As wide as what the mask selects from, else as what it was made of. */
+static int mask_width(CGen *g, Reg r, Ex value) {
+  int most = 0;
+  for (int i = 1; i < g->k->ex.n; i++) {
+    const ExNode *x = &g->k->ex.at[i];
+    Ex mask = x->kind == EX_LOAD                        ? x->mask
+              : x->kind == EX_MAP && x->op == OP_select ? x->arg[0]
+                                                        : 0;
+    const ExNode *m = &g->k->ex.at[mask];
+    if (mask && m->kind == EX_REG && m->u.reg == r && x->type != T_BOOL)
+      most = MAX(most, type_info[x->type].bytes);
+  }
+  return most >= 4 ? most : cg_mask_bytes(g, value);
+}
+
 static void print_set(CGen *g, const Stmt *s) {
   Reg r = s->u.set.reg;
   if (!g->live[r]) return;
   const RegInfo *info = &g->k->reg.at[r];
+  if (g->portable) cg_lanes_ready(g, s->u.set.value);
+  if (g->portable && info->lanes > 1) {
+    cg_lanes_set(g, r, s->u.set.value);
+    g->declared[r] = true;
+    return;
+  }
   if (!g->declared[r] && info->type == T_BOOL)
-    g->mask[r] = (uint8_t)cg_mask_bytes(g, s->u.set.value);
+    g->mask[r] = (uint8_t)mask_width(g, r, s->u.set.value);
   const char *v = cg_ex(g, s->u.set.value, g->mask[r]);
   size_t n = strlen(v);
   if (v[0] == '(' && v[n - 1] == ')' && !memchr(v + 1, '(', n - 1))
@@ -49,8 +70,8 @@ static void vector_store(CGen *g, const Stmt *s, DType t, int lanes, const char 
   CElem e = t == T_BOOL ? CE_U8 : cg_elem(g, t, 4);
   const char *type = cg_vec(g, e, lanes), *at = cg_ix(g, &s->u.store.ix);
   Ex dyn = s->u.store.dyn;
-  if (t == T_BOOL) v = cg_fmt(g, "(__builtin_convertvector(%s, %s) & 1)", v, type);
-  (void)bytes;
+  if (t == T_BOOL)
+    v = cg_fmt(g, "(%s & 1)", cg_convert(g, v, cg_elem(g, T_BOOL, bytes), CE_U8, lanes));
   v = cg_atom(g, v, type);
   int width = cg_elem_bytes[e];
   if (!cg_is_spread(g, dyn, lanes, s->u.store.lane_stride)) {
@@ -61,8 +82,9 @@ static void vector_store(CGen *g, const Stmt *s, DType t, int lanes, const char 
     }
     const char *mask =
         cg_atom(g, cg_ex(g, s->u.store.mask, width), cg_type(g, T_BOOL, lanes, width));
-    cg_line(g, "%s(b%d + %s, %s, %s);", cg_help(g, CH_STORE, e, lanes), cg_place(g, s->u.store.buf),
-            at, mask, v);
+    const char *first = cg_first_lanes(g, s->u.store.mask);
+    cg_line(g, "%s(b%d + %s, %s%s%s, %s);", cg_help(g, first ? CH_STORE_N : CH_STORE, e, lanes),
+            cg_place(g, s->u.store.buf), at, first ? first : "", first ? ", " : "", mask, v);
     return;
   }
   const ExNode *d = dyn ? &g->k->ex.at[dyn] : NULL;
@@ -82,10 +104,19 @@ static void vector_store(CGen *g, const Stmt *s, DType t, int lanes, const char 
 static void print_store(CGen *g, const Stmt *s) {
   const ExNode *x = &g->k->ex.at[s->u.store.value];
   DType t = (DType)x->type;
+  if (s->u.store.add && x->lanes > 1) cx_bug(g->cx, "an accumulating vector store");
+  if (g->portable) {
+    cg_lanes_ready(g, s->u.store.value);
+    cg_lanes_ready(g, s->u.store.dyn);
+    cg_lanes_ready(g, s->u.store.mask);
+    if (x->lanes > 1) {
+      cg_lanes_store(g, s);
+      return;
+    }
+  }
   int bytes = cg_mask_bytes(g, s->u.store.value);
   const char *v = cg_ex(g, s->u.store.value, bytes);
   if (x->lanes == 1) scalar_store(g, s, t, v);
-  else if (s->u.store.add) cx_bug(g->cx, "an accumulating vector store");
   else vector_store(g, s, t, x->lanes, v, bytes);
 }
 
@@ -152,6 +183,19 @@ static void print_shared_for(CGen *g, const Stmt *s) {
   close_brace(g);
 }
 
+/* Compilers may unroll loops of so many statements if they like. */
+enum { FEW = 12 };
+
+static int statements(const Block *b) {
+  int n = b->at.n;
+  for (int i = 0; i < b->at.n; i++) {
+    const Stmt *s = b->at.at[i];
+    if (s->kind == ST_FOR) n += statements(&s->u.loop.body);
+    if (s->kind == ST_IF) n += statements(&s->u.cond.then) + statements(&s->u.cond.other);
+  }
+  return n;
+}
+
 static void print_for(CGen *g, const Stmt *s) {
   if (g->openmp && s->u.loop.kind == FOR_PARALLEL && s->u.loop.step == 1) {
     g->omp_used = true;
@@ -166,7 +210,13 @@ static void print_for(CGen *g, const Stmt *s) {
     const char *from = cg_ix(g, &s->u.loop.lo), *to = cg_ix(g, &s->u.loop.hi);
     const char *more =
         step == 1 ? cg_fmt(g, "i%d++", v) : cg_fmt(g, "i%d += %lld", v, (long long)step);
-    open_brace(g, cg_fmt(g, "for (ptrdiff_t i%d = %s; i%d < %s; %s) ", v, from, v, to, more));
+    const char *kept = "";
+    if (!g->portable && cg_has_vectors(g->k) && statements(&s->u.loop.body) > FEW) {
+      kept = cg_fmt(g, "%s_LOOP ", g->prefix);
+      g->loop_used = true;
+    }
+    open_brace(g,
+               cg_fmt(g, "%sfor (ptrdiff_t i%d = %s; i%d < %s; %s) ", kept, v, from, v, to, more));
     print_body(g, &s->u.loop.body);
     close_brace(g);
     return;
@@ -182,6 +232,7 @@ static void print_for(CGen *g, const Stmt *s) {
 }
 
 static void print_if(CGen *g, const Stmt *s) {
+  if (g->portable) cg_lanes_ready(g, s->u.cond.cond);
   const char *cond = cg_ex(g, s->u.cond.cond, 0);
   size_t n = strlen(cond);
   bool one_pair = cond[0] == '(' && cond[n - 1] == ')' && !memchr(cond + 1, '(', n - 1);
@@ -210,6 +261,7 @@ static void print_block(CGen *g, const Block *b) {
               cg_ix(g, &s->u.touch.ix), s->u.touch.write);
       break;
     }
+    if (g->portable) cg_lanes_done(g);
   }
 }
 
@@ -293,40 +345,82 @@ static const char *seen_before(CGen *g, const CgKernel *k) {
   return NULL;
 }
 
+/* Registers that are set once, to the first lanes. */
+static void find_active(CGen *g, const Block *b) {
+  for (int i = 0; i < b->at.n; i++) {
+    const Stmt *s = b->at.at[i];
+    if (s->kind == ST_LET && g->k->ex.at[s->u.set.value].kind == EX_ACTIVE)
+      g->active[s->u.set.reg] = s->u.set.value;
+    if (s->kind == ST_FOR) find_active(g, &s->u.loop.body);
+    if (s->kind == ST_IF) {
+      find_active(g, &s->u.cond.then);
+      find_active(g, &s->u.cond.other);
+    }
+  }
+}
+
+static const char *parameters(CGen *g, const Kernel *k) {
+  Text t = text_new(g->cx->arena);
+  for (int i = 0; i < k->uses.n; i++) {
+    Buf b = k->uses.at[i];
+    const char *restricted =
+        loop_buffer_alone(g->p, k, b) ? cg_fmt(g, "%s_RESTRICT ", g->prefix) : "";
+    text_fmt(&t, "%s%s%s%s%d", i ? ", " : "", pointer_type(g, k, b), restricted,
+             is_per_worker(g, k, b) ? "w" : "b", i);
+  }
+  return text_str(&t);
+}
+
+/* Arguments and body. */
+static CgKernel kernel_text(CGen *g, const Kernel *k, bool portable) {
+  g->portable = portable;
+  g->temps = 0;
+  memset(g->mask, 4, (size_t)k->reg.n + 1);
+  memset(g->declared, 0, (size_t)k->reg.n + 1);
+  CgBody body = cg_body_begin(g);
+  print_block(g, &k->body);
+  const char *between = k->uses.n ? ", " : "", *sizes = cg_sizes_used(g, between, "int64_t ");
+  const char *all = cg_fmt(g, "%s%s", parameters(g, k), sizes);
+  CgKernel made = {.sizes = cg_sizes_used(g, between, ""),
+                   .plain = !cg_has_vectors(k) && !sums_scalars(k, &k->body)};
+  made.text = cg_fmt(g, "(%s)%s", *all ? all : "void", cg_body_text(g, body));
+  g->portable = false;
+  return made;
+}
+
+/* A kernel with vectors comes in two forms, of which the compiler takes one. GCC is to leave the
+ * loops of the first as they are: it would keep what one iteration loads in registers for the next.
+ */
 CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name) {
   Arena *a = g->cx->arena;
   g->k = k;
-  g->temps = 0;
   g->fixed = NEWS(a, bool, k->var.n + 1);
   g->value = NEWS(a, int64_t, k->var.n + 1);
   g->mask = NEWS(a, uint8_t, k->reg.n + 1);
   g->declared = NEWS(a, bool, k->reg.n + 1);
   g->live = NEWS(a, bool, k->reg.n + 1);
+  g->made = NEWS(a, const char *, k->ex.n + 1);
+  g->active = NEWS(a, Ex, k->reg.n + 1);
+  find_active(g, &k->body);
   while (mark_block(g, &k->body)) {
   }
-  memset(g->mask, 4, (size_t)k->reg.n + 1);
-  Text params = text_new(a);
-  for (int i = 0; i < k->uses.n; i++) {
-    Buf b = k->uses.at[i];
-    const char *restricted =
-        loop_buffer_alone(g->p, k, b) ? cg_fmt(g, "%s_RESTRICT ", g->prefix) : "";
-    text_fmt(&params, "%s%s%s%s%d", i ? ", " : "", pointer_type(g, k, b), restricted,
-             is_per_worker(g, k, b) ? "w" : "b", i);
-  }
-  CgBody body = cg_body_begin(g);
-  print_block(g, &k->body);
-  const char *sizes = cg_sizes_used(g, k->uses.n ? ", " : "", "int64_t ");
-  const char *all = cg_fmt(g, "%s%s", text_str(&params), sizes);
-  CgKernel made = {.sizes = cg_sizes_used(g, k->uses.n ? ", " : "", "")};
-  made.text = cg_fmt(g, "(%s)%s", *all ? all : "void", cg_body_text(g, body));
-  made.plain = !sums_scalars(k, &k->body);
+  CgKernel made = kernel_text(g, k, false);
   made.name = seen_before(g, &made);
   if (made.name) return made;
   made.name = name;
   vec_push(a, &g->kernel, made);
+  bool two = cg_has_vectors(k);
+  const char *head = cg_fmt(g, "static %s_NOINLINE void %s", g->prefix, name);
   if (k->name) cg_line(g, "/* %s */", comment_name(g, k->name));
+  if (two) cg_line(g, "#if %s_VECTORS", g->prefix);
   if (!made.plain) cg_line(g, "%s_AS_WRITTEN", g->prefix);
-  cg_line(g, "static %s_NOINLINE void %s%s", g->prefix, name, made.text);
+  cg_line(g, "%s%s", head, made.text);
+  if (!two) return made;
+  CgKernel other = kernel_text(g, k, true);
+  if (strcmp(other.sizes, made.sizes)) cx_bug(g->cx, "two forms of a kernel with other sizes");
+  cg_line(g, "#else");
+  cg_line(g, "%s_AS_WRITTEN", g->prefix);
+  cg_line(g, "%s%s#endif\n", head, other.text);
   return made;
 }
 

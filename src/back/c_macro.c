@@ -19,6 +19,8 @@ static const HelpForm form[CH_COUNT] = {
     [CH_MAX] = {"MAX", "vab", "ovv", "(v)[l_] = (a)[l_] > (b)[l_] ? (a)[l_] : (b)[l_]"},
     [CH_LOAD] = {"LOAD", "vpm", "opm", "if ((m)[l_]) (v)[l_] = (p)[l_]"},
     [CH_STORE] = {"STORE", "pmv", "pmv", "if ((m)[l_]) (p)[l_] = (v)[l_]"},
+    [CH_LOAD_N] = {"LOAD_N", "vpnm", "opnm", NULL},
+    [CH_STORE_N] = {"STORE_N", "pnmv", "pnmv", NULL},
     [CH_GATHER] = {"GATHER", "vpi", "oqi", "(v)[l_] = (p)[(i)[l_]]"},
     [CH_GATHER_IF] = {"GATHER_IF", "vpim", "oqim", "if ((m)[l_]) (v)[l_] = (p)[(i)[l_]]"},
     [CH_GATHER64] = {"GATHER64", "vpi", "oqj", "(v)[l_] = (p)[(i)[l_]]"},
@@ -167,30 +169,77 @@ static const char *by_instruction(const Wide *w, bool has_512) {
   return arithmetic(w);
 }
 
+/* The first n lanes: their mask register is a number. Where there are none of these it is the
+ * macro that takes a mask. */
+static const char *first_lanes(const Wide *w) {
+  CGen *g = w->g;
+  int bits = w->lanes < 8 ? 8 : w->lanes;
+  const char *ones = bits == 64 ? "(n) > 63 ? ~UINT64_C(0) : (UINT64_C(1) << (n)) - 1"
+                                : "(UINT64_C(1) << (n)) - 1";
+  const char *k = cg_fmt(g, "(__mmask%d)(%s)", bits, ones);
+  bool store = w->h == CH_STORE_N;
+  if (w->bytes >= 16)
+    return store ? cg_fmt(g, "((void)(m), %s_mask_storeu_%s((p), %s, (%s)(v)))", w->pre, w->suffix,
+                          k, w->reg)
+                 : cg_fmt(g, "((void)(m), (v) = (%s)%s_maskz_loadu_%s(%s, (p)))", w->type, w->pre,
+                          w->suffix, k);
+  int own = cg_elem_bytes[w->e] * 8;
+  return store ? cg_fmt(g,
+                        "do { \\\n    int64_t w_ = 0; \\\n    (void)(m); \\\n"
+                        "    memcpy(&w_, &(v), sizeof(v)); \\\n"
+                        "    _mm_mask_storeu_epi%d((p), %s, _mm_cvtsi64_si128(w_)); \\\n"
+                        "  } while (0)",
+                        own, k)
+               : cg_fmt(g,
+                        "do { \\\n    const int64_t w_ = "
+                        "_mm_cvtsi128_si64(_mm_maskz_loadu_epi%d(%s, (p))); \\\n"
+                        "    (void)(m); \\\n    memcpy(&(v), &w_, sizeof(v)); \\\n  } while (0)",
+                        own, k);
+}
+
+static void first_lanes_macro(const Wide *w, Text *out) {
+  bool store = w->h == CH_STORE_N;
+  const char *name = cg_help(w->g, w->h, w->e, w->lanes),
+             *by_mask = cg_help(w->g, store ? CH_STORE : CH_LOAD, w->e, w->lanes);
+  const char *args = store ? "p, n, m, v" : "v, p, n, m";
+  const char *less = store ? "p, m, v" : "v, p, m";
+  if (w->bytes <= 64)
+    text_fmt(out, "#if %s\n#define %s(%s) %s\n#else\n", avx512, name, args, first_lanes(w));
+  text_fmt(out, "#define %s(%s) do { (void)(n); %s(%s); } while (0)\n", name, args, by_mask, less);
+  if (w->bytes <= 64) text_add(out, "#endif\n");
+}
+
 /* ---- two halves ---- */
-static const char *half_type(const Wide *w, char kind) {
-  int bytes = cg_elem_bytes[w->e], n = w->lanes / 2;
+static const char *part_type(const Wide *w, char kind, int n) {
+  int bytes = cg_elem_bytes[w->e];
   if (kind == 'o' || kind == 'v') return cg_vec(w->g, w->e, n);
   if (kind == 'i') return cg_vec(w->g, CE_I32, n);
   if (kind == 'j') return cg_vec(w->g, CE_I64, n);
   return cg_vec(w->g, bytes == 1 ? CE_I8 : bytes == 8 ? CE_I64 : CE_I32, n);
 }
 
+/* The halves' names tell the lanes: of a macro inside a macro the operands are the outer's halves.
+ */
 static const char *halves(const Wide *w) {
+  int lanes = w->lanes;
   const HelpForm *f = &form[w->h];
   Text t = text_new(w->g->cx->arena);
-  const char *name = cg_help(w->g, w->h, w->e, w->lanes / 2), *result = NULL;
+  const char *name = cg_help(w->g, w->h, w->e, lanes / 2), *result = NULL;
   text_add(&t, "do { \\\n");
   for (int i = 0; f->args[i]; i++) {
     char a = f->args[i], k = f->kind[i];
     if (k == 'p' || k == 'q') continue;
-    const char *type = half_type(w, k);
+    const char *type = part_type(w, k, lanes / 2), *whole = part_type(w, k, lanes);
     bool fresh = k == 'O' || (k == 'o' && w->h != CH_GATHER_IF && w->h != CH_GATHER64_IF);
     if (k == 'o' || k == 'O') result = type;
-    if (fresh) text_fmt(&t, "    %s %c0_ = {0}, %c1_ = {0}; \\\n", type, a, a);
-    else
-      text_fmt(&t, "    %s%s %c0_ = *(const %su *)&(%c), %c1_ = *((const %su *)&(%c) + 1); \\\n",
-               k == 'o' ? "" : "const ", type, a, type, a, a, type, a);
+    if (fresh) {
+      text_fmt(&t, "    %s %c0_%d = {0}, %c1_%d = {0}; \\\n", type, a, lanes, a, lanes);
+      continue;
+    }
+    text_fmt(&t, "    %s %c_%d = (%c); \\\n", whole, a, lanes, a); /* it may be an expression */
+    for (int half = 0; half < 2; half++)
+      text_fmt(&t, "    %s %c%d_%d = *((%su *)&%c_%d + %d); \\\n", type, a, half, lanes, type, a,
+               lanes, half);
   }
   for (int half = 0; half < 2; half++) {
     text_fmt(&t, "    %s(", name);
@@ -199,12 +248,13 @@ static const char *halves(const Wide *w) {
       if (i) text_add(&t, ", ");
       if (k == 'q' || (k == 'p' && !half)) text_fmt(&t, "(%c)", a);
       else if (k == 'p') text_fmt(&t, "(%c) + %d", a, w->lanes / 2);
-      else text_fmt(&t, "%c%d_", a, half);
+      else text_fmt(&t, "%c%d_%d", a, half, lanes);
     }
     text_add(&t, "); \\\n");
   }
   if (result)
-    text_fmt(&t, "    *(%su *)&(v) = v0_; \\\n    *((%su *)&(v) + 1) = v1_; \\\n", result, result);
+    text_fmt(&t, "    *(%su *)&(v) = v0_%d; \\\n    *((%su *)&(v) + 1) = v1_%d; \\\n", result,
+             lanes, result, lanes);
   text_add(&t, "  } while (0)");
   return text_str(&t);
 }
@@ -212,6 +262,95 @@ static const char *halves(const Wide *w) {
 static const char *lane_by_lane(const Wide *w) {
   const char *lane = cg_fmt(w->g, form[w->h].lane, w->e == CE_F32 ? "f" : "");
   return cg_fmt(w->g, "do { for (int l_ = 0; l_ < %d; l_++) %s; } while (0)", w->lanes, lane);
+}
+
+/* ---- conversions ---- */
+/* Where an instruction changes the width of a whole vector; GCC 12 takes it apart and converts the
+ * parts. */
+typedef struct Conversion {
+  CElem from, to;
+  int lanes;
+  bool by_512; /* else AVX2 has it */
+  const char *instruction;
+} Conversion;
+static const Conversion conversion[] = {
+    {CE_F32, CE_F64, 8, true, "_mm512_cvtps_pd"},
+    {CE_F64, CE_F32, 8, true, "_mm512_cvtpd_ps"},
+    {CE_I32, CE_F64, 8, true, "_mm512_cvtepi32_pd"},
+    {CE_F64, CE_I32, 8, true, "_mm512_cvttpd_epi32"},
+    {CE_I32, CE_I64, 8, true, "_mm512_cvtepi32_epi64"},
+    {CE_I64, CE_I32, 8, true, "_mm512_cvtepi64_epi32"},
+    {CE_U8, CE_I32, 16, true, "_mm512_cvtepu8_epi32"},
+    {CE_I8, CE_I32, 16, true, "_mm512_cvtepi8_epi32"},
+    {CE_I32, CE_U8, 16, true, "_mm512_cvtepi32_epi8"},
+    {CE_I32, CE_I8, 16, true, "_mm512_cvtepi32_epi8"},
+    {CE_I32, CE_U8, 8, true, "_mm256_cvtepi32_epi8"},
+    {CE_I32, CE_I8, 8, true, "_mm256_cvtepi32_epi8"},
+    {CE_U8, CE_I64, 8, true, "_mm512_cvtepu8_epi64"},
+    {CE_I64, CE_U8, 8, true, "_mm512_cvtepi64_epi8"},
+    {CE_I64, CE_I8, 8, true, "_mm512_cvtepi64_epi8"},
+    {CE_U8, CE_I32, 8, false, "_mm256_cvtepu8_epi32"},
+    {CE_I8, CE_I32, 8, false, "_mm256_cvtepi8_epi32"},
+    {CE_F32, CE_F64, 4, false, "_mm256_cvtps_pd"},
+    {CE_F64, CE_F32, 4, false, "_mm256_cvtpd_ps"},
+    {CE_I32, CE_F64, 4, false, "_mm256_cvtepi32_pd"},
+    {CE_F64, CE_I32, 4, false, "_mm256_cvttpd_epi32"},
+    {CE_I32, CE_I64, 4, false, "_mm256_cvtepi32_epi64"},
+};
+
+static const Conversion *find_conversion(CElem from, CElem to, int lanes) {
+  for (int i = 0; i < COUNT_OF(conversion); i++) {
+    const Conversion *c = &conversion[i];
+    if (c->from == from && c->to == to && c->lanes == lanes) return c;
+  }
+  return NULL;
+}
+
+const char *cg_conversion(CGen *g, CElem from, CElem to, int lanes) {
+  const Conversion *c = find_conversion(from, to, lanes),
+                   *middle = find_conversion(from, CE_I32, lanes);
+  bool real = to == CE_F32 || to == CE_F64; /* bytes become floats by way of i32 */
+  if (!c && !(real && from == CE_U8 && middle)) return NULL;
+  cg_vec(g, from, lanes);
+  cg_vec(g, to, lanes);
+  g->convert_used[from][to][cg_log(g, lanes)] = true;
+  return cg_fmt(g, "%s_CVT_%s_%sx%d", g->prefix, cg_elem_name[from], cg_elem_name[to], lanes);
+}
+
+/* A vector of 8 bytes goes through a number. */
+static const char *converted(CGen *g, const Conversion *c) {
+  int in = c->lanes * cg_elem_bytes[c->from], result = c->lanes * cg_elem_bytes[c->to];
+  const char *kind = c->from == CE_F32 ? "" : c->from == CE_F64 ? "d" : "i";
+  const char *arg =
+      in < 16 ? "_mm_cvtsi64_si128((int64_t)(a))" : cg_fmt(g, "(__m%d%s)(a)", in * 8, kind);
+  return cg_fmt(g, result < 16 ? "((%s)_mm_cvtsi128_si64(%s(%s)))" : "((%s)%s(%s))",
+                cg_vec(g, c->to, c->lanes), c->instruction, arg);
+}
+
+static void conversion_macro(CGen *g, CElem from, CElem to, int lanes, Text *out) {
+  const char *name = cg_conversion(g, from, to, lanes);
+  const Conversion *c = find_conversion(from, to, lanes);
+  if (!c) {
+    const char *first = cg_conversion(g, from, CE_I32, lanes);
+    const char *v = cg_fmt(g, "%s(a)", first);
+    text_fmt(out, "#define %s(a) %s\n", name, cg_convert(g, v, CE_I32, to, lanes));
+    return;
+  }
+  text_fmt(out, "#if %s\n#define %s(a) %s\n#else\n", c->by_512 ? avx512 : avx2, name,
+           converted(g, c));
+  text_fmt(out, "#define %s(a) %s\n#endif\n", name, cg_convert_plain(g, "(a)", from, to, lanes));
+}
+
+/* By way of i32 first. */
+static void conversions(CGen *g, Text *out) {
+  for (int direct = 0; direct < 2; direct++)
+    for (int from = 0; from < CE_COUNT; from++)
+      for (int to = 0; to < CE_COUNT; to++)
+        for (int k = 1; k < C_MAX_LOG; k++) {
+          if (!g->convert_used[from][to][k]) continue;
+          bool has = find_conversion((CElem)from, (CElem)to, 1 << k) != NULL;
+          if (has == direct) conversion_macro(g, (CElem)from, (CElem)to, 1 << k, out);
+        }
 }
 
 /* ---- all ---- */
@@ -236,13 +375,16 @@ static void one_macro(const Wide *w, Text *out) {
   if (any) text_add(out, "#endif\n");
 }
 
-/* The largest first, since they ask for their halves'. */
+/* The largest first, since they ask for their halves', and those of the first lanes before those
+ * with masks. */
 void cg_macros(CGen *g, Text *out) {
+  conversions(g, out);
   for (int h = 0; h < CH_COUNT; h++)
     for (int e = 0; e < CE_COUNT; e++)
       for (int k = C_MAX_LOG - 1; k > 0; k--) {
         if (!g->help_used[h][e][k]) continue;
         Wide w = wide(g, (CHelp)h, (CElem)e, k);
-        one_macro(&w, out);
+        if (h == CH_LOAD_N || h == CH_STORE_N) first_lanes_macro(&w, out);
+        else one_macro(&w, out);
       }
 }

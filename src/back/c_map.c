@@ -211,7 +211,7 @@ static const char *cast(Map *m) {
 
 static const char *bits(Map *m) {
   if (m->lanes > 1) return cg_fmt(m->g, "(%s)%s", cg_type(m->g, m->to, m->lanes, 4), m->arg[0]);
-  m->g->scalar_used[m->op][m->from] = true;
+  m->g->scalar_used[m->op][m->from] |= m->g->portable ? 2 : 1;
   return cg_fmt(m->g, "%s_%s_%s(%s)", m->g->prefix, op_info[m->op].name,
                 cg_elem_name[cg_elem(m->g, m->from, 4)], m->arg[0]);
 }
@@ -300,7 +300,7 @@ static const char *int_op(Map *m) {
   case OP_idiv:
   case OP_mod:
     if (m->lanes > 1 && m->by > 0) return divided(m);
-    g->scalar_used[m->op][m->from] = true;
+    g->scalar_used[m->op][m->from] |= g->portable ? 2 : 1;
     return by_function(
         m,
         cg_fmt(g, "%s_%s_%s", g->prefix, op_info[m->op].name, cg_elem_name[cg_elem(g, m->from, 4)]),

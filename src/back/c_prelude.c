@@ -67,36 +67,48 @@ static void scalar_functions(CGen *g, Text *out) {
   for (int op = 0; op < OP_COUNT; op++)
     for (int t = 0; t <= T_BUNDLE; t++) {
       if (!g->scalar_used[op][t]) continue;
+      bool portable = g->scalar_used[op][t] == 2;
+      if (portable) text_fmt(out, "#if !%s_VECTORS\n", g->prefix);
       if (op == OP_bits || op == OP_from_bits) bit_copy(g, out, (Op)op, (DType)t);
       else quotient(g, out, (Op)op, (DType)t);
+      if (portable) text_add(out, "#endif\n");
     }
 }
 
-void cg_prelude(CGen *g, Text *out) {
-  const char *p = g->prefix;
-  bool vectors = any_vector(g);
+/* ---- the compiler ---- */
+static void includes(CGen *g, bool vectors, Text *out) {
+  const char *p = g->prefix, *upper = c_upper(g->cx, p);
   text_add(out, "#include <math.h>\n#include <string.h>\n");
   if (vectors) {
-    text_add(out, "#if !defined(__GNUC__)\n#error \"written for GCC's vector extensions; gradc "
-                  "emit --c --cpu generic does without\"\n#endif\n");
-    text_add(out, "#if defined(__AVX2__)\n#include <immintrin.h>\n#endif\n");
+    text_fmt(out,
+             "/* The same in plain C is for other compilers, and where %s_PORTABLE is defined. */\n"
+             "#if defined(__GNUC__) && !defined(%s_PORTABLE)\n#define %s_VECTORS 1\n"
+             "#else\n#define %s_VECTORS 0\n#endif\n",
+             upper, upper, p, p);
+    text_fmt(out, "#if %s_VECTORS && defined(__AVX2__)\n#include <immintrin.h>\n#endif\n", p);
   }
-  text_add(out, "#if defined(__FAST_MATH__)\n#error \"-ffast-math changes results\"\n#endif\n");
-  text_add(out, "#if defined(__clang__)\n#pragma STDC FP_CONTRACT OFF\n#endif\n\n");
-  /* The workspace's bytes hold one type after another, so accesses may not be told apart by type.
-   */
-  text_fmt(out, "#if defined(__GNUC__)\n#define %s_MAY_ALIAS __attribute__((may_alias))\n", p);
-  text_fmt(out, "#define %s_NOINLINE __attribute__((noinline))\n#define %s_RESTRICT __restrict\n",
-           p, p);
-  text_fmt(
-      out,
-      "#else\n#define %s_MAY_ALIAS\n#define %s_NOINLINE\n#define %s_RESTRICT restrict\n#endif\n", p,
-      p, p);
+  text_add(out, "#if defined(__FAST_MATH__)\n#error \"-ffast-math changes results\"\n#endif\n"
+                "#if defined(__clang__) || !defined(__GNUC__)\n#pragma STDC FP_CONTRACT OFF\n"
+                "#endif\n\n");
+}
+
+/* The workspace's bytes hold one type after another, so accesses may not be told apart by type. */
+static void attributes(CGen *g, Text *out) {
+  const char *p = g->prefix;
+  text_fmt(out,
+           "#if defined(__GNUC__)\n#define %s_MAY_ALIAS __attribute__((may_alias))\n"
+           "#define %s_NOINLINE __attribute__((noinline))\n#define %s_RESTRICT __restrict\n",
+           p, p, p);
+  text_fmt(out,
+           "#else\n#define %s_MAY_ALIAS\n#define %s_NOINLINE\n#define %s_RESTRICT restrict\n"
+           "#endif\n",
+           p, p, p);
   text_fmt(out,
            "#if defined(__GNUC__) && !defined(__clang__)\n#define %s_AS_WRITTEN "
-           "__attribute__((optimize(\"no-tree-loop-vectorize\")))\n",
-           p);
-  text_fmt(out, "#else\n#define %s_AS_WRITTEN\n#endif\n", p);
+           "__attribute__((optimize(\"no-tree-loop-vectorize\", \"no-predictive-commoning\")))\n"
+           "#else\n"
+           "#define %s_AS_WRITTEN\n#endif\n",
+           p, p);
   if (g->omp_used)
     text_fmt(out,
              "#if defined(_OPENMP)\n#include <omp.h>\n#define %s_PRAGMA(x) _Pragma(#x)\n#define "
@@ -105,30 +117,55 @@ void cg_prelude(CGen *g, Text *out) {
              "  return omp_get_max_threads() < %d ? omp_get_max_threads() : %d;\n}\n"
              "#else\n#define %s_OMP(x)\n#define %s_WORKER 0\n#endif\n",
              p, p, p, p, p, g->threads, g->threads, p, p);
-  static const CElem elems[] = {CE_F32, CE_F64, CE_U8, CE_I32, CE_I64};
-  for (int i = 0; i < COUNT_OF(elems); i++)
-    text_fmt(out, "typedef %s %s_MAY_ALIAS %s_%s;\n", cg_elem_type[elems[i]], p, p,
-             cg_elem_name[elems[i]]);
-  text_add(out, "\n");
-  if (g->shuffle_used) {
-    text_fmt(out, "#if defined(__clang__) || __GNUC__ >= 12\n");
-    text_fmt(out, "#define %s_PICK(type, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)\n",
-             p);
+}
+
+static void builtins(CGen *g, Text *out) {
+  const char *p = g->prefix;
+  if (g->keep_used)
     text_fmt(out,
+             "#if defined(__GNUC__) && !defined(__clang__) && defined(__AVX512F__)\n"
+             "#define %s_KEEP(x) __asm__(\"\" : \"+v\"(x))\n#else\n#define %s_KEEP(x)\n#endif\n\n",
+             p, p);
+  /* What is to be unrolled has been: compilers would run out of registers. */
+  if (g->loop_used)
+    text_fmt(out,
+             "#if defined(__clang__)\n#define %s_LOOP _Pragma(\"clang loop unroll(disable)\")\n"
+             "#elif __GNUC__ >= 8\n#define %s_LOOP _Pragma(\"GCC unroll 1\")\n"
+             "#else\n#define %s_LOOP\n#endif\n\n",
+             p, p, p);
+  if (g->shuffle_used)
+    text_fmt(out,
+             "#if defined(__clang__) || __GNUC__ >= 12\n"
+             "#define %s_PICK(type, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)\n"
              "#else\n#define %s_PICK(type, a, b, ...) __builtin_shuffle(a, b, "
              "(type){__VA_ARGS__})\n#endif\n\n",
-             p);
-  }
+             p, p);
   if (g->touch_used)
     text_fmt(
         out,
         "#if defined(__GNUC__)\n#define %s_TOUCH(at, write) __builtin_prefetch((at), (write))\n"
         "#else\n#define %s_TOUCH(at, write) ((void)(at))\n#endif\n\n",
         p, p);
-  Text helpers = text_new(g->cx->arena); /* first: they may use further types */
-  cg_macros(g, &helpers);
-  scalar_functions(g, &helpers);
-  if (vectors) vector_types(g, out);
-  text_add(out, text_str(&helpers));
-  if (helpers.n) text_add(out, "\n");
+}
+
+void cg_prelude(CGen *g, Text *out) {
+  static const CElem elems[] = {CE_F32, CE_F64, CE_U8, CE_I32, CE_I64};
+  bool vectors = any_vector(g);
+  includes(g, vectors, out);
+  attributes(g, out);
+  for (int i = 0; i < COUNT_OF(elems); i++)
+    text_fmt(out, "typedef %s %s_MAY_ALIAS %s_%s;\n", cg_elem_type[elems[i]], g->prefix, g->prefix,
+             cg_elem_name[elems[i]]);
+  text_add(out, "\n");
+  builtins(g, out);
+  Text macros = text_new(g->cx->arena); /* first: they may use further types */
+  cg_macros(g, &macros);
+  if (vectors) {
+    text_fmt(out, "#if %s_VECTORS\n", g->prefix);
+    vector_types(g, out);
+    text_fmt(out, "%s#endif\n\n", text_str(&macros));
+  }
+  size_t n = out->n;
+  scalar_functions(g, out);
+  if (out->n > n) text_add(out, "\n");
 }

@@ -89,16 +89,24 @@ void guard_condition(Check *c, const Node *n, bool holds) {
   }
 }
 
-/* Whether a >= 0 follows from one of them: where the difference is never negative. */
-bool guard_proves(Check *c, const Affine *a) {
+static bool never_negative(Check *c, const Affine *a) {
   Dim lo, hi;
+  return a->den == 1 && affine_interval(c->cx, a, NULL, &lo, &hi) && dim_le(c->cx, 0, lo) == 1;
+}
+
+/* Whether a >= 0 follows from `most` of the inequalities from g on: where the difference is never
+ * negative. */
+static bool follows(Check *c, const Affine *a, const Guard *g, int most) {
   Affine d;
-  for (const Guard *g = c->guards; g; g = g->up)
-    if (affine_binary(c->cx, OP_sub, a, &g->a, &d) && d.den == 1 &&
-        affine_interval(c->cx, &d, NULL, &lo, &hi) && dim_le(c->cx, 0, lo) == 1)
+  for (; g; g = g->up)
+    if (affine_binary(c->cx, OP_sub, a, &g->a, &d) &&
+        (never_negative(c, &d) || (most > 1 && follows(c, &d, g->up, most - 1))))
       return true;
   return false;
 }
+
+/* Two at a time are enough for k <= j and j < n. */
+bool guard_proves(Check *c, const Affine *a) { return follows(c, a, c->guards, 2); }
 
 bool guard_inside(Check *c, const Affine *a, Dim extent, Dim lo, Dim hi) {
   Affine last = {.den = 1, .off = dim_sub(c->cx, extent, 1)}, room;

@@ -130,6 +130,8 @@ static bool check_bounds(Check *c, const Read *r, Pos *p, int axis) {
     if (dim_le(cx, p->a.term[i].label->extent, 0) == 1) return true; /* reads nothing */
   if (!affine_interval(cx, &p->a, NULL, &lo, &hi)) return true;
   if (p->a.n && guard_inside(c, &p->a, extent, lo, hi)) return p->guarded = true;
+  for (int i = 0; i < p->a.n; i++)
+    if (p->a.term[i].label->partly) return true; /* it is looked at when the program runs */
   if (dim_le(cx, 0, lo) == 0) return fault_outside(c, r, p, axis, true, lo), false;
   if (dim_le(cx, dim_add(cx, hi, 1), extent) == 0)
     return fault_outside(c, r, p, axis, false, hi), false;

@@ -51,7 +51,8 @@ static void declare_index(Check *c, LoopBody *l, Unit *unit, bool scans) {
   l->index = index;
   if (!l->range) return;
   Value v;
-  if (l->from.kind == V_TENSOR) {
+  bool moved = l->from.kind == V_TENSOR && l->first.affine;
+  if (l->from.kind == V_TENSOR && !moved) {
     Value at[2] = {value_tensor(index, NULL), import_value(c, unit->up, l->from)};
     Span spans[2] = {l->node->name_span, l->range->span};
     at[0] = cast_value(c, at[0], ir_type(c->b, at[1].u.t.val), spans[0]);
@@ -63,13 +64,16 @@ static void declare_index(Check *c, LoopBody *l, Unit *unit, bool scans) {
                      .order = ++c->labels,
                      .known = true,
                      .given = true,
-                     .lo = l->lo,
+                     .lo = moved ? 0 : l->lo,
                      .extent = l->trip,
                      .why = l->range->span,
                      .loop = unit,
+                     .partly = l->counted && l->first.affine && l->end.affine,
                      .index = index};
-    Affine a = {.den = 1, .n = 1};
-    a.term[0] = (AffineTerm){label, 1};
+    Affine a = {.den = 1, .n = 1}, step = a;
+    a.term[0] = step.term[0] = (AffineTerm){label, 1};
+    if (moved && !affine_binary(c->cx, OP_add, &l->first.a, &step, &a))
+      cx_bug(c->cx, "a loop from a start that is no sum of labels");
     v = value_affine(c->cx, &a);
     if (l->layers) v = layer_pick(c, l->layers, v);
     if (scans) unit->label = label;
@@ -111,6 +115,16 @@ static bool untyped_left(const LoopBody *l) {
   return false;
 }
 
+/* While the body is checked: the variable is before the end of the range. */
+static void guard_end(Check *c, const LoopBody *l) {
+  Value v;
+  Affine at, room;
+  if (!l->counted || !l->end.affine || !l->range || !name_value_quiet(c, l->node->name, &v)) return;
+  if (!affine_of_value(&v, &at) || !affine_binary(c->cx, OP_sub, &l->end.a, &at, &room)) return;
+  room.off = dim_sub(c->cx, room.off, 1);
+  guard_push(c, &room);
+}
+
 static void run_body(Check *c, LoopBody *l) {
   if (++c->calls > MAX_CALLS && !c->gave_up) {
     fault(c, E0813, l->node->span, "more than %d calls and loops in one function", MAX_CALLS);
@@ -122,8 +136,11 @@ static void run_body(Check *c, LoopBody *l) {
   l->collected.n = 0;
   l->unit.loop = l;
   bool lanes = l->lanes->n > 0; /* those that are done compute, too */
+  const Guard *outer = c->guards;
   c->guarded += lanes;
+  guard_end(c, l);
   eval_statements(c, l->body);
+  c->guards = outer;
   c->guarded -= lanes;
   for (int i = 0; i < l->carry.n; i++) {
     Carried *k = &l->carry.at[i];

@@ -1,6 +1,7 @@
 /* check_loop_head.c: what a loop goes over: a range known at compile time, one whose ends are known
  * at run time only, or an array of layers. In: the head of a `for`. Out: its start and its number
- * of steps. An end may depend on labels: then each has its own number of steps. */
+ * of steps. An end may depend on labels: then each has its own number of steps; it may depend on
+ * the variables of loops around, whose ranges say how many steps there are at most. */
 #include "front/loop_body.h"
 
 static bool fault_limit(Check *c, const LoopBody *l, Span at) {
@@ -23,11 +24,13 @@ static bool limit_value(Check *c, LoopBody *l, const Node *n) {
   return false;
 }
 
-/* A bound as a number of rank 0; *known when it is one at compile time. */
-static bool loop_bound(Check *c, const Node *n, Value *v, Dim *d, bool *known) {
+/* A bound as a number of rank 0; *known when it is one at compile time, *affine when it is a sum of
+ * labels. */
+static bool loop_bound(Check *c, const Node *n, Value *v, Dim *d, bool *known, LoopEnd *end) {
   *v = eval_expr(c, n);
   if (v->kind == V_POISON) return false;
   *known = value_dim(v, d);
+  end->affine = affine_of_value(v, &end->a) && end->a.den == 1;
   if (*known) return true;
   Value x = v->kind < V_TUPLE && v->kind != V_FLOAT && v->kind != V_BOOL ? to_tensor(c, *v, n->span)
                                                                          : value_poison();
@@ -70,6 +73,23 @@ static bool layers_range(Check *c, LoopBody *l, const Node *array) {
   return false;
 }
 
+/* The most steps of a range between sums of labels. False where that isn't known. */
+static bool most_steps(Check *c, LoopBody *l) {
+  Cx *cx = c->cx;
+  Affine n;
+  Dim lo, hi;
+  if (!l->first.affine || !l->end.affine ||
+      !affine_binary(cx, OP_sub, &l->end.a, &l->first.a, &n) || n.den != 1 ||
+      !affine_interval(cx, &n, NULL, &lo, &hi))
+    return false;
+  if (dim_is_number(hi) && hi < 0) hi = 0;
+  if (dim_le(cx, 0, hi) != 1)
+    hi = dim_add(cx, hi, 1); /* i < N, where N is a name: N is no mistake */
+  if (dim_le(cx, 0, hi) != 1) return false;
+  l->trip = hi;
+  return l->counted = true;
+}
+
 bool loop_head(Check *c, LoopBody *l) {
   if (!l->range)
     return l->limit ? limit_value(c, l, l->limit)
@@ -82,12 +102,12 @@ bool loop_head(Check *c, LoopBody *l) {
   Dim x = 0, y = 0;
   bool know_a = false, know_b = false;
   l->counted = l->limit != NULL;
-  bool good = loop_bound(c, from, &a, &x, &know_a);
-  good = loop_bound(c, to, &b, &y, &know_b) && good;
+  bool good = loop_bound(c, from, &a, &x, &know_a, &l->first);
+  good = loop_bound(c, to, &b, &y, &know_b, &l->end) && good;
   if (l->limit) good = limit_value(c, l, l->limit) && good;
   if (!good) return false;
   if (know_a && know_b) return constant_range(c, l, x, y);
-  if (!l->limit) return fault_limit(c, l, l->range->span);
+  if (!l->limit && !most_steps(c, l)) return fault_limit(c, l, l->range->span);
   if (know_a) l->lo = x;
   else l->from = a;
   Value n[2] = {bound_i64(c, &b, y, to), bound_i64(c, &a, x, from)};

@@ -31,13 +31,19 @@ typedef struct LaneInput { /* one value per lane, carried */
   int number;
 } LaneInput;
 
+typedef struct LoopEnd { /* an end of a range */
+  bool affine;
+  Affine a; /* where it is a sum of labels */
+} LoopEnd;
+
 struct LoopBody {
   const Node *node, *range, *cond, *limit, *body, *count;
   bool reverse, counted;
   const FnValue *layers; /* the array whose elements the variable is */
   Dim lo, trip;
-  Value steps; /* counted: how many, i64 */
-  Value from;  /* a start known at run time only; POISON else */
+  Value steps;        /* counted: how many, i64 */
+  Value from;         /* a start known at run time only; POISON else */
+  LoopEnd first, end; /* of the range */
   Vec(Carried) carry;
   Vec(Collected) collected;
   Scope *outer, *entry; /* before the loop; the loop variable's entry in the body */

@@ -32,11 +32,12 @@ typedef enum ValueKind {
 typedef struct Label {
   Name name;
   Span span;
-  int32_t order;              /* outer labels have smaller numbers */
-  bool known, given;          /* given: the range was written down */
-  Dim lo, extent;             /* values lo .. lo + extent - 1 */
-  Span why;                   /* the use that fixed the range */
-  Name why_name;              /* the tensor used there */
+  int32_t order;     /* outer labels have smaller numbers */
+  bool known, given; /* given: the range was written down */
+  bool partly;    /* of a loop that ends where variables of loops around it say: no step is sure */
+  Dim lo, extent; /* values lo .. lo + extent - 1 */
+  Span why;       /* the use that fixed the range */
+  Name why_name;  /* the tensor used there */
   const struct Affine *range; /* two: its own start and end, which depend on labels around; lo and
                                  extent hold all of them. NULL: they don't */
   Unit *loop; /* the variable of a loop: the body, whose input `index` is the value - lo */

@@ -338,6 +338,7 @@ Val ir_loop(Builder *b, const Loop *loop, const Val *args, int nargs) {
   Loop *l = arena_copy(b->cx->arena, loop, sizeof *loop);
   Val *operands = arena_copy(b->cx->arena, args, (size_t)nargs * sizeof *args);
   nargs = sink_into_loop(b, l, operands, nargs);
+  nargs = build_scan_rows(b, l, &operands, nargs);
   nargs = merge_operands(b, l, operands, nargs);
   Ins i = {.op = OP_loop, .type = T_BUNDLE, .nargs = (uint16_t)nargs, .arg = operands, .u.loop = l};
   return build_emit(b, &i);

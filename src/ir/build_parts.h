@@ -19,6 +19,10 @@ Val einsum_of_product(Builder *b, Val mul, uint32_t axes);
 Val build_counted_gather(Builder *b, Val x, const Val *index, const int32_t *axis, int n,
                          const Shape *out);
 
+/* build_scan.c: what the loop reads by its counter is scanned. Returns the number of operands,
+ * which are new ones then. */
+int build_scan_rows(Builder *b, Loop *l, Val **args, int nargs);
+
 /* delta.c: the contraction where one operand is a basis: the other one, moved; 0 where none is. */
 Val delta_contract(Builder *b, Val x, Val y, const Contract *c, const Shape *out);
 

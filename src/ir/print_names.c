@@ -13,12 +13,27 @@ static const char *const reserved[] = {
     "transpose", "broadcast_to", "pad",     "inside",  "nan",        "inf",
 };
 
+/* Operators that printed text spells otherwise: nothing is called by these names. */
+static bool is_spelt_otherwise(Op op) {
+  switch (op) {
+  case OP_none:
+  case OP_arg:
+  case OP_part:
+  case OP_view:
+  case OP_contract:
+  case OP_loop:
+  case OP_branch:
+  case OP_call: return true;
+  default: return false;
+  }
+}
+
 static bool is_reserved(const char *word) {
   Op op;
   DType t;
   for (int i = 0; i < COUNT_OF(reserved); i++)
     if (!strcmp(reserved[i], word)) return true;
-  return op_find(word, &op) || type_find(word, &t);
+  return (op_find(word, &op) && !is_spelt_otherwise(op)) || type_find(word, &t);
 }
 
 static bool listed(const Names *n, Name name) {

@@ -19,6 +19,7 @@ typedef struct TileWork {
   AxisIx base[MAX_AXES];    /* where the tile begins */
   AxisIx tile_no[MAX_AXES]; /* its number */
   int64_t size[MAX_AXES];   /* and how many indices it has */
+  int64_t phase[MAX_AXES];  /* of an axis of phases: which one */
   Dim tail; /* of the last vector along an axis whose extent is a name: lanes that count; else 0 */
 } TileWork;
 
@@ -144,11 +145,23 @@ static int64_t step_of(const ContractPlan *p, int axis) {
   return sum;
 }
 
+/* Steps of a summed axis in the present phases. */
+static Dim terms_of(const TileWork *w, int axis) {
+  const ContractPlan *p = w->p;
+  Dim n = p->at[axis].extent;
+  for (int i = 0; i < p->count; i++)
+    if (p->at[i].phase_of == axis) n = MIN(n, p->at[i].terms[w->phase[i]]);
+  return n;
+}
+
 static void sum_loops(Low *lw, TileWork *w, Tile *t) {
   ContractPlan *p = w->p;
   int order[MAX_AXES], n = 0;
   for (int i = 0; i < p->count; i++)
-    if (!p->at[i].out && i != p->vec) order[n++] = i;
+    if (!p->at[i].out && i != p->vec) {
+      if (terms_of(w, i) == 0) return; /* the sum of nothing */
+      order[n++] = i;
+    }
   for (int i = 1; i < n; i++) /* the axis with the smallest steps innermost */
     for (int j = i; j > 0; j--) {
       if (step_of(p, order[j - 1]) >= step_of(p, order[j])) break;
@@ -159,7 +172,7 @@ static void sum_loops(Low *lw, TileWork *w, Tile *t) {
   LoopMark mark[MAX_AXES];
   for (int i = 0; i < n; i++)
     *label_ix(w, order[i]) =
-        axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, p->at[order[i]].extent, 1, &mark[i]));
+        axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, terms_of(w, order[i]), 1, &mark[i]));
   if (p->dot) dot_steps(lw, w, t);
   else tile_step(lw, w, t, 0);
   while (n > 0) low_end(lw, mark[--n]);
@@ -216,15 +229,12 @@ static void finish_turned(Low *lw, TileWork *w, Tile *t, int q, int first, int m
   }
 }
 
-static bool wants_turning(const ContractPlan *p, const Tile *t) {
-  if (p->dot || p->row < 0 || p->vec < 0 || p->lanes < 4 || t->c != 1) return false;
-  return p->at[p->row].out_stride == 1 && p->at[p->vec].out_stride != 1 && 2 * t->m >= p->lanes;
-}
+/* So many operators on each sum are spelt once for many of them. */
+static bool many_ops(const ContractPlan *p) { return p->ops > 10; }
 
-static double root_ops(const ContractPlan *p) {
-  double ops = 0;
-  for (int i = 2; i < p->n->side.n; i++) ops += p->n->side.at[i]->an.ops;
-  return ops;
+bool contract_turns(const ContractPlan *p, int m, int c) {
+  if (p->dot || p->row < 0 || p->vec < 0 || p->lanes < 4 || c != 1 || many_ops(p)) return false;
+  return p->at[p->row].out_stride == 1 && p->at[p->vec].out_stride != 1 && 2 * m >= p->lanes;
 }
 
 /* Asks for the lines that finish_at will read and write. */
@@ -325,13 +335,13 @@ static void emit_tile(Low *lw, TileWork *w) {
   if (p->touch) touch_results(lw, w, &t);
   sum_loops(lw, w, &t);
   if (p->in->u.contract->skips) sum_again(lw, w, &t);
-  if (wants_turning(p, &t) && root_ops(p) <= 10 && !w->tail) {
+  if (contract_turns(p, t.m, t.c) && !w->tail) {
     for (int q = 0; q < t.v; q++)
       for (int i = 0; i < t.m; i += p->lanes)
         finish_turned(lw, w, &t, q, i, MIN(p->lanes, t.m - i));
     return;
   }
-  if (!p->dot && p->row >= 0 && t.m > 2 && root_ops(p) > 10) {
+  if (!p->dot && p->row >= 0 && t.m > 2 && many_ops(p)) {
     finish_rolled(lw, w, &t);
     return;
   }
@@ -465,6 +475,16 @@ static void tiles_named(Low *lw, TileWork *w, int level) {
   low_end(lw, mark);
 }
 
+/* Code for each phase by itself: their sums have different lengths. */
+static void each_phase(Low *lw, TileWork *w, int level) {
+  int axis = w->p->level[level];
+  for (int64_t i = 0; i < w->p->at[axis].number; i++) {
+    *label_ix(w, axis) = axis_number(i);
+    w->phase[axis] = i;
+    tile_loops(lw, w, level + 1);
+  }
+}
+
 /* An axis that tiles have one index of. */
 static void batch_loop(Low *lw, TileWork *w, int level) {
   int axis = w->p->level[level];
@@ -508,6 +528,7 @@ static void tile_loops(Low *lw, TileWork *w, int level) {
   }
   int axis = p->level[level];
   if (axis < 0) block_loops(lw, w, level);
+  else if (contract_has_phases(p, axis)) each_phase(lw, w, level);
   else if (axis != p->vec && axis != p->row && axis != p->col) batch_loop(lw, w, level);
   else if (!dim_is_number(p->at[axis].extent)) tiles_named(lw, w, level);
   else whole_tiles(lw, w, level);

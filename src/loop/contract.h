@@ -14,6 +14,9 @@ typedef struct Label { /* one axis of the contraction after merging */
   bool in[2], out;               /* which tensors have it */
   int64_t stride[2], out_stride; /* as expected */
   double lane_cost[2];           /* of a vector of reads along it, per operand */
+  int phase_of;                  /* the summed axis of which index i here takes the first terms[i]
+                                    steps only (contract_phases.c); -1: none */
+  int64_t terms[MOST_PHASES];
 } Label;
 
 typedef struct Pack { /* a copy of an operand in the order the tiles read it */
@@ -40,18 +43,30 @@ typedef struct ContractPlan {
   int64_t block[MAX_AXES];          /* tiles in a block */
   bool touch; /* the lines the tile's results go to are asked for before its sum is begun */
   Pack pack[2];
-  double cost;    /* estimated cycles */
-  int64_t l1, l2; /* the caches' bytes */
+  double cost;        /* estimated cycles */
+  double ops;         /* of what is computed on the sums */
+  int ends;           /* buffers that the tile's end reads or writes, 1 at least */
+  double distinct[2]; /* elements of memory each operand is read from */
+  int64_t l1, l2;     /* the caches' bytes */
 } ContractPlan;
 
 /* The level that walks blocks of an axis' tiles, and back. */
 #define BLOCKS_OF(axis) (-2 - (axis))
 
+/* contract_phases.c */
+void contract_phases(Low *lw, ContractPlan *p);     /* sets phase_of of all axes */
+double contract_phase_share(const ContractPlan *p); /* of the products, those that are needed */
+static inline bool contract_has_phases(const ContractPlan *p, int axis) {
+  return axis >= 0 && p->at[axis].phase_of >= 0;
+}
 /* contract_plan.c */
 void contract_plan(Low *lw, Nest *n, ContractPlan *p);
 /* contract_order.c: the loops around the tiles. */
 void contract_order(Low *lw, ContractPlan *p);
 int64_t contract_tile_size(const ContractPlan *p, int axis);
+/* contract.c: m rows by c columns are turned before they are stored: their vectors' elements don't
+ * lie side by side, but their rows do. */
+bool contract_turns(const ContractPlan *p, int m, int c);
 /* The buffers that the tile's end reads or writes at the result's own index, each memory once;
  * returns how many, at most MAX_TOUCHED. */
 enum { MAX_TOUCHED = 8 };

@@ -132,7 +132,7 @@ static int shared_axis(Low *lw, const ContractPlan *p) {
   double least = 0;
   for (int i = 0; i < p->count; i++) {
     bool column = i == p->col && p->nc != 1;
-    if (!p->at[i].out || column) continue;
+    if (!p->at[i].out || column || contract_has_phases(p, i)) continue;
     double cost = shared_cost(lw, p, i);
     if (!is_batch(p, i)) cost *= 1.02; /* batches share nothing at all */
     if (best >= 0 && cost >= least) continue;

@@ -64,7 +64,7 @@ static void pack_tile(Low *lw, PackWork *w, int64_t count) {
 
 /* ---- elements of a tile that lie far apart, while those of another axis lie side by side ---- */
 /* Vectors along the other axis, one for each element of the tile, are transposed. */
-static void pack_square(Low *lw, PackWork *w, int axis, AxisIx along, int lanes, int64_t from,
+static void pack_square(Low *lw, PackWork *w, int axis, AxisIx along, int lanes, AxisIx from,
                         int64_t count) {
   ContractPlan *p = w->p;
   Pack *pack = &p->pack[w->k];
@@ -73,12 +73,12 @@ static void pack_square(Low *lw, PackWork *w, int axis, AxisIx along, int lanes,
   w->ix[p->at[axis].label] = along;
   Point pt = {.lanes = lanes, .active = lanes};
   for (int i = 0; i < count; i++)
-    v[i] = ex_splat(&lw->m, source(lw, w, axis_number(from + i), pt), lanes);
+    v[i] = ex_splat(&lw->m, source(lw, w, axis_plus(lw, from, i), pt), lanes);
   low_transpose(lw, v, (int)count);
   Ex mask = count < lanes ? ex_let(lw, ex_active(&lw->m, lanes, ix_number(count)), NULL) : 0;
   for (int j = 0; j < lanes; j++) {
     Ix to = ix_plus(&lw->m, w->to, ix_scale(&lw->m, along.ix, pack->stride[axis]));
-    to = ix_plus(&lw->m, to, ix_number(from + j * pack->stride[axis]));
+    to = ix_plus(&lw->m, to, ix_plus(&lw->m, from.ix, ix_number(j * pack->stride[axis])));
     st_store(&lw->m, pack->buf, to, 1, 0, mask, v[j], false);
   }
 }
@@ -108,8 +108,15 @@ static void pack_squares(Low *lw, PackWork *w, int axis, int64_t count) {
   int64_t whole = p->at[axis].extent / lanes * lanes;
   LoopMark mark;
   AxisIx k = axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, whole, lanes, &mark));
-  for (int64_t from = 0; from < count; from += lanes)
-    pack_square(lw, w, axis, k, lanes, from, MIN(lanes, count - from));
+  int64_t squares = count / lanes;
+  LoopMark each;
+  AxisIx from = axis_number(0);
+  if (squares > 1)
+    from = axis_var(lw, low_for(lw, FOR_SERIAL, "s", 0, squares * lanes, lanes, &each));
+  if (squares > 0) pack_square(lw, w, axis, k, lanes, from, lanes);
+  if (squares > 1) low_end(lw, each);
+  if (count % lanes)
+    pack_square(lw, w, axis, k, lanes, axis_number(squares * lanes), count % lanes);
   low_end(lw, mark);
   if (whole == p->at[axis].extent) return;
   k = axis_var(lw, low_for(lw, FOR_SERIAL, "k", whole, p->at[axis].extent, 1, &mark));

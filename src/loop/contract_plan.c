@@ -88,6 +88,15 @@ static void measure_labels(Low *lw, ContractPlan *p) {
   }
 }
 
+static double distinct_count(const Low *lw, const ContractPlan *p, int k);
+
+static void measure_ends(Low *lw, ContractPlan *p) {
+  Touched t[MAX_TOUCHED];
+  for (int i = 2; i < p->n->side.n; i++) p->ops += p->n->side.at[i]->an.ops;
+  p->ends = MAX(1, contract_touched(lw, p->n, t));
+  for (int k = 0; k < 2; k++) p->distinct[k] = distinct_count(lw, p, k);
+}
+
 /* ---- the model ---- */
 static double steps(const ContractPlan *p, int lanes) { /* of the sum, for one tile */
   double n = 1;
@@ -96,7 +105,7 @@ static double steps(const ContractPlan *p, int lanes) { /* of the sum, for one t
     double e = (double)p->at[i].number;
     n *= i == p->vec ? (double)((p->at[i].number + lanes - 1) / lanes) : e;
   }
-  return n;
+  return n * contract_phase_share(p);
 }
 
 static double operand_count(const ContractPlan *p, int k) {
@@ -182,14 +191,53 @@ static double tile_cost(const ContractPlan *p, int m, int c, int v) {
   /* measured: loads cost little below about one for two multiply-adds */
   double step = MAX(MAX(1.02 * fma + 0.4 * MAX(0, loads - 0.45 * fma), loads), 5) + 0.4;
   step += 4.5 * thrown; /* measured */
-  double out =
-      p->dot ? fma * 12 : fma * (p->vec >= 0 && p->at[p->vec].out_stride != 1 ? 1.8 * p->lanes : 1);
+  double out = p->dot ? fma * 12 : fma;
+  if (!p->dot && p->vec >= 0 && p->at[p->vec].out_stride != 1)
+    out *= 1.8 * p->lanes * (contract_turns(p, m, c) ? 1 : p->ends);
   /* what the tile reads stays in the first cache until the next tile, or has to come from the
    * second */
   double far = 64 * lines > 0.75 * (double)p->l1 ? lines : 0;
   return step * steps(p, p->lanes) + far + out + 8;
 }
 
+/* ---- copies for the caches' sake ---- */
+/* So many lines, `step` bytes apart, are more than twice what the sets hold that they fall into.
+ * (With fewer it costs less to read them from the third cache again than to copy them; measured.)
+ */
+static bool overflows(int64_t step, int64_t lines, int64_t cache) {
+  int64_t apart = 64;
+  while (apart < cache / 8 && step % (2 * apart) == 0) apart *= 2;
+  return lines * apart > 2 * cache;
+}
+
+/* Copies that pay though the tile could read the operand as it lies: rows a large power of two
+ * apart fall into few sets of the caches, and operands much larger than the second cache are walked
+ * through too many pages. */
+static bool copied_for_caches(const ContractPlan *p, int k) {
+  int bytes = type_info[p->in->type].bytes;
+  if (p->dot || p->vec < 0 || p->pack[k].on || !p->side[k]->an.access.n || named_operand(p, k))
+    return false;
+  bool vector = depends(p, k, p->vec), hostile = false, few_sets = false;
+  if (!vector && !depends(p, k, p->row)) return false;
+  int64_t sum = 1;
+  for (int i = 0; i < p->count; i++) {
+    const Label *x = &p->at[i];
+    bool walks = vector ? !x->out : i == p->row;
+    if (walks && x->in[k] && x->stride[k]) {
+      int64_t step = x->stride[k] * bytes;
+      hostile |= vector ? overflows(step, x->number, p->l2) : step % 2048 == 0;
+      few_sets |= vector && step % 1024 == 0;
+    }
+    if (!x->out) sum *= x->number;
+  }
+  int64_t stripe = sum * (vector ? (int64_t)p->nv * p->lanes : p->mr) * bytes;
+  bool tight = stripe > p->l1 * (vector ? 2 : 1), over = 4 * stripe > 3 * p->l1;
+  bool large = p->distinct[k] * bytes > 3 * (double)p->l2;
+  return (hostile && tight && reuse(p, k) >= PACK_REUSE) ||
+         ((large || (few_sets && over)) && reuse(p, k) >= 192);
+}
+
+/* ---- all tiles ---- */
 static double total_cost(const ContractPlan *p) {
   double outer = 1, cost = 0;
   for (int i = 0; i < p->count; i++)
@@ -207,7 +255,7 @@ static double total_cost(const ContractPlan *p) {
   }
   cost *= outer * (1 + 0.01 * kinds);
   for (int k = 0; k < 2; k++)
-    if (p->pack[k].on) cost += operand_count(p, k) * 1.5;
+    cost += operand_count(p, k) * (p->pack[k].on ? 1.5 : copied_for_caches(p, k) ? 0.25 : 0);
   return cost;
 }
 
@@ -230,7 +278,7 @@ static int tile_axes(const ContractPlan *p, int k, int *axis) {
   int n = 0;
   for (int i = 0; i < p->count; i++) {
     const Label *x = &p->at[i];
-    if (x->out && i != p->vec && x->in[k] && !x->in[1 - k]) axis[n++] = i;
+    if (x->out && i != p->vec && x->in[k] && !x->in[1 - k] && x->phase_of < 0) axis[n++] = i;
   }
   if (!n) axis[n++] = -1;
   return n;
@@ -251,6 +299,13 @@ static void try_copies(ContractPlan *p, ContractPlan *best, int regs) {
   }
 }
 
+/* Phases, and sums that are shorter in some: walked an index at a time. */
+static bool in_phases(const ContractPlan *p, int axis) {
+  bool some = contract_has_phases(p, axis);
+  for (int i = 0; i < p->count && axis >= 0; i++) some |= p->at[i].phase_of == axis;
+  return some;
+}
+
 static void try_vec(Low *lw, ContractPlan *p, ContractPlan *best, int vec) {
   int regs = lw->p->target.vector_regs > 0 ? lw->p->target.vector_regs : 16;
   const Label *x = vec >= 0 ? &p->at[vec] : NULL;
@@ -268,37 +323,6 @@ static void try_vec(Low *lw, ContractPlan *p, ContractPlan *best, int vec) {
       p->row = row[i], p->col = col[j];
       try_copies(p, best, regs);
     }
-}
-
-/* ---- copies for the caches' sake ---- */
-/* Copies that pay though the tile could read the operand as it lies: rows a large power of two
- * apart fall into few sets of the caches, and operands much larger than the second cache are walked
- * through too many pages. */
-static void pack_for_caches(Low *lw, ContractPlan *p) {
-  int bytes = type_info[p->in->type].bytes;
-  if (p->dot || p->vec < 0) return;
-  for (int k = 0; k < 2; k++) {
-    if (p->pack[k].on || !p->side[k]->an.access.n || named_operand(p, k)) continue;
-    bool vector = depends(p, k, p->vec), hostile = false, few_sets = false;
-    if (!vector && !depends(p, k, p->row)) continue;
-    int64_t sum = 1;
-    for (int i = 0; i < p->count; i++) {
-      const Label *x = &p->at[i];
-      bool walks = vector ? !x->out : i == p->row;
-      if (walks && x->in[k] && x->stride[k]) {
-        hostile |= x->stride[k] * bytes % 2048 == 0;
-        few_sets |= vector && x->stride[k] * bytes % 1024 == 0;
-      }
-      if (!x->out) sum *= x->number;
-    }
-    int64_t stripe = sum * (vector ? (int64_t)p->nv * p->lanes : p->mr) * bytes;
-    bool tight = stripe > lw->p->target.l1 * (vector ? 2 : 1),
-         over = 4 * stripe > 3 * lw->p->target.l1;
-    bool large = distinct_count(lw, p, k) * bytes > 3 * (double)lw->p->target.l2;
-    if ((hostile && tight && reuse(p, k) >= PACK_REUSE) ||
-        ((large || (few_sets && over)) && reuse(p, k) >= 192))
-      p->pack[k].on = true;
-  }
 }
 
 void contract_plan(Low *lw, Nest *n, ContractPlan *p) {
@@ -322,14 +346,18 @@ void contract_plan(Low *lw, Nest *n, ContractPlan *p) {
   }
   merge_labels(p);
   measure_labels(lw, p);
+  contract_phases(lw, p);
+  measure_ends(lw, p);
   ContractPlan best = *p, work;
   best.cost = 1e300;
   for (int v = -1; v < p->count; v++) {
     work = *p;
     if (v >= 0 && target_lanes(&lw->p->target, (DType)in->type) == 1) break;
+    if (in_phases(p, v)) continue;
     try_vec(lw, &work, &best, v);
   }
   *p = best;
-  pack_for_caches(lw, p);
+  bool copied[] = {copied_for_caches(p, 0), copied_for_caches(p, 1)};
+  for (int k = 0; k < 2; k++) p->pack[k].on |= copied[k];
   contract_order(lw, p);
 }

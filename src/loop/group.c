@@ -7,7 +7,7 @@
 #include "loop/lower.h"
 
 /* Wanting an elementwise value at a second place costs this many operators at most. */
-enum { RECOMPUTE_OPS = 8, RECOMPUTE_SPREAD_OPS = 4, PATTERN_OPS = 8 };
+enum { RECOMPUTE_OPS = 8, RECOMPUTE_SPREAD_OPS = 4, PATTERN_OPS = 8, NEXT_TO_NOTHING = 2 };
 
 Val low_base(const Low *lw, Val v) {
   while (low_ins(lw, v)->op == OP_reshape) v = low_ins(lw, v)->arg[0];
@@ -195,9 +195,22 @@ static bool roots_by_cost(Low *lw) {
   return changed;
 }
 
+/* A value that was worth a place before its operands had theirs may be a mere step from them now:
+ * 1 + tanh(x), where tanh(x) is stored as well. kind: the roots that aren't a matter of cost. */
+static void drop_cheap(Low *lw, const bool *kind) {
+  for (Val v = 1; v < lw->f->ins.n; v++) {
+    Place *p = &lw->place[v];
+    p->cost = cost_of(lw, v);
+    if (p->root && !kind[v] && p->live && p->cost <= NEXT_TO_NOTHING) p->root = false;
+  }
+}
+
 void group_values(Low *lw) {
   mark_live(lw);
   roots_by_kind(lw);
+  bool *kind = NEWS(lw->arena, bool, lw->f->ins.n);
+  for (Val v = 1; v < lw->f->ins.n; v++) kind[v] = lw->place[v].root;
   for (int round = 0; round < 8 && roots_by_cost(lw); round++) {
   }
+  drop_cheap(lw, kind);
 }

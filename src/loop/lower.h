@@ -19,6 +19,7 @@
 #include "loop/loop.h"
 
 enum { MAX_AXES = 20 };
+enum { MOST_PHASES = 4 }; /* of a strided window's adjoint, that code is made for one by one */
 
 typedef struct Group { /* nests that share a kernel */
   Vec(int32_t) nest;

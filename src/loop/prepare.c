@@ -152,6 +152,22 @@ static Val part_of_sum(Prepare *p, const Ins *in, bool *fine) {
 }
 
 /* ---- the walk ---- */
+/* The operand reaches outside in phases only: nothing has to be read there. */
+static bool in_phases(Prepare *p, const Contract *c, int k, Val v) {
+  const Ins *in = ir_ins(&p->b, v);
+  if (in->op != OP_view || !shape_is_numbers(&in->shape)) return false;
+  bool some = false;
+  const Shape *from = ir_shape(&p->b, in->arg[0]);
+  for (int d = 0; d < from->rank; d++) {
+    Dim lo, hi;
+    const ViewDim *x = &in->u.view->dim[d];
+    if (window_phases(in, d, c, k ? c->b : c->a)) some = true;
+    else if (!view_interval(p->b.cx, x, &in->shape, &lo, &hi) || lo < 0 || hi >= from->dim[d])
+      return false;
+  }
+  return some;
+}
+
 static void pad_operands(Prepare *p, const Ins *in, Val *arg) {
   double steps = 1, n[2 * IR_MAX_RANK] = {0};
   for (int k = 0; k < 2; k++) {
@@ -161,7 +177,8 @@ static void pad_operands(Prepare *p, const Ins *in, Val *arg) {
           (double)dim_expected(p->b.cx, s->dim[d], 0);
   }
   for (int l = 0; l < in->u.contract->nlabels; l++) steps *= n[l];
-  for (int k = 0; k < 2; k++) arg[k] = window_padded(&p->b, arg[k], steps);
+  for (int k = 0; k < 2; k++)
+    if (!in_phases(p, in->u.contract, k, arg[k])) arg[k] = window_padded(&p->b, arg[k], steps);
 }
 
 static Val rewritten(Prepare *p, const Ins *in, Val *arg, bool *fine) {
@@ -174,6 +191,17 @@ static Val rewritten(Prepare *p, const Ins *in, Val *arg, bool *fine) {
   }
   if (in->op == OP_view) return part_of_sum(p, in, fine);
   return 0;
+}
+
+/* Sums over windows that slide over an operand, each channel by itself, are tiles of registers like
+ * other contractions. */
+static Val sum_of_windows(Prepare *p, const Ins *in, Val mul) {
+  Contract c;
+  Val x[2];
+  if (in->op != OP_sum || p->uses[in->arg[0]] > 1 || !shape_is_numbers(&in->shape)) return 0;
+  if (!ir_window_operands(&p->b, mul, in->u.axes, x, &c)) return 0;
+  pad_operands(p, &(Ins){.u.contract = &c}, x);
+  return ir_contract_as_it_is(&p->b, x[0], x[1], &c);
 }
 
 /* Contractions and reductions are made and changed by several rewrites; last they are looked at as
@@ -200,7 +228,10 @@ static Fn *copy_function(const Fn *f, bool last) {
     b->span = in->span;
     if (!last) r = rewritten(&p, in, arg, &fine);
     else if (in->op == OP_contract) pad_operands(&p, in, arg);
-    else if (op_kind(in->op) == KIND_FOLD) r = fold_in_parts(b, (Op)in->op, arg[0], in->u.axes);
+    else if (op_kind(in->op) == KIND_FOLD) {
+      r = sum_of_windows(&p, in, arg[0]);
+      if (!r) r = fold_in_parts(b, (Op)in->op, arg[0], in->u.axes);
+    }
     if (r) ir_name(b, r, in->hint);
     if (fine) note_fine(&p, r);
     p.to[v] = r ? r : ir_copy(b, in, arg);

@@ -9,6 +9,9 @@
  * values that lie at a finer shape (0: no). */
 Val window_sum(Builder *b, Val x, uint32_t axes, bool *fine);
 /* An operand of a contraction whose windows reach outside: windows that don't, of a padded copy. */
+/* Dimension d of a view that a contraction with these labels reads is s*q + p for summed q and kept
+ * p, phases that the engine makes code for one by one (contract_phases.c). */
+bool window_phases(const Ins *view, int d, const Contract *c, const uint8_t *label);
 Val window_padded(Builder *b, Val x, double reads);
 /* prepare_layout.c: channels last. */
 Fn *prepare_layout(const Fn *f);

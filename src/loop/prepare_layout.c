@@ -146,8 +146,11 @@ static Val layout_contract(Layout *l, const Ins *in, const Val *arg) {
         axis = wanted_axis(l, arg[k]);
     bool channels = axis >= 0 && out_dim_of(c, mine[axis]) < 0;
     if (!channels && !slides(l, arg[k], c, mine)) continue;
-    if (!has(mine, rank, c->out[c->nout - 1]))
-      continue; /* the other operand's labels are last already */
+    int last = c->nout - 1; /* but for phases */
+    while (last > 0 && has(other, others, c->out[last]) && !has(mine, rank, c->out[last]) &&
+           dim_expected(l->b.cx, in->shape.dim[last], 0) <= MOST_PHASES)
+      last--;
+    if (!has(mine, rank, c->out[last])) continue; /* the other operand's labels are last already */
     for (int d = 0; d < c->nout; d++) {
       int64_t n = dim_expected(l->b.cx, in->shape.dim[d], 0);
       if (has(mine, rank, c->out[d]) || !has(other, others, c->out[d]) || n < CHANNELS_WORTH)

@@ -276,6 +276,22 @@ Val window_sum(Builder *b, Val x, uint32_t axes, bool *fine) {
 }
 
 /* ---- padding ---- */
+static bool is_kept(const Contract *c, int label) {
+  for (int o = 0; o < c->nout; o++)
+    if (c->out[o] == label) return true;
+  return false;
+}
+
+bool window_phases(const Ins *view, int d, const Contract *c, const uint8_t *label) {
+  const ViewDim *x = &view->u.view->dim[d];
+  if (x->den != 1 || x->n != 2 || x->off != 0) return false;
+  bool first = is_kept(c, label[x->term[0].label]);
+  ViewTerm p = x->term[!first], q = x->term[first];
+  if (!is_kept(c, label[p.label]) || is_kept(c, label[q.label])) return false;
+  Dim phases = view->shape.dim[p.label];
+  return p.coef == 1 && dim_is_number(phases) && q.coef == phases && phases <= MOST_PHASES;
+}
+
 /* Reading a padded copy costs a pass over memory; masks cost every read. */
 enum { READS_WORTH_PADDING = 24 };
 

@@ -36,9 +36,14 @@ Fn *pass_simplify(const Fn *f);
  * up to rounding   breaks: nothing */
 Fn *pass_hoist(const Fn *f, double most);
 
-/* unroll.c: loops of few steps and little work, inside of loops, become their steps. needs: numbers
- * keeps: values, bit for bit   breaks: nothing */
-Fn *pass_unroll(const Fn *f);
+/* turn.c: operands of contractions that stand still during a loop are laid out before it as they
+ * are read. needs: no vjp/jvp   keeps: the evaluator's values up to the order of sums */
+Fn *pass_turn(const Fn *f);
+
+/* unroll.c: loops of few steps and little work that are run often, inside of loops or because f is,
+ * become their steps. times: how often f is run. needs: numbers   keeps: values, bit for bit
+ * breaks: nothing */
+Fn *pass_unroll(const Fn *f, double times);
 
 /* block.c: batched contractions whose results are larger than their operands and than the caches
  * are made, and used up, for some indices of the batch at a time. needs: no vjp/jvp, numbers keeps:
