@@ -197,8 +197,7 @@ static void make_nests(Low *lw) {
   for (int pass = 1; pass >= 0; pass--)
     for (Val v = 1; v < lw->f->ins.n; v++) {
       const Place *p = &lw->place[v];
-      bool first = early[v] && op_kind((Op)low_ins(lw, v)->op) == KIND_MAP;
-      if (p->root && p->live && first == pass) make_nest(lw, v);
+      if (p->root && p->live && early[v] == pass) make_nest(lw, v);
     }
 }
 
