@@ -197,7 +197,7 @@ static void make_nests(Low *lw) {
   for (int pass = 1; pass >= 0; pass--)
     for (Val v = 1; v < lw->f->ins.n; v++) {
       const Place *p = &lw->place[v];
-      bool first = early[v] && op_kind((Op)low_ins(lw, v)->op) == KIND_MAP;
+      bool first = early[v] && op_kind((Op)low_ins(lw, v)->op) != KIND_LEAF;
       if (p->root && p->live && first == pass) make_nest(lw, v);
     }
 }
