@@ -132,6 +132,35 @@ START_TEST(sizes) {
 }
 END_TEST
 
+/* Cotangents and tangents are arguments behind those of the function. */
+START_TEST(derivatives_that_take_directions) {
+  gradc_function *f;
+  OK(gradc_declare(gc, "two",
+                   "param w: f64 ~ 3.0\n"
+                   "fn two(x: f64[2], ct: f64) = [w * x[0] * x[1], ct * x[0]]\n"
+                   "fn quartic(x: f64[2]) = sum(x * x * x * x)"));
+  double x[2] = {2, 5}, ct = 7, own[2] = {10, 1}, y[2], d[3] = {0};
+  OK(gradc_find(gc, "vjp(two, wrt: (x, w))", &f));
+  ck_assert_int_eq(gradc_argument_count(f), 3);
+  ck_assert_str_eq(gradc_argument(f, 2)->name, "ct_"); /* `ct` is an argument of the function */
+  const void *args[] = {x, &ct, own};
+  void *results[3] = {y, d, d + 2};
+  OK(gradc_call(f, args, results));
+  ck_assert(y[0] == 30 && y[1] == 14);
+  ck_assert(d[0] == 10 * 15 + 7 && d[1] == 10 * 6 && d[2] == 10 * 10);
+
+  OK(gradc_find(gc, "jvp(quartic)", &f));
+  double t[2] = {1, -1}, value, slope;
+  OK(gradc_call(f, (const void *[]){x, t}, (void *[]){&value, &slope}));
+  ck_assert(value == 16 + 625 && slope == 4 * 8 - 4 * 125);
+  ck_assert_str_eq(gradc_argument(f, 1)->name, "t_x");
+
+  OK(gradc_find(gc, "hvp(quartic)", &f));
+  OK(gradc_call(f, (const void *[]){x, t}, (void *[]){d}));
+  ck_assert(d[0] == 12 * 4 && d[1] == -12 * 25);
+}
+END_TEST
+
 START_TEST(source_of_a_derivative) {
   gradc_function *f;
   const char *text;
@@ -292,9 +321,10 @@ START_TEST(what_cant_be_found) {
   IS(SOURCE, gradc_find(gc, "cbe", &f));
   ck_assert_ptr_null(f);
   ck_assert_ptr_nonnull(strstr(gradc_diagnostics_text(gc, 0), "did you mean `cube`?"));
-  const char *const bad[] = {"bare",      "grad(cbe)", "grad(cube)(2.0)",  "1 + 1",
-                             "(",         "",          "fn g(x: f64) = x", "grad(cube, wrt: y)",
-                             "jvp(cube)", "sin",       "cube; cube"};
+  const char *const bad[] = {
+      "bare", "grad(cbe)",        "grad(cube)(2.0)",    "1 + 1",           "(",
+      "",     "fn g(x: f64) = x", "grad(cube, wrt: y)", "grad(jvp(cube))", "vjp(vjp(cube))",
+      "sin",  "cube; cube"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     ck_assert_msg(gradc_find(gc, bad[i], &f) == GRADC_SOURCE, "%s", bad[i]);
   IS(DATA, gradc_load(gc, "/none/there.nn"));
@@ -437,6 +467,7 @@ Suite *api_suite(void) {
   tcase_add_test(t, arrays_are_the_callers);
   tcase_add_test(t, same_results_by_the_reference);
   tcase_add_test(t, sizes);
+  tcase_add_test(t, derivatives_that_take_directions);
   tcase_add_test(t, source_of_a_derivative);
   tcase_add_test(t, one_function_in_several_threads);
   tcase_add_test(t, contexts_in_threads);

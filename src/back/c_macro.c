@@ -210,36 +210,32 @@ static void first_lanes_macro(const Wide *w, Text *out) {
 }
 
 /* ---- two halves ---- */
-static const char *part_type(const Wide *w, char kind, int n) {
-  int bytes = cg_elem_bytes[w->e];
+static const char *half_type(const Wide *w, char kind) {
+  int bytes = cg_elem_bytes[w->e], n = w->lanes / 2;
   if (kind == 'o' || kind == 'v') return cg_vec(w->g, w->e, n);
   if (kind == 'i') return cg_vec(w->g, CE_I32, n);
   if (kind == 'j') return cg_vec(w->g, CE_I64, n);
   return cg_vec(w->g, bytes == 1 ? CE_I8 : bytes == 8 ? CE_I64 : CE_I32, n);
 }
 
-/* The halves' names tell the lanes: of a macro inside a macro the operands are the outer's halves.
- */
+/* The halves' names tell how many lanes they have: a half may have halves in the same scope. */
 static const char *halves(const Wide *w) {
-  int lanes = w->lanes;
   const HelpForm *f = &form[w->h];
+  int n = w->lanes / 2;
   Text t = text_new(w->g->cx->arena);
-  const char *name = cg_help(w->g, w->h, w->e, lanes / 2), *result = NULL;
+  const char *name = cg_help(w->g, w->h, w->e, n), *result = NULL;
   text_add(&t, "do { \\\n");
   for (int i = 0; f->args[i]; i++) {
     char a = f->args[i], k = f->kind[i];
     if (k == 'p' || k == 'q') continue;
-    const char *type = part_type(w, k, lanes / 2), *whole = part_type(w, k, lanes);
+    const char *type = half_type(w, k);
     bool fresh = k == 'O' || (k == 'o' && w->h != CH_GATHER_IF && w->h != CH_GATHER64_IF);
     if (k == 'o' || k == 'O') result = type;
-    if (fresh) {
-      text_fmt(&t, "    %s %c0_%d = {0}, %c1_%d = {0}; \\\n", type, a, lanes, a, lanes);
-      continue;
-    }
-    text_fmt(&t, "    %s %c_%d = (%c); \\\n", whole, a, lanes, a); /* it may be an expression */
-    for (int half = 0; half < 2; half++)
-      text_fmt(&t, "    %s %c%d_%d = *((%su *)&%c_%d + %d); \\\n", type, a, half, lanes, type, a,
-               lanes, half);
+    if (fresh) text_fmt(&t, "    %s %cl_%d = {0}, %ch_%d = {0}; \\\n", type, a, n, a, n);
+    else
+      text_fmt(&t,
+               "    %s%s %cl_%d = *(const %su *)&(%c), %ch_%d = *((const %su *)&(%c) + 1); \\\n",
+               k == 'o' ? "" : "const ", type, a, n, type, a, a, n, type, a);
   }
   for (int half = 0; half < 2; half++) {
     text_fmt(&t, "    %s(", name);
@@ -247,14 +243,14 @@ static const char *halves(const Wide *w) {
       char a = f->args[i], k = f->kind[i];
       if (i) text_add(&t, ", ");
       if (k == 'q' || (k == 'p' && !half)) text_fmt(&t, "(%c)", a);
-      else if (k == 'p') text_fmt(&t, "(%c) + %d", a, w->lanes / 2);
-      else text_fmt(&t, "%c%d_%d", a, half, lanes);
+      else if (k == 'p') text_fmt(&t, "(%c) + %d", a, n);
+      else text_fmt(&t, "%c%c_%d", a, half ? 'h' : 'l', n);
     }
     text_add(&t, "); \\\n");
   }
   if (result)
-    text_fmt(&t, "    *(%su *)&(v) = v0_%d; \\\n    *((%su *)&(v) + 1) = v1_%d; \\\n", result,
-             lanes, result, lanes);
+    text_fmt(&t, "    *(%su *)&(v) = vl_%d; \\\n    *((%su *)&(v) + 1) = vh_%d; \\\n", result, n,
+             result, n);
   text_add(&t, "  } while (0)");
   return text_str(&t);
 }

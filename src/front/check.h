@@ -160,6 +160,7 @@ typedef struct Check {
   int reported;
   int32_t vars;               /* number of variables declared so far */
   const SizeBindings *preset; /* sizes of the outermost call that stand for themselves */
+  bool open; /* the next derivative's cotangents or tangents become arguments of the function */
   DType int_type, float_type; /* of untyped numbers that stand alone: i32, f64 */
 } Check;
 
@@ -238,6 +239,8 @@ Value eval_expr(Check *c, const Node *n);
 Value eval_block(Check *c, const Node *n);
 void eval_statement(Check *c, const Node *n);
 void name_tensor(Check *c, const Value *v, Name name);
+void name_axes(Check *c, Val v, const Labels *labels,
+               Name name); /* its first axes are those labels */
 /* As a tensor of type t (untyped numbers, labels), with an error where it can't be. */
 Value to_type(Check *c, Value v, DType t, Span at);
 /* As a tensor, untyped numbers with their own types. */

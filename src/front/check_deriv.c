@@ -207,6 +207,45 @@ static bool fault_extras(Check *c, Deriv *d, int given, int wanted, const char *
   return false;
 }
 
+/* An argument of the function that is made, of a name that no other has. */
+static Val open_argument(Check *c, const Deriv *d, Name name, DType t, const Shape *s) {
+  for (int i = 0; i < c->b->fn->in.n; i++)
+    if (c->b->fn->in.at[i].name == name) {
+      name = name_fmt(c->cx, "%s_", name);
+      i = -1;
+    }
+  return ir_input(c->b, name, t, s, ROLE_ARG, d->span);
+}
+
+/* A function value asked for by itself: `vjp(f)` takes a cotangent for each float result of f,
+ * `jvp(f)` a tangent for each thing that it is with respect to, behind f's arguments. */
+static bool open_cotangents(Check *c, Deriv *d) {
+  int floats = 0;
+  for (int i = 0; i < d->fn->out.n; i++)
+    floats += type_is_float((DType)fn_ins(d->fn, d->fn->out.at[i].val)->type);
+  for (int i = 0; i < d->fn->out.n; i++) {
+    const Ins *y = fn_ins(d->fn, d->fn->out.at[i].val);
+    Name own = d->fn->out.at[i].name;
+    if (!type_is_float((DType)y->type)) continue;
+    Name name = floats == 1 ? name_of(c->cx, "ct")
+                : own       ? name_fmt(c->cx, "ct_%s", own)
+                            : name_fmt(c->cx, "ct_%d", i);
+    vec_push(c->cx->arena, &d->args, open_argument(c, d, name, (DType)y->type, &y->shape));
+  }
+  return true;
+}
+
+static bool open_tangents(Check *c, Deriv *d) {
+  Val *at = NEWS(c->cx->arena, Val, d->fn->in.n + 1);
+  for (int k = 0; k < d->order.n; k++) {
+    const Input *x = &d->fn->in.at[d->order.at[k]];
+    at[d->order.at[k]] = open_argument(c, d, name_fmt(c->cx, "t_%s", x->name), x->type, &x->shape);
+  }
+  for (int i = 0; i < d->fn->in.n; i++)
+    if (d->wrt[i]) vec_push(c->cx->arena, &d->args, at[i]);
+  return true;
+}
+
 static bool cotangents(Check *c, Deriv *d, const Call *extra) {
   bool ones = d->f->mode == DERIV_GRAD || d->f->mode == DERIV_VALUE_AND_GRAD;
   const Arg *a = extra->arg;
@@ -328,10 +367,14 @@ static Value derivative(Check *c, const FnValue *f, const Call *call) {
   for (int i = 0; i < call->n; i++)
     d.batch = labels_union(c->cx, d.batch, labels_within(c->cx, &call->arg[i].value));
   split(c, f, call, &primal, &extra);
+  bool open = c->open && !extra.n;
+  c->open = false;
   if (!deriv_build(c, &d, &primal, &result) || !deriv_operands(c, &d)) return value_poison();
   bool forward = f->mode == DERIV_JVP;
   deriv_warn_zero(c, &d);
-  if (!(forward ? tangents(c, &d, &extra) : cotangents(c, &d, &extra))) return value_poison();
+  bool good = open ? (forward ? open_tangents : open_cotangents)(c, &d)
+                   : (forward ? tangents : cotangents)(c, &d, &extra);
+  if (!good) return value_poison();
   Val bundle = forward ? ir_jvp(c->b, d.fn, d.wrt, d.args.at, d.args.n)
                        : ir_vjp(c->b, d.fn, d.wrt, d.args.at, d.args.n);
   return results(c, &d, bundle, &result);

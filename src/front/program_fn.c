@@ -91,6 +91,9 @@ static Fn *unknown_fn(Program *p, Name name) {
   return NULL;
 }
 
+/* Cotangents or tangents behind the arguments of what it is a derivative of. */
+static bool takes_more(DerivMode m) { return m == DERIV_JVP || m == DERIV_VJP || m == DERIV_HVP; }
+
 static Fn *typed_value(Program *p, const FnValue *value, const FnValue *f) {
   Unit unit = {0};
   Builder b = ir_begin(p->cx, value->name);
@@ -109,14 +112,17 @@ static Fn *typed_value(Program *p, const FnValue *value, const FnValue *f) {
     return NULL;
   }
   c.preset = &sizes;
+  c.open = value->kind == FN_DERIV && takes_more(value->mode);
   return instance(&c, value, f, types, shapes, MIN(f->node->nkids - 2, MAX_ARGS));
 }
 
 Fn *program_function(Program *p, const FnValue *f) { return typed_value(p, f, f); }
 
-/* The declared function whose arguments a function takes; NULL where it takes others as well. */
+/* The declared function whose arguments a function takes; NULL where it takes others as well that
+ * can't be told: those of a derivative of a vjp. */
 static const FnValue *arguments_from(const FnValue *f) {
-  while (f->kind == FN_DERIV && f->mode != DERIV_JVP && f->mode != DERIV_VJP) f = f->of;
+  if (f->kind == FN_DERIV) f = f->of;
+  while (f->kind == FN_DERIV && !takes_more(f->mode)) f = f->of;
   return f->kind == FN_DECL ? f : NULL;
 }
 

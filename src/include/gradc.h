@@ -167,7 +167,8 @@ typedef struct gradc_function gradc_function;
 GRADC_API int gradc_function_count(gradc_context *gc);
 GRADC_API const char *gradc_function_name(gradc_context *gc, int i); /* NULL: there is none */
 /* A function by its name, or a derivative: "loss", "grad(loss)", "value_and_grad(loss, wrt: (W1,
- * x))", "grad(grad(f))". All its arguments must have types. */
+ * x))", "grad(grad(f))"; "vjp(f)", "jvp(f)" and "hvp(f)" take cotangents ct or tangents t_x behind
+ * the arguments of f. All its arguments must have types. */
 GRADC_API gradc_status gradc_find(gradc_context *gc, const char *expression, gradc_function **out);
 /* Gives back its machine code and workspace, which else go with the context. NULL is allowed. */
 GRADC_API void gradc_release(gradc_function *f);

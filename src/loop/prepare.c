@@ -155,7 +155,7 @@ static Val part_of_sum(Prepare *p, const Ins *in, bool *fine) {
 /* The operand reaches outside in phases only: nothing has to be read there. */
 static bool in_phases(Prepare *p, const Contract *c, int k, Val v) {
   const Ins *in = ir_ins(&p->b, v);
-  if (in->op != OP_view || !shape_is_numbers(&in->shape)) return false;
+  if (!c->skips || in->op != OP_view || !shape_is_numbers(&in->shape)) return false;
   bool some = false;
   const Shape *from = ir_shape(&p->b, in->arg[0]);
   for (int d = 0; d < from->rank; d++) {
