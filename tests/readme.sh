@@ -84,5 +84,28 @@ case " $* " in
       if [ "$verdict" = ok ]; then ok; else not_ok "README.md: $text"; fi
     done <"$work/figures" ;;
 esac
+# Links between the documents lead to a file that is there, and to a heading of it.
+headings() {
+  awk '/^```/ { code = !code }
+    !code && /^#/ { t = tolower($0); sub(/^#+ */, "", t); gsub(/[^a-z0-9_ -]/, "", t); gsub(/ /, "-", t); print t }' "$1"
+}
+links() {
+  awk '/^```/ { code = !code }
+    !code { gsub(/`[^`]*`/, "")
+      while (match($0, /\]\([^) ]+\)/)) { print substr($0, RSTART + 2, RLENGTH - 3); $0 = substr($0, RSTART + RLENGTH) } }' "$1"
+}
+for file; do
+  links "$file" >"$work/links"
+  while read -r link; do
+    case $link in http*) continue ;; esac
+    to=${link%%#*}
+    if [ -n "$to" ]; then to=${file%/*}/$to; else to=$file; fi
+    case $link in
+      *#*) headings "$to" 2>/dev/null | grep -qxe "${link#*#}" ;;
+      *) [ -e "$to" ] ;;
+    esac && ok || not_ok "${file#"$TOP_SRCDIR/"}: a link to $link leads nowhere"
+  done <"$work/links"
+done
+
 [ "$skipped" -eq 0 ] || printf 'SKIP: %d commands need what is not installed\n' "$skipped"
 finish

@@ -211,6 +211,34 @@ START_TEST(phases_of_strided_windows_sum_what_they_have) {
 }
 END_TEST
 
+/* ---- kernels ---- */
+START_TEST(an_update_by_a_number_computed_late_is_made_where_its_gradient_is) {
+  const char *loops =
+      loops_of("fn f(x: f32[64, 96], g: f32[64, 32], W: f32[96, 32], m: f32[96, 32],\n"
+               "     t: f64) {\n"
+               "  let m1 = 0.9 * m + 0.1 * (transpose(x) @ g)\n"
+               "  let s = f32(1 - 0.9 ** t)\n"
+               "  (m1, W - m1 / s)\n"
+               "}\n",
+               wide(1));
+  has(loops, "program f: 2 kernels");
+  before(loops, "kernel s ", "for k");
+}
+END_TEST
+
+/* Each channel by itself: nothing is shared out of a row of weights, but places share them. */
+START_TEST(windows_of_single_channels_are_summed_in_tiles) {
+  const char *loops = loops_of("fn f(x: f32[4, 64, 56, 56], w: f32[64, 3, 3]) {\n"
+                               "  let xp = zero_border(x, 1)\n"
+                               "  let y[n, c, i: 0..56, j: 0..56] =\n"
+                               "    sum(r, s) xp[n, c, i + r, j + s] * w[c, r, s]\n"
+                               "  y\n"
+                               "}\n",
+                               wide(1));
+  has(loops, "acc.19 = fma(");
+}
+END_TEST
+
 /* ---- places ---- */
 START_TEST(values_stored_by_one_kernel_have_places_of_their_own) {
   /* p is computed from w element by element, and w isn't read again; but both come from one kernel
@@ -244,7 +272,9 @@ Suite *lower_suite(void) {
   tcase_add_test(t, weights_are_copied_where_their_rows_overflow_the_sets_they_fall_into);
   tcase_add_test(t, workers_share_the_axis_that_gives_each_the_same);
   tcase_add_test(t, workers_share_large_results_in_blocks_of_columns);
+  tcase_add_test(t, an_update_by_a_number_computed_late_is_made_where_its_gradient_is);
   tcase_add_test(t, values_stored_by_one_kernel_have_places_of_their_own);
+  tcase_add_test(t, windows_of_single_channels_are_summed_in_tiles);
   tcase_add_test(t, phases_of_strided_windows_sum_what_they_have);
   tcase_add_test(t, a_few_products_are_shared_by_their_tiles);
   suite_add_tcase(s, t);

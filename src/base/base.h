@@ -120,6 +120,7 @@ typedef struct Source {
 typedef struct Diags Diags;
 typedef struct SizeTable SizeTable; /* ir/size.h */
 typedef struct RuleBook RuleBook;   /* ir/rules.h */
+typedef struct AxisTable AxisTable; /* ir/axis_names.c */
 typedef struct NameTable NameTable;
 typedef struct Thrift Thrift; /* pass/pass.h */
 
@@ -138,6 +139,7 @@ struct Cx {
   Diags *diags;
   SizeTable *sizes;
   RuleBook *rules;
+  AxisTable *axis_table;
   const Thrift *thrift; /* NULL: nothing is to be saved */
   struct {
     int64_t bytes; /* of workspace that a compiled function may take; 0: any */

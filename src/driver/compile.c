@@ -31,12 +31,12 @@ Fn *compile_once(const Fn *f, const SizeBindings *sizes) {
   const Thrift *thrift = f->cx->thrift;
   Thrift free = THRIFT_NONE;
   Fn *g = sizes ? pass_bind_sizes(f, sizes) : (Fn *)f;
-  if (g && sizes) g = pass_unroll(g);
+  if (g && sizes) g = pass_unroll(g, 1);
   if (g) g = pass_expand(g);
   if (g) g = pass_simplify(pass_inline_calls(g));
   if (!g || !sizes) return g;
   if (!thrift) thrift = &free;
-  Fn *flat = pass_unroll(g); /* those that derivatives brought */
+  Fn *flat = pass_unroll(g, 1); /* those that derivatives brought */
   if (flat != g) g = pass_simplify(flat);
   g = pass_hoist(g, thrift->hoist);
   return g ? pass_turn(pass_block(chunked(g, thrift))) : NULL; /* not to be hoisted again */

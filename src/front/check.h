@@ -239,6 +239,8 @@ Value eval_expr(Check *c, const Node *n);
 Value eval_block(Check *c, const Node *n);
 void eval_statement(Check *c, const Node *n);
 void name_tensor(Check *c, const Value *v, Name name);
+void name_axes(Check *c, Val v, const Labels *labels,
+               Name name); /* its first axes are those labels */
 /* As a tensor of type t (untyped numbers, labels), with an error where it can't be. */
 Value to_type(Check *c, Value v, DType t, Span at);
 /* As a tensor, untyped numbers with their own types. */

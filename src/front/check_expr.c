@@ -1,5 +1,6 @@
 /* check_expr.c: expressions and statements, except calls and index notation. */
 #include "front/check.h"
+#include "ir/axis_names.h"
 
 bool expect_dim(Check *c, const Value *v, Span at, const char *what, Dim *out) {
   if (v->kind == V_POISON) return false;
@@ -82,8 +83,19 @@ static Value eval_items(Check *c, const Node *n, bool list) {
 }
 
 /* ---- statements ---- */
+/* The labels a value depends on are its leading axes. */
+void name_axes(Check *c, Val v, const Labels *labels, Name name) {
+  int rank = ir_shape(c->b, v)->rank;
+  Name axis[IR_MAX_RANK] = {0};
+  if (c->frame && c->frame->prelude) return;
+  for (int i = 0; i < labels->n; i++) axis[i] = labels->at[i]->name;
+  axis_names_note(c->cx, name, rank, axis);
+}
+
 void name_tensor(Check *c, const Value *v, Name name) {
-  if (v->kind == V_TENSOR) ir_name(c->b, v->u.t.val, name);
+  if (v->kind != V_TENSOR) return;
+  ir_name(c->b, v->u.t.val, name);
+  name_axes(c, v->u.t.val, value_labels(v), name);
 }
 
 static void eval_lets(Check *c, const Node *n) {

@@ -2,6 +2,7 @@
  * definitions and reductions of index notation. A read is at most one view, one gather and one
  * permutation. */
 #include "front/check.h"
+#include "ir/axis_names.h"
 
 #include <math.h>
 
@@ -440,6 +441,21 @@ static const Node *rest_of(Check *c, const Node *n, int used) {
   return r;
 }
 
+/* x[n, 2*i + r] calls the first axis of x by the name n. */
+static void note_axes(Check *c, const Read *r) {
+  const Labels *own = value_labels(&r->base);
+  Name axis[IR_MAX_RANK] = {0};
+  if ((c->frame && c->frame->prelude) || !r->base.name || own->n + r->n > IR_MAX_RANK) return;
+  for (int i = 0; i < r->n; i++) {
+    const Pos *p = &r->pos[i];
+    bool plain = p->kind == POS_AFFINE && p->a.n == 1 && p->a.off == 0 && p->a.den == 1;
+    if (plain && p->a.term[0].coef == 1 && !p->a.term[0].label->loop)
+      axis[own->n + i] = p->a.term[0].label->name;
+  }
+  for (int i = 0; i < own->n; i++) axis[i] = own->at[i]->name;
+  axis_names_note(c->cx, r->base.name, own->n + r->n, axis);
+}
+
 Value eval_index(Check *c, const Node *n, bool inside) {
   int used = 0;
   Value base;
@@ -463,6 +479,7 @@ Value eval_index(Check *c, const Node *n, bool inside) {
             .inside = inside,
             .first = used};
   if (!read_all(c, n, &r)) return value_poison();
+  note_axes(c, &r);
   find_gathered(c, &r);
   Value v = apply_view(c, &r);
   if (v.kind == V_POISON) return v;
@@ -491,6 +508,7 @@ bool eval_define(Check *c, const Node *n, Value *out) {
   Shape s = tensor_shape(c->b, &v);
   if (!labelled_shape(c, all, &s, n->span, &whole)) return false;
   Val x = align(c, &v, all, &s);
+  name_axes(c, x, all, n->name);
   Labels *outer = arena_copy(c->cx->arena, all, sizeof *all); /* its own labels come last */
   outer->n = all->n - labels->n;
   *out = value_tensor(x, outer);

@@ -110,6 +110,17 @@ bool loop_head(Check *c, LoopBody *l) {
   if (!l->limit && !most_steps(c, l)) return fault_limit(c, l, l->range->span);
   if (know_a) l->lo = x;
   else l->from = a;
+  Affine steps; /* in one form, however the range was written */
+  if (l->first.affine && l->end.affine &&
+      affine_binary(c->cx, OP_sub, &l->end.a, &l->first.a, &steps)) {
+    if (!steps.n && !l->limit) { /* as many wherever it starts */
+      l->counted = false;
+      return true;
+    }
+    Value v = to_tensor(c, value_affine(c->cx, &steps), l->range->span);
+    l->steps = cast_value(c, v, T_I64, l->range->span);
+    return l->steps.kind != V_POISON;
+  }
   Value n[2] = {bound_i64(c, &b, y, to), bound_i64(c, &a, x, from)};
   Span spans[2] = {to->span, from->span};
   l->steps = know_a && x == 0 ? n[0] : apply_map(c, OP_sub, n, spans, 2, l->range->span);

@@ -18,6 +18,7 @@ typedef struct Ruled {
   Value result; /* of it */
   int *first;   /* per declared argument: its first input, and how many */
   int *count;
+  ValueKind *kind; /* what is given for it; V_POISON: nothing */
   int nargs;
   Vec(Val) extra; /* operands behind the arguments: parameters, and what loops around give */
   const FnValue *f;
@@ -50,12 +51,15 @@ static bool find_inputs(Check *c, Ruled *r, const Call *call) {
   r->nargs = MAX(n, call->n);
   r->first = NEWS(c->cx->arena, int, r->nargs + 1);
   r->count = NEWS(c->cx->arena, int, r->nargs + 1);
+  r->kind = NEWS(c->cx->arena, ValueKind, r->nargs + 1);
+  for (int k = 0; k < r->nargs; k++) r->kind[k] = V_POISON;
   for (int i = 0; i < call->n; i++) {
     int k = call->arg[i].name ? 0 : positional++;
     while (call->arg[i].name && k < n && names[k] != call->arg[i].name) k++;
     if (k >= r->nargs) return false; /* the call itself reports it */
     r->first[k] = in;
     Value v = r->inner.arg[i].value;
+    r->kind[k] = v.kind;
     Vec(Value) todo = {0};
     vec_push(c->cx->arena, &todo, v);
     while (todo.n) {
@@ -282,17 +286,37 @@ static int adjoint_inputs(const RuleBody *b, int *input) {
   return n;
 }
 
-/* Results for all arguments, also those that have no adjoint: only the others count. */
+/* For which arguments a rule may have results besides those that are floats: numbers without a
+ * type, which in another call would be floats; integers; any. */
+enum { WITH_NUMBERS, WITH_INTEGERS, WITH_ALL };
+
+static bool has_adjoint(const Ruled *r, int k) {
+  return r->count[k] == 1 && is_float_in(r->d.fn, r->first[k]);
+}
+
+static bool may_have_result(const Ruled *r, int k, int with) {
+  ValueKind v = r->kind[k];
+  return has_adjoint(r, k) || with == WITH_ALL || v == V_FLOAT || v == V_WEAK ||
+         (with == WITH_INTEGERS && v == V_INT);
+}
+
+/* Results also for arguments that have no adjoint: only the others count. */
 static int only_floats(const RuleBody *b, Value *leaf, int n) {
   const Ruled *r = b->r;
-  int kept = 0;
-  for (int k = 0; k < r->nargs; k++) {
-    bool floats = r->count[k] == 1 && is_float_in(r->d.fn, r->first[k]);
+  for (int k = 0; k < r->nargs; k++)
     if (r->count[k] > 1) return n;
-    if (floats) leaf[kept++] = leaf[k];
+  for (int with = WITH_NUMBERS; with <= WITH_ALL; with++) {
+    int results = 0, kept = 0, at = 0;
+    for (int k = 0; k < r->nargs; k++) results += may_have_result(r, k, with);
+    if (results + b->nparams != n) continue;
+    for (int k = 0; k < r->nargs; k++) {
+      if (has_adjoint(r, k)) leaf[kept++] = leaf[at];
+      at += may_have_result(r, k, with);
+    }
+    while (at < n) leaf[kept++] = leaf[at++];
+    return kept;
   }
-  for (int i = r->nargs; i < n; i++) leaf[kept++] = leaf[i];
-  return kept;
+  return n;
 }
 
 static bool take_results(Check *c, RuleBody *b, const Value *result) {
@@ -303,7 +327,7 @@ static bool take_results(Check *c, RuleBody *b, const Value *result) {
   leaves_of(result, leaf, &k);
   bool adjoint = b->kind == ADJOINT;
   want = adjoint ? adjoint_inputs(b, input) : fn_float_outputs(f);
-  if (adjoint && n != want && n == b->r->nargs + b->nparams) n = only_floats(b, leaf, n);
+  if (adjoint && n != want) n = only_floats(b, leaf, n);
   if (!adjoint && n != want && n == f->out.n)
     for (int i = n = 0; i < f->out.n; i++)
       if (is_float_out(f, i)) leaf[n++] = leaf[i];

@@ -254,6 +254,15 @@ bool known_size(Check *c, Name name) {
   return !(c->frame && c->frame->prelude) && program_has_size(c->p, name);
 }
 
+/* A comment of another language, of one word: `// word` to the end of the line. */
+static bool is_slash_comment(Check *c, const Node *n) {
+  const Source *s = &c->cx->sources.at[n->span.source];
+  const char *line = s->text + n->span.lo, *rest = s->text + n->span.hi;
+  while (line > s->text && (line[-1] == ' ' || line[-1] == '\t')) line--;
+  while (*rest == ' ' || *rest == '\t' || *rest == '\r') rest++;
+  return line - s->text >= 2 && !strncmp(line - 2, "//", 2) && (*rest == '\n' || !*rest);
+}
+
 static Value unknown_name(Check *c, const Node *n) {
   if (is_collected(c, n->name)) {
     Diag *d = fault(c, E0217, n->span, "`%s` is being collected: it has its values after the loop",
@@ -265,7 +274,9 @@ static Value unknown_name(Check *c, const Node *n) {
     return value_poison();
   }
   Diag *e = fault(c, E0201, n->span, "nothing here is called `%s`", n->name);
-  if (habit_hint(c, e, HABIT_NAME, n->name)) return value_poison();
+  if (is_slash_comment(c, n))
+    diag_hint(c->cx, e, "comments begin with `#`; `//` divides and rounds down");
+  else if (habit_hint(c, e, HABIT_NAME, n->name)) return value_poison();
   suggest(c, e, n->name, NULL, 0);
   if (c->indexing)
     diag_hint(c->cx, e,

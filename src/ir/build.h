@@ -86,6 +86,11 @@ Val ir_pad(Builder *b, Val x, int axis, Dim before, Dim after); /* with zeros */
 
 /* The bilinear one; labels as in ir.h. */
 Val ir_contract(Builder *b, Val x, Val y, const Contract *c);
+/* For the lowering. The sum over `axes` of the product mul as a contraction of two operands, though
+ * one may have no axis for itself: false where neither is read by windows that slide over it. And
+ * that contraction, left as it is. */
+bool ir_window_operands(Builder *b, Val mul, uint32_t axes, Val x[2], Contract *c);
+Val ir_contract_as_it_is(Builder *b, Val x, Val y, const Contract *c);
 
 /* instructions with bodies: args are the body's inputs, then its cotangents (one per output of a
  * float type, in order) or tangents (one per wrt input); parts are the body's outputs, then one

@@ -223,6 +223,53 @@ static Val in_order(Builder *b, Val x, uint8_t *label) {
   return v;
 }
 
+/* Places that are kept and offsets that are summed are in one dimension of what the view reads. */
+static bool slides(const Ins *in, uint32_t axes) {
+  if (in->op != OP_view) return false;
+  for (int d = 0; d < in->u.view->rank; d++) {
+    uint32_t labels = 0;
+    for (int t = 0; t < in->u.view->dim[d].n; t++) labels |= 1u << in->u.view->dim[d].term[t].label;
+    if ((labels & axes) && (labels & ~axes)) return true;
+  }
+  return false;
+}
+
+bool ir_window_operands(Builder *b, Val mul, uint32_t axes, Val x[2], Contract *c) {
+  Ins m = *ir_ins(b, mul);
+  if (m.op != OP_mul || !type_is_float((DType)m.type)) return false;
+  uint32_t used[2], all = (1u << m.shape.rank) - 1;
+  bool windows = false;
+  for (int k = 0; k < 2; k++) {
+    used[k] = labels_used(b, m.arg[k]);
+    windows |= slides(ir_ins(b, m.arg[k]), axes);
+  }
+  if (!windows || (used[0] | used[1]) != all || (used[0] & used[1] & axes) != axes) return false;
+  *c = (Contract){.nlabels = m.shape.rank};
+  for (int k = 0; k < 2; k++) {
+    int32_t order[IR_MAX_RANK];
+    x[k] = restrict_labels(b, m.arg[k], used[k], order);
+    for (int d = 0; d < ir_shape(b, x[k])->rank; d++) (k ? c->b : c->a)[d] = (uint8_t)order[d];
+  }
+  for (int d = 0; d < m.shape.rank; d++)
+    if (!(axes >> d & 1)) c->out[c->nout++] = (uint8_t)d;
+  return true;
+}
+
+Val ir_contract_as_it_is(Builder *b, Val x, Val y, const Contract *c) {
+  const Ins *xi = ir_ins(b, x), *yi = ir_ins(b, y);
+  Dim extent[IR_MAX_RANK * 2];
+  check_contract(b, xi, yi, c, c->nout);
+  label_extents(b, xi, yi, c, extent);
+  Ins i = {.op = OP_contract,
+           .type = xi->type,
+           .nargs = 2,
+           .arg = (Val[]){x, y},
+           .u.contract = number_labels(b, c, xi->shape.rank, yi->shape.rank),
+           .shape = {.rank = c->nout}};
+  for (int k = 0; k < c->nout; k++) i.shape.dim[k] = extent[c->out[k]];
+  return build_emit(b, &i);
+}
+
 Val ir_contract(Builder *b, Val x, Val y, const Contract *c) {
   const Ins *xi = ir_ins(b, x), *yi = ir_ins(b, y);
   Dim extent[IR_MAX_RANK * 2];

@@ -8,7 +8,7 @@
 #ifndef GRADC_PRINT_H
 #define GRADC_PRINT_H
 
-#include "ir/ir.h"
+#include "ir/axis_names.h"
 
 /* How tightly an expression binds, loosest first. */
 typedef enum Prec {
@@ -116,8 +116,8 @@ bool is_free(const Printer *p, Val v);
 uint32_t labels_of(const Printer *p, Val v);
 
 /* print_names.c */
-Name fresh_name(Printer *p, Name wish); /* for a value; NULL: t1, t2, ... */
-Name fresh_label(Printer *p);           /* in scope from now on */
+Name fresh_name(Printer *p, Name wish);  /* for a value; NULL: t1, t2, ... */
+Name fresh_label(Printer *p, Name wish); /* in scope from now on; NULL: i, j, .. */
 Name param_name(Globals *g, Cx *cx, Name wish);
 Name global_name(Globals *g, Cx *cx, Name wish, const char *otherwise);
 bool name_taken(const Printer *p, Name name);
@@ -131,11 +131,18 @@ bool open_name(const Printer *p, Val v, Text *out);
 /* Its name, with indices under labels. */
 void print_name(Printer *p, Val v, Label *const *labels, Text *out);
 /* A label of the given extent; it leaves the scope when p->labels is cut back. */
-Label *new_label(Printer *p, Dim extent);
+Label *new_label(Printer *p, Dim extent, Name wish);
+/* What the source calls axis d of v, or of what it is made from element by element; NULL: nothing.
+ */
+Name axis_wish(const Printer *p, Val v, int d);
 /* "i, j: 0..N": ranges where the body printed before doesn't show them. */
 /* x[.., l, ..] was printed for an axis of the label's extent. */
 void note_plain_use(const Printer *p, Label *l);
 void print_labels(Printer *p, Label *const *labels, int n, Text *out);
+
+/* Sums of a loop's variable (as i32) and numbers: the checker follows them, written without casts.
+ */
+bool is_counting(const Printer *p, Val v);
 
 /* print_map.c */
 Prec print_map(Printer *p, Val v, Label *const *labels, Text *out);

@@ -4,11 +4,65 @@
 #include "ir/print.h"
 
 /* ---- names and labels ---- */
-Label *new_label(Printer *p, Dim extent) {
+Label *new_label(Printer *p, Dim extent, Name wish) {
   Label *l = NEW(p->arena, Label);
   l->extent = extent;
-  l->name = fresh_label(p);
+  l->name = fresh_label(p, wish);
   return l;
+}
+
+/* The axis of operand k of v that is axis d of v, or -1. */
+static int axis_below(const Printer *p, Val v, int d, int k) {
+  const Ins *in = ins_of(p, v);
+  const Shape *s = &ins_of(p, in->arg[k])->shape;
+  switch (op_kind((Op)in->op)) {
+  case KIND_MAP: return d;
+  case KIND_FOLD:
+    for (int i = 0; i < s->rank; i++)
+      if (!(in->u.axes >> i & 1) && d-- == 0) return i;
+    return -1;
+  case KIND_DOT:
+    for (int i = 0; i < s->rank; i++)
+      if ((k ? in->u.contract->b : in->u.contract->a)[i] == in->u.contract->out[d]) return i;
+    return -1;
+  default: break;
+  }
+  for (int i = 0; in->op == OP_view && i < in->u.view->rank; i++) {
+    const ViewDim *x = &in->u.view->dim[i];
+    if (x->n == 1 && x->den == 1 && x->off == 0 && x->term[0].coef == 1 && x->term[0].label == d)
+      return i;
+  }
+  return -1;
+}
+
+static Name wish_within(const Printer *p, Val v, int d, int steps) {
+  const Ins *in = ins_of(p, v);
+  const Name *known = axis_names(p->cx, in->hint, in->shape.rank);
+  if (known && known[d]) return known[d];
+  OpKind kind = op_kind((Op)in->op);
+  bool follows = kind == KIND_MAP || kind == KIND_FOLD || kind == KIND_DOT || in->op == OP_view;
+  for (int k = 0; follows && steps && k < in->nargs; k++) {
+    int e = axis_below(p, v, d, k);
+    Name name = e >= 0 ? wish_within(p, in->arg[k], e, steps - 1) : NULL;
+    if (name) return name;
+  }
+  return NULL;
+}
+
+Name axis_wish(const Printer *p, Val v, int d) {
+  enum { FAR = 6 }; /* each step may have several operands */
+  return wish_within(p, v, d, FAR);
+}
+
+/* The same of a label that a contraction sums over. */
+static Name summed_wish(const Printer *p, const Ins *in, int label) {
+  for (int k = 0; k < 2; k++)
+    for (int i = 0; i < ins_of(p, in->arg[k])->shape.rank; i++) {
+      bool same = (k ? in->u.contract->b : in->u.contract->a)[i] == label;
+      Name name = same ? axis_wish(p, in->arg[k], i) : NULL;
+      if (name) return name;
+    }
+  return NULL;
 }
 
 void print_labels(Printer *p, Label *const *labels, int n, Text *out) {
@@ -84,7 +138,8 @@ static Prec print_fold(Printer *p, const Ins *in, Label *const *labels, Text *ou
   Text body = text_new(p->arena);
   int scope = p->labels.list.n, n = in->shape.rank; /* the folded axes come last */
   for (int i = 0; i < n; i++) all[i] = labels[i];
-  for (int i = n; i < rank; i++) all[i] = new_label(p, ins_of(p, x)->shape.dim[i]);
+  for (int i = n; i < rank; i++)
+    all[i] = new_label(p, ins_of(p, x)->shape.dim[i], axis_wish(p, x, i));
   print_value(p, x, all, PREC_MUL, &body);
   p->labels.list.n = scope;
   print_labels(p, all + n, rank - n, out);
@@ -117,7 +172,9 @@ static Prec print_contract(Printer *p, const Ins *in, Label *const *labels, Text
   int n = 0, scope = p->labels.list.n;
   for (int i = 0; i < c->nout; i++) of[c->out[i]] = labels[i];
   for (int i = 0; i < ins_of(p, in->arg[0])->shape.rank; i++)
-    if (!of[c->a[i]]) of[c->a[i]] = summed[n++] = new_label(p, ins_of(p, in->arg[0])->shape.dim[i]);
+    if (!of[c->a[i]])
+      of[c->a[i]] = summed[n++] =
+          new_label(p, ins_of(p, in->arg[0])->shape.dim[i], summed_wish(p, in, c->a[i]));
   Text body = text_new(p->arena);
   print_factors(p, in, of, &body);
   p->labels.list.n = scope;
@@ -128,8 +185,7 @@ static Prec print_contract(Printer *p, const Ins *in, Label *const *labels, Text
 }
 
 /* ---- gather and scatter ---- */
-/* Sums of a loop's variable (as i32) and numbers: the checker follows them. */
-static bool is_counting(const Printer *p, Val v) {
+bool is_counting(const Printer *p, Val v) {
   const Ins *in = ins_of(p, v);
   if (is_number(p, v)) return true;
   if (is_named(p, v)) return false;

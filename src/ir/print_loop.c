@@ -228,8 +228,14 @@ static void print_range(LoopText *t, Text *out) {
   text_fmt(out, "for %s in %s0..", t->index, l->reverse ? "reversed(" : "");
   if (l->counted) {
     Val n = t->in->arg[0];
+    const Ins *in = ins_of(t->p, n);
+    bool counts = !is_named(t->p, n) && in->op == OP_cast && is_counting(t->p, in->arg[0]);
+    bool outer = t->p->counting;
+    t->p->counting |= counts;
+    if (counts) n = in->arg[0];
     if (is_number(t->p, n)) print_number(t->p, n, true, out);
     else print_value(t->p, n, NULL, PREC_IF, out);
+    t->p->counting = outer;
     text_add(out, " max ");
   }
   dim_print(t->p->cx, l->trip, out);

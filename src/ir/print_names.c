@@ -67,8 +67,12 @@ Name fresh_name(Printer *p, Name wish) {
   return name;
 }
 
-Name fresh_label(Printer *p) {
+Name fresh_label(Printer *p, Name wish) {
   static const char letters[] = "ijklmnopqrstuvwabcdefgh";
+  if (wish && !name_taken(p, wish) && !listed(&p->labels, wish)) {
+    vec_push(p->arena, &p->labels.list, wish);
+    return wish;
+  }
   for (int round = 1;; round++)
     for (int c = 0; letters[c]; c++) {
       Name name = round > 1 ? name_fmt(p->cx, "%c%d", letters[c], round)

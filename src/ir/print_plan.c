@@ -271,7 +271,7 @@ static void let_elements(Printer *p, Val v, Name name) {
   const Shape *s = &ins_of(p, v)->shape;
   Label *labels[IR_MAX_RANK];
   Text body = text_new(p->arena);
-  for (int i = 0; i < s->rank; i++) labels[i] = new_label(p, s->dim[i]);
+  for (int i = 0; i < s->rank; i++) labels[i] = new_label(p, s->dim[i], axis_wish(p, v, i));
   print_value(p, v, labels, PREC_IF, &body);
   print_line_of(p, v);
   text_fmt(&p->lets, "  let %s", name);
@@ -284,13 +284,22 @@ static void let_elements(Printer *p, Val v, Name name) {
   p->labels.list.n = 0;
 }
 
+/* A product that the source has under labels, or the adjoint of such a value. */
+static bool has_labels(const Printer *p, Val v) {
+  const Ins *in = ins_of(p, v);
+  const Name *axis = in->op == OP_contract ? axis_names(p->cx, in->hint, in->shape.rank) : NULL;
+  for (int d = 0; axis && d < in->shape.rank; d++)
+    if (!axis[d]) return false;
+  return axis != NULL;
+}
+
 void print_named_let(Printer *p, Val v) {
   Node *n = &p->node[v];
   if (n->let || (is_number(p, v) && !ins_of(p, v)->shape.rank)) return; /* literals have no type */
   Text body = text_new(p->arena);
   Name name = fresh_name(p, wish_for(p, v));
   find_caps(p, v);
-  if (n->array_ok) {
+  if (n->array_ok && !(n->index_ok && has_labels(p, v))) {
     print_value(p, v, NULL, PREC_IF, &body);
     print_line_of(p, v);
     text_fmt(&p->lets, "  let %s = %s\n", name, text_str(&body));

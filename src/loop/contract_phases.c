@@ -1,8 +1,9 @@
-/* contract_phases.c: operands of which some indices are known to be zeros. In: a contraction whose
- * axes are known. Out: which axes of the result are phases: at index p of such an axis the operand
- * is read at off + s*q + p, and q, which is summed, need not go as far as its extent says, for what
- * lies behind the end is 0. The adjoint of a strided convolution has them: of a window of 3 by 3
- * with stride 2 the four phases have 4, 2, 2 and 1 of 4 products. Code is made for each phase. */
+/* contract_phases.c: operands that are read outside at known indices. In: a contraction that skips
+ * such terms, whose axes are known. Out: which axes of the result are phases: at index p of such an
+ * axis the operand is read at off + s*q + p, and q, which is summed, need not go as far as its
+ * extent says: what lies behind the end is skipped. The adjoint of a strided convolution has them:
+ * of a window of 3 by 3 with stride 2 the four phases have 4, 2, 2 and 1 of 4 products. Code is
+ * made for each phase. */
 #include "loop/contract.h"
 
 /* The two axes that dimension f of an operand is read at, by number of the merged axes; false where
@@ -39,6 +40,7 @@ static bool count_terms(Label *x, const Form *f, int64_t extent, int64_t terms, 
 
 void contract_phases(Low *lw, ContractPlan *p) {
   for (int i = 0; i < p->count; i++) p->at[i].phase_of = -1;
+  if (!p->in->u.contract->skips) return; /* zeros are factors like others: times infinity, NaN */
   for (int k = 0; k < 2; k++) {
     const Analysis *an = &p->side[k]->an;
     if (an->access.n != 1 || !an->access.at[0].masked || an->maps) continue;

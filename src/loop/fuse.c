@@ -168,17 +168,38 @@ static void map_nest(Low *lw, Val v) {
   attach(lw, n, s);
 }
 
-static void make_nests(Low *lw) {
+/* Numbers that follow from inputs alone, such as what an optimiser makes of the number of its step.
+ * They come first, so that a kernel that needs one of them can be any that is made later: the
+ * update of a parameter is computed where its gradient is. */
+static bool *find_early(Low *lw) {
+  bool *early = NEWS(lw->arena, bool, lw->f->ins.n);
   for (Val v = 1; v < lw->f->ins.n; v++) {
-    const Place *p = &lw->place[v];
-    if (!p->root || !p->live) continue;
-    Op op = low_ins(lw, v)->op;
-    if (op_kind(op) == KIND_FOLD) fold_nest(lw, v);
-    else if (op == OP_contract) contract_nest(lw, v);
-    else if (op == OP_scatter) scatter_nest(lw, v);
-    else if (op == OP_loop || op == OP_branch) call_nest(lw, v);
-    else if (op != OP_part) map_nest(lw, v);
+    const Ins *in = low_ins(lw, v);
+    OpKind kind = op_kind((Op)in->op);
+    early[v] = (kind == KIND_LEAF && in->op != OP_part) ||
+               (in->shape.rank == 0 && (kind == KIND_MAP || in->op == OP_view));
+    for (int k = 0; k < in->nargs; k++) early[v] &= early[in->arg[k]];
   }
+  return early;
+}
+
+static void make_nest(Low *lw, Val v) {
+  Op op = (Op)low_ins(lw, v)->op;
+  if (op_kind(op) == KIND_FOLD) fold_nest(lw, v);
+  else if (op == OP_contract) contract_nest(lw, v);
+  else if (op == OP_scatter) scatter_nest(lw, v);
+  else if (op == OP_loop || op == OP_branch) call_nest(lw, v);
+  else if (op != OP_part) map_nest(lw, v);
+}
+
+static void make_nests(Low *lw) {
+  const bool *early = find_early(lw);
+  for (int pass = 1; pass >= 0; pass--)
+    for (Val v = 1; v < lw->f->ins.n; v++) {
+      const Place *p = &lw->place[v];
+      bool first = early[v] && op_kind((Op)low_ins(lw, v)->op) == KIND_MAP;
+      if (p->root && p->live && first == pass) make_nest(lw, v);
+    }
 }
 
 /* ---- updates in place, and the order ---- */

@@ -214,6 +214,9 @@ static inline AxisIx axis_number(Dim i) { return (AxisIx){.ix = {.off = i}}; }
 AxisIx axis_var(Low *lw, Var v);
 AxisIx axis_plus(Low *lw, AxisIx a, Dim by);
 AxisIx axis_add(Low *lw, AxisIx a, const AxisIx *b, Dim by); /* a + b * by */
+bool axis_varies(Low *lw, const AxisIx *a);                  /* by lane */
+/* The index as a number of 32 bits; scalar where it doesn't vary by lane. */
+Ex axis_value(Low *lw, const AxisIx *a, int lanes);
 /* False where the sign of a coefficient isn't known. */
 bool axis_range(Low *lw, const AxisIx *a, Point pt, Dim *lo, Dim *hi);
 

@@ -155,7 +155,7 @@ static Val part_of_sum(Prepare *p, const Ins *in, bool *fine) {
 /* The operand reaches outside in phases only: nothing has to be read there. */
 static bool in_phases(Prepare *p, const Contract *c, int k, Val v) {
   const Ins *in = ir_ins(&p->b, v);
-  if (in->op != OP_view || !shape_is_numbers(&in->shape)) return false;
+  if (!c->skips || in->op != OP_view || !shape_is_numbers(&in->shape)) return false;
   bool some = false;
   const Shape *from = ir_shape(&p->b, in->arg[0]);
   for (int d = 0; d < from->rank; d++) {
@@ -193,6 +193,17 @@ static Val rewritten(Prepare *p, const Ins *in, Val *arg, bool *fine) {
   return 0;
 }
 
+/* Sums over windows that slide over an operand, each channel by itself, are tiles of registers like
+ * other contractions. */
+static Val sum_of_windows(Prepare *p, const Ins *in, Val mul) {
+  Contract c;
+  Val x[2];
+  if (in->op != OP_sum || p->uses[in->arg[0]] > 1 || !shape_is_numbers(&in->shape)) return 0;
+  if (!ir_window_operands(&p->b, mul, in->u.axes, x, &c)) return 0;
+  pad_operands(p, &(Ins){.u.contract = &c}, x);
+  return ir_contract_as_it_is(&p->b, x[0], x[1], &c);
+}
+
 /* Contractions and reductions are made and changed by several rewrites; last they are looked at as
  * they will be lowered. */
 static Fn *copy_function(const Fn *f, bool last) {
@@ -217,7 +228,10 @@ static Fn *copy_function(const Fn *f, bool last) {
     b->span = in->span;
     if (!last) r = rewritten(&p, in, arg, &fine);
     else if (in->op == OP_contract) pad_operands(&p, in, arg);
-    else if (op_kind(in->op) == KIND_FOLD) r = fold_in_parts(b, (Op)in->op, arg[0], in->u.axes);
+    else if (op_kind(in->op) == KIND_FOLD) {
+      r = sum_of_windows(&p, in, arg[0]);
+      if (!r) r = fold_in_parts(b, (Op)in->op, arg[0], in->u.axes);
+    }
     if (r) ir_name(b, r, in->hint);
     if (fine) note_fine(&p, r);
     p.to[v] = r ? r : ir_copy(b, in, arg);

@@ -40,9 +40,10 @@ Fn *pass_hoist(const Fn *f, double most);
  * are read. needs: no vjp/jvp   keeps: the evaluator's values up to the order of sums */
 Fn *pass_turn(const Fn *f);
 
-/* unroll.c: loops of few steps and little work, inside of loops, become their steps. needs: numbers
- * keeps: values, bit for bit   breaks: nothing */
-Fn *pass_unroll(const Fn *f);
+/* unroll.c: loops of few steps and little work that are run often, inside of loops or because f is,
+ * become their steps. times: how often f is run. needs: numbers   keeps: values, bit for bit
+ * breaks: nothing */
+Fn *pass_unroll(const Fn *f, double times);
 
 /* block.c: batched contractions whose results are larger than their operands and than the caches
  * are made, and used up, for some indices of the batch at a time. needs: no vjp/jvp, numbers keeps:

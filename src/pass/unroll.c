@@ -1,6 +1,6 @@
 /* unroll.c: short loops inside of loops are written out. In: a function. Out: one with the same
- * values, in which a loop of few steps and little work, in the body of another loop, has become its
- * steps, one after the other.
+ * values, in which a loop of few steps and little work, in the body of another loop of many, has
+ * become its steps, one after the other.
  *
  * Handing values from step to step through memory costs such a loop more than its steps, and none
  * of its values can be computed where it is wanted. Written out its steps fuse, what is equal in
@@ -8,9 +8,10 @@
  * what to save for its way back (tape.c).
  *
  * needs: numbers for sizes to find anything   keeps: values, bit for bit   breaks: nothing */
-#include "pass/walk.h"
+#include "pass/steps.h"
 
 enum {
+  MANY_TIMES = 16, /* runs of the loop that pay for compiling its steps one by one */
   MOST_STEPS = 8,
   MOST_INS = 600,    /* instructions all steps become */
   LITTLE_WORK = 8000 /* elements all instructions of a step make */
@@ -101,25 +102,30 @@ static bool to_write_out(const Loop *l) {
   return is_short(l) && has_numbers(l->body) && can_stack(l) && work_of(l->body) <= LITTLE_WORK;
 }
 
-/* Whether f, inside of a loop or not, has such a loop anywhere in its bodies. */
-static bool has_short_loops(const Fn *f, bool inside) {
+static double times_inside(const Loop *l, double times) {
+  return times * dim_estimate(l->body->cx, l->trip);
+}
+
+/* Whether f, of which there are so many runs, has such a loop anywhere in its bodies. */
+static bool has_short_loops(const Fn *f, double times) {
   const Fn *body[IR_MAX_BODIES];
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
-    if (in->op == OP_loop && inside && to_write_out(in->u.loop)) return true;
+    bool loop = in->op == OP_loop;
+    if (loop && times >= MANY_TIMES && to_write_out(in->u.loop)) return true;
     for (int i = 0, n = ins_bodies(in, body); i < n; i++)
-      if (has_short_loops(body[i], inside || in->op == OP_loop)) return true;
+      if (has_short_loops(body[i], loop ? times_inside(in->u.loop, times) : times)) return true;
   }
   return false;
 }
 
-static Fn *unroll(const Fn *f, bool inside);
-static Fn *unroll_body(const Fn *f, void *inside) { return unroll(f, *(bool *)inside); }
+static Fn *unroll(const Fn *f, double times);
+static Fn *unroll_body(const Fn *f, void *times) { return unroll(f, *(double *)times); }
 
 /* Derivatives and maps still to be expanded: their bodies. */
-static Val unroll_derivative(Walk *w, const Ins *in, bool inside) {
+static Val unroll_derivative(Walk *w, const Ins *in, double times) {
   const Body *body = in->u.body;
-  Fn *f = unroll(body->fn, inside);
+  Fn *f = unroll(body->fn, times);
   bool *wrt = NEWS(w->b.cx->arena, bool, f->in.n + 1);
   for (int i = 0; i < f->in.n; i++) wrt[i] = body_wrt(body, i);
   Val *args = walk_args(w, in);
@@ -128,12 +134,12 @@ static Val unroll_derivative(Walk *w, const Ins *in, bool inside) {
 }
 
 /* The loop with a body whose own short loops are written out; or its steps: then their parts. */
-static Val *unroll_loop(Walk *w, Val v, bool inside) {
+static Val *unroll_loop(Walk *w, Val v, double times) {
   const Ins *in = fn_ins(w->f, v);
   Loop l = *in->u.loop;
-  l.body = unroll(l.body, true);
+  l.body = unroll(l.body, times_inside(&l, times));
   w->b.span = in->span;
-  if (!inside || !to_write_out(&l)) {
+  if (times < MANY_TIMES || !to_write_out(&l)) {
     w->to[v] = ir_loop(&w->b, &l, walk_args(w, in), in->nargs);
     return NULL;
   }
@@ -142,20 +148,20 @@ static Val *unroll_loop(Walk *w, Val v, bool inside) {
   return parts;
 }
 
-static Fn *unroll(const Fn *f, bool inside) {
-  if (!has_short_loops(f, inside)) return (Fn *)f;
+static Fn *unroll(const Fn *f, double times) {
+  if (!has_short_loops(f, times)) return (Fn *)f;
   Walk w = walk_begin(f);
   Val **parts = NEWS(f->cx->arena, Val *, f->ins.n);
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
     if (in->op == OP_arg) continue;
-    if (in->op == OP_loop) parts[v] = unroll_loop(&w, v, inside);
+    if (in->op == OP_loop) parts[v] = unroll_loop(&w, v, times);
     else if (in->op == OP_part && parts[in->arg[0]]) w.to[v] = parts[in->arg[0]][in->u.i];
     else if (in->op == OP_vjp || in->op == OP_jvp || in->op == OP_vmap)
-      w.to[v] = unroll_derivative(&w, in, inside);
-    else w.to[v] = walk_copy_bodies(&w, in, unroll_body, &inside);
+      w.to[v] = unroll_derivative(&w, in, times);
+    else w.to[v] = walk_copy_bodies(&w, in, unroll_body, &times);
   }
   return walk_end(&w);
 }
 
-Fn *pass_unroll(const Fn *f) { return unroll(f, false); }
+Fn *pass_unroll(const Fn *f, double times) { return unroll(f, times); }

@@ -35,4 +35,13 @@ for op in $(sed -n 's/^\(MAP\|FOLD\|MOVE\|DOT\|LOOP\|LEAF\)(\([a-z_0-9]*\),.*/\2
   $op "*) ok ;; *) not_ok "explain --ops lacks $op" ;; esac
 done
 out_has "d/da = 1 - y*y"
+
+# Elementwise functions are documented, and in what goes through every back end.
+sed -n '/^## .*Builtins/,$p' "$TOP_SRCDIR/docs/LANGUAGE.md" >"$work/builtins"
+for op in $(sed -n 's/^MAP(\([a-z_0-9]*\), *[0-9], *[A-Z_]*, *"", .*/\1/p' "$TOP_SRCDIR/src/ir/ops.def"); do
+  [ "$op" != cast ] || op=f64 # written as the type's name
+  for file in "$work/builtins" "$TOP_SRCDIR/tests/emit/operators.nn"; do
+    if grep -qw "$op" "$file"; then ok; else not_ok "${file##*/} lacks $op"; fi
+  done
+done
 finish

@@ -50,6 +50,20 @@ is 0
 out_has "d_W"
 out_has "d_x"
 
+# Labels are those of the source, also where axes get them from what the values are made of.
+cat >"$work/labels.nn" <<'END'
+fn energy(x: f64[A, B], w: f64[B, C], gate: f64[A]) {
+  let y[n, o] = sum(d) x[n, d] * w[d, o]
+  let z[n, o] = gate[n] * y[n, o] * y[n, o]
+  sum(z)
+}
+END
+run grad "$work/labels.nn" energy
+is 0
+out_has "let y[n, o] = sum(d) x[n, d] * w[d, o]"
+out_has "let d_x[n, d] = sum(o) d_y[n, o] * w[d, o]"
+out_has "let d_w[d, o] = sum(n) x[n, d] * d_y[n, o]"
+
 run grad "$work/m.nn" loss --wrt Q
 is 2 ""
 err_has 'no argument or parameter "Q"'
