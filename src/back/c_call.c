@@ -96,9 +96,11 @@ static void one_iteration(CGen *g, const Call *c, const char *body) {
     cg_line(g, "ci[%d] = (unsigned char *)%s + i * %s;", port, given(g, c, l->ncarry + k),
             cg_dim(g, loop_port_bytes(c->body, BUF_INPUT, port)));
   }
-  for (int k = 0; k < l->ncarry; k++)
-    cg_line(g, "co[%d] = it & 1 ? %s : %s;", k, cg_base(g, c->pong.at[k]),
-            cg_base(g, c->ping.at[k]));
+  for (int k = 0; k < l->ncarry; k++) {
+    const char *ping = cg_base(g, c->ping.at[k]), *pong = cg_base(g, c->pong.at[k]);
+    if (strcmp(ping, pong)) cg_line(g, "co[%d] = it & 1 ? %s : %s;", k, pong, ping);
+    else cg_line(g, "co[%d] = %s;", k, ping);
+  }
   for (int k = l->ncarry; k < l->ncarry + l->ncollect; k++)
     cg_line(g, "co[%d] = (unsigned char *)%s + i * %s;", k, cg_base(g, c->out.at[k]),
             cg_dim(g, loop_port_bytes(c->body, BUF_OUTPUT, k)));

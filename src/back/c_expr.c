@@ -141,9 +141,7 @@ const char *cg_dim(CGen *g, Dim d) {
   return dim_is_number(d) ? int_text(g, d) : dim_constant(g, d);
 }
 
-static DimC size_syntax(CGen *g) {
-  return (DimC){.before = "n_", .after = "", .floor_div = cg_fmt(g, "%s_floor_div", g->prefix)};
-}
+static const DimC size_syntax = {.before = "n_", .after = ""};
 
 const char *cg_ix(CGen *g, const Ix *ix) {
   Text t = text_new(g->cx->arena);
@@ -201,16 +199,14 @@ void cg_body_end(CGen *g, CgBody b, const char *head) {
 
 const char *cg_body_text(CGen *g, CgBody b) {
   Text body = g->body;
-  DimC how = size_syntax(g);
   g->body = b.outer;
   g->indent--;
   Text sizes = text_new(g->cx->arena);
   for (int i = 0; i < g->dim.n; i++) {
     text_fmt(&sizes, "  const ptrdiff_t d%d = ", i);
-    dim_print_c(g->cx, g->dim.at[i], &how, &sizes);
+    dim_print_c(g->cx, g->dim.at[i], &size_syntax, &sizes);
     text_add(&sizes, ";\n");
   }
-  g->floor_div_used |= strstr(text_str(&sizes), how.floor_div) != NULL;
   return cg_fmt(g, " {\n%s%s}\n", text_str(&sizes), text_str(&body));
 }
 

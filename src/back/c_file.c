@@ -164,7 +164,7 @@ static const char *workspace_text(const CFile *f, const CFunction *fn) {
 static void workspace_constant(const CFile *f, const CFunction *fn, Text *out) {
   Dim bytes = fn->loops->workspace;
   if (fn->size.n) {
-    DimC how = {.before = "(int64_t)(", .after = ")", .floor_div = "", .word = c_safe_name};
+    DimC how = {.before = "(int64_t)(", .after = ")", .word = c_safe_name};
     text_fmt(out, "#define %s ((size_t)(", workspace_text(f, fn));
     dim_print_c(f->cx, bytes, &how, out);
     text_add(out, "))\n");
@@ -226,12 +226,8 @@ static void table(const CFile *f, const CFunction *fn, const char *name, const C
 /* A status for sizes no workspace can be given for. Bytes are added as double, which doesn't
  * overflow. */
 static void sizes_check(const CFile *f, const CFunction *fn, const char *upper, Text *out) {
-  DimC bytes = {
-      .before = "(double)", .after = "", .floor_div = "", .word = c_safe_name, .magnitude = true};
-  DimC exact = {.before = "",
-                .after = "",
-                .floor_div = name_fmt(f->cx, "%s_floor_div", f->prefix),
-                .word = c_safe_name};
+  DimC bytes = {.before = "(double)", .after = "", .word = c_safe_name, .magnitude = true};
+  DimC exact = {.before = "", .after = "", .word = c_safe_name};
   text_fmt(out, "static int %s_%s_sizes(%s) {\n  if (", f->prefix, fn->name,
            size_list(f, fn, "int64_t "));
   for (int i = 0; i < fn->size.n; i++)
@@ -271,7 +267,7 @@ static void workspace_query(const CFile *f, const CFunction *fn, const char *upp
 /* What the program left in the workspace about its indices. */
 static void fault_status(const CFile *f, const CFunction *fn, const char *upper, Text *out) {
   if (fn->loops->fault < 0) return;
-  DimC how = {.before = "(int64_t)(", .after = ")", .floor_div = "", .word = c_safe_name};
+  DimC how = {.before = "(int64_t)(", .after = ")", .word = c_safe_name};
   text_add(out, "  int64_t outside;\n  memcpy(&outside, (const unsigned char *)workspace + ");
   dim_print_c(f->cx, fn->loops->buf.at[fn->loops->fault].offset, &how, out);
   text_fmt(out, ", sizeof outside);\n  if (outside) return %s_INDEX;\n", upper);
@@ -390,7 +386,6 @@ void c_print(const CFile *f, Text *source, Text *header) {
     g.programs = 0;
     g.sizes.n = 0;
     for (int k = 0; k < fn->size.n; k++) vec_push(f->cx->arena, &g.sizes, fn->size.at[k]);
-    g.floor_div_used |= fn->check.n > 0;
     cg_program(&g, fn->loops, name_fmt(f->cx, "%s_%s_run", f->prefix, fn->name));
     definition(f, fn, upper, &g.body);
   }

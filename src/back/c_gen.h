@@ -70,7 +70,6 @@ typedef struct CGen {
   bool help_used[CH_COUNT][CE_COUNT][C_MAX_LOG];
   /* functions for operators on scalars: 1 by vectorised or common code, 2 by portable code */
   uint8_t scalar_used[OP_COUNT][T_BUNDLE + 1];
-  bool floor_div_used;
   bool openmp, omp_used;
   int threads;     /* with openmp: that the workspace has room for */
   Vec(Name) sizes; /* named sizes of the function; each is a parameter n_NAME */

@@ -59,11 +59,6 @@ static void quotient(CGen *g, Text *out, Op op, DType t) {
 }
 
 static void scalar_functions(CGen *g, Text *out) {
-  if (g->floor_div_used && strstr(text_str(&g->body), "_floor_div("))
-    text_fmt(out,
-             "static inline int64_t %s_floor_div(int64_t a, int64_t b) { return a / b - (a %% b < "
-             "0); }\n",
-             g->prefix);
   for (int op = 0; op < OP_COUNT; op++)
     for (int t = 0; t <= T_BUNDLE; t++) {
       if (!g->scalar_used[op][t]) continue;

@@ -37,7 +37,7 @@ static int64_t code_of(const CFile *f, const CodeSize *s, int fn) {
 
 static const char *bytes_text(Cx *cx, Dim d) {
   Text t = text_new(cx->arena);
-  DimC how = {.before = "", .after = "", .floor_div = ""};
+  DimC how = {.before = "", .after = ""};
   dim_print_c(cx, d, &how, &t);
   return text_str(&t);
 }

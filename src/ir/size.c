@@ -137,7 +137,8 @@ static int64_t floor_div(int64_t a, int64_t b) {
   return a / b - (a % b != 0 && (a < 0) != (b < 0));
 }
 
-/* floor((k*P + R)/k) = P + floor(R/k), with every coefficient of R in 0..k-1. */
+/* floor((k*P + R)/k) = P + floor(R/k), with every coefficient of R in 0..k-1: what is divided in
+ * the end is not negative. */
 Dim dim_floor_div(Cx *cx, Dim a, int64_t by) {
   if (by <= 0) cx_bug(cx, "size divided by %lld", (long long)by);
   if (dim_is_number(a)) return floor_div(a, by);
@@ -386,10 +387,10 @@ static void atom_as_c(Cx *cx, int32_t atom, const DimC *how, Text *out) {
     text_fmt(out, "%s%s%s", how->before, how->word ? how->word(cx, at.name) : at.name, how->after);
     return;
   }
-  bool plain = how->magnitude || dim_le(cx, 0, at.over) == 1, word = is_one_word(cx, at.over);
-  text_fmt(out, "%s(%s", plain ? "" : how->floor_div, plain && !word ? "(" : "");
+  bool word = is_one_word(cx, at.over);
+  text_add(out, word ? "(" : "((");
   dim_print_c(cx, at.over, how, out);
-  text_fmt(out, "%s%s%lld)", plain && !word ? ")" : "", plain ? " / " : ", ", (long long)at.by);
+  text_fmt(out, "%s / %lld)", word ? "" : ")", (long long)at.by);
 }
 
 void dim_print_c(Cx *cx, Dim d, const DimC *how, Text *out) {

@@ -45,10 +45,10 @@ bool dim_unify(Cx *cx, Arena *a, Dim declared, Dim actual, SizeBindings *b);
 /* The names that occur in d are added to out (each once). */
 void dim_names(Cx *cx, Dim d, Arena *a, SizeBindings *out);
 
-/* As an expression of C: names between `before` and `after`; floor divisions whose numerator may be
- * negative as calls of `floor_div`. */
+/* As an expression of C: names between `before` and `after`. What a floor divides is never negative
+ * (see dim_floor_div), so that C's division rounds as it does. */
 typedef struct DimC {
-  const char *before, *after, *floor_div;
+  const char *before, *after;
   Name (*word)(Cx *cx, const char *name); /* what the name is in C; NULL: itself */
   bool magnitude; /* every term by its absolute value: nothing on the way to d is larger */
 } DimC;
