@@ -503,14 +503,20 @@ static Ex compute_leaf(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
   }
 }
 
-/* The nest's own anchor, made without a condition and read under one. */
-static Ex anchor_under_condition(Low *lw, Val v, const AxisIx *at, Point pt) {
-  const Ins *in = low_ins(lw, v);
-  DType t = (DType)in->type;
+/* What the nest has made without a condition, read under one: in memory it may not be yet. 0 where
+ * it has made nothing of the kind. */
+static Ex made_under_condition(Low *lw, Val v, const AxisIx *at, Point pt) {
+  DType t = (DType)low_ins(lw, v)->type;
   Ex e = memo_find(lw, v, at, (Point){.lanes = pt.lanes, .active = pt.active});
-  if (!e) cx_bug(lw->cx, "%s %%%d is wanted where it isn't stored", op_info[in->op].name, v);
   Ex cond = full_mask(lw, pt);
-  return cond ? map3(lw, OP_select, t, cond, e, literal(lw, t, pt.lanes, 0)) : e;
+  return e && cond ? map3(lw, OP_select, t, cond, e, literal(lw, t, pt.lanes, 0)) : e;
+}
+
+static Ex anchor_under_condition(Low *lw, Val v, const AxisIx *at, Point pt) {
+  Ex e = made_under_condition(lw, v, at, pt);
+  if (!e)
+    cx_bug(lw->cx, "%s %%%d is wanted where it isn't stored", op_info[low_ins(lw, v)->op].name, v);
+  return e;
 }
 
 static Ex compute(Low *lw, Val v, const AxisIx *at, Point pt) {
@@ -556,7 +562,10 @@ static Ex value_of(Low *lw, Val v, const AxisIx *at, Point pt, bool own, bool le
   Ex e = memo_find(lw, v, at, pt);
   if (e) return ex_splat(&lw->m, e, pt.lanes);
   if (lw->slim >= 0) own |= slim_holds(lw, v), let |= op_kind(in->op) != KIND_LEAF;
-  if (!own && low_stored(lw, v)) e = load(lw, v, &in->shape, at, pt);
+  if (!own && low_stored(lw, v)) {
+    e = made_under_condition(lw, v, at, pt);
+    if (!e) e = load(lw, v, &in->shape, at, pt);
+  }
   if (!e) e = compute(lw, v, at, pt);
   if ((let || lw->place[v].uses > 1) && in->op != OP_const) {
     e = ex_let(lw, e, in->hint);
