@@ -113,10 +113,12 @@ static Val view_in_order(Builder *b, Val x, const Shape *out, const View *outer)
   int32_t order[IR_MAX_RANK];
   int n = 0;
   bool moved = false;
+  uint32_t seen = 0; /* a diagonal reads by one of them twice */
   for (int d = 0; d < i->u.view->rank; d++) {
     const ViewDim *at = &i->u.view->dim[d];
     if (at->n == 0) continue;
-    if (at->n > 1 || at->den != 1 || n == i->shape.rank) return 0;
+    if (at->n > 1 || at->den != 1 || seen >> at->term[0].label & 1) return 0;
+    seen |= 1u << at->term[0].label;
     moved |= n > 0 && order[n - 1] > at->term[0].label;
     order[n++] = at->term[0].label;
   }
