@@ -287,13 +287,21 @@ static Ex load(Low *lw, Val v, const Shape *s, const AxisIx *at, Point pt) {
 }
 
 /* ---- the kinds ---- */
-/* Reading v is a load that heeds the masks of its point. A view below may drop the dimension that a
- * condition by lane is about: then the load is one for all lanes, and heeds none of them. */
+static bool has_unit_axis(const Shape *s) {
+  for (int d = 0; d < s->rank; d++)
+    if (s->dim[d] == 1) return true;
+  return false;
+}
+
+/* Reading v is a load that heeds the masks of its point. A view below, or a reshape of an axis of
+ * extent 1, may drop the dimension that a condition by lane is about: then the load is one for all
+ * lanes, and heeds none of them. */
 static bool masked_read(Low *lw, Val v, bool by_lane) {
   for (;;) {
     if (low_stored(lw, v)) return lw->place[v].reg < 0 && lw->place[v].buf >= 0; /* in memory */
     Op op = low_ins(lw, v)->op;
-    if (op != OP_reshape && (op != OP_view || by_lane)) return false;
+    if (op != OP_reshape && op != OP_view) return false;
+    if (by_lane && (op == OP_view || has_unit_axis(&low_ins(lw, v)->shape))) return false;
     v = low_ins(lw, v)->arg[0];
   }
 }
