@@ -67,7 +67,7 @@ WORKLOADS = [
     Workload("LeNet, batch 64", "lenet.nn", "loss", LENET, "descend", 10, 6000, 2, kind="lenet"),
     Workload("LSTM 64-128, T 32, batch 32", "lstm.nn", "loss", LSTM, "descend", 2, 3400, 2.2, kind="lstm"),
     Workload("GPT 4x128, T 64, batch 8, Adam", "gpt.nn", "loss", GPT, "adam", 96, 14000, 1.7, kind="gpt"),
-    Workload("GPT-2 124M, T 64, batch 4, AdamW", "gpt.nn", "loss", GPT2, "adamw", 50257, 650000, 0, kind="gpt",
+    Workload("GPT-2 124M, T 64, batch 4, AdamW", "gpt.nn", "loss", GPT2, "adamw", 50257, 1.9 * 650000, 0, kind="gpt",  # 650000 by two threads
              threads=(2,), quick=False),
     adbench("GMM 1k, d 32, K 100: gradient", "gmm.nn", "grad(objective)", {"N": 1000, "D": 32, "K": 100}, 4, "gmm"),
     adbench("GMM 10k, d 32, K 100: gradient", "gmm.nn", "grad(objective)", {"N": 10000, "D": 32, "K": 100}, 4, "gmm", False),
