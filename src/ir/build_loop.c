@@ -337,6 +337,9 @@ Val ir_loop(Builder *b, const Loop *loop, const Val *args, int nargs) {
   check_loop(b, loop, args, nargs);
   Loop *l = arena_copy(b->cx->arena, loop, sizeof *loop);
   Val *operands = arena_copy(b->cx->arena, args, (size_t)nargs * sizeof *args);
+  const Ins *count = l->counted ? ir_ins(b, operands[0]) : NULL;
+  if (count && ins_is_const(count) && count->u.i < 0) /* no step at all, as it is printed */
+    operands[0] = ir_const_i(b, T_I64, NULL, 0);
   nargs = sink_into_loop(b, l, operands, nargs);
   nargs = build_scan_rows(b, l, &operands, nargs);
   nargs = merge_operands(b, l, operands, nargs);
