@@ -74,3 +74,20 @@ void same_values(const Fn *f, const Fn *g, uint64_t seed, const char *what) {
                   (unsigned long long)seed, i, wrong, dump_text(f), dump_text(g));
   }
 }
+
+int count_op(const Fn *f, Op op, bool in_bodies) {
+  int n = 0;
+  for (Val v = 1; v < f->ins.n; v++) {
+    const Fn *body[2];
+    n += fn_ins(f, v)->op == op;
+    for (int i = 0, k = in_bodies ? ins_bodies(fn_ins(f, v), body) : 0; i < k; i++)
+      n += count_op(body[i], op, true);
+  }
+  return n;
+}
+
+const Loop *only_loop(const Fn *f, int which) {
+  for (Val v = 1; v < f->ins.n; v++)
+    if (fn_ins(f, v)->op == OP_loop && which-- == 0) return fn_ins(f, v)->u.loop;
+  ck_abort_msg("no such loop:\n%s", dump_text(f));
+}

@@ -29,4 +29,9 @@ Fn *sized(const char *text, bool gradient, const SizeBindings *sizes);
 /* g is well formed and has f's values up to rounding. */
 void same_values(const Fn *f, const Fn *g, uint64_t seed, const char *what);
 
+/* How many instructions of f are this operator, also those in bodies of loops and branches. */
+int count_op(const Fn *f, Op op, bool in_bodies);
+/* The loop that f has, or of several this one, counted from 0; none fails the test. */
+const Loop *only_loop(const Fn *f, int which);
+
 #endif

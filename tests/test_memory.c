@@ -10,24 +10,6 @@
 
 #include <math.h>
 
-/* ---- helpers ---- */
-static int count_op(const Fn *f, Op op, bool in_bodies) {
-  int n = 0;
-  for (Val v = 1; v < f->ins.n; v++) {
-    const Fn *body[2];
-    n += fn_ins(f, v)->op == op;
-    for (int i = 0, k = in_bodies ? ins_bodies(fn_ins(f, v), body) : 0; i < k; i++)
-      n += count_op(body[i], op, true);
-  }
-  return n;
-}
-
-static const Loop *only_loop(const Fn *f, int which) {
-  for (Val v = 1; v < f->ins.n; v++)
-    if (fn_ins(f, v)->op == OP_loop && which-- == 0) return fn_ins(f, v)->u.loop;
-  ck_abort_msg("no such loop:\n%s", dump_text(f));
-}
-
 /* ---- hoisting ---- */
 static const double NO_BOUND = 1e18;
 
