@@ -563,6 +563,10 @@ static Read compute(Low *lw, Val v, const AxisIx *at, Point pt) {
   }
 }
 
+enum {
+  HIGHEST = 200
+}; /* expressions are walked and printed as trees, whose stack is not endless */
+
 /* own: v itself is being made here, so it isn't read from its place. */
 static Read value_of(Low *lw, Val v, const AxisIx *at, Point pt, bool own, bool let) {
   const Ins *in = low_ins(lw, v);
@@ -592,7 +596,8 @@ static Read value_of(Low *lw, Val v, const AxisIx *at, Point pt, bool own, bool 
   if (!read.e) read = compute(lw, v, at, pt);
   read.by_lane |= !pt.vmask;
   read.whole |= !pt.smask;
-  if ((let || lw->place[v].uses > 1) && in->op != OP_const) {
+  let |= lw->place[v].uses > 1 || lw->m.k->ex.at[read.e].height > HIGHEST;
+  if (let && in->op != OP_const) {
     read.e = ex_let(lw, read.e, in->hint);
     memo_add(lw, v, at, pt, read);
   }
