@@ -5,6 +5,19 @@
 #include "front/check.h"
 
 /* ---- affine sides ---- */
+static bool is_call(const Node *n, const char *name, int args) {
+  return n->kind == NODE_CALL && n->nkids == args + 1 && n->kid[0]->kind == NODE_NAME &&
+         !strcmp(n->kid[0]->name, name);
+}
+
+/* Half a window, as W // 2: no labels, a size. */
+static bool quotient(Check *c, const Affine *a, const Affine *b, Affine *out) {
+  bool sizes = a->n == 0 && b->n == 0 && a->den == 1 && b->den == 1;
+  if (!sizes || !dim_is_number(b->off) || b->off < 1) return false;
+  *out = (Affine){.den = 1, .off = dim_floor_div(c->cx, a->off, b->off)};
+  return true;
+}
+
 /* A sum of labels and integers made of nothing but names and numbers, so that looking costs
  * nothing. */
 static bool affine_side(Check *c, const Node *n, Affine *out) {
@@ -14,16 +27,15 @@ static bool affine_side(Check *c, const Node *n, Affine *out) {
   case NODE_INT: v = value_int(n->u.i); return affine_of_value(&v, out);
   case NODE_NAME: return name_value_quiet(c, n->name, &v) && affine_of_value(&v, out);
   case NODE_CALL: /* as printed programs have counters: i32(t) */
-    return n->nkids == 2 && n->kid[0]->kind == NODE_NAME &&
-           (!strcmp(n->kid[0]->name, type_info[T_I32].word) ||
-            !strcmp(n->kid[0]->name, type_info[T_I64].word)) &&
+    return (is_call(n, type_info[T_I32].word, 1) || is_call(n, type_info[T_I64].word, 1)) &&
            affine_side(c, n->kid[1], out);
   case NODE_UNARY:
     return n->u.op == OP_neg && affine_side(c, n->kid[0], &a) &&
            affine_binary(c->cx, OP_sub, &zero, &a, out);
   case NODE_BINARY:
-    if (n->u.op != OP_add && n->u.op != OP_sub && n->u.op != OP_mul) return false;
-    return affine_side(c, n->kid[0], &a) && affine_side(c, n->kid[1], &b) &&
+    if (!affine_side(c, n->kid[0], &a) || !affine_side(c, n->kid[1], &b)) return false;
+    if (n->u.op == OP_idiv) return quotient(c, &a, &b, out);
+    return (n->u.op == OP_add || n->u.op == OP_sub || n->u.op == OP_mul) &&
            affine_binary(c->cx, n->u.op, &a, &b, out);
   default: return false;
   }
@@ -76,16 +88,55 @@ static void compare(Check *c, Op op, const Affine *a, const Affine *b, bool hold
   }
 }
 
-void guard_condition(Check *c, const Node *n, bool holds) {
+/* ---- magnitudes and extremes ---- */
+static bool compare_nodes(Check *c, Op op, const Node *x, const Node *y, bool holds);
+
+/* abs(e) <= b is e <= b and -e <= b, max(e, f) <= b and min(e, f) >= b are so of both. */
+static bool compare_each(Check *c, Op op, const Node *x, const Node *y, bool holds) {
+  bool below = holds ? op == OP_le || op == OP_lt : op == OP_ge || op == OP_gt;
+  bool above = holds ? op == OP_ge || op == OP_gt : op == OP_le || op == OP_lt;
+  Affine a, b, zero = {.den = 1}, minus;
+  if (below && is_call(x, "abs", 1)) {
+    if (!affine_side(c, x->kid[1], &a) || !affine_side(c, y, &b) ||
+        !affine_binary(c->cx, OP_sub, &zero, &a, &minus))
+      return false;
+    compare(c, op, &a, &b, holds);
+    compare(c, op, &minus, &b, holds);
+    return true;
+  }
+  if (!(below && is_call(x, "max", 2)) && !(above && is_call(x, "min", 2))) return false;
+  bool first = compare_nodes(c, op, x->kid[1], y, holds);
+  return compare_nodes(c, op, x->kid[2], y, holds) || first;
+}
+
+static Op turned(Op op) {
+  switch (op) {
+  case OP_lt: return OP_gt;
+  case OP_le: return OP_ge;
+  case OP_gt: return OP_lt;
+  case OP_ge: return OP_le;
+  default: return op;
+  }
+}
+
+/* False: nothing is known of it. */
+static bool compare_nodes(Check *c, Op op, const Node *x, const Node *y, bool holds) {
   Affine a, b;
+  if (affine_side(c, x, &a) && affine_side(c, y, &b)) {
+    compare(c, op, &a, &b, holds);
+    return true;
+  }
+  return compare_each(c, op, x, y, holds) || compare_each(c, turned(op), y, x, holds);
+}
+
+void guard_condition(Check *c, const Node *n, bool holds) {
   if (n->kind == NODE_UNARY && n->u.op == OP_not) {
     guard_condition(c, n->kid[0], !holds);
   } else if (n->kind == NODE_BINARY && n->u.op == (holds ? OP_and : OP_or)) {
     guard_condition(c, n->kid[0], holds);
     guard_condition(c, n->kid[1], holds);
-  } else if (n->kind == NODE_BINARY && op_info[n->u.op].typing == TY_COMPARE &&
-             affine_side(c, n->kid[0], &a) && affine_side(c, n->kid[1], &b)) {
-    compare(c, n->u.op, &a, &b, holds);
+  } else if (n->kind == NODE_BINARY && op_info[n->u.op].typing == TY_COMPARE) {
+    compare_nodes(c, n->u.op, n->kid[0], n->kid[1], holds);
   }
 }
 
@@ -94,14 +145,27 @@ static bool never_negative(Check *c, const Affine *a) {
   return a->den == 1 && affine_interval(c->cx, a, NULL, &lo, &hi) && dim_le(c->cx, 0, lo) == 1;
 }
 
-/* Whether a >= 0 follows from `most` of the inequalities from g on: where the difference is never
- * negative. */
+/* How often g is in a, by the first label of g: once, or as often as its coefficient says. */
+static Dim times(Check *c, const Affine *a, const Affine *g) {
+  Dim q;
+  for (int i = 0; g->n && i < a->n; i++)
+    if (a->term[i].label == g->term[0].label &&
+        dim_divides(c->cx, a->term[i].coef, g->term[0].coef, &q) && dim_le(c->cx, 1, q) == 1)
+      return q;
+  return 1;
+}
+
+/* Whether a >= 0 follows from `most` of the inequalities from g on, each taken so often as is
+ * useful: where the difference is never negative. */
 static bool follows(Check *c, const Affine *a, const Guard *g, int most) {
-  Affine d;
-  for (; g; g = g->up)
-    if (affine_binary(c->cx, OP_sub, a, &g->a, &d) &&
+  Affine d, part, n = {.den = 1};
+  for (; g; g = g->up) {
+    n.off = times(c, a, &g->a);
+    if (affine_binary(c->cx, OP_mul, &g->a, &n, &part) &&
+        affine_binary(c->cx, OP_sub, a, &part, &d) &&
         (never_negative(c, &d) || (most > 1 && follows(c, &d, g->up, most - 1))))
       return true;
+  }
   return false;
 }
 

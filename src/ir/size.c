@@ -191,8 +191,8 @@ bool dim_divides(Cx *cx, Dim a, Dim b, Dim *quotient) {
 /* ---- order ---- */
 /* Replaces floor(e/k) in d by a bound: from below when it stands with a positive coefficient
  * ((e - k + 1)/k), from above when negative (e/k); d is multiplied by k so that all stays integral.
- * Returns k*d' <= k*d, or d itself where there is no such atom. */
-static bool drop_floor(Cx *cx, Dim d, Dim *out) {
+ * k*d' <= k*d then; false where there is no such atom. */
+static bool drop_floor(Cx *cx, Dim d, Dim *out, int64_t *by) {
   if (dim_is_number(d)) return false;
   Poly p = cx->sizes->polys.at[d - DIM_SYMBOLIC];
   for (int i = 0; i < p.n; i++) {
@@ -204,6 +204,7 @@ static bool drop_floor(Cx *cx, Dim d, Dim *out) {
     Dim rest = dim_sub(cx, d, intern(cx, &one));
     Dim bound = m->coef > 0 ? dim_sub(cx, at.over, at.by - 1) : at.over;
     *out = dim_add(cx, dim_mul(cx, rest, at.by), dim_mul(cx, bound, m->coef));
+    *by = at.by;
     return true;
   }
   return false;
@@ -224,11 +225,12 @@ static bool lower_bound(Cx *cx, Dim d, int64_t *bound) {
   return true;
 }
 
+/* An integer of which some multiple is more than minus that multiple of 1 is not negative. */
 static bool surely_nonnegative(Cx *cx, Dim d) {
-  int64_t bound;
-  for (int i = 0; i < 8; i++) {
-    if (lower_bound(cx, d, &bound) && bound >= 0) return true;
-    if (!drop_floor(cx, d, &d)) return false;
+  int64_t bound, scale = 1, by;
+  for (int i = 0; i < 8 && scale < 1 << 30; i++, scale *= by) {
+    if (lower_bound(cx, d, &bound) && bound > -scale) return true;
+    if (!drop_floor(cx, d, &d, &by) || by > 1 << 30) return false;
   }
   return false;
 }
