@@ -22,8 +22,8 @@ static inline double ir_fmax(double a, double b) { return a > b || a != a ? a : 
 #define ir_max_step(acc, a) ((a) > (acc) || (a) != (a) ? (a) : (acc))
 #define ir_min_step(acc, a) ((a) < (acc) || (a) != (a) ? (a) : (acc))
 
-/* erfc(z) / 2 at z = -a/sqrt(2), to first order in what z lacks of the exact quotient: far out, erfc
- * would make of that rounding an error 2 z^2 times as large. */
+/* erfc(z) / 2 at z = -a/sqrt(2), to first order in what z lacks of the exact quotient: far out,
+ * erfc would make of that rounding an error 2 z^2 times as large. */
 static inline double ir_normcdf(double a) {
   const double root = 0.70710678118654752, rest = -4.8336466567264567e-17; /* 1/sqrt(2) */
   double z = -a * root, lost = fma(-a, root, -z) - a * rest;
