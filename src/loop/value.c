@@ -207,6 +207,9 @@ static Ex map_known(Low *lw, Op op, DType result, const Ex *arg, int n) {
   if ((op == OP_add || op == OP_sub) && second && number_of(lw, arg[1]) == 0) return arg[0];
   if (op == OP_mul && first && number_of(lw, arg[0]) == 1) return arg[1];
   if ((op == OP_mul || op == OP_div) && second && number_of(lw, arg[1]) == 1) return arg[0];
+  if (op == OP_fma &&
+      ((first && number_of(lw, arg[0]) == 1) || (second && number_of(lw, arg[1]) == 1)))
+    return map2(lw, OP_add, result, arg[first && number_of(lw, arg[0]) == 1], arg[2]);
   if (op == OP_safe_mul && first && number_of(lw, arg[0]) == 0) return arg[0];
   return 0;
 }
