@@ -57,6 +57,11 @@ Name layer_prefix(Check *c, const FnValue *f) {
   return name_fmt(c->cx, "%s%s", last->u.affine->term[0].label->name, behind ? behind + 1 : "");
 }
 
+Decl *layer_param(const FnValue *f, Name name) {
+  const Member *m = find_member(f->instance, name);
+  return m ? m->param : NULL;
+}
+
 bool layer_has(const FnValue *f, Name name) { return find_member(f->instance, name) != NULL; }
 
 /* Whether all loops that pick the element are in the function under construction. */
@@ -68,6 +73,11 @@ static bool in_reach(Check *c, const FnValue *f) {
     if (u != f->at[i].u.affine->term[0].label->loop) return false;
   }
   return true;
+}
+
+Name layer_state_name(Check *c, const FnValue *f, const Decl *d) {
+  if (in_reach(c, f) || !unit_home(c)->up) return d->name;
+  return name_fmt(c->cx, "%s.%s", layer_prefix(c, f), d->node->name);
 }
 
 static Value element_param(Check *c, const FnValue *f, Decl *d, Unit **home);
@@ -88,14 +98,15 @@ static Value outer_element(Check *c, const FnValue *f, Decl *d, Unit *home) {
   Shape s = tensor_shape(home->up->b, &outer), whole = *ir_shape(home->up->b, outer.u.t.val);
   DType t = ir_type(home->up->b, outer.u.t.val);
   Name name = name_fmt(c->cx, "%s.%s", layer_prefix(c, f), d->node->name);
-  if (home->deriv && home->batch && deriv_wants(home->deriv, name) && type_is_float(t)) {
+  bool state = decl_is_state(d);
+  if (home->deriv && home->batch && !state && deriv_wants(home->deriv, name) && type_is_float(t)) {
     all = labels_union(c->cx, labels, home->batch);
     region_resume(c, home->up);
     outer.u.t.val = align(c, &outer, all, &s);
     whole = *ir_shape(c->b, outer.u.t.val);
     region_resume(c, unit);
   }
-  Val in = ir_input(home->b, name, t, &whole, ROLE_PARAM, d->node->name_span);
+  Val in = ir_input(home->b, name, t, &whole, state ? ROLE_STATE : ROLE_PARAM, d->node->name_span);
   Capture taken = {outer.u.t.val, in, (int32_t)ir_ins(home->b, in)->u.i, false};
   vec_push(c->cx->arena, &home->captures, taken);
   Value v = value_tensor(in, all);
@@ -104,12 +115,17 @@ static Value outer_element(Check *c, const FnValue *f, Decl *d, Unit *home) {
 }
 
 static Value element_param(Check *c, const FnValue *f, Decl *d, Unit **home) {
-  *home = unit_home(c);
-  if (!in_reach(c, f) && (*home)->up) return outer_element(c, f, d, *home);
-  Value v = home_param(c, d), x = value_poison();
+  bool state = decl_is_state(d);
+  Value v, x = value_poison();
+  bool came = state && state_now(c, d, layer_state_name(c, f, d), home, &v);
+  if (!came) *home = unit_home(c);
+  if (!in_reach(c, f) && unit_home(c)->up) return came ? v : outer_element(c, f, d, *home);
+  if (!came) v = home_param(c, d);
   if (v.kind == V_POISON || !f->nat) return v;
-  if (!region_pick(c, *home, v, f->at, f->nat, &x))
-    cx_bug(c->cx, "an element of %s is out of reach", f->name);
+  if (!region_pick(c, *home, v, f->at, f->nat, &x)) {
+    if (!state) cx_bug(c->cx, "an element of %s is out of reach", f->name);
+    x = state_row(c, f, import_value(c, *home, v));
+  }
   *home = c->unit;
   return x;
 }
