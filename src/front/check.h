@@ -89,7 +89,7 @@ typedef struct Capture { /* a value of the function around, as an input of a loo
 typedef struct UnitState { /* what a state has come to here */
   Name name; /* its own, or that of an element that a loop around the function picks */
   Decl *decl;
-  const FnValue *layer; /* such an element; else NULL */
+  const FnValue *layer; /* that element, as far as they pick it; else NULL */
   Value value;
   bool assigned; /* else it is as a loop's body gets it */
   Span at;
@@ -162,7 +162,7 @@ typedef struct Check {
   int32_t labels; /* number of labels made so far */
   bool indexing;  /* an index is being checked */
   const char
-      *many;     /* why no state can be assigned: how often this is evaluated, in words; or NULL */
+      *many;     /* why no state can be assigned here; or NULL */
   bool updates;  /* the function's outputs are followed by the states it assigns */
   int guarded;   /* > 0: what is read here may not be wanted, and isn't checked */
   bool dividing; /* below inside(): an index may be divided */
@@ -215,8 +215,10 @@ Value call_layer(Check *c, const FnValue *f, const Call *call); /* an error */
 /* The layer's names around what is checked for its instance. */
 void layer_enter(Check *c, const FnValue *self, Frame *frame);
 
-/* Under which name the function under construction knows the state of a layer. */
-Name layer_state_name(Check *c, const FnValue *f, const Decl *d);
+/* The element as far as loops around the function under construction pick it; NULL: they don't. */
+const FnValue *layer_outside(Check *c, const FnValue *f);
+/* Under which name that function knows the state of the layer, or of all it is in. */
+Name layer_state_name(Check *c, const FnValue *outside, const Decl *d);
 
 /* ---- check_state.c ---- */
 bool decl_is_state(const Decl *d);
@@ -228,8 +230,8 @@ Value state_value(Check *c, const UnitState *s);
 void state_put(Check *c, const UnitState *s);
 /* A new value of the state, or of the element that the layer is. */
 void state_write(Check *c, Decl *d, const FnValue *layer, Value v, Span at);
-/* That element of the stacked state, which a loop carries. */
-Value state_row(Check *c, const FnValue *f, Value whole);
+/* The element of what is stacked, by the indices behind the first so many. */
+Value layer_row(Check *c, const FnValue *f, int from, Value whole);
 /* An ASSIGN to a state; false: there is none of that name. */
 bool state_assign(Check *c, const Node *n, Value v);
 /* At the end of a body: its states as further outputs, and how many; and, in the function around,

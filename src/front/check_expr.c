@@ -50,7 +50,7 @@ static Value eval_if(Check *c, const Node *n) {
   v[0] = eval_expr(c, n->kid[0]);
   if (v[0].kind == V_BOOL) return eval_expr(c, n->kid[v[0].u.truth ? 1 : 2]);
   const char *many = states_refuse(
-      c, "whether the condition holds or not: `if c { .. } else { .. }` does one of both");
+      c, "`if c then a else b` computes both values; `if c { .. } else { .. }` does one of both");
   for (int k = 1; k < 3; k++) { /* reads there need to be inside only where they are taken */
     const Guard *outer = c->guards;
     guard_condition(c, n->kid[0], k == 1);
@@ -86,7 +86,7 @@ static Value eval_items(Check *c, const Node *n, bool list) {
 }
 
 /* ---- index notation ---- */
-static const char per_index[] = "for every index of this definition or reduction";
+static const char per_index[] = "index notation computes the values for all indices at once";
 
 static bool define(Check *c, const Node *n, Value *out) {
   const char *many = states_refuse(c, per_index);

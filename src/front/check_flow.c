@@ -187,7 +187,7 @@ static void eval_picked(Check *c, const Node *block) {
 
 bool eval_condition(Check *c, const Node *n, const char *what, Value *out) {
   const char *many = c->many;
-  if (*what == 'w') states_refuse(c, "once more than the loop's body, as its condition");
+  if (*what == 'w') states_refuse(c, "it is in the condition of a loop");
   Value v = eval_expr(c, n);
   c->many = many;
   *out = v;
@@ -390,7 +390,7 @@ static void eval_side(Check *c, Choice *x, int k) {
   else region_enter(c, &s->body, &s->b, name_of(c->cx, k ? "otherwise" : "then"));
   const Guard *outer = c->guards;
   const char *many = c->many;
-  if (x->lanes) states_refuse(c, "for every index that the condition depends on");
+  if (x->lanes) states_refuse(c, "the condition is one per index, and both blocks are computed");
   guard_condition(c, n->kid[0], k == 0);
   eval_statements(c, n->kid[1 + k]);
   c->guards = outer;

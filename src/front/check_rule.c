@@ -86,7 +86,7 @@ static bool build_function(Check *c, Ruled *r, const Call *call, bool again) {
   plain->plain = true;
   deriv_enter(c, d);
   const char *many = c->many;
-  if (!again) states_refuse(c, "under a derivative rule of its own");
+  if (!again) states_refuse(c, "the function has a derivative rule of its own");
   r->result = call_fn(c, plain, &r->inner);
   c->many = many;
   bool good = found && r->result.kind != V_POISON && deriv_outputs(c, d, &r->result);

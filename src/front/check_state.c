@@ -41,51 +41,56 @@ void state_put(Check *c, const UnitState *s) {
   else vec_push(c->cx->arena, &c->unit->states, *s);
 }
 
-/* ---- rows of stacked states ---- */
-/* Which element of the arrays around it a layer is, as i64 scalars. */
-static bool row_indices(Check *c, const FnValue *f, Span at, Val *index) {
-  for (int i = 0; i < f->nat; i++) {
+/* ---- rows of what is stacked ---- */
+/* Which element a layer is of the arrays behind the first so many, as i64 scalars. */
+static bool row_indices(Check *c, const FnValue *f, int from, Span at, Val *index) {
+  for (int i = from; i < f->nat; i++) {
     Value v = to_type(c, f->at[i], T_I64, at);
     if (v.kind == V_POISON) return false;
-    index[i] = v.u.t.val;
+    index[i - from] = v.u.t.val;
   }
   return true;
 }
 
-Value state_row(Check *c, const FnValue *f, Value whole) {
+Value layer_row(Check *c, const FnValue *f, int from, Value whole) {
+  const Labels *labels = value_labels(&whole);
   Val index[IR_MAX_RANK];
   int32_t axis[IR_MAX_RANK];
-  for (int i = 0; i < f->nat; i++) axis[i] = i;
-  if (!row_indices(c, f, c->b->span, index)) return value_poison();
-  return value_tensor(ir_gather(c->b, whole.u.t.val, index, axis, f->nat), NULL);
+  for (int i = from; i < f->nat; i++) axis[i - from] = labels->n + i - from;
+  if (!row_indices(c, f, from, c->b->span, index)) return value_poison();
+  Value v = value_tensor(ir_gather(c->b, whole.u.t.val, index, axis, f->nat - from), labels);
+  v.name = whole.name, v.decl = whole.decl;
+  return v;
 }
 
 /* The whole with another row there. */
-static Val with_row(Check *c, const FnValue *f, Val whole, Val row, Span at) {
+static Val with_row(Check *c, const FnValue *f, int from, Val whole, Val row, Span at) {
   Shape s = *ir_shape(c->b, whole);
   Val index[IR_MAX_RANK], here = 0;
-  int32_t place[IR_MAX_RANK];
-  if (!row_indices(c, f, at, index)) return whole;
-  for (int i = 0; i < f->nat; i++) {
+  int32_t place[IR_MAX_RANK], n = f->nat - from;
+  if (!row_indices(c, f, from, at, index)) return whole;
+  for (int i = 0; i < n; i++) {
     Val same = ir_map2(c->b, OP_eq, ir_iota_along(c->b, T_I64, &s, i),
                        ir_spread(c->b, index[i], &s, NULL));
     here = here ? ir_map2(c->b, OP_and, here, same) : same;
   }
-  for (int i = f->nat; i < s.rank; i++) place[i - f->nat] = i;
+  for (int i = n; i < s.rank; i++) place[i - n] = i;
   return ir_map3(c->b, OP_select, here, ir_spread(c->b, row, &s, place), whole);
 }
 
 void state_write(Check *c, Decl *d, const FnValue *layer, Value v, Span at) {
-  UnitState s = {.name = d->name, .decl = d, .value = v, .assigned = true, .at = at};
-  if (layer && layer->nat) {
-    s.name = layer_state_name(c, layer, d);
-    if (s.name != d->name) {
-      s.layer = layer;
-    } else {
-      Value whole = unit_param(c, d);
-      if (whole.kind == V_POISON) return;
-      s.value = value_tensor(with_row(c, layer, whole.u.t.val, v.u.t.val, at), NULL);
-    }
+  const FnValue *outside = layer ? layer_outside(c, layer) : NULL;
+  int picked = outside ? outside->nat : 0;
+  UnitState s = {.name = layer_state_name(c, outside, d),
+                 .decl = d,
+                 .layer = outside,
+                 .value = v,
+                 .assigned = true,
+                 .at = at};
+  if (layer && layer->nat > picked) {
+    Value whole = state_value(c, &s);
+    if (whole.kind == V_POISON) return;
+    s.value = value_tensor(with_row(c, layer, picked, whole.u.t.val, v.u.t.val, at), NULL);
   }
   name_tensor(c, &s.value, s.name);
   state_put(c, &s);
@@ -94,7 +99,7 @@ void state_write(Check *c, Decl *d, const FnValue *layer, Value v, Span at) {
 /* ---- assignments ---- */
 static void fault_many(Check *c, Span at, Name name) {
   Diag *d = fault(c, E0220, at, "the state `%s` can't be assigned here", name);
-  diag_note(c->cx, d, "this is evaluated %s, which is no single new value", c->many);
+  diag_note(c->cx, d, "%s", c->many);
 }
 
 /* A number adapts in type and shape, a tensor has both. */

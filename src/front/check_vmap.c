@@ -120,7 +120,7 @@ Value call_vmap(Check *c, const FnValue *f, const Call *call) {
   if (!lift_arguments(c, &m, call, &inner)) return value_poison();
   deriv_enter(c, &m.d);
   m.d.unit.deriv = NULL;
-  const char *many = states_refuse(c, "for every element that `vmap` goes over");
+  const char *many = states_refuse(c, "`vmap` computes the values for all elements at once");
   Value result = call_fn(c, f->of, &inner);
   c->many = many;
   bool good = outputs(c, &m, &result);

@@ -259,7 +259,7 @@ bool deriv_build(Check *c, Deriv *d, const Call *call, Value *result) {
   d->body.span = c->b->span;
   if (!deriv_lift_call(c, d, call, &inner)) return false;
   const char *many = c->many;
-  if (d->f->mode == DERIV_JACOBIAN) states_refuse(c, "for every direction of the derivative");
+  if (d->f->mode == DERIV_JACOBIAN) states_refuse(c, "a Jacobian is made of many derivatives");
   deriv_enter(c, d);
   *result = call_fn(c, d->f->of, &inner);
   c->many = many;

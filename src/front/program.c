@@ -261,7 +261,7 @@ Value const_value(Check *c, Decl *d, Span at) {
   for (int i = 0; i < c->unit->consts.n; i++)
     if (c->unit->consts.at[i].decl == d) return c->unit->consts.at[i].value;
   int mute = c->mute;
-  const char *many = states_refuse(c, "once, for a constant");
+  const char *many = states_refuse(c, "it is in the value of a constant");
   c->mute = 0; /* it is checked once: a trial must not hide its faults */
   Frame *outer = c->frame, frame = {.up = outer,
                                     .name = d->name,
