@@ -224,15 +224,23 @@ typedef struct Wanted {
 } Wanted;
 typedef Vec(Wanted) WantedList;
 
+/* Some derivative isn't zero everywhere. */
+static bool says_something(const Fn *grad) {
+  for (int k = 1; k < grad->out.n; k++)
+    if (!ins_is_splat(fn_ins(grad, grad->out.at[k].val), 0)) return true;
+  return false;
+}
+
 static bool want(Emitting *e, WantedList *list, Kind kind, Name name, const char *says, Fn *f) {
   if (!f) return false;
   if (e->o->size) compile_bind_rest(f, e->o->sizes, e->o->size);
   if (e->o->real) {
-    const Fn *plain = pass_expand(f);
+    const Fn *bound = pass_bind_sizes(f, e->o->sizes), *plain = bound ? pass_expand(bound) : NULL;
     f = plain ? pass_retype(plain, e->o->real == 8 ? T_F64 : T_F32) : NULL;
     if (!f) return false;
   }
   f = compile_prepare(f, e->o->sizes);
+  if (f && kind == GRADIENT && !says_something(f)) return true;
   if (!f || !parameters_have_numbers(f)) return false;
   Wanted w = {kind, name, says, f};
   vec_push(e->cx->arena, list, w);
@@ -246,22 +254,16 @@ static bool has_gradient(const Fn *f) {
   return any && f->out.n == 1 && y->shape.rank == 0 && type_is_float((DType)y->type);
 }
 
-/* Some derivative isn't zero everywhere. */
-static bool says_something(const Fn *grad) {
-  for (int k = 1; k < grad->out.n; k++)
-    if (!ins_is_splat(fn_ins(grad, grad->out.at[k].val), 0)) return true;
-  return false;
-}
-
 static bool want_function(Emitting *e, WantedList *list, Name name) {
   Fn *f = session_function(e->s, name);
   if (!f || !want(e, list, FORWARD, name, name_fmt(e->cx, "%s.", name), f)) return false;
   if (!has_gradient(f)) return true;
-  DeriveOptions d = {.order = 1, .value = true};
+  /* Of numbers where sizes are numbers, as libgradc does it: what a gradient keeps, and so the
+   * order of its sums, may depend on them. */
+  DeriveOptions d = {.order = 1, .value = true, .deferred = true};
   Fn *grad = derive(f, &d);
-  if (!grad || !says_something(grad)) return grad != NULL;
-  return want(e, list, GRADIENT, name_fmt(e->cx, "%s_grad", name),
-              name_fmt(e->cx, "The gradient of %s, and its value.", name), grad);
+  return grad && want(e, list, GRADIENT, name_fmt(e->cx, "%s_grad", name),
+                      name_fmt(e->cx, "The gradient of %s, and its value.", name), grad);
 }
 
 static bool want_step(Emitting *e, WantedList *list, const char *optimizer) {
