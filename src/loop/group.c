@@ -205,9 +205,23 @@ static void drop_cheap(Low *lw, const bool *kind) {
   }
 }
 
+/* Chains end somewhere: what follows an expression to its leaves goes down as deep as it is. */
+static void roots_by_depth(Low *lw) {
+  enum { DEEPEST = 400 };
+  int32_t *depth = NEWS(lw->arena, int32_t, lw->f->ins.n);
+  for (Val v = 1; v < lw->f->ins.n; v++) {
+    const Ins *in = low_ins(lw, v);
+    for (int k = 0; k < in->nargs; k++) depth[v] = MAX(depth[v], depth[in->arg[k]] + 1);
+    if (depth[v] > DEEPEST && op_kind(in->op) == KIND_MAP && lw->place[v].live)
+      lw->place[v].root = true;
+    if (low_stored(lw, v)) depth[v] = 0;
+  }
+}
+
 void group_values(Low *lw) {
   mark_live(lw);
   roots_by_kind(lw);
+  roots_by_depth(lw); /* first: what is wanted on both sides of one is wanted at several places */
   bool *kind = NEWS(lw->arena, bool, lw->f->ins.n);
   for (Val v = 1; v < lw->f->ins.n; v++) kind[v] = lw->place[v].root;
   for (int round = 0; round < 8 && roots_by_cost(lw); round++) {
