@@ -307,6 +307,7 @@ void print_loop(Printer *p, Val v) {
   t.index = fresh_name(p, l->body->in.at[0].name ? l->body->in.at[0].name : name_of(p->cx, "t"));
   print_loop_head(&t, &head);
   print_loop_body(&t, &body);
+  p->numbered = NULL; /* one number less is taken */
   for (p->names.list.n--; at < p->names.list.n; at++)
     p->names.list.at[at] = p->names.list.at[at + 1];
   text_fmt(&p->lets, "%s%s%s  }\n", text_str(&vars), text_str(&head),
