@@ -266,6 +266,8 @@ bool low_worth_sharing(const Low *lw, double flops, double bytes); /* so much wo
 double low_unevenness(double pieces, int workers);
 int lanes_for(int lanes, Dim extent); /* no more than the extent needs; all for a named one */
 
+/* share.c: registers that hold the same, or that nothing is made of. */
+void low_share(Low *lw, Kernel *k);
 void lower_map(Low *lw, Nest *n);
 void lower_fold(Low *lw, Nest *n);
 void lower_contract(Low *lw, Nest *n);

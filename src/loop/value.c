@@ -215,11 +215,20 @@ static Ex map_known(Low *lw, Op op, DType result, const Ex *arg, int n) {
     return always(lw, arg[0]) || never(lw, arg[1]) ? arg[0] : arg[1];
   if (op == OP_cast && first && t == T_I32 && result != T_BOOL && result != T_U8)
     return literal(lw, result, lanes, number_of(lw, arg[0]));
+  if (type_is_int(result) && t == result) {
+    bool none = second && number_of(lw, arg[1]) == 0, one = second && number_of(lw, arg[1]) == 1;
+    if (op == OP_add && first && number_of(lw, arg[0]) == 0) return arg[1];
+    if (op == OP_mul && first && number_of(lw, arg[0]) == 1) return arg[1];
+    if ((none && (op == OP_add || op == OP_sub)) || (one && op == OP_mul)) return arg[0];
+  }
   if (!type_is_float(result)) return 0;
   if (op == OP_add && first && number_of(lw, arg[0]) == 0) return arg[1];
   if ((op == OP_add || op == OP_sub) && second && number_of(lw, arg[1]) == 0) return arg[0];
   if (op == OP_mul && first && number_of(lw, arg[0]) == 1) return arg[1];
   if ((op == OP_mul || op == OP_div) && second && number_of(lw, arg[1]) == 1) return arg[0];
+  if (op == OP_fma &&
+      ((first && number_of(lw, arg[0]) == 1) || (second && number_of(lw, arg[1]) == 1)))
+    return map2(lw, OP_add, result, arg[first && number_of(lw, arg[0]) == 1], arg[2]);
   if (op == OP_safe_mul && first && number_of(lw, arg[0]) == 0) return arg[0];
   return 0;
 }
