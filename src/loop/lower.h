@@ -8,6 +8,7 @@
  *   fuse.c    roots -> nests -> kernels, in an order that also respects updates in place
  *   access.c  how the value at a point of a domain reads stored values, without emitting anything
  *   value.c   emits the value at a point
+ *   triangle.c  steps of reductions that add nothing
  *   slim.c    nests with few elements a row: a row a lane, the rest unrolled
  *   lower.c   drives; reduce.c, contract*.c, scatter.c: the anchors; call.c: loops and branches
  *   rows.c    which carried values stay in one place, and the stores of their rows
@@ -279,6 +280,22 @@ bool fold_wants_row_axis(Low *lw, Val fold, int rows);
 double fold_cost(Low *lw, const Nest *n); /* vector operations, in the better form */
 double fold_identity(const Ins *fold);
 Ex fold_step(Low *lw, Op fold, Ex acc, Ex x);
+
+/* ---- triangle.c ---- */
+typedef struct Triangle { /* conditions on indices without which a fold's operand adds nothing */
+  int n;
+  Val cond[4];
+  bool want[4];
+} Triangle;
+typedef struct Along { /* indices from .. from + more of an axis of the operand */
+  int axis;
+  AxisIx from;
+  Dim more;
+} Along;
+Triangle triangle_of(const Low *lw, const Ins *fold, Val operand);
+/* Whether anything of a block adds to the fold, the other axes being at `in`; 0: it is to be taken
+ * for granted. */
+Ex triangle_there(Low *lw, const Triangle *t, const AxisIx *in, const Along *along, int n);
 
 /* ---- slim.c ---- */
 bool slim_nest(Low *lw, const Nest *n, int rows); /* could be in a slim group with that many rows */

@@ -162,7 +162,14 @@ typedef struct FoldWork {
   AxisIx out[IR_MAX_RANK], in[IR_MAX_RANK]; /* the point of the result and of the operand */
   Reg acc[64];
   int nacc;
+  Triangle triangle;
 } FoldWork;
+
+/* Opens a block for what a step adds, which is left out where the step adds nothing. */
+typedef struct Step {
+  Block *outer; /* NULL: it is always there */
+  int32_t memo;
+} Step;
 
 static void set_kept(FoldWork *w, int d, AxisIx ix) {
   w->out[d] = ix;
@@ -187,6 +194,17 @@ static void new_accumulators(Low *lw, FoldWork *w, int n, int lanes) {
   w->nacc = n;
   for (int i = 0; i < n; i++)
     w->acc[i] = st_let(&lw->m, identity(lw, w->fold, lanes), name_of(lw->cx, "acc"));
+}
+
+static Step step_begin(Low *lw, const FoldWork *w, const Along *along, int n) {
+  Ex there = w->triangle.n ? triangle_there(lw, &w->triangle, w->in, along, n) : 0;
+  Step s = {NULL, 0};
+  if (there) s.outer = low_enter(lw, &st_if(&lw->m, there)->u.cond.then, &s.memo);
+  return s;
+}
+
+static void step_end(Low *lw, Step s) {
+  if (s.outer) low_leave(lw, s.outer, s.memo);
 }
 
 /* Adds up accumulators from, from + by, ... by halves; returns the register of the sum. */
@@ -218,11 +236,13 @@ static void across_named(Low *lw, FoldWork *w, LoopAxis red, int lanes, int unro
       rest = dim_sub(cx, red.extent, whole);
   LoopMark mark;
   AxisIx base = axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, whole, step, &mark));
+  Step s = step_begin(lw, w, &(Along){red.axis, base, step - 1}, 1);
   base.lane = lanes > 1;
   for (int u = 0; u < unroll; u++) {
     w->in[red.axis] = axis_plus(lw, base, (int64_t)u * lanes);
     accumulate(lw, w, u, (Point){.lanes = lanes, .active = lanes});
   }
+  step_end(lw, s);
   low_end(lw, mark);
   for (int u = 0; u < unroll && rest; u++) {
     Ix left = ix_number(dim_sub(cx, rest, (int64_t)u * lanes));
@@ -252,11 +272,14 @@ static void across_vectors(Low *lw, FoldWork *w, LoopAxis red, int lanes, int un
     AxisIx base = axis_number(0);
     if (groups > 1)
       base = axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, groups * step, step, &mark));
+    Step s = {NULL, 0};
+    if (groups > 2) s = step_begin(lw, w, &(Along){red.axis, base, step - 1}, 1);
     base.lane = lanes > 1;
     for (int u = 0; u < unroll; u++) {
       w->in[red.axis] = axis_plus(lw, base, (int64_t)u * lanes);
       accumulate(lw, w, u, pt);
     }
+    step_end(lw, s);
     if (groups > 1) low_end(lw, mark);
   }
   for (int64_t i = groups * unroll; i < vectors; i++) {
@@ -338,12 +361,17 @@ static void along_block(Low *lw, FoldWork *w, Ix base, int nvec, int lanes, Dim 
     bool loop = last.axis >= 0;
     AxisIx k = axis_number(0);
     if (loop) k = axis_var(lw, low_for(lw, FOR_SERIAL, "k", lo, hi, step, &red));
+    Along along[] = {{last.axis, k, step - 1},
+                     {w->side->kept[kept.axis], {.ix = base}, (int64_t)nvec * lanes - 1}};
+    Step s = {NULL, 0};
+    if (loop && step == rows) s = step_begin(lw, w, along, 2);
     for (int r = 0; r < step; r++)
       for (int i = 0; i < nvec; i++) {
         if (loop) w->in[last.axis] = axis_plus(lw, k, r);
         set_kept(w, kept.axis, col[i]);
         accumulate(lw, w, i * rows + r, pt[i]);
       }
+    step_end(lw, s);
     if (loop) low_end(lw, red);
   }
   for (int i = p->nred - 2; i >= 0; i--) low_end(lw, mark[i]);
@@ -410,6 +438,7 @@ void lower_fold(Low *lw, Nest *n) {
   w->fold = low_ins(lw, n->anchor);
   w->side = n->side.at[0];
   plan_fold(lw, n, lw->rows, &w->plan);
+  w->triangle = triangle_of(lw, w->fold, w->side->v);
   for (int d = 0; d < low_ins(lw, w->side->v)->shape.rank; d++) w->in[d] = axis_number(0);
   for (int d = 0; d < n->shape.rank; d++)
     set_kept(w, d, d < lw->rows ? lw->row[d] : axis_number(0));
