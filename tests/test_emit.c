@@ -2,12 +2,15 @@
  * against the machine code of the same loops: not a bit may differ. `make check` runs a fixed
  * share. For more: GRADC_PROGRAMS=5000 GRADC_SEED=7 tests/unit emit A program that is wrong is
  * named by its kind and seed, and tried alone. */
+#include "driver/emit_c.h"
 #include "driver/verify_c.h"
 #include "front/front.h"
 #include "gen_program.h"
+#include "loop/digest.h"
 #include "pass/pass.h"
 
 #include <check.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -118,12 +121,109 @@ START_TEST(test_emitted_programs) {
 }
 END_TEST
 
+/* ---- one path ---- */
+/* Where all sizes are numbers, emitted C is of the loops that libgradc compiles of the same
+ * function, gradient or step, for the same processor: the bits are the same because it is the same
+ * program in the loop form, of which every sum has one order. */
+typedef struct Paths {
+  const char *path;
+  int64_t size;
+  int functions, failures;
+} Paths;
+
+static DigestValue digest_of(const LoopProgram *p) {
+  Digest d = digest_begin();
+  loop_digest(p, &d);
+  return digest_end(&d);
+}
+
+/* As gradc_find and gradc_compile do it. */
+static Fn *as_library(Session *s, const char *name) {
+  Cx *cx = s->cx;
+  size_t n = strlen(name);
+  if (n > 5 && !strcmp(name + n - 5, "_step")) {
+    StepPlan plan;
+    Fn *loss = session_function(s, name_of(cx, "loss"));
+    return step_build(s->program, loss, name_of(cx, "adam"), NULL, &plan) ? plan.fn : NULL;
+  }
+  if (n > 5 && !strcmp(name + n - 5, "_grad"))
+    return session_function_value(s, name_fmt(cx, "value_and_grad(%.*s)", (int)n - 5, name));
+  return session_function(s, name_of(cx, name));
+}
+
+/* Gradients come in the order in which the program declares the parameters there, in the order of
+ * the function's inputs here. */
+static void order_outputs(Fn *f, const Fn *like) {
+  for (int i = 0; i < MIN(f->out.n, like->out.n); i++)
+    for (int k = i + 1; k < f->out.n && like->out.at[i].name; k++)
+      if (f->out.at[k].name == like->out.at[i].name) {
+        Output o = f->out.at[i];
+        f->out.at[i] = f->out.at[k];
+        f->out.at[k] = o;
+      }
+}
+
+static Status check_paths(Session *s, void *arg) {
+  Paths *k = arg;
+  Cx *cx = s->cx;
+  const char *flags;
+  SizeBindings sizes = {0};
+  EmitCOptions o = {.prefix = name_of(cx, "p"), .header = "p.h", .version = "", .command = ""};
+  o.sizes = &sizes;
+  o.size = k->size;
+  o.target = emit_c_target(0, &flags);
+  bool steps = front_param_count(s->program) && front_fn_find(s->program, name_of(cx, "loss"));
+  CFile file;
+  o.step = steps ? "adam" : NULL;
+  if (!emit_c(s, &o, &file)) return ST_SOURCE;
+  for (int i = 0; i < file.fn.n; i++) {
+    const CFunction *c = file.fn.at[i];
+    Fn *f = as_library(s, c->name);
+    SizeBindings numbers = {0};
+    if (f) compile_bind_rest(f, &numbers, k->size);
+    f = f ? compile_prepare(f, &numbers) : NULL;
+    if (f) order_outputs(f, c->loops->given);
+    k->functions++;
+    if (f && digest_same(digest_of(loop_lower(f, &o.target)), digest_of(c->loops))) continue;
+    fprintf(stderr, "---- %s: %s of %lld is other loops in C\n", k->path, c->name,
+            (long long)k->size);
+    k->failures++;
+  }
+  return ST_OK;
+}
+
+START_TEST(test_one_path) {
+  static const int64_t sizes[] = {5, 64};
+  const char *only = getenv("GRADC_ONLY");
+  char pattern[4096];
+  glob_t found;
+  snprintf(pattern, sizeof pattern, "%s/examples/*.nn", getenv("TOP_SRCDIR"));
+  ck_assert_int_eq(glob(pattern, 0, NULL, &found), 0);
+  int functions = 0, failures = 0;
+  for (size_t i = 0; i < found.gl_pathc; i++) {
+    Paths k = {.path = found.gl_pathv[i], .size = sizes[_i]};
+    if (only && !strstr(k.path, only)) continue;
+    Session *s = session_new();
+    ck_assert_int_eq(session_load(s, k.path), ST_OK);
+    if (session_run(s, check_paths, &k) == ST_SOURCE) /* such as a size it makes no sense for */
+      fprintf(stderr, "%s of %lld: %s", k.path, (long long)k.size, diag_text(s->cx));
+    session_free(s);
+    functions += k.functions;
+    failures += k.failures;
+  }
+  globfree(&found);
+  ck_assert_msg(!failures, "%d of %d functions", failures, functions);
+  ck_assert(only || functions > 60);
+}
+END_TEST
+
 Suite *emit_suite(void);
 Suite *emit_suite(void) {
   Suite *s = suite_create("emit");
   TCase *t = tcase_create("emit");
   tcase_set_timeout(t, getenv("GRADC_PROGRAMS") ? 1e6 : 240);
   tcase_add_loop_test(t, test_emitted_programs, 0, COUNT_OF(kinds));
+  tcase_add_loop_test(t, test_one_path, 0, 2);
   suite_add_tcase(s, t);
   return s;
 }

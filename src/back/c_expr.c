@@ -526,6 +526,28 @@ static void hide_operands(CGen *g, const ExNode *x, const char **arg) {
   }
 }
 
+/* 0 <= i and i < n of lanes is one comparison without sign: of i as wide as the mask, where
+ * negative numbers are the largest. NULL: e is nothing of the kind. */
+static const char *inside_range(CGen *g, const ExNode *x, int mask_bytes) {
+  if (x->op != OP_and || lanes_of(g, x) == 1) return NULL;
+  const ExNode *lo = &g->k->ex.at[x->arg[0]], *hi = &g->k->ex.at[x->arg[1]];
+  if (lo->kind != EX_MAP || hi->kind != EX_MAP || lo->op != OP_ge || hi->op != OP_lt) return NULL;
+  const ExNode *i = &g->k->ex.at[lo->arg[0]], *zero = &g->k->ex.at[lo->arg[1]],
+               *n = &g->k->ex.at[hi->arg[1]];
+  DType t = (DType)i->type;
+  if ((t != T_I32 && t != T_I64) || i->kind != EX_REG || !same_value(g, lo->arg[0], hi->arg[0]))
+    return NULL;
+  if (zero->kind != EX_IMM || zero->u.i != 0 || n->kind != EX_IMM || n->u.i < 0) return NULL;
+  int bytes = MAX(mask_bytes, type_info[t].bytes), lanes = x->lanes;
+  if (bytes * lanes > MAX(g->p->target.vector_bytes, 16)) return NULL; /* more than a register */
+  CElem e = bytes == 8 ? CE_I64 : CE_I32;
+  const char *v = cg_ex(g, lo->arg[0], 0), *type = cg_vec(g, e == CE_I64 ? CE_U64 : CE_U32, lanes);
+  if (bytes > type_info[t].bytes) v = cg_convert(g, v, CE_I32, CE_I64, lanes);
+  const char *most = cg_splat(g, int_text(g, n->u.i), e, lanes);
+  v = cg_fmt(g, "(%s)((%s)%s < (%s)%s)", cg_vec(g, e, lanes), type, v, type, most);
+  return widened(g, v, lanes, bytes, mask_bytes);
+}
+
 static int64_t integer(CGen *g, Ex e) {
   const ExNode *x = &g->k->ex.at[e];
   if (x->kind == EX_SPLAT) return integer(g, x->arg[0]);
@@ -534,6 +556,7 @@ static int64_t integer(CGen *g, Ex e) {
 
 static const char *map(CGen *g, const ExNode *x, int mask_bytes) {
   const char *arg[3], *whole = extreme(g, x);
+  if (!whole) whole = inside_range(g, x, mask_bytes);
   if (whole) return whole;
   DType from = (DType)x->type;
   int inner = mask_bytes; /* of truth values among the operands */

@@ -1,6 +1,7 @@
 /* kernel.c: the constructors of the loop form (loop.h). In: operands already made; out: a new
  * node or statement of the kernel under construction. They fold what costs nothing to fold, so
  * that callers can write the general form. */
+#include "ir/arith.h"
 #include "loop/loop.h"
 
 static Arena *arena_of(KernelMaker *m) { return m->p->cx->arena; }
@@ -94,13 +95,35 @@ Ex ex_load(KernelMaker *m, Buf b, Ix ix, int lanes, Dim lane_stride, Ex dyn, Ex 
                           .dyn = dyn,
                           .mask = mask});
 }
+/* Of literals; 0: it isn't folded. Which NaN comes out is left to the machine. */
+static Ex folded(KernelMaker *m, Op op, DType result, const Ex *arg, int n) {
+  DType operand = (DType)at(m, arg[op == OP_select ? 1 : 0])->type;
+  Scalar in[3] = {{0}};
+  if (operand == T_BOOL || !loop_machine_op(op, operand)) return 0;
+  if (op == OP_fma && operand == T_F32) return 0; /* the evaluator rounds twice */
+  for (int i = 0; i < n; i++) {
+    const ExNode *x = at(m, arg[i]);
+    if (x->kind != EX_IMM) return 0;
+    if (!type_is_float((DType)x->type)) in[i].i = ir_wrap((DType)x->type, x->u.i);
+    else in[i].f = x->type == T_F32 ? (double)(float)x->u.f : x->u.f;
+    if (type_is_float((DType)x->type) && in[i].f != in[i].f) return 0;
+  }
+  Scalar v = ir_map_value(op, operand, result, in);
+  int lanes = at(m, arg[0])->lanes;
+  if (!type_is_float(result)) return ex_imm_i(m, result, lanes, v.i);
+  return v.f == v.f ? ex_imm_f(m, result, lanes, v.f) : 0;
+}
+
 Ex ex_map(KernelMaker *m, Op op, DType result, const Ex *arg, int n) {
+  Ex number = folded(m, op, result, arg, n);
+  if (number) return number;
   ExNode e = {.kind = EX_MAP, .type = (uint8_t)result, .lanes = at(m, arg[0])->lanes, .op = op};
   for (int i = 0; i < n; i++) {
     if (at(m, arg[i])->lanes != e.lanes)
       cx_bug(m->p->cx, "operands of %s have %d and %d lanes", op_info[op].name, e.lanes,
              at(m, arg[i])->lanes);
     e.arg[i] = arg[i];
+    e.height = MAX(e.height, (uint16_t)(at(m, arg[i])->height + 1));
   }
   return node(m, e);
 }
