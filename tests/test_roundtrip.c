@@ -239,7 +239,7 @@ END_TEST
 
 static const char *const lang[] = {"broadcasting",   "control_flow", "derivatives", "functions",
                                    "index_notation", "indexing",     "prelude",     "rearranging",
-                                   "reductions",     "special"};
+                                   "reductions",     "science",      "special"};
 
 START_TEST(test_lang) { check_file("tests/lang", lang[_i]); }
 END_TEST
