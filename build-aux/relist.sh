@@ -18,7 +18,8 @@ files_of() {
     man_pages) echo man/gradc.1; sed -n 's,^COMMAND(\([a-z]*\)\,.*,man/gradc-\1.1,p' src/cli/commands.def ;;
     editor_files) find editors -type f ;;
     embedded_sources)
-      files_of embedded_texts | sed 's/\.nn$/_nn.c/'
+      echo src/front/prelude_nn.c
+      ls src/loop/*.nn | sed 's/\.nn$/_nn.c/'
       [ ! -d docs/diagnostics ] || echo src/driver/diagnostics_md.c
       echo src/driver/library_pool_c.c ;;
     cli_sources) ls src/cli/* | grep -v '/main\.c$' ;;

@@ -70,6 +70,12 @@ static Node *integer(Parser *p, Span at, int64_t i) {
   return n;
 }
 
+/* A parameter's declaration as that of a state. */
+static Node *state(Node *n) {
+  n->u.i = 1;
+  return n;
+}
+
 static Node *rule(Parser *p, Span at, Name name, int64_t tangent, NodeList before, NodeList after, Node *body) {
   Node *n = MAKE(RULE, at, name, body, LIST(TUPLE, at, NULL, NULL, NULL, before), LIST(TUPLE, at, NULL, NULL, NULL, after));
   n->u.i = tangent;
@@ -86,7 +92,7 @@ static Node *truth(Parser *p, Span at, bool value) {
 %token END 0
 %token SEP THEN ELSE IF AND OR NOT TRUE FALSE LET VAR FOR WHILE IN MAX COUNT REVERSED
 %token CHECK TOL IMPORT CHECKPOINT
-%token <doc> FN PARAM CONST LAYER TEST ADJOINT TANGENT
+%token <doc> FN PARAM STATE CONST LAYER TEST ADJOINT TANGENT
 %token <name> NAME REDUCE STRING
 %token <i> INT
 %token <f> FLOAT
@@ -137,6 +143,10 @@ decl:
   | PARAM NAME error                    { $$ = with_doc(MAKE(PARAM, @$, $2, error_node(p, @3), NULL), @2, $1); }
   | PARAM dotted COLON error            { $$ = with_doc(MAKE(PARAM, @$, $2, error_node(p, @4), NULL), @2, $1); }
   | PARAM dotted DOT NAME error         { $$ = with_doc(MAKE(PARAM, @$, name_fmt(p->cx, "%s.%s", $2, $4), error_node(p, @5), NULL), @2, $1); }
+  | STATE dotted COLON type init        { $$ = state(with_doc(MAKE(PARAM, @$, $2, $4, $5), @2, $1)); }
+  | STATE NAME error                    { $$ = state(with_doc(MAKE(PARAM, @$, $2, error_node(p, @3), NULL), @2, $1)); }
+  | STATE dotted COLON error            { $$ = state(with_doc(MAKE(PARAM, @$, $2, error_node(p, @4), NULL), @2, $1)); }
+  | STATE dotted DOT NAME error         { $$ = state(with_doc(MAKE(PARAM, @$, name_fmt(p->cx, "%s.%s", $2, $4), error_node(p, @5), NULL), @2, $1)); }
   | CONST NAME const_type ASSIGN value  { $$ = with_doc(MAKE(CONST, @$, $2, $3, $5), @2, $1); }
   | CONST NAME error                    { $$ = with_doc(MAKE(CONST, @$, $2, NULL, error_node(p, @3)), @2, $1); }
   | FN NAME LPAREN params RPAREN result body
@@ -259,6 +269,8 @@ stmts:
 stmt:
     PARAM NAME COLON type init          { $$ = with_doc(MAKE(PARAM, @$, $2, $4, $5), @2, $1); }
   | PARAM NAME error                    { $$ = with_doc(MAKE(PARAM, @$, $2, error_node(p, @3), NULL), @2, $1); }
+  | STATE NAME COLON type init          { $$ = state(with_doc(MAKE(PARAM, @$, $2, $4, $5), @2, $1)); }
+  | STATE NAME error                    { $$ = state(with_doc(MAKE(PARAM, @$, $2, error_node(p, @3), NULL), @2, $1)); }
   | expr CLOSE expr tolerance           { $$ = MAKE(CLOSE, @$, NULL, $1, $3, $4); }
   | CHECK NAME primary                  { $$ = with_name_at(MAKE(CHECK, @$, $2, $3), @2); }
   | LET NAME ASSIGN value               { $$ = with_name_at(MAKE(LET, @$, $2, $4), @2); }

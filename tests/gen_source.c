@@ -207,6 +207,8 @@ static const char *unary(Writer *s, Type t, int depth) {
                                       "(%s) ** 3",
                                       "log1p(abs(%s))",
                                       "erf(%s)",
+                                      "erfc(%s)",
+                                      "normcdf(%s)",
                                       "stop(%s)",
                                       "floor(%s)",
                                       "clip(%s, -0.5, 1)",

@@ -439,6 +439,21 @@ static bool fails_alike(const Fn *f, void *arg) {
   return !check_laws(f, &c) && c.broken == failed->broken;
 }
 
+/* The first elements of what the broken program was given. */
+static const char *inputs_text(const Fn *f, const LawCheck *c) {
+  Text out = text_new(f->cx->arena);
+  for (int i = 0; i < f->in.n; i++)
+    if (!shape_is_numbers(&f->in.at[i].shape)) return "";
+  const Tensor *in = random_inputs(f, c->seed, c->spice);
+  for (int i = 0; i < f->in.n; i++) {
+    text_fmt(&out, "  %s =", f->in.at[i].name);
+    for (int64_t k = 0; k < MIN(tensor_count(&in[i]), 40); k++)
+      text_fmt(&out, " %.17g", tensor_get(&in[i], k));
+    text_add(&out, "\n");
+  }
+  return text_str(&out);
+}
+
 const char *law_report(const Fn *f, LawCheck *c) {
   if (c->form && c->form != f) { /* a derivative may be taken for a program of its own */
     LawCheck alone = *c;
@@ -451,7 +466,7 @@ const char *law_report(const Fn *f, LawCheck *c) {
   if (check_laws(small, &again)) again = *c, small = f;
   const char *text = "";
   if (again.broken != LAW_VERIFY) text = dump_text(small);
-  return text_printf(f->cx, "seed %llu: broken: %s (%s)\n%s\nshrunk to\n%s",
+  return text_printf(f->cx, "seed %llu: broken: %s (%s)\n%s\nshrunk to\n%sof\n%s",
                      (unsigned long long)c->seed, law_text[c->broken], again.where, again.detail,
-                     text);
+                     text, again.broken == LAW_VERIFY ? "" : inputs_text(small, &again));
 }

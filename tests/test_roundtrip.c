@@ -232,7 +232,8 @@ START_TEST(test_examples) { check_file("examples", examples[_i]); }
 END_TEST
 
 static const char *const lang[] = {"broadcasting",   "control_flow", "derivatives", "functions",
-                                   "index_notation", "indexing",     "prelude",     "reductions"};
+                                   "index_notation", "indexing",     "prelude",     "rearranging",
+                                   "reductions",     "special"};
 
 START_TEST(test_lang) { check_file("tests/lang", lang[_i]); }
 END_TEST

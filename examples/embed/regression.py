@@ -13,7 +13,8 @@ import numpy as np
 
 class Tensor(ctypes.Structure):  # regression_tensor
     _fields_ = [("name", ctypes.c_char_p), ("dtype", ctypes.c_char_p), ("rank", ctypes.c_int32),
-                ("shape", ctypes.c_int64 * 12), ("offset", ctypes.c_size_t), ("bytes", ctypes.c_size_t)]
+                ("state", ctypes.c_int32), ("shape", ctypes.c_int64 * 12), ("offset", ctypes.c_size_t),
+                ("bytes", ctypes.c_size_t)]
 
 
 class Library:

@@ -264,7 +264,7 @@ JobNames job_functions(Session *s, const gradc_job *j) {
     vec_push(s->cx->arena, &out, j->text[X_FUNCTION].at[i]);
   for (int i = 0; !job_text(j, X_FUNCTION) && i < front_fn_count(s->program); i++) {
     const Node *fn = front_fn_node(s->program, i);
-    if (target_is_typed(fn)) vec_push(s->cx->arena, &out, fn->name);
+    if (front_fn_is_complete(fn)) vec_push(s->cx->arena, &out, fn->name);
   }
   return out;
 }

@@ -144,6 +144,8 @@ static Fn *to_measure(Session *s, gradc_job *j, const char *text, SizeBindings *
   StepPlan plan;
   Fn *f = target_function(s, text, bare, gradient);
   if (!f || !step) return bound(s, j, f, sizes);
+  f = session_loss(s, text);
+  if (!f) return NULL;
   return step_build(s->program, f, name_of(s->cx, step), NULL, &plan) ? bound(s, j, plan.fn, sizes)
                                                                       : NULL;
 }

@@ -32,6 +32,7 @@ static Status ask(Session *s, void *arg) {
   if (!v) return ST_SOURCE;
   gradc_tensor *t = NEW(s->cx->arena, gradc_tensor);
   *t = api_tensor(s->cx, info->name, v->type, &v->shape, v->data);
+  t->state = info->state;
   a->found = t;
   return ST_OK;
 }

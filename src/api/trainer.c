@@ -33,7 +33,7 @@ static bool *frozen_inputs(Session *s, gradc_trainer *t, const Fn *loss, Status 
   *status = w ? ST_OK : ST_SOURCE;
   if (w && t->freeze) *status = weights_freeze(s->cx, w, n, t->freeze);
   for (int i = 0; i < loss->in.n && w; i++)
-    for (int k = 0; k < n && loss->in.at[i].role == ROLE_PARAM; k++)
+    for (int k = 0; k < n && input_is_kept(&loss->in.at[i]); k++)
       if (!strcmp(w[k].name, loss->in.at[i].name)) frozen[i] = w[k].frozen;
   return frozen;
 }
@@ -56,6 +56,7 @@ static Status build(Session *s, gradc_trainer *t) {
   Fn *loss = status == ST_OK ? session_function_value(s, t->loss_text) : NULL;
   if (!loss) return status == ST_OK ? ST_SOURCE : status;
   status = check_loss(gc, loss);
+  if (status == ST_OK && !(loss = session_loss(s, t->loss_text))) status = ST_SOURCE;
   bool *frozen = status == ST_OK ? frozen_inputs(s, t, loss, &status) : NULL;
   if (status != ST_OK) return status;
   if (!step_build(s->program, loss, name_of(s->cx, t->optimizer), frozen, &t->plan))

@@ -55,6 +55,7 @@ typedef struct CParam {
   DType type;
   Shape shape;
   const void *value; /* with CFile.embed */
+  bool state;        /* declared by `state` */
 } CParam;
 /* Values of the parameters that the file brings along: none; a function that takes them from bytes;
  * as P_weights from a file that the assembler includes; as P_weights in C text. */

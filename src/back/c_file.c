@@ -108,8 +108,12 @@ static const char *dims(Cx *cx, const Shape *s) {
 
 static void params_struct(const CFile *f, const char *upper, Text *out) {
   if (!f->param.n) return;
-  text_fmt(out, "/* The parameters, row-major; gradients and the optimiser's moments have the same "
-                "form. */\n");
+  bool states = false;
+  for (int i = 0; i < f->param.n; i++) states |= f->param.at[i].state;
+  text_fmt(out,
+           "/* The parameters%s, row-major; gradients and the optimiser's moments have the same "
+           "form%s. */\n",
+           states ? " and states" : "", states ? ", 0 at states" : "");
   text_fmt(out, "typedef struct %s_params {\n", f->prefix);
   for (int i = 0; i < f->param.n; i++) {
     const CParam *p = &f->param.at[i];
@@ -120,12 +124,14 @@ static void params_struct(const CFile *f, const char *upper, Text *out) {
   text_fmt(out, "} %s_params;\n\n", f->prefix);
   text_fmt(out, "enum { %s_PARAMS = %d, %s_MAX_RANK = %d };\n", upper, f->param.n, upper,
            IR_MAX_RANK);
-  text_fmt(out,
-           "typedef struct %s_tensor {\n  const char *name, *dtype;\n  int32_t rank;\n  int64_t "
-           "shape[%d];\n"
-           "  size_t offset, bytes; /* within %s_params */\n} %s_tensor;\n"
-           "extern const %s_tensor %s_param_table[%s_PARAMS];\n\n",
-           f->prefix, IR_MAX_RANK, f->prefix, f->prefix, f->prefix, f->prefix, upper);
+  text_fmt(
+      out,
+      "typedef struct %s_tensor {\n  const char *name, *dtype;\n  int32_t rank, state; /* state: 1 "
+      "where steps assign it and it has no gradient */\n  int64_t "
+      "shape[%d];\n"
+      "  size_t offset, bytes; /* within %s_params */\n} %s_tensor;\n"
+      "extern const %s_tensor %s_param_table[%s_PARAMS];\n\n",
+      f->prefix, IR_MAX_RANK, f->prefix, f->prefix, f->prefix, f->prefix, upper);
 }
 
 static void params_table(const CFile *f, const char *upper, Text *out) {
@@ -133,7 +139,8 @@ static void params_table(const CFile *f, const char *upper, Text *out) {
   text_fmt(out, "const %s_tensor %s_param_table[%s_PARAMS] = {\n", f->prefix, f->prefix, upper);
   for (int i = 0; i < f->param.n; i++) {
     const CParam *p = &f->param.at[i];
-    text_fmt(out, "  {\"%s\", \"%s\", %d, {", p->name, type_info[p->type].word, p->shape.rank);
+    text_fmt(out, "  {\"%s\", \"%s\", %d, %d, {", p->name, type_info[p->type].word, p->shape.rank,
+             p->state);
     for (int d = 0; d < p->shape.rank; d++)
       text_fmt(out, "%s%lld", d ? ", " : "", (long long)p->shape.dim[d]);
     text_fmt(out, "%s}, offsetof(%s_params, %s), %lld},\n", p->shape.rank ? "" : "0", f->prefix,

@@ -9,7 +9,9 @@
 #include <llvm-c/Core.h>
 #include <llvm-c/TargetMachine.h>
 
+#include <pthread.h>
 #include <setjmp.h>
+
 /* A module of its own, in a context of its own, that can be compiled beside others. */
 typedef struct GenUnit {
   LLVMContextRef c;
@@ -108,7 +110,10 @@ typedef struct GuardEnd {
   Status status;
   bool lost;
 } GuardEnd;
+/* It has a large stack. */
 GuardEnd gen_guarded(Cx *cx, Status (*work)(void *arg), void *arg, char *err, size_t nerr);
+/* llvm_stack.c: begins a thread with a stack for LLVM, to be joined; false: none can be had. */
+bool gen_thread(pthread_t *thread, void *(*work)(void *arg), void *arg);
 /* llvm_jit.c */
 void gen_set_up_native(void);
 void gen_set_err(char *err, size_t n, const char *what, const char *why);

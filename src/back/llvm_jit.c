@@ -8,8 +8,6 @@
 #include <llvm/Config/llvm-config.h>
 
 #include <dlfcn.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -145,23 +143,11 @@ static void *compile_units(void *arg) {
   return NULL;
 }
 
-/* As many threads as the program will have. Signals are for the caller's; where no thread can be
- * had, there is one less. */
+/* As many threads as the program will have; where one can't be had, there is one less. */
 static void compile_together(Compiling *w) {
-  enum { STACK = 8 << 20 }; /* instruction selection recurses */
   pthread_t thread[MOST_UNITS];
-  pthread_attr_t attr;
-  sigset_t all, before;
   int n = 0;
-  sigfillset(&all);
-  pthread_attr_init(&attr);
-  pthread_attr_setstacksize(&attr, STACK);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  while (n + 1 < MIN(w->n, w->p->target.threads) &&
-         !pthread_create(&thread[n], &attr, compile_units, w))
-    n++;
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attr);
+  while (n + 1 < MIN(w->n, w->p->target.threads) && gen_thread(&thread[n], compile_units, w)) n++;
   compile_units(w);
   for (int i = 0; i < n; i++) pthread_join(thread[i], NULL);
 }

@@ -149,11 +149,20 @@ typedef struct Guarded {
   Cx *cx;
   Status (*work)(void *arg), status;
   void *arg;
+  GaveUp gave;
+  char *err;
+  size_t nerr;
 } Guarded;
 
 static void run_guarded(void *arg) {
   Guarded *g = arg;
   g->status = cx_guard(g->cx, g->work, g->arg);
+}
+
+static void *run_caught(void *arg) {
+  Guarded *g = arg;
+  g->gave = gen_caught(run_guarded, g, g->err, g->nerr);
+  return NULL;
 }
 
 Status gen_out_of_memory(Cx *cx) {
@@ -163,9 +172,11 @@ Status gen_out_of_memory(Cx *cx) {
 
 GuardEnd gen_guarded(Cx *cx, Status (*work)(void *arg), void *arg, char *err, size_t nerr) {
   jmp_buf *trap = cx->trap;
-  Guarded g = {cx, work, ST_SOURCE, arg};
-  GaveUp gave = gen_caught(run_guarded, &g, err, nerr);
-  if (gave == GAVE_NOT_UP) return (GuardEnd){g.status, false};
+  Guarded g = {.cx = cx, .work = work, .status = ST_SOURCE, .arg = arg, .err = err, .nerr = nerr};
+  pthread_t thread;
+  if (gen_thread(&thread, run_caught, &g)) pthread_join(thread, NULL);
+  else run_caught(&g);
+  if (g.gave == GAVE_NOT_UP) return (GuardEnd){g.status, false};
   cx->trap = trap;
-  return (GuardEnd){gave == GAVE_UP_MEMORY ? gen_out_of_memory(cx) : ST_SOURCE, true};
+  return (GuardEnd){g.gave == GAVE_UP_MEMORY ? gen_out_of_memory(cx) : ST_SOURCE, true};
 }

@@ -80,6 +80,7 @@ static void make_param_table(Obj *o) {
     LLVMValueRef item[] = {text(o, p->name),
                            text(o, type_info[p->type].word),
                            LLVMConstInt(o->g.i32, (uint64_t)p->shape.rank, 0),
+                           LLVMConstInt(o->g.i32, (uint64_t)p->state, 0),
                            LLVMConstArray(o->g.i64, dim, IR_MAX_RANK),
                            word(o, LLVMOffsetOfElement(o->layout, o->params, (unsigned)i)),
                            word(o, (uint64_t)(count_of(&p->shape) * type_info[p->type].bytes))};

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-extern const char prelude_nn[]; /* src/front/prelude.nn */
+extern const char prelude_nn[]; /* src/front/prelude.nn and what follows it */
 extern const size_t prelude_nn_size;
 extern const char vmath_nn[]; /* src/loop/vmath.nn */
 extern const size_t vmath_nn_size;

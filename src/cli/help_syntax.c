@@ -88,7 +88,7 @@ static const char textmate_head[] =
     "    {\"match\": \"\\\\b(fn|layer)\\\\s+([A-Za-z_]\\\\w*)\", \"captures\": {\n"
     "      \"1\": {\"name\": \"storage.type.nn\"}, \"2\": {\"name\": "
     "\"entity.name.function.nn\"}}},\n"
-    "    {\"match\": \"\\\\b(param|const)\\\\s+([A-Za-z_][\\\\w.]*)\", \"captures\": {\n"
+    "    {\"match\": \"\\\\b(param|state|const)\\\\s+([A-Za-z_][\\\\w.]*)\", \"captures\": {\n"
     "      \"1\": {\"name\": \"storage.type.nn\"}, \"2\": {\"name\": "
     "\"variable.other.constant.nn\"}}},\n";
 static const char textmate_tail[] =

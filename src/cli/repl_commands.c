@@ -210,6 +210,7 @@ static Status list_params(Session *s, void *arg) {
     const Tensor *v = p && shape_is_numbers(&p->shape) ? session_param(s, p->name) : NULL;
     if (!p) continue;
     text_fmt(out, "%-20s %-20s", p->name, type_text(s->cx, p->type, &p->shape));
+    if (p->state) text_add(out, "  state");
     if (v && tensor_count(v)) {
       double lo = tensor_get(v, 0), hi = lo, sum = 0;
       for (int64_t k = 0; k < tensor_count(v); k++) {

@@ -206,11 +206,11 @@ static DType widest_float(const Fn *f) {
 static void *input_place(const Fn *f, int i, const BenchOptions *o, uint64_t *seed) {
   const Input *in = &f->in.at[i];
   Tensor x = aligned_tensor(f->cx, in->type, &in->shape);
-  if (in->role == ROLE_PARAM) {
+  if (input_is_kept(in)) {
     const Tensor *value = session_param(o->session, in->name);
     if (!value) return NULL;
     memcpy(x.data, value->data, (size_t)tensor_count(&x) * (size_t)type_info[x.type].bytes);
-  } else if (in->role == ROLE_STATE || in->role == ROLE_SEED) {
+  } else if (in->role == ROLE_SLOT || in->role == ROLE_SEED) {
     bool number = in->name == name_of(f->cx, "t");
     for (int64_t k = 0; k < tensor_count(&x); k++) tensor_set(&x, k, number);
   } else {

@@ -47,20 +47,20 @@ static inline void compiled_run(const Compiled *c, void *const *in, void *const 
 /* peak.c: GFLOP/s of fused multiply-adds one core does in the type, measured now (about 20 ms). */
 double machine_peak_gflops(DType t, const Target *target);
 
-/* step.c: one step of training as a function. Inputs: the parameters the loss uses (ROLE_PARAM),
- * the optimiser's state for each that isn't frozen (ROLE_STATE), the loss' arguments (ROLE_ARG),
- * and the scalars lr and t (ROLE_SEED, f64). Outputs: the loss, then new parameters and states,
- * each with the number of the input it replaces as alias. */
+/* step.c: one step of training as a function. Inputs: the parameters and states the loss uses
+ * (input_is_kept), the optimiser's tensors for each parameter that isn't frozen (ROLE_SLOT), the
+ * loss' arguments (ROLE_ARG), and the scalars lr and t (ROLE_SEED, f64). Outputs: the loss, then
+ * new states, then new parameters and optimiser's tensors, each with the number of the input it
+ * replaces as alias. */
 #include "front/front.h"
 typedef struct StepPlan {
   Fn *fn;
   const Fn *loss; /* expanded */
-  int nparams;    /* the first inputs */
-  int nstate;     /* the next ones */
+  int nparams;    /* the first inputs: parameters and states */
+  int nstate;     /* the next ones: the optimiser's */
   int nargs;      /* then the arguments */
 } StepPlan;
-/* frozen: one per parameter of the loss, in its order of inputs (may be NULL). False after
- * diagnostics. */
+/* loss: from session_loss. frozen: one per input of it (may be NULL). False after diagnostics. */
 bool step_build(Program *p, const Fn *loss, Name optimizer, const bool *frozen, StepPlan *out);
 
 #endif

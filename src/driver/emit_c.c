@@ -40,7 +40,7 @@ static int param_number(const CFile *f, Name name) {
 
 static bool uses_params(const Fn *f) {
   for (int i = 0; i < f->in.n; i++)
-    if (f->in.at[i].role == ROLE_PARAM) return true;
+    if (input_is_kept(&f->in.at[i])) return true;
   return false;
 }
 
@@ -62,8 +62,9 @@ static CPort input_port(Emitting *e, CFunction *fn, const Input *in) {
   CPort port = {0};
   Name param;
   switch (in->role) {
-  case ROLE_PARAM: port.field = param_number(e->file, in->name); break;
-  case ROLE_STATE:
+  case ROLE_PARAM:
+  case ROLE_STATE: port.field = param_number(e->file, in->name); break;
+  case ROLE_SLOT:
     port.arg = state_arg(e, fn, in, &param);
     port.field = param_number(e->file, param);
     break;
@@ -129,7 +130,7 @@ static void gradient_results(Emitting *e, CFunction *fn, const Fn *f) {
   add_result(e, fn, f, 0, "value", "the function's value");
   for (int i = 0; i < f->in.n && k < f->out.n; i++) {
     const Input *in = &f->in.at[i];
-    if (!type_is_float(in->type) || (in->role == ROLE_PARAM) != by_params) continue;
+    if (!type_is_float(in->type) || in->role != (by_params ? ROLE_PARAM : ROLE_ARG)) continue;
     if (by_params) {
       CPort port = {grads, param_number(e->file, in->name)};
       vec_push(e->cx->arena, &fn->out, port);
@@ -205,8 +206,7 @@ LoopProgram *emit_c_bound(const CFunction *fn, const SizeBindings *sizes) {
 static bool parameters_have_numbers(const Fn *f) {
   for (int i = 0; i < f->in.n; i++) {
     const Input *in = &f->in.at[i];
-    if ((in->role != ROLE_PARAM && in->role != ROLE_STATE) || shape_is_numbers(&in->shape))
-      continue;
+    if ((!input_is_kept(in) && in->role != ROLE_SLOT) || shape_is_numbers(&in->shape)) continue;
     Diag *d = diag(f->cx, E0721, in->span, "the size of `%s`, %s, must be a number in emitted C",
                    in->name, type_text(f->cx, in->type, &in->shape));
     diag_hint(f->cx, d, "give its sizes, as in -D D=64");
@@ -267,7 +267,7 @@ static bool want_function(Emitting *e, WantedList *list, Name name) {
 }
 
 static bool want_step(Emitting *e, WantedList *list, const char *optimizer) {
-  Fn *loss = session_function(e->s, name_of(e->cx, "loss"));
+  Fn *loss = session_loss(e->s, "loss");
   StepPlan plan;
   if (!loss || !step_build(e->s->program, loss, name_of(e->cx, optimizer), NULL, &plan))
     return false;
@@ -279,12 +279,6 @@ static bool want_step(Emitting *e, WantedList *list, const char *optimizer) {
       plan.fn);
 }
 
-static bool all_typed(const Node *fn) {
-  for (int i = ast_fixed(NODE_FN); i < fn->nkids; i++)
-    if (!fn->kid[i]->kid[0]) return false;
-  return true;
-}
-
 static bool want_all(Emitting *e, WantedList *list) {
   Program *p = e->s->program;
   for (const char *s = e->o->functions; s && *s;) {
@@ -293,7 +287,8 @@ static bool want_all(Emitting *e, WantedList *list) {
     s += n + (s[n] == ',');
   }
   for (int i = 0; !e->o->functions && i < front_fn_count(p); i++)
-    if (all_typed(front_fn_node(p, i)) && !want_function(e, list, front_fn_node(p, i)->name))
+    if (front_fn_is_complete(front_fn_node(p, i)) &&
+        !want_function(e, list, front_fn_node(p, i)->name))
       return false;
   for (const char *s = e->o->step; s && *s;) {
     size_t n = strcspn(s, ",");
@@ -310,9 +305,10 @@ static void collect_params(Emitting *e, const WantedList *list) {
     const ParamInfo *info = front_param(p, i);
     for (int k = 0; info && k < list->n; k++) {
       int at = fn_input(list->at[k].fn, info->name);
-      if (at < 0 || list->at[k].fn->in.at[at].role != ROLE_PARAM) continue;
+      if (at < 0 || !input_is_kept(&list->at[k].fn->in.at[at])) continue;
       const Input *in = &list->at[k].fn->in.at[at];
-      CParam param = {in->name, c_safe_name(e->cx, in->name), in->type, in->shape, NULL};
+      CParam param = {in->name,   c_safe_name(e->cx, in->name), in->type, in->shape, NULL,
+                      info->state};
       vec_push(e->cx->arena, &e->file->param, param);
       break;
     }

@@ -9,7 +9,8 @@ bool emit_c_weights(Session *s, CFile *f, const char *path) {
   for (int i = 0; i < f->param.n; i++) {
     CParam *p = &f->param.at[i];
     Tensor v = tensor_new(cx, cx->arena, p->type, &p->shape);
-    w[i] = (Weight){.name = p->name, .type = p->type, .shape = p->shape, .data = v.data};
+    w[i] = (Weight){
+        .name = p->name, .type = p->type, .shape = p->shape, .data = v.data, .state = p->state};
     for (int k = 0; k < front_param_count(s->program); k++) {
       const ParamInfo *info = front_param(s->program, k);
       if (info && info->name == p->name)

@@ -130,6 +130,10 @@ static bool finite_results(Check *c) {
   return ok;
 }
 
+static void copy_values(Tensor *to, const Tensor *from) {
+  for (int64_t i = 0, n = tensor_count(to); i < n; i++) tensor_set(to, i, tensor_get(from, i));
+}
+
 static bool shape_as_initial(const Input *in, const Tensor *initial) {
   return shape_eq(&in->shape, &initial->shape);
 }
@@ -142,9 +146,11 @@ static bool make_inputs(Check *c, const char **skipped) {
     for (int i = 0; i < c->f->in.n; i++) {
       const Input *input = &c->f->in.at[i];
       if (!c->in[i].data) c->in[i] = tensor_new(cx, cx->arena, input->type, &input->shape);
-      const Tensor *initial = input->role == ROLE_PARAM ? session_param(c->s, input->name) : NULL;
-      if (input->role == ROLE_PARAM && !initial) return false;
-      if (initial && shape_as_initial(input, initial)) draw_param(c, &c->in[i], initial);
+      const Tensor *initial = input_is_kept(input) ? session_param(c->s, input->name) : NULL;
+      if (input_is_kept(input) && !initial) return false;
+      bool fits = initial && shape_as_initial(input, initial);
+      if (fits && input->role == ROLE_STATE) copy_values(&c->in[i], initial);
+      else if (fits) draw_param(c, &c->in[i], initial);
       else draw(c, &c->in[i], way);
     }
     if (finite_results(c)) return true;
@@ -153,17 +159,13 @@ static bool make_inputs(Check *c, const char **skipped) {
   return false;
 }
 
-static void copy_values(Tensor *to, const Tensor *from) {
-  for (int64_t i = 0, n = tensor_count(to); i < n; i++) tensor_set(to, i, tensor_get(from, i));
-}
-
 /* Given arguments, and initial values as they are. */
 static bool take_inputs(Check *c, const Tensor *args, const char **skipped) {
   Cx *cx = c->s->cx;
   c->in = NEWS(cx->arena, Tensor, c->f->in.n);
   for (int i = 0, k = 0; i < c->f->in.n; i++) {
     const Input *input = &c->f->in.at[i];
-    const Tensor *from = input->role == ROLE_PARAM ? session_param(c->s, input->name) : &args[k++];
+    const Tensor *from = input_is_kept(input) ? session_param(c->s, input->name) : &args[k++];
     if (!from) return false;
     c->in[i] = tensor_new(cx, cx->arena, input->type, &input->shape);
     copy_values(&c->in[i], from);
@@ -281,7 +283,10 @@ static const char *choose_wrt(Check *c) {
   bool any = false;
   for (int i = 0; i < c->f->out.n; i++) any |= float_output(c->f, i);
   if (!any) return "it has no floating-point result";
-  for (int i = 0; i < c->f->in.n; i++) c->nwrt += c->wrt[i] = type_is_float(c->f->in.at[i].type);
+  for (int i = 0; i < c->f->in.n; i++) {
+    const Input *in = &c->f->in.at[i];
+    c->nwrt += c->wrt[i] = type_is_float(in->type) && in->role != ROLE_STATE;
+  }
   return c->nwrt ? NULL : "it has no floating-point argument or parameter";
 }
 

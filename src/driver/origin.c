@@ -105,8 +105,10 @@ void origin_explain(Diag *d, const Fn *f, const EvalTrap *trap) {
   if (at->op == OP_arg) {
     const Input *in = &trap->fn->in.at[at->u.i];
     diag_note(cx, d, "it comes from %s: `%s`%s%s is %s",
-              in->role == ROLE_PARAM ? "a parameter" : "the data", in->name, index.n ? " at " : "",
-              text_str(&index), value_word(trap->value));
+              in->role == ROLE_PARAM   ? "a parameter"
+              : in->role == ROLE_STATE ? "a state"
+                                       : "the data",
+              in->name, index.n ? " at " : "", text_str(&index), value_word(trap->value));
     return;
   }
   diag_note(cx, d, "the first is the result of `%s`%s%s%s, of type %s%s: %s%s is %s",

@@ -17,7 +17,8 @@ Weight *session_weights(Session *s, int *n) {
                          .data = v->data,
                          .span = info->span,
                          .lead = info->lead,
-                         .pattern = info->pattern};
+                         .pattern = info->pattern,
+                         .state = info->state};
   }
   return w;
 }

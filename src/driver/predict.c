@@ -46,7 +46,7 @@ static Status open_data(Predicting *p) {
   p->data = NEWS(p->cx->arena, int, f->in.n + 1);
   for (int i = 0; i < f->in.n; i++) {
     const Input *in = &f->in.at[i];
-    p->data[i] = in->role == ROLE_PARAM ? -1 : is_key(in) ? -2 : n;
+    p->data[i] = input_is_kept(in) ? -1 : is_key(in) ? -2 : n;
     if (p->data[i] >= 0) args[n++] = *in;
   }
   p->ds = dataset_open(p->cx, p->cx->arena, p->o->data, p->o->ndata, args, n, NULL);

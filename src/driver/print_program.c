@@ -17,7 +17,8 @@ static bool stands_alone(Session *s, const Node *n) {
 }
 
 static void print_param(Session *s, const ParamInfo *p, Text *out) {
-  text_fmt(out, "param %s: %s", p->name, type_text(s->cx, p->type, &p->shape));
+  text_fmt(out, "%s %s: %s", p->state ? "state" : "param", p->name,
+           type_text(s->cx, p->type, &p->shape));
   if (p->init) {
     const char *source = s->cx->sources.at[p->init->span.source].text;
     int32_t n = p->init->span.hi - p->init->span.lo;
@@ -29,13 +30,14 @@ static void print_param(Session *s, const ParamInfo *p, Text *out) {
 
 static bool uses_params(const Fn *f) {
   for (int i = 0; i < f->in.n; i++)
-    if (f->in.at[i].role == ROLE_PARAM) return true;
+    if (input_is_kept(&f->in.at[i])) return true;
   return false;
 }
 
 /* The source of f without the declarations of its parameters, which come first, a line each. */
 static const char *without_params(const char *source) {
-  while (!strncmp(source, "param ", 6)) source += strcspn(source, "\n") + 1;
+  while (!strncmp(source, "param ", 6) || !strncmp(source, "state ", 6))
+    source += strcspn(source, "\n") + 1;
   return source;
 }
 

@@ -72,20 +72,15 @@ static void forget_values(Session *s) {
 }
 
 /* ---- declaring ---- */
-static bool has_types(const Node *fn) {
-  for (int i = 2; i < fn->nkids; i++)
-    if (!fn->kid[i]->kid[0]) return false;
-  return true;
-}
-
 /* What was just declared, and what a derivative in it asks for. */
 static void check_last(Session *s, const Node *file) {
   int before = diag_errors(s->cx);
   front_check_last(s->program);
   for (int i = 0; i < file->nkids && diag_errors(s->cx) == before; i++) {
     const Node *fn = file->kid[i];
-    const Fn *f =
-        fn->kind == NODE_FN && has_types(fn) ? front_function(s->program, fn->name) : NULL;
+    const Fn *f = fn->kind == NODE_FN && front_fn_is_complete(fn)
+                      ? front_function(s->program, fn->name)
+                      : NULL;
     if (f) pass_expand(f);
   }
 }
@@ -170,7 +165,7 @@ static Status check(Session *s, void *arg) {
   int n;
   const Node **decl = front_declarations(s->program, s->cx->arena, &n);
   for (int i = 0; i < n; i++) {
-    bool whole = decl[i]->kind == NODE_FN && has_types(decl[i]);
+    bool whole = decl[i]->kind == NODE_FN && front_fn_is_complete(decl[i]);
     const Fn *f = whole ? front_function(s->program, decl[i]->name) : NULL;
     if (f) pass_expand(f);
   }
@@ -204,23 +199,28 @@ static Name plain_name(Cx *cx, const char *text) {
   return name_of_n(cx, text_str(&t), t.n);
 }
 
-Fn *session_function_value(Session *s, const char *text) {
+static Fn *function_of(Session *s, const char *text, bool updates) {
   Cx *cx = s->cx;
   int32_t source = cx_add_source(cx, "<function>", text, strlen(text), false);
   int before = diag_errors(cx);
   bool is_expr = false;
   const Node *node = ast_parse_line(cx, source, &is_expr);
   if (diag_errors(cx) > before) return NULL;
-  if (is_expr && node->kind == NODE_NAME) return session_function(s, node->name);
+  bool name = is_expr && node->kind == NODE_NAME;
+  if (name && (!updates || !front_fn_find(s->program, node->name)))
+    return session_function(s, node->name);
   if (is_expr) {
-    Fn *f = front_function_value(s->program, node);
-    if (f) f->name = plain_name(cx, text);
+    Fn *f = (updates ? front_function_updates : front_function_value)(s->program, node);
+    if (f && !name) f->name = plain_name(cx, text);
     return f;
   }
   Diag *d = diag(cx, E0209, node->span, "a declaration is no function");
   diag_hint(cx, d, "declare it first, and then ask for it by its name");
   return NULL;
 }
+
+Fn *session_function_value(Session *s, const char *text) { return function_of(s, text, false); }
+Fn *session_loss(Session *s, const char *text) { return function_of(s, text, true); }
 
 /* ---- values ---- */
 typedef struct Evaluation {

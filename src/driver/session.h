@@ -82,6 +82,9 @@ void results_free(Results *r);
 Fn *session_function(Session *s, Name name);
 /* The same by an expression: a name, or a derivative that takes its function's arguments. */
 Fn *session_function_value(Session *s, const char *text);
+/* The same of a loss as training needs it: its further outputs are the new values of the states it
+ * assigns. */
+Fn *session_loss(Session *s, const char *text);
 /* The value of a parameter: drawn at first use, then the same until something is declared anew.
  * NULL after a diagnostic. */
 const Tensor *session_param(Session *s, Name name);

@@ -1,5 +1,5 @@
-/* step.c: a step of training as one function: the loss, its gradient, and the optimiser's update of
- * every parameter, so that all of it is fused and compiled together. */
+/* step.c: a step of training as one function: the loss, its gradient, the states it assigns, and
+ * the optimiser's update of every parameter, so that all of it is fused and compiled together. */
 #include "driver/compile.h"
 #include "pass/pass.h"
 
@@ -79,20 +79,20 @@ static void make_inputs(Stepping *s, const Node *fn, const bool *frozen, Val *wh
   Span none = {0};
   for (int i = 0; i < f->in.n; i++) {
     const Input *in = &f->in.at[i];
-    if (in->role != ROLE_PARAM) continue;
-    where[i] = ir_input(&s->b, in->name, in->type, &in->shape, ROLE_PARAM, in->span);
+    if (!input_is_kept(in)) continue;
+    where[i] = ir_input(&s->b, in->name, in->type, &in->shape, in->role, in->span);
     plan->nparams++;
   }
   for (int i = 0; i < f->in.n; i++)
     for (int k = 0; k < s->nslots && trainable(f, frozen, i); k++) {
       const Input *in = &f->in.at[i];
       Name name = name_fmt(f->cx, "%s.%s", in->name, slot_name(fn, k));
-      state[i * s->nslots + k] = ir_input(&s->b, name, in->type, &in->shape, ROLE_STATE, in->span);
+      state[i * s->nslots + k] = ir_input(&s->b, name, in->type, &in->shape, ROLE_SLOT, in->span);
       plan->nstate++;
     }
   for (int i = 0; i < f->in.n; i++) {
     const Input *in = &f->in.at[i];
-    if (in->role == ROLE_PARAM) continue;
+    if (input_is_kept(in)) continue;
     where[i] = ir_input(&s->b, in->name, in->type, &in->shape, ROLE_ARG, in->span);
     plan->nargs++;
   }
@@ -105,6 +105,16 @@ static void replace(Stepping *s, Val old, Val now) {
   int number = (int)in->u.i;
   ir_output(&s->b, s->b.fn->in.at[number].name, now);
   s->b.fn->out.at[s->b.fn->out.n - 1].alias = number;
+}
+
+/* The outputs of the loss behind its value. */
+static void update_states(Stepping *s, const bool *frozen, const Val *where, const Val *outs) {
+  for (int k = 1; k < s->loss->out.n; k++) {
+    int i = fn_input(s->loss, s->loss->out.at[k].name);
+    if (i < 0 || s->loss->in.at[i].role != ROLE_STATE)
+      cx_bug(s->b.cx, "a loss with an output that is no state");
+    if (!(frozen && frozen[i]) && outs[k] != where[i]) replace(s, where[i], outs[k]);
+  }
 }
 
 static const char *close_optimizer(Program *p, Cx *cx, Name name) {
@@ -155,7 +165,8 @@ bool step_build(Program *p, const Fn *given, Name optimizer, const bool *frozen,
   Val *outs = NEWS(cx->arena, Val, grad->out.n + 1), fresh[16];
   ir_inline(&s.b, grad, where, outs);
   ir_output(&s.b, loss->name, outs[0]);
-  for (int i = 0, k = 1; i < n; i++) {
+  update_states(&s, frozen, where, outs);
+  for (int i = 0, k = loss->out.n; i < n; i++) {
     if (!wrt[i]) continue;
     if (!update(&s, opt, where[i], outs[k++], state + i * s.nslots, lr, t, fresh)) return false;
     replace(&s, where[i], fresh[0]);

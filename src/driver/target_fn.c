@@ -29,12 +29,6 @@ Fn *target_function(Session *s, const char *text, Name *bare, bool *gradient) {
   return derive(f, &o);
 }
 
-bool target_is_typed(const Node *fn) {
-  for (int i = ast_fixed(fn->kind); i < fn->nkids; i++)
-    if (!fn->kid[i]->kid[0]) return false;
-  return true;
-}
-
 Name target_open_size(const Fn *f, const SizeBindings *sizes) {
   SizeBindings names = {0};
   fn_size_names(f, &names);

@@ -8,9 +8,6 @@
  * value is a function, which is its own bare. NULL after diagnostics. */
 Fn *target_function(Session *s, const char *text, Name *bare, bool *gradient);
 
-/* All arguments of a declared function have types: it can be had by itself. */
-bool target_is_typed(const Node *fn);
-
 /* A named size of f that has no number in sizes (may be NULL); NULL: there is none. */
 Name target_open_size(const Fn *f, const SizeBindings *sizes);
 

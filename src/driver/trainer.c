@@ -41,12 +41,6 @@ typedef struct Trainer {
 } Trainer;
 
 /* ---- functions ---- */
-static bool all_typed(const Node *fn) {
-  for (int i = ast_fixed(NODE_FN); i < fn->nkids; i++)
-    if (!fn->kid[i]->kid[0]) return false;
-  return true;
-}
-
 static bool is_scalar_float(const Fn *f) {
   const Ins *y = f->out.n == 1 ? fn_ins(f, f->out.at[0].val) : NULL;
   return y && type_is_float((DType)y->type) && y->shape.rank == 0;
@@ -117,11 +111,13 @@ static void sizes_for(const Trainer *t, int64_t batch, SizeBindings *sizes) {
   if (t->ds->batch_name) size_bind(t->cx->arena, sizes, t->ds->batch_name, batch);
 }
 
-static bool compile_step(Trainer *t, const Fn *loss) {
+static bool compile_step(Trainer *t) {
   Cx *cx = t->cx;
+  const Fn *loss = session_loss(t->s, "loss");
+  if (!loss) return false;
   bool *frozen = NEWS(cx->arena, bool, loss->in.n + 1);
   for (int i = 0; i < loss->in.n; i++)
-    if (loss->in.at[i].role == ROLE_PARAM) frozen[i] = param_named(t, loss->in.at[i].name)->frozen;
+    if (input_is_kept(&loss->in.at[i])) frozen[i] = param_named(t, loss->in.at[i].name)->frozen;
   if (!step_build(t->s->program, loss, name_of(cx, t->o->optimizer), frozen, &t->plan))
     return false;
   SizeBindings sizes = {0};
@@ -198,7 +194,7 @@ static bool connect(Trainer *t, Metric *m) {
   int nargs = 0;
   for (int i = 0; i < m->fn->in.n; i++) {
     const Input *in = &m->fn->in.at[i];
-    if (in->role == ROLE_PARAM) {
+    if (input_is_kept(in)) {
       m->data[i] = -1 - (int)(param_named(t, in->name) - t->param);
     } else if (is_key(in)) {
       m->data[i] = KEY;
@@ -221,7 +217,7 @@ static void find_metrics(Trainer *t, const Fn *loss) {
   add_metric(t, loss);
   for (int i = 0; i < front_fn_count(t->s->program) && t->nmetrics < TRAIN_MAX_METRICS; i++) {
     const Node *node = front_fn_node(t->s->program, i);
-    if (node->name == loss->name || !all_typed(node)) continue;
+    if (node->name == loss->name || !front_fn_is_complete(node)) continue;
     Fn *f = front_function(t->s->program, node->name);
     if (f && is_scalar_float(f)) add_metric(t, f);
   }
@@ -264,13 +260,16 @@ static Status evaluate(void *self, int number, void *const *inputs, int64_t batc
 /* ---- all together ---- */
 static void tell(Trainer *t) {
   Text s = text_new(t->cx->arena);
-  int64_t n = 0;
-  for (int i = 0; i < t->nparams; i++) n += weight_count(&t->param[i]);
+  int64_t n = 0, kept = 0;
+  for (int i = 0; i < t->nparams; i++)
+    *(t->param[i].state ? &kept : &n) += weight_count(&t->param[i]);
   if (t->ds->nin)
     text_fmt(&s, "%lld example%s", (long long)t->ds->examples, t->ds->examples == 1 ? "" : "s");
   else text_add(&s, "no data");
   if (t->val) text_fmt(&s, ", %lld for validation", (long long)t->val->examples);
-  text_fmt(&s, "; %lld parameter%s; %s", (long long)n, n == 1 ? "" : "s", t->o->optimizer);
+  text_fmt(&s, "; %lld parameter%s", (long long)n, n == 1 ? "" : "s");
+  if (kept) text_fmt(&s, ", %lld number%s of state", (long long)kept, kept == 1 ? "" : "s");
+  text_fmt(&s, "; %s", t->o->optimizer);
   if (t->ds->nin) text_fmt(&s, ", batches of %lld", (long long)t->o->loop.batch);
   text_fmt(&s, "; step %s in %.0f ms, %.1f KiB of workspace\n",
            t->step->cached ? "taken from the cache" : "compiled", 1e3 * t->step->seconds,
@@ -315,7 +314,7 @@ Status trainer_run(Session *s, const TrainerOptions *o, TrainerReport *out) {
   if (!t->rt) cx_out_of_memory(t->cx);
   arena_defer(t->cx->arena, free_runtime, t->rt);
   t->target = compile_target(t->rt->threads);
-  if (!compile_step(t, loss)) return ST_SOURCE;
+  if (!compile_step(t)) return ST_SOURCE;
   lay_out_step(t);
   find_metrics(t, loss);
   tell(t);

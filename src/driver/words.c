@@ -18,6 +18,7 @@ static WordClass class_of_token(int row) {
   switch (row) {
   case ROW_FN:
   case ROW_PARAM:
+  case ROW_STATE:
   case ROW_CONST:
   case ROW_LAYER:
   case ROW_IMPORT:

@@ -88,6 +88,7 @@ static void dump_head(const Node *n, Text *out) {
     if (n->u.op != OP_none) text_fmt(out, " %s", op_info[n->u.op].symbol);
     text_fmt(out, " %s", n->name);
     break;
+  case NODE_PARAM: text_fmt(out, n->u.i ? " state %s" : " %s", n->name); break;
   case NODE_RULE: text_fmt(out, " %s %s", n->u.i ? "tangent" : "adjoint", n->name); break;
   case NODE_RANGE:
     if (n->u.i) text_add(out, " reversed");

@@ -86,6 +86,14 @@ typedef struct Capture { /* a value of the function around, as an input of a loo
   int32_t number; /* of the input */
   bool scan;      /* inner is the slice of outer at the loop's index */
 } Capture;
+typedef struct UnitState { /* what a state has come to here */
+  Name name; /* its own, or that of an element that a loop around the function picks */
+  Decl *decl;
+  const FnValue *layer; /* that element, as far as they pick it; else NULL */
+  Value value;
+  bool assigned; /* else it is as a loop's body gets it */
+  Span at;
+} UnitState;
 typedef struct LoopBody LoopBody; /* check_loop.c */
 struct Unit {                     /* one SSA function under construction */
   Unit *up;
@@ -97,7 +105,8 @@ struct Unit {                     /* one SSA function under construction */
   bool region;          /* the body of a loop or branch: it sees the names around it */
   Label *label; /* the variable of the loop whose body this is, where its slices may be scanned */
   LoopBody *loop;
-  int choices; /* blocks around, of this unit, that are chosen per label */
+  Vec(UnitState) states; /* assigned here, or carried by the loop whose body this is */
+  int choices;           /* blocks around, of this unit, that are chosen per label */
   Vec(Capture) captures;
 };
 
@@ -150,13 +159,15 @@ typedef struct Check {
   Ranges *ranges;
   const Guard *guards;
   int depth, calls;
-  int32_t labels; /* number of labels made so far */
-  bool indexing;  /* an index is being checked */
-  int guarded;    /* > 0: what is read here may not be wanted, and isn't checked */
-  bool dividing;  /* below inside(): an index may be divided */
-  bool gave_up;   /* a limit was reported */
-  int mute;       /* > 0: a trial, whose faults are not reported */
-  int faults;     /* all of them, reported or not */
+  int32_t labels;   /* number of labels made so far */
+  bool indexing;    /* an index is being checked */
+  const char *many; /* why no state can be assigned here; or NULL */
+  bool updates;     /* the function's outputs are followed by the states it assigns */
+  int guarded;      /* > 0: what is read here may not be wanted, and isn't checked */
+  bool dividing;    /* below inside(): an index may be divided */
+  bool gave_up;     /* a limit was reported */
+  int mute;         /* > 0: a trial, whose faults are not reported */
+  int faults;       /* all of them, reported or not */
   int reported;
   int32_t vars;               /* number of variables declared so far */
   const SizeBindings *preset; /* sizes of the outermost call that stand for themselves */
@@ -197,12 +208,42 @@ Name dotted_name(Check *c, const Node *n); /* a.b.c as one name; NULL: it is non
 /* What the names of its parameters begin with: its path, or for the element of an array that a loop
  * goes through the name of that. */
 Name layer_prefix(Check *c, const FnValue *f);
+Decl *layer_param(const FnValue *f, Name name); /* its own parameter or state; or NULL */
 bool layer_has(const FnValue *f, Name name);
 Value call_layer(Check *c, const FnValue *f, const Call *call); /* an error */
 /* The layer's names around what is checked for its instance. */
 void layer_enter(Check *c, const FnValue *self, Frame *frame);
 
+/* The element as far as loops around the function under construction pick it; NULL: they don't. */
+const FnValue *layer_outside(Check *c, const FnValue *f);
+/* Under which name that function knows the state of the layer, or of all it is in. */
+Name layer_state_name(Check *c, const FnValue *outside, const Decl *d);
+
+/* ---- check_state.c ---- */
+bool decl_is_state(const Decl *d);
+UnitState *state_entry(Unit *u, const Decl *d, Name name);
+/* The value that the state has come to, of *home; false: what it began with. */
+bool state_now(Check *c, const Decl *d, Name name, Unit **home, Value *out);
+/* The present value of the same state as a value of the function under construction. */
+Value state_value(Check *c, const UnitState *s);
+void state_put(Check *c, const UnitState *s);
+/* A new value of the state, or of the element that the layer is. */
+void state_write(Check *c, Decl *d, const FnValue *layer, Value v, Span at);
+/* The element of what is stacked, by the indices behind the first so many. */
+Value layer_row(Check *c, const FnValue *f, int from, Value whole);
+/* An ASSIGN to a state; false: there is none of that name. */
+bool state_assign(Check *c, const Node *n, Value v);
+/* At the end of a body: its states as further outputs, and how many; and, in the function around,
+ * these parts of the instruction as their values. */
+int state_outputs(Check *c);
+void state_take(Check *c, const Unit *body, Val bundle, int first);
+/* Until c->many is what is returned no state can be assigned. */
+const char *states_refuse(Check *c, const char *why);
+
 /* ---- scope.c ---- */
+/* The state that a name means; *layer, at first the instance whose function this is, becomes NULL
+ * where it is none of its own. NULL: it means none. */
+Decl *state_find(Check *c, Name name, const FnValue **layer);
 Scope *scope_add(Check *c, Scope *up, Name name, Value v, Span at);
 const Scope *scope_find(const Scope *s, Name name);
 /* The value of a name; an unknown one is reported. */

@@ -221,12 +221,17 @@ static Val open_argument(Check *c, const Deriv *d, Name name, DType t, const Sha
  * `jvp(f)` a tangent for each thing that it is with respect to, behind f's arguments. */
 static bool open_cotangents(Check *c, Deriv *d) {
   int floats = 0;
-  for (int i = 0; i < d->fn->out.n; i++)
+  for (int i = 0; i < d->out.n; i++)
     floats += type_is_float((DType)fn_ins(d->fn, d->fn->out.at[i].val)->type);
   for (int i = 0; i < d->fn->out.n; i++) {
     const Ins *y = fn_ins(d->fn, d->fn->out.at[i].val);
     Name own = d->fn->out.at[i].name;
     if (!type_is_float((DType)y->type)) continue;
+    if (i >= d->out.n) { /* a state that the body assigns */
+      Shape s = y->shape;
+      vec_push(c->cx->arena, &d->args, ir_const_f(c->b, (DType)y->type, &s, 0));
+      continue;
+    }
     Name name = floats == 1 ? name_of(c->cx, "ct")
                 : own       ? name_fmt(c->cx, "ct_%s", own)
                             : name_fmt(c->cx, "ct_%d", i);
@@ -250,7 +255,7 @@ static bool cotangents(Check *c, Deriv *d, const Call *extra) {
   bool ones = d->f->mode == DERIV_GRAD || d->f->mode == DERIV_VALUE_AND_GRAD;
   const Arg *a = extra->arg;
   int n = extra->n, k = 0, floats = 0;
-  for (int i = 0; i < d->fn->out.n; i++)
+  for (int i = 0; i < d->out.n; i++)
     floats += type_is_float((DType)fn_ins(d->fn, d->fn->out.at[i].val)->type);
   if (n == 1 && floats > 1 && a->value.kind == V_TUPLE) {
     n = a->value.u.tuple.n;
@@ -264,7 +269,8 @@ static bool cotangents(Check *c, Deriv *d, const Call *extra) {
     Shape s = out->shape;
     DType t = (DType)out->type;
     if (!type_is_float(t)) continue;
-    if (ones) vec_push(c->cx->arena, &d->args, ir_const_f(c->b, t, &s, 1));
+    if (i >= d->out.n) vec_push(c->cx->arena, &d->args, ir_const_f(c->b, t, &s, 0));
+    else if (ones) vec_push(c->cx->arena, &d->args, ir_const_f(c->b, t, &s, 1));
     else if (!extra_operand(c, d, &a[k++], t, &s, "cotangent")) return false;
   }
   return true;
@@ -377,6 +383,7 @@ static Value derivative(Check *c, const FnValue *f, const Call *call) {
   if (!good) return value_poison();
   Val bundle = forward ? ir_jvp(c->b, d.fn, d.wrt, d.args.at, d.args.n)
                        : ir_vjp(c->b, d.fn, d.wrt, d.args.at, d.args.n);
+  state_take(c, &d.unit, bundle, d.out.n);
   return results(c, &d, bundle, &result);
 }
 

@@ -49,6 +49,8 @@ static Value eval_if(Check *c, const Node *n) {
   Span spans[3] = {n->kid[0]->span, n->kid[1]->span, n->kid[2]->span};
   v[0] = eval_expr(c, n->kid[0]);
   if (v[0].kind == V_BOOL) return eval_expr(c, n->kid[v[0].u.truth ? 1 : 2]);
+  const char *many = states_refuse(
+      c, "`if c then a else b` computes both values; `if c { .. } else { .. }` does one of both");
   for (int k = 1; k < 3; k++) { /* reads there need to be inside only where they are taken */
     const Guard *outer = c->guards;
     guard_condition(c, n->kid[0], k == 1);
@@ -57,6 +59,7 @@ static Value eval_if(Check *c, const Node *n) {
     c->guarded--;
     c->guards = outer;
   }
+  c->many = many;
   if (v[0].kind == V_POISON) return v[0];
   if (v[0].kind != V_TENSOR || ir_type(c->b, v[0].u.t.val) != T_BOOL) {
     Diag *d = fault(c, E0310, spans[0], "the condition of `if` is %s, not a truth value (bool)",
@@ -80,6 +83,23 @@ static Value eval_items(Check *c, const Node *n, bool list) {
   }
   if (!list) return value_tuple(c->cx, v, n->nkids);
   return poison ? value_poison() : move_stack(c, v, spans, n->nkids, n->span);
+}
+
+/* ---- index notation ---- */
+static const char per_index[] = "index notation computes the values for all indices at once";
+
+static bool define(Check *c, const Node *n, Value *out) {
+  const char *many = states_refuse(c, per_index);
+  bool good = eval_define(c, n, out);
+  c->many = many;
+  return good;
+}
+
+static Value reduce(Check *c, const Node *n) {
+  const char *many = states_refuse(c, per_index);
+  Value v = eval_reduce(c, n);
+  c->many = many;
+  return v;
 }
 
 /* ---- statements ---- */
@@ -138,7 +158,7 @@ void eval_statement(Check *c, const Node *n) {
   case NODE_CHECK: fault(c, E0219, n->span, "this belongs into a `test`"); return;
   case NODE_LET: v = eval_expr(c, n->kid[0]); break;
   case NODE_DEFINE:
-    if (!eval_define(c, n, &v)) v = value_poison();
+    if (!define(c, n, &v)) v = value_poison();
     break;
   case NODE_LETS: eval_lets(c, n); return;
   default: eval_expr(c, n); return; /* an error: the parser takes no other as a statement */
@@ -199,7 +219,7 @@ static Value eval_kind(Check *c, const Node *n) {
     fault(c, E0218, n->span,
           "`[layer(..); n]` makes an array of layers, and stands behind `let x =`");
     return value_poison();
-  case NODE_REDUCE: return eval_reduce(c, n);
+  case NODE_REDUCE: return reduce(c, n);
   case NODE_TUPLE: return eval_items(c, n, false);
   case NODE_LIST: return eval_items(c, n, true);
   case NODE_BLOCK: return eval_block(c, n);

@@ -48,10 +48,21 @@ static Value with_type_of(Check *c, const Var *var, const Value *old, Value v, S
   return value_poison();
 }
 
+/* Whether a name that is no variable is a parameter, of the layer or of the program. */
+static bool is_param(Check *c, Name name) {
+  const FnValue *self = c->frame ? c->frame->self : NULL;
+  const Decl *d = self ? layer_param(self, name) : NULL;
+  if (!d && !(self && layer_has(self, name))) d = program_find(c->p, name, false);
+  return d && d->node->kind == NODE_PARAM;
+}
+
 static Value fault_no_variable(Check *c, const Node *n) {
   const Scope *s = scope_find(c->scope, n->name);
   Diag *d;
-  if (s || program_find(c->p, n->name, false)) {
+  if (!s && is_param(c, n->name)) {
+    d = fault(c, E0216, n->name_span, "`%s` is a parameter: training alone changes it", n->name);
+    diag_hint(c->cx, d, "what a function assigns is declared by `state`: `state %s: ..`", n->name);
+  } else if (s || program_find(c->p, n->name, false)) {
     d = fault(c, E0216, n->name_span, "`%s` is no variable: it keeps its value", n->name);
     if (s) diag_label(c->cx, d, s->span, "declared here");
     diag_hint(c->cx, d, "a variable is declared by `var`: `var %s2 = %s`", n->name, n->name);
@@ -70,6 +81,7 @@ static Value fault_no_variable(Check *c, const Node *n) {
 void eval_assign(Check *c, const Node *n) {
   const Scope *s = scope_find(c->scope, n->name);
   Value v = eval_expr(c, n->kid[0]);
+  if (!s && state_assign(c, n, v)) return;
   if (!s || !s->var) {
     fault_no_variable(c, n);
     return;
@@ -174,7 +186,10 @@ static void eval_picked(Check *c, const Node *block) {
 }
 
 bool eval_condition(Check *c, const Node *n, const char *what, Value *out) {
+  const char *many = c->many;
+  if (*what == 'w') states_refuse(c, "it is in the condition of a loop");
   Value v = eval_expr(c, n);
+  c->many = many;
   *out = v;
   if (v.kind == V_POISON) return false;
   if (v.kind == V_BOOL) return true;
@@ -212,7 +227,8 @@ typedef struct Side {
   Fn *raw;
 } Side;
 typedef struct BranchResult {
-  const Var *var;
+  const Var *var;         /* or */
+  const UnitState *state; /* a state */
   const Labels *labels;
   Span at;
 } BranchResult;
@@ -273,7 +289,7 @@ static bool join_sides(Check *c, Choice *x, const Var *var, Value *v, const Span
     region_resume(c, x->side[k].unit);
     ir_output(c->b, var->name, align(c, &v[k], all, &shape[k]));
   }
-  vec_push(c->cx->arena, &x->results, ((BranchResult){var, all, at[0]}));
+  vec_push(c->cx->arena, &x->results, ((BranchResult){var, NULL, all, at[0]}));
   return true;
 }
 
@@ -316,6 +332,37 @@ static void join_variable(Check *c, Choice *x, const Var *var) {
   if (!good) assign_value(c, var, value_poison(), x->node->span);
 }
 
+/* A state that one of the bodies assigns is a result like a variable. */
+static void join_state(Check *c, Choice *x, const UnitState *s) {
+  Unit *unit = c->unit;
+  for (int i = 0; i < x->results.n; i++) {
+    const UnitState *have = x->results.at[i].state;
+    if (have && have->decl == s->decl && have->name == s->name) return;
+  }
+  for (int k = 0; k < 2; k++) {
+    region_resume(c, x->side[k].unit);
+    ir_output(c->b, s->name, state_value(c, s).u.t.val);
+  }
+  region_resume(c, unit);
+  vec_push(c->cx->arena, &x->results, ((BranchResult){.state = s, .labels = &no_labels}));
+}
+
+static void join_states(Check *c, Choice *x) {
+  for (int k = 0; k < 2 && !x->lanes; k++)
+    for (int i = 0; i < x->side[k].unit->states.n; i++)
+      join_state(c, x, &x->side[k].unit->states.at[i]);
+}
+
+static void assign_result(Check *c, const BranchResult *r, Value v) {
+  if (r->var) {
+    assign_value(c, r->var, v, r->at);
+    return;
+  }
+  UnitState s = *r->state;
+  s.value = v;
+  state_put(c, &s);
+}
+
 static void emit_branch(Check *c, Choice *x) {
   RegionInputs in = {0};
   Fn *fn[2];
@@ -329,7 +376,7 @@ static void emit_branch(Check *c, Choice *x) {
   Val bundle = ir_branch(c->b, fn[0], fn[1], x->cond.u.t.val, captures, in.n);
   for (int i = 0; i < x->results.n; i++) {
     const BranchResult *r = &x->results.at[i];
-    assign_value(c, r->var, value_tensor(ir_part(c->b, bundle, i), r->labels), r->at);
+    assign_result(c, r, value_tensor(ir_part(c->b, bundle, i), r->labels));
   }
 }
 
@@ -342,9 +389,12 @@ static void eval_side(Check *c, Choice *x, int k) {
   if (x->lanes) c->unit->choices++;
   else region_enter(c, &s->body, &s->b, name_of(c->cx, k ? "otherwise" : "then"));
   const Guard *outer = c->guards;
+  const char *many = c->many;
+  if (x->lanes) states_refuse(c, "the condition is one per index, and both blocks are computed");
   guard_condition(c, n->kid[0], k == 0);
   eval_statements(c, n->kid[1 + k]);
   c->guards = outer;
+  c->many = many;
   s->end = c->scope;
   c->scope = x->outer;
   c->guarded -= x->lanes;
@@ -359,10 +409,11 @@ static void eval_branch(Check *c, const Node *n, Value cond) {
   for (int k = 0; k < 2; k++) eval_side(c, &x, k);
   bool failed = c->faults != faults;
   for (int i = 0; i < vars.n; i++) join_variable(c, &x, vars.at[i]);
+  if (c->faults == faults) join_states(c, &x);
   if (!failed && c->faults == faults && x.results.n) emit_branch(c, &x);
   else
     for (int i = 0; i < x.results.n; i++)
-      assign_value(c, x.results.at[i].var, value_poison(), n->span);
+      if (x.results.at[i].var) assign_value(c, x.results.at[i].var, value_poison(), n->span);
 }
 
 void eval_choice(Check *c, const Node *n) {

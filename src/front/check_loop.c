@@ -9,6 +9,16 @@
 #include "front/loop_body.h"
 
 /* ---- carried variables ---- */
+void loop_assign(Check *c, const Carried *k, Value v, Span at) {
+  if (!k->state) {
+    assign_value(c, k->var, v, at);
+    return;
+  }
+  UnitState s = *k->state;
+  s.value = v, s.assigned = true, s.at = at;
+  state_put(c, &s);
+}
+
 static bool is_floating(const Value *v) {
   return v->kind == V_FLOAT || (v->kind == V_WEAK && v->is_float);
 }
@@ -29,7 +39,10 @@ static bool find_carried(Check *c, LoopBody *l) {
   Vars vars = assigned_vars(c, &l->body, 1);
   for (int i = 0; i < vars.n; i++) {
     const Scope *s = var_entry(c->scope, vars.at[i]);
-    Carried k = {.var = vars.at[i], .start = import_value(c, s->unit, s->value), .at = s->span};
+    Carried k = {.name = vars.at[i]->name,
+                 .var = vars.at[i],
+                 .start = import_value(c, s->unit, s->value),
+                 .at = s->span};
     if (!expect_carried(c, k.var, &k.start, l->node->span)) return false;
     k.typed = !adapts(&k.start);
     k.is_float = is_floating(&k.start);
@@ -94,7 +107,7 @@ static Value carried_input(Check *c, Unit *unit, Carried *k) {
   Shape whole;
   if (!labelled_shape(c, k->labels, &k->shape, k->at, &whole)) return value_poison();
   k->number = c->b->fn->in.n;
-  k->in = ir_input(c->b, k->var->name, k->type, &whole, ROLE_ARG, k->at);
+  k->in = ir_input(c->b, k->name, k->type, &whole, ROLE_ARG, k->at);
   return value_tensor(k->in, k->labels);
 }
 
@@ -104,7 +117,8 @@ void loop_enter(Check *c, LoopBody *l, Unit *unit, Builder *b, bool scans) {
   l->entry = c->scope;
   for (int i = 0; i < l->carry.n; i++) {
     Carried *k = &l->carry.at[i];
-    assign_value(c, k->var, carried_input(c, unit, k), k->var->span);
+    loop_assign(c, k, carried_input(c, unit, k), k->at);
+    if (k->state) unit->states.at[unit->states.n - 1].assigned = false;
   }
   lanes_enter(c, l);
 }
@@ -144,6 +158,11 @@ static void run_body(Check *c, LoopBody *l) {
   c->guarded -= lanes;
   for (int i = 0; i < l->carry.n; i++) {
     Carried *k = &l->carry.at[i];
+    if (k->state) {
+      const UnitState *now = state_entry(&l->unit, k->state->decl, k->name);
+      k->assigned = now->assigned, k->now = now->value, k->now_at = now->at;
+      continue;
+    }
     const Scope *s = var_entry(c->scope, k->var);
     k->assigned = s != var_entry(start, k->var);
     k->now = import_value(c, s->unit, s->value);
@@ -206,6 +225,30 @@ static bool adopt_labels(Check *c, LoopBody *l) {
   return more;
 }
 
+/* States that the body has assigned and that aren't carried yet; after leaving it. */
+static bool adopt_states(Check *c, LoopBody *l) {
+  int before = l->carry.n;
+  for (int i = 0; i < l->unit.states.n; i++) {
+    const UnitState *s = &l->unit.states.at[i];
+    bool known = !s->assigned;
+    for (int k = 0; k < before && !known; k++) {
+      const UnitState *have = l->carry.at[k].state;
+      known = have && have->decl == s->decl && have->name == s->name;
+    }
+    if (known) continue;
+    Carried k = {.name = s->name,
+                 .state = arena_copy(c->cx->arena, s, sizeof *s),
+                 .start = state_value(c, s),
+                 .at = s->at,
+                 .typed = true,
+                 .labels = &no_labels};
+    k.type = ir_type(c->b, k.start.u.t.val);
+    k.shape = tensor_shape(c->b, &k.start);
+    vec_push(c->cx->arena, &l->carry, k);
+  }
+  return l->carry.n > before;
+}
+
 /* Checks the body until its carried values are settled; the body stays open. */
 static bool settle(Check *c, LoopBody *l) {
   while (untyped_left(l)) {
@@ -219,9 +262,12 @@ static bool settle(Check *c, LoopBody *l) {
     bool good = lanes_find(c, l);
     run_body(c, l);
     good = good && c->faults == faults && !c->gave_up;
-    if (good && !adopt_labels(c, l)) return true;
+    bool settled = good && !adopt_labels(c, l);
     region_leave(c);
     if (!good) return false;
+    if (adopt_states(c, l) || !settled) continue;
+    region_resume(c, &l->unit);
+    return true;
   }
 }
 /* ---- loops inside of a trial ---- */
@@ -255,7 +301,13 @@ static void try_loop(Check *c, LoopBody *l) {
     k->labels = labels;
     Value v = k->typed ? stand_in(c, k->type, &k->shape, labels, k->now_at)
                        : carried_input(c, c->unit, k);
-    assign_value(c, k->var, v, k->now_at);
+    loop_assign(c, k, v, k->now_at);
+  }
+  for (int i = 0; i < l->unit.states.n; i++) {
+    UnitState s = l->unit.states.at[i];
+    Shape shape = tensor_shape(l->unit.b, &s.value);
+    s.value = stand_in(c, ir_type(l->unit.b, s.value.u.t.val), &shape, &no_labels, s.at);
+    state_put(c, &s);
   }
   for (int i = 0; i < l->collected.n; i++) {
     const Collected *y = &l->collected.at[i];

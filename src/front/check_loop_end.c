@@ -11,13 +11,14 @@ static bool output_carried(Check *c, const LoopBody *l, Carried *k) {
   if (v.kind == V_POISON) return false;
   Shape s = tensor_shape(c->b, &v);
   if (ir_type(c->b, v.u.t.val) != k->type || !shape_eq(&s, &k->shape)) {
+    if (k->state) cx_bug(c->cx, "the state %s changes in a loop", k->name);
     fault_changes(c, k->var, type_text(c->cx, k->type, &k->shape), value_text(c->cx, c->b, &v),
                   k->now_at, " in the loop");
     return false;
   }
   Value was = value_tensor(k->in, k->labels);
   if (l->lanes->n) v = lanes_choose(c, l, &v, &was);
-  ir_output(c->b, k->var->name, align(c, &v, k->labels, &s));
+  ir_output(c->b, k->name, align(c, &v, k->labels, &s));
   return true;
 }
 
@@ -122,7 +123,7 @@ void loop_results(Check *c, LoopBody *l) {
   for (int i = 0; i < l->carry.n; i++) {
     const Carried *k = &l->carry.at[i];
     if (k->assigned)
-      assign_value(c, k->var, value_tensor(ir_part(c->b, bundle, part++), k->labels), k->now_at);
+      loop_assign(c, k, value_tensor(ir_part(c->b, bundle, part++), k->labels), k->now_at);
   }
   part += l->going.in != 0;
   done = part;

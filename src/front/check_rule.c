@@ -20,7 +20,8 @@ typedef struct Ruled {
   int *count;
   ValueKind *kind; /* what is given for it; V_POISON: nothing */
   int nargs;
-  Vec(Val) extra; /* operands behind the arguments: parameters, and what loops around give */
+  Vec(Val) extra;   /* operands behind the arguments: parameters, and what loops around give */
+  Vec(bool) states; /* which of them are states, without derivatives */
   const FnValue *f;
 } Ruled;
 
@@ -74,7 +75,7 @@ static bool find_inputs(Check *c, Ruled *r, const Call *call) {
 }
 
 /* The function itself: its body, outputs with all labels. */
-static bool build_function(Check *c, Ruled *r, const Call *call) {
+static bool build_function(Check *c, Ruled *r, const Call *call, bool again) {
   Deriv *d = &r->d;
   Scope *scope = c->scope;
   d->body = ir_begin(c->cx, r->f->name);
@@ -84,8 +85,12 @@ static bool build_function(Check *c, Ruled *r, const Call *call) {
   FnValue *plain = arena_copy(c->cx->arena, r->f, sizeof *plain);
   plain->plain = true;
   deriv_enter(c, d);
+  const char *many = c->many;
+  if (!again) states_refuse(c, "the function has a derivative rule of its own");
   r->result = call_fn(c, plain, &r->inner);
+  c->many = many;
   bool good = found && r->result.kind != V_POISON && deriv_outputs(c, d, &r->result);
+  if (good) state_outputs(c);
   if (good) d->fn = ir_finish(&d->body);
   deriv_leave(c, d);
   c->scope = scope;
@@ -114,6 +119,11 @@ static bool named_params(Check *c, RuleBody *b) {
     Value v = d && d->node->kind == NODE_PARAM ? unit_param(c, d) : value_poison();
     if (!d || d->node->kind != NODE_PARAM)
       fault(c, E0409, n->span, "the program has no parameter `%s`", n->name);
+    else if (decl_is_state(d)) {
+      fault(c, E0409, n->span, "`%s` is a state, which has no derivative: a rule doesn't name it",
+            n->name);
+      return false;
+    }
     if (v.kind == V_POISON) return false;
     b->param[i] = (int)ir_ins(c->b, v.u.t.val)->u.i;
   }
@@ -373,10 +383,11 @@ static bool build_rule(Check *c, const Ruled *r, int kind, RuleBody *b) {
 }
 
 /* ---- bodies with the same inputs ---- */
-static int extra_number(Check *c, Ruled *r, Val operand) {
+static int extra_number(Check *c, Ruled *r, Val operand, bool state) {
   for (int i = 0; i < r->extra.n; i++)
-    if (r->extra.at[i] == operand) return i;
+    if (r->extra.at[i] == operand && r->states.at[i] == state) return i;
   vec_push(c->cx->arena, &r->extra, operand);
+  vec_push(c->cx->arena, &r->states, state);
   return r->extra.n - 1;
 }
 
@@ -403,7 +414,7 @@ static bool find_extras(Check *c, Ruled *r, const Deriv *d, const RuleBody *b, c
     if (b && is_own(b, i)) continue;
     Val v = deriv_operand(c, d, raw, i);
     if (!v) return false;
-    (*number)[i] = extra_number(c, r, v);
+    (*number)[i] = extra_number(c, r, v, raw->in.at[i].role == ROLE_STATE);
   }
   return true;
 }
@@ -444,6 +455,12 @@ static int named_as(const RuleBody *b, const int *number, int input, bool extra)
   return -1;
 }
 
+/* Whether a rule must name the float input, or give its function's derivative by it as 0. */
+static bool must_be_named(const Ruled *r, const Fn *fn, int input) {
+  int extra = input - r->d.in.n;
+  return fn_uses_input(fn, input) && !(extra >= 0 && r->states.at[extra]);
+}
+
 static bool fault_unnamed(Check *c, const RuleBody *b, Name name) {
   Diag *d =
       fault(c, E0410, b->rule->name_span,
@@ -466,7 +483,7 @@ static Fn *final_rule(Check *c, const RuleBody *b, const Fn *fn, const int *numb
   for (int i = 0; b->kind == TANGENT && i < fn->in.n; i++) {
     if (!is_float_in(fn, i)) continue;
     int k = named_as(b, number, i < nin ? i : i - nin, i >= nin);
-    if (k < 0 && fn_uses_input(fn, i)) return fault_unnamed(c, b, fn->in.at[i].name), NULL;
+    if (k < 0 && must_be_named(r, fn, i)) return fault_unnamed(c, b, fn->in.at[i].name), NULL;
     Val t = ir_input(&g, name_fmt(c->cx, "d_%s", fn->in.at[i].name ? fn->in.at[i].name : "x"),
                      fn->in.at[i].type, &fn->in.at[i].shape, ROLE_ARG, b->rule->span);
     if (k >= 0) args[b->seed[k]] = t;
@@ -484,7 +501,7 @@ static Fn *final_rule(Check *c, const RuleBody *b, const Fn *fn, const int *numb
   for (int i = 0; b->kind == ADJOINT && i < fn->in.n; i++) {
     if (!is_float_in(fn, i)) continue;
     int k = named_as(b, number, i < nin ? i : i - nin, i >= nin);
-    if (k < 0 && fn_uses_input(fn, i)) return fault_unnamed(c, b, fn->in.at[i].name), NULL;
+    if (k < 0 && must_be_named(r, fn, i)) return fault_unnamed(c, b, fn->in.at[i].name), NULL;
     ir_output(&g, NULL,
               k >= 0 ? outs[k] : ir_const_f(&g, fn->in.at[i].type, &fn->in.at[i].shape, 0));
   }
@@ -534,7 +551,8 @@ static Value emit_call(Check *c, Ruled *r, bool again) {
   Val call = ir_call(c->b, fn, rule[0], rule[1], again, args);
   Value *parts = NEWS(c->cx->arena, Value, fn->out.n + 1);
   int next = 0;
-  for (int k = 0; k < fn->out.n; k++) parts[k] = value_tensor(ir_part(c->b, call, k), d->batch);
+  for (int k = 0; k < d->out.n; k++) parts[k] = value_tensor(ir_part(c->b, call, k), d->batch);
+  state_take(c, &d->unit, call, d->out.n);
   return deriv_rebuild(c, &r->result, parts, &next);
 }
 
@@ -549,7 +567,7 @@ static Value call_apart(Check *c, const FnValue *f, const Call *call, bool again
                    .batch = c->unit->batch ? c->unit->batch : &no_labels}};
   for (int i = 0; i < call->n; i++)
     r.d.batch = labels_union(c->cx, r.d.batch, labels_within(c->cx, &call->arg[i].value));
-  return build_function(c, &r, call) ? emit_call(c, &r, again) : value_poison();
+  return build_function(c, &r, call, again) ? emit_call(c, &r, again) : value_poison();
 }
 
 Value call_ruled(Check *c, const FnValue *f, const Call *call) {

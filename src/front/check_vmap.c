@@ -120,7 +120,9 @@ Value call_vmap(Check *c, const FnValue *f, const Call *call) {
   if (!lift_arguments(c, &m, call, &inner)) return value_poison();
   deriv_enter(c, &m.d);
   m.d.unit.deriv = NULL;
+  const char *many = states_refuse(c, "`vmap` computes the values for all elements at once");
   Value result = call_fn(c, f->of, &inner);
+  c->many = many;
   bool good = outputs(c, &m, &result);
   if (good) m.d.fn = ir_finish(&m.d.body);
   deriv_leave(c, &m.d);

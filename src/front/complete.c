@@ -137,7 +137,7 @@ static void offer_names(Completing *c) {
   if (before == TOK_DOT) offer_members(c);
   else if (before == TOK_FN) offer_declared(c, false, NODE_FN);
   else if (before == TOK_CONST) offer_declared(c, false, NODE_CONST);
-  else if (before == TOK_PARAM) offer_declared(c, false, NODE_PARAM);
+  else if (before == TOK_PARAM || before == TOK_STATE) offer_declared(c, false, NODE_PARAM);
   else if (before == TOK_LAYER) offer_declared(c, false, NODE_LAYER);
   else if (c->expected[ROW_IF]) offer_arguments(c), offer_values(c);
   else if (before == TOK_COLON) offer_types(c);

@@ -18,7 +18,7 @@ typedef struct Deriv {
   Unit unit;
   Builder body;
   Vec(Lifted) in;
-  Vec(Value) out; /* the results, one per output of the body */
+  Vec(Value) out; /* the results, one per output of the body but for the states it assigns */
   Fn *fn;
   bool called; /* the body of a call: every float is differentiable, literals stay what they are */
   bool *wrt;   /* per input */

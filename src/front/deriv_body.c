@@ -157,6 +157,12 @@ static void default_wrt(Check *c, Deriv *d, const Fn *fn) {
       vec_push(c->cx->arena, &d->order, i);
 }
 
+static bool argument_of(const Deriv *d, Name name) {
+  for (int i = 0; i < d->in.n; i++)
+    if (d->in.at[i].direct && d->in.at[i].name == name) return true;
+  return false;
+}
+
 static int named_input(Check *c, Deriv *d, Name name) {
   for (int i = 0; i < d->in.n; i++)
     if (d->in.at[i].direct && d->in.at[i].name == name) return i;
@@ -175,7 +181,9 @@ static bool choose_group(Check *c, Deriv *d, Name name) {
   int before = d->order.n;
   for (int i = 0; i < c->p->decls.n; i++) {
     const Decl *p = c->p->decls.at[i];
-    if (!p->node || p->node->kind != NODE_PARAM || !deriv_in_group(name, p->name)) continue;
+    if (!p->node || p->node->kind != NODE_PARAM || decl_is_state(p) ||
+        !deriv_in_group(name, p->name))
+      continue;
     int k = named_input(c, d, p->name);
     if (k < 0) return false;
     if (type_is_float(c->b->fn->in.at[k].type)) vec_push(c->cx->arena, &d->order, k);
@@ -192,6 +200,12 @@ static bool choose_group(Check *c, Deriv *d, Name name) {
 
 static bool choose_one(Check *c, Deriv *d, Name name) {
   const Fn *fn = c->b->fn;
+  const Decl *decl = argument_of(d, name) ? NULL : program_find(c->p, name, false);
+  if (decl && decl_is_state(decl)) {
+    Diag *e = fault(c, E0403, d->span, "`%s` is a state, which has no derivative", name);
+    diag_label(c->cx, e, decl->node->name_span, "declared here");
+    return false;
+  }
   int k = named_input(c, d, name);
   if (k < 0) {
     Diag *e = fault(c, E0403, d->span, "`%s` isn't given as a tensor of floats here", name);
@@ -244,9 +258,13 @@ bool deriv_build(Check *c, Deriv *d, const Call *call, Value *result) {
   d->body = ir_begin(c->cx, d->f->of->name);
   d->body.span = c->b->span;
   if (!deriv_lift_call(c, d, call, &inner)) return false;
+  const char *many = c->many;
+  if (d->f->mode == DERIV_JACOBIAN) states_refuse(c, "a Jacobian is made of many derivatives");
   deriv_enter(c, d);
   *result = call_fn(c, d->f->of, &inner);
+  c->many = many;
   bool good = make_outputs(c, d, result) && choose_wrt(c, d);
+  if (good) state_outputs(c);
   if (good) d->fn = ir_finish(&d->body);
   deriv_leave(c, d);
   c->scope = scope;

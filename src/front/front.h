@@ -56,6 +56,7 @@ typedef struct ParamInfo {
   Name pattern;     /* the name in files of one element: blocks.*.up.W, a number for each star */
   const Node *init; /* NULL: zeros */
   Span span;
+  bool state; /* declared by `state`: a step assigns it, and nothing is differentiated by it */
 } ParamInfo;
 int front_param_count(Program *p);
 const ParamInfo *front_param(Program *p,
@@ -73,13 +74,16 @@ void front_withdraw(Program *p, bool (*gone)(const Node *n, void *arg), void *ar
 /* The numbers from outside: see front_define. */
 const SizeBindings *front_defines(const Program *p);
 
+/* Whether an FN has code of its own: each argument has a type, or a default and takes that. */
+bool front_fn_is_complete(const Node *fn);
 int front_fn_count(Program *p); /* functions declared by the user's sources */
 const Node *front_fn_node(Program *p, int i);
 const Node *front_fn_find(const Program *p,
                           Name name); /* the user's or the prelude's; NULL: none */
 
 /* The SSA of a declared function whose arguments all have types: inputs are its arguments, then the
- * params it uses (ROLE_PARAM); outputs its result, or the parts of a tuple. NULL after an error. */
+ * params and states it uses (input_is_kept); outputs its result, or the parts of a tuple. NULL
+ * after an error. */
 Fn *front_function(Program *p, Name name);
 /* As above with the argument types given by the caller: for functions without annotations and for
  * sizes already known. */
@@ -87,6 +91,9 @@ Fn *front_instance(Program *p, Name name, const DType *types, const Shape *shape
 /* The SSA of a function given by an expression: a name, or derivatives of one that take its
  * arguments (grad(f, wrt: x), value_and_grad(grad(f))). NULL after an error. */
 Fn *front_function_value(Program *p, const Node *expr);
+/* The same of a function by its name or expression, whose further outputs are the new values of the
+ * states it assigns, each by the state's name: what a step of training is made from. */
+Fn *front_function_updates(Program *p, const Node *expr);
 /* The SSA of an expression without free variables: inputs are the params it uses. */
 Fn *front_expr(Program *p, const Node *expr);
 

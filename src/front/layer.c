@@ -50,24 +50,47 @@ static Value as_value(Check *c, const FnValue *f, const Value *at, int nat) {
   return value_fn(g);
 }
 
+/* What stands behind star number n of a pattern, without further ones. */
+static Name behind_star(Check *c, const char *pattern, int n) {
+  Text t = text_new(c->cx->arena);
+  for (; *pattern && n; pattern++) n -= *pattern == '*';
+  for (; *pattern; pattern++)
+    if (!strncmp(pattern, ".*", 2)) pattern++;
+    else text_add_n(&t, pattern, 1);
+  return text_str(&t);
+}
+
 Name layer_prefix(Check *c, const FnValue *f) {
-  const char *behind = strrchr(f->instance->pattern, '*');
   const Value *last = f->nat ? &f->at[f->nat - 1] : NULL;
   if (!last || last->kind != V_AFFINE) return f->instance->path;
-  return name_fmt(c->cx, "%s%s", last->u.affine->term[0].label->name, behind ? behind + 1 : "");
+  return name_fmt(c->cx, "%s%s", last->u.affine->term[0].label->name,
+                  behind_star(c, f->instance->pattern, f->nat));
+}
+
+Decl *layer_param(const FnValue *f, Name name) {
+  const Member *m = find_member(f->instance, name);
+  return m ? m->param : NULL;
 }
 
 bool layer_has(const FnValue *f, Name name) { return find_member(f->instance, name) != NULL; }
 
-/* Whether all loops that pick the element are in the function under construction. */
-static bool in_reach(Check *c, const FnValue *f) {
-  for (int i = 0; i < f->nat; i++) {
-    if (f->at[i].kind != V_AFFINE) continue;
-    const Unit *u = c->unit;
-    while (u->region && u != f->at[i].u.affine->term[0].label->loop) u = u->up;
-    if (u != f->at[i].u.affine->term[0].label->loop) return false;
-  }
-  return true;
+/* Whether the loop that picks is in the function under construction; numbers always are. */
+static bool in_reach(Check *c, const Value *at) {
+  if (at->kind != V_AFFINE) return true;
+  const Unit *u = c->unit;
+  while (u->region && u != at->u.affine->term[0].label->loop) u = u->up;
+  return u == at->u.affine->term[0].label->loop;
+}
+
+const FnValue *layer_outside(Check *c, const FnValue *f) {
+  int n = 0;
+  for (int i = 0; i < f->nat && unit_home(c)->up; i++)
+    if (!in_reach(c, &f->at[i])) n = i + 1;
+  return n ? as_value(c, f, f->at, n).u.fn : NULL;
+}
+
+Name layer_state_name(Check *c, const FnValue *outside, const Decl *d) {
+  return outside ? name_fmt(c->cx, "%s.%s", layer_prefix(c, outside), d->node->name) : d->name;
 }
 
 static Value element_param(Check *c, const FnValue *f, Decl *d, Unit **home);
@@ -76,6 +99,14 @@ static Value element_param(Check *c, const FnValue *f, Decl *d, Unit **home);
  * its parameters are, whose operand is the slice there. */
 static Value outer_element(Check *c, const FnValue *f, Decl *d, Unit *home) {
   Unit *unit = c->unit, *at;
+  for (int i = 0; i < f->nat; i++)
+    if (f->at[i].kind == V_AFFINE && in_reach(c, &f->at[i])) {
+      fault(c, E0502, c->b->span,
+            "an element of `%s` is picked by a loop inside of a derivative or checkpoint, and "
+            "behind that by one outside",
+            f->name);
+      return value_poison();
+    }
   region_resume(c, home->up);
   Value outer = element_param(c, f, d, &at);
   outer = import_value(c, at, outer);
@@ -88,14 +119,15 @@ static Value outer_element(Check *c, const FnValue *f, Decl *d, Unit *home) {
   Shape s = tensor_shape(home->up->b, &outer), whole = *ir_shape(home->up->b, outer.u.t.val);
   DType t = ir_type(home->up->b, outer.u.t.val);
   Name name = name_fmt(c->cx, "%s.%s", layer_prefix(c, f), d->node->name);
-  if (home->deriv && home->batch && deriv_wants(home->deriv, name) && type_is_float(t)) {
+  bool state = decl_is_state(d);
+  if (home->deriv && home->batch && !state && deriv_wants(home->deriv, name) && type_is_float(t)) {
     all = labels_union(c->cx, labels, home->batch);
     region_resume(c, home->up);
     outer.u.t.val = align(c, &outer, all, &s);
     whole = *ir_shape(c->b, outer.u.t.val);
     region_resume(c, unit);
   }
-  Val in = ir_input(home->b, name, t, &whole, ROLE_PARAM, d->node->name_span);
+  Val in = ir_input(home->b, name, t, &whole, state ? ROLE_STATE : ROLE_PARAM, d->node->name_span);
   Capture taken = {outer.u.t.val, in, (int32_t)ir_ins(home->b, in)->u.i, false};
   vec_push(c->cx->arena, &home->captures, taken);
   Value v = value_tensor(in, all);
@@ -104,12 +136,17 @@ static Value outer_element(Check *c, const FnValue *f, Decl *d, Unit *home) {
 }
 
 static Value element_param(Check *c, const FnValue *f, Decl *d, Unit **home) {
-  *home = unit_home(c);
-  if (!in_reach(c, f) && (*home)->up) return outer_element(c, f, d, *home);
-  Value v = home_param(c, d), x = value_poison();
-  if (v.kind == V_POISON || !f->nat) return v;
-  if (!region_pick(c, *home, v, f->at, f->nat, &x))
-    cx_bug(c->cx, "an element of %s is out of reach", f->name);
+  const FnValue *outside = layer_outside(c, f);
+  int picked = outside ? outside->nat : 0;
+  Value v, x = value_poison();
+  bool state = decl_is_state(d);
+  if (!state || !state_now(c, d, layer_state_name(c, outside, d), home, &v)) {
+    *home = unit_home(c);
+    v = outside ? outer_element(c, outside, d, *home) : home_param(c, d);
+  }
+  if (v.kind == V_POISON || f->nat == picked) return v;
+  if (!region_pick(c, *home, v, f->at + picked, f->nat - picked, &x))
+    x = layer_row(c, f, picked, import_value(c, *home, v));
   *home = c->unit;
   return x;
 }

@@ -41,8 +41,8 @@ static const char *take_doc(DocLines *doc) {
 }
 
 static bool has_doc(int kind) {
-  return kind == TOK_FN || kind == TOK_PARAM || kind == TOK_CONST || kind == TOK_LAYER ||
-         kind == TOK_TEST || kind == TOK_ADJOINT || kind == TOK_TANGENT;
+  return kind == TOK_FN || kind == TOK_PARAM || kind == TOK_STATE || kind == TOK_CONST ||
+         kind == TOK_LAYER || kind == TOK_TEST || kind == TOK_ADJOINT || kind == TOK_TANGENT;
 }
 
 /* A comment's bytes without the blanks at its end. */
@@ -52,6 +52,18 @@ static CommentAt comment_at(const char *text, int32_t lo, int32_t hi) {
 }
 
 /* ---- reading ---- */
+/* `state` declares where a name follows it at the start of a statement; elsewhere it is a name. */
+static void settle_states(Cx *cx, TokenList *toks) {
+  for (int32_t i = 0; i + 1 < toks->n; i++) {
+    Token *t = &toks->at[i];
+    if (t->kind != TOK_STATE) continue;
+    bool begins = t->newline || t[-1].kind == TOK_SEP || t[-1].kind == TOK_LBRACE;
+    if (begins && t[1].kind == TOK_NAME && !t[1].newline) continue;
+    t->kind = TOK_NAME;
+    t->u.name = name_of(cx, "state");
+  }
+}
+
 static TokenList read_all(Cx *cx, int32_t source, CommentList *comments) {
   const Source src = cx->sources.at[source];
   TokenList toks = {0};
@@ -82,13 +94,15 @@ static TokenList read_all(Cx *cx, int32_t source, CommentList *comments) {
     }
   }
   nn_lex_destroy(scanner);
+  settle_states(cx, &toks);
   return toks;
 }
 
 /* ---- brackets ---- */
 static bool is_declaration(int kind) {
-  return kind == TOK_FN || kind == TOK_PARAM || kind == TOK_CONST || kind == TOK_LAYER ||
-         kind == TOK_IMPORT || kind == TOK_TEST || kind == TOK_ADJOINT || kind == TOK_TANGENT;
+  return kind == TOK_FN || kind == TOK_PARAM || kind == TOK_STATE || kind == TOK_CONST ||
+         kind == TOK_LAYER || kind == TOK_IMPORT || kind == TOK_TEST || kind == TOK_ADJOINT ||
+         kind == TOK_TANGENT;
 }
 
 /* `var` is a statement before a name only. `while` stands in the head of a `for` as well. */
@@ -251,10 +265,10 @@ TokenList tokens_read(Cx *cx, int32_t source, bool *open, CommentList *comments)
 
 /* ---- line ends ---- */
 static bool starts_declaration(const Token *t) {
-  return t->kind == TOK_FN || t->kind == TOK_PARAM || t->kind == TOK_CONST || t->kind == TOK_LET ||
-         t->kind == TOK_LAYER || t->kind == TOK_IMPORT || t->kind == TOK_TEST ||
-         t->kind == TOK_ADJOINT || t->kind == TOK_TANGENT || t->kind == TOK_VAR ||
-         t->kind == TOK_FOR || t->kind == TOK_WHILE;
+  return t->kind == TOK_FN || t->kind == TOK_PARAM || t->kind == TOK_STATE ||
+         t->kind == TOK_CONST || t->kind == TOK_LET || t->kind == TOK_LAYER ||
+         t->kind == TOK_IMPORT || t->kind == TOK_TEST || t->kind == TOK_ADJOINT ||
+         t->kind == TOK_TANGENT || t->kind == TOK_VAR || t->kind == TOK_FOR || t->kind == TOK_WHILE;
 }
 
 bool tokens_line_ends(const TokenList *toks, const Token *t, const Token *prev) {

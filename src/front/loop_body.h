@@ -5,9 +5,11 @@
 #include "front/check.h"
 
 typedef struct Carried {
-  const Var *var;
-  Value start; /* of the function around */
-  Span at;     /* of the start */
+  Name name;
+  const Var *var;         /* or */
+  const UnitState *state; /* a state that the body assigns */
+  Value start;            /* of the function around */
+  Span at;                /* of the start */
   bool typed, assigned;
   bool is_float; /* untyped: whether a float has been met */
   DType type;
@@ -80,6 +82,8 @@ Val lanes_count(Check *c, const LoopBody *l);
 Val lanes_steps(Check *c, const LoopBody *l);
 
 /* ---- check_loop.c ---- */
+/* In the function around: the value of what is carried. */
+void loop_assign(Check *c, const Carried *k, Value v, Span at);
 /* Opens a body: its inputs are the index and the carried values. */
 void loop_enter(Check *c, LoopBody *l, Unit *unit, Builder *b, bool scans);
 

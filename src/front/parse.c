@@ -106,6 +106,8 @@ Node *parse_assign(Parser *p, Span span, Node *target, Op op, Node *value) {
     Diag *d = parse_complain(p, E0111, target->span, "this can't be assigned to");
     if (d && indexed)
       diag_hint(p->cx, d, "an element of a tensor doesn't change; assign a whole new tensor");
+    else if (d && target->kind == NODE_MEMBER)
+      diag_hint(p->cx, d, "a layer assigns its states itself, by their plain names");
     else if (d) diag_hint(p->cx, d, "variables change (`x = e`), and loops collect (`ys[t] = e`)");
     p->skipping = false; /* the statement is complete */
   }

@@ -65,8 +65,9 @@ static bool is_assignment(int row) {
 }
 
 static bool is_declaration(int row) {
-  return row == ROW_FN || row == ROW_PARAM || row == ROW_CONST || row == ROW_LAYER ||
-         row == ROW_IMPORT || row == ROW_TEST || row == ROW_ADJOINT || row == ROW_TANGENT;
+  return row == ROW_FN || row == ROW_PARAM || row == ROW_STATE || row == ROW_CONST ||
+         row == ROW_LAYER || row == ROW_IMPORT || row == ROW_TEST || row == ROW_ADJOINT ||
+         row == ROW_TANGENT;
 }
 
 static const char *expected_words(Parser *p, const bool *exp) {
@@ -81,8 +82,8 @@ static const char *expected_words(Parser *p, const bool *exp) {
         row == ROW_NAME || row == ROW_INT)
       continue;
     if (exp[ROW_FN] && is_declaration(row)) continue;
-    if (exp[ROW_LET] && (row == ROW_PARAM || row == ROW_CHECK || row == ROW_VAR || row == ROW_FOR ||
-                         row == ROW_WHILE))
+    if (exp[ROW_LET] && (row == ROW_PARAM || row == ROW_STATE || row == ROW_CHECK ||
+                         row == ROW_VAR || row == ROW_FOR || row == ROW_WHILE))
       continue;
     if (exp[ROW_ADDTO] && is_assignment(row)) continue;
     if (row == ROW_LET || (expression && (flags & F_START))) continue;
@@ -185,6 +186,8 @@ static const char *index_hint(const Parser *p, const bool *exp) {
            "`*`";
   if (p->toks.at[p->stmt_first].kind == TOK_PARAM && exp[ROW_COLON])
     return "a parameter has a type: `param W: f32[64, 32] ~ he()`";
+  if (p->toks.at[p->stmt_first].kind == TOK_STATE && exp[ROW_COLON])
+    return "a state has a type: `state running_mean: f32[16]`";
   return NULL;
 }
 

@@ -110,8 +110,11 @@ static bool params_are_placed(Program *p, const Node *n, const Node *body) {
     if (!k) continue;
     if (k->kind == NODE_PARAM && n != body) {
       Diag *d = diag(p->cx, E0218, k->span,
-                     "a `param` stands at the top level, or directly in a layer's body");
-      diag_hint(p->cx, d, "inside a function values are named by `let`");
+                     "a `%s` stands at the top level, or directly in a layer's body",
+                     k->u.i ? "state" : "param");
+      diag_hint(p->cx, d,
+                k->u.i ? "inside a function `var` declares what it changes"
+                       : "inside a function values are named by `let`");
       good = false;
     }
     good = params_are_placed(p, k, body) && good;
@@ -258,6 +261,7 @@ Value const_value(Check *c, Decl *d, Span at) {
   for (int i = 0; i < c->unit->consts.n; i++)
     if (c->unit->consts.at[i].decl == d) return c->unit->consts.at[i].value;
   int mute = c->mute;
+  const char *many = states_refuse(c, "it is in the value of a constant");
   c->mute = 0; /* it is checked once: a trial must not hide its faults */
   Frame *outer = c->frame, frame = {.up = outer,
                                     .name = d->name,
@@ -273,6 +277,7 @@ Value const_value(Check *c, Decl *d, Span at) {
   c->frame = outer;
   c->scope = scope;
   c->mute = mute;
+  c->many = many;
   bool failed = v.kind == V_POISON || d->state == DECL_FAILED;
   v.name = d->name, v.decl = d->node->name_span;
   d->value = v;
@@ -306,8 +311,11 @@ const ParamInfo *param_info(Program *p, Decl *d) {
   Check c = check_begin(p, &unit, &b);
   ParamInfo *info = &d->param;
   Frame frame;
-  *info = (ParamInfo){
-      .name = d->name, .pattern = d->name, .init = d->node->kid[1], .span = d->node->name_span};
+  *info = (ParamInfo){.name = d->name,
+                      .pattern = d->name,
+                      .init = d->node->kid[1],
+                      .span = d->node->name_span,
+                      .state = decl_is_state(d)};
   if (d->owner) layer_enter(&c, d->owner, &frame);
   bool good = resolve_type(&c, d->node->kid[0], TYPE_PARAM, &info->type, &info->shape);
   if (good && d->owner) good = stack_param(&c, d, info);
@@ -354,7 +362,7 @@ static void check_const(Program *p, Decl *d) {
   const_value(&c, d, d->node->span);
 }
 
-static bool is_complete(const Node *fn) {
+bool front_fn_is_complete(const Node *fn) {
   for (int i = 2; i < fn->nkids; i++)
     if (!fn->kid[i]->kid[0] && !fn->kid[i]->kid[1]) return false;
   return true;
@@ -370,7 +378,7 @@ static void check_instance(Program *p, const Decl *d) {
   f->at = first;
   bool empty = false;
   for (int i = 0; i < f->nat; i++) empty |= f->instance->lead[i] == 0;
-  if (!empty && is_complete(f->node)) program_function(p, f);
+  if (!empty && front_fn_is_complete(f->node)) program_function(p, f);
 }
 
 /* All declarations, or those of the last call of front_declare alone. */
@@ -385,7 +393,7 @@ static void check_decls(Program *p, bool last) {
     case NODE_CONST: check_const(p, d); break;
     case NODE_PARAM: front_param_init(p, number, 0); break;
     case NODE_FN:
-      if (is_complete(d->node)) front_function(p, d->name);
+      if (front_fn_is_complete(d->node)) front_function(p, d->name);
       break;
     case NODE_LET: check_instance(p, d); break;
     default: break;

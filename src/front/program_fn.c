@@ -25,6 +25,7 @@ static void add_nest(const Value *v, Text *out) {
 
 Fn *program_finish(Check *c, const Value *v, Span at) {
   if (v->kind == V_POISON || !add_outputs(c, v, at) || c->reported) return NULL;
+  if (c->updates) state_outputs(c);
   Fn *f = ir_finish(c->b);
   Text nest = text_new(c->cx->arena);
   add_nest(v, &nest);
@@ -94,7 +95,7 @@ static Fn *unknown_fn(Program *p, Name name) {
 /* Cotangents or tangents behind the arguments of what it is a derivative of. */
 static bool takes_more(DerivMode m) { return m == DERIV_JVP || m == DERIV_VJP || m == DERIV_HVP; }
 
-static Fn *typed_value(Program *p, const FnValue *value, const FnValue *f) {
+static Fn *typed_value(Program *p, const FnValue *value, const FnValue *f, bool updates) {
   Unit unit = {0};
   Builder b = ir_begin(p->cx, value->name);
   Check c = check_begin(p, &unit, &b);
@@ -112,11 +113,12 @@ static Fn *typed_value(Program *p, const FnValue *value, const FnValue *f) {
     return NULL;
   }
   c.preset = &sizes;
+  c.updates = updates;
   c.open = value->kind == FN_DERIV && takes_more(value->mode);
   return instance(&c, value, f, types, shapes, MIN(f->node->nkids - 2, MAX_ARGS));
 }
 
-Fn *program_function(Program *p, const FnValue *f) { return typed_value(p, f, f); }
+Fn *program_function(Program *p, const FnValue *f) { return typed_value(p, f, f, false); }
 
 /* The declared function whose arguments a function takes; NULL where it takes others as well that
  * can't be told: those of a derivative of a vjp. */
@@ -126,7 +128,7 @@ static const FnValue *arguments_from(const FnValue *f) {
   return f->kind == FN_DECL ? f : NULL;
 }
 
-Fn *front_function_value(Program *p, const Node *expr) {
+static Fn *function_value(Program *p, const Node *expr, bool updates) {
   Unit unit = {0};
   Builder b = ir_begin(p->cx, name_of(p->cx, "function"));
   Check c = check_begin(p, &unit, &b);
@@ -134,7 +136,7 @@ Fn *front_function_value(Program *p, const Node *expr) {
   Value v = eval_expr(&c, expr);
   if (v.kind == V_POISON) return NULL;
   const FnValue *decl = v.kind == V_FN ? arguments_from(v.u.fn) : NULL;
-  if (decl) return typed_value(p, v.u.fn, decl);
+  if (decl) return typed_value(p, v.u.fn, decl, updates);
   Diag *d =
       diag(p->cx, E0209, expr->span,
            v.kind == V_FN ? "`%s` has no arguments with types of its own" : "%s is no function",
@@ -142,6 +144,9 @@ Fn *front_function_value(Program *p, const Node *expr) {
   diag_hint(p->cx, d, "declare a function that calls it: fn g(x: f32[N]) = ...");
   return NULL;
 }
+
+Fn *front_function_value(Program *p, const Node *expr) { return function_value(p, expr, false); }
+Fn *front_function_updates(Program *p, const Node *expr) { return function_value(p, expr, true); }
 
 Fn *front_function(Program *p, Name name) {
   Decl *d = program_fn(p, name);

@@ -180,16 +180,18 @@ static UnitParam new_param(Check *c, Decl *d, const ParamInfo *info) {
     p.outer = unit_param(c, d);
     c->unit = unit, c->b = unit->b;
     labels = value_labels(&p.outer);
-    if (unit->deriv && deriv_wants(unit->deriv, info->name) && type_is_float(info->type))
+    if (unit->deriv && !info->state && deriv_wants(unit->deriv, info->name) &&
+        type_is_float(info->type))
       labels = labels_union(c->cx, labels, unit->batch);
   }
   Shape s;
   int have = fn_input(c->b->fn, info->name);
-  if (have >= 0 && c->b->fn->in.at[have].role == ROLE_PARAM)
+  if (have >= 0 && input_is_kept(&c->b->fn->in.at[have]))
     p.value = value_tensor(c->b->fn->in.at[have].val, NULL);
   else if (labelled_shape(c, labels, &info->shape, info->span, &s))
-    p.value =
-        value_tensor(ir_input(c->b, info->name, info->type, &s, ROLE_PARAM, info->span), labels);
+    p.value = value_tensor(ir_input(c->b, info->name, info->type, &s,
+                                    info->state ? ROLE_STATE : ROLE_PARAM, info->span),
+                           labels);
   p.value.name = info->name, p.value.decl = info->span;
   return p;
 }
@@ -215,9 +217,18 @@ static Value at_home(Check *c, Value (*get)(Check *c, Decl *d), Decl *d, Unit *h
 
 Value home_param(Check *c, Decl *d) { return at_home(c, unit_own_param, d, unit_home(c)); }
 
+/* The same of a parameter or the present value of a state; *home is where it is a value. */
+static Value kept_value(Check *c, Decl *d, Unit **home) {
+  Value v;
+  if (decl_is_state(d) && state_now(c, d, d->name, home, &v)) return v;
+  *home = unit_home(c);
+  return at_home(c, unit_own_param, d, *home);
+}
+
 Value unit_param(Check *c, Decl *d) {
-  Unit *home = unit_home(c);
-  return import_value(c, home, at_home(c, unit_own_param, d, home));
+  Unit *home;
+  Value v = kept_value(c, d, &home);
+  return import_value(c, home, v);
 }
 
 /* ---- names ---- */
@@ -229,10 +240,10 @@ static Decl *find_decl(Check *c, Name name) {
 
 static Value own_const(Check *c, Decl *d) { return const_value(c, d, c->b->span); }
 
-static Value decl_value(Check *c, Decl *d, Unit *home) {
+static Value decl_value(Check *c, Decl *d, Unit **home) {
   switch (d->node->kind) {
-  case NODE_PARAM: return at_home(c, unit_own_param, d, home);
-  case NODE_CONST: return at_home(c, own_const, d, home);
+  case NODE_PARAM: return kept_value(c, d, home);
+  case NODE_CONST: return at_home(c, own_const, d, *home);
   case NODE_LET: return instance_value(c, d, c->b->span);
   default: return value_fn(d->fn);
   }
@@ -300,12 +311,22 @@ Value home_value(Check *c, const Node *n, Unit **home) {
   if (c->frame && c->frame->self && layer_member(c, c->frame->self, n->name, home, &v)) return v;
   if (size_value(c, n->name, &v)) return v;
   Decl *d = find_decl(c, n->name);
-  if (d) return decl_value(c, d, *home);
+  if (d) return decl_value(c, d, home);
   const FnValue *f = builtin_find(c, n->name);
   if (f) return value_fn(f);
   if (builtin_constant(n->name, &v)) return v;
   if (known_size(c, n->name)) return value_size(program_size(c->p, n->name));
   return unknown_name(c, n);
+}
+
+Decl *state_find(Check *c, Name name, const FnValue **layer) {
+  Decl *d = *layer ? layer_param(*layer, name) : NULL;
+  if (!d) {
+    if (*layer && layer_has(*layer, name)) return NULL;
+    *layer = NULL;
+    d = find_decl(c, name);
+  }
+  return d && decl_is_state(d) ? d : NULL;
 }
 
 bool name_value_quiet(Check *c, Name name, Value *out) {

@@ -157,7 +157,8 @@ typedef struct gradc_tensor {
   const int64_t *shape; /* -1 where the extent isn't a number yet */
   const char *text;     /* "f32[N, 64]" */
   size_t count, bytes;  /* of all elements; 0 where the shape isn't known yet */
-  void *data;           /* of values, parameters and states; else NULL */
+  void *data;           /* of values, parameters and an optimiser's tensors; else NULL */
+  int state;            /* of a parameter: 1 where it is declared by `state`; else 0 */
 } gradc_tensor;
 
 /* ---- functions ---- */
@@ -198,7 +199,8 @@ GRADC_API gradc_status gradc_call_in(const gradc_function *f, const void *const 
                                      void *const *results, void *workspace, size_t bytes);
 
 /* ---- parameters ---- */
-/* Their values live in the context, drawn at first use, until the program declares them anew. A
+/* And states, which steps of training assign. Their values live in the context, drawn at first use,
+ * until the program declares them anew. A
  * pointer to the elements stays valid; functions that were compiled before keep to the old ones. */
 GRADC_API int gradc_param_count(gradc_context *gc);
 GRADC_API gradc_status gradc_param(gradc_context *gc, int i, const gradc_tensor **out);
@@ -242,8 +244,8 @@ GRADC_API gradc_status gradc_trainer_new(gradc_context *gc, const char *loss, co
                                          const int64_t *numbers, int n, gradc_trainer **out);
 GRADC_API int gradc_trainer_argument_count(const gradc_trainer *t);
 GRADC_API const gradc_tensor *gradc_trainer_argument(const gradc_trainer *t, int i);
-/* A step: the loss before it, its gradient, and the update of the context's parameters, in one
- * pass. An argument `key: i32` is given like any other. */
+/* A step: the loss before it, its gradient, and the update of the context's parameters and of the
+ * states that the loss assigns, in one pass. An argument `key: i32` is given like any other. */
 GRADC_API gradc_status gradc_trainer_step(gradc_trainer *t, const void *const *args, double lr,
                                           double *loss);
 /* The optimiser's tensors, and how many steps it has done: what a checkpoint keeps beside the

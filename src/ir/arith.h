@@ -9,6 +9,8 @@
 
 #include "ir/ir.h"
 
+#include <math.h>
+
 /* NaN if either is NaN; in double, which is exact for float operands as well. */
 static inline double ir_fmin(double a, double b) { return a < b || a != a ? a : b; }
 static inline double ir_fmax(double a, double b) { return a > b || a != a ? a : b; }
@@ -19,6 +21,15 @@ static inline double ir_fmax(double a, double b) { return a > b || a != a ? a : 
 /* A step of amax and amin, on any type: once NaN, always NaN. */
 #define ir_max_step(acc, a) ((a) > (acc) || (a) != (a) ? (a) : (acc))
 #define ir_min_step(acc, a) ((a) < (acc) || (a) != (a) ? (a) : (acc))
+
+/* erfc(z) / 2 at z = -a/sqrt(2), to first order in what z lacks of the exact quotient: far out,
+ * erfc would make of that rounding an error 2 z^2 times as large. */
+static inline double ir_normcdf(double a) {
+  const double root = 0.70710678118654752, rest = -4.8336466567264567e-17; /* 1/sqrt(2) */
+  double z = -a * root, lost = fma(-a, root, -z) - a * rest;
+  double tail = fabs(z) < 30 ? 0.56418958354775629 * exp(-z * z) * lost : 0;
+  return 0.5 * erfc(z) - tail;
+}
 
 static inline int64_t ir_floor_div(int64_t a, int64_t b) {
   if (b == 0) return 0;

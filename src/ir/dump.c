@@ -156,7 +156,7 @@ static void dump_ins(const Fn *f, Val v, int depth, Text *out) {
 }
 
 static void dump_fn(const Fn *f, int depth, Text *out) {
-  static const char *const role[] = {"", "  param", "  state", "  seed"};
+  static const char *const role[] = {"", "  param", "  state", "  slot", "  seed"};
   int pad = 2 * (depth + 1);
   text_fmt(out, "%*sfn %s\n", 2 * depth, "", f->name ? f->name : "");
   for (int i = 0; i < f->in.n; i++) {

@@ -218,7 +218,9 @@ typedef struct Ins {
   uint8_t derived; /* Derived */
 } Ins;
 
-typedef enum InputRole { ROLE_ARG, ROLE_PARAM, ROLE_STATE, ROLE_SEED } InputRole;
+/* PARAM, STATE: what the program declares as such; SLOT: a tensor of the optimiser's; SEED: a
+ * cotangent or tangent, a step's scalar. */
+typedef enum InputRole { ROLE_ARG, ROLE_PARAM, ROLE_STATE, ROLE_SLOT, ROLE_SEED } InputRole;
 typedef struct Input {
   Name name;
   DType type;
@@ -227,6 +229,10 @@ typedef struct Input {
   Span span;
   Val val;
 } Input;
+/* Kept between calls: in the struct of parameters, in files. */
+static inline bool input_is_kept(const Input *in) {
+  return in->role == ROLE_PARAM || in->role == ROLE_STATE;
+}
 typedef struct Output {
   Name name; /* may be NULL */
   Val val;

@@ -82,6 +82,8 @@ double op_weight(Op op) {
   case OP_atan2:
   case OP_sinh:
   case OP_cosh:
+  case OP_erfc:
+  case OP_normcdf:
   case OP_pow: return 30;
   case OP_stop: return 0;
   default: return 1;

@@ -27,7 +27,7 @@ static void name_params(Printer *p, const bool *as_param, bool declare) {
     if (!as_param[i]) continue;
     n->name = declare ? param_name(g, p->cx, in->name) : in->name;
     if (!declare) continue;
-    text_fmt(g->out, "param %s: ", n->name);
+    text_fmt(g->out, "%s %s: ", in->role == ROLE_STATE ? "state" : "param", n->name);
     type_print(p->cx, in->type, &in->shape, g->out);
     text_add(g->out, "\n");
   }
@@ -56,9 +56,9 @@ static bool *body_params(Printer *p, const Ins *in) {
   bool *as_param = NEWS(p->arena, bool, body->in.n + 1);
   for (int i = 0; i < body->in.n; i++) {
     const Ins *outer = ins_of(p, in->arg[i]);
-    as_param[i] = body->in.at[i].role == ROLE_PARAM && outer->op == OP_arg &&
+    as_param[i] = input_is_kept(&body->in.at[i]) && outer->op == OP_arg &&
                   p->node[in->arg[i]].name == body->in.at[i].name &&
-                  p->f->in.at[outer->u.i].role == ROLE_PARAM;
+                  input_is_kept(&p->f->in.at[outer->u.i]);
   }
   return as_param;
 }
@@ -296,7 +296,7 @@ void ir_print_nn(const Fn *f, Text *out) { ir_print_lines(f, out, false); }
 void ir_print_lines(const Fn *f, Text *out, bool lines) {
   Globals g = {.out = out, .lines = lines};
   bool *as_param = NEWS(out->arena, bool, f->in.n + 1);
-  for (int i = 0; i < f->in.n; i++) as_param[i] = f->in.at[i].role == ROLE_PARAM;
+  for (int i = 0; i < f->in.n; i++) as_param[i] = input_is_kept(&f->in.at[i]);
   Name name = global_name(&g, f->cx, f->name, "f");
   print_fn(&g, f, &plain_head, name, as_param, true);
 }

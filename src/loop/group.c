@@ -205,16 +205,18 @@ static void drop_cheap(Low *lw, const bool *kind) {
   }
 }
 
-/* Chains end somewhere: what follows an expression to its leaves goes down as deep as it is. */
+/* What walks an expression recurses: one that is deeper than any stack gets places on the way down.
+ * They are next to nothing beside so many operators. */
 static void roots_by_depth(Low *lw) {
-  enum { DEEPEST = 400 };
+  enum { DEEPEST = 1000 };
   int32_t *depth = NEWS(lw->arena, int32_t, lw->f->ins.n);
   for (Val v = 1; v < lw->f->ins.n; v++) {
     const Ins *in = low_ins(lw, v);
-    for (int k = 0; k < in->nargs; k++) depth[v] = MAX(depth[v], depth[in->arg[k]] + 1);
-    if (depth[v] > DEEPEST && op_kind(in->op) == KIND_MAP && lw->place[v].live)
-      lw->place[v].root = true;
-    if (low_stored(lw, v)) depth[v] = 0;
+    for (int k = 0; k < in->nargs && !low_stored(lw, v); k++)
+      depth[v] = MAX(depth[v], depth[in->arg[k]] + 1);
+    if (depth[v] < DEEPEST || !lw->place[v].live || op_kind(in->op) != KIND_MAP) continue;
+    lw->place[v].root = true;
+    depth[v] = 0;
   }
 }
 

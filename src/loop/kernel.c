@@ -123,6 +123,7 @@ Ex ex_map(KernelMaker *m, Op op, DType result, const Ex *arg, int n) {
       cx_bug(m->p->cx, "operands of %s have %d and %d lanes", op_info[op].name, e.lanes,
              at(m, arg[i])->lanes);
     e.arg[i] = arg[i];
+    e.height = MAX(e.height, (uint16_t)(at(m, arg[i])->height + 1));
   }
   return node(m, e);
 }

@@ -89,9 +89,10 @@ typedef enum ExKind {
                repeated */
 } ExKind;
 typedef struct ExNode {
-  uint8_t kind;   /* ExKind */
-  uint8_t type;   /* DType; bool vectors are masks */
-  uint16_t lanes; /* 1: scalar */
+  uint8_t kind;    /* ExKind */
+  uint8_t type;    /* DType; bool vectors are masks */
+  uint16_t lanes;  /* 1: scalar */
+  uint16_t height; /* MAP: operators from here down */
   Op op;
   Ex arg[3];
   Buf buf;

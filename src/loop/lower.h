@@ -127,13 +127,18 @@ typedef struct Point {
   Ex smask;       /* scalar condition for the whole point, 0: holds */
   bool by_lane;   /* vmask says more than `active` which lanes count */
 } Point;
+typedef struct Read { /* a value, and the masks it has heeded: it is 0 where they don't hold */
+  Ex e;
+  bool by_lane; /* the point's vmask, in the lanes that count */
+  bool whole;   /* its smask */
+} Read;
 typedef struct Memo {
   Val v;
   int32_t next; /* older entry of the same value */
   Point pt;
   int rank;
   AxisIx *at;
-  Ex value; /* a register, or a literal */
+  Read read; /* a register, or a literal */
 } Memo;
 typedef struct VarRange {
   Dim lo, hi; /* inclusive */

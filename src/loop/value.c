@@ -5,7 +5,16 @@
  * (padding, gathers) becomes a mask on the loads below.
  *
  * A value wanted twice at one place is computed once: the memo finds it. What does not depend on
- * the lane is computed as a scalar and spread. */
+ * the lane is computed as a scalar and spread.
+ *
+ * Which masks a value heeds. A condition does two things: nothing may be read from memory where it
+ * doesn't hold, and the value is 0 there (NaN for a gather of numbers with a point). Masks carry
+ * the first down to the loads, and a load is 0 where its mask doesn't hold; but not every value
+ * comes from a load that has the mask: constants and operators know of none, a register is there
+ * already, and what doesn't depend on the lane is read once for all lanes, under no mask by lane.
+ * So each value says itself which masks of its point it has heeded (struct Read), where it is made;
+ * nobody else asks how it will be read. A view or gather chooses by its own condition where that
+ * isn't heeded, and hands on what is said of the masks that were there before. */
 #include "loop/lower.h"
 
 #include <math.h>
@@ -34,7 +43,7 @@ static bool same_ex(Low *lw, Ex a, Ex b) {
   return x->kind == EX_REG && y->kind == EX_REG && x->u.reg == y->u.reg;
 }
 
-static Ex memo_find(Low *lw, Val v, const AxisIx *at, Point pt) {
+static const Memo *memo_find(Low *lw, Val v, const AxisIx *at, Point pt) {
   for (int32_t i = lw->memo_head[v]; i >= 0; i = lw->memo.at[i].next) {
     const Memo *m = &lw->memo.at[i];
     bool same = m->pt.lanes == pt.lanes && same_ex(lw, m->pt.vmask, pt.vmask) &&
@@ -42,17 +51,21 @@ static Ex memo_find(Low *lw, Val v, const AxisIx *at, Point pt) {
     for (int d = 0; d < m->rank && same; d++)
       same = m->at[d].lane == at[d].lane && same_ex(lw, m->at[d].dyn, at[d].dyn) &&
              ix_eq(&m->at[d].ix, &at[d].ix);
-    if (same) return m->value;
+    if (same) return m;
   }
-  return 0;
+  return NULL;
 }
 
-void value_bind(Low *lw, Val v, const AxisIx *at, Point pt, Ex reg) {
+static void memo_add(Low *lw, Val v, const AxisIx *at, Point pt, Read read) {
   int rank = low_ins(lw, v)->shape.rank;
-  Memo m = {v, lw->memo_head[v], pt, rank, NULL, reg};
+  Memo m = {v, lw->memo_head[v], pt, rank, NULL, read};
   m.at = arena_copy(lw->arena, at, sizeof(AxisIx) * (size_t)MAX(1, rank));
   vec_push(lw->arena, &lw->memo, m);
   lw->memo_head[v] = lw->memo.n - 1;
+}
+
+void value_bind(Low *lw, Val v, const AxisIx *at, Point pt, Ex reg) {
+  memo_add(lw, v, at, pt, (Read){.e = reg});
 }
 
 Block *low_enter(Low *lw, Block *inner, int32_t *mark) {
@@ -258,6 +271,8 @@ static void mask_point(Low *lw, Point *pt, Ex cond) {
 }
 
 /* ---- loads ---- */
+static Read all_heeded(Ex e) { return (Read){e, true, true}; }
+
 Ix low_linear(Low *lw, const Shape *s, int skip, const AxisIx *at, Dim *lane, Ex *dyn) {
   AxisIx sum = {{0}, 0, 0};
   Dim stride = 1;
@@ -277,10 +292,10 @@ static Ex full_mask(Low *lw, Point pt) {
   return s ? s : pt.vmask;
 }
 
-static Ex load(Low *lw, Val v, const Shape *s, const AxisIx *at, Point pt) {
+static Read load(Low *lw, Val v, const Shape *s, const AxisIx *at, Point pt) {
   const Place *p = &lw->place[v];
-  if (p->reg >= 0) return ex_reg(&lw->m, p->reg);
-  if (p->buf < 0) return 0;
+  if (p->reg >= 0) return (Read){.e = ex_reg(&lw->m, p->reg)};
+  if (p->buf < 0) return (Read){0};
   Dim lane;
   Ex dyn;
   Ix ix = low_linear(lw, s, p->skip, at, &lane, &dyn);
@@ -291,35 +306,28 @@ static Ex load(Low *lw, Val v, const Shape *s, const AxisIx *at, Point pt) {
   }
   bool moved = !dyn || ex_lanes(lw, dyn) == 1;
   if (moved && !pt.by_lane && low_strided(lane, pt.lanes, (DType)low_ins(lw, v)->type))
-    return low_load_strided(lw, p->buf, ix, pt.lanes, lane, dyn, pt.active, pt.smask);
-  return ex_load(&lw->m, p->buf, ix, pt.lanes, lane, dyn, full_mask(lw, pt));
+    return all_heeded(low_load_strided(lw, p->buf, ix, pt.lanes, lane, dyn, pt.active, pt.smask));
+  return all_heeded(ex_load(&lw->m, p->buf, ix, pt.lanes, lane, dyn, full_mask(lw, pt)));
 }
 
 /* ---- the kinds ---- */
-static bool has_single(const Shape *s) {
-  for (int d = 0; d < s->rank; d++)
-    if (s->dim[d] == 1) return true;
-  return false;
-}
-
-/* Reading v is a load that heeds the masks of its point. A view below may drop the dimension that a
- * condition by lane is about, and so may a reshape where that has one element: then the load is one
- * for all lanes, and heeds none of them. */
-static bool masked_read(Low *lw, Val v, bool by_lane) {
-  for (;;) {
-    if (low_stored(lw, v)) return lw->place[v].reg < 0 && lw->place[v].buf >= 0; /* in memory */
-    Op op = low_ins(lw, v)->op;
-    if (op != OP_reshape && (op != OP_view || by_lane)) return false;
-    if (by_lane && has_single(&low_ins(lw, v)->shape)) return false;
-    v = low_ins(lw, v)->arg[0];
-  }
-}
+static Read read_at(Low *lw, Val v, const AxisIx *at, Point pt);
 
 static Ex zero_unless(Low *lw, Ex cond, Ex value) {
   DType t = ex_type(lw, value);
   int lanes = MAX(ex_lanes(lw, value), ex_lanes(lw, cond));
   return map3(lw, OP_select, t, ex_splat(&lw->m, cond, lanes), ex_splat(&lw->m, value, lanes),
               literal(lw, t, lanes, 0));
+}
+
+/* What read gives at point pt, which was `outer` before conditions were added to it: 0 where they
+ * don't hold. by_lane, whole: the conditions added to either mask, 0: none. */
+static Read heeding(Low *lw, Read read, Point outer, Ex by_lane, Ex whole) {
+  if (by_lane && !read.by_lane) read.e = zero_unless(lw, by_lane, read.e);
+  if (whole && !read.whole) read.e = zero_unless(lw, whole, read.e);
+  read.by_lane |= !outer.vmask;
+  read.whole |= !outer.smask;
+  return read;
 }
 
 /* Index of one operand dimension of a view; adds to cond what must hold for it to be inside. */
@@ -380,23 +388,22 @@ static AxisIx view_axis(Low *lw, const Ins *in, int d, Dim extent, const AxisIx 
   return a;
 }
 
-static Ex compute_view(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
+static Read compute_view(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
   const View *view = in->u.view;
   const Shape *s = &low_ins(lw, in->arg[0])->shape;
   AxisIx to[IR_MAX_RANK] = {{{0}, 0, 0}};
-  Ex cond = 0;
+  Ex by_lane = 0, whole = 0;
+  Point outer = pt;
   for (int d = 0; d < view->rank; d++) {
     Ex one = 0;
     to[d] = view_axis(lw, in, d, s->dim[d], at, pt, &one);
-    if (never(lw, one)) return literal(lw, (DType)in->type, pt.lanes, 0);
-    if (one) {
-      cond = mask_and(lw, cond, one);
-      mask_point(lw, &pt, one);
-    }
+    if (never(lw, one)) return all_heeded(literal(lw, (DType)in->type, pt.lanes, 0));
+    if (!one) continue;
+    Ex *cond = ex_lanes(lw, one) > 1 ? &by_lane : &whole;
+    *cond = mask_and(lw, *cond, one);
+    mask_point(lw, &pt, one);
   }
-  Ex value = value_at(lw, in->arg[0], to, pt);
-  if (!cond || masked_read(lw, in->arg[0], ex_lanes(lw, cond) > 1)) return value;
-  return zero_unless(lw, cond, value);
+  return heeding(lw, read_at(lw, in->arg[0], to, pt), outer, by_lane, whole);
 }
 
 Ex value_inside(Low *lw, Val v, const AxisIx *at, Point pt) {
@@ -425,7 +432,7 @@ Ex value_inside(Low *lw, Val v, const AxisIx *at, Point pt) {
   }
 }
 
-static Ex compute_reshape(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
+static Read compute_reshape(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
   const Shape *from = &low_ins(lw, in->arg[0])->shape, *to = &in->shape;
   int8_t first[IR_MAX_RANK], count[IR_MAX_RANK];
   AxisIx idx[IR_MAX_RANK];
@@ -438,12 +445,12 @@ static Ex compute_reshape(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
         stride = dim_mul(lw->cx, stride, to->dim[k]);
       }
     }
-    return value_at(lw, in->arg[0], idx, pt);
+    return read_at(lw, in->arg[0], idx, pt);
   }
   Val base = low_base(lw, in->arg[0]);
   if (low_stored(lw, base)) {
-    Ex e = load(lw, base, to, at, pt);
-    if (e) return e;
+    Read read = load(lw, base, to, at, pt);
+    if (read.e) return read;
   }
   /* the index of each axis by division */
   AxisIx sum = {{0}, 0, 0};
@@ -460,15 +467,15 @@ static Ex compute_reshape(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
     idx[d].dyn = ex_let(lw, map2(lw, OP_mod, T_I32, e, by), NULL);
     e = ex_let(lw, map2(lw, OP_idiv, T_I32, e, by), NULL);
   }
-  return value_at(lw, in->arg[0], idx, pt);
+  return read_at(lw, in->arg[0], idx, pt);
 }
 
-static Ex compute_gather(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
+static Read compute_gather(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
   const Gather *g = in->u.gather;
   const Shape *s = &low_ins(lw, in->arg[0])->shape;
   int nidx = low_ins(lw, in->arg[1])->shape.rank, rest = nidx;
   AxisIx to[IR_MAX_RANK] = {{{0}, 0, 0}};
-  Ex cond = 0;
+  Ex by_lane = 0, whole = 0;
   bool varies = false;
   for (int i = 0; i < nidx; i++) varies |= axis_varies(lw, &at[i]);
   Point pi = varies ? pt : (Point){.lanes = 1, .active = 1, .smask = pt.smask};
@@ -482,17 +489,21 @@ static Ex compute_gather(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
     int lanes = ex_lanes(lw, i);
     Ex in1 = map2(lw, OP_ge, T_BOOL, i, ex_imm_i(&lw->m, t, lanes, 0));
     Ex in2 = map2(lw, OP_lt, T_BOOL, i, ex_dim(lw, t, lanes, s->dim[d]));
-    cond = mask_and(lw, cond, ex_let(lw, map2(lw, OP_and, T_BOOL, in1, in2), NULL));
+    Ex *cond = lanes > 1 ? &by_lane : &whole;
+    *cond = mask_and(lw, *cond, ex_let(lw, map2(lw, OP_and, T_BOOL, in1, in2), NULL));
     to[d] = (AxisIx){.dyn = ex_let(lw, map_cast(lw, T_I32, i), NULL)};
   }
   Point pv = pt;
-  mask_point(lw, &pv, cond);
-  Ex value = value_at(lw, in->arg[0], to, pv);
-  if (!type_is_float((DType)in->type)) return value;
+  if (by_lane) mask_point(lw, &pv, by_lane);
+  if (whole) mask_point(lw, &pv, whole);
+  Read read = read_at(lw, in->arg[0], to, pv);
   DType t = (DType)in->type;
-  int lanes = MAX(ex_lanes(lw, value), ex_lanes(lw, cond));
-  return map3(lw, OP_select, t, ex_splat(&lw->m, cond, lanes), ex_splat(&lw->m, value, lanes),
-              ex_imm_f(&lw->m, t, lanes, NAN));
+  if (!type_is_float(t)) return heeding(lw, read, pt, by_lane, whole);
+  Ex cond = mask_and(lw, by_lane, whole);
+  int lanes = MAX(ex_lanes(lw, read.e), ex_lanes(lw, cond));
+  Ex nan = ex_imm_f(&lw->m, t, lanes, NAN);
+  return (Read){.e = map3(lw, OP_select, t, ex_splat(&lw->m, cond, lanes),
+                          ex_splat(&lw->m, read.e, lanes), nan)};
 }
 
 static Ex compute_leaf(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
@@ -512,41 +523,45 @@ static Ex compute_leaf(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
   }
 }
 
-/* What the nest has made without a condition, read under one: in memory it may not be yet. 0 where
- * it has made nothing of the kind. */
-static Ex made_under_condition(Low *lw, Val v, const AxisIx *at, Point pt) {
+/* What the nest has made without a condition, read under one: in memory it may not be yet. .e is 0
+ * where it has made nothing of the kind. */
+static Read made_here(Low *lw, Val v, const AxisIx *at, Point pt) {
   DType t = (DType)low_ins(lw, v)->type;
-  Ex e = memo_find(lw, v, at, (Point){.lanes = pt.lanes, .active = pt.active});
+  const Memo *made = memo_find(lw, v, at, (Point){.lanes = pt.lanes, .active = pt.active});
   Ex cond = full_mask(lw, pt);
-  return e && cond ? map3(lw, OP_select, t, cond, e, literal(lw, t, pt.lanes, 0)) : e;
+  if (!made) return (Read){0};
+  Ex e = made->read.e;
+  return all_heeded(cond ? map3(lw, OP_select, t, cond, e, literal(lw, t, pt.lanes, 0)) : e);
 }
 
-static Ex anchor_under_condition(Low *lw, Val v, const AxisIx *at, Point pt) {
-  Ex e = made_under_condition(lw, v, at, pt);
-  if (!e)
+static Read anchor_here(Low *lw, Val v, const AxisIx *at, Point pt) {
+  Read read = made_here(lw, v, at, pt);
+  if (!read.e)
     cx_bug(lw->cx, "%s %%%d is wanted where it isn't stored", op_info[low_ins(lw, v)->op].name, v);
-  return e;
+  return read;
 }
 
-static Ex compute(Low *lw, Val v, const AxisIx *at, Point pt) {
+static Ex compute_map(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
+  Ex arg[3];
+  int known = in->type == T_BOOL ? known_comparison(lw, in, at, pt) : -1;
+  if (known >= 0) return ex_imm_i(&lw->m, T_BOOL, pt.lanes, known);
+  for (int i = 0; i < in->nargs; i++) {
+    if (i == 1 && in->op == OP_select && is_literal(lw, arg[0])) /* the other isn't looked at */
+      return value_at(lw, in->arg[always(lw, arg[0]) ? 1 : 2], at, pt);
+    arg[i] = value_at(lw, in->arg[i], at, pt);
+  }
+  return low_map(lw, in->op, (DType)in->type, arg, in->nargs);
+}
+
+static Read compute(Low *lw, Val v, const AxisIx *at, Point pt) {
   const Ins *in = low_ins(lw, v);
   switch (op_kind(in->op)) {
-  case KIND_MAP: {
-    Ex arg[3];
-    int known = in->type == T_BOOL ? known_comparison(lw, in, at, pt) : -1;
-    if (known >= 0) return ex_imm_i(&lw->m, T_BOOL, pt.lanes, known);
-    for (int i = 0; i < in->nargs; i++) {
-      if (i == 1 && in->op == OP_select && is_literal(lw, arg[0])) /* the other isn't looked at */
-        return value_at(lw, in->arg[always(lw, arg[0]) ? 1 : 2], at, pt);
-      arg[i] = value_at(lw, in->arg[i], at, pt);
-    }
-    return low_map(lw, in->op, (DType)in->type, arg, in->nargs);
-  }
+  case KIND_MAP: return (Read){.e = compute_map(lw, in, at, pt)};
   case KIND_FOLD:
   case KIND_DOT:
-    if (slim_holds(lw, v)) return slim_anchor(lw, v, at, pt);
-    return anchor_under_condition(lw, v, at, pt);
-  case KIND_LEAF: return compute_leaf(lw, in, at, pt);
+    if (slim_holds(lw, v)) return (Read){.e = slim_anchor(lw, v, at, pt)};
+    return anchor_here(lw, v, at, pt);
+  case KIND_LEAF: return (Read){.e = compute_leaf(lw, in, at, pt)};
   default: break;
   }
   switch (in->op) {
@@ -557,38 +572,55 @@ static Ex compute(Low *lw, Val v, const AxisIx *at, Point pt) {
   }
 }
 
+enum {
+  HIGHEST = 200
+}; /* expressions are walked and printed as trees, whose stack is not endless */
+
 /* own: v itself is being made here, so it isn't read from its place. */
-static Ex value_of(Low *lw, Val v, const AxisIx *at, Point pt, bool own, bool let) {
+static Read value_of(Low *lw, Val v, const AxisIx *at, Point pt, bool own, bool let) {
   const Ins *in = low_ins(lw, v);
+  Read read = {0};
   if (pt.lanes > 1) {
     bool varies = false;
     for (int d = 0; d < in->shape.rank; d++) varies |= axis_varies(lw, &at[d]);
-    if (!varies) {
+    if (!varies) { /* once for all lanes, so under no mask by lane */
       Point one = {.lanes = 1, .active = 1, .smask = pt.smask};
-      return ex_splat(&lw->m, value_of(lw, v, at, one, own, let), pt.lanes);
+      read = value_of(lw, v, at, one, own, let);
+      read.by_lane = !pt.vmask;
+      read.e = ex_splat(&lw->m, read.e, pt.lanes);
+      return read;
     }
   }
-  Ex e = memo_find(lw, v, at, pt);
-  if (e) return ex_splat(&lw->m, e, pt.lanes);
+  const Memo *known = memo_find(lw, v, at, pt);
+  if (known) {
+    read = known->read;
+    read.e = ex_splat(&lw->m, read.e, pt.lanes);
+    return read;
+  }
   if (lw->slim >= 0) own |= slim_holds(lw, v), let |= op_kind(in->op) != KIND_LEAF;
   if (!own && low_stored(lw, v)) {
-    e = made_under_condition(lw, v, at, pt);
-    if (!e) e = load(lw, v, &in->shape, at, pt);
+    read = made_here(lw, v, at, pt);
+    if (!read.e) read = load(lw, v, &in->shape, at, pt);
   }
-  if (!e) e = compute(lw, v, at, pt);
-  if ((let || lw->place[v].uses > 1) && in->op != OP_const) {
-    e = ex_let(lw, e, in->hint);
-    value_bind(lw, v, at, pt, e);
+  if (!read.e) read = compute(lw, v, at, pt);
+  read.by_lane |= !pt.vmask;
+  read.whole |= !pt.smask;
+  let |= lw->place[v].uses > 1 || lw->m.k->ex.at[read.e].height > HIGHEST;
+  if (let && in->op != OP_const) {
+    read.e = ex_let(lw, read.e, in->hint);
+    memo_add(lw, v, at, pt, read);
   }
-  return ex_splat(&lw->m, e, pt.lanes);
+  read.e = ex_splat(&lw->m, read.e, pt.lanes);
+  return read;
 }
 
-Ex value_at(Low *lw, Val v, const AxisIx *at, Point pt) {
+static Read read_at(Low *lw, Val v, const AxisIx *at, Point pt) {
   return value_of(lw, v, at, pt, false, false);
 }
+Ex value_at(Low *lw, Val v, const AxisIx *at, Point pt) { return read_at(lw, v, at, pt).e; }
 Ex value_reg(Low *lw, Val v, const AxisIx *at, Point pt) {
-  return ex_let(lw, value_of(lw, v, at, pt, false, true), NULL);
+  return ex_let(lw, value_of(lw, v, at, pt, false, true).e, NULL);
 }
 Ex value_own(Low *lw, Val v, const AxisIx *at, Point pt) {
-  return ex_let(lw, value_of(lw, v, at, pt, true, true), NULL);
+  return ex_let(lw, value_of(lw, v, at, pt, true, true).e, NULL);
 }

@@ -37,7 +37,7 @@ static bool *from_data(const Fn *f) {
   bool *data = NEWS(f->cx->arena, bool, f->ins.n);
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
-    data[v] = in->op == OP_arg && f->in.at[in->u.i].role != ROLE_PARAM;
+    data[v] = in->op == OP_arg && !input_is_kept(&f->in.at[in->u.i]);
     for (int k = 0; k < in->nargs; k++) data[v] |= data[in->arg[k]];
   }
   return data;

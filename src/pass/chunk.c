@@ -108,8 +108,7 @@ static void consider_more(Best *best, const Fn *f, int8_t *axes, int d, Dim n, d
   for (int k = 0; k < f->in.n; k++) {
     const Input *in = &f->in.at[k];
     double before = best->score;
-    if (axes[k] >= 0 || in->role == ROLE_PARAM || in->shape.rank <= d || in->shape.dim[d] != n)
-      continue;
+    if (axes[k] >= 0 || input_is_kept(in) || in->shape.rank <= d || in->shape.dim[d] != n) continue;
     axes[k] = (int8_t)d;
     consider(best, f, axes, n, above);
     if (best->score == before) axes[k] = -1;
@@ -123,12 +122,12 @@ static Best best_rows(const Fn *f, double above) {
   for (int i = 0; i < f->in.n; i++)
     for (int d = 0; d < f->in.at[i].shape.rank; d++) {
       Dim n = f->in.at[i].shape.dim[d];
-      if (f->in.at[i].role == ROLE_PARAM || n < 2 * LEAST_ROWS) continue;
+      if (input_is_kept(&f->in.at[i]) || n < 2 * LEAST_ROWS) continue;
       int8_t *axes = NEWS(f->cx->arena, int8_t, f->in.n);
       for (int k = 0; k < f->in.n; k++) {
         const Input *in = &f->in.at[k];
         axes[k] =
-            in->role != ROLE_PARAM && in->shape.rank > d && in->shape.dim[d] == n ? (int8_t)d : -1;
+            !input_is_kept(in) && in->shape.rank > d && in->shape.dim[d] == n ? (int8_t)d : -1;
       }
       consider(&best, f, axes, n, above);
       for (int k = 0; k < f->in.n; k++) axes[k] = k == i ? (int8_t)d : -1;

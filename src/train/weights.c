@@ -104,8 +104,8 @@ static bool fits(Cx *cx, const Array *a, const char *path, const Weight *w) {
              type_info[w->type].word);
   }
   array_type_text(a->type, a->rank, a->dim, have, sizeof have);
-  Diag *d = diag(cx, E0624, w->span, "`%s` in %s is %s, the parameter is %s: %s", w->name, path,
-                 have, type_text(cx, w->type, &w->shape), why);
+  Diag *d = diag(cx, E0624, w->span, "`%s` in %s is %s, the %s is %s: %s", w->name, path, have,
+                 w->state ? "state" : "parameter", type_text(cx, w->type, &w->shape), why);
   if (!shape && a->rank == 2 && w->shape.rank == 2 && a->dim[0] == w->shape.dim[1] &&
       a->dim[1] == w->shape.dim[0])
     diag_hint(cx, d, "the file has the transpose (PyTorch's linear layers do)");
@@ -132,6 +132,12 @@ bool weights_match(Cx *cx, const ArraySet *set, const char *path, const Weight *
     Diag *d = diag(cx, E0622, w[i].span, "%s has no tensor `%s`", path, name);
     const char *near = closest_word(name, names, set->n);
     if (near) diag_hint(cx, d, "it has one called `%s`", near);
+    if (w[i].state)
+      diag_note(
+          cx, d,
+          "`%s` is a state: weights that were saved before the program declared it lack it, and "
+          "only training on the data finds its value",
+          name);
   }
   return ok;
 }

@@ -17,6 +17,7 @@ typedef struct Weight {
   const char
       *pattern; /* called by this with numbers for the stars (blocks.*.up.W); lead > 0 only */
   bool frozen;  /* the training step leaves it as it is */
+  bool state;   /* declared by `state` */
   Span span;    /* its declaration */
 } Weight;
 

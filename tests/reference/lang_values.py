@@ -76,6 +76,19 @@ def gelu_tanh(x):
     return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
 
 
+def lstm_cell(x, h, c, W, U, b):
+    i, f, a, o = np.split(x @ W + h @ U + b, 4, axis=-1)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(a)
+    return (sigmoid(o) * np.tanh(c), c)
+
+
+def gru_cell(x, h, W, U, b, d):
+    r, z, n = np.split(x @ W + b, 3, axis=-1)
+    hr, hz, hn = np.split(h @ U + d, 3, axis=-1)
+    keep = sigmoid(z + hz)
+    return keep * h + (1 - keep) * np.tanh(n + sigmoid(r + hr) * hn)
+
+
 def lse(x, axis=-1):
     m = np.real(x).max(axis=axis, keepdims=True)
     return (np.log(np.exp(x - m).sum(axis=axis, keepdims=True)) + m).squeeze(axis)

@@ -86,6 +86,11 @@ static void apply_limit(Buffers *b, double limit) {
   }
 }
 
+static void apply_smallest(Buffers *b, double smallest) {
+  for (size_t i = 0; i < BLOCK; i++)
+    if (fabs(b->want[i]) < smallest && fabs((double)b->y[i]) <= smallest) b->want[i] = b->y[i];
+}
+
 static void compare(Buffers *b, VmathWorst *worst) {
   double top = 0;
   for (size_t i = 0; i < BLOCK; i++) b->error[i] = ulp_error(b->y[i], b->want[i]);
@@ -111,6 +116,7 @@ static void *run_job(void *arg) {
     job->kernel->f32(b->x, b->y, BLOCK);
     job->ref->wide(b->wide, b->want, BLOCK);
     if (job->ref->limit > 0) apply_limit(b, job->ref->limit);
+    if (job->ref->smallest > 0) apply_smallest(b, job->ref->smallest);
     compare(b, &job->worst);
   }
   free(b);

@@ -94,6 +94,7 @@ VmathWorst vmath_sample_f64(const VmathUnary *k, const VmathRef *ref, size_t poi
     for (size_t i = 0; i < BLOCK; i++) {
       int beyond = ref->limit > 0 && fabs(x[i]) > ref->limit && isfinite(x[i]);
       long double want = beyond && fabs(y[i]) <= 1 ? (long double)y[i] : ref->exact(x[i]);
+      if (fabsl(want) < ldexpl(ref->smallest, -896)) continue;
       VmathWorst w = one_f64(x[i], 0, y[i], want);
       vmath_worst_join(&worst, &w);
     }

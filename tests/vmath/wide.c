@@ -5,9 +5,11 @@
 
 #include <math.h>
 
+static double normcdf(double x) { return 0.5 * erfc(x * -0.70710678118654752); }
+static double gelu(double x) { return x * normcdf(x); }
 static double sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
 
-#define WIDE(name, reach, limit, b32, b64)                                                         \
+#define WIDE(name, reach, limit, smallest, b32, b64)                                               \
   void vmath_wide_##name(const double *restrict x, double *restrict y, size_t n) {                 \
     for (size_t i = 0; i < n; i++) y[i] = name(x[i]);                                              \
   }
