@@ -53,6 +53,12 @@ static void has_not(const char *loops, const char *what) {
   ck_assert_msg(strstr(loops, what) == NULL, "`%s` in\n%s", what, loops);
 }
 
+/* The place of a in the text, which must be there, is before that of b. */
+static void before(const char *loops, const char *a, const char *b) {
+  const char *x = strstr(loops, a), *y = strstr(loops, b);
+  ck_assert_msg(x && y && x < y, "`%s` isn't before `%s` in\n%s", a, b, loops);
+}
+
 /* ---- vectors ---- */
 START_TEST(a_wide_scalar_does_not_shorten_the_vectors) {
   const char *loops =
@@ -69,6 +75,26 @@ END_TEST
 
 START_TEST(a_wide_vector_does) {
   has_not(loops_of("fn f(x: f32[256], y: f64[256]) = f64(x) * y\n", wide(1)), "x16");
+}
+END_TEST
+
+/* Functions of a few vectors go side by side, for a chain of operations leaves time to the next. */
+START_TEST(a_few_vectors_of_functions_go_side_by_side) {
+  const char *loops = loops_of("fn f(x: f64[14]) = tanh(sigmoid(x))\n", wide(1));
+  before(loops, "x[8 : 8]", "out0[0 : 8] =");
+  loops = loops_of("fn f(x: f64[14], y: f64[14]) = 2.0 * x + y\n", wide(1));
+  before(loops, "out0[0 : 8] =", "x[8 :"); /* no chain: one after the other */
+}
+END_TEST
+
+/* What is a few vectors long shares a kernel, whatever it reads; what is longer does not. */
+START_TEST(tiny_values_share_a_kernel) {
+  const char *text = "fn f(a: f64[%d], b: f64[%d]) = (exp(a), exp(b))\n";
+  char tiny[99], longer[99];
+  snprintf(tiny, sizeof tiny, text, 14, 14);
+  snprintf(longer, sizeof longer, text, 1400, 1400);
+  has(loops_of(tiny, wide(1)), ": 1 kernels");
+  has(loops_of(longer, wide(1)), ": 2 kernels");
 }
 END_TEST
 
@@ -94,12 +120,6 @@ START_TEST(what_lacks_little_at_its_edges_is_not) {
 END_TEST
 
 /* ---- tiles ---- */
-/* The place of a in the text, which must be there, is before that of b. */
-static void before(const char *loops, const char *a, const char *b) {
-  const char *x = strstr(loops, a), *y = strstr(loops, b);
-  ck_assert_msg(x && y && x < y, "`%s` isn't before `%s` in\n%s", a, b, loops);
-}
-
 START_TEST(large_results_are_asked_for_early_and_walked_along_their_rows) {
   const char *text = "fn f(x: f32[128, 784], g: f32[128, 512], W: f32[784, 512]) =\n"
                      "  W - 0.1 * (transpose(x) @ g)\n";
@@ -275,6 +295,8 @@ Suite *lower_suite(void) {
   tcase_add_test(t, an_update_by_a_number_computed_late_is_made_where_its_gradient_is);
   tcase_add_test(t, values_stored_by_one_kernel_have_places_of_their_own);
   tcase_add_test(t, windows_of_single_channels_are_summed_in_tiles);
+  tcase_add_test(t, a_few_vectors_of_functions_go_side_by_side);
+  tcase_add_test(t, tiny_values_share_a_kernel);
   tcase_add_test(t, phases_of_strided_windows_sum_what_they_have);
   tcase_add_test(t, a_few_products_are_shared_by_their_tiles);
   suite_add_tcase(s, t);

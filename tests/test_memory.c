@@ -218,6 +218,20 @@ static void tapes(void) {
 START_TEST(test_tapes) { trapped(tapes); }
 END_TEST
 
+/* Pieces of a carried value that are all of it are one collected value. */
+static void whole_rows(void) {
+  SizeBindings none = {0};
+  const char *text = "fn f(h0: f64[2, 700]) {\n var h = h0\n for t in 0..5000 {\n"
+                     "  let a = sin(h[0]) * h[1]\n  let b = sin(h[1]) + h[0]\n"
+                     "  let n[i: 0..2, j] = if i == 0 then a[j] else b[j]\n  h = n\n }\n sum(h)\n}";
+  const Loop *l = only_loop(sized(text, true, &none), 0);
+  ck_assert_int_eq(l->ncollect, 1);
+  const Ins *in = fn_ins(l->body, l->body->out.at[l->ncarry].val);
+  ck_assert_int_eq(shape_count(cx, &in->shape), 2 * 700);
+}
+START_TEST(test_whole_rows) { trapped(whole_rows); }
+END_TEST
+
 /* ---- rows in chunks ---- */
 static void try_chunks(const Fn *f, uint64_t seed, Rng *r, int *built) {
   for (int i = 0; i < f->in.n; i++)
@@ -476,6 +490,31 @@ static void in_place(void) {
 START_TEST(test_in_place) { trapped(in_place); }
 END_TEST
 
+/* Rows that a loop reads from memory are asked for some steps before: short ones, of tensors that
+ * the second cache doesn't hold together with what the loop makes. */
+static void asked_rows(void) {
+  static const struct {
+    int64_t row, steps;
+    bool asked;
+  } cases[] = {{14, 40000, true}, {14, 400, false}, {1, 400000, true}, {640, 2000, false}};
+  const char *text = "fn f(xs: f64[T, B], h0: f64[B]) {\n var h = h0\n"
+                     " for t in reversed(0..T) { h = tanh(h + xs[t]) }\n h\n}";
+  for (int i = 0; i < COUNT_OF(cases); i++) {
+    SizeBindings sizes = {0};
+    size_bind(cx->arena, &sizes, name_of(cx, "B"), cases[i].row);
+    size_bind(cx->arena, &sizes, name_of(cx, "T"), cases[i].steps);
+    Target t = compile_target(1);
+    t.l2 = 1 << 20;
+    LoopProgram *p = loop_lower(sized(text, false, &sizes), &t);
+    const Call *c = NULL;
+    for (int k = 0; k < p->kernel.n; k++) c = p->kernel.at[k]->call ? p->kernel.at[k]->call : c;
+    ck_assert_msg(c && (c->asked && c->asked[0]) == cases[i].asked, "%lld steps of %lld numbers",
+                  (long long)cases[i].steps, (long long)cases[i].row);
+  }
+}
+START_TEST(test_asked_rows) { trapped(asked_rows); }
+END_TEST
+
 Suite *memory_suite(void);
 Suite *memory_suite(void) {
   Suite *s = suite_create("memory");
@@ -487,6 +526,7 @@ Suite *memory_suite(void) {
   tcase_add_test(t, test_hoisting_bound);
   tcase_add_test(t, test_cuts);
   tcase_add_test(t, test_tapes);
+  tcase_add_test(t, test_whole_rows);
   tcase_add_test(t, test_chunked_programs);
   tcase_add_test(t, test_chunked_gradients);
   tcase_add_test(t, test_chunked_room);
@@ -495,6 +535,7 @@ Suite *memory_suite(void) {
   tcase_add_test(t, test_bounded_programs);
   tcase_add_test(t, test_workspaces);
   tcase_add_test(t, test_in_place);
+  tcase_add_test(t, test_asked_rows);
   suite_add_tcase(s, t);
   return s;
 }

@@ -89,8 +89,26 @@ static void check_condition(CGen *g, const Call *c, const char *other) {
   cg_line(g, "if (!%s) break;", as(g, T_BOOL, c->more));
 }
 
+/* The rows of some steps later are asked for, of the last step where there are no more. */
+static void ask_for_rows(CGen *g, const Call *c) {
+  enum { LINE = 64 };
+  const Loop *l = c->loop;
+  if (!c->asked) return;
+  g->touch_used = true;
+  if (l->reverse) cg_line(g, "const int64_t later = i < %d ? 0 : i - %d;", CALL_AHEAD, CALL_AHEAD);
+  else cg_line(g, "const int64_t later = i < n - %d ? i + %d : n - 1;", CALL_AHEAD, CALL_AHEAD);
+  for (int k = 0; k < l->nscan; k++) {
+    Dim bytes = loop_port_bytes(c->body, BUF_INPUT, 1 + l->ncarry + k);
+    if (!c->asked[k]) continue;
+    for (int64_t at = 0; at < bytes; at += LINE)
+      cg_line(g, "%s_TOUCH((unsigned char *)%s + later * %lld + %lld, 0);", g->prefix,
+              given(g, c, l->ncarry + k), (long long)bytes, (long long)at);
+  }
+}
+
 static void one_iteration(CGen *g, const Call *c, const char *body) {
   const Loop *l = c->loop;
+  ask_for_rows(g, c);
   for (int k = 0; k < l->nscan; k++) {
     int port = 1 + l->ncarry + k;
     cg_line(g, "ci[%d] = (unsigned char *)%s + i * %s;", port, given(g, c, l->ncarry + k),

@@ -66,7 +66,7 @@ typedef struct CGen {
   Name function;        /* the exported function they belong to */
   bool vec_used[CE_COUNT][C_MAX_LOG], splat_used[C_MAX_LOG];
   bool convert_used[CE_COUNT][CE_COUNT][C_MAX_LOG];
-  bool shuffle_used, touch_used, loop_used, keep_used;
+  bool shuffle_used, touch_used, loop_used, keep_used, rounds_back_used;
   bool help_used[CH_COUNT][CE_COUNT][C_MAX_LOG];
   /* functions for operators on scalars: 1 by vectorised or common code, 2 by portable code */
   uint8_t scalar_used[OP_COUNT][T_BUNDLE + 1];

@@ -399,6 +399,20 @@ static CgKernel kernel_text(CGen *g, const Kernel *k, bool portable) {
 /* A kernel with vectors comes in two forms, of which the compiler takes one. GCC is to leave the
  * loops of the first as they are: it would keep what one iteration loads in registers for the next.
  */
+/* What is rounded to f32 and goes on in f64: gcc 12 vectorises that of neighbouring lanes and
+ * forgets the rounding (the rest of an argument reduced in f64, as tan of an f32 has it). */
+static bool rounds_back(const Kernel *k) {
+  bool down = false, up = false;
+  for (int i = 1; i < k->ex.n; i++) {
+    const ExNode *x = &k->ex.at[i];
+    if (x->kind != EX_MAP || x->op != OP_cast) continue;
+    DType from = (DType)k->ex.at[x->arg[0]].type;
+    down |= from == T_F64 && x->type == T_F32;
+    up |= from == T_F32 && x->type == T_F64;
+  }
+  return down && up;
+}
+
 CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name) {
   Arena *a = g->cx->arena;
   g->k = k;
@@ -428,7 +442,9 @@ CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name) {
   CgKernel other = kernel_text(g, k, true);
   if (strcmp(other.sizes, made.sizes)) cx_bug(g->cx, "two forms of a kernel with other sizes");
   cg_line(g, "#else");
-  cg_line(g, "%s_AS_WRITTEN", g->prefix);
+  bool rounds = rounds_back(k);
+  g->rounds_back_used |= rounds;
+  cg_line(g, rounds ? "%s_ROUNDED" : "%s_AS_WRITTEN", g->prefix);
   cg_line(g, "%s%s#endif\n", head, other.text);
   return made;
 }

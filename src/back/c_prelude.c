@@ -104,6 +104,12 @@ static void attributes(CGen *g, Text *out) {
            "#else\n"
            "#define %s_AS_WRITTEN\n#endif\n",
            p, p);
+  if (g->rounds_back_used)
+    text_fmt(out,
+             "#if defined(__GNUC__) && !defined(__clang__)\n#define %s_ROUNDED "
+             "__attribute__((optimize(\"no-tree-loop-vectorize\", \"no-tree-slp-vectorize\", "
+             "\"no-predictive-commoning\")))\n#else\n#define %s_ROUNDED\n#endif\n",
+             p, p);
   if (g->omp_used)
     text_fmt(out,
              "#if defined(_OPENMP)\n#include <omp.h>\n#define %s_PRAGMA(x) _Pragma(#x)\n#define "

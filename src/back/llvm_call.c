@@ -139,9 +139,28 @@ static void check_condition(CallGen *x, LLVMBasicBlockRef done) {
   LLVMPositionBuilderAtEnd(x->g->b, go);
 }
 
+/* The rows of some steps later are asked for; beyond the last one that does nothing. */
+static void ask_for_rows(CallGen *x, LLVMValueRef i) {
+  enum { LINE = 64 };
+  const Loop *l = x->c->loop;
+  for (int k = 0; x->c->asked && k < l->nscan; k++) {
+    Dim bytes = loop_port_bytes(x->c->body, BUF_INPUT, 1 + l->ncarry + k);
+    int64_t later = l->reverse ? -CALL_AHEAD : CALL_AHEAD;
+    if (!x->c->asked[k]) continue;
+    LLVMValueRef off =
+        LLVMBuildMul(x->g->b, LLVMBuildAdd(x->g->b, i, number(x, later), ""), number(x, bytes), "");
+    for (int64_t at = 0; at < bytes; at += LINE) {
+      LLVMValueRef line = LLVMBuildAdd(x->g->b, off, number(x, at), "");
+      LLVMValueRef first = given(x, l->ncarry + k);
+      gen_prefetch(x->g, LLVMBuildGEP2(x->g->b, x->g->i8, first, &line, 1, ""), false);
+    }
+  }
+}
+
 static void one_iteration(CallGen *x, LLVMValueRef it, LLVMValueRef i) {
   const Loop *l = x->c->loop;
   LLVMBuilderRef b = x->g->b;
+  ask_for_rows(x, i);
   for (int k = 0; k < l->nscan; k++) {
     int port = 1 + l->ncarry + k;
     set(x, x->in, port,

@@ -69,6 +69,7 @@ LLVMValueRef gen_call(Gen *g, const char *intrinsic, LLVMTypeRef overload, LLVMT
                       LLVMValueRef *args, int n); /* llvm.NAME.<overload> */
 void gen_masked_store(Gen *g, DType t, LLVMValueRef v, LLVMValueRef at, LLVMValueRef mask,
                       bool scatter);
+void gen_prefetch(Gen *g, LLVMValueRef at, bool write); /* the line is wanted soon: a hint */
 /* llvm_map.c */
 LLVMValueRef gen_map(Gen *g, Op op, DType from, DType to, int lanes, LLVMValueRef *arg);
 /* llvm_stmt.c */

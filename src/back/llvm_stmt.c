@@ -172,14 +172,17 @@ static void gen_if(Gen *g, const Stmt *s) {
   LLVMPositionBuilderAtEnd(g->b, after);
 }
 
-static void gen_touch(Gen *g, const Stmt *s) {
-  LLVMValueRef at = gen_address(g, s->u.touch.buf, &s->u.touch.ix, NULL, 1, 1);
+void gen_prefetch(Gen *g, LLVMValueRef at, bool write) {
   /* to write or not; into the first cache; data */
-  LLVMValueRef args[] = {at, LLVMConstInt(g->i32, s->u.touch.write, 0), LLVMConstInt(g->i32, 3, 0),
+  LLVMValueRef args[] = {at, LLVMConstInt(g->i32, write, 0), LLVMConstInt(g->i32, 3, 0),
                          LLVMConstInt(g->i32, 1, 0)};
   unsigned id = LLVMLookupIntrinsicID("llvm.prefetch", strlen("llvm.prefetch"));
   LLVMValueRef f = LLVMGetIntrinsicDeclaration(g->m, id, &g->ptr, 1);
   LLVMBuildCall2(g->b, LLVMGlobalGetValueType(f), f, args, 4, "");
+}
+
+static void gen_touch(Gen *g, const Stmt *s) {
+  gen_prefetch(g, gen_address(g, s->u.touch.buf, &s->u.touch.ix, NULL, 1, 1), s->u.touch.write);
 }
 
 static void gen_block(Gen *g, const Block *b) {

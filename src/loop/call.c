@@ -3,6 +3,8 @@
 #include "ir/cost.h"
 #include "loop/lower.h"
 
+#include <math.h>
+
 static Buf operand(const Low *lw, const Ins *in, int k, Dim *from) {
   Buf b = lw->place[low_operand(lw, in, k, from)].buf;
   *from = dim_mul(lw->cx, *from, type_info[low_ins(lw, in->arg[k])->type].bytes);
@@ -61,6 +63,33 @@ static bool shares_iterations(const Low *lw, const Loop *l, double flops) {
   return low_unevenness((double)l->trip, lw->p->target.threads) <= 1.15;
 }
 
+/* A step reads a short row of each of many tensors, often from the last to the first: too many and
+ * too slow streams for the processor to foresee. Where they come from memory they are asked for
+ * some steps before. Measured (21 rows of 14 f64, backwards, 550 ns a step): 590 instead of 780 to
+ * 1040 ns with 1, 2 or 4 steps between. Long rows the processor foresees by itself. */
+static const bool *rows_asked_for(Low *lw, const Call *c) {
+  enum { ROW = 512, LINE = 64, LINES = 64 };
+  const Loop *l = c->loop;
+  double all = 0, lines = 0;
+  if (!dim_is_number(l->trip)) return NULL;
+  for (int i = 0; i < l->nscan + l->ncollect; i++) {
+    Dim n = i < l->nscan ? loop_port_bytes(c->body, BUF_INPUT, 1 + l->ncarry + i)
+                         : loop_port_bytes(c->body, BUF_OUTPUT, l->ncarry + i - l->nscan);
+    if (!dim_is_number(n)) return NULL;
+    all += (double)n * (double)l->trip;
+  }
+  if (all <= (double)lw->p->target.l2) return NULL;
+  bool *asked = NEWS(lw->cx->arena, bool, l->nscan + 1), any = false;
+  for (int i = 0; i < l->nscan; i++) {
+    Dim row = loop_port_bytes(c->body, BUF_INPUT, 1 + l->ncarry + i);
+    double more = ceil((double)row / LINE);
+    if (!row || row > ROW || lines + more > LINES) continue;
+    lines += more;
+    asked[i] = any = true;
+  }
+  return any ? asked : NULL;
+}
+
 void lower_call(Low *lw, Nest *n) {
   const Ins *in = low_ins(lw, n->anchor);
   bool loop = in->op == OP_loop;
@@ -92,6 +121,7 @@ void lower_call(Low *lw, Nest *n) {
   c->index = low_buffer(lw, name_of(lw->cx, "index"), own, T_I64, 1);
   c->more = low_buffer(lw, name_of(lw->cx, "more"), BUF_TEMP, T_BOOL, 1);
   if (loop) carried_places(lw, c);
+  if (loop) c->asked = rows_asked_for(lw, c);
   c->workspace = low_buffer(lw, name_of(lw->cx, "inner"), own, T_U8, larger_workspace(lw, c));
   k->call = c;
 }

@@ -156,6 +156,7 @@ static void add_call(Walk *w, const Call *c) {
   add(w, c->index);
   add(w, c->more);
   add(w, c->workspace);
+  for (int i = 0; c->asked && i < l->nscan; i++) add(w, c->asked[i]);
   add(w, c->shared);
   add_program(w, c->body);
   add(w, c->other != NULL);

@@ -131,9 +131,16 @@ static int32_t nest_to_join(Low *lw, Val v, const Side *s) {
   return last;
 }
 
-/* Both read a stored value of their own shape at their own index. */
-static bool share_reads(const Low *lw, const Nest *n, const Side *s) {
-  bool shared = false;
+/* A few vectors: less work than calling another kernel and loading its literals. */
+static bool is_tiny(Low *lw, const Nest *n, Val v) {
+  enum { VECTORS = 4 };
+  int64_t count = low_number(lw, shape_count(lw->cx, &n->shape));
+  return count <= (int64_t)VECTORS * target_lanes(&lw->p->target, (DType)low_ins(lw, v)->type);
+}
+
+/* Both read a stored value of their own shape at their own index; or both are tiny. */
+static bool share_reads(const Low *lw, const Nest *n, const Side *s, bool tiny) {
+  bool shared = tiny;
   for (int i = 0; i < s->an.access.n; i++) {
     const Access *a = &s->an.access.at[i];
     if (!shape_eq(&low_ins(lw, a->leaf)->shape, &n->shape)) continue;
@@ -145,7 +152,8 @@ static bool share_reads(const Low *lw, const Nest *n, const Side *s) {
   return shared;
 }
 
-/* An elementwise nest that doesn't need v, nor v it, but reads the same: one pass over memory. */
+/* An elementwise nest that doesn't need v, nor v it, but reads the same: one pass over memory. Or
+ * one that is as small: one kernel. */
 static int32_t nest_beside(Low *lw, Val v, const Side *s) {
   int32_t last = -1;
   for (int i = 0; i < s->an.access.n; i++)
@@ -153,7 +161,7 @@ static int32_t nest_beside(Low *lw, Val v, const Side *s) {
   for (int32_t i = lw->nest.n - 1; i > last; i--) {
     const Nest *n = &lw->nest.at[i];
     if (n->kind == NEST_MAP && n->root.n < MAX_ROOTS && n->shape.rank > 0 &&
-        shape_eq(&n->shape, &low_ins(lw, v)->shape) && share_reads(lw, n, s))
+        shape_eq(&n->shape, &low_ins(lw, v)->shape) && share_reads(lw, n, s, is_tiny(lw, n, v)))
       return i;
   }
   return -1;

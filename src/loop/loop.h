@@ -168,6 +168,7 @@ typedef struct RegInfo {
  * nothing is copied but the last carried values to where they are wanted. The semantics are those
  * of struct Loop and struct Branch in ir.h. */
 typedef struct LoopProgram LoopProgram;
+enum { CALL_AHEAD = 4 };
 typedef struct Call {
   const Loop *loop;   /* NULL: a branch */
   LoopProgram *body;  /* of a branch: the one taken where the flag holds */
@@ -183,6 +184,8 @@ typedef struct Call {
                         starts there, copied where it began elsewhere; NULL of a branch */
   Buf index, more;   /* i64 and bool: what the bodies are told, and what the condition says */
   Buf workspace;     /* of the bodies, used one at a time */
+  const bool *asked; /* per scanned value: its row of the step CALL_AHEAD later is asked for; NULL:
+                        none is */
   bool shared;       /* iterations may run in any order, on any worker: each worker has an index and
                         a workspace of its own, which are locals, and runs the body alone */
 } Call;

@@ -254,7 +254,10 @@ static void dump_call(const Dump *d, const Call *c, Text *out) {
   dump_bufs(d, c->loop ? "count" : "condition", &c->flag, c->flag >= 0);
   dump_bufs(d, "takes", c->in.at, c->in.n);
   dump_bufs(d, "makes", c->out.at, c->out.n);
-  text_add(out, "}\n");
+  if (c->asked) text_fmt(out, "  asks for rows of %d steps later:", CALL_AHEAD);
+  for (int i = 0; c->asked && i < c->loop->nscan; i++)
+    if (c->asked[i]) text_fmt(out, " %s", d->p->buf.at[c->in.at[c->loop->ncarry + i]].name);
+  text_add(out, c->asked ? "\n}\n" : "}\n");
   loop_dump(c->body, out);
   if (c->other) loop_dump(c->other, out);
 }

@@ -258,6 +258,8 @@ bool value_range(Low *lw, Val v, const AxisIx *at, Point pt, Dim *lo, Dim *hi);
 int known_comparison(Low *lw, const Ins *in, const AxisIx *at, Point pt);
 int nest_lanes(const Nest *n);
 double nest_ops(const Nest *n);
+/* The block's statements from `start` on, parts that end before end[i], in turn (interleave.c). */
+void st_interleave(KernelMaker *m, int start, const int *end, int n);
 /* The kind the next loop should have: parallel when it is the kernel's outermost and worth it. The
  * caller must make it the only statement there. */
 ForKind low_outermost(Low *lw);

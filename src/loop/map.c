@@ -3,6 +3,10 @@
  * are put together are walked part by part (pieces.c). */
 #include "loop/lower.h"
 
+/* So many vectors are walked side by side where no loop goes over them, and so much work on each is
+ * worth it: a function. */
+enum { MAX_VECTORS = 4, LONG_OPS = 14 };
+
 typedef struct MapWork {
   Nest *n;
   AxisIx at[IR_MAX_RANK];
@@ -11,6 +15,8 @@ typedef struct MapWork {
   int across; /* axis walked inside the vectors, a few indices at a time, or -1 */
   Ix across_from;
   int64_t across_n;
+  Block *block;               /* straight-line code of a few vectors goes there; */
+  int end[MAX_VECTORS], nend; /* that of each ends at .. */
 } MapWork;
 
 static void map_point(Low *lw, MapWork *w, Point pt) {
@@ -34,6 +40,7 @@ static void map_body(Low *lw, void *arg, AxisIx ix, Point pt) {
   if (w->axis >= 0) w->at[w->axis] = axis_plus(lw, ix, w->from);
   if (w->across < 0) {
     map_point(lw, w, pt);
+    if (w->block == lw->m.at && w->nend < MAX_VECTORS) w->end[w->nend++] = w->block->at.n;
     return;
   }
   LoopMark mark;
@@ -78,6 +85,9 @@ static void map_vectors(Low *lw, MapWork *w, LoopAxis vec) {
   /* a plain transpose moves one element as fast as a gather moves each of its own */
   if (w->across >= 0 && nest_ops(w->n) == 0) lanes = 1;
   Pieces cut = axis_pieces(lw, w->n, w->at, vec, lanes);
+  w->block = lw->m.at;
+  w->nend = 0;
+  int start = w->block->at.n;
   for (int i = 0; i < cut.n; i++) {
     Dim extent = dim_sub(lw->cx, cut.at[i + 1], cut.at[i]),
         whole = whole_part(lw, extent, lanes, cut.ops[i]);
@@ -90,6 +100,8 @@ static void map_vectors(Low *lw, MapWork *w, LoopAxis vec) {
       whole += n;
     }
   }
+  if (w->n->kind == NEST_MAP && nest_ops(w->n) >= LONG_OPS)
+    st_interleave(&lw->m, start, w->end, w->nend);
 }
 
 static void map_across(Low *lw, MapWork *w, LoopAxis across, LoopAxis vec) {

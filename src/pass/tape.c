@@ -79,6 +79,10 @@ static void add_value(Cut *c, const Tape *t, Val v, bool needed) {
   for (int k = 0; k < in->nargs; k++) cut_edge(c, value_out(in->arg[k]), value_in(v), CUT_NEVER);
 }
 
+static bool is_piece(const Ins *in, Val v) {
+  return op_kind((Op)in->op) == KIND_MOVE && in->nargs == 1 && in->arg[0] == v;
+}
+
 static int choose(const Tape *t, const bool *needed, Val *saved) {
   const Fn *f = t->f;
   Cut c = cut_new(f->cx->arena, 2 * f->ins.n);
@@ -90,6 +94,26 @@ static int choose(const Tape *t, const bool *needed, Val *saved) {
   return n;
 }
 
+/* Pieces of a carried value that are as wide as all of it: it is saved instead, in one row where it
+ * is, and the pieces are views of that. */
+static int whole_for_pieces(const Tape *t, Val *saved, int n) {
+  for (int i = 0; i < t->l->ncarry; i++) {
+    Val v = t->f->in.at[1 + i].val;
+    int64_t pieces = 0;
+    int kept = 0;
+    for (int k = 0; k < n; k++) {
+      const Ins *in = fn_ins(t->f, saved[k]);
+      if (is_piece(in, v)) pieces += width(t, in);
+    }
+    if (!pieces || pieces < width(t, fn_ins(t->f, v))) continue;
+    for (int k = 0; k < n; k++)
+      if (!is_piece(fn_ins(t->f, saved[k]), v)) saved[kept++] = saved[k];
+    saved[kept++] = v;
+    n = kept;
+  }
+  return n;
+}
+
 int tape_choose(const Loop *l, const bool *needed, bool thrifty, Val *saved) {
   const Fn *f = l->body;
   Tape t = {l, f, NEWS(f->cx->arena, bool, f->ins.n), thrifty, WORK_PRICE};
@@ -97,7 +121,9 @@ int tape_choose(const Loop *l, const bool *needed, bool thrifty, Val *saved) {
   find_fixed(&t);
   int n = choose(&t, needed, saved);
   for (int i = 0; i < n; i++) bytes += ins_bytes(f->cx, fn_ins(f, saved[i]));
-  if (bytes * dim_estimate(f->cx, l->trip) <= TAPE_CACHED) return n;
-  t.price = 0;
-  return choose(&t, needed, saved);
+  if (bytes * dim_estimate(f->cx, l->trip) > TAPE_CACHED) {
+    t.price = 0;
+    n = choose(&t, needed, saved);
+  }
+  return whole_for_pieces(&t, saved, n);
 }
