@@ -120,10 +120,10 @@ END_TEST
  * first, then write the new one down here. */
 START_TEST(no_field_was_added_unnoticed) {
   if (sizeof(void *) != 8) return;
-  ck_assert_uint_eq(sizeof(ExNode), 72);
+  ck_assert_uint_eq(sizeof(ExNode), 80);
   ck_assert_uint_eq(sizeof(Stmt), 88);
   ck_assert_uint_eq(sizeof(Buffer), 80);
-  ck_assert_uint_eq(sizeof(Call), 136);
+  ck_assert_uint_eq(sizeof(Call), 152);
   ck_assert_uint_eq(sizeof(Kernel), 136);
   ck_assert_uint_eq(sizeof(Loop), 48);
 }

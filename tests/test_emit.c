@@ -143,7 +143,7 @@ static Fn *as_library(Session *s, const char *name) {
   size_t n = strlen(name);
   if (n > 5 && !strcmp(name + n - 5, "_step")) {
     StepPlan plan;
-    Fn *loss = session_function(s, name_of(cx, "loss"));
+    Fn *loss = session_loss(s, "loss");
     return step_build(s->program, loss, name_of(cx, "adam"), NULL, &plan) ? plan.fn : NULL;
   }
   if (n > 5 && !strcmp(name + n - 5, "_grad"))
@@ -155,7 +155,7 @@ static Fn *as_library(Session *s, const char *name) {
  * the function's inputs here. */
 static void order_outputs(Fn *f, const Fn *like) {
   for (int i = 0; i < MIN(f->out.n, like->out.n); i++)
-    for (int k = i + 1; k < f->out.n && like->out.at[i].name; k++)
+    for (int k = i + 1; k < f->out.n && f->out.at[i].name != like->out.at[i].name; k++)
       if (f->out.at[k].name == like->out.at[i].name) {
         Output o = f->out.at[i];
         f->out.at[i] = f->out.at[k];

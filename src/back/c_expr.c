@@ -570,7 +570,8 @@ static const char *map(CGen *g, const ExNode *x, int mask_bytes) {
     if (i == 0 || x->op == OP_select) from = (DType)a->type;
   }
   hide_operands(g, x, arg);
-  int64_t by = x->op == OP_idiv || x->op == OP_mod ? integer(g, x->arg[1]) : 0;
+  bool shifts = x->op == OP_shl || x->op == OP_shr || x->op == OP_ushr;
+  int64_t by = x->op == OP_idiv || x->op == OP_mod || shifts ? integer(g, x->arg[1]) : 0;
   int lanes = lanes_of(g, x);
   if (is_comparison(x->op) && lanes > 1 && mask_bytes == 8 && type_info[from].bytes == 4 &&
       from != T_BOOL) { /* cheaper than to widen a mask */

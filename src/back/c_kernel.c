@@ -37,6 +37,21 @@ static void declare(CGen *g, Reg r) {
   vec_push(g->cx->arena, &g->scope, r);
 }
 
+/* The last line, where it is the constant, as the register's instead: r = .. */
+static bool takes_last_line(CGen *g, const char *constant, const char *type, const char *target) {
+  const char *head = cg_fmt(g, "const %s %s = ", type, constant), *text = g->body.at;
+  if (g->body.n == 0) return false;
+  size_t at = g->body.n - 1;
+  while (at > 0 && text[at - 1] != '\n') at--;
+  const char *line = text + at + strspn(text + at, " ");
+  if (strncmp(line, head, strlen(head))) return false;
+  const char *value = cg_fmt(g, "%s", line + strlen(head)); /* with its end */
+  g->body.n = at;
+  g->body.at[at] = 0;
+  cg_line(g, "%s = %.*s", target, (int)strlen(value) - 1, value);
+  return true;
+}
+
 static void print_set(CGen *g, const Stmt *s) {
   Reg r = s->u.set.reg;
   const RegInfo *info = &g->k->reg.at[r];
@@ -52,9 +67,10 @@ static void print_set(CGen *g, const Stmt *s) {
   size_t n = strlen(v);
   if (v[0] == '(' && v[n - 1] == ')' && !memchr(v + 1, '(', n - 1))
     v = cg_fmt(g, "%.*s", (int)n - 2, v + 1);
-  const char *type =
-      g->declared[r] ? "" : cg_fmt(g, "%s ", cg_type(g, info->type, info->lanes, g->mask[r]));
-  cg_line(g, "%sr%d = %s;", type, r, v);
+  const char *type = cg_type(g, info->type, info->lanes, g->mask[r]),
+             *target =
+                 cg_fmt(g, "%s%sr%d", g->declared[r] ? "" : type, g->declared[r] ? "" : " ", r);
+  if (v[0] != 't' || !takes_last_line(g, v, type, target)) cg_line(g, "%s = %s;", target, v);
   declare(g, r);
 }
 
@@ -328,16 +344,38 @@ static void find_active(CGen *g, const Block *b) {
   }
 }
 
+/* "a, b, c", on as many lines as it takes. column: where it begins. */
+static void add_item(Text *t, int *column, const char *item) {
+  enum { MOST = 96 };
+  int n = (int)strlen(item);
+  bool first = t->n == 0, next_line = !first && *column + n + 2 > MOST;
+  text_fmt(t, "%s%s", first ? "" : next_line ? ",\n    " : ", ", item);
+  *column = next_line ? 4 + n : *column + n + (first ? 0 : 2);
+}
+
 static const char *parameters(CGen *g, const Kernel *k) {
   Text t = text_new(g->cx->arena);
+  int column = 60;
   for (int i = 0; i < k->uses.n; i++) {
     Buf b = k->uses.at[i];
     const char *restricted =
         loop_buffer_alone(g->p, k, b) ? cg_fmt(g, "%s_RESTRICT ", g->prefix) : "";
-    text_fmt(&t, "%s%s%s%s%d", i ? ", " : "", pointer_type(g, i), restricted,
-             is_per_worker(g, k, b) ? "w" : "b", i);
+    add_item(&t, &column,
+             cg_fmt(g, "%s%s%s%d", pointer_type(g, i), restricted,
+                    is_per_worker(g, k, b) ? "w" : "b", i));
   }
   return text_str(&t);
+}
+
+/* Where its value stands in the source: ", net.nn:7". */
+static const char *made_at(CGen *g, Span span) {
+  int line, column;
+  if (span.source <= 0) return "";
+  span_place(g->cx, span, &line, &column);
+  const Source *s = &g->cx->sources.at[span.source];
+  const char *slash = strrchr(s->path, '/');
+  const char *file = s->prelude ? "prelude" : slash ? slash + 1 : s->path;
+  return cg_fmt(g, ", %s:%d", comment_name(g, file), line);
 }
 
 /* Arguments and body. */
@@ -396,7 +434,7 @@ CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name) {
   vec_push(a, &g->kernel, made);
   bool two = cg_has_vectors(k);
   const char *head = cg_fmt(g, "static %s_NOINLINE void %s", g->prefix, name);
-  if (k->name) cg_line(g, "/* %s */", comment_name(g, k->name));
+  if (k->name) cg_line(g, "/* %s%s */", comment_name(g, k->name), made_at(g, k->span));
   if (two) cg_line(g, "#if %s_VECTORS", g->prefix);
   if (!made.plain) cg_line(g, "%s_AS_WRITTEN", g->prefix);
   cg_line(g, "%s%s", head, made.text);
@@ -413,13 +451,14 @@ CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name) {
 
 void cg_kernel_call(CGen *g, const Kernel *k, const CgKernel *made) {
   Text t = text_new(g->cx->arena);
+  int column = (int)strlen(made->name) + 3;
   g->k = k;
   g->stored = NEWS(g->cx->arena, bool, k->uses.n + 1);
   find_stored(g, &k->body);
   for (int i = 0; i < k->uses.n; i++) {
     Buf b = k->uses.at[i];
     const char *type = pointer_type(g, i);
-    text_fmt(&t, "%s(%.*s*)%s", i ? ", " : "", (int)strlen(type) - 1, type, cg_base(g, b));
+    add_item(&t, &column, cg_fmt(g, "(%.*s*)%s", (int)strlen(type) - 1, type, cg_base(g, b)));
   }
   cg_line(g, "%s(%s%s);", made->name, text_str(&t), made->sizes);
 }

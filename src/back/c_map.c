@@ -233,7 +233,9 @@ static const char *shift(Map *m) {
   CGen *g = m->g;
   int64_t most = type_info[m->from].bytes * 8 - 1;
   const char *type = from_type(m),
-             *n = cg_fmt(g, "(%s & %s)", m->arg[1], constant(m, m->from, 0, most));
+             *n = m->by > 0 && m->by <= most
+                      ? m->arg[1]
+                      : cg_fmt(g, "(%s & %s)", m->arg[1], constant(m, m->from, 0, most));
   bool plain = m->op != OP_shr || m->from == T_U8;
   const char *symbol = m->op == OP_shl ? "<<" : ">>";
   if (!plain) return cg_fmt(g, "(%s >> %s)", m->arg[0], n);

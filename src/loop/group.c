@@ -229,5 +229,4 @@ void group_values(Low *lw) {
   for (int round = 0; round < 8 && roots_by_cost(lw); round++) {
   }
   drop_cheap(lw, kind);
-  roots_by_depth(lw);
 }
