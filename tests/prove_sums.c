@@ -83,13 +83,16 @@ static double terms(const Sum *s) {
 /* ---- rounding ---- */
 /* A running sum rounds at every step, by half a unit of what it has reached, and always to the same
  * side where the terms are equal. That shows where the terms cancel in the end: so the noise is in
- * proportion to the sum of magnitudes. The bound is half a unit for each of the n terms (Higham
- * 2002, section 4.2); what is drawn here will be widened by 40 (prove.c). */
+ * proportion to the sum of magnitudes; and it may come out as just 0, which safe_mul and
+ * comparisons tell from all others. The bound is half a unit for each of the n terms (Higham 2002,
+ * section 4.2); what is drawn here will be widened by 40 (prove.c). */
 static void add_rounding(const Sum *s, Noisy *z, const Tensor *whole, Tensor *out) {
   double part = fmax(0.25, terms(s) / 80) * z->width * noise_unit(out->type);
   for (int64_t i = 0, n = tensor_count(out); i < n; i++) {
     double width = part * tensor_get(whole, i), v = tensor_get(out, i);
-    if (isfinite(v) && isfinite(width)) tensor_set(out, i, v + rng_between(&z->rng, -width, width));
+    if (!isfinite(v) || !isfinite(width)) continue;
+    bool cancels = fabs(v) <= width && rng_chance(&z->rng, 15);
+    tensor_set(out, i, cancels ? 0 : v + rng_between(&z->rng, -width, width));
   }
 }
 

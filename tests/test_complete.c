@@ -98,6 +98,7 @@ START_TEST(names_that_are_declared_again) {
   ck_assert_str_eq(all("fn s"), "squash squeeze");
   ck_assert_str_eq(all("const r"), "rate");
   ck_assert_str_eq(all("param W"), "W_in");
+  ck_assert(offers("", "state"));
 }
 END_TEST
 

@@ -61,6 +61,9 @@ static const struct {
      "layer l(I, O)(x: f32[N, I]) {\n  param W: f32[I, O] ~ glorot()\n  x @ W\n}\nlet a = [l(2, "
      "2); 3]\n"
      "param b.W: f32\n"},
+    {"state  m :f32[ 3 ]~1.\nlayer l()(x){state  n:i32\nn+=1;m=x\nm}\nfn g(state)=state",
+     "state m: f32[3] ~ 1.\nlayer l()(x) {\n  state n: i32\n  n += 1\n  m = x\n  m\n}\nfn "
+     "g(state) = state\n"},
     {"test \"a  b\"{f(1)~=2 tol 1e-6;check grad f(1.)}",
      "test \"a  b\" { f(1) ~= 2 tol 1e-6; check grad f(1.) }\n"},
     /* a statement that begins with `{` would go on the line before */

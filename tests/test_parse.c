@@ -174,6 +174,13 @@ static const Case files[] = {
     {"param W: f32[64, 2*(N + 1) - M//2] ~ he()\nparam b: f64\n",
      "(file (param W (type f32 (int 64) (binary - (binary * (int 2) (binary + (name N) (int 1))) "
      "(binary // (name M) (int 2)))) (call (name he))) (param b (type f64)))"},
+    /* `state` is a word before a name at the start of a statement */
+    {"state m: f32[3] ~ 1\nstate a.n: i32\nlayer l()(x) { state state: f64\n state = x; state }",
+     "(file (param state m (type f32 (int 3)) (int 1)) (param state a.n (type i32)) (layer l (fn l "
+     "() "
+     "(block (param state state (type f64)) (assign state (name x)) (name state)) (arg x))))"},
+    {"fn f(state: f32,\n state) = g(x,\n  state)",
+     "(file (fn f () (call (name g) (name x) (name state)) (arg state (type f32)) (arg state)))"},
     {"const D = 64; const c: f32 = 0.5",
      "(file (const D () (int 64)) (const c (type f32) (float 0.5)))"},
     {"fn f() = 1", "(file (fn f () (int 1)))"},

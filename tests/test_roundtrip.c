@@ -157,6 +157,12 @@ static const char *const sources[] = {
       "fn h(x: f64[3]) = jvp(f)(x, x)\nfn k(x: f64[3]) = vjp(f, wrt: x)(x, 2)"),
     F("param W1: f32[8, 4]\nparam b1: f32[4]\nparam W2: f32[4, 3]\n"
       "fn loss(x: f32[N, 8], l: i32[N]) = mean(cross_entropy(relu(x @ W1 + b1) @ W2, l))"),
+    /* states: read, assigned, in a loop, in a derivative, in a checkpoint */
+    F("state m: f64[3] ~ 1.0\nstate n: i32\nparam w: f64[3]\nfn f(x: f64[N, 3]) { n += 1; m = 0.5 "
+      "* "
+      "m + mean(x, axis: 0)\n sum((x - m) * w * w) * f64(n) }\n"
+      "fn g(x: f64[N, 3]) { var s = 0.0\n for t in 0..4 { s = s + f(x) }\n s }\n"
+      "fn h(x: f64[N, 3]) = (grad(f)(x), n)\nfn k(x: f64[N, 3]) = (checkpoint f(x), m)"),
     F("fn f(x: f64[N, D], g: f64[D]) = sum(layer_norm(x) * g)"),
     F("fn f(x: f64[2, 1, 6, 6], w: f64[2, 1, 3, 3]) = sum(max_pool(conv2d(x, w, stride: 1, pad: "
       "1), 2))"),

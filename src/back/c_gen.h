@@ -78,16 +78,19 @@ typedef struct CGen {
   /* the program and kernel being printed */
   const LoopProgram *p;
   const Kernel *k;
-  bool *fixed;    /* the loop variable is a number, since its loop was unrolled */
-  int64_t *value; /* which */
-  uint8_t *mask;  /* bytes of a mask register's lanes */
-  bool *declared; /* the register has been declared */
-  Ex *active;     /* what the register holds, where that is the first lanes */
-  bool *live;     /* a store or a live register depends on the register */
+  bool *fixed;      /* the loop variable is a number, since its loop was unrolled */
+  int64_t *value;   /* which */
+  uint8_t *mask;    /* bytes of a mask register's lanes */
+  uint8_t *selects; /* and of the widest lanes it selects from */
+  bool *declared;   /* the register has been declared, in the scopes open now: */
+  Vec(Reg) scope;
+  Ex *active;   /* what the register holds, where that is the first lanes */
+  bool *stored; /* per argument of the kernel: it writes there */
   int temps;
   /* a kernel in portable form */
   bool portable, lane; /* lane: an expression is printed for lane l of its vectors */
-  const char **made;   /* of the statement: sums over lanes and shuffles that are at hand */
+  const char **made;   /* of the statement: sums over lanes and shuffles that are at hand, */
+  Vec(Ex) ready;       /* which these are */
 } CGen;
 
 /* c_expr.c */

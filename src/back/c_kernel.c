@@ -13,29 +13,37 @@ static void close_brace(CGen *g) {
 }
 
 /* ---- registers ---- */
-/* As wide as what the mask selects from, else as what it was made of. */
-static int mask_width(CGen *g, Reg r, Ex value) {
-  int most = 0;
+/* Per register the widest of what it selects from as a mask, in bytes. */
+static void find_mask_widths(CGen *g, uint8_t *most) {
   for (int i = 1; i < g->k->ex.n; i++) {
     const ExNode *x = &g->k->ex.at[i];
     Ex mask = x->kind == EX_LOAD                        ? x->mask
               : x->kind == EX_MAP && x->op == OP_select ? x->arg[0]
                                                         : 0;
     const ExNode *m = &g->k->ex.at[mask];
-    if (mask && m->kind == EX_REG && m->u.reg == r && x->type != T_BOOL)
-      most = MAX(most, type_info[x->type].bytes);
+    if (!mask || m->kind != EX_REG || x->type == T_BOOL) continue;
+    most[m->u.reg] = (uint8_t)MAX((int)most[m->u.reg], type_info[x->type].bytes);
   }
-  return most >= 4 ? most : cg_mask_bytes(g, value);
+}
+
+/* As wide as what the mask selects from, else as what it was made of. */
+static int mask_width(CGen *g, Reg r, Ex value) {
+  return g->selects[r] >= 4 ? g->selects[r] : cg_mask_bytes(g, value);
+}
+
+static void declare(CGen *g, Reg r) {
+  if (g->declared[r]) return;
+  g->declared[r] = true;
+  vec_push(g->cx->arena, &g->scope, r);
 }
 
 static void print_set(CGen *g, const Stmt *s) {
   Reg r = s->u.set.reg;
-  if (!g->live[r]) return;
   const RegInfo *info = &g->k->reg.at[r];
   if (g->portable) cg_lanes_ready(g, s->u.set.value);
   if (g->portable && info->lanes > 1) {
     cg_lanes_set(g, r, s->u.set.value);
-    g->declared[r] = true;
+    declare(g, r);
     return;
   }
   if (!g->declared[r] && info->type == T_BOOL)
@@ -47,7 +55,7 @@ static void print_set(CGen *g, const Stmt *s) {
   const char *type =
       g->declared[r] ? "" : cg_fmt(g, "%s ", cg_type(g, info->type, info->lanes, g->mask[r]));
   cg_line(g, "%sr%d = %s;", type, r, v);
-  g->declared[r] = true;
+  declare(g, r);
 }
 
 /* ---- stores ---- */
@@ -121,29 +129,31 @@ static void print_store(CGen *g, const Stmt *s) {
 }
 
 /* ---- buffers ---- */
-static bool stores_to(const Block *b, Buf buf) {
+static void find_stored(CGen *g, const Block *b) {
   for (int i = 0; i < b->at.n; i++) {
     const Stmt *s = b->at.at[i];
-    if (s->kind == ST_STORE && s->u.store.buf == buf) return true;
-    if (s->kind == ST_FOR && stores_to(&s->u.loop.body, buf)) return true;
-    if (s->kind == ST_IF && (stores_to(&s->u.cond.then, buf) || stores_to(&s->u.cond.other, buf)))
-      return true;
+    if (s->kind == ST_STORE) g->stored[cg_place(g, s->u.store.buf)] = true;
+    if (s->kind == ST_FOR) find_stored(g, &s->u.loop.body);
+    if (s->kind == ST_IF) {
+      find_stored(g, &s->u.cond.then);
+      find_stored(g, &s->u.cond.other);
+    }
   }
-  return false;
 }
 
-static const char *pointer_type(CGen *g, const Kernel *k, Buf b) {
-  bool written = stores_to(&k->body, b);
-  return cg_fmt(g, "%s%s *", written ? "" : "const ", cg_memory_type(g, g->p->buf.at[b].type));
+/* Of the kernel's argument at that place. */
+static const char *pointer_type(CGen *g, int place) {
+  Buf b = g->k->uses.at[place];
+  return cg_fmt(g, "%s%s *", g->stored[place] ? "" : "const ",
+                cg_memory_type(g, g->p->buf.at[b].type));
 }
 
 /* ---- loops ---- */
 /* What a block declares ends with it. */
 static void print_body(CGen *g, const Block *b) {
-  int n = g->k->reg.n + 1;
-  bool *before = arena_copy(g->cx->arena, g->declared, (size_t)n);
+  int mark = g->scope.n;
   print_block(g, b);
-  memcpy(g->declared, before, (size_t)n);
+  while (g->scope.n > mark) g->declared[g->scope.at[--g->scope.n]] = false;
 }
 
 static bool constant_ix(CGen *g, const Ix *ix, int64_t *v) {
@@ -173,7 +183,7 @@ static void print_shared_for(CGen *g, const Stmt *s) {
     if (!is_per_worker(g, g->k, b)) continue;
     if (!dim_divides(g->cx, x->stride, type_info[x->type].bytes, &step))
       cx_bug(g->cx, "a worker's copy out of step");
-    cg_line(g, "%s%s_RESTRICT b%d = w%d + %s_WORKER * %s;", pointer_type(g, g->k, b), p, i, i, p,
+    cg_line(g, "%s%s_RESTRICT b%d = w%d + %s_WORKER * %s;", pointer_type(g, i), p, i, i, p,
             cg_dim(g, step));
   }
   cg_line(g, "%s_OMP(omp for)", p);
@@ -265,47 +275,6 @@ static void print_block(CGen *g, const Block *b) {
   }
 }
 
-/* ---- registers that something is made of in the end: compilers warn of others ---- */
-static bool mark(CGen *g, Ex e) {
-  const ExNode *x = &g->k->ex.at[e];
-  bool news = false;
-  if (!e) return false;
-  if (x->kind == EX_REG) {
-    news = !g->live[x->u.reg];
-    g->live[x->u.reg] = true;
-  }
-  for (int i = 0; i < 3 && x->kind != EX_REG && x->arg[i]; i++) news |= mark(g, x->arg[i]);
-  if (x->kind == EX_LOAD) {
-    news |= mark(g, x->dyn);
-    news |= mark(g, x->mask);
-  }
-  return news;
-}
-
-static bool mark_block(CGen *g, const Block *b) {
-  bool news = false;
-  for (int i = 0; i < b->at.n; i++) {
-    const Stmt *s = b->at.at[i];
-    switch (s->kind) {
-    case ST_FOR: news |= mark_block(g, &s->u.loop.body); break;
-    case ST_LET:
-    case ST_SET: news |= g->live[s->u.set.reg] && mark(g, s->u.set.value); break;
-    case ST_STORE:
-      news |= mark(g, s->u.store.value);
-      news |= mark(g, s->u.store.dyn);
-      news |= mark(g, s->u.store.mask);
-      break;
-    case ST_TOUCH: break;
-    case ST_IF:
-      news |= mark(g, s->u.cond.cond);
-      news |= mark_block(g, &s->u.cond.then);
-      news |= mark_block(g, &s->u.cond.other);
-      break;
-    }
-  }
-  return news;
-}
-
 /* The value's name in a comment: letters and digits only. */
 static const char *comment_name(CGen *g, const char *name) {
   char *s = arena_copy(g->cx->arena, name, strlen(name) + 1);
@@ -365,7 +334,7 @@ static const char *parameters(CGen *g, const Kernel *k) {
     Buf b = k->uses.at[i];
     const char *restricted =
         loop_buffer_alone(g->p, k, b) ? cg_fmt(g, "%s_RESTRICT ", g->prefix) : "";
-    text_fmt(&t, "%s%s%s%s%d", i ? ", " : "", pointer_type(g, k, b), restricted,
+    text_fmt(&t, "%s%s%s%s%d", i ? ", " : "", pointer_type(g, i), restricted,
              is_per_worker(g, k, b) ? "w" : "b", i);
   }
   return text_str(&t);
@@ -377,6 +346,7 @@ static CgKernel kernel_text(CGen *g, const Kernel *k, bool portable) {
   g->temps = 0;
   memset(g->mask, 4, (size_t)k->reg.n + 1);
   memset(g->declared, 0, (size_t)k->reg.n + 1);
+  g->scope.n = 0;
   CgBody body = cg_body_begin(g);
   print_block(g, &k->body);
   const char *between = k->uses.n ? ", " : "", *sizes = cg_sizes_used(g, between, "int64_t ");
@@ -411,13 +381,14 @@ CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name) {
   g->fixed = NEWS(a, bool, k->var.n + 1);
   g->value = NEWS(a, int64_t, k->var.n + 1);
   g->mask = NEWS(a, uint8_t, k->reg.n + 1);
+  g->selects = NEWS(a, uint8_t, k->reg.n + 1);
+  find_mask_widths(g, g->selects);
   g->declared = NEWS(a, bool, k->reg.n + 1);
-  g->live = NEWS(a, bool, k->reg.n + 1);
   g->made = NEWS(a, const char *, k->ex.n + 1);
   g->active = NEWS(a, Ex, k->reg.n + 1);
+  g->stored = NEWS(a, bool, k->uses.n + 1);
+  find_stored(g, &k->body);
   find_active(g, &k->body);
-  while (mark_block(g, &k->body)) {
-  }
   CgKernel made = kernel_text(g, k, false);
   made.name = seen_before(g, &made);
   if (made.name) return made;
@@ -442,9 +413,12 @@ CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name) {
 
 void cg_kernel_call(CGen *g, const Kernel *k, const CgKernel *made) {
   Text t = text_new(g->cx->arena);
+  g->k = k;
+  g->stored = NEWS(g->cx->arena, bool, k->uses.n + 1);
+  find_stored(g, &k->body);
   for (int i = 0; i < k->uses.n; i++) {
     Buf b = k->uses.at[i];
-    const char *type = pointer_type(g, k, b);
+    const char *type = pointer_type(g, i);
     text_fmt(&t, "%s(%.*s*)%s", i ? ", " : "", (int)strlen(type) - 1, type, cg_base(g, b));
   }
   cg_line(g, "%s(%s%s);", made->name, text_str(&t), made->sizes);

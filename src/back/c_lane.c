@@ -72,9 +72,12 @@ void cg_lanes_ready(CGen *g, Ex e) {
   }
   if (x->kind == EX_REDUCE) g->made[e] = reduced(g, x);
   if (x->kind == EX_SHUFFLE) g->made[e] = shuffled(g, x);
+  if (g->made[e]) vec_push(g->cx->arena, &g->ready, e);
 }
 
-void cg_lanes_done(CGen *g) { memset(g->made, 0, (size_t)g->k->ex.n * sizeof *g->made); }
+void cg_lanes_done(CGen *g) {
+  while (g->ready.n > 0) g->made[g->ready.at[--g->ready.n]] = NULL;
+}
 
 void cg_lanes_set(CGen *g, Reg r, Ex value) {
   const RegInfo *info = &g->k->reg.at[r];

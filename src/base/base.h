@@ -112,7 +112,9 @@ typedef struct Source {
   const char *path; /* as the user named it */
   const char *text; /* ends in a 0 byte */
   int32_t len;
-  bool prelude; /* part of gradc itself: diagnostics prefer the user's own line */
+  bool prelude;        /* part of gradc itself: diagnostics prefer the user's own line */
+  const int32_t *line; /* where each begins; NULL: nobody has asked yet */
+  int32_t lines;
 } Source;
 
 /* ---- the compilation context ----

@@ -127,20 +127,35 @@ int32_t cx_add_source(Cx *cx, const char *path, const char *text, size_t len, bo
   if (len > INT32_MAX - 1) cx_out_of_memory(cx);
   char *copy = arena_alloc(cx->arena, len + 1);
   memcpy(copy, text, len);
-  Source s = {name_of(cx, path), copy, (int32_t)len, prelude};
+  Source s = {.path = name_of(cx, path), .text = copy, .len = (int32_t)len, .prelude = prelude};
   vec_push(cx->arena, &cx->sources, s);
   return cx->sources.n - 1;
+}
+
+/* Where lines begin: looked for once, since places are asked for by the thousand. */
+static void find_lines(Cx *cx, Source *s) {
+  int32_t n = 1;
+  for (int32_t i = 0; i < s->len; i++) n += s->text[i] == '\n';
+  int32_t *line = NEWS(cx->arena, int32_t, n);
+  s->lines = 1;
+  for (int32_t i = 0; i < s->len; i++)
+    if (s->text[i] == '\n') line[s->lines++] = i + 1;
+  s->line = line;
 }
 
 void span_place(Cx *cx, Span s, int *line, int *col) {
   *line = 0, *col = 0;
   if (s.source <= 0 || s.source >= cx->sources.n) return;
-  const Source *src = &cx->sources.at[s.source];
-  int32_t end = MIN(MAX(s.lo, 0), src->len), start = 0;
-  *line = 1;
-  for (int32_t i = 0; i < end; i++)
-    if (src->text[i] == '\n') (*line)++, start = i + 1;
-  *col = end - start + 1;
+  Source *src = &cx->sources.at[s.source];
+  if (!src->line) find_lines(cx, src);
+  int32_t at = MIN(MAX(s.lo, 0), src->len), below = 0, above = src->lines;
+  while (above - below > 1) { /* the last line that doesn't begin behind it */
+    int32_t middle = below + (above - below) / 2;
+    if (src->line[middle] <= at) below = middle;
+    else above = middle;
+  }
+  *line = below + 1;
+  *col = at - src->line[below] + 1;
 }
 
 Span span_join(Span a, Span b) {
@@ -154,7 +169,7 @@ static Status set_up(void *arg) {
   Cx *cx = arg;
   cx->arena = arena_new(cx);
   cx->names = NEW(cx->arena, NameTable);
-  vec_push(cx->arena, &cx->sources, ((Source){"", "", 0, false}));
+  vec_push(cx->arena, &cx->sources, ((Source){.path = "", .text = ""}));
   cx->diags = diags_new(cx);
   return ST_OK;
 }

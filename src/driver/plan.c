@@ -10,6 +10,8 @@
 #include "ir/cost.h"
 #include "pass/pass.h"
 
+#include <stdlib.h>
+
 typedef struct Line { /* of a source */
   int32_t source;
   int number;
@@ -21,11 +23,13 @@ typedef struct Kept { /* a value the way back needs */
   const Ins *in;
   Name name;
   double bytes; /* saved; 0: computed again */
+  int order;
 } Kept;
 
 typedef struct Plan {
   Cx *cx;
   Vec(Line) line;
+  Vec(int32_t *) number; /* per source and line: that of the entry, from 1 */
   Vec(Kept) kept;
 } Plan;
 
@@ -33,9 +37,13 @@ typedef struct Plan {
 static Line *line_of(Plan *p, Span span) {
   int number = 0, col;
   if (span.source) span_place(p->cx, span, &number, &col);
-  for (int i = 0; i < p->line.n; i++)
-    if (p->line.at[i].source == span.source && p->line.at[i].number == number)
-      return &p->line.at[i];
+  while (p->number.n <= span.source) vec_push(p->cx->arena, &p->number, NULL);
+  if (!p->number.at[span.source])
+    p->number.at[span.source] =
+        NEWS(p->cx->arena, int32_t, p->cx->sources.at[span.source].lines + 1);
+  int32_t *entry = &p->number.at[span.source][number];
+  if (*entry) return &p->line.at[*entry - 1];
+  *entry = p->line.n + 1;
   Line l = {.source = span.source, .number = number};
   vec_push(p->cx->arena, &p->line, l);
   return &p->line.at[p->line.n - 1];
@@ -58,7 +66,7 @@ static void count_flops(Plan *p, const Fn *f, double runs, int which) {
 
 /* ---- what the way back needs ---- */
 static void keep(Plan *p, const Ins *in, Name name, double bytes) {
-  Kept k = {in, name ? name : name_of(p->cx, op_info[in->op].name), bytes};
+  Kept k = {in, name ? name : name_of(p->cx, op_info[in->op].name), bytes, p->kept.n};
   vec_push(p->cx->arena, &p->kept, k);
   line_of(p, in->span)->saved += bytes;
 }
@@ -187,18 +195,16 @@ static const char *place_text(Plan *p, Span span) {
   return name_fmt(p->cx, s->prelude ? "prelude:%d" : "line %d", line);
 }
 
-static void sort_kept(Plan *p) {
-  for (int i = 1; i < p->kept.n; i++) {
-    Kept x = p->kept.at[i];
-    int k = i;
-    for (; k > 0 && p->kept.at[k - 1].bytes < x.bytes; k--) p->kept.at[k] = p->kept.at[k - 1];
-    p->kept.at[k] = x;
-  }
+/* The largest first; equal ones as they came. */
+static int by_bytes(const void *a, const void *b) {
+  const Kept *x = a, *y = b;
+  if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
+  return (x->order > y->order) - (x->order < y->order);
 }
 
 static void print_kept(Plan *p, Text *out) {
   double sum = 0;
-  sort_kept(p);
+  if (p->kept.n) qsort(p->kept.at, (size_t)p->kept.n, sizeof *p->kept.at, by_bytes);
   for (int i = 0; i < p->kept.n; i++) sum += p->kept.at[i].bytes;
   text_fmt(out, "the gradient keeps %s\n", size_text(p->cx, sum));
   for (int i = 0; i < p->kept.n; i++) {
@@ -220,18 +226,14 @@ static void print_peak(Plan *p, const LoopProgram *prog, Text *out) {
              size_text(p->cx, (double)item[i].bytes));
 }
 
-static bool before(const Line *a, const Line *b) {
-  return a->source != b->source ? a->source > b->source
-                                : a->number < b->number; /* the program, then the prelude */
+static int by_place(const void *a, const void *b) {
+  const Line *x = a, *y = b;
+  if (x->source != y->source) return x->source > y->source ? -1 : 1; /* the prelude at the end */
+  return (x->number > y->number) - (x->number < y->number);
 }
 
 static void print_lines(Plan *p, bool gradient, Text *out) {
-  for (int i = 1; i < p->line.n; i++) {
-    Line x = p->line.at[i];
-    int k = i;
-    for (; k > 0 && before(&x, &p->line.at[k - 1]); k--) p->line.at[k] = p->line.at[k - 1];
-    p->line.at[k] = x;
-  }
+  if (p->line.n) qsort(p->line.at, (size_t)p->line.n, sizeof *p->line.at, by_place);
   text_fmt(out, "by line      %12s%s\n", "FLOP", gradient ? "   of gradient        saved" : "");
   for (int i = 0; i < p->line.n; i++) {
     const Line *l = &p->line.at[i];

@@ -159,16 +159,15 @@ typedef struct Check {
   Ranges *ranges;
   const Guard *guards;
   int depth, calls;
-  int32_t labels; /* number of labels made so far */
-  bool indexing;  /* an index is being checked */
-  const char
-      *many;     /* why no state can be assigned here; or NULL */
-  bool updates;  /* the function's outputs are followed by the states it assigns */
-  int guarded;   /* > 0: what is read here may not be wanted, and isn't checked */
-  bool dividing; /* below inside(): an index may be divided */
-  bool gave_up;  /* a limit was reported */
-  int mute;      /* > 0: a trial, whose faults are not reported */
-  int faults;    /* all of them, reported or not */
+  int32_t labels;   /* number of labels made so far */
+  bool indexing;    /* an index is being checked */
+  const char *many; /* why no state can be assigned here; or NULL */
+  bool updates;     /* the function's outputs are followed by the states it assigns */
+  int guarded;      /* > 0: what is read here may not be wanted, and isn't checked */
+  bool dividing;    /* below inside(): an index may be divided */
+  bool gave_up;     /* a limit was reported */
+  int mute;         /* > 0: a trial, whose faults are not reported */
+  int faults;       /* all of them, reported or not */
   int reported;
   int32_t vars;               /* number of variables declared so far */
   const SizeBindings *preset; /* sizes of the outermost call that stand for themselves */

@@ -26,6 +26,14 @@ static Value lift_tensor(Check *c, Deriv *d, Name name, const Value *v, Span at,
   return r;
 }
 
+/* Whether it is made from a variable whose loop is still looking for its type. */
+static bool has_untyped_variable(const Value *v) {
+  if (v->kind != V_WEAK) return false;
+  for (int i = 0; i < v->u.weak->n; i++)
+    if (has_untyped_variable(&v->u.weak->arg[i])) return true;
+  return v->u.weak->kind == WEAK_VARIABLE;
+}
+
 Value deriv_lift(Check *c, Deriv *d, Name name, Value v, Span at, bool direct) {
   bool wanted = direct && deriv_wants(d->f, name) && !d->called, named = d->f->wrt.n > 0;
   if (v.kind == V_TUPLE) {
@@ -37,6 +45,7 @@ Value deriv_lift(Check *c, Deriv *d, Name name, Value v, Span at, bool direct) {
   bool floating = v.kind == V_FLOAT || (v.kind == V_WEAK && v.is_float);
   if (wanted && floating) v = to_tensor(c, v, at);
   else if (wanted && named && value_is_untyped(&v)) v = to_type(c, v, c->float_type, at);
+  else if (has_untyped_variable(&v)) v = to_tensor(c, v, at);
   else if (v.kind != V_TENSOR && value_has_tensor(&v)) v = to_tensor(c, v, at);
   return v.kind == V_TENSOR ? lift_tensor(c, d, name, &v, at, direct) : v;
 }

@@ -54,7 +54,7 @@ static CommentAt comment_at(const char *text, int32_t lo, int32_t hi) {
 /* ---- reading ---- */
 /* `state` declares where a name follows it at the start of a statement; elsewhere it is a name. */
 static void settle_states(Cx *cx, TokenList *toks) {
-  for (int32_t i = 0; i + 1 < toks->n; i++) {
+  for (int32_t i = toks->n - 2; i >= 0; i--) { /* what follows is settled */
     Token *t = &toks->at[i];
     if (t->kind != TOK_STATE) continue;
     bool begins = t->newline || t[-1].kind == TOK_SEP || t[-1].kind == TOK_LBRACE;

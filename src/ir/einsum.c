@@ -25,13 +25,15 @@ typedef struct Product {
   uint32_t summed;
 } Product;
 
-static bool collect(Builder *b, Val v, Product *p) {
+/* more: factors that will come after these for certain, so that a long product is known to be too
+ * long before its other end is reached. */
+static bool collect(Builder *b, Val v, Product *p, int more) {
   const Ins *i = ir_ins(b, v);
+  if (p->n + more >= MAX_FACTORS) return false;
   if (i->op == OP_mul && p->n < MAX_FACTORS - 1) {
     Val x = i->arg[0], y = i->arg[1];
-    return collect(b, x, p) && collect(b, y, p);
+    return collect(b, x, p, more + 1) && collect(b, y, p, more);
   }
-  if (p->n == MAX_FACTORS) return false;
   p->f[p->n++] = (Factor){v, labels_used(b, v)};
   return true;
 }
@@ -173,7 +175,7 @@ static Val pull_out(Builder *b, Product *p) {
 
 Val einsum_of_product(Builder *b, Val mul, uint32_t axes) {
   Product p = {.shape = *ir_shape(b, mul), .summed = axes};
-  if (!type_is_float(ir_type(b, mul)) || !collect(b, mul, &p)) return 0;
+  if (!type_is_float(ir_type(b, mul)) || !collect(b, mul, &p, 0)) return 0;
   uint32_t used = 0;
   for (int i = 0; i < p.n; i++) used |= p.f[i].labels;
   if (axes & ~used) return 0;

@@ -235,7 +235,7 @@ static void collect_sizes(Printer *p, Dim d) {
   dim_names(p->cx, d, p->arena, &found);
   for (int i = 0; i < found.list.n; i++)
     if (!name_taken(p, found.list.at[i].name))
-      vec_push(p->arena, &p->names.list, found.list.at[i].name);
+      names_add(p->arena, &p->names, found.list.at[i].name);
 }
 
 /* Names of sizes are taken before anything else gets one: they can't be changed. */

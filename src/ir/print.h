@@ -39,6 +39,7 @@ typedef struct Node { /* of an instruction */
 
 typedef struct Names { /* taken in the scope */
   Vec(Name) list;
+  uint64_t *hint; /* of many: a bit by hash; where it is 0 the name isn't in the list */
 } Names;
 
 typedef struct BodyName { /* a printed function that derivative instructions differentiate */
@@ -61,9 +62,10 @@ typedef struct Printer {
   Arena *arena;
   Globals *globals;
   Node *node;
-  Names names;  /* of the function; the globals' besides */
-  Names labels; /* in scope now */
-  Text lets;    /* the statements so far */
+  Names names;               /* of the function; the globals' besides */
+  Names labels;              /* in scope now */
+  Text lets;                 /* the statements so far */
+  struct Numbered *numbered; /* print_names.c */
   int unnamed;
   int32_t source, line; /* which the last comment named */
   int choices;          /* branches of `if .. then .. else` around what is being printed */
@@ -120,6 +122,7 @@ Name fresh_name(Printer *p, Name wish);  /* for a value; NULL: t1, t2, ... */
 Name fresh_label(Printer *p, Name wish); /* in scope from now on; NULL: i, j, .. */
 Name param_name(Globals *g, Cx *cx, Name wish);
 Name global_name(Globals *g, Cx *cx, Name wish, const char *otherwise);
+void names_add(Arena *a, Names *n, Name name);
 bool name_taken(const Printer *p, Name name);
 
 /* print_expr.c: labels has one Label per axis of v, or is NULL: array notation. In brackets where

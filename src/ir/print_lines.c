@@ -4,15 +4,6 @@
 
 enum { MOST = 72 }; /* characters of the source shown */
 
-/* The number of the line, from 1, and where it begins. */
-static int32_t line_of(const char *text, int32_t at, int32_t *start) {
-  int32_t line = 1;
-  *start = 0;
-  for (int32_t i = 0; i < at; i++)
-    if (text[i] == '\n') line++, *start = i + 1;
-  return line;
-}
-
 static const char *base_name(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash ? slash + 1 : path;
@@ -20,13 +11,13 @@ static const char *base_name(const char *path) {
 
 void print_line_of(Printer *p, Val v) {
   Span at = ins_of(p, v)->span;
-  int32_t start;
+  int line, col;
   if (!p->globals->lines || !at.source || p->cx->sources.at[at.source].prelude) return;
   const char *text = p->cx->sources.at[at.source].text;
-  int32_t line = line_of(text, at.lo, &start);
+  span_place(p->cx, at, &line, &col);
   if (at.source == p->source && line == p->line) return;
   p->source = at.source, p->line = line;
-  text += start;
+  text += at.lo - (col - 1);
   text += strspn(text, " \t");
   size_t n = strcspn(text, "\r\n");
   bool cut = n > MOST;

@@ -99,6 +99,18 @@ static Name wish_for_part(const Printer *p, Val bundle, int k, Name otherwise) {
   return otherwise;
 }
 
+/* What a loop collects without a name is kept for a derivative: it is called after the source's
+ * name for the value, or after what computes it. */
+static Name collected_wish(const Fn *body, int k) {
+  const Output *out = &body->out.at[k];
+  const Ins *in = fn_ins(body, out->val);
+  Name name = in->hint;
+  for (int i = 0; i < body->in.n; i++)
+    if (body->in.at[i].val == out->val) name = body->in.at[i].name;
+  if (out->name) return out->name;
+  return name_fmt(body->cx, "saved_%s", name ? name : op_info[in->op].name);
+}
+
 /* The text of an output; typed: a number gets its type. */
 static void print_output(Printer *r, int k, bool typed, Text *out) {
   Val v = r->f->out.at[k].val;
@@ -290,11 +302,12 @@ void print_loop(Printer *p, Val v) {
   }
   for (int i = 0; i < l->ncollect; i++)
     t.collect[i] =
-        fresh_name(p, wish_for_part(p, v, l->ncarry + i, l->body->out.at[l->ncarry + i].name));
+        fresh_name(p, wish_for_part(p, v, l->ncarry + i, collected_wish(l->body, l->ncarry + i)));
   int at = p->names.list.n; /* the index is a name of the loop alone: free again behind it */
   t.index = fresh_name(p, l->body->in.at[0].name ? l->body->in.at[0].name : name_of(p->cx, "t"));
   print_loop_head(&t, &head);
   print_loop_body(&t, &body);
+  p->numbered = NULL; /* one number less is taken */
   for (p->names.list.n--; at < p->names.list.n; at++)
     p->names.list.at[at] = p->names.list.at[at + 1];
   text_fmt(&p->lets, "%s%s%s  }\n", text_str(&vars), text_str(&head),

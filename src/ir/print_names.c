@@ -36,7 +36,26 @@ static bool is_reserved(const char *word) {
   return (op_find(word, &op) && !is_spelt_otherwise(op)) || type_find(word, &t);
 }
 
+/* ---- what is taken ---- */
+enum { FEW = 64, HINT_BITS = 20 };
+
+/* Names are interned: the pointer stands for the text. */
+static uint32_t hash(Name name) {
+  return (uint32_t)(((uint64_t)(uintptr_t)name * 0x9E3779B97F4A7C15u) >> (64 - HINT_BITS));
+}
+
+static void hint_at(Names *n, Name name) { n->hint[hash(name) / 64] |= 1ull << hash(name) % 64; }
+
+void names_add(Arena *a, Names *n, Name name) {
+  vec_push(a, &n->list, name);
+  if (n->hint) hint_at(n, name);
+  if (n->hint || n->list.n < FEW) return;
+  n->hint = NEWS(a, uint64_t, (1 << HINT_BITS) / 64);
+  for (int i = 0; i < n->list.n; i++) hint_at(n, n->list.at[i]);
+}
+
 static bool listed(const Names *n, Name name) {
+  if (n->hint && !(n->hint[hash(name) / 64] >> hash(name) % 64 & 1)) return false;
   for (int i = 0; i < n->list.n; i++)
     if (n->list.at[i] == name) return true;
   return false;
@@ -57,13 +76,33 @@ static Name valid_name(Cx *cx, Name wish) {
   return n ? name_of_n(cx, buf, n) : NULL;
 }
 
+/* ---- numbered names: s, s2, s3 ---- */
+enum { NUMBERED = 1 << 12 };
+typedef struct Numbered { /* by hash of the base: below the number all are taken */
+  struct {
+    Name base;
+    int next;
+  } at[NUMBERED];
+} Numbered;
+
+static Name numbered(Printer *p, Name base) {
+  if (!p->numbered) p->numbered = NEW(p->arena, Numbered);
+  uint32_t at = hash(base) % NUMBERED;
+  int i = p->numbered->at[at].base == base ? p->numbered->at[at].next : 2;
+  Name name = base;
+  for (; name_taken(p, name); i++) name = name_fmt(p->cx, "%s%d", base, i);
+  p->numbered->at[at].base = base;
+  p->numbered->at[at].next = i;
+  return name;
+}
+
 Name fresh_name(Printer *p, Name wish) {
   Name base = valid_name(p->cx, wish), name = base;
   if (!base) do
       name = name_fmt(p->cx, "t%d", ++p->unnamed);
     while (name_taken(p, name));
-  for (int i = 2; name_taken(p, name); i++) name = name_fmt(p->cx, "%s%d", base, i);
-  vec_push(p->arena, &p->names.list, name);
+  else if (name_taken(p, name)) name = numbered(p, base);
+  names_add(p->arena, &p->names, name);
   return name;
 }
 
@@ -93,7 +132,7 @@ Name param_name(Globals *g, Cx *cx, Name wish) {
            (!starts && isdigit((unsigned char)*s));
   }
   if (!path || listed(&g->names, wish)) return global_name(g, cx, wish, "p");
-  vec_push(g->out->arena, &g->names.list, wish);
+  names_add(g->out->arena, &g->names, wish);
   return wish;
 }
 
@@ -103,6 +142,6 @@ Name global_name(Globals *g, Cx *cx, Name wish, const char *otherwise) {
   Name name = base;
   for (int i = 2; listed(&g->names, name) || is_reserved(name); i++)
     name = name_fmt(cx, "%s%d", base, i);
-  vec_push(g->out->arena, &g->names.list, name);
+  names_add(g->out->arena, &g->names, name);
   return name;
 }

@@ -208,7 +208,7 @@ static void drop_cheap(Low *lw, const bool *kind) {
 /* What walks an expression recurses: one that is deeper than any stack gets places on the way down.
  * They are next to nothing beside so many operators. */
 static void roots_by_depth(Low *lw) {
-  enum { DEEPEST = 1000 };
+  enum { DEEPEST = 400 };
   int32_t *depth = NEWS(lw->arena, int32_t, lw->f->ins.n);
   for (Val v = 1; v < lw->f->ins.n; v++) {
     const Ins *in = low_ins(lw, v);
@@ -223,6 +223,7 @@ static void roots_by_depth(Low *lw) {
 void group_values(Low *lw) {
   mark_live(lw);
   roots_by_kind(lw);
+  roots_by_depth(lw); /* first: what is wanted on both sides of one is wanted at several places */
   bool *kind = NEWS(lw->arena, bool, lw->f->ins.n);
   for (Val v = 1; v < lw->f->ins.n; v++) kind[v] = lw->place[v].root;
   for (int round = 0; round < 8 && roots_by_cost(lw); round++) {

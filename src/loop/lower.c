@@ -101,10 +101,9 @@ KernelMaker low_kernel(Low *lw, Name name, Span span) {
   k->span = span;
   vec_push(lw->cx->arena, &k->ex, (ExNode){0});
   vec_push(lw->cx->arena, &lw->p->kernel, k);
-  lw->memo.n = 0;
+  while (lw->memo.n > 0) lw->memo_head[lw->memo.at[--lw->memo.n].v] = -1;
   lw->range.n = 0;
   lw->rows = 0;
-  for (Val v = 0; v < lw->f->ins.n; v++) lw->memo_head[v] = -1;
   return (KernelMaker){lw->p, k, &k->body};
 }
 
@@ -458,7 +457,8 @@ LoopProgram *lower_program(const Fn *given, const Target *t, const IndexChecks *
   *lw = (Low){.cx = cx, .arena = arena_new(cx), .f = f, .p = p, .slim = -1};
   lw->place = NEWS(lw->arena, Place, f->ins.n);
   lw->memo_head = NEWS(lw->arena, int32_t, f->ins.n);
-  for (Val v = 0; v < f->ins.n; v++) lw->place[v].nest = lw->place[v].buf = lw->place[v].reg = -1;
+  for (Val v = 0; v < f->ins.n; v++)
+    lw->place[v].nest = lw->place[v].buf = lw->place[v].reg = lw->memo_head[v] = -1;
   group_values(lw);
   fuse_nests(lw);
   port_buffers(lw);

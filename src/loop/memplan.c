@@ -5,6 +5,8 @@
  * fewest bytes stands. */
 #include "loop/lower.h"
 
+#include <stdlib.h>
+
 enum { ALIGN = 64 };
 
 static Dim bytes_of(const LoopProgram *p, const Buffer *b) {
@@ -91,15 +93,23 @@ static int64_t place(const Plan *x, const int32_t *placed, int n, const Room *b)
   return best < 0 ? at : best;
 }
 
+typedef struct Ranked {
+  double rank;
+  int32_t room;
+} Ranked;
+static int by_rank(const void *a, const void *b) { /* the highest first, then as they came */
+  const Ranked *x = a, *y = b;
+  if (x->rank != y->rank) return x->rank < y->rank ? 1 : -1;
+  return (x->room > y->room) - (x->room < y->room);
+}
+
 static int64_t place_all(Low *lw, Plan *x, Order o) {
   int32_t *order = NEWS(lw->arena, int32_t, x->n + 1), *placed = NEWS(lw->arena, int32_t, x->n + 1);
+  Ranked *ranked = NEWS(lw->arena, Ranked, x->n + 1);
   int64_t total = 0;
-  for (int i = 0; i < x->n; i++) {
-    int k = i;
-    for (; k > 0 && rank_of(&x->room[order[k - 1]], o) < rank_of(&x->room[i], o); k--)
-      order[k] = order[k - 1];
-    order[k] = i;
-  }
+  for (int i = 0; i < x->n; i++) ranked[i] = (Ranked){rank_of(&x->room[i], o), i};
+  qsort(ranked, (size_t)x->n, sizeof *ranked, by_rank);
+  for (int i = 0; i < x->n; i++) order[i] = ranked[i].room;
   for (int i = 0; i < x->n; i++) {
     Room *b = &x->room[order[i]];
     b->offset = place(x, placed, i, b);

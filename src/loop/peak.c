@@ -16,27 +16,28 @@ static bool joins(const LoopProgram *p, const Buffer *b, int k) {
   return b->into >= 0 && p->buf.at[b->into].last == k && b->first == k;
 }
 
-static int64_t live_bytes(const LoopProgram *p, int k) {
-  int64_t sum = 0;
+/* The kernel while which most bytes live, and how many. */
+static int fullest(const LoopProgram *p, int64_t *most) {
+  int64_t *change = NEWS(p->cx->arena, int64_t, p->kernel.n + 2), sum = 0;
+  int at = 0;
   for (int i = 0; i < p->buf.n; i++) {
     const Buffer *b = &p->buf.at[i];
-    if (in_workspace(b) && b->first <= k && k <= b->last && !joins(p, b, k)) sum += bytes_of(p, b);
+    if (!in_workspace(b) || b->first < 0 || b->last < b->first) continue;
+    change[b->first + joins(p, b, b->first)] += bytes_of(p, b);
+    change[b->last + 1] -= bytes_of(p, b);
   }
-  return sum;
-}
-
-static int fullest(const LoopProgram *p) {
-  int at = 0;
-  int64_t most = -1;
+  *most = -1;
   for (int k = 0; k < p->kernel.n; k++) {
-    int64_t n = live_bytes(p, k);
-    if (n > most) most = n, at = k;
+    sum += change[k];
+    if (sum > *most) *most = sum, at = k;
   }
   return at;
 }
 
 int64_t loop_least_workspace(const LoopProgram *p) {
-  return p->kernel.n ? live_bytes(p, fullest(p)) : 0;
+  int64_t most;
+  fullest(p, &most);
+  return MAX(most, 0);
 }
 
 static void add_item(PeakItem *item, int *n, int most, PeakItem x) {
@@ -48,7 +49,8 @@ static void add_item(PeakItem *item, int *n, int most, PeakItem x) {
 
 static void collect(const LoopProgram *p, PeakItem *item, int *n, int most) {
   if (!p->kernel.n) return;
-  int at = fullest(p);
+  int64_t most_bytes;
+  int at = fullest(p, &most_bytes);
   const Call *c = p->kernel.at[at]->call;
   for (int i = 0; i < p->buf.n; i++) {
     const Buffer *b = &p->buf.at[i];

@@ -26,6 +26,16 @@ static Val product_of_views(Builder *b, Val x) {
   return ir_map2(b, OP_mul, l, r);
 }
 
+/* v is made of sums whose terms are the products that mul is of: no factor has left the sum, none
+ * is summed before. Infinite factors next to zeros tell. */
+static bool sums_products(const Builder *b, Val v, Val mul) {
+  const Ins *in = ir_ins(b, v), *m = ir_ins(b, mul);
+  while (in->op == OP_view || in->op == OP_reshape) in = ir_ins(b, in->arg[0]);
+  if (in->op == OP_sum) in = ir_ins(b, window_base(b, in->arg[0]));
+  if (in->op != OP_contract && in->op != OP_mul) return false;
+  return window_same_bases(b, in->arg, m->arg);
+}
+
 /* ---- values at the finer shape of phases ----
  */
 static bool is_fine(const Prepare *p, Val v) {
@@ -187,7 +197,10 @@ static Val rewritten(Prepare *p, const Ins *in, Val *arg, bool *fine) {
   if (op_kind(in->op) == KIND_FOLD) {
     Val v = fold_fine(p, in, arg[0]);
     if (v || in->op != OP_sum) return v;
-    return window_sum(b, product_of_views(b, arg[0]), in->u.axes, fine);
+    Val products = product_of_views(b, arg[0]);
+    if (products != arg[0]) v = window_sum(b, products, in->u.axes, fine);
+    if (v && sums_products(b, v, products)) return v;
+    return window_sum(b, arg[0], in->u.axes, fine);
   }
   if (in->op == OP_view) return part_of_sum(p, in, fine);
   return 0;

@@ -8,6 +8,9 @@
 /* prepare_window.c: the sum over `axes` of x, where x is a view. *fine: the result is a reshape of
  * values that lie at a finer shape (0: no). */
 Val window_sum(Builder *b, Val x, uint32_t axes, bool *fine);
+Val window_base(const Builder *b, Val v); /* below views */
+/* The two operands x are views of the same values as y, in any order. */
+bool window_same_bases(const Builder *b, const Val *x, const Val *y);
 /* An operand of a contraction whose windows reach outside: windows that don't, of a padded copy. */
 /* Dimension d of a view that a contraction with these labels reads is s*q + p for summed q and kept
  * p, phases that the engine makes code for one by one (contract_phases.c). */

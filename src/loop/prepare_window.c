@@ -203,25 +203,41 @@ static bool has_fill(const Builder *b, Val x) {
   }
 }
 
-/* The contraction below v, which may be behind views that only move its axes, with its terms
- * outside left out. */
-static Val made_skip(Builder *b, Val v) {
-  const Ins in = *ir_ins(b, v);
-  if (in.op == OP_view && in.u.view->exact)
-    return ir_view(b, made_skip(b, in.arg[0]), &in.shape, in.u.view);
-  if (in.op == OP_reshape) return ir_reshape(b, made_skip(b, in.arg[0]), &in.shape);
-  if (in.op != OP_contract) return v;
-  Contract c = *in.u.contract;
-  c.skips = true;
-  return ir_contract(b, in.arg[0], in.arg[1], &c);
+Val window_base(const Builder *b, Val v) {
+  while (ir_ins(b, v)->op == OP_view) v = ir_ins(b, v)->arg[0];
+  return v;
 }
 
-/* The sum of the product that open_contraction made: the terms outside are none. Where an operand
- * has zeros of its own around it, which are factors like others, the two can't be told apart any
- * more. */
+bool window_same_bases(const Builder *b, const Val *x, const Val *y) {
+  Val base[] = {window_base(b, x[0]), window_base(b, x[1]), window_base(b, y[0]),
+                window_base(b, y[1])};
+  return (base[0] == base[2] && base[1] == base[3]) || (base[0] == base[3] && base[1] == base[2]);
+}
+
+/* The contraction below v, which may be behind views that only move its axes, with its terms
+ * outside left out. 0: there is none of the operands of dot, of which each term is a product. */
+static Val made_skip(Builder *b, Val v, const Ins *dot) {
+  const Ins in = *ir_ins(b, v);
+  if ((in.op == OP_view && in.u.view->exact) || in.op == OP_reshape) {
+    Val inner = made_skip(b, in.arg[0], dot);
+    if (!inner) return 0;
+    return in.op == OP_view ? ir_view(b, inner, &in.shape, in.u.view)
+                            : ir_reshape(b, inner, &in.shape);
+  }
+  if (in.op != OP_contract) return 0;
+  if (!window_same_bases(b, in.arg, dot->arg)) return 0;
+  Contract c = *in.u.contract;
+  c.skips = true;
+  v = ir_contract(b, in.arg[0], in.arg[1], &c);
+  return ir_ins(b, v)->op == OP_contract && ir_ins(b, v)->u.contract->skips ? v : 0;
+}
+
+/* The sum of the product that open_contraction made: the terms outside are none. 0: they can't be
+ * told from others. So it is where an operand has zeros of its own around it, which are factors,
+ * and where the sum isn't a contraction of the two. */
 static Val skipping_sum(Builder *b, const Ins *dot, Val product, uint32_t axes) {
-  Val sum = ir_fold(b, OP_sum, product, axes);
-  return has_fill(b, dot->arg[0]) || has_fill(b, dot->arg[1]) ? sum : made_skip(b, sum);
+  if (has_fill(b, dot->arg[0]) || has_fill(b, dot->arg[1])) return 0;
+  return made_skip(b, ir_fold(b, OP_sum, product, axes), dot);
 }
 
 /* The product of the operands' views instead of the view of the contraction, where that isn't much
@@ -267,11 +283,10 @@ Val window_sum(Builder *b, Val x, uint32_t axes, bool *fine) {
   Val product;
   uint32_t summed;
   const Ins dot = *ir_ins(b, w.x);
-  bool opened = open_contraction(&w, &product, &summed);
-  if (!w.changed && !opened) return ir_fold(b, OP_sum, x, axes);
+  Val sum = open_contraction(&w, &product, &summed) ? skipping_sum(b, &dot, product, summed) : 0;
+  if (!w.changed && !sum) return ir_fold(b, OP_sum, x, axes);
   View v = {.rank = w.in.rank, .dim = w.dim};
-  Val sum = opened ? skipping_sum(b, &dot, product, summed)
-                   : ir_fold(b, OP_sum, ir_view(b, w.x, &w.out, &v), w.axes);
+  if (!sum) sum = ir_fold(b, OP_sum, ir_view(b, w.x, &w.out, &v), w.axes);
   return w.split ? join_phases(&w, sum, fine) : sum;
 }
 

@@ -152,6 +152,11 @@ static bool share_let(Share *s, const Stmt *x) {
   return true;
 }
 
+static bool is_register(const Share *s, Ex e, Reg r) {
+  const ExNode *n = &s->k->ex.at[e];
+  return n->kind == EX_REG && n->u.reg == r;
+}
+
 static void share_block(Share *s, Block *b) {
   int32_t outer = s->block, mark = s->visible.n, kept = 0;
   s->block = ++s->blocks;
@@ -161,7 +166,10 @@ static void share_block(Share *s, Block *b) {
     switch (x->kind) {
     case ST_FOR: share_block(s, &x->u.loop.body); break;
     case ST_LET: keep = share_let(s, x); break;
-    case ST_SET: number(s, x->u.set.value); break;
+    case ST_SET:
+      number(s, x->u.set.value);
+      keep = !is_register(s, x->u.set.value, x->u.set.reg); /* a sum that nothing is added to */
+      break;
     case ST_STORE:
       number(s, x->u.store.value);
       number(s, x->u.store.dyn);

@@ -110,4 +110,19 @@ is 2 ""
 err_has "NAME=NUMBER"
 run gradcheck "$work/m.nn" count
 is 1
+# Ten thousand statements, each on the last and on one before: neither the printer nor the lowering
+# goes down as deep as the chain is long, and names stay short.
+awk 'BEGIN {
+  n = 10000
+  print "fn f(x: f32[16], y: f32[16]) {\n  let a0 = x\n  let a1 = y"
+  for (i = 2; i < n; i++) printf "  let a%d = sin(a%d) * a%d\n", i, i - 1, int(i / 2)
+  printf "  sum(a%d)\n}\n", n - 1
+}' >"$work/long.nn"
+run emit --loops "$work/long.nn" f
+is 0
+out_has "program f"
+run grad "$work/long.nn" f
+is 0
+out_has "fn f_grad"
+
 finish

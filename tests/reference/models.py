@@ -79,9 +79,16 @@ def max_pool(x):
     return x.reshape(n, c, h // 2, w // 2, 4).max(-1)
 
 
-def batch_norm(x, scale, shift):
-    d = x - x.mean((0, 2, 3), True)
-    return d / sqrt((d * d).mean((0, 2, 3), True) + 1e-5) * scale + shift
+def batch_norm(x, p, name, after):
+    """With the batch's statistics; puts the running ones into `after`."""
+    n = x.value.size // x.shape[1]
+    mean = x.mean((0, 2, 3), True)
+    d = x - mean
+    var = (d * d).mean((0, 2, 3), True)
+    for what, now in (("running_mean", mean.value), ("running_var", var.value * n / (n - 1))):
+        after[f"{name}.{what}"] = 0.9 * after[f"{name}.{what}"] + 0.1 * now.reshape(-1)
+    scale, shift = (p[f"{name}.{k}"].reshape(x.shape[1], 1, 1) for k in ("scale", "shift"))
+    return d / sqrt(var + 1e-5) * scale + shift
 
 
 def layer_norm(x, p, name):
@@ -110,6 +117,7 @@ class Case:
     model = ""       # the file in examples/
     define = {}      # constants of the example, as -D NAME=N
     shapes = {}      # of the parameters
+    states = {}      # name -> shape; `loss` leaves their new values in self.after
     data = {}        # arrays for --data; str: a text
     batch = 1
     source = ""      # more declarations
@@ -129,10 +137,12 @@ class FashionCnn(Images):
     model = "fashion_cnn"
     define = {"C1": 2, "C2": 3, "H": 6}
     shapes = {
-        "conv1.K": (2, 1, 3, 3), "norm1.scale": (2, 1, 1), "norm1.shift": (2, 1, 1),
-        "conv2.K": (3, 2, 3, 3), "norm2.scale": (3, 1, 1), "norm2.shift": (3, 1, 1),
+        "conv1.K": (2, 1, 3, 3), "norm1.scale": (2,), "norm1.shift": (2,),
+        "conv2.K": (3, 2, 3, 3), "norm2.scale": (3,), "norm2.shift": (3,),
         **linear_shapes("hidden", 147, 6), **linear_shapes("out", 6, 10),
     }
+    states = {"norm1.running_mean": (2,), "norm1.running_var": (2,),
+              "norm2.running_mean": (3,), "norm2.running_var": (3,)}
 
     def __init__(self):
         super().__init__(5)
@@ -140,8 +150,8 @@ class FashionCnn(Images):
 
     def loss(self, p):
         x = array((self.data["x"].reshape(-1, 1, 28, 28) - 73.0) / 90)
-        h = max_pool(relu(batch_norm(conv3x3(x, p["conv1.K"]), p["norm1.scale"], p["norm1.shift"])))
-        h = max_pool(relu(batch_norm(conv3x3(h, p["conv2.K"]), p["norm2.scale"], p["norm2.shift"])))
+        h = max_pool(relu(batch_norm(conv3x3(x, p["conv1.K"]), p, "norm1", self.after)))
+        h = max_pool(relu(batch_norm(conv3x3(h, p["conv2.K"]), p, "norm2", self.after)))
         h = relu(linear(h.reshape(5, 147), p, "hidden"))
         kept = uniform((5, 6), step_key(SEED, 1)) < 1 - 0.3
         h = where(kept, h / (1 - 0.3), 0)
@@ -388,7 +398,9 @@ CASES = {c.model: c for c in (FashionCnn, ResidualMlp, FashionVae, CharLstm, Tra
 # ---- the two commands -----------------------------------------------------------------------------
 def make(case, folder):
     r = np.random.default_rng(11)
-    np.savez(folder + "/params.npz", **{k: case.spread * (r.normal(size=s) + 0.25) for k, s in case.shapes.items()})
+    params = {k: case.spread * (r.normal(size=s) + 0.25) for k, s in case.shapes.items()}
+    states = {k: r.uniform(size=s) for k, s in case.states.items()}
+    np.savez(folder + "/params.npz", **params, **states)
     defines = ["-D %s=%d" % d for d in case.define.items()]
     options = ["--batch %d" % case.batch] + defines
     for name, a in case.data.items():
@@ -429,11 +441,14 @@ def gradient_of(z, name):
 def check(case, folder):
     with np.load(folder + "/params.npz") as z:
         p = {k: array(z[k]) for k in case.shapes}
+        case.after = {k: z[k] for k in case.states}
     y = case.loss(p)
     found = []
     with np.load(folder + "/gradient.npz") as z:
         for (k, _), g in zip(p.items(), tape.gradients(y, list(p.values()))):
             found.append(("the gradient by " + k, difference(gradient_of(z, k), g), TOLERANCE))
+        for k, s in case.after.items():
+            found.append(("the state " + k, difference(z[k], s), TOLERANCE))
     with open(folder + "/value") as f:
         found.append(("the value", difference(float(f.read()), y.value), 1e-8))  # nine digits
     if case.evaluate:
