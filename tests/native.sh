@@ -56,6 +56,52 @@ for cpu in native x86-64-v3 x86-64-v4; do
 done
 compiled "the header as C++" c++ -Wall -Wextra -pedantic -Werror -fsyntax-only -x c++ logistic.h
 
+# ---- AVX-512 has one instruction for the two powers of two that exp ends with; it gives the same bits from
+# nothing through denormals to infinity. Where nobody clamped the exponent it isn't used
+if supported x86-64-v4 && have objdump; then
+  cat >powers.nn <<'END'
+fn grow(x: f32[8192], y: f64[8192]) = (exp(x), exp2(x), exp(8 * y), sigmoid(8 * y))
+END
+  cat >own.nn <<'END'
+fn own(p: f32[64], x: f32[64]) {
+  let s = x + 0x1.8001fcp+23
+  let low = bitand(shl(bits(s), 22), 2139095040)
+  p * from_bits(low) * from_bits(shl(bits(s), 23) - low)
+}
+END
+  cat >powers_main.c <<'END'
+#include <stdio.h>
+#include <string.h>
+#include "powers.h"
+int main(void) {
+  static float x[8192], a[2][8192];
+  static double y[8192], b[2][8192];
+  unsigned long long sum = 0, bits;
+  for (int i = 0; i < 8192; i++) y[i] = x[i] = (float)(i - 4500) / 30;
+  powers_grow(x, y, a[0], a[1], b[0], b[1], NULL, 0);
+  for (int k = 0; k < 2; k++)
+    for (int i = 0; i < 8192; i++) {
+      unsigned word;
+      memcpy(&word, &a[k][i], 4), memcpy(&bits, &b[k][i], 8);
+      sum = sum * 31 + word * 7 + bits;
+    }
+  printf("%llx\n", sum);
+  return 0;
+}
+END
+  run emit --c powers.nn --cpu x86-64-v4 -o powers.c
+  compiled "exp as C" cc -w -O2 -march=x86-64-v4 -ffp-contract=off powers_main.c powers.c -o c.run -lm
+  run build powers.nn --cpu x86-64-v4 -o powers.o
+  compiled "exp as an object" cc -w -O2 powers_main.c powers.o -o n.run -lm
+  same "exp by one instruction and by two products" "$(./n.run)" "$(./c.run)"
+  objdump -d powers.o | grep -q vscalef && ok || not_ok "exp for x86-64-v4 has no vscalef"
+  run build own.nn --cpu x86-64-v4 -o own.o
+  is 0 ""
+  objdump -d own.o | grep -q vscalef && not_ok "an exponent without bounds goes through vscalef" || ok
+else
+  skip
+fi
+
 # ---- threads: the library has a pool of its own, and gives the bits of the one without
 cat >wide.nn <<'END'
 param W: f32[256, 512] ~ he()

@@ -72,6 +72,8 @@ void gen_masked_store(Gen *g, DType t, LLVMValueRef v, LLVMValueRef at, LLVMValu
 void gen_prefetch(Gen *g, LLVMValueRef at, bool write); /* the line is wanted soon: a hint */
 /* llvm_map.c */
 LLVMValueRef gen_map(Gen *g, Op op, DType from, DType to, int lanes, LLVMValueRef *arg);
+/* llvm_scale.c: a * b as one instruction, where it is a product by two powers of two; else NULL. */
+LLVMValueRef gen_scaled(Gen *g, DType t, int lanes, LLVMValueRef a, LLVMValueRef b);
 /* llvm_stmt.c */
 LLVMValueRef gen_kernel(Gen *g, const Kernel *k, int number, bool visible);
 LLVMValueRef gen_declare_kernel(Gen *g, const Kernel *k, int number, bool visible);

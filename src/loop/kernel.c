@@ -185,6 +185,7 @@ Reg st_let(KernelMaker *m, Ex value, Name hint) {
 }
 
 void st_set(KernelMaker *m, Reg r, Ex value) {
+  if (at(m, value)->kind == EX_REG && at(m, value)->u.reg == r) return; /* a term of 0 was added */
   Stmt *s = stmt(m, ST_SET);
   s->u.set.reg = r;
   s->u.set.value = value;
