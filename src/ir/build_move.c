@@ -183,21 +183,30 @@ uint32_t labels_used(const Builder *b, Val v) {
   return used;
 }
 
-/* The labels in the order in which a view's dimensions meet them; within one dimension the larger
- * extents first, so that it doesn't depend on how the labels are numbered (a window x[i + r] has
- * its places before its offsets). Returns how many of those in `keep` it found. */
+/* Whether label a stands before label b within one dimension: the larger extent first, of equal
+ * ones the larger step, so that the order doesn't depend on how the labels are numbered (a window
+ * x[2*i + r] has its places before its offsets). */
+static bool meets_first(const Ins *i, const ViewTerm *a, const ViewTerm *b) {
+  Dim m = i->shape.dim[a->label], n = i->shape.dim[b->label];
+  return m != n ? m > n : a->coef > b->coef;
+}
+
+/* The labels in the order in which a view's dimensions meet them. Returns how many of those in
+ * `keep` it found. */
 static int meeting_order(const Ins *i, uint32_t keep, int32_t *order) {
   int n = 0;
   for (int d = 0; d < i->u.view->rank; d++) {
     int first = n;
+    const ViewTerm *met[IR_MAX_RANK];
     for (int t = 0; t < i->u.view->dim[d].n; t++) {
-      int label = i->u.view->dim[d].term[t].label, k = n;
-      if (!(keep >> label & 1)) continue;
-      keep &= ~(1u << label);
-      for (n++; k > first && i->shape.dim[order[k - 1]] < i->shape.dim[label]; k--)
-        order[k] = order[k - 1];
-      order[k] = label;
+      const ViewTerm *term = &i->u.view->dim[d].term[t];
+      int k = n - first;
+      if (!(keep >> term->label & 1)) continue;
+      keep &= ~(1u << term->label);
+      for (n++; k > 0 && meets_first(i, term, met[k - 1]); k--) met[k] = met[k - 1];
+      met[k] = term;
     }
+    for (int k = first; k < n; k++) order[k] = met[k - first]->label;
   }
   return n;
 }
