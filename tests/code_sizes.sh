@@ -8,7 +8,7 @@ same "rows" "$(printf '%s\n' "$table" | sed 's/^| `\([a-z_]*\)`.*/\1/' | sort)" 
   "$(cd "$here/examples" && ls *.nn | sed 's/\.nn$//' | sort)"
 
 # near FIGURE OTHER: within a quarter, since what compiles it may be another build of the compiler
-near() { [ $(($1 * 4)) -le $(($2 * 5)) ] && [ $(($2 * 4)) -le $(($1 * 5)) ]; }
+near() { [ "${1:-x}" -ge 0 ] 2>/dev/null && [ "${2:-x}" -ge 0 ] 2>/dev/null && [ $(($1 * 4)) -le $(($2 * 5)) ] && [ $(($2 * 4)) -le $(($1 * 5)) ]; }
 
 if gcc -dumpfullversion -dumpversion 2>/dev/null | grep -q '^12\.' && [ "$(uname -m)" = x86_64 ]; then
   for name in rosenbrock newton_root; do
