@@ -284,15 +284,30 @@ static void again_at(Low *lw, TileWork *w, const Tile *t, Var row, Var col, Buf 
   }
 }
 
+/* The sum of all that the tile holds. Lanes beyond the last element are left out: in a packed
+ * operand nobody has written them, so they have whatever was in that memory before. */
+static Ex sum_of_tile(Low *lw, const TileWork *w, const Tile *t, DType type, int lanes) {
+  Ex all = 0;
+  for (int q = 0; q < t->v; q++) {
+    const Point *pt = &t->pt[q];
+    Ex sum = ex_reg(&lw->m, t->acc[q]);
+    for (int a = q + t->v; a < t->m * t->c * t->v; a += t->v)
+      sum = low_map(lw, OP_add, type, (Ex[]){sum, ex_reg(&lw->m, t->acc[a])}, 2);
+    if (pt->vmask) {
+      Ex there = ex_active(&lw->m, lanes, ix_number(pt->by_lane ? w->tail : pt->active));
+      sum = low_map(lw, OP_select, type, (Ex[]){there, sum, ex_imm_i(&lw->m, type, lanes, 0)}, 3);
+    }
+    all = q ? low_map(lw, OP_add, type, (Ex[]){all, sum}, 2) : sum;
+  }
+  return all;
+}
+
 /* Where a sum of the tile is no number, all are made again without the terms that aren't there. */
 static void sum_again(Low *lw, TileWork *w, Tile *t) {
   DType type = (DType)w->p->in->type;
   int lanes = w->p->lanes, count = t->m * t->c * t->v;
   if (!type_is_float(type)) return;
-  Ex all = ex_reg(&lw->m, t->acc[0]);
-  for (int a = 1; a < count; a++)
-    all = low_map(lw, OP_add, type, (Ex[]){all, ex_reg(&lw->m, t->acc[a])}, 2);
-  all = ex_let(lw, all, NULL);
+  Ex all = ex_let(lw, sum_of_tile(lw, w, t, type, lanes), NULL);
   if (lanes > 1) all = ex_let(lw, ex_reduce(&lw->m, OP_add, all), NULL);
   Buf buf = low_buffer(lw, name_of(lw->cx, "again"), BUF_LOCAL, type, (int64_t)count * lanes);
   Stmt *none = st_if(&lw->m, low_map(lw, OP_ne, T_BOOL, (Ex[]){all, all}, 2));
