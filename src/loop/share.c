@@ -164,7 +164,11 @@ static void share_block(Share *s, Block *b) {
     Stmt *x = b->at.at[i];
     bool keep = true;
     switch (x->kind) {
-    case ST_FOR: share_block(s, &x->u.loop.body); break;
+    case ST_FOR:
+      number(s, x->u.loop.from);
+      number(s, x->u.loop.to);
+      share_block(s, &x->u.loop.body);
+      break;
     case ST_LET: keep = share_let(s, x); break;
     case ST_SET:
       number(s, x->u.set.value);
@@ -211,7 +215,11 @@ static void mark_block(Live *l, const Block *b) {
   for (int i = b->at.n - 1; i >= 0; i--) {
     const Stmt *x = b->at.at[i];
     switch (x->kind) {
-    case ST_FOR: mark_block(l, &x->u.loop.body); break;
+    case ST_FOR:
+      mark_block(l, &x->u.loop.body);
+      mark(l, x->u.loop.from);
+      mark(l, x->u.loop.to);
+      break;
     case ST_LET:
     case ST_SET:
       if (l->reg[x->u.set.reg]) mark(l, x->u.set.value);
