@@ -325,7 +325,7 @@ Fn *body_in_place(const Loop *l, const bool *stay); /* outputs that stay alias t
 void find_updates(Low *lw);
 bool lower_update(Low *lw, const Nest *n); /* false: the nest is no update in place */
 bool update_by_parts(const Update *u);     /* little enough changes to be made apart and copied */
-bool update_small(const Low *lw, const Update *u); /* copying all of it costs nothing */
+bool update_small(const Fn *f, Val v, const Target *t);
 
 /* lower.c: per output of f that is to replace an input where that lies: whether it would, without
  * being made elsewhere first. */

@@ -32,13 +32,6 @@ static bool updates_elements(const Fn *f, Val v, Val arg) {
   return some;
 }
 
-enum { SMALL = 1024 }; /* bytes: as fast copied as looked after */
-
-static bool is_large(const Fn *f, Val v) {
-  const Ins *in = fn_ins(f, v);
-  return shape_expected(f->cx, &in->shape) * type_info[in->type].bytes >= SMALL;
-}
-
 typedef enum Stays { NO, PERHAPS, YES } Stays;
 
 /* Output `out` of f is input `input`, or that with some parts replaced, or what it becomes element
@@ -51,7 +44,7 @@ static Stays stays(const Fn *f, int out, int input, const Target *t) {
   if (updates_elements(f, v, arg)) return YES;
   if (!update_of(f, v, arg, &u)) return NO;
   if (used_once(f, arg)) return YES;
-  return update_by_parts(&u) && is_large(f, v) ? PERHAPS : NO;
+  return update_by_parts(&u) && !update_small(f, v, t) ? PERHAPS : NO;
 }
 
 bool part_stays(const Fn *f, Val v, Val arg, const Target *t) {

@@ -21,6 +21,9 @@ typedef struct Part { /* of an update: what goes over one box */
 
 static Ex map2(Low *lw, Op op, DType t, Ex a, Ex b) { return low_map(lw, op, t, (Ex[]){a, b}, 2); }
 static Ex number(Low *lw, int64_t n) { return ex_imm_i(&lw->m, T_I64, 1, n); }
+static Ex extent_of(Low *lw, Dim d) {
+  return dim_is_number(d) ? number(lw, d) : ex_dim(lw, T_I64, 1, d);
+}
 static Ex to_64(Low *lw, Ex e) { return low_map(lw, OP_cast, T_I64, &e, 1); }
 static Ex scalar(Low *lw, Val v) {
   AxisIx none[IR_MAX_RANK];
@@ -32,8 +35,7 @@ static Ex scalar(Low *lw, Val v) {
 /* What the limit compares its index with. */
 static Ex right_side(Part *w, const Limit *l) {
   Low *lw = w->lw;
-  Ex sum = ex_dim(lw, T_I64, 1, l->off);
-  if (dim_is_number(l->off)) sum = number(lw, l->off);
+  Ex sum = extent_of(lw, l->off);
   for (int d = 0; d < l->axis; d++) {
     if (!l->coef[d]) continue;
     Ex i = to_64(lw, axis_value(lw, &w->at[d], 1));
@@ -76,7 +78,7 @@ static Ends ends_of(Part *w, int axis) {
       e.from = map2(lw, OP_max, T_I64, e.from, l->op == OP_gt ? after : x);
     } else {
       Dim n = low_ins(lw, w->u->v)->shape.dim[axis];
-      if (!e.to) e.to = dim_is_number(n) ? number(lw, n) : ex_dim(lw, T_I64, 1, n);
+      if (!e.to) e.to = extent_of(lw, n);
       e.to = map2(lw, OP_min, T_I64, e.to, l->op == OP_le ? after : x);
     }
   }
@@ -143,25 +145,28 @@ static Var open_between(Low *lw, Ends e, Dim extent, int64_t step, Dim last, Loo
 /* By whole vectors from e.from on, then the rest under a mask. */
 static void vectors_between(Part *w, Ends e, Dim extent, int lanes) {
   Low *lw = w->lw;
+  Cx *cx = lw->cx;
   LoopMark mark;
+  Dim last = dim_sub(cx, extent, 1);
+  bool whole = lanes == 1 || !dim_is_number(extent) || extent >= lanes;
   if (!e.from) e.from = number(lw, 0);
-  if (!e.to) e.to = dim_is_number(extent) ? number(lw, extent) : ex_dim(lw, T_I64, 1, extent);
-  e.to = ex_let(lw, e.to, NULL);
-  Ex more = map2(lw, OP_max, T_I64, map2(lw, OP_sub, T_I64, e.to, e.from), number(lw, 0));
-  Ex rest = map2(lw, OP_bitand, T_I64, more, number(lw, lanes - 1));
-  Ex whole =
-      lanes == 1
-          ? e.to
-          : ex_let(lw, map2(lw, OP_sub, T_I64, map2(lw, OP_add, T_I64, e.from, more), rest), NULL);
-  Dim last = dim_sub(lw->cx, extent, lanes);
-  AxisIx ix = axis_var(lw, open_between(lw, (Ends){e.from, whole}, extent, lanes,
-                                        lanes == 1 ? dim_sub(lw->cx, extent, 1) : last, &mark));
-  ix.lane = lanes > 1;
-  element(lw, w, ix, (Point){.lanes = lanes, .active = lanes});
-  low_end(lw, mark);
+  if (!e.to) e.to = ex_let(lw, extent_of(lw, extent), NULL);
+  Ends first = e;
+  if (lanes > 1) {
+    Ex more = map2(lw, OP_max, T_I64, map2(lw, OP_sub, T_I64, e.to, e.from), number(lw, 0));
+    Ex in_vectors = map2(lw, OP_bitand, T_I64, more, number(lw, -lanes));
+    first.to = ex_let(lw, map2(lw, OP_add, T_I64, e.from, in_vectors), NULL);
+  }
+  if (whole) {
+    Dim most = lanes == 1 ? last : dim_sub(cx, extent, lanes);
+    AxisIx ix = axis_var(lw, open_between(lw, first, extent, lanes, most, &mark));
+    ix.lane = lanes > 1;
+    element(lw, w, ix, (Point){.lanes = lanes, .active = lanes});
+    low_end(lw, mark);
+  }
   if (lanes == 1) return;
-  ix = axis_var(
-      lw, open_between(lw, (Ends){whole, e.to}, extent, lanes, dim_sub(lw->cx, extent, 1), &mark));
+  Ends rest = {whole ? first.to : e.from, e.to};
+  AxisIx ix = axis_var(lw, open_between(lw, rest, extent, lanes, last, &mark));
   ix.lane = 1;
   Ex index = ex_index(&lw->m, T_I64, lanes, ix.ix, 1);
   Ex mask = ex_let(lw, map2(lw, OP_lt, T_BOOL, index, ex_splat(&lw->m, e.to, lanes)), NULL);
@@ -185,7 +190,7 @@ static void walk_under(Part *w, int axis, Ex cond) {
 static void walk_point(Part *w, int axis, const Limit *l) {
   Low *lw = w->lw;
   Dim n = low_ins(lw, w->u->v)->shape.dim[axis];
-  Ex k = right_side(w, l), end = dim_is_number(n) ? number(lw, n) : ex_dim(lw, T_I64, 1, n);
+  Ex k = right_side(w, l), end = extent_of(lw, n);
   Ex inside =
       mask_and(lw, map2(lw, OP_ge, T_BOOL, k, number(lw, 0)), map2(lw, OP_lt, T_BOOL, k, end));
   inside = mask_and(lw, inside, holds(w, l, axis, k));
@@ -288,11 +293,11 @@ static void look_at_scalars(Low *lw, const Update *u) {
   }
 }
 
-bool update_small(const Low *lw, const Update *u) {
-  enum { BYTES = 1024 };
-  const Ins *in = low_ins(lw, u->v);
-  return (double)low_number(lw, shape_count(lw->cx, &in->shape)) * type_info[in->type].bytes <
-         BYTES;
+/* As fast copied as looked after: a small part of the first cache. */
+bool update_small(const Fn *f, Val v, const Target *t) {
+  const Ins *in = fn_ins(f, v);
+  double n = (double)dim_expected(f->cx, shape_count(f->cx, &in->shape), t->expected);
+  return n * type_info[in->type].bytes < (double)(t->l1 / 32);
 }
 
 bool update_by_parts(const Update *u) { return !u->whole && u->share <= 0.5; }
@@ -305,7 +310,7 @@ void find_updates(Low *lw) {
     Val v = low_base(lw, f->out.at[i].val);
     if (f->out.at[i].alias < 0 || !lw->place[v].root || lw->update[v]) continue;
     if (!update_of(f, v, f->in.at[f->out.at[i].alias].val, &u)) continue;
-    if (!update_small(lw, &u)) lw->update[v] = arena_copy(lw->arena, &u, sizeof u);
+    if (!update_small(f, v, &lw->p->target)) lw->update[v] = arena_copy(lw->arena, &u, sizeof u);
   }
 }
 
