@@ -203,6 +203,11 @@ static Step step_begin(Low *lw, const FoldWork *w, const Along *along, int n) {
   return s;
 }
 
+/* What is left out of the loop over a reduced axis at either end. */
+static Ends ends(Low *lw, const FoldWork *w, int axis, int by_lane, Dim extent, int64_t step) {
+  return triangle_ends(lw, &w->triangle, w->in, axis, by_lane, extent, step);
+}
+
 static void step_end(Low *lw, Step s) {
   if (s.outer) low_leave(lw, s.outer, s.memo);
 }
@@ -235,7 +240,9 @@ static void across_named(Low *lw, FoldWork *w, LoopAxis red, int lanes, int unro
   Dim whole = dim_mul(cx, dim_floor_div(cx, red.extent, step), step),
       rest = dim_sub(cx, red.extent, whole);
   LoopMark mark;
+  Ends e = ends(lw, w, red.axis, -1, whole, step);
   AxisIx base = axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, whole, step, &mark));
+  low_between(mark.outer, e);
   Step s = step_begin(lw, w, &(Along){red.axis, base, step - 1}, 1);
   base.lane = lanes > 1;
   for (int u = 0; u < unroll; u++) {
@@ -270,8 +277,11 @@ static void across_vectors(Low *lw, FoldWork *w, LoopAxis red, int lanes, int un
   LoopMark mark;
   if (groups > 0) {
     AxisIx base = axis_number(0);
-    if (groups > 1)
+    if (groups > 1) {
+      Ends e = ends(lw, w, red.axis, -1, groups * step, step);
       base = axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, groups * step, step, &mark));
+      low_between(mark.outer, e);
+    }
     Step s = {NULL, 0};
     if (groups > 2) s = step_begin(lw, w, &(Along){red.axis, base, step - 1}, 1);
     base.lane = lanes > 1;
@@ -360,7 +370,11 @@ static void along_block(Low *lw, FoldWork *w, Ix base, int nvec, int lanes, Dim 
     LoopMark red;
     bool loop = last.axis >= 0;
     AxisIx k = axis_number(0);
-    if (loop) k = axis_var(lw, low_for(lw, FOR_SERIAL, "k", lo, hi, step, &red));
+    if (loop) {
+      Ends e = part ? (Ends){0, 0} : ends(lw, w, last.axis, w->side->kept[kept.axis], hi, step);
+      k = axis_var(lw, low_for(lw, FOR_SERIAL, "k", lo, hi, step, &red));
+      low_between(red.outer, e);
+    }
     Along along[] = {{last.axis, k, step - 1},
                      {w->side->kept[kept.axis], {.ix = base}, (int64_t)nvec * lanes - 1}};
     Step s = {NULL, 0};
