@@ -446,6 +446,31 @@ static void fold_along(Low *lw, FoldWork *w) {
   while (loops > 0) low_end(lw, mark[--loops]);
 }
 
+/* Limits of axes that are walked together with others say nothing of the loops there are. */
+static void forget_merged(Low *lw, FoldWork *w) {
+  const FoldPlan *p = &w->plan;
+  const Shape *s = &low_ins(lw, w->side->v)->shape;
+  bool alone[IR_MAX_RANK] = {false};
+  for (int d = 0; d < s->rank; d++) alone[d] = s->dim[d] == 1;
+  for (int d = 0; d < lw->rows; d++) alone[w->side->kept[d]] = true;
+  for (int i = 0; i < p->nred; i++)
+    alone[p->red[i].axis] = p->red[i].extent == s->dim[p->red[i].axis];
+  for (int i = 0; i < p->nkept; i++) {
+    int d = w->side->kept[p->kept[i].axis];
+    alone[d] = p->kept[i].extent == s->dim[d];
+  }
+  for (int i = 0; i < w->triangle.boxes.n; i++) {
+    Box *b = &w->triangle.boxes.box[i];
+    int kept = 0;
+    for (int k = 0; k < b->n; k++) {
+      bool known = alone[b->limit[k].axis];
+      for (int d = 0; d < s->rank; d++) known &= alone[d] || !b->limit[k].coef[d];
+      if (known) b->limit[kept++] = b->limit[k];
+    }
+    b->n = kept;
+  }
+}
+
 void lower_fold(Low *lw, Nest *n) {
   FoldWork *w = NEW(lw->arena, FoldWork);
   w->n = n;
@@ -453,6 +478,7 @@ void lower_fold(Low *lw, Nest *n) {
   w->side = n->side.at[0];
   plan_fold(lw, n, lw->rows, &w->plan);
   w->triangle = triangle_of(lw, w->fold, w->side->v);
+  forget_merged(lw, w);
   for (int d = 0; d < low_ins(lw, w->side->v)->shape.rank; d++) w->in[d] = axis_number(0);
   for (int d = 0; d < n->shape.rank; d++)
     set_kept(w, d, d < lw->rows ? lw->row[d] : axis_number(0));
