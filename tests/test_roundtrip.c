@@ -107,8 +107,8 @@ static const char *const sources[] = {
     F("fn f(x: f64[N, N]) = quantile(x, 0.3)"),
     F("fn q(v: f64[K]) = sum(v[1:] * v[:K - 1]) / K\n"
       "fn f(x: f64[2, N, M + 1]) = checkpoint q(reshape(x, -1))"),
-    F("fn half(v) = v[:size(v) // 2]\nadjoint half(v; y, dy) = concat((dy, 0 * v[size(v) // 2:]), "
-      "axis: 0)\nfn f(x: f64[2, N, M]) = sum(half(reshape(x, -1)) ** 2)"),
+    F("fn half(v) = v[:size(v) // 2]\nadjoint half(v; y, dy) = pad(dy, axis: 0, before: 0, "
+      "after: size(v) - size(v) // 2)\nfn f(x: f64[2, N, M]) = sum(half(reshape(x, -1)) ** 2)"),
     F("fn soft(x: f64[H, W]) = log(1 + exp(x))\nadjoint soft(x; y, dy) = dy * sigmoid(x)\n"
       "fn f(x: f64[1, 1, H, W]) = sum(soft(max_pool(max_pool(x, 2), 2)[0, 0]) ** 2)"),
     F("fn soft(x: f64[A], y: f64[B, C]) = log(1 + exp(x)) + sum(y)\n"

@@ -408,20 +408,22 @@ static void print_mono(Cx *cx, const Mono *m, int64_t coef, bool signed_before, 
   }
 }
 
+/* Highest degree first, but what is subtracted behind something that it is subtracted from. */
 void dim_print(Cx *cx, Dim d, Text *out) {
   if (dim_is_number(d)) {
     text_fmt(out, "%lld", (long long)d);
     return;
   }
   Poly p = cx->sizes->polys.at[d - DIM_SYMBOLIC];
-  for (int i = p.n; i-- > 0;) { /* highest degree first */
+  int first = p.n - 1;
+  while (first > 0 && p.mono[first].coef < 0) first--;
+  if (p.mono[first].coef < 0) first = p.n - 1;
+  for (int k = 0; k < p.n; k++) {
+    int i = k == 0 ? first : p.n - k - (p.n - k <= first);
     int64_t c = p.mono[i].coef;
-    if (i == p.n - 1) {
-      if (c < 0) text_add(out, "-");
-    } else {
-      text_add(out, c < 0 ? " - " : " + ");
-    }
-    print_mono(cx, &p.mono[i], c < 0 ? -c : c, c < 0 && i == p.n - 1, out);
+    if (k) text_add(out, c < 0 ? " - " : " + ");
+    else if (c < 0) text_add(out, "-");
+    print_mono(cx, &p.mono[i], c < 0 ? -c : c, k == 0 && c < 0, out);
   }
 }
 
