@@ -1,5 +1,6 @@
 /* llvm_stmt.c: kernels: loops, registers, stores. */
 #include "back/llvm_gen.h"
+#include "loop/scale.h"
 #include "loop/digest.h"
 
 static void gen_block(Gen *g, const Block *b);
@@ -260,6 +261,7 @@ LLVMValueRef gen_kernel(Gen *g, const Kernel *k, int number, bool visible) {
   g->reg = NEWS(a, LLVMValueRef, k->reg.n + 1);
   g->changes = NEWS(a, bool, k->reg.n + 1);
   mark_changing(g, &k->body);
+  g->let = loop_lets(a, k);
   g->buf = NEWS(a, LLVMValueRef, g->p->buf.n + 1);
   for (int i = 0; i < k->uses.n; i++) g->buf[k->uses.at[i]] = LLVMGetParam(g->fn, (unsigned)i);
   gen_take_sizes(g, g->fn);

@@ -159,6 +159,12 @@ struct Stmt {
   } u;
 };
 
+/* ---- parts (parts.c), for those who ask the same of every kind; each returns how many ---- */
+enum { EX_PARTS = 5, ST_VALUES = 3, ST_BLOCKS = 2 };
+int ex_parts(const ExNode *x, Ex part[EX_PARTS]);  /* what it reads: operands, offset, mask */
+int st_values(const Stmt *s, Ex value[ST_VALUES]); /* what it computes itself */
+int st_blocks(Stmt *s, Block *inner[ST_BLOCKS]);   /* the blocks in it, in their order */
+
 typedef struct RegInfo {
   DType type;
   int32_t lanes;

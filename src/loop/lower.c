@@ -409,14 +409,11 @@ static void use_by_call(void *arg, Buf b) {
 
 static void uses_of_block(Low *lw, Kernel *k, const Block *b) {
   for (int i = 0; i < b->at.n; i++) {
-    const Stmt *s = b->at.at[i];
-    if (s->kind == ST_FOR) uses_of_block(lw, k, &s->u.loop.body);
+    Stmt *s = b->at.at[i];
+    Block *inner[ST_BLOCKS];
     if (s->kind == ST_STORE) use(lw, k, s->u.store.buf);
     if (s->kind == ST_TOUCH) use(lw, k, s->u.touch.buf);
-    if (s->kind == ST_IF) {
-      uses_of_block(lw, k, &s->u.cond.then);
-      uses_of_block(lw, k, &s->u.cond.other);
-    }
+    for (int j = 0, n = st_blocks(s, inner); j < n; j++) uses_of_block(lw, k, inner[j]);
   }
 }
 
