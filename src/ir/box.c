@@ -234,6 +234,8 @@ static void where_not(const Find *x, Val v, const Lin *at, int depth, Boxes *out
     out->n = 0;
   } else if (in->op == OP_view) {
     if (below_view(x, in, at, to)) where_not(x, in->arg[0], to, depth + 1, out);
+  } else if (in->shape.rank == 0) { /* one value, whatever it is */
+    return;
   } else if (in->op == OP_neg && x->number == 0) {
     where_not(x, in->arg[0], at, depth + 1, out);
   } else if (in->op == OP_select) {
