@@ -327,7 +327,10 @@ bool *carried_that_stay(Cx *cx, const Loop *l, const Target *t);
 /* v is what a loop makes of carried value arg, which stays in its place, and the loop is given arg
  * once. */
 bool part_stays(const Fn *f, Val v, Val arg, const Target *t);
-Fn *body_in_place(const Loop *l, const bool *stay); /* outputs that stay alias their inputs */
+/* Per result of the branch: the input that both bodies may replace where it lies; -1. */
+int *branch_inputs(const Ins *call, const Target *t);
+/* Outputs 0 .. n - 1 alias these inputs (-1: none). */
+Fn *body_in_place(const Fn *body, const int *input, int n);
 
 /* ---- update.c ---- */
 /* What the limit compares its index with, the axes further out standing at `at`. */
