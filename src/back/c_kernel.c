@@ -226,10 +226,15 @@ static void print_for(CGen *g, const Stmt *s) {
   }
   int64_t lo, hi, step = s->u.loop.step;
   Var v = s->u.loop.var;
-  bool known = constant_ix(g, &s->u.loop.lo, &lo) && constant_ix(g, &s->u.loop.hi, &hi);
+  Ex begin = s->u.loop.from, end = s->u.loop.to;
+  bool known =
+      !begin && !end && constant_ix(g, &s->u.loop.lo, &lo) && constant_ix(g, &s->u.loop.hi, &hi);
   bool unroll = known && (s->u.loop.kind == FOR_UNROLL || (hi > lo && hi - lo <= step));
   if (!unroll) {
-    const char *from = cg_ix(g, &s->u.loop.lo), *to = cg_ix(g, &s->u.loop.hi);
+    if (g->portable && begin) cg_lanes_ready(g, begin);
+    if (g->portable && end) cg_lanes_ready(g, end);
+    const char *from = begin ? cg_ex(g, begin, 0) : cg_ix(g, &s->u.loop.lo);
+    const char *to = end ? cg_ex(g, end, 0) : cg_ix(g, &s->u.loop.hi);
     const char *more =
         step == 1 ? cg_fmt(g, "i%d++", v) : cg_fmt(g, "i%d += %lld", v, (long long)step);
     const char *kept = "";

@@ -130,7 +130,9 @@ struct Stmt {
     struct {
       ForKind kind;
       Var var;
-      Ix lo, hi; /* lo <= var < hi, by step */
+      Ix lo, hi;   /* lo <= var < hi, by step */
+      Ex from, to; /* i64 scalars, 0: none; else they stand for lo and hi, which hold them in where
+                      there is anything between */
       int64_t step;
       Block body;
     } loop; /* FOR_PARALLEL: only as the single top-level statement of a kernel */

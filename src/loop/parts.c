@@ -23,6 +23,9 @@ int st_values(const Stmt *s, Ex value[ST_VALUES]) {
     break;
   case ST_IF: value[n++] = s->u.cond.cond; break;
   case ST_FOR:
+    if (s->u.loop.from) value[n++] = s->u.loop.from;
+    if (s->u.loop.to) value[n++] = s->u.loop.to;
+    break;
   case ST_TOUCH: break;
   }
   return n;
