@@ -155,13 +155,27 @@ double fold_share(const Fn *f, const Ins *fold) {
 }
 
 /* ---- rows of carried tensors ---- */
+/* index == value, the value the same along the index's axis: the share of the axis that is one. */
+static double share_of_row(const Fn *f, Val cond) {
+  const Ins *in = fn_ins(f, cond);
+  while (in->op == OP_view && in->u.view->exact) in = fn_ins(f, cond = in->arg[0]);
+  if (in->op != OP_eq || !shape_is_numbers(&in->shape)) return 1;
+  for (int k = 0; k < 2; k++) {
+    const Ins *other = fn_ins(f, in->arg[1 - k]);
+    bool spread = other->op == OP_view && fn_ins(f, other->arg[0])->shape.rank == 0;
+    Linear l;
+    if (!spread || !linear(f, in->arg[k], 0, &l)) continue;
+    for (int d = 0; d < in->shape.rank; d++)
+      if (l.coef[d] != 0 && in->shape.dim[d] > 0) return 1 / (double)in->shape.dim[d];
+  }
+  return 1;
+}
+
 /* Of output k of a loop's body: all of it, or the row of what was carried in that it replaces. */
 static double share_of_output(const Fn *f, const Loop *l, int k) {
-  Val v = f->out.at[k].val;
-  RowUpdate u;
-  if (!l || k >= l->ncarry || !row_update(f, v, &u) || u.rows != f->in.at[1 + k].val) return 1;
-  Dim rows = fn_ins(f, v)->shape.dim[0];
-  return dim_is_number(rows) && rows > 0 ? 1 / (double)rows : 1;
+  const Ins *in = fn_ins(f, f->out.at[k].val);
+  if (!l || k >= l->ncarry || in->op != OP_select || in->arg[2] != f->in.at[1 + k].val) return 1;
+  return share_of_row(f, in->arg[0]);
 }
 
 /* ---- shares of all instructions ---- */
