@@ -146,6 +146,26 @@ START_TEST(weights_are_copied_where_their_rows_overflow_the_sets_they_fall_into)
 }
 END_TEST
 
+/* A block of columns that is read in one round only is copied at the beginning of that; what all
+ * rounds read is copied before them. */
+START_TEST(blocks_of_weights_are_copied_where_they_are_read) {
+  const char *loops = loops_of("fn f(a: f32[256, 1024], b: f32[1024, 1024]) = a @ b", wide(1));
+  has(loops, "kernel a_tiles");
+  has_not(loops, "kernel b_tiles");
+  before(loops, "for nb0", "b_tiles'4[32768*t1");
+  loops = loops_of("fn f(a: f64[64, 4096], b: f64[4096, 256]) = a @ b", wide(1));
+  has(loops, "kernel b_tiles");
+}
+END_TEST
+
+/* Of 2048 rows the tiles come from beyond the second cache in each round; 64 rows stay in it. */
+START_TEST(rows_from_beyond_the_cache_are_asked_for_ahead) {
+  has(loops_of("fn f(a: f32[2048, 2048], b: f32[2048, 2048]) = a @ b", wide(1)),
+      "touch a_tiles'3[");
+  has_not(loops_of("fn f(a: f32[64, 2048], b: f32[2048, 2048]) = a @ b", wide(1)), "touch a_tiles");
+}
+END_TEST
+
 /* Vectors along the rows of d would have their results, and h, 3072 elements apart. */
 START_TEST(much_is_computed_on_results_that_lie_side_by_side) {
   has_not(loops_of("fn f(d: f32[256, 768], w: f32[3072, 768], h: f32[256, 3072]) {\n"
@@ -176,7 +196,7 @@ END_TEST
 START_TEST(workers_share_large_results_in_blocks_of_columns) {
   const char *loops = loops_of("fn f(x: f32[512, 512], y: f32[512, 512]) = x @ y\n", wide(2));
   has(loops, "parallel for nb0 in 0..4");
-  before(loops, "parallel for nb0", "for m1 in 0..36");
+  before(loops, "parallel for nb0", "in 0..36");
 }
 END_TEST
 
@@ -288,6 +308,8 @@ Suite *lower_suite(void) {
   tcase_add_test(t, large_results_are_asked_for_early_and_walked_along_their_rows);
   tcase_add_test(t, results_that_stay_in_the_cache_are_not);
   tcase_add_test(t, rows_a_power_of_two_apart_make_lower_tiles);
+  tcase_add_test(t, blocks_of_weights_are_copied_where_they_are_read);
+  tcase_add_test(t, rows_from_beyond_the_cache_are_asked_for_ahead);
   tcase_add_test(t, much_is_computed_on_results_that_lie_side_by_side);
   tcase_add_test(t, weights_are_copied_where_their_rows_overflow_the_sets_they_fall_into);
   tcase_add_test(t, workers_share_the_axis_that_gives_each_the_same);

@@ -254,6 +254,10 @@ static const char *widened(CGen *g, const char *mask, int lanes, int from, int t
 }
 
 /* ---- memory ---- */
+const char *cg_place_at(CGen *g, const char *base, const char *at) {
+  return strcmp(at, "0") ? cg_fmt(g, "%s + %s", base, at) : base;
+}
+
 bool cg_is_spread(CGen *g, Ex dyn, int lanes, Dim lane_stride) {
   return lanes > 1 && (lane_stride != 1 || (dyn && g->k->ex.at[dyn].lanes > 1));
 }
@@ -279,7 +283,7 @@ static const char *gathered(CGen *g, const ExNode *x, CElem e, const char *at) {
   if (!moves) at = plus_dyn(g, at, x->dyn);
   CElem own = far ? CE_I64 : CE_I32;
   const char *i = moves ? cg_ex(g, x->dyn, 0) : lane_numbers(g, own, x->lanes, x->lane_stride);
-  at = cg_fmt(g, "%s + %s", cg_argument(g, x->buf), at);
+  at = cg_place_at(g, cg_argument(g, x->buf), at);
   if (!x->mask) return cg_op(g, far ? CH_GATHER64 : CH_GATHER, e, x->lanes, at, i, NULL, NULL);
   const char *mask = cg_ex(g, x->mask, cg_elem_bytes[e]);
   return cg_op(g, far ? CH_GATHER64_IF : CH_GATHER_IF, e, x->lanes, at, i, mask, NULL);
@@ -309,7 +313,7 @@ static const char *vector_load(CGen *g, const ExNode *x) {
   const char *type = cg_vec(g, e, lanes), *at = cg_ix(g, &x->ix);
   if (!cg_is_spread(g, x->dyn, lanes, x->lane_stride)) {
     at = plus_dyn(g, at, x->dyn);
-    at = cg_fmt(g, "%s + %s", cg_argument(g, x->buf), at);
+    at = cg_place_at(g, cg_argument(g, x->buf), at);
     if (!x->mask) return cg_op(g, CH_LOAD, e, lanes, at, NULL, NULL, NULL);
     const char *first = cg_first_lanes(g, x->mask), *mask = cg_ex(g, x->mask, cg_elem_bytes[e]);
     if (first) return cg_op(g, CH_LOAD_N, e, lanes, at, first, mask, NULL);

@@ -131,6 +131,7 @@ const char *cg_lane(CGen *g, const char *v, int lanes); /* lane l of it, where i
 const char *cg_number(CGen *g, DType t, double f, int64_t i);
 const char *cg_dim(CGen *g, Dim d);
 const char *cg_ix(CGen *g, const Ix *ix);
+const char *cg_place_at(CGen *g, const char *base, const char *at); /* base + at */
 /* A C function whose body is printed before its head, which names what the body needs of the sizes.
  */
 typedef struct CgBody {

@@ -100,15 +100,13 @@ static void includes(CGen *g, bool vectors, Text *out) {
 }
 
 /* The workspace's bytes hold one type after another, so accesses may not be told apart by type. */
-static void attributes(CGen *g, bool vectors, Text *out) {
+static void attributes(CGen *g, Text *out) {
   const char *p = g->prefix;
   text_add(out, "#if defined(__GNUC__)\n"
                 "#define MAY_ALIAS __attribute__((may_alias))\n"
                 "#define NOINLINE __attribute__((noinline))\n"
                 "#define RESTRICT __restrict\n");
-  if (vectors) text_add(out, "#define INLINE static inline __attribute__((always_inline))\n");
   text_add(out, "#else\n#define MAY_ALIAS\n#define NOINLINE\n#define RESTRICT restrict\n");
-  if (vectors) text_add(out, "#define INLINE static inline\n");
   text_add(out, "#endif\n"
                 "#if defined(__GNUC__) && !defined(__clang__)\n"
                 "#define AS_WRITTEN \\\n  __attribute__((optimize(\"no-tree-loop-vectorize\", "
@@ -164,7 +162,7 @@ void cg_prelude(CGen *g, Text *out) {
   static const CElem elems[] = {CE_F32, CE_F64, CE_U8, CE_I32, CE_I64};
   bool any = any_vector(g);
   includes(g, any, out);
-  attributes(g, any, out);
+  attributes(g, out);
   text_add(out, "\n/* Elements of arrays. */\n");
   for (int i = 0; i < COUNT_OF(elems); i++)
     text_fmt(out, "typedef %s MAY_ALIAS %s;\n", cg_elem_type[elems[i]], cg_elem_name[elems[i]]);

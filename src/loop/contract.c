@@ -18,6 +18,7 @@ typedef struct TileWork {
   Reach reach[MAX_AXES];    /* by merged axis */
   AxisIx base[MAX_AXES];    /* where the tile begins */
   AxisIx tile_no[MAX_AXES]; /* its number */
+  AxisIx copied[2];         /* the tile that an operand's copy begins with */
   int64_t size[MAX_AXES];   /* and how many indices it has */
   int64_t phase[MAX_AXES];  /* of an axis of phases: which one */
   Dim tail; /* of the last vector along an axis whose extent is a name: lanes that count; else 0 */
@@ -34,10 +35,15 @@ static Ex read_packed(Low *lw, TileWork *w, int k, int i, Point pt) {
     if (!p->at[a].in[k]) continue;
     if (a != pack->tile_axis)
       ix = ix_plus(&lw->m, ix, ix_scale(&lw->m, label_ix(w, a)->ix, pack->stride[a]));
-    else ix = ix_plus(&lw->m, ix, ix_scale(&lw->m, w->tile_no[a].ix, pack->stride[a]));
+    else {
+      Ix tile = ix_plus(&lw->m, w->tile_no[a].ix, ix_scale(&lw->m, w->copied[k].ix, -1));
+      ix = ix_plus(&lw->m, ix, ix_scale(&lw->m, tile, pack->stride[a]));
+    }
   }
   ix = ix_plus(&lw->m, ix, ix_number(i));
   bool vector = pack->tile_axis == p->vec && pack->tile_axis >= 0;
+  if (pack->ahead && i == 0)
+    st_touch(&lw->m, pack->buf, ix_plus(&lw->m, ix, ix_number(pack->ahead)), false);
   return ex_load(&lw->m, pack->buf, ix, vector ? pt.lanes : 1, 1, 0, 0);
 }
 
@@ -412,6 +418,17 @@ static void pieces_end(Low *lw, Share *x) {
   if (x->v >= 0) low_end(lw, x->mark);
 }
 
+/* The tiles of one block, after the copies of what is copied block by block. */
+static void one_block(Low *lw, TileWork *w, int level, int axis) {
+  const Reach *reach = &w->reach[axis];
+  for (int k = 0; k < 2; k++) {
+    if (!w->p->pack[k].by_block || w->p->pack[k].tile_axis != axis) continue;
+    contract_pack_block(lw, w->p, k, reach->first, reach->tiles, reach->rest);
+    w->copied[k] = reach->first;
+  }
+  tile_loops(lw, w, level + 1);
+}
+
 static void block_loops(Low *lw, TileWork *w, int level) {
   int axis = BLOCKS_OF(w->p->level[level]);
   Reach *reach = &w->reach[axis], all = *reach;
@@ -420,12 +437,12 @@ static void block_loops(Low *lw, TileWork *w, int level) {
   if (count > 0) {
     *reach = (Reach){axis_number(0), block, false};
     if (x.v >= 0) reach->first.ix = ix_add_term(&lw->m, ix_number(0), x.v, block);
-    tile_loops(lw, w, level + 1);
+    one_block(lw, w, level, axis);
   }
   if (left || all.rest) {
     pieces_rest(lw, &x);
     *reach = (Reach){axis_number(count * block), left, all.rest};
-    tile_loops(lw, w, level + 1);
+    one_block(lw, w, level, axis);
   }
   pieces_end(lw, &x);
   *reach = all;
@@ -557,6 +574,7 @@ void lower_contract(Low *lw, Nest *n) {
   contract_pack(lw, p);
   w->p = p;
   for (int l = 0; l < MAX_AXES; l++) w->ix[l] = axis_number(0);
+  w->copied[0] = w->copied[1] = axis_number(0);
   for (int i = 0; i < p->count; i++) {
     int64_t size = contract_tile_size(p, i);
     w->reach[i] = (Reach){axis_number(0), p->at[i].number / size, p->at[i].number % size > 0};

@@ -26,6 +26,8 @@ typedef struct Pack { /* a copy of an operand in the order the tiles read it */
                                axis: elements per step of its index (tile axis: per tile) */
   int tile_axis;            /* split into tiles of `tile`, whose elements are adjacent; -1 none */
   int64_t tile;
+  bool by_block; /* copied block by block of tiles, where the block's loop begins */
+  int64_t ahead; /* elements ahead that reads ask for, the copy comes from afar; 0: none */
 } Pack;
 
 typedef struct ContractPlan {
@@ -64,6 +66,7 @@ void contract_plan(Low *lw, Nest *n, ContractPlan *p);
 /* contract_order.c: the loops around the tiles. */
 void contract_order(Low *lw, ContractPlan *p);
 int64_t contract_tile_size(const ContractPlan *p, int axis);
+int64_t contract_most_tiles(const ContractPlan *p, int axis); /* in one block */
 /* contract.c: m rows by c columns are turned before they are stored: their vectors' elements don't
  * lie side by side, but their rows do. */
 bool contract_turns(const ContractPlan *p, int m, int c);
@@ -78,6 +81,12 @@ typedef struct Touched {
 int contract_touched(Low *lw, const Nest *n, Touched *out);
 /* contract_pack.c: emits the copies the plan asks for, as kernels of their own before this one. */
 void contract_pack(Low *lw, ContractPlan *p);
+/* Here: operand k's tiles from number `first` on, and the incomplete one behind them if `rest`. */
+void contract_pack_block(Low *lw, ContractPlan *p, int k, AxisIx first, int64_t tiles, bool rest);
+/* The axis whose tiles a copy of operand k has. */
+static inline int contract_copied_axis(const ContractPlan *p, int k) {
+  return p->vec >= 0 && !p->dot && p->at[p->vec].in[k] ? p->vec : p->row;
+}
 
 /* contract_again.c: of a contraction that skips terms. sum: what `old` and the term at these
  * indices make; old where the term isn't one (0: nothing yet). */

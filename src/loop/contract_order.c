@@ -142,11 +142,47 @@ static int shared_axis(Low *lw, const ContractPlan *p) {
   return best;
 }
 
+/* ---- copies ---- */
+int64_t contract_most_tiles(const ContractPlan *p, int axis) {
+  int64_t size = contract_tile_size(p, axis), block = p->block[axis];
+  int64_t extent = p->at[axis].extent, left = extent / size % block + (extent % size > 0);
+  return extent / size < block ? left : MAX(block, left);
+}
+
+static bool has_level(const ContractPlan *p, int level) {
+  for (int i = 0; i < p->nlevels; i++)
+    if (p->level[i] == level) return true;
+  return false;
+}
+
+/* The operand has no axes of the result but that of its tiles. */
+static bool tiles_only(const ContractPlan *p, int k) {
+  for (int i = 0; i < p->count; i++)
+    if (p->at[i].in[k] && p->at[i].out && i != contract_copied_axis(p, k)) return false;
+  return true;
+}
+
+enum { AHEAD = 8192 }; /* bytes: measured; of 1 to 32 KB it matters little */
+
+/* An operand whose blocks are each read in one round of the outermost loop is copied block by
+ * block: memory is read once, and the copy stays in the second cache. Beside blocks of vectors rows
+ * come by from beyond that cache in every round and are asked for ahead: the prefetchers keep up
+ * with vectors, but not with elements that are broadcast (measured). */
+static void choose_copies(const Low *lw, ContractPlan *p) {
+  bool rows_go_by = has_level(p, BLOCKS_OF(p->vec));
+  for (int k = 0; k < 2; k++) {
+    Pack *pack = &p->pack[k];
+    int axis = pack->on ? contract_copied_axis(p, k) : -1;
+    if (axis < 0) continue;
+    pack->by_block = p->nlevels > 0 && p->level[0] == BLOCKS_OF(axis) && tiles_only(p, k);
+    if (axis == p->row && rows_go_by && operand_bytes(p, k) > (double)lw->p->target.l2)
+      pack->ahead = AHEAD / type_info[p->in->type].bytes;
+  }
+}
+
 /* ---- the order ---- */
 static void add_level(ContractPlan *p, int level) {
-  for (int i = 0; i < p->nlevels; i++)
-    if (p->level[i] == level) return;
-  p->level[p->nlevels++] = level;
+  if (!has_level(p, level)) p->level[p->nlevels++] = level;
 }
 
 static int blocks(ContractPlan *p, int axis, int64_t block) {
@@ -189,4 +225,5 @@ void contract_order(Low *lw, ContractPlan *p) {
     if (tile[i] == vec && p->col >= 0) add_level(p, p->col);
   }
   if (p->col >= 0) add_level(p, p->col);
+  choose_copies(lw, p);
 }

@@ -16,9 +16,8 @@ typedef struct PackWork {
 
 static void lay_out(Low *lw, ContractPlan *p, int k) {
   Pack *pack = &p->pack[k];
-  bool vector = p->vec >= 0 && !p->dot && p->at[p->vec].in[k];
-  pack->tile_axis = vector ? p->vec : p->row;
-  pack->tile = vector ? (int64_t)p->nv * p->lanes : p->mr;
+  pack->tile_axis = contract_copied_axis(p, k);
+  pack->tile = contract_tile_size(p, pack->tile_axis);
   int64_t stride = pack->tile;
   for (int pass = 0; pass < 2;
        pass++) { /* axes of the sum inside, of the result outside the tile */
@@ -28,13 +27,15 @@ static void lay_out(Low *lw, ContractPlan *p, int k) {
       stride *= p->at[a].extent;
     }
     if (pass == 0) {
+      int64_t tiles = (p->at[pack->tile_axis].extent + pack->tile - 1) / pack->tile;
       pack->stride[pack->tile_axis] = stride;
-      stride *= (p->at[pack->tile_axis].extent + pack->tile - 1) / pack->tile;
+      stride *= pack->by_block ? contract_most_tiles(p, pack->tile_axis) : tiles;
     }
   }
   const Ins *x = low_ins(lw, p->in->arg[k]);
   Name name = name_fmt(lw->cx, "%s_tiles", x->hint ? x->hint : k ? "b" : "a");
-  pack->buf = low_buffer(lw, name, BUF_TEMP, (DType)x->type, stride);
+  pack->buf = low_buffer(lw, name, pack->by_block ? BUF_LOCAL : BUF_TEMP, (DType)x->type,
+                         stride + pack->ahead);
 }
 
 static Ex source(Low *lw, PackWork *w, AxisIx i, Point pt) {
@@ -149,7 +150,7 @@ static void pack_axes(Low *lw, PackWork *w, const int *axis, int n, int64_t coun
   w->to = to;
 }
 
-static void pack_operand(Low *lw, ContractPlan *p, int k) {
+static void pack_tiles(Low *lw, ContractPlan *p, int k, AxisIx first, int64_t whole, bool some) {
   PackWork *w = NEW(lw->arena, PackWork);
   Pack *pack = &p->pack[k];
   const Label *t = &p->at[pack->tile_axis];
@@ -162,11 +163,11 @@ static void pack_operand(Low *lw, ContractPlan *p, int k) {
   w->square = square_axis(w);
   for (int i = 0; i + 1 < n && w->square >= 0; i++) /* innermost */
     if (axis[i] == w->square) axis[i] = axis[i + 1], axis[i + 1] = w->square;
-  int64_t whole = t->extent / pack->tile, rest = t->extent % pack->tile;
+  int64_t rest = some ? t->extent % pack->tile : 0;
   LoopMark mark;
   Var v = low_for(lw, low_outermost(lw), "t", 0, whole + (rest > 0), 1, &mark);
   w->to = ix_add_term(&lw->m, ix_number(0), v, pack->stride[pack->tile_axis]);
-  w->first = ix_add_term(&lw->m, ix_number(0), v, pack->tile);
+  w->first = ix_scale(&lw->m, ix_add_term(&lw->m, first.ix, v, 1), pack->tile);
   if (rest == 0 || whole == 0) {
     pack_axes(lw, w, axis, n, rest ? rest : pack->tile);
   } else {
@@ -183,10 +184,24 @@ static void pack_operand(Low *lw, ContractPlan *p, int k) {
   low_end(lw, mark);
 }
 
+void contract_pack_block(Low *lw, ContractPlan *p, int k, AxisIx first, int64_t tiles, bool rest) {
+  Block *here = lw->m.at;
+  int32_t memo = lw->memo.n;
+  pack_tiles(lw, p, k, first, tiles, rest);
+  low_leave(lw, here, memo);
+}
+
+static void pack_operand(Low *lw, ContractPlan *p, int k) {
+  int axis = p->pack[k].tile_axis;
+  int64_t extent = p->at[axis].extent, tile = p->pack[k].tile;
+  pack_tiles(lw, p, k, axis_number(0), extent / tile, extent % tile > 0);
+}
+
 void contract_pack(Low *lw, ContractPlan *p) {
   for (int k = 0; k < 2; k++) {
     if (!p->pack[k].on) continue;
     lay_out(lw, p, k);
+    if (p->pack[k].by_block) continue;
     /* a kernel of its own before the contraction's, which is empty so far */
     KernelMaker later = lw->m;
     bool share = lw->may_parallel;
