@@ -58,7 +58,7 @@ near 1 "(2, 10)"
 near 3 "2.302585093"
 
 # The tests in examples; what they print has a line for each, and no failure.
-for f in adbench_lstm bundle_adjustment gmm heat_pinn newton_cg newton_root ode_fit; do
+for f in adbench_lstm bundle_adjustment gmm hand_tracking heat_pinn newton_cg newton_root ode_fit; do
   run test "$TOP_SRCDIR/examples/$f.nn"
   is 0
   out_has ", 0 failed"

@@ -42,7 +42,7 @@ model() {
   fi
 }
 
-for m in gmm bundle_adjustment adbench_lstm fashion_cnn residual_mlp fashion_vae char_lstm transformer; do
+for m in gmm bundle_adjustment adbench_lstm hand_tracking fashion_cnn residual_mlp fashion_vae char_lstm transformer; do
   model $m
 done
 finish

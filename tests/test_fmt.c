@@ -85,9 +85,31 @@ static const struct {
      "  ddddddddd\n"},
     {"fn f(x) = if aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa then bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb "
      "else ccccccccccccccccccc",
-     "fn f(x) =\n  if aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n  then "
+     "fn f(x) =\n  if aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa then "
      "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n"
      "  else ccccccccccccccccccc\n"},
+    /* a chain has a line for each case; a value that is too long for it, one of its own */
+    {"fn f(x) {\n  if aaaaaaaaaaaaaaaaaaaaaaaa then bbbbbbbbbbbbbbbbbbb else if cccccccccccccccccc "
+     "then (if d then e else f) else g\n}",
+     "fn f(x) {\n  if aaaaaaaaaaaaaaaaaaaaaaaa then bbbbbbbbbbbbbbbbbbb\n  else if "
+     "cccccccccccccccccc then (if d then e else f)\n  else g\n}\n"},
+    {"fn f(x) {\n  let y = if aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa then "
+     "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb else 1\n  y\n}",
+     "fn f(x) {\n  let y =\n    if aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa then\n"
+     "      bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n    else 1\n  y\n}\n"},
+    /* a block stays behind `=` */
+    {"fn f(x) {\n  let y[i] =\n  {\nlet z = x[i]\nz }\n  y\n}",
+     "fn f(x) {\n  let y[i] = {\n    let z = x[i]\n    z\n  }\n  y\n}\n"},
+    {"fn f(x) = x[2 * N:(N + 1) * 3, 2 * i]", "fn f(x) = x[2*N:(N + 1)*3, 2 * i]\n"},
+    /* small arguments fill lines; a single one that ends in brackets stays on the line */
+    {"fn f(x) = concat((flatten(aaaaaaaaaaaaaaaaaaaaaaaaaaaaa), flatten(bbbbbbbbbbbbbbbbbbbbbbbb), "
+     "ccccccccccccccccccccc, 1))",
+     "fn f(x) = concat((\n  flatten(aaaaaaaaaaaaaaaaaaaaaaaaaaaaa),\n  "
+     "flatten(bbbbbbbbbbbbbbbbbbbbbbbb),\n  ccccccccccccccccccccc,\n  1\n))\n"},
+    {"fn f(x) { gggggggggggggggggggggg(aaaaaaaaaaaaaaaaaaaaaaaaa, bbbbbbbbbbbbbbbbbbbbbbbb, "
+     "cccccccccccccccccccc, [1, 2], dddd) }",
+     "fn f(x) {\n  gggggggggggggggggggggg(\n    aaaaaaaaaaaaaaaaaaaaaaaaa, "
+     "bbbbbbbbbbbbbbbbbbbbbbbb, cccccccccccccccccccc, [1, 2], dddd\n  )\n}\n"},
     {"fn f(x) {\n  let y = gggggggggggggggggggggg(aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, "
      "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb, ccccccccccccccc: 1)\n  y\n}",
      "fn f(x) {\n  let y = gggggggggggggggggggggg(\n    aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,\n"

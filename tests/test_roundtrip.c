@@ -102,6 +102,22 @@ static const char *const sources[] = {
     F("fn root(a: f64) { var x = a\n while abs(x * x - a) > 1e-9 max 60 { x = 0.5 * (x + a / x) "
       "}\n x }\n"
       "fn f(a: f64[N]) = sum(vmap(root)(a) ** 2)"),
+    /* sizes that no call finds: the printed function has a size of its own for the expression */
+    F("fn f(x: f64[N, M]) = median(x)"),
+    F("fn f(x: f64[N, N]) = quantile(x, 0.3)"),
+    F("fn q(v: f64[K]) = sum(v[1:] * v[:K - 1]) / K\n"
+      "fn f(x: f64[2, N, M + 1]) = checkpoint q(reshape(x, -1))"),
+    F("fn half(v) = v[:size(v) // 2]\nadjoint half(v; y, dy) = pad(dy, axis: 0, before: 0, "
+      "after: size(v) - size(v) // 2)\nfn f(x: f64[2, N, M]) = sum(half(reshape(x, -1)) ** 2)"),
+    F("fn soft(x: f64[H, W]) = log(1 + exp(x))\nadjoint soft(x; y, dy) = dy * sigmoid(x)\n"
+      "fn f(x: f64[1, 1, H, W]) = sum(soft(max_pool(max_pool(x, 2), 2)[0, 0]) ** 2)"),
+    F("fn soft(x: f64[A], y: f64[B, C]) = log(1 + exp(x)) + sum(y)\n"
+      "adjoint soft(x, y; z, dz) = (dz * sigmoid(x), dz[0] * y)\n"
+      "fn f(x: f64[N], y: f64[M], z: f64[N, M]) = "
+      "sum(soft(concat((x, y, y[1:]), axis: 0), z[1:, 1:]))"),
+    F("fn run(v: f64[K, L]) { var s = v\n while sum(s * s) > 1 max K { s = s * 0.5 }\n s @ "
+      "transpose(v) }\n"
+      "fn f(x: f64[N, M]) = sum(vmap(run)(reshape(x, (1, N * M, 1))))"),
     /* rules and checkpoints */
     F("fn soft(x) = log(1 + exp(x))\nadjoint soft(x; y, dy) = dy * sigmoid(x)\nfn f(x: f64[N]) = "
       "sum(soft(x) ** 2)"),

@@ -147,13 +147,10 @@ static void print_store(CGen *g, const Stmt *s) {
 /* ---- buffers ---- */
 static void find_stored(CGen *g, const Block *b) {
   for (int i = 0; i < b->at.n; i++) {
-    const Stmt *s = b->at.at[i];
+    Stmt *s = b->at.at[i];
+    Block *inner[ST_BLOCKS];
     if (s->kind == ST_STORE) g->stored[cg_place(g, s->u.store.buf)] = true;
-    if (s->kind == ST_FOR) find_stored(g, &s->u.loop.body);
-    if (s->kind == ST_IF) {
-      find_stored(g, &s->u.cond.then);
-      find_stored(g, &s->u.cond.other);
-    }
+    for (int k = st_blocks(s, inner); k-- > 0;) find_stored(g, inner[k]);
   }
 }
 
@@ -215,9 +212,8 @@ enum { FEW = 12 };
 static int statements(const Block *b) {
   int n = b->at.n;
   for (int i = 0; i < b->at.n; i++) {
-    const Stmt *s = b->at.at[i];
-    if (s->kind == ST_FOR) n += statements(&s->u.loop.body);
-    if (s->kind == ST_IF) n += statements(&s->u.cond.then) + statements(&s->u.cond.other);
+    Block *inner[ST_BLOCKS];
+    for (int k = st_blocks(b->at.at[i], inner); k-- > 0;) n += statements(inner[k]);
   }
   return n;
 }
@@ -230,10 +226,15 @@ static void print_for(CGen *g, const Stmt *s) {
   }
   int64_t lo, hi, step = s->u.loop.step;
   Var v = s->u.loop.var;
-  bool known = constant_ix(g, &s->u.loop.lo, &lo) && constant_ix(g, &s->u.loop.hi, &hi);
+  Ex begin = s->u.loop.from, end = s->u.loop.to;
+  bool known =
+      !begin && !end && constant_ix(g, &s->u.loop.lo, &lo) && constant_ix(g, &s->u.loop.hi, &hi);
   bool unroll = known && (s->u.loop.kind == FOR_UNROLL || (hi > lo && hi - lo <= step));
   if (!unroll) {
-    const char *from = cg_ix(g, &s->u.loop.lo), *to = cg_ix(g, &s->u.loop.hi);
+    if (g->portable && begin) cg_lanes_ready(g, begin);
+    if (g->portable && end) cg_lanes_ready(g, end);
+    const char *from = begin ? cg_ex(g, begin, 0) : cg_ix(g, &s->u.loop.lo);
+    const char *to = end ? cg_ex(g, end, 0) : cg_ix(g, &s->u.loop.hi);
     const char *more =
         step == 1 ? cg_fmt(g, "i%d++", v) : cg_fmt(g, "i%d += %lld", v, (long long)step);
     const char *kept = "";
@@ -305,12 +306,12 @@ static const char *comment_name(CGen *g, const char *name) {
  * truth values, and for sums of neighbours it reads up to a vector beyond the end of an array. */
 static bool sums_scalars(const Kernel *k, const Block *b) {
   for (int i = 0; i < b->at.n; i++) {
-    const Stmt *s = b->at.at[i];
+    Stmt *s = b->at.at[i];
     const RegInfo *r = s->kind == ST_SET ? &k->reg.at[s->u.set.reg] : NULL;
+    Block *inner[ST_BLOCKS];
     if (r && r->lanes == 1) return true;
-    if (s->kind == ST_FOR && sums_scalars(k, &s->u.loop.body)) return true;
-    if (s->kind == ST_IF && (sums_scalars(k, &s->u.cond.then) || sums_scalars(k, &s->u.cond.other)))
-      return true;
+    for (int j = st_blocks(s, inner); j-- > 0;)
+      if (sums_scalars(k, inner[j])) return true;
   }
   return false;
 }
@@ -333,14 +334,11 @@ static const char *seen_before(CGen *g, const CgKernel *k) {
 /* Registers that are set once, to the first lanes. */
 static void find_active(CGen *g, const Block *b) {
   for (int i = 0; i < b->at.n; i++) {
-    const Stmt *s = b->at.at[i];
+    Stmt *s = b->at.at[i];
+    Block *inner[ST_BLOCKS];
     if (s->kind == ST_LET && g->k->ex.at[s->u.set.value].kind == EX_ACTIVE)
       g->active[s->u.set.reg] = s->u.set.value;
-    if (s->kind == ST_FOR) find_active(g, &s->u.loop.body);
-    if (s->kind == ST_IF) {
-      find_active(g, &s->u.cond.then);
-      find_active(g, &s->u.cond.other);
-    }
+    for (int k = st_blocks(s, inner); k-- > 0;) find_active(g, inner[k]);
   }
 }
 

@@ -64,12 +64,9 @@ static const char *shuffled(CGen *g, const ExNode *x) {
 
 void cg_lanes_ready(CGen *g, Ex e) {
   const ExNode *x = &g->k->ex.at[e];
+  Ex part[EX_PARTS];
   if (!e || g->made[e] || x->kind == EX_REG) return;
-  for (int i = 0; i < 3 && x->arg[i]; i++) cg_lanes_ready(g, x->arg[i]);
-  if (x->kind == EX_LOAD) {
-    cg_lanes_ready(g, x->dyn);
-    cg_lanes_ready(g, x->mask);
-  }
+  for (int i = 0, n = ex_parts(x, part); i < n; i++) cg_lanes_ready(g, part[i]);
   if (x->kind == EX_REDUCE) g->made[e] = reduced(g, x);
   if (x->kind == EX_SHUFFLE) g->made[e] = shuffled(g, x);
   if (g->made[e]) vec_push(g->cx->arena, &g->ready, e);

@@ -317,6 +317,8 @@ LLVMValueRef gen_ex(Gen *g, Ex e) {
   case EX_REDUCE: return reduce(g, x);
   case EX_MAP: break;
   }
+  LLVMValueRef scaled = gen_scaled(g, e);
+  if (scaled) return scaled;
   DType from = (DType)x->type;
   for (int i = 0; i < 3 && x->arg[i]; i++) {
     arg[i] = gen_ex(g, x->arg[i]);

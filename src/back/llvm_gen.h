@@ -57,6 +57,7 @@ typedef struct Gen {
   GenLoop **loop;      /* loop variable -> its loop; NULL: its value isn't counted */
   LLVMValueRef *reg;   /* register -> its value, or its stack slot where it changes */
   bool *changes;       /* register -> is it ever set anew */
+  const Ex *let;       /* register -> its definition; see loop/scale.h */
   LLVMValueRef *buf;   /* buffer -> its base pointer */
   LLVMValueRef lo, hi; /* the share of a parallel kernel */
 } Gen;
@@ -84,8 +85,8 @@ void gen_masked_store(Gen *g, DType t, LLVMValueRef v, LLVMValueRef at, LLVMValu
 void gen_prefetch(Gen *g, LLVMValueRef at, bool write); /* the line is wanted soon: a hint */
 /* llvm_map.c */
 LLVMValueRef gen_map(Gen *g, Op op, DType from, DType to, int lanes, LLVMValueRef *arg);
-/* llvm_scale.c: a * b as one instruction, where it is a product by two powers of two; else NULL. */
-LLVMValueRef gen_scaled(Gen *g, DType t, int lanes, LLVMValueRef a, LLVMValueRef b);
+/* llvm_scale.c: the product as one instruction, where it is one by two powers of two; else NULL. */
+LLVMValueRef gen_scaled(Gen *g, Ex e);
 /* llvm_stmt.c */
 LLVMValueRef gen_kernel(Gen *g, const Kernel *k, int number, bool visible);
 LLVMValueRef gen_declare_kernel(Gen *g, const Kernel *k, int number, bool visible);

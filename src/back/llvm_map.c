@@ -202,9 +202,7 @@ LLVMValueRef gen_map(Gen *g, Op op, DType from, DType to, int lanes, LLVMValueRe
   case OP_ge: return compare(g, op, from, arg[0], arg[1]);
   default: break;
   }
-  LLVMValueRef v =
-      op == OP_mul && type_is_float(from) ? gen_scaled(g, from, lanes, arg[0], arg[1]) : NULL;
-  if (!v) v = type_is_float(from) ? float_op(g, op, arg) : int_op(g, op, from, arg);
+  LLVMValueRef v = type_is_float(from) ? float_op(g, op, arg) : int_op(g, op, from, arg);
   if (!v && type_is_float(from)) v = library_call(g, op, from, lanes, arg);
   if (!v) cx_bug(g->cx, "no machine code for %s of %s", op_info[op].name, type_info[from].word);
   return v;

@@ -1,5 +1,6 @@
 /* llvm_stmt.c: kernels: loops, registers, stores. */
 #include "back/llvm_gen.h"
+#include "loop/scale.h"
 #include "loop/digest.h"
 
 static void gen_block(Gen *g, const Block *b);
@@ -156,7 +157,8 @@ static void counted_loop(Gen *g, const Stmt *s, LLVMValueRef lo, LLVMValueRef hi
 
 static void gen_for(Gen *g, const Stmt *s) {
   int64_t lo = 0, hi = 0, step = s->u.loop.step;
-  bool known = constant_ix(&s->u.loop.lo, &lo) && constant_ix(&s->u.loop.hi, &hi);
+  Ex from = s->u.loop.from, to = s->u.loop.to;
+  bool known = !from && !to && constant_ix(&s->u.loop.lo, &lo) && constant_ix(&s->u.loop.hi, &hi);
   bool open = s == loop_open_end(g->k);
   LLVMValueRef stride = LLVMConstInt(g->i64, (uint64_t)step, 1);
   if (s->u.loop.kind == FOR_PARALLEL) { /* this worker's share, in iterations */
@@ -166,8 +168,9 @@ static void gen_for(Gen *g, const Stmt *s) {
   }
   bool unroll = known && !open && (s->u.loop.kind == FOR_UNROLL || (hi > lo && hi - lo <= step));
   if (!unroll) {
-    counted_loop(g, s, gen_ix(g, &s->u.loop.lo), open ? g->hi : gen_ix(g, &s->u.loop.hi), stride,
-                 NULL, NULL);
+    LLVMValueRef first = from ? gen_ex(g, from) : gen_ix(g, &s->u.loop.lo);
+    LLVMValueRef end = open ? g->hi : to ? gen_ex(g, to) : gen_ix(g, &s->u.loop.hi);
+    counted_loop(g, s, first, end, stride, NULL, NULL);
     return;
   }
   for (int64_t i = lo; i < hi; i += step) {
@@ -278,6 +281,7 @@ LLVMValueRef gen_kernel(Gen *g, const Kernel *k, int number, bool visible) {
   g->reg = NEWS(a, LLVMValueRef, k->reg.n + 1);
   g->changes = NEWS(a, bool, k->reg.n + 1);
   mark_changing(g, &k->body);
+  g->let = loop_lets(a, k);
   g->buf = NEWS(a, LLVMValueRef, g->p->buf.n + 1);
   for (int i = 0; i < k->uses.n; i++) g->buf[k->uses.at[i]] = LLVMGetParam(g->fn, (unsigned)i);
   gen_take_sizes(g, g->fn);

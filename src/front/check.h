@@ -452,6 +452,24 @@ bool affine_interval(Cx *cx, const Affine *a, const Label *skip, Dim *lo, Dim *h
 bool affine_room(Cx *cx, const Affine *a, Dim extent, const Label *l, Dim *out);
 Scope *scope_labels(Check *c, Scope *up, const Labels *labels);
 
+/* ---- check_ends.c: ranges whose ends depend on labels around ---- */
+typedef struct End End;
+/* An end of a range; NULL: it is no sum of labels nor made of such, but v (POISON after an error).
+ */
+const End *end_read(Check *c, const Node *n, Value *v);
+const End *end_of(Check *c, const Node *n, const Value *v); /* the same, where v is known */
+bool end_dim(Check *c, const End *e, Dim *out);             /* where it depends on no label */
+bool ends_known(const Label *l);     /* all labels that its ends are made of are known */
+void ends_shift(Check *c, Label *l); /* gives it a start to be counted from, where that helps */
+bool ends_hull(Check *c, Label *l);  /* its largest range; false where sizes don't tell it */
+/* How far they are apart at most; false where sizes don't tell it. */
+bool ends_apart(Check *c, const End *first, const End *end, Dim *out);
+void label_value(Check *c, Label *l,
+                 Affine *out); /* as a sum: itself, beside what it is shifted by */
+void ends_guard(Check *c, const Labels *labels); /* inside the body it is within its range */
+/* v, and what reduces to nothing where a label is outside of its own range. */
+Value ends_choose(Check *c, Op op, const Labels *labels, Value v, Span at);
+
 /* ---- check_rule.c: rules for derivatives, and checkpoints ---- */
 /* Gives the function its rule (a RULE node); reports where it can't be. */
 void rule_declare(Program *p, const Node *rule, bool prelude);

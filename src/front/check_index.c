@@ -103,7 +103,8 @@ static void fault_outside(Check *c, const Read *r, const Pos *p, int axis, bool 
     const Label *l = p->a.term[i].label;
     bool first = (dim_le(c->cx, 0, p->a.term[i].coef) == 1) == below;
     Dim v = first ? l->lo : dim_add(c->cx, l->lo, dim_sub(c->cx, l->extent, 1));
-    text_fmt(&at, "%s%s = %s", i ? ", " : "", l->name, dim_text(c->cx, v));
+    if (l->shift) continue; /* it has a value for each of the others */
+    text_fmt(&at, "%s%s = %s", at.n ? ", " : "", l->name, dim_text(c->cx, v));
     if (l->why.source && !l->given)
       diag_label(c->cx, d, l->why, "this use makes the range of `%s` 0..%s", l->name,
                  dim_text(c->cx, l->extent));
@@ -525,51 +526,6 @@ static bool reduce_op(const Node *n, Op *op) {
   return false;
 }
 
-/* ---- ranges that depend on labels around ---- */
-/* Inside the body, the label is within its own range. */
-static void guard_ranges(Check *c, const Labels *labels) {
-  for (int i = 0; i < labels->n; i++) {
-    Label *l = labels->at[i];
-    Affine own = {.den = 1, .n = 1}, d;
-    own.term[0] = (AffineTerm){l, 1};
-    if (!l->range) continue;
-    if (affine_binary(c->cx, OP_sub, &own, &l->range[0], &d)) guard_push(c, &d);
-    if (!affine_binary(c->cx, OP_sub, &l->range[1], &own, &d)) continue;
-    d.off = dim_sub(c->cx, d.off, 1);
-    guard_push(c, &d);
-  }
-}
-
-/* What a reduction of nothing gives. */
-static Value neutral(Check *c, Op op, DType t) {
-  bool is_float = type_is_float(t);
-  double big = op == OP_amax ? -INFINITY : INFINITY;
-  int64_t least = t == T_I32 ? INT32_MIN : t == T_I64 ? INT64_MIN : 0;
-  int64_t most = t == T_I32 ? INT32_MAX : t == T_I64 ? INT64_MAX : t == T_U8 ? UINT8_MAX : 1;
-  if (op == OP_sum || op == OP_prod)
-    return value_tensor(ir_const_i(c->b, t, NULL, op == OP_prod), NULL);
-  if (is_float) return value_tensor(ir_const_f(c->b, t, NULL, big), NULL);
-  return value_tensor(ir_const_i(c->b, t, NULL, op == OP_amax ? least : most), NULL);
-}
-
-/* v, and what reduces to nothing where a label is outside of its own range. */
-static Value within_ranges(Check *c, Op op, const Labels *labels, Value v, Span at) {
-  for (int i = 0; i < labels->n && v.kind == V_TENSOR; i++) {
-    Label *l = labels->at[i];
-    Affine own = {.den = 1, .n = 1};
-    own.term[0] = (AffineTerm){l, 1};
-    for (int k = 0; l->range && k < 2; k++) {
-      if (!l->range[k].n) continue;
-      Value side[2] = {value_affine(c->cx, &own), value_affine(c->cx, &l->range[k])};
-      Span spans[3] = {at, at, at};
-      Value cond = apply_map(c, k ? OP_lt : OP_ge, side, spans, 2, at);
-      Value pick[3] = {cond, v, neutral(c, op, ir_type(c->b, v.u.t.val))};
-      v = apply_select(c, pick, spans, at);
-    }
-  }
-  return v;
-}
-
 Value eval_reduce(Check *c, const Node *n) {
   Ranges *mark;
   Op op;
@@ -577,9 +533,9 @@ Value eval_reduce(Check *c, const Node *n) {
   if (!reduce_op(n, &op)) cx_bug(c->cx, "a reduction called `%s`", n->name);
   const Guard *outer = c->guards;
   const Labels *labels = ranges_begin(c, n, &mark);
-  if (labels) guard_ranges(c, labels);
+  if (labels) ends_guard(c, labels);
   Value v = labels ? labelled_body(c, n, labels) : value_poison();
-  if (labels) v = within_ranges(c, op, labels, v, n->span);
+  if (labels) v = ends_choose(c, op, labels, v, n->span);
   c->guards = outer;
   ranges_end(c, mark);
   if (v.kind == V_POISON) return v;

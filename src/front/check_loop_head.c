@@ -31,6 +31,7 @@ static bool loop_bound(Check *c, const Node *n, Value *v, Dim *d, bool *known, L
   if (v->kind == V_POISON) return false;
   *known = value_dim(v, d);
   end->affine = affine_of_value(v, &end->a) && end->a.den == 1;
+  end->end = end_of(c, n, v);
   if (*known) return true;
   Value x = v->kind < V_TUPLE && v->kind != V_FLOAT && v->kind != V_BOOL ? to_tensor(c, *v, n->span)
                                                                          : value_poison();
@@ -76,12 +77,8 @@ static bool layers_range(Check *c, LoopBody *l, const Node *array) {
 /* The most steps of a range between sums of labels. False where that isn't known. */
 static bool most_steps(Check *c, LoopBody *l) {
   Cx *cx = c->cx;
-  Affine n;
-  Dim lo, hi;
-  if (!l->first.affine || !l->end.affine ||
-      !affine_binary(cx, OP_sub, &l->end.a, &l->first.a, &n) || n.den != 1 ||
-      !affine_interval(cx, &n, NULL, &lo, &hi))
-    return false;
+  Dim hi;
+  if (!l->first.end || !l->end.end || !ends_apart(c, l->first.end, l->end.end, &hi)) return false;
   if (dim_is_number(hi) && hi < 0) hi = 0;
   if (dim_le(cx, 0, hi) != 1)
     hi = dim_add(cx, hi, 1); /* i < N, where N is a name: N is no mistake */

@@ -33,8 +33,8 @@ typedef struct Solver {
 
 Scope *scope_labels(Check *c, Scope *up, const Labels *labels) {
   for (int i = 0; i < labels->n; i++) {
-    Affine a = {.den = 1, .n = 1};
-    a.term[0] = (AffineTerm){labels->at[i], 1};
+    Affine a;
+    label_value(c, labels->at[i], &a);
     up = scope_add(c, up, labels->at[i]->name, value_affine(c->cx, &a), labels->at[i]->span);
   }
   return up;
@@ -58,37 +58,29 @@ bool affine_interval(Cx *cx, const Affine *a, const Label *skip, Dim *lo, Dim *h
 }
 
 /* ---- collecting ---- */
-/* A range that depends on labels around: the label runs over all that it may be, and within() says
- * where. False: it doesn't. */
-static bool dependent_range(Check *c, const Value *a, const Value *b, Label *l) {
-  Affine *range = NEWS(c->cx->arena, Affine, 2);
-  if (a->kind != V_AFFINE && b->kind != V_AFFINE) return false;
-  if (!affine_of_value(a, &range[0]) || !affine_of_value(b, &range[1]) || range[0].den != 1 ||
-      range[1].den != 1)
-    return false;
-  l->range = range;
-  l->known = false;
-  return true;
-}
-
-static void given_range(Solver *s, const Node *range, Label *l) {
+static void given_range(Solver *s, const Node *range, Label *l, bool defines) {
   Check *c = s->c;
   Dim from, to;
-  Value a = eval_expr(c, range->kid[0]), b = eval_expr(c, range->kid[1]);
+  Value a, b;
+  const End *first = end_read(c, range->kid[0], &a), *end = end_read(c, range->kid[1], &b);
   l->known = l->given = true;
   l->extent = 1;
   l->why = range->span;
-  if (dependent_range(c, &a, &b, l)) return;
-  bool good = expect_dim(c, &a, range->kid[0]->span, "the start of a range", &from);
-  if (!expect_dim(c, &b, range->kid[1]->span, "the end of a range", &to) || !good) {
+  if (first && end && end_dim(c, first, &from) && end_dim(c, end, &to)) {
+    l->lo = from;
+    l->extent = dim_sub(c->cx, to, from);
+    if (!dim_is_number(l->extent) || l->extent >= 0) return;
+    fault(c, E0511, range->span, "this range ends before it begins");
     s->failed = true;
-    return;
+  } else if (first && end) {
+    l->first = first, l->end = end;
+    l->known = false;
+    if (!defines) ends_shift(c, l);
+  } else {
+    if (!first) expect_dim(c, &a, range->kid[0]->span, "the start of a range", &from);
+    if (!end) expect_dim(c, &b, range->kid[1]->span, "the end of a range", &to);
+    s->failed = true;
   }
-  l->lo = from;
-  l->extent = dim_sub(c->cx, to, from);
-  if (!dim_is_number(l->extent) || l->extent >= 0) return;
-  fault(c, E0511, range->span, "this range ends before it begins");
-  s->failed = true;
 }
 
 /* The labels of a define or reduction; they count as known to the whole solve. */
@@ -111,11 +103,12 @@ static const Labels *new_labels(Solver *s, const Node *n) {
     }
     Scope *outer = c->scope;
     c->scope = scope_labels(c, outer, labels); /* those before it */
-    if (k->nkids && k->kid[0]) given_range(s, k->kid[0], l);
+    if (k->nkids && k->kid[0]) given_range(s, k->kid[0], l, n->kind == NODE_DEFINE);
     c->scope = outer;
-    if (n->kind == NODE_DEFINE && l->range) {
+    if (n->kind == NODE_DEFINE && l->first) {
       Diag *d = fault(c, E0502, k->span,
-                      "the range of a label of a definition can't depend on another label");
+                      "the range of a label of a definition can't depend on another label, nor on "
+                      "which of two sizes is larger");
       diag_hint(c->cx, d, "give it the largest extent, and choose: `if %s < .. then .. else 0`",
                 l->name);
       s->failed = true;
@@ -364,9 +357,19 @@ bool affine_room(Cx *cx, const Affine *a, Dim extent, const Label *l, Dim *out) 
   return true;
 }
 
+/* Labels that are counted from a sum of others tell nothing of these. */
+static bool shifts(const Bound *b, const Label *l) {
+  for (int i = 0; i < b->a.n; i++) {
+    const Affine *by = b->a.term[i].label->shift;
+    for (int k = 0; by && k < by->n; k++)
+      if (by->term[k].label == l) return true;
+  }
+  return false;
+}
+
 /* The extent that bound b leaves to label l, which is its only unknown one. */
 static bool window(Solver *s, const Bound *b, const Label *l, Dim *extent) {
-  return !b->inside && affine_room(s->c->cx, &b->a, b->extent, l, extent);
+  return !b->inside && !shifts(b, l) && affine_room(s->c->cx, &b->a, b->extent, l, extent);
 }
 
 /* The smallest extent of all windows; where sizes can't be compared the first, and the others are
@@ -396,29 +399,17 @@ static bool solve_window(Solver *s, Label *l, bool guarded) {
 static bool windows(Solver *s, bool guarded) {
   for (int i = 0; i < s->labels.n; i++) {
     Label *l = s->labels.at[i];
-    if (!l->known && !l->range && solve_window(s, l, guarded)) return true;
+    if (!l->known && !l->first && solve_window(s, l, guarded)) return true;
   }
   return false;
 }
 
-/* Ranges that depend on labels whose ranges are known by now: the smallest start, the largest end.
- */
+/* Ranges that depend on labels whose ranges are known by now. */
 static bool dependents(Solver *s) {
-  Cx *cx = s->c->cx;
   for (int i = 0; i < s->labels.n; i++) {
     Label *l = s->labels.at[i];
-    Dim lo, end, unused;
-    bool ready = l->range && !l->known;
-    for (int k = 0; ready && k < 2; k++)
-      for (int t = 0; t < l->range[k].n; t++) ready = ready && l->range[k].term[t].label->known;
-    if (!ready || !affine_interval(cx, &l->range[0], NULL, &lo, &unused) ||
-        !affine_interval(cx, &l->range[1], NULL, &unused, &end))
-      continue;
-    l->known = true;
-    l->lo = lo;
-    l->extent = dim_sub(cx, end, lo);
-    if (dim_is_number(l->extent) && l->extent < 0) l->extent = 0;
-    return true;
+    if (l->known || !l->first || !ends_known(l) || !ends_hull(s->c, l)) continue;
+    return l->known = true;
   }
   return false;
 }

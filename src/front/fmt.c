@@ -1,8 +1,8 @@
 /* fmt.c: the canonical layout of a program. In: a source that parses. Out: its text, laid out anew.
  *
  * A statement that fits stands on one line. One that doesn't is broken at its weakest place: behind
- * `=`, before `then` and `else`, behind the operators that bind least, inside the widest brackets;
- * and so on with the parts. Empty lines between statements, comments, and whether a block stands on
+ * `=`, before `else`, behind the operators that bind least, inside the widest brackets; and so on
+ * with the parts. Empty lines between statements, comments, and whether a block stands on
  * one line are the writer's. The result is parsed and compared with what was read before it is
  * given back. */
 #include "front/fmt.h"
@@ -108,16 +108,30 @@ static void flat(Fmt *f, int32_t lo, int32_t hi, int32_t indent) {
   }
 }
 
+/* `if c then v` or, where that is too long, v on a line of its own. */
+static void case_value(Fmt *f, int32_t lo, int32_t then, int32_t hi, int32_t indent) {
+  int32_t inner = indent + FMT_INDENT;
+  bool one_line = fits_at(f, f->column, lo, hi, 0);
+  fmt_token(f, lo);
+  fmt_gap(f, lo + 1, false, inner, inner);
+  lay_out(f, lo + 1, then, inner, 1 + width(f, then, then + 1));
+  fmt_gap(f, then, false, inner, inner);
+  fmt_token(f, then);
+  fmt_gap(f, then + 1, !one_line && f->toks.at[then + 1].kind != TOK_LBRACE, inner, inner);
+  lay_out(f, then + 1, hi, one_line ? indent : inner, 0);
+}
+
+/* A line for each case of a chain, and one for what is left. */
 static void choice_value(Fmt *f, int32_t lo, int32_t hi, int32_t then, int32_t indent,
                          int32_t tail) {
-  int32_t other = part_of_if(f, lo, hi, TOK_ELSE), part[] = {lo, then, other, hi};
-  for (int k = 0; k < 3; k++) {
-    int32_t word = part[k];
-    if (k) fmt_gap(f, word, true, indent, indent);
-    fmt_token(f, word);
-    fmt_gap(f, word + 1, false, indent, indent);
-    lay_out(f, word + 1, part[k + 1], indent, k == 2 ? tail : 0);
-  }
+  int32_t other = part_of_if(f, lo, hi, TOK_ELSE), value = other + 1;
+  case_value(f, lo, then, other, indent);
+  fmt_gap(f, other, true, indent, indent);
+  fmt_token(f, other);
+  fmt_gap(f, value, false, indent, indent);
+  then = f->toks.at[value].kind == TOK_IF ? part_of_if(f, value, hi, TOK_THEN) : hi;
+  if (then < hi) choice_value(f, value, hi, then, indent, tail);
+  else lay_out(f, value, hi, weakest(f, value, hi) ? indent + FMT_INDENT : indent, tail);
 }
 
 /* Operands one after the other as long as they fit, then on the next line. */
@@ -140,24 +154,37 @@ static void operands(Fmt *f, int32_t lo, int32_t hi, int weak, int32_t indent, i
   }
 }
 
-static bool simple_items(const Fmt *f, int32_t open) {
-  if (f->toks.at[open].kind != TOK_LBRACKET) return false;
-  for (int32_t i = open + 1; i < f->toks.at[open].match; i++)
-    if (f->toks.at[i].match >= 0) return false;
-  return true;
-}
-
 static int32_t item_end(const Fmt *f, int32_t i, int32_t close) {
   while (i < close && f->toks.at[i].kind != TOK_COMMA && f->toks.at[i].kind != TOK_SEP)
     i = step(f, i);
   return i;
 }
 
-/* Brackets over several lines: an item a line, or numbers as many as fit. */
+/* Short ones, which are no rows of a matrix. */
+static bool small_items(const Fmt *f, int32_t open) {
+  int32_t close = f->toks.at[open].match, kind = f->toks.at[open].kind;
+  for (int32_t a = open + 1, b; a < close; a = b + 1) {
+    b = item_end(f, a, close);
+    bool row = kind == TOK_LBRACKET && f->toks.at[a].kind == TOK_LBRACKET;
+    if (row || !is_flat(f, a, b) || width(f, a, b) > FMT_SMALL) return false;
+  }
+  return true;
+}
+
+static bool hugs(const Fmt *f, int32_t lo, int32_t hi);
+
+/* Brackets over several lines: small items as many as fit, others a line each. A single one that
+ * ends in brackets stays where it is: theirs are opened. */
 static void bracket(Fmt *f, int32_t open, int32_t indent) {
   int32_t close = f->toks.at[open].match, inner = indent + FMT_INDENT;
-  bool fill = simple_items(f, open);
+  bool fill = small_items(f, open);
   fmt_token(f, open);
+  if (!fill && item_end(f, open + 1, close) == close && !f->toks.at[close].ncomments &&
+      hugs(f, open + 1, close)) {
+    lay_out(f, open + 1, close, indent, 1);
+    fmt_token(f, close);
+    return;
+  }
   for (int32_t a = open + 1, b; a < close; a = b + 1) {
     b = item_end(f, a, close);
     bool same_line = fill && a > open + 1 && fits_at(f, f->column + 1, a, b, 1);
@@ -235,7 +262,9 @@ static bool hugs(const Fmt *f, int32_t lo, int32_t hi) {
   if (open < lo || weakest(f, lo, hi) || f->toks.at[lo].kind == TOK_IF) return false;
   for (int32_t i = lo; i < open; i = step(f, i))
     if (f->toks.at[i].kind == TOK_IF) return false;
-  return f->toks.at[lo].ncomments == 0 && fits_at(f, f->column + 1, lo, open + 1, 0);
+  bool flat_before = is_flat(f, lo, open) && !f->toks.at[open].ncomments;
+  return !f->toks.at[lo].ncomments && flat_before &&
+         f->column + 1 + width(f, lo, open + 1) <= FMT_WIDTH;
 }
 
 static void assign(Fmt *f, int32_t lo, int32_t at, int32_t hi, int32_t indent) {
@@ -280,7 +309,8 @@ static void statement(Fmt *f, int32_t lo, int32_t hi, int32_t indent) {
   if (fits_at(f, f->column, lo, hi, 0)) flat(f, lo, hi, indent);
   else if (at < hi) assign(f, lo, at, hi, indent);
   else if (has_blocks(f, lo, hi)) with_blocks(f, lo, hi, indent);
-  else lay_out(f, lo, hi, weakest(f, lo, hi) ? indent + FMT_INDENT : indent, 0);
+  else if (f->toks.at[lo].kind == TOK_IF || !weakest(f, lo, hi)) lay_out(f, lo, hi, indent, 0);
+  else lay_out(f, lo, hi, indent + FMT_INDENT, 0);
 }
 
 /* A statement that begins with a bracket would go on the line before. */

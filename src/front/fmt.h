@@ -10,7 +10,7 @@
 
 #include "front/parse.h"
 
-enum { FMT_WIDTH = 100, FMT_INDENT = 2 };
+enum { FMT_WIDTH = 100, FMT_INDENT = 2, FMT_SMALL = 32 };
 
 typedef struct FmtComment {
   int32_t lo, hi;
@@ -29,7 +29,7 @@ typedef struct FmtToken {
   bool blank;           /* an empty line just before it */
   bool begins;          /* first of a statement */
   bool sign;            /* a minus that is no operator */
-  bool of_size;         /* inside a type */
+  bool of_size;         /* inside a type, or beside a slice's colon: products are tight */
   bool of_slice;        /* the colon of a slice */
   bool ends_labels;     /* the bracket before a reduction's body */
 } FmtToken;

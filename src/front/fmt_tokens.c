@@ -102,6 +102,17 @@ static void mark_types(Fmt *f, const Node *n) {
     if (n->kid[i]) mark_types(f, n->kid[i]);
 }
 
+/* Products beside a slice's colon hold together: `x[H:2*H]`. */
+static void mark_slice(Fmt *f, int32_t colon) {
+  FmtToken *t = f->toks.at;
+  for (int step = -1; step <= 1; step += 2)
+    for (int32_t i = colon + step; t[i].kind != TOK_COMMA; i += step) {
+      t[i].of_size = true;
+      if (t[i].match >= 0 && (t[i].match > i) != (step > 0)) break; /* the index ends here */
+      if (t[i].match >= 0) i = t[i].match;
+    }
+}
+
 static void mark_brackets(Fmt *f) {
   int32_t *open = NEWS(f->cx->arena, int32_t, f->toks.n);
   int32_t depth = 0;
@@ -111,6 +122,7 @@ static void mark_brackets(Fmt *f) {
     bool indexes = in > 0 && t[in].kind == TOK_LBRACKET && fmt_ends_operand(t[in - 1].kind) &&
                    !(in > 1 && t[in - 2].kind == TOK_LET);
     if (t[i].kind == TOK_COLON) t[i].of_slice = indexes;
+    if (t[i].of_slice) mark_slice(f, i);
     if (t[i].kind == TOK_MINUS)
       t[i].sign = i == 0 || t[i].begins || t[i - 1].ends_labels || !fmt_ends_operand(t[i - 1].kind);
     if (t[i].match > i) open[depth++] = i;

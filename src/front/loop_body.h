@@ -35,7 +35,8 @@ typedef struct LaneInput { /* one value per lane, carried */
 
 typedef struct LoopEnd { /* an end of a range */
   bool affine;
-  Affine a; /* where it is a sum of labels */
+  Affine a;       /* where it is a sum of labels */
+  const End *end; /* ... or the largest or smallest of such; NULL: neither */
 } LoopEnd;
 
 struct LoopBody {

@@ -38,8 +38,9 @@ typedef struct Label {
   Dim lo, extent; /* values lo .. lo + extent - 1 */
   Span why;       /* the use that fixed the range */
   Name why_name;  /* the tensor used there */
-  const struct Affine *range; /* two: its own start and end, which depend on labels around; lo and
-                                 extent hold all of them. NULL: they don't */
+  const struct End *first, *end; /* its own range, where that depends on labels around: lo and
+                                    extent hold all of them. NULL: it doesn't */
+  const struct Affine *shift;    /* the label is this much more than a counter 0..extent */
   Unit *loop; /* the variable of a loop: the body, whose input `index` is the value - lo */
   Val index;
 } Label;

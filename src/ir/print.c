@@ -9,8 +9,9 @@ enum { LINE = 100 };
 typedef struct Head { /* what a function is declared as */
   const char *word;
   int split; /* of a rule: this many inputs stand before the `;`. Types are those of its function */
+  const SizeGroups *groups; /* of a body and its rules: expressions of sizes that have a name */
 } Head;
-static const Head plain_head = {"fn", -1};
+static const Head plain_head = {"fn", -1, NULL};
 
 /* Returns the names its inputs got. */
 static const Name *print_fn(Globals *g, const Fn *f, const Head *head, Name name,
@@ -28,7 +29,7 @@ static void name_params(Printer *p, const bool *as_param, bool declare) {
     n->name = declare ? param_name(g, p->cx, in->name) : in->name;
     if (!declare) continue;
     text_fmt(g->out, "%s %s: ", in->role == ROLE_STATE ? "state" : "param", n->name);
-    type_print(p->cx, in->type, &in->shape, g->out);
+    print_type(p, in->type, &in->shape, g->out);
     text_add(g->out, "\n");
   }
 }
@@ -44,7 +45,7 @@ static void print_header(Printer *p, const Head *head, Name name, const bool *as
     first = false;
     if (head->split >= 0) continue;
     text_add(out, ": ");
-    type_print(p->cx, in->type, &in->shape, out);
+    print_type(p, in->type, &in->shape, out);
   }
   text_add(out, ")");
 }
@@ -83,9 +84,12 @@ static BodyName print_body(Printer *p, const Ins *in, const bool *as_param) {
   Name wish = fn->name; /* what is named in the scope by now would hide the function */
   for (int i = 2; wish && name_taken(p, wish); i++) wish = name_fmt(p->cx, "%s%d", fn->name, i);
   Name name = global_name(g, p->cx, wish, "f");
-  BodyName b = {body, as_param, name, print_fn(g, fn, &plain_head, name, as_param, false)};
+  const SizeGroups *groups = group_sizes(p, body, as_param);
+  const Head plain = {"fn", -1, groups};
+  BodyName b = {body, as_param, name, print_fn(g, fn, &plain, name, as_param, false)};
   const Fn *rule[] = {body->adjoint, body->tangent};
-  const Head head[] = {{"adjoint", fn->in.n}, {"tangent", fn->in.n + fn_float_inputs(fn)}};
+  const Head head[] = {{"adjoint", fn->in.n, groups},
+                       {"tangent", fn->in.n + fn_float_inputs(fn), groups}};
   for (int i = 0; i < 2; i++)
     if (rule[i])
       print_fn(g, rule[i], &head[i], name, NEWS(p->arena, bool, rule[i]->in.n + 1), false);
@@ -230,27 +234,6 @@ static void print_results(Printer *p, Text *out) {
   if (f->out.n != 1) text_add(out, ")");
 }
 
-static void collect_sizes(Printer *p, Dim d) {
-  SizeBindings found = {0};
-  dim_names(p->cx, d, p->arena, &found);
-  for (int i = 0; i < found.list.n; i++)
-    if (!name_taken(p, found.list.at[i].name))
-      names_add(p->arena, &p->names, found.list.at[i].name);
-}
-
-/* Names of sizes are taken before anything else gets one: they can't be changed. */
-static void take_size_names(Printer *p, const Fn *f) {
-  const Fn *body[IR_MAX_BODIES];
-  for (Val v = 1; v < f->ins.n; v++) {
-    const Ins *in = fn_ins(f, v);
-    for (int i = 0; i < in->shape.rank; i++) collect_sizes(p, in->shape.dim[i]);
-    if (in->op == OP_size) collect_sizes(p, in->u.size);
-    if (in->op == OP_loop) collect_sizes(p, in->u.loop->trip);
-    if (in->op != OP_loop && in->op != OP_branch) continue;
-    for (int i = ins_bodies(in, body); i-- > 0;) take_size_names(p, body[i]);
-  }
-}
-
 void plan_all(Printer *p) {
   plan_uses(p);
   for (Val v = 1; v < p->f->ins.n; v++) {
@@ -277,6 +260,7 @@ static const Name *print_fn(Globals *g, const Fn *f, const Head *head, Name name
                .node = NEWS(a, Node, f->ins.n),
                .lets = text_new(a)};
   Text header = text_new(a), result = text_new(a);
+  if (head->groups) p.groups = *head->groups;
   take_size_names(&p, f);
   name_params(&p, as_param, declare);
   print_header(&p, head, name, as_param, &header);

@@ -56,11 +56,19 @@ typedef struct Globals { /* of the whole text */
   bool lines; /* comments say which lines of the source a statement is from */
 } Globals;
 
+typedef struct SizeGroup { /* an expression that has a name of its own in the text */
+  Dim of, name;
+} SizeGroup;
+typedef struct SizeGroups {
+  Vec(SizeGroup) list;
+} SizeGroups;
+
 typedef struct Printer {
   Cx *cx;
   const Fn *f;
   Arena *arena;
   Globals *globals;
+  SizeGroups groups; /* print_sizes.c */
   Node *node;
   Names names;               /* of the function; the globals' besides */
   Names labels;              /* in scope now */
@@ -92,6 +100,17 @@ static inline bool is_named(const Printer *p, Val v) { return p->node[v].let; }
 /* print.c */
 /* Plans all values; what has bodies is written. */
 void plan_all(Printer *p);
+
+/* print_sizes.c */
+/* Names of sizes are taken before anything else gets one: they can't be changed. */
+void take_size_names(Printer *p, const Fn *f);
+/* The expressions of sizes that get a name where a body is printed as a function of its own. */
+const SizeGroups *group_sizes(const Printer *p, const Body *body, const bool *as_param);
+void print_dim(const Printer *p, Dim d, Text *out);
+void print_extents(const Printer *p, const Shape *s, Text *out); /* "(N, 64)", "N", "()" */
+void print_factor(const Printer *p, Dim d,
+                  Text *out); /* in brackets unless it is a name or a number >= 0 */
+void print_type(const Printer *p, DType t, const Shape *s, Text *out); /* f64[N, 64] */
 
 /* print_loop.c */
 void print_loop(Printer *p, Val v);
@@ -170,7 +189,5 @@ bool is_ascending(const Ins *in); /* a spread whose labels keep their order, non
 bool is_right_aligned(const Ins *in, const Shape *x); /* a spread that NumPy's broadcasting gives */
 Prec print_view_array(Printer *p, Val v, Text *out);
 Prec print_view_element(Printer *p, Val v, Label *const *labels, Text *out);
-void print_extents(Printer *p, const Shape *s, Text *out); /* "(N, 64)", "N", "()" */
-void print_factor(Cx *cx, Dim d, Text *out); /* in brackets unless it is a name or a number >= 0 */
 
 #endif

@@ -71,7 +71,7 @@ void print_labels(Printer *p, Label *const *labels, int n, Text *out) {
     const Label *l = labels[i];
     if (!l->unclear && (l->plain || (l->maybe && !l->affine))) continue;
     text_add(out, ": 0..");
-    print_factor(p->cx, labels[i]->extent, out);
+    print_factor(p, labels[i]->extent, out);
   }
 }
 
@@ -288,7 +288,7 @@ static Prec print_leaf(Printer *p, Val v, Label *const *labels, Text *out) {
     }
     if (cast) text_fmt(out, "%s(", cast);
     text_add(out, "iota(");
-    dim_print(p->cx, in->shape.dim[0], out);
+    print_dim(p, in->shape.dim[0], out);
     text_add(out, cast ? "))" : ")");
     return PREC_POSTFIX;
   }

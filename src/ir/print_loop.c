@@ -17,6 +17,7 @@ static Printer region(const Printer *up, const Fn *f) {
                    .f = f,
                    .arena = up->arena,
                    .globals = up->globals,
+                   .groups = up->groups,
                    .node = NEWS(up->arena, Node, f->ins.n),
                    .lets = text_new(up->arena),
                    .region = true};
@@ -250,7 +251,7 @@ static void print_range(LoopText *t, Text *out) {
     t->p->counting = outer;
     text_add(out, " max ");
   }
-  dim_print(t->p->cx, l->trip, out);
+  print_dim(t->p, l->trip, out);
   if (l->reverse) text_add(out, ")");
 }
 
@@ -269,7 +270,7 @@ static void print_loop_head(LoopText *t, Text *out) {
   if (l->cond) print_cond(t, out);
   if (is_while(l)) {
     text_add(out, " max ");
-    dim_print(t->p->cx, l->trip, out);
+    print_dim(t->p, l->trip, out);
   }
   if (l->cond && part_used(t->p, t->bundle, count)) {
     Name name = fresh_name(t->p, wish_for_part(t->p, t->bundle, count, name_of(t->p->cx, "steps")));

@@ -39,7 +39,7 @@ Prec print_number(Printer *p, Val v, bool bare, Text *out) {
   DType t = (DType)in->type;
   Text digits = text_new(p->arena);
   bool alone = t == T_BOOL; /* other literals adapt to what they meet */
-  if (in->op == OP_size) dim_print(p->cx, in->u.size, &digits);
+  if (in->op == OP_size) print_dim(p, in->u.size, &digits);
   else if (type_is_float(t)) float_text(t, in->u.f, &digits);
   else if (t == T_BOOL) text_add(&digits, in->u.i ? "true" : "false");
   else text_fmt(&digits, "%lld", (long long)in->u.i);

@@ -3,23 +3,6 @@
  * elements may lie outside of x. */
 #include "ir/print.h"
 
-/* ---- sizes ---- */
-void print_factor(Cx *cx, Dim d, Text *out) {
-  Text t = text_new(cx->arena);
-  dim_print(cx, d, &t);
-  bool plain = !strpbrk(text_str(&t), " /*-");
-  text_fmt(out, plain ? "%s" : "(%s)", text_str(&t));
-}
-
-void print_extents(Printer *p, const Shape *s, Text *out) {
-  if (s->rank != 1) text_add(out, "(");
-  for (int i = 0; i < s->rank; i++) {
-    if (i) text_add(out, ", ");
-    dim_print(p->cx, s->dim[i], out);
-  }
-  if (s->rank != 1) text_add(out, ")");
-}
-
 /* ---- which form ---- */
 static bool is_whole(const ViewDim *d) {
   return d->den == 1 && d->off == 0 && d->n == 1 && d->term[0].coef == 1;
@@ -218,9 +201,9 @@ Prec print_view_array(Printer *p, Val v, Text *out) {
     text_add(out, "pad(");
     print_value(p, x, NULL, PREC_IF, out);
     text_fmt(out, ", axis: %d, before: ", a);
-    dim_print(p->cx, before, out);
+    print_dim(p, before, out);
     text_add(out, ", after: ");
-    dim_print(p->cx, dim_sub(p->cx, dim_sub(p->cx, in->shape.dim[a], s->dim[a]), before), out);
+    print_dim(p, dim_sub(p->cx, dim_sub(p->cx, in->shape.dim[a], s->dim[a]), before), out);
     break;
   }
   case FORM_NONE: cx_bug(p->cx, "a view without array notation");
@@ -235,7 +218,7 @@ static void print_term(Printer *p, const ViewTerm *t, Name label, bool first, Te
   Dim coef = minus ? -t->coef : t->coef;
   text_add(out, minus ? (first ? "-" : " - ") : first ? "" : " + ");
   if (coef != 1) {
-    print_factor(p->cx, coef, out);
+    print_factor(p, coef, out);
     text_add(out, "*");
   }
   text_add(out, label);
@@ -244,13 +227,13 @@ static void print_term(Printer *p, const ViewTerm *t, Name label, bool first, Te
 /* The offset stands first where the first term is negative: N - 1 - i. */
 static void print_numerator(Printer *p, const ViewDim *d, Label *const *labels, Text *out) {
   bool lead = d->n && dim_is_number(d->term[0].coef) && d->term[0].coef < 0 && d->off != 0;
-  if (lead || !d->n) dim_print(p->cx, d->off, out);
+  if (lead || !d->n) print_dim(p, d->off, out);
   for (int k = 0; k < d->n; k++)
     print_term(p, &d->term[k], labels[d->term[k].label]->name, k == 0 && !lead, out);
   if (lead || !d->n || d->off == 0) return;
   bool minus = dim_is_number(d->off) && d->off < 0;
   text_add(out, minus ? " - " : " + ");
-  dim_print(p->cx, minus ? -d->off : d->off, out);
+  print_dim(p, minus ? -d->off : d->off, out);
 }
 
 /* A plain index shows the range of its label, when that is the whole extent. */

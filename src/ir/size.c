@@ -188,6 +188,49 @@ bool dim_divides(Cx *cx, Dim a, Dim b, Dim *quotient) {
   return true;
 }
 
+/* The step of a division of a by b that takes away the highest term of a that it can: the
+ * quotient's term, 0 when there is none. */
+static Dim quotient_term(Cx *cx, Dim a, Dim b) {
+  Mono ra, rb, q;
+  Poly pa = as_poly(cx, a, &ra), pb = as_poly(cx, b, &rb);
+  for (int i = pa.n; i-- > 0;) {
+    if (!mono_divides(&pa.mono[i], &pb.mono[pb.n - 1], &q)) continue;
+    Poly one = {1, &q};
+    return intern(cx, &one);
+  }
+  return 0;
+}
+
+/* Atoms that are divisions, with what they divide in terms of k. */
+static Dim floors_in_terms(Cx *cx, Dim d, Dim c, Dim k) {
+  Mono room;
+  Poly p = as_poly(cx, d, &room);
+  Dim sum = 0;
+  for (int i = 0; i < p.n; i++) {
+    Dim term = p.mono[i].coef;
+    for (int j = 0; j < p.mono[i].n; j++) {
+      Atom at = cx->sizes->atoms.at[p.mono[i].atom[j]];
+      Dim factor = at.name ? dim_named(cx, at.name)
+                           : dim_floor_div(cx, dim_in_terms(cx, at.over, c, k), at.by);
+      term = dim_mul(cx, term, factor);
+    }
+    sum = dim_add(cx, sum, term);
+  }
+  return sum;
+}
+
+Dim dim_in_terms(Cx *cx, Dim d, Dim c, Dim k) {
+  if (dim_is_number(d) || dim_is_number(c)) return d;
+  Dim quotient = 0, rest = d, q;
+  for (int steps = 0; steps < MAX_MONOS && (q = quotient_term(cx, rest, c)) != 0; steps++) {
+    quotient = dim_add(cx, quotient, q);
+    rest = dim_sub(cx, rest, dim_mul(cx, q, c));
+  }
+  rest = floors_in_terms(cx, rest, c, k);
+  if (quotient == 0) return rest;
+  return dim_add(cx, dim_mul(cx, dim_in_terms(cx, quotient, c, k), k), rest);
+}
+
 /* ---- order ---- */
 /* Replaces floor(e/k) in d by a bound: from below when it stands with a positive coefficient
  * ((e - k + 1)/k), from above when negative (e/k); d is multiplied by k so that all stays integral.
@@ -365,20 +408,22 @@ static void print_mono(Cx *cx, const Mono *m, int64_t coef, bool signed_before, 
   }
 }
 
+/* Highest degree first, but what is subtracted behind something that it is subtracted from. */
 void dim_print(Cx *cx, Dim d, Text *out) {
   if (dim_is_number(d)) {
     text_fmt(out, "%lld", (long long)d);
     return;
   }
   Poly p = cx->sizes->polys.at[d - DIM_SYMBOLIC];
-  for (int i = p.n; i-- > 0;) { /* highest degree first */
+  int first = p.n - 1;
+  while (first > 0 && p.mono[first].coef < 0) first--;
+  if (p.mono[first].coef < 0) first = p.n - 1;
+  for (int k = 0; k < p.n; k++) {
+    int i = k == 0 ? first : p.n - k - (p.n - k <= first);
     int64_t c = p.mono[i].coef;
-    if (i == p.n - 1) {
-      if (c < 0) text_add(out, "-");
-    } else {
-      text_add(out, c < 0 ? " - " : " + ");
-    }
-    print_mono(cx, &p.mono[i], c < 0 ? -c : c, c < 0 && i == p.n - 1, out);
+    if (k) text_add(out, c < 0 ? " - " : " + ");
+    else if (c < 0) text_add(out, "-");
+    print_mono(cx, &p.mono[i], c < 0 ? -c : c, k == 0 && c < 0, out);
   }
 }
 

@@ -23,6 +23,10 @@ Dim dim_floor_div(Cx *cx, Dim a, int64_t by); /* by > 0 */
 /* Exact quotient a / b when b divides a as polynomials; false otherwise. */
 bool dim_divides(Cx *cx, Dim a, Dim b, Dim *quotient);
 
+/* d as an expression in k, which stands for the expression c: 2*N*M - 1 is 2*K - 1 for c = N*M.
+ * What c doesn't account for stays as it is. k has none of c's names. */
+Dim dim_in_terms(Cx *cx, Dim d, Dim c, Dim k);
+
 /* What is known of a <= b for all sizes >= 1: 1 always, 0 never, -1 depends (or not provable). */
 int dim_le(Cx *cx, Dim a, Dim b);
 

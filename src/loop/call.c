@@ -103,7 +103,7 @@ void lower_call(Low *lw, Nest *n) {
   Target inside = lw->p->target;
   c->shared = loop && shares_iterations(lw, in->u.loop, k->flops);
   if (c->shared) inside.threads = 1;
-  if (loop) c->stays = carried_that_stay(lw->cx, in->u.loop);
+  if (loop) c->stays = carried_that_stay(lw->cx, in->u.loop, &lw->p->target);
   c->body = lower_program(loop ? body_in_place(in->u.loop, c->stays) : in->u.branch->then, &inside,
                           &none);
   const Fn *second = loop ? in->u.loop->cond : in->u.branch->other;

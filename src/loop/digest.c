@@ -61,6 +61,8 @@ static void add_stmt(Walk *w, const Stmt *s) {
     add(w, s->u.loop.var);
     add_ix(w, &s->u.loop.lo);
     if (s->u.loop.kind != FOR_PARALLEL && s != loop_open_end(w->k)) add_ix(w, &s->u.loop.hi);
+    add(w, s->u.loop.from);
+    add(w, s->u.loop.to);
     add(w, s->u.loop.step);
     add_block(w, &s->u.loop.body);
     break;
@@ -102,8 +104,9 @@ const Stmt *loop_open_end(const Kernel *k) {
   for (int i = 0; i < k->body.at.n; i++) {
     const Stmt *s = k->body.at.at[i];
     if (s->kind != ST_FOR || s->u.loop.kind == FOR_UNROLL) continue;
-    bool runs = s->u.loop.kind == FOR_SERIAL && is_number(&s->u.loop.lo) &&
-                is_number(&s->u.loop.hi) && s->u.loop.hi.off - s->u.loop.lo.off > s->u.loop.step;
+    bool runs = s->u.loop.kind == FOR_SERIAL && !s->u.loop.from && !s->u.loop.to &&
+                is_number(&s->u.loop.lo) && is_number(&s->u.loop.hi) &&
+                s->u.loop.hi.off - s->u.loop.lo.off > s->u.loop.step;
     return runs ? s : NULL;
   }
   return NULL;

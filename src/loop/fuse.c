@@ -122,7 +122,8 @@ static int32_t nest_to_join(Low *lw, Val v, const Side *s) {
     last = MAX(last, lw->place[s->an.access.at[i].leaf].nest);
   if (last < 0) return -1;
   const Nest *n = &lw->nest.at[last];
-  if (n->kind == NEST_SCATTER || n->kind == NEST_CALL || n->root.n >= MAX_ROOTS) return -1;
+  if (n->kind == NEST_SCATTER || n->kind == NEST_CALL || n->root.n >= MAX_ROOTS || n->alone)
+    return -1;
   if (!shape_eq(&n->shape, &low_ins(lw, v)->shape)) return -1;
   for (int i = 0; i < s->an.access.n; i++)
     if (lw->place[s->an.access.at[i].leaf].nest == last &&
@@ -160,7 +161,7 @@ static int32_t nest_beside(Low *lw, Val v, const Side *s) {
     last = MAX(last, lw->place[s->an.access.at[i].leaf].nest);
   for (int32_t i = lw->nest.n - 1; i > last; i--) {
     const Nest *n = &lw->nest.at[i];
-    if (n->kind == NEST_MAP && n->root.n < MAX_ROOTS && n->shape.rank > 0 &&
+    if (n->kind == NEST_MAP && !n->alone && n->root.n < MAX_ROOTS && n->shape.rank > 0 &&
         shape_eq(&n->shape, &low_ins(lw, v)->shape) && share_reads(lw, n, s, is_tiny(lw, n, v)))
       return i;
   }
@@ -169,9 +170,11 @@ static int32_t nest_beside(Low *lw, Val v, const Side *s) {
 
 static void map_nest(Low *lw, Val v) {
   Side *s = side_identity(lw, v, true);
-  int32_t n = nest_to_join(lw, v, s);
-  if (n < 0) n = nest_beside(lw, v, s);
+  bool alone = lw->update[v] != NULL;
+  int32_t n = alone ? -1 : nest_to_join(lw, v, s);
+  if (n < 0 && !alone) n = nest_beside(lw, v, s);
   if (n < 0) n = nest_new(lw, NEST_MAP, 0, &low_ins(lw, v)->shape);
+  lw->nest.at[n].alone |= alone;
   add_root(lw, n, v);
   attach(lw, n, s);
 }
@@ -304,8 +307,15 @@ static bool give_up_in_place(Low *lw, int32_t n) {
   return false;
 }
 
-/* Scatters and calls build a result in one buffer; further outputs of it are copies. */
+/* Scatters and calls build a result in one buffer; further outputs of it are copies. So are those
+ * of a value that changes parts of an input where that lies. */
 static void copy_second_outputs(Low *lw) {
+  for (int i = 0; i < lw->f->out.n; i++) {
+    const Output *out = &lw->f->out.at[i];
+    const Update *u = lw->update[low_base(lw, out->val)];
+    bool there = u && out->alias >= 0 && lw->f->in.at[out->alias].val == u->base;
+    if (u && !there) lw->through_temp[i] = true;
+  }
   for (int i = 0; i < lw->f->out.n; i++) {
     Val v = low_base(lw, lw->f->out.at[i].val);
     Op op = (Op)low_ins(lw, v)->op;
@@ -320,7 +330,13 @@ static bool replaces_rows(const Low *lw, const Nest *n, Val v, Val input) {
   for (int i = 0; i < n->side.n; i++)
     for (int k = 0; k < n->side.at[i]->an.access.n; k++)
       readers += n->side.at[i]->an.access.at[k].leaf == input;
-  return n->kind == NEST_CALL && readers == 1 && part_stays(lw->f, v, input);
+  return n->kind == NEST_CALL && readers == 1 && part_stays(lw->f, v, input, &lw->p->target);
+}
+
+/* Nest n changes parts of the input, which it may make apart first. */
+static bool replaces_parts(const Low *lw, Val v, Val input) {
+  const Update *u = lw->update[v];
+  return u && u->base == input && update_by_parts(u);
 }
 
 static void schedule(Low *lw) {
@@ -329,8 +345,9 @@ static void schedule(Low *lw) {
     int32_t alias = lw->f->out.at[i].alias, w = writer_of(lw, i);
     if (alias < 0 || w < 0) continue;
     Val input = lw->f->in.at[alias].val;
-    if (!reads_in_place(&lw->nest.at[w], input) &&
-        !replaces_rows(lw, &lw->nest.at[w], low_base(lw, lw->f->out.at[i].val), input))
+    Val v = low_base(lw, lw->f->out.at[i].val);
+    if (!reads_in_place(&lw->nest.at[w], input) && !replaces_parts(lw, v, input) &&
+        !replaces_rows(lw, &lw->nest.at[w], v, input))
       lw->through_temp[i] = true;
   }
   for (;;) {
@@ -442,9 +459,9 @@ static void group_nests(Low *lw) {
   for (int i = 0; i < lw->order.n; i++) {
     int32_t nest = lw->order.at[i];
     Nest *n = &lw->nest.at[nest];
-    if (join_some(lw, nest)) continue;
-    Group g = {.rows = n->shape.rank, .plain = true};
-    g.slim = lw->stout[nest] ? 0 : slim_rows(lw, n);
+    if (!n->alone && join_some(lw, nest)) continue;
+    Group g = {.rows = n->shape.rank, .plain = !n->alone};
+    g.slim = lw->stout[nest] || n->alone ? 0 : slim_rows(lw, n);
     vec_push(lw->arena, &g.nest, nest);
     n->group = lw->group.n;
     vec_push(lw->arena, &lw->group, g);

@@ -14,17 +14,18 @@ typedef struct Interleave {
 
 static bool ready(const Interleave *w, Ex e) {
   const ExNode *x = &w->m->k->ex.at[e];
-  if (!e) return true;
+  Ex part[EX_PARTS];
   if (x->kind == EX_REG && w->waits[x->u.reg]) return false;
-  bool load = x->kind == EX_LOAD;
-  if (load && !(ready(w, x->dyn) && ready(w, x->mask))) return false;
-  return ready(w, x->arg[0]) && ready(w, x->arg[1]) && ready(w, x->arg[2]);
+  for (int i = ex_parts(x, part); i-- > 0;)
+    if (!ready(w, part[i])) return false;
+  return true;
 }
 
 static bool may_go(const Interleave *w, const Stmt *s) {
-  if (s->kind == ST_LET) return ready(w, s->u.set.value);
-  if (s->kind == ST_TOUCH) return true;
-  return ready(w, s->u.store.value) && ready(w, s->u.store.dyn) && ready(w, s->u.store.mask);
+  Ex value[ST_VALUES];
+  for (int i = st_values(s, value); i-- > 0;)
+    if (!ready(w, value[i])) return false;
+  return true;
 }
 
 /* Statements without an order among the parts: nothing is set anew, nothing branches. */

@@ -188,12 +188,21 @@ static void run_store(Run *r, const Stmt *s) {
   }
 }
 
+/* Where a loop begins or ends: computed, or an index. */
+static int64_t loop_end(Run *r, Ex e, const Ix *ix) {
+  Value v;
+  if (!e) return ix_value(r, ix);
+  eval(r, e, &v);
+  return v.at[0].i;
+}
+
 static void run_block(Run *r, const Block *b);
 
 static void run_stmt(Run *r, const Stmt *s) {
   switch (s->kind) {
   case ST_FOR: {
-    int64_t lo = ix_value(r, &s->u.loop.lo), hi = ix_value(r, &s->u.loop.hi);
+    int64_t lo = loop_end(r, s->u.loop.from, &s->u.loop.lo),
+            hi = loop_end(r, s->u.loop.to, &s->u.loop.hi);
     for (int64_t i = lo; i < hi && !r->error; i += s->u.loop.step) {
       r->var[s->u.loop.var] = i;
       run_block(r, &s->u.loop.body);

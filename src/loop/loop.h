@@ -130,7 +130,9 @@ struct Stmt {
     struct {
       ForKind kind;
       Var var;
-      Ix lo, hi; /* lo <= var < hi, by step */
+      Ix lo, hi;   /* lo <= var < hi, by step */
+      Ex from, to; /* i64 scalars, 0: none; else they stand for lo and hi, which hold them in where
+                      there is anything between */
       int64_t step;
       Block body;
     } loop; /* FOR_PARALLEL: only as the single top-level statement of a kernel */
@@ -156,6 +158,12 @@ struct Stmt {
     } cond;
   } u;
 };
+
+/* ---- parts (parts.c), for those who ask the same of every kind; each returns how many ---- */
+enum { EX_PARTS = 5, ST_VALUES = 3, ST_BLOCKS = 2 };
+int ex_parts(const ExNode *x, Ex part[EX_PARTS]);  /* what it reads: operands, offset, mask */
+int st_values(const Stmt *s, Ex value[ST_VALUES]); /* what it computes itself */
+int st_blocks(Stmt *s, Block *inner[ST_BLOCKS]);   /* the blocks in it, in their order */
 
 typedef struct RegInfo {
   DType type;

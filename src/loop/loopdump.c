@@ -160,9 +160,11 @@ static void dump_stmt(Dump *d, const Stmt *s, int depth) {
     text_fmt(d->out, "%s ", loop[s->u.loop.kind]);
     var_name(d, s->u.loop.var);
     text_add(d->out, " in ");
-    dump_ix(d, &s->u.loop.lo);
+    if (s->u.loop.from) dump_ex(d, s->u.loop.from);
+    else dump_ix(d, &s->u.loop.lo);
     text_add(d->out, "..");
-    dump_ix(d, &s->u.loop.hi);
+    if (s->u.loop.to) dump_ex(d, s->u.loop.to);
+    else dump_ix(d, &s->u.loop.hi);
     if (s->u.loop.step != 1) text_fmt(d->out, " by %lld", (long long)s->u.loop.step);
     text_add(d->out, " {\n");
     dump_block(d, &s->u.loop.body, depth + 1);

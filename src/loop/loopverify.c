@@ -115,6 +115,11 @@ static const ExNode *check_ex(Check *c, Ex e, int depth) {
   return n;
 }
 
+static void check_bound(Check *c, Ex e) {
+  const ExNode *n = e ? check_ex(c, e, 0) : NULL;
+  if (n && (n->type != T_I64 || n->lanes != 1)) wrong(c, "a bound is no number of 64 bits", e);
+}
+
 static void check_block(Check *c, const Block *b, bool top);
 
 static void check_stmt(Check *c, const Stmt *s, bool alone) {
@@ -122,6 +127,10 @@ static void check_stmt(Check *c, const Stmt *s, bool alone) {
   case ST_FOR:
     check_ix(c, &s->u.loop.lo);
     check_ix(c, &s->u.loop.hi);
+    check_bound(c, s->u.loop.from);
+    check_bound(c, s->u.loop.to);
+    if ((s->u.loop.from || s->u.loop.to) && s->u.loop.kind != FOR_SERIAL)
+      wrong(c, "bounds that are computed, of a loop that is shared or unrolled", s->u.loop.var);
     if (s->u.loop.step < 1) wrong(c, "a loop doesn't advance", s->u.loop.var);
     if (s->u.loop.kind == FOR_PARALLEL && !(alone && c->k->parallel))
       wrong(c, "a parallel loop that isn't the kernel", s->u.loop.var);

@@ -409,14 +409,11 @@ static void use_by_call(void *arg, Buf b) {
 
 static void uses_of_block(Low *lw, Kernel *k, const Block *b) {
   for (int i = 0; i < b->at.n; i++) {
-    const Stmt *s = b->at.at[i];
-    if (s->kind == ST_FOR) uses_of_block(lw, k, &s->u.loop.body);
+    Stmt *s = b->at.at[i];
+    Block *inner[ST_BLOCKS];
     if (s->kind == ST_STORE) use(lw, k, s->u.store.buf);
     if (s->kind == ST_TOUCH) use(lw, k, s->u.touch.buf);
-    if (s->kind == ST_IF) {
-      uses_of_block(lw, k, &s->u.cond.then);
-      uses_of_block(lw, k, &s->u.cond.other);
-    }
+    for (int j = 0, n = st_blocks(s, inner); j < n; j++) uses_of_block(lw, k, inner[j]);
   }
 }
 
@@ -447,7 +444,8 @@ const IndexCheck *loop_fault(const LoopProgram *p, const void *workspace, int64_
   return &p->check.at[(code >> INDEX_BITS) - 1];
 }
 
-LoopProgram *lower_program(const Fn *given, const Target *t, const IndexChecks *checks) {
+/* What is stored, what shares a kernel, and in which order. */
+static Low *low_begin(const Fn *given, const Target *t, const IndexChecks *checks) {
   Cx *cx = given->cx;
   const Fn *f = loop_prepare(given);
   LoopProgram *p = NEW(cx->arena, LoopProgram);
@@ -460,7 +458,26 @@ LoopProgram *lower_program(const Fn *given, const Target *t, const IndexChecks *
   for (Val v = 0; v < f->ins.n; v++)
     lw->place[v].nest = lw->place[v].buf = lw->place[v].reg = lw->memo_head[v] = -1;
   group_values(lw);
+  find_updates(lw);
   fuse_nests(lw);
+  return lw;
+}
+
+bool *outputs_in_place(const Fn *f, const Target *t) {
+  IndexChecks none = {0};
+  Low *lw = low_begin(f, t, &none);
+  bool *there = NEWS(f->cx->arena, bool, f->out.n + 1);
+  for (int i = 0; i < f->out.n; i++)
+    there[i] = f->out.at[i].alias >= 0 && !lw->through_temp[i] && !lw->stashed[i];
+  arena_free(lw->arena);
+  return there;
+}
+
+LoopProgram *lower_program(const Fn *given, const Target *t, const IndexChecks *checks) {
+  Low *lw = low_begin(given, t, checks);
+  Cx *cx = lw->cx;
+  const Fn *f = lw->f;
+  LoopProgram *p = lw->p;
   port_buffers(lw);
   value_buffers(lw);
   stash_buffers(lw);

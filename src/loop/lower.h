@@ -11,11 +11,13 @@
  *   triangle.c  steps of reductions that add nothing
  *   slim.c    nests with few elements a row: a row a lane, the rest unrolled
  *   lower.c   drives; reduce.c, contract*.c, scatter.c: the anchors; call.c: loops and branches
- *   rows.c    which carried values stay in one place, and the stores of their rows
+ *   stay.c    which carried values stay in one place
+ *   update.c  stores of what a step changes of them
  */
 #ifndef GRADC_LOWER_H
 #define GRADC_LOWER_H
 
+#include "ir/box.h"
 #include "ir/rules.h"
 #include "loop/loop.h"
 
@@ -113,6 +115,7 @@ typedef struct Nest {
   Vec(int32_t) dep;  /* nests whose values it reads */
   Vec(int32_t) soft; /* nests that must be done before it overwrites their input in place */
   int32_t group;     /* number of its kernel */
+  bool alone;        /* nothing joins it */
 } Nest;
 
 /* ---- value.c: emission ---- */
@@ -157,6 +160,7 @@ struct Low {
   bool *through_temp; /* per output: not made in place, but copied at the end */
   bool *stout;        /* per nest: not to be in a slim group */
   bool *stashed;      /* per output that is an input: copied to a temporary first */
+  Update **update;    /* per value: it changes parts of an input in whose place it goes; or NULL */
   /* of the kernel under construction */
   KernelMaker m;
   Vec(Memo) memo;
@@ -308,20 +312,24 @@ bool slim_holds(const Low *lw, Val v); /* v belongs to the slim group being lowe
 Ex slim_anchor(Low *lw, Val v, const AxisIx *at, Point pt); /* a reduction or contraction of it */
 void lower_slim(Low *lw, Group *g);
 
-/* rows.c: v is `if row == k then x else rows`, the row being the first axis' index. */
-typedef struct RowUpdate {
-  Val k, x, rows;
-} RowUpdate;
-bool row_update(const Fn *f, Val v, RowUpdate *u);
-/* Per carried value of the loop: every step leaves it as it is but for rows it replaces, or only
- * adds to it. */
-bool *carried_that_stay(Cx *cx, const Loop *l);
-/* v is what a loop makes of carried value arg, which stays in its place, and arg is read by nothing
- * else in the loop. */
-bool part_stays(const Fn *f, Val v, Val arg);
+/* ---- stay.c ---- */
+/* Per carried value of the loop: every step leaves it as it is but for parts that it replaces, or
+ * only adds to it. */
+bool *carried_that_stay(Cx *cx, const Loop *l, const Target *t);
+/* v is what a loop makes of carried value arg, which stays in its place, and the loop is given arg
+ * once. */
+bool part_stays(const Fn *f, Val v, Val arg, const Target *t);
 Fn *body_in_place(const Loop *l, const bool *stay); /* outputs that stay alias their inputs */
-bool lower_rows(Low *lw, const Nest *n);            /* false: the nest is no update in place */
 
+/* ---- update.c ---- */
+void find_updates(Low *lw);
+bool lower_update(Low *lw, const Nest *n); /* false: the nest is no update in place */
+bool update_by_parts(const Update *u);     /* little enough changes to be made apart and copied */
+bool update_small(const Low *lw, const Update *u); /* copying all of it costs nothing */
+
+/* lower.c: per output of f that is to replace an input where that lies: whether it would, without
+ * being made elsewhere first. */
+bool *outputs_in_place(const Fn *f, const Target *t);
 Fn *loop_prepare(const Fn *f); /* prepare.c */
 /* prepare_check.c: f without `bounded`. Where something is checked it has one output more, and the
  * list isn't empty. */

@@ -154,7 +154,7 @@ static void map_axes(Low *lw, MapWork *w, const LoopAxis *axis, int i, int count
 void lower_map(Low *lw, Nest *n) {
   MapWork w = {.n = n, .axis = -1, .across = -1};
   LoopAxis axis[IR_MAX_RANK];
-  if (lower_rows(lw, n)) return;
+  if (lower_update(lw, n)) return;
   int count = nest_axes(lw->cx, n, lw->rows, axis);
   for (int d = 0; d < n->shape.rank; d++) w.at[d] = d < lw->rows ? lw->row[d] : axis_number(0);
   for (int i = 0; i + 1 < count && lw->may_parallel; i++)

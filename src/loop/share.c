@@ -126,14 +126,11 @@ static int32_t number(Share *s, Ex e) {
 /* ---- statements ---- */
 static void find_changes(Share *s, const Block *b) {
   for (int i = 0; i < b->at.n; i++) {
-    const Stmt *x = b->at.at[i];
+    Stmt *x = b->at.at[i];
+    Block *inner[ST_BLOCKS];
     if (x->kind == ST_SET) s->changes[x->u.set.reg] = true;
     if (x->kind == ST_STORE) s->stored[x->u.store.buf] = true;
-    if (x->kind == ST_FOR) find_changes(s, &x->u.loop.body);
-    if (x->kind == ST_IF) {
-      find_changes(s, &x->u.cond.then);
-      find_changes(s, &x->u.cond.other);
-    }
+    for (int k = st_blocks(x, inner); k-- > 0;) find_changes(s, inner[k]);
   }
 }
 
@@ -162,26 +159,15 @@ static void share_block(Share *s, Block *b) {
   s->block = ++s->blocks;
   for (int i = 0; i < b->at.n; i++) {
     Stmt *x = b->at.at[i];
+    Ex value[ST_VALUES];
+    Block *inner[ST_BLOCKS];
     bool keep = true;
-    switch (x->kind) {
-    case ST_FOR: share_block(s, &x->u.loop.body); break;
-    case ST_LET: keep = share_let(s, x); break;
-    case ST_SET:
-      number(s, x->u.set.value);
-      keep = !is_register(s, x->u.set.value, x->u.set.reg); /* a sum that nothing is added to */
-      break;
-    case ST_STORE:
-      number(s, x->u.store.value);
-      number(s, x->u.store.dyn);
-      number(s, x->u.store.mask);
-      break;
-    case ST_IF:
-      number(s, x->u.cond.cond);
-      share_block(s, &x->u.cond.then);
-      share_block(s, &x->u.cond.other);
-      break;
-    case ST_TOUCH: break;
-    }
+    if (x->kind == ST_LET) keep = share_let(s, x);
+    else
+      for (int k = 0, n = st_values(x, value); k < n; k++) number(s, value[k]);
+    if (x->kind == ST_SET) /* a sum that nothing is added to goes */
+      keep = !is_register(s, x->u.set.value, x->u.set.reg);
+    for (int k = 0, n = st_blocks(x, inner); k < n; k++) share_block(s, inner[k]);
     if (keep) b->at.at[kept++] = x;
   }
   b->at.n = kept;
@@ -197,37 +183,25 @@ typedef struct Live {
 } Live;
 
 static void mark(Live *l, Ex e) {
-  const ExNode *n = &l->k->ex.at[e];
-  if (!e || l->ex[e]) return;
+  const ExNode *x = &l->k->ex.at[e];
+  Ex part[EX_PARTS];
+  if (l->ex[e]) return;
   l->ex[e] = l->news = true;
-  if (n->kind == EX_REG) l->reg[n->u.reg] = true;
-  for (int i = 0; i < 3; i++) mark(l, n->arg[i]);
-  mark(l, n->dyn);
-  mark(l, n->mask);
+  if (x->kind == EX_REG) l->reg[x->u.reg] = true;
+  for (int i = ex_parts(x, part); i-- > 0;) mark(l, part[i]);
 }
+
+static bool sets_register(const Stmt *s) { return s->kind == ST_LET || s->kind == ST_SET; }
 
 /* From the end, so that one turn does unless a loop hands something to its next iteration. */
 static void mark_block(Live *l, const Block *b) {
   for (int i = b->at.n - 1; i >= 0; i--) {
-    const Stmt *x = b->at.at[i];
-    switch (x->kind) {
-    case ST_FOR: mark_block(l, &x->u.loop.body); break;
-    case ST_LET:
-    case ST_SET:
-      if (l->reg[x->u.set.reg]) mark(l, x->u.set.value);
-      break;
-    case ST_STORE:
-      mark(l, x->u.store.value);
-      mark(l, x->u.store.dyn);
-      mark(l, x->u.store.mask);
-      break;
-    case ST_IF:
-      mark(l, x->u.cond.cond);
-      mark_block(l, &x->u.cond.then);
-      mark_block(l, &x->u.cond.other);
-      break;
-    case ST_TOUCH: break;
-    }
+    Stmt *x = b->at.at[i];
+    Ex value[ST_VALUES];
+    Block *inner[ST_BLOCKS];
+    if (sets_register(x) && !l->reg[x->u.set.reg]) continue;
+    for (int k = st_values(x, value); k-- > 0;) mark(l, value[k]);
+    for (int k = st_blocks(x, inner); k-- > 0;) mark_block(l, inner[k]);
   }
 }
 
@@ -235,12 +209,9 @@ static void drop_dead(const Live *l, Block *b) {
   int32_t kept = 0;
   for (int i = 0; i < b->at.n; i++) {
     Stmt *x = b->at.at[i];
-    if ((x->kind == ST_LET || x->kind == ST_SET) && !l->reg[x->u.set.reg]) continue;
-    if (x->kind == ST_FOR) drop_dead(l, &x->u.loop.body);
-    if (x->kind == ST_IF) {
-      drop_dead(l, &x->u.cond.then);
-      drop_dead(l, &x->u.cond.other);
-    }
+    Block *inner[ST_BLOCKS];
+    if (sets_register(x) && !l->reg[x->u.set.reg]) continue;
+    for (int k = st_blocks(x, inner); k-- > 0;) drop_dead(l, inner[k]);
     b->at.at[kept++] = x;
   }
   b->at.n = kept;

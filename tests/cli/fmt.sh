@@ -77,4 +77,8 @@ for example in cnn fashion_mlp logistic polyfit rosenbrock softmax_regression; d
   "$GRADC" emit --ir "$example.nn" >after.ir 2>&1
   same "emit --ir after fmt $example.nn" "$(cat after.ir)" "$(cat before.ir)"
 done
+# gradc's own programs are laid out so.
+cd "$TOP_SRCDIR"
+run fmt --check examples/*.nn examples/embed/*.nn src/front/*.nn src/loop/*.nn bench/workloads/*.nn
+is 0 ""
 finish

@@ -392,7 +392,59 @@ class AdbenchLstm(Objective):
         return -total / 18
 
 
-CASES = {c.model: c for c in (FashionCnn, ResidualMlp, FashionVae, CharLstm, Transformer, Gmm, BundleAdjustment, AdbenchLstm)}
+class HandTracking(Objective):
+    model = "hand_tracking"
+    shapes = {"pose": (4, 3), "turn": (3,), "scale": (3,), "shift": (3,)}
+
+    def __init__(self):
+        r = np.random.default_rng(10)
+        rigid = np.tile(np.eye(4), (4, 1, 1))
+        weight = r.uniform(size=(6, 4))
+        self.constants = {
+            "parent": np.array([-1, 0, 1, 0]),
+            "rest": rigid + np.pad(0.4 * r.normal(size=(4, 3, 4)), ((0, 0), (0, 1), (0, 0))),
+            "from_bone": rigid + np.pad(0.4 * r.normal(size=(4, 3, 4)), ((0, 0), (0, 1), (0, 0))),
+            "surface": np.concatenate([r.normal(size=(6, 3)), np.ones((6, 1))], 1),
+            "weight": weight / weight.sum(1, keepdims=True),
+            "of": np.array([5, 0, 3, 3, 1]),
+            "point": r.normal(size=(5, 3)),
+        }
+        self.finish()
+        call = ", ".join(["p_" + k for k in ("pose", "turn", "scale", "shift")] + ["v_" + k for k in self.constants])
+        self.evaluate += (("residuals(%s)" % call, lambda p: self.residuals(p).value),)
+
+    @staticmethod
+    def turn_about(axis, a):
+        """By the angle a, in homogeneous coordinates."""
+        i, j = (axis + 1) % 3, (axis + 2) % 3
+        one = lambda r, c: np.eye(4)[r][:, None] * np.eye(4)[c]
+        fixed = one(axis, axis) + one(3, 3)
+        return fixed + (one(i, i) + one(j, j)) * cos(a) + (one(j, i) - one(i, j)) * sin(a)
+
+    def residuals(self, p):
+        c, place = self.constants, []
+        for b, up in enumerate(c["parent"]):
+            a = p["p_pose"][b]
+            here = array(c["rest"][b]) @ self.turn_about(2, a[2]) @ self.turn_about(1, a[1]) @ self.turn_about(0, a[0])
+            place.append(here if up < 0 else place[up] @ here)
+        posed = 0
+        for b in range(4):  # every bone carries all points; their mean by weight
+            carried = array(c["surface"]) @ (place[b] @ c["from_bone"][b]).transpose(1, 0)
+            posed = posed + carried * c["weight"][:, b : b + 1]
+        w = p["p_turn"]
+        angle = sqrt((w * w).sum())
+        u, zero = w / angle, array(np.zeros(()))
+        cross = stack([stack([zero, -u[2], u[1]]), stack([u[2], zero, -u[0]]), stack([-u[1], u[0], zero])])
+        whole = np.eye(3) + cross * sin(angle) + cross @ cross * (1 - cos(angle))
+        placed = (posed[:, :3] * p["p_scale"]) @ whole.transpose(1, 0) + p["p_shift"]
+        return c["point"] - placed[c["of"]]
+
+    def loss(self, p):
+        e = self.residuals(p)
+        return (e * e).sum()
+
+
+CASES = {c.model: c for c in (FashionCnn, ResidualMlp, FashionVae, CharLstm, Transformer, Gmm, BundleAdjustment, AdbenchLstm, HandTracking)}
 
 
 # ---- the two commands -----------------------------------------------------------------------------
