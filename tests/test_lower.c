@@ -208,6 +208,15 @@ START_TEST(a_few_products_are_shared_by_their_tiles) {
 }
 END_TEST
 
+/* ---- transposes ---- */
+/* What lies the other way round is loaded by whole vectors that are turned; what lies as the result
+ * does and one operand the other way are not worth it. */
+START_TEST(operands_that_lie_the_other_way_are_turned_in_squares) {
+  has_not(loops_of("fn f(x: f32[64, 48], y: f32[64, 48]) = transpose(x + y * x)", wide(1)), "*16]");
+  has(loops_of("fn f(x: f32[64, 48], y: f32[48, 64]) = transpose(x) * y + y", wide(1)), ": 48*16]");
+}
+END_TEST
+
 /* ---- gradients ---- */
 /* Each element of the larger image is a plain read, and back they are sums of four. */
 START_TEST(an_image_enlarged_by_whole_numbers_looks_nothing_up) {
@@ -334,6 +343,7 @@ Suite *lower_suite(void) {
   tcase_add_test(t, large_results_are_asked_for_early_and_walked_along_their_rows);
   tcase_add_test(t, results_that_stay_in_the_cache_are_not);
   tcase_add_test(t, rows_a_power_of_two_apart_make_lower_tiles);
+  tcase_add_test(t, operands_that_lie_the_other_way_are_turned_in_squares);
   tcase_add_test(t, an_image_enlarged_by_whole_numbers_looks_nothing_up);
   tcase_add_test(t, weights_after_a_norm_need_no_masks);
   tcase_add_test(t, blocks_of_weights_are_copied_where_they_are_read);
