@@ -208,6 +208,41 @@ START_TEST(a_few_products_are_shared_by_their_tiles) {
 }
 END_TEST
 
+/* ---- transposes ---- */
+/* What lies the other way round is loaded by whole vectors that are turned; what lies as the result
+ * does and one operand the other way are not worth it. */
+START_TEST(operands_that_lie_the_other_way_are_turned_in_squares) {
+  has_not(loops_of("fn f(x: f32[64, 48], y: f32[64, 48]) = transpose(x + y * x)", wide(1)), "*16]");
+  has(loops_of("fn f(x: f32[64, 48], y: f32[48, 64]) = transpose(x) * y + y", wide(1)), ": 48*16]");
+}
+END_TEST
+
+/* ---- gradients ---- */
+/* Each element of the larger image is a plain read, and back they are sums of four. */
+START_TEST(an_image_enlarged_by_whole_numbers_looks_nothing_up) {
+  const char *loops = loops_of("fn up(x: f32[4, 8, 8]) {\n"
+                               "  let y[c, i: 0..16, j: 0..16] = x[c, i // 2, j // 2]\n"
+                               "  sum(y * y)\n"
+                               "}\n"
+                               "fn f(x: f32[4, 8, 8]) = grad(up)(x)\n",
+                               wide(1));
+  has_not(loops, "//");
+  has_not(loops, "i32(");
+  has_not(loops, "+=");
+}
+END_TEST
+
+/* Where a relu puts rows out, what is infinite there must not reach the weights. The root of a sum
+ * of squares and a number above 0 divides nothing by 0; without the number it may. */
+START_TEST(weights_after_a_norm_need_no_masks) {
+  const char *text = "fn norm(x) = x / sqrt(mean(square(x), axis: -1, keepdims: true) + %s)\n"
+                     "fn g(x: f32[32, 64], w: f32[64, 48]) = sum(relu(relu(norm(x)) @ w))\n"
+                     "fn f(x: f32[32, 64], w: f32[64, 48]) = grad(g, wrt: w)(x, w)\n";
+  has_not(loops_of(text_printf(cx, text, "0.00001"), wide(1)), "!=");
+  has(loops_of(text_printf(cx, text, "0"), wide(1)), "!=");
+}
+END_TEST
+
 /* ---- phases ---- */
 /* How often the loops come by a fused multiply-add. */
 static double products(const char *loops) {
@@ -386,6 +421,9 @@ Suite *lower_suite(void) {
   tcase_add_test(t, large_results_are_asked_for_early_and_walked_along_their_rows);
   tcase_add_test(t, results_that_stay_in_the_cache_are_not);
   tcase_add_test(t, rows_a_power_of_two_apart_make_lower_tiles);
+  tcase_add_test(t, operands_that_lie_the_other_way_are_turned_in_squares);
+  tcase_add_test(t, an_image_enlarged_by_whole_numbers_looks_nothing_up);
+  tcase_add_test(t, weights_after_a_norm_need_no_masks);
   tcase_add_test(t, blocks_of_weights_are_copied_where_they_are_read);
   tcase_add_test(t, rows_from_beyond_the_cache_are_asked_for_ahead);
   tcase_add_test(t, much_is_computed_on_results_that_lie_side_by_side);

@@ -237,6 +237,7 @@ typedef void (*VectorBody)(Low *lw, void *arg, AxisIx ix, Point pt);
 void low_vectors(Low *lw, Dim extent, int lanes, double ops, VectorBody body, void *arg);
 /* Stores the roots of n (but the first `from`) at a point, all computed before any is stored. */
 void low_store_roots(Low *lw, Nest *n, const AxisIx *at, Point pt);
+void low_store_root(Low *lw, Val v, const AxisIx *at, Point pt, Ex value); /* one of them */
 /* Row-major element number of index at in the storage of v. */
 Ix low_linear(Low *lw, const Shape *s, int skip, const AxisIx *at, Dim *lane, Ex *dyn);
 KernelMaker low_kernel(Low *lw, Name name, Span span); /* a new kernel at the program's end */
