@@ -323,3 +323,15 @@ double fn_visit_flops(const Fn *f, FlopVisit *visit, void *data) {
 }
 
 double fn_flops(const Fn *f) { return fn_visit_flops(f, NULL, NULL); }
+
+bool fn_flops_at_most(const Fn *f) {
+  const Fn *body[2];
+  for (Val v = 1; v < f->ins.n; v++) {
+    const Ins *in = fn_ins(f, v);
+    const Loop *l = in->op == OP_loop ? in->u.loop : NULL;
+    if (l && (l->cond || (l->counted && l->typical <= 0))) return true;
+    for (int i = 0, n = ins_bodies(in, body); i < n; i++)
+      if (fn_flops_at_most(body[i])) return true;
+  }
+  return false;
+}
