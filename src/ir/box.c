@@ -281,6 +281,13 @@ static double share_of(const Find *x, const Box *b, const Shape *s) {
   return share;
 }
 
+double boxes_share(const Fn *f, const Shape *s, const Boxes *b) {
+  Find x = {f, s->rank, 0};
+  double share = 0;
+  for (int i = 0; i < b->n; i++) share += share_of(&x, &b->box[i], s);
+  return MIN(1, share);
+}
+
 static bool is_limited(const Boxes *b) {
   for (int i = 0; i < b->n; i++)
     if (!b->box[i].n && !b->box[i].nguards) return false;

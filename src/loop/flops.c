@@ -148,34 +148,24 @@ static double share_inside(const Fn *f, Val cond, bool want) {
 double fold_share(const Fn *f, const Ins *fold) {
   const Ins *in = fn_ins(f, fold->arg[0]);
   if (in->op != OP_select || !type_is_float((DType)fold->type)) return 1;
-  for (int k = 1; k <= 2; k++)
-    if (ins_is_splat(fn_ins(f, in->arg[k]), fold_identity(fold)))
-      return share_inside(f, in->arg[0], k == 2);
-  return 1;
-}
-
-/* ---- rows of carried tensors ---- */
-/* index == value, the value the same along the index's axis: the share of the axis that is one. */
-static double share_of_row(const Fn *f, Val cond) {
-  const Ins *in = fn_ins(f, cond);
-  while (in->op == OP_view && in->u.view->exact) in = fn_ins(f, cond = in->arg[0]);
-  if (in->op != OP_eq || !shape_is_numbers(&in->shape)) return 1;
-  for (int k = 0; k < 2; k++) {
-    const Ins *other = fn_ins(f, in->arg[1 - k]);
-    bool spread = other->op == OP_view && fn_ins(f, other->arg[0])->shape.rank == 0;
-    Linear l;
-    if (!spread || !linear(f, in->arg[k], 0, &l)) continue;
-    for (int d = 0; d < in->shape.rank; d++)
-      if (l.coef[d] != 0 && in->shape.dim[d] > 0) return 1 / (double)in->shape.dim[d];
+  for (int k = 1; k <= 2; k++) {
+    if (!ins_is_splat(fn_ins(f, in->arg[k]), fold_identity(fold))) continue;
+    double share = share_inside(f, in->arg[0], k == 2);
+    if (share < 1) return share;
+    Boxes where; /* ends that the program computes */
+    where_other(f, fold->arg[0], fold_identity(fold), &where);
+    return boxes_share(f, &in->shape, &where);
   }
   return 1;
 }
 
-/* Of output k of a loop's body: all of it, or the row of what was carried in that it replaces. */
+/* ---- parts of carried tensors ---- */
+/* Of output k of a loop's body: all of it, or the part of what was carried in that it replaces. */
 static double share_of_output(const Fn *f, const Loop *l, int k) {
-  const Ins *in = fn_ins(f, f->out.at[k].val);
-  if (!l || k >= l->ncarry || in->op != OP_select || in->arg[2] != f->in.at[1 + k].val) return 1;
-  return share_of_row(f, in->arg[0]);
+  Update u;
+  if (!l || k >= l->ncarry) return 1;
+  bool part = update_of(f, f->out.at[k].val, f->in.at[1 + k].val, &u);
+  return part ? fmin(1, u.share) : 1;
 }
 
 /* ---- shares of all instructions ---- */
@@ -206,6 +196,17 @@ static double *find_shares(const Fn *f, const Loop *l) {
   return share;
 }
 
+/* An integer that follows from indices and numbers that are the same for all of them. */
+static bool is_index(const Fn *f, Val v, int depth) {
+  const Ins *in = fn_ins(f, v);
+  if (depth > MOST_DEPTH || !type_is_int((DType)in->type)) return false;
+  if (in->shape.rank == 0 || op_kind((Op)in->op) == KIND_LEAF) return in->op != OP_part;
+  bool plain = in->op == OP_view || in->op == OP_cast || in->op == OP_neg || in->op == OP_add ||
+               in->op == OP_sub || in->op == OP_mul;
+  for (int k = 0; k < in->nargs && plain; k++) plain = is_index(f, in->arg[k], depth + 1);
+  return plain;
+}
+
 /* Where an element is, and whether it is in a triangle, is no arithmetic of the program's. */
 static bool is_of_indices(const Fn *f, Val v) {
   const Ins *in = fn_ins(f, v);
@@ -214,7 +215,12 @@ static bool is_of_indices(const Fn *f, Val v) {
   if (in->type != T_BOOL) return linear(f, v, 0, &l);
   for (int k = 0; k < in->nargs; k++) {
     bool truth = fn_ins(f, in->arg[k])->type == T_BOOL;
-    if (truth ? !is_of_indices(f, in->arg[k]) : !linear(f, in->arg[k], 0, &l)) return false;
+    const Ins *x = fn_ins(f, in->arg[k]);
+    while (truth && x->op == OP_view) x = fn_ins(f, x->arg[0]);
+    bool index =
+        truth ? is_of_indices(f, (Val)(x - f->ins.at))
+              : linear(f, in->arg[k], 0, &l) || (in->shape.rank > 0 && is_index(f, in->arg[k], 0));
+    if (!index) return false;
   }
   return true;
 }
