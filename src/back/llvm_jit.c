@@ -191,6 +191,7 @@ static bool compile(const LoopProgram *p, CodeObjects *out, char *err, size_t ne
   if (!w) cx_out_of_memory(p->cx);
   w->p = p, w->out = out, w->err = err, w->nerr = nerr;
   gen_set_up_native();
+  gen_set_up_loops();
   GuardEnd end = gen_guarded(p->cx, compile_guarded, w, err, nerr);
   for (int i = 0; i < w->n; i++)
     if (w->object[i]) LLVMDisposeMemoryBuffer(w->object[i]);
@@ -213,6 +214,7 @@ static bool emit_text(LLVMModuleRef m, LLVMTargetMachineRef tm, LlvmText what, T
 }
 
 static bool print(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr) {
+  if (!p->target.triple) gen_set_up_loops();
   LLVMTargetMachineRef tm = gen_machine(&p->target, LLVMCodeModelDefault, false, err, nerr);
   if (!tm) return false;
   LLVMContextRef c = LLVMContextCreate();
