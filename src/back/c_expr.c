@@ -435,11 +435,13 @@ static bool same_value(CGen *g, Ex a, Ex b) {
   return x->kind == EX_IMM ? x->u.i == y->u.i : x->kind == EX_REG && x->u.reg == y->u.reg;
 }
 
-/* min or max, as the instructions have it, where a select on a comparison of two vectors is one of
- * them; else NULL. GCC makes a comparison and a blend of it. */
+/* min or max, as the instructions have it, where a select on a comparison is one of them; else
+ * NULL. Of vectors GCC makes a comparison and a blend of it. Of scalars tools that follow values
+ * (cppcheck) take each comparison with a number for news about a variable, which costs them
+ * minutes. */
 static const char *extreme(CGen *g, const ExNode *x) {
   const ExNode *c = &g->k->ex.at[x->arg[0]];
-  if (x->op != OP_select || x->lanes == 1 || !type_is_float((DType)x->type)) return NULL;
+  if (x->op != OP_select || !type_is_float((DType)x->type)) return NULL;
   if (c->kind != EX_MAP || (c->op != OP_lt && c->op != OP_gt)) return NULL;
   bool straight = same_value(g, c->arg[0], x->arg[1]) && same_value(g, c->arg[1], x->arg[2]);
   bool crossed = same_value(g, c->arg[0], x->arg[2]) && same_value(g, c->arg[1], x->arg[1]);

@@ -85,7 +85,8 @@ typedef struct CGen {
   bool convert_used[CE_COUNT][CE_COUNT][C_MAX_LOG], as_used[CE_COUNT][CE_COUNT][C_MAX_LOG];
   bool touch_used, loop_used, keep_used, rounds_back_used;
   bool help_used[CH_COUNT][CE_COUNT][C_MAX_LOG];
-  bool scalar_used[OP_COUNT][T_BUNDLE + 1]; /* functions for operators on scalars */
+  bool scalar_used[OP_COUNT][T_BUNDLE + 1]; /* functions for operators on scalars, */
+  bool extreme_used[2][CE_COUNT];           /* and for the smaller and larger of two */
   bool openmp, omp_used;
   int threads;     /* with openmp: that the workspace has room for */
   Vec(Name) sizes; /* named sizes of the function; each is a parameter n_NAME */

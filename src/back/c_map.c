@@ -405,6 +405,13 @@ static const char *sign(Map *m) {
 
 const char *cg_extreme(CGen *g, Op op, DType t, int lanes, const char *a, const char *b) {
   Map m = {.g = g, .from = t, .to = t, .lanes = lanes, .mask_in = 4, .arg = {a, b}};
+  if (lanes == 1) {
+    CElem e = cg_elem(g, t, 4);
+    g->extreme_used[op == OP_max][e] = true;
+    const char *word = op == OP_max ? "max" : "min";
+    return cg_fmt(g, "%s_%s_%s(%s, %s)", g->prefix, word, cg_elem_name[e], cg_bare(g, a),
+                  cg_bare(g, b));
+  }
   return by_operation(&m, op == OP_max ? CH_MAX : CH_MIN, 2);
 }
 

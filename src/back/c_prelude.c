@@ -74,6 +74,12 @@ static void quotient(CGen *g, Text *out, Op op, DType t) {
 }
 
 static void scalar_functions(CGen *g, Text *out) {
+  for (int larger = 0; larger < 2; larger++)
+    for (int e = 0; e < CE_COUNT; e++)
+      if (g->extreme_used[larger][e])
+        text_fmt(out, "static inline %s %s_%s_%s(%s a, %s b) {\n  return a %s b ? a : b;\n}\n",
+                 cg_elem_type[e], g->prefix, larger ? "max" : "min", cg_elem_name[e],
+                 cg_elem_type[e], cg_elem_type[e], larger ? ">" : "<");
   for (int op = 0; op < OP_COUNT; op++)
     for (int t = 0; t <= T_BUNDLE; t++) {
       if (!g->scalar_used[op][t]) continue;
