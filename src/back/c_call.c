@@ -14,8 +14,7 @@ static bool by_workers(const CGen *g, const Call *c) { return g->openmp && c->sh
 static const char *own(CGen *g, const Call *c, Buf b) {
   const char *first = cg_base(g, b);
   if (!by_workers(g, c)) return first;
-  return cg_fmt(g, "((unsigned char *)%s + %s_WORKER * %s)", first, g->prefix,
-                cg_dim(g, g->p->buf.at[b].stride));
+  return cg_fmt(g, "((unsigned char *)%s + WORKER * %s)", first, cg_dim(g, g->p->buf.at[b].stride));
 }
 
 static void call(CGen *g, const Call *c, const char *f, const char *in) {
@@ -101,8 +100,8 @@ static void ask_for_rows(CGen *g, const Call *c) {
     Dim bytes = loop_port_bytes(c->body, BUF_INPUT, 1 + l->ncarry + k);
     if (!c->asked[k]) continue;
     for (int64_t at = 0; at < bytes; at += LINE)
-      cg_line(g, "%s_TOUCH((unsigned char *)%s + later * %lld + %lld, 0);", g->prefix,
-              given(g, c, l->ncarry + k), (long long)bytes, (long long)at);
+      cg_line(g, "TOUCH((unsigned char *)%s + later * %lld + %lld, 0);", given(g, c, l->ncarry + k),
+              (long long)bytes, (long long)at);
   }
 }
 
@@ -128,15 +127,14 @@ static void one_iteration(CGen *g, const Call *c, const char *body) {
 
 /* Iterations in any order, by OpenMP's threads with tables of their own. */
 static void shared_loop(CGen *g, const Call *c, const char *body) {
-  const char *p = g->prefix;
   g->omp_used = true;
   trip_count(g, c);
-  cg_line(g, "%s_OMP(omp parallel num_threads(%s_threads()))", p, p);
+  cg_line(g, "OMP(omp parallel num_threads(%s_threads()))", g->prefix);
   cg_line(g, "{");
   g->indent++;
   tables(g, c, false);
   before_loop(g, c);
-  cg_line(g, "%s_OMP(omp for)", p);
+  cg_line(g, "OMP(omp for)");
   cg_line(g, "for (int64_t it = 0; it < n; it++) {");
   g->indent++;
   cg_line(g, c->loop->reverse ? "const int64_t i = n - it - 1;" : "const int64_t i = it;");

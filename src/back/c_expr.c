@@ -1,5 +1,6 @@
 /* c_expr.c: expressions of the loop form as C text. */
 #include "back/c_gen.h"
+#include "loop/scale.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -39,11 +40,9 @@ int cg_log(CGen *g, int lanes) {
   return k;
 }
 
-static CElem mask_elem(int bytes) { return bytes == 1 ? CE_I8 : bytes == 8 ? CE_I64 : CE_I32; }
-
 CElem cg_elem(CGen *g, DType t, int mask_bytes) {
   switch (t) {
-  case T_BOOL: return mask_elem(mask_bytes);
+  case T_BOOL: return cg_mask_elem(mask_bytes);
   case T_U8: return CE_U8;
   case T_I32: return CE_I32;
   case T_I64: return CE_I64;
@@ -56,7 +55,7 @@ CElem cg_elem(CGen *g, DType t, int mask_bytes) {
 
 const char *cg_vec(CGen *g, CElem e, int lanes) {
   g->vec_used[e][cg_log(g, lanes)] = true;
-  return cg_fmt(g, "%s_%sx%d", g->prefix, cg_elem_name[e], lanes);
+  return cg_fmt(g, "%sx%d", cg_elem_name[e], lanes);
 }
 
 const char *cg_type(CGen *g, DType t, int lanes, int mask_bytes) {
@@ -65,40 +64,38 @@ const char *cg_type(CGen *g, DType t, int lanes, int mask_bytes) {
 }
 
 const char *cg_memory_type(CGen *g, DType t) {
-  return cg_fmt(g, "%s_%s", g->prefix, t == T_BOOL ? "u8" : cg_elem_name[cg_elem(g, t, 4)]);
+  return t == T_BOOL ? "u8" : cg_elem_name[cg_elem(g, t, 4)];
 }
 
 /* A name or a number: a macro may take its address or use it twice. */
 static bool is_atom(const char *s) {
   if (*s == '(' && s[1] == '-' && isdigit((unsigned char)s[2])) s += 2; /* (-1.5f) */
-  for (; *s && *s != ')'; s++)
-    if (!isalnum((unsigned char)*s) && *s != '_' && *s != '.') return false;
+  bool number = isdigit((unsigned char)*s);
+  for (; *s && *s != ')'; s++) {
+    bool exponent = number && *s == '-' && s[-1] == 'e';
+    if (!isalnum((unsigned char)*s) && *s != '_' && *s != '.' && !exponent) return false;
+  }
   return !*s || !s[1];
 }
 
 const char *cg_atom(CGen *g, const char *text, const char *type) {
   if (is_atom(text)) return text;
   const char *name = cg_fmt(g, "t%d", g->temps++);
-  size_t n = strlen(text);
-  if (text[0] == '(' && text[n - 1] == ')' &&
-      !memchr(text + 1, '(', n - 1)) /* one pair around all */
-    text = cg_fmt(g, "%.*s", (int)n - 2, text + 1);
-  cg_line(g, "const %s %s = %s;", type, name, text);
+  cg_line(g, "const %s %s = %s;", type, name, cg_bare(g, text));
   return name;
 }
 
-/* As the expression is printed: a lane of a vector is a scalar. */
-static int lanes_of(CGen *g, const ExNode *x) { return g->lane ? 1 : x->lanes; }
-
-const char *cg_lane_step(CGen *g, Dim stride) {
-  if (stride == 1) return " + l";
-  return stride ? cg_fmt(g, " + %s * l", cg_dim(g, stride)) : "";
+/* The outer parentheses, if one pair is around all. */
+const char *cg_bare(CGen *g, const char *s) {
+  size_t n = strlen(s);
+  bool one = s[0] == '(' && s[n - 1] == ')' && !memchr(s + 1, '(', n - 1);
+  return one ? cg_fmt(g, "%.*s", (int)n - 2, s + 1) : s;
 }
 
 /* Texts that would make lines too long get a name. */
 static const char *kept_short(CGen *g, const char *text, const ExNode *x, int mask_bytes) {
   if (strlen(text) < 60) return text;
-  return cg_atom(g, text, cg_type(g, (DType)x->type, lanes_of(g, x), mask_bytes));
+  return cg_atom(g, text, cg_type(g, (DType)x->type, x->lanes, mask_bytes));
 }
 
 /* ---- numbers ---- */
@@ -210,54 +207,22 @@ const char *cg_body_text(CGen *g, CgBody b) {
   return cg_fmt(g, " {\n%s%s}\n", text_str(&sizes), text_str(&body));
 }
 
-const char *cg_splat(CGen *g, const char *scalar, CElem e, int lanes) {
-  if (lanes == 1) return scalar;
-  g->splat_used[cg_log(g, lanes)] = true;
-  scalar = cg_atom(g, scalar, cg_elem_type[e]);
-  return cg_fmt(g, "%s_ALL%d(%s, %s)", g->prefix, lanes, cg_vec(g, e, lanes), scalar);
-}
-
-const char *cg_convert(CGen *g, const char *v, CElem from, CElem to, int lanes) {
-  const char *macro = cg_conversion(g, from, to, lanes);
-  return macro ? cg_fmt(g, "%s(%s)", macro, v) : cg_convert_plain(g, v, from, to, lanes);
-}
-
-/* GCC 12 goes lane by lane where the width changes by more than a factor of two. */
-const char *cg_convert_plain(CGen *g, const char *v, CElem from, CElem to, int lanes) {
-  bool plain = from == CE_U8 || from == CE_U16 || to == CE_U8;
-  while (cg_elem_bytes[from] * 2 < cg_elem_bytes[to] ||
-         cg_elem_bytes[to] * 2 < cg_elem_bytes[from]) {
-    bool up = cg_elem_bytes[from] < cg_elem_bytes[to];
-    int bytes = up ? cg_elem_bytes[from] * 2 : cg_elem_bytes[from] / 2;
-    CElem next = bytes == 2 ? (plain ? CE_U16 : CE_I16) : CE_I32;
-    v = cg_fmt(g, "__builtin_convertvector(%s, %s)", v, cg_vec(g, next, lanes));
-    from = next;
-  }
-  bool real_from = from == CE_F32 || from == CE_F64, real_to = to == CE_F32 || to == CE_F64;
-  if (real_from != real_to && (cg_elem_bytes[from] < 4 || cg_elem_bytes[to] < 4)) {
-    v = cg_fmt(g, "__builtin_convertvector(%s, %s)", v, cg_vec(g, CE_I32, lanes));
-    if (real_from) return cg_convert_plain(g, v, CE_I32, to, lanes);
-  }
-  return cg_fmt(g, "__builtin_convertvector(%s, %s)", v, cg_vec(g, to, lanes));
-}
-
 /* {0, step, 2*step, ...} */
 static const char *lane_numbers(CGen *g, CElem e, int lanes, int64_t step) {
   Text t = text_new(g->cx->arena);
-  text_fmt(&t, "(%s){", cg_vec(g, e, lanes));
-  for (int i = 0; i < lanes; i++) {
-    const char *v = int_text(g, i * step);
-    if (*v == '(') v = cg_fmt(g, "%.*s", (int)strlen(v) - 2, v + 1);
-    text_fmt(&t, "%s%s", i ? ", " : "", v);
-  }
-  text_add(&t, "}");
-  return text_str(&t);
+  for (int i = 0; i < lanes; i++)
+    text_fmt(&t, "%s%s", i ? ", " : "", cg_bare(g, int_text(g, i * step)));
+  return cg_listed(g, text_str(&t), e, lanes);
 }
 
 static const char *lane_steps(CGen *g, CElem e, int lanes, Dim step) {
   if (dim_is_number(step)) return lane_numbers(g, e, lanes, step);
   const char *by = cg_splat(g, cg_fmt(g, "(%s)%s", cg_elem_type[e], cg_dim(g, step)), e, lanes);
-  return cg_fmt(g, "%s * %s", lane_numbers(g, e, lanes, 1), by);
+  return cg_op(g, CH_MUL, e, lanes, lane_numbers(g, e, lanes, 1), by, NULL, NULL);
+}
+
+const char *cg_lane(CGen *g, const char *v, int lanes) {
+  return lanes > 1 ? cg_fmt(g, "AT(%s, l)", v) : v;
 }
 
 /* ---- masks ---- */
@@ -285,10 +250,14 @@ int cg_mask_bytes(CGen *g, Ex e) {
 
 static const char *widened(CGen *g, const char *mask, int lanes, int from, int to) {
   if (from == to || lanes == 1) return mask;
-  return cg_convert(g, mask, mask_elem(from), mask_elem(to), lanes);
+  return cg_convert(g, mask, cg_mask_elem(from), cg_mask_elem(to), lanes);
 }
 
 /* ---- memory ---- */
+const char *cg_place_at(CGen *g, const char *base, const char *at) {
+  return strcmp(at, "0") ? cg_fmt(g, "%s + %s", base, at) : base;
+}
+
 bool cg_is_spread(CGen *g, Ex dyn, int lanes, Dim lane_stride) {
   return lanes > 1 && (lane_stride != 1 || (dyn && g->k->ex.at[dyn].lanes > 1));
 }
@@ -308,26 +277,16 @@ static bool gathers(CGen *g, const ExNode *x) {
   return !moves || dyn->type == T_I32 || type_info[x->type].bytes == 8;
 }
 
-static const char *gathered(CGen *g, const ExNode *x, CElem e, const char *type, const char *at) {
+static const char *gathered(CGen *g, const ExNode *x, CElem e, const char *at) {
   const ExNode *dyn = x->dyn ? &g->k->ex.at[x->dyn] : NULL;
   bool moves = dyn && dyn->lanes > 1, far = moves && dyn->type == T_I64;
   if (!moves) at = plus_dyn(g, at, x->dyn);
   CElem own = far ? CE_I64 : CE_I32;
   const char *i = moves ? cg_ex(g, x->dyn, 0) : lane_numbers(g, own, x->lanes, x->lane_stride);
-  i = cg_atom(g, i, cg_vec(g, own, x->lanes));
-  CHelp h = far ? CH_GATHER64 : CH_GATHER;
-  const char *mask = "";
-  if (x->mask) {
-    int bytes = cg_elem_bytes[e];
-    mask = cg_atom(g, cg_ex(g, x->mask, bytes), cg_type(g, T_BOOL, x->lanes, bytes));
-    mask = cg_fmt(g, ", %s", mask);
-    h = far ? CH_GATHER64_IF : CH_GATHER_IF;
-  }
-  const char *t = cg_fmt(g, "t%d", g->temps++);
-  cg_line(g, "%s %s = {0};", type, t);
-  cg_line(g, "%s(%s, b%d + %s, %s%s);", cg_help(g, h, e, x->lanes), t, cg_place(g, x->buf), at, i,
-          mask);
-  return t;
+  at = cg_place_at(g, cg_argument(g, x->buf), at);
+  if (!x->mask) return cg_op(g, far ? CH_GATHER64 : CH_GATHER, e, x->lanes, at, i, NULL, NULL);
+  const char *mask = cg_ex(g, x->mask, cg_elem_bytes[e]);
+  return cg_op(g, far ? CH_GATHER64_IF : CH_GATHER_IF, e, x->lanes, at, i, mask, NULL);
 }
 
 static const char *lane_loads(CGen *g, const ExNode *x, const char *type, const char *at) {
@@ -338,12 +297,12 @@ static const char *lane_loads(CGen *g, const ExNode *x, const char *type, const 
       x->mask ? cg_atom(g, cg_ex(g, x->mask, 4), cg_type(g, T_BOOL, x->lanes, 4)) : NULL;
   at = cg_atom(g, at, "ptrdiff_t");
   if (x->lane_stride) at = cg_fmt(g, "%s + %s * l", at, cg_dim(g, x->lane_stride));
-  if (move) at = cg_fmt(g, "%s + (ptrdiff_t)%s%s", at, move, dyn->lanes > 1 ? "[l]" : "");
+  if (move) at = cg_fmt(g, "%s + (ptrdiff_t)%s", at, cg_lane(g, move, dyn->lanes));
   const char *t = cg_fmt(g, "t%d", g->temps++);
   cg_line(g, "%s %s = {0};", type, t);
-  const char *test = mask ? cg_fmt(g, "if (%s[l]) ", mask) : "";
-  cg_line(g, "for (int l = 0; l < %d; l++) %s%s[l] = b%d[%s];", x->lanes, test, t,
-          cg_place(g, x->buf), at);
+  const char *test = mask ? cg_fmt(g, "if (AT(%s, l)) ", mask) : "";
+  cg_line(g, "for (int l = 0; l < %d; l++) %sAT(%s, l) = %s[%s];", x->lanes, test, t,
+          cg_argument(g, x->buf), at);
   return t;
 }
 
@@ -354,35 +313,30 @@ static const char *vector_load(CGen *g, const ExNode *x) {
   const char *type = cg_vec(g, e, lanes), *at = cg_ix(g, &x->ix);
   if (!cg_is_spread(g, x->dyn, lanes, x->lane_stride)) {
     at = plus_dyn(g, at, x->dyn);
-    if (!x->mask) return cg_fmt(g, "*(const %su *)(b%d + %s)", type, cg_place(g, x->buf), at);
-    int bytes = cg_elem_bytes[e];
-    const char *mask = cg_atom(g, cg_ex(g, x->mask, bytes), cg_type(g, T_BOOL, lanes, bytes));
-    const char *t = cg_fmt(g, "t%d", g->temps++), *first = cg_first_lanes(g, x->mask);
-    cg_line(g, "%s %s = {0};", type, t);
-    cg_line(g, "%s(%s, b%d + %s, %s%s%s);", cg_help(g, first ? CH_LOAD_N : CH_LOAD, e, lanes), t,
-            cg_place(g, x->buf), at, first ? first : "", first ? ", " : "", mask);
-    return t;
+    at = cg_place_at(g, cg_argument(g, x->buf), at);
+    if (!x->mask) return cg_op(g, CH_LOAD, e, lanes, at, NULL, NULL, NULL);
+    const char *first = cg_first_lanes(g, x->mask), *mask = cg_ex(g, x->mask, cg_elem_bytes[e]);
+    if (first) return cg_op(g, CH_LOAD_N, e, lanes, at, first, mask, NULL);
+    return cg_op(g, CH_LOAD_IF, e, lanes, at, mask, NULL, NULL);
   }
-  return e != CE_U8 && gathers(g, x) ? gathered(g, x, e, type, at) : lane_loads(g, x, type, at);
+  return e != CE_U8 && gathers(g, x) ? gathered(g, x, e, at) : lane_loads(g, x, type, at);
 }
 
 static const char *load(CGen *g, const ExNode *x, int mask_bytes) {
   DType t = (DType)x->type;
-  if (lanes_of(g, x) == 1) {
+  if (x->lanes == 1) {
     const char *at = cg_ix(g, &x->ix);
-    if (x->lanes > 1) at = cg_fmt(g, "%s%s", at, cg_lane_step(g, x->lane_stride));
     at = plus_dyn(g, at, x->dyn);
-    size_t n = strlen(at);
-    if (!x->dyn && at[0] == '(' && at[1] != '-' && at[n - 1] == ')' && !memchr(at + 1, '(', n - 1))
-      at = cg_fmt(g, "%.*s", (int)n - 2, at + 1);
-    const char *v = cg_fmt(g, t == T_BOOL ? "(b%d[%s] != 0)" : "b%d[%s]", cg_place(g, x->buf), at);
+    if (!x->dyn) at = cg_bare(g, at);
+    const char *v = cg_fmt(g, t == T_BOOL ? "(%s[%s] != 0)" : "%s[%s]", cg_argument(g, x->buf), at);
     return x->mask ? cg_fmt(g, "(%s ? %s : %s)", cg_ex(g, x->mask, 0), v, cg_number(g, t, 0, 0))
                    : v;
   }
   const char *v = vector_load(g, x);
   if (t != T_BOOL) return v;
-  const char *m = cg_vec(g, mask_elem(mask_bytes), x->lanes);
-  return cg_fmt(g, "(%s)(%s != 0)", m, cg_convert(g, v, CE_U8, mask_elem(mask_bytes), x->lanes));
+  CElem mask = cg_mask_elem(mask_bytes);
+  v = cg_convert(g, v, CE_U8, mask, x->lanes);
+  return cg_op(g, CH_NE, mask, x->lanes, v, cg_splat(g, "0", mask, x->lanes), NULL, NULL);
 }
 
 /* ---- the other kinds ---- */
@@ -395,22 +349,21 @@ static const char *immediate(CGen *g, DType t, int lanes, double f, int64_t i, i
 static const char *size_value(CGen *g, const ExNode *x, int mask_bytes) {
   DType t = (DType)x->type;
   if (dim_is_number(x->ix.off))
-    return immediate(g, t, lanes_of(g, x), (double)x->ix.off, x->ix.off, mask_bytes);
+    return immediate(g, t, x->lanes, (double)x->ix.off, x->ix.off, mask_bytes);
   CElem e = cg_elem(g, t, mask_bytes);
-  return cg_splat(g, cg_fmt(g, "(%s)%s", cg_elem_type[e], cg_dim(g, x->ix.off)), e, lanes_of(g, x));
+  return cg_splat(g, cg_fmt(g, "(%s)%s", cg_elem_type[e], cg_dim(g, x->ix.off)), e, x->lanes);
 }
 
 static const char *index_value(CGen *g, const ExNode *x) {
   DType t = (DType)x->type, own = type_is_float(t) ? T_I64 : t;
   CElem e = cg_elem(g, own, 4);
   const char *v = cg_ix(g, &x->ix);
-  int lanes = lanes_of(g, x);
-  if (lanes < x->lanes && x->lane_stride)
-    v = cg_fmt(g, "(%s%s)", v, cg_lane_step(g, x->lane_stride));
+  int lanes = x->lanes;
   if (own != T_I64) v = cg_fmt(g, "(%s)%s", cg_elem_type[e], v);
   if (lanes > 1) {
     v = cg_splat(g, v, e, lanes);
-    if (x->lane_stride) v = cg_fmt(g, "(%s + %s)", v, lane_steps(g, e, lanes, x->lane_stride));
+    if (x->lane_stride)
+      v = cg_op(g, CH_ADD, e, lanes, v, lane_steps(g, e, lanes, x->lane_stride), NULL, NULL);
   }
   if (own == t) return v;
   if (lanes == 1) return cg_fmt(g, "(%s)%s", cg_elem_type[cg_elem(g, t, 4)], v);
@@ -428,11 +381,11 @@ static const char *clamped(CGen *g, const char *n, int lanes) {
 
 static const char *active_lanes(CGen *g, const ExNode *x, int mask_bytes) {
   const char *n = cg_ix(g, &x->ix);
-  if (lanes_of(g, x) == 1) return cg_fmt(g, "(%s > %s)", n, x->lanes > 1 ? "l" : "0");
-  CElem e = mask_elem(mask_bytes);
+  if (x->lanes == 1) return cg_fmt(g, "(%s > 0)", n);
+  CElem e = cg_mask_elem(mask_bytes);
   const char *count = cg_fmt(g, "(%s)%s", cg_elem_type[e], clamped(g, n, x->lanes));
-  const char *all = cg_splat(g, count, e, x->lanes), *type = cg_vec(g, e, x->lanes);
-  return cg_fmt(g, "(%s)(%s < %s)", type, lane_numbers(g, e, x->lanes, 1), all);
+  const char *all = cg_splat(g, count, e, x->lanes), *lanes = lane_numbers(g, e, x->lanes, 1);
+  return cg_op(g, CH_LT, e, x->lanes, lanes, all, NULL, NULL);
 }
 
 const char *cg_first_lanes(CGen *g, Ex mask) {
@@ -452,14 +405,10 @@ static const char *reduce(CGen *g, const ExNode *x) {
   v = cg_atom(g, v, cg_type(g, t, vec->lanes, bytes));
   for (int n = vec->lanes / 2; n > 1; n /= 2) {
     const char *type = cg_vec(g, e, n), *half[2];
-    for (int i = 0; i < 2; i++) {
-      half[i] = cg_fmt(g, "t%d", g->temps++);
-      cg_line(g, i ? "const %s %s = *((const %su *)&%s + 1);" : "const %s %s = *(const %su *)&%s;",
-              type, half[i], type, v);
-    }
+    for (int i = 0; i < 2; i++) half[i] = cg_half(g, v, e, 2 * n, i == 1);
     v = cg_atom(g, cg_map(g, x->op, t, t, n, half, 0, bytes, bytes), type);
   }
-  const char *last[2] = {cg_fmt(g, "%s[0]", v), cg_fmt(g, "%s[1]", v)};
+  const char *last[2] = {cg_fmt(g, "AT(%s, 0)", v), cg_fmt(g, "AT(%s, 1)", v)};
   const char *type = cg_type(g, t, 1, 4);
   for (int i = 0; i < 2; i++)
     last[i] = cg_atom(g, t == T_BOOL ? cg_fmt(g, "(%s != 0)", last[i]) : last[i], type);
@@ -469,18 +418,11 @@ static const char *reduce(CGen *g, const ExNode *x) {
 static const char *shuffle(CGen *g, const ExNode *x) {
   CElem e = cg_elem(g, (DType)x->type, 4);
   const char *type = cg_vec(g, e, x->lanes), *arg[2];
-  const char *pick = cg_vec(g,
-                            cg_elem_bytes[e] == 8   ? CE_I64
-                            : cg_elem_bytes[e] == 1 ? CE_I8
-                                                    : CE_I32,
-                            x->lanes);
   for (int i = 0; i < 2; i++) arg[i] = cg_atom(g, cg_ex(g, x->arg[i], 0), type);
   Text t = text_new(g->cx->arena);
-  g->shuffle_used = true;
-  text_fmt(&t, "%s_PICK(%s, %s, %s", g->prefix, pick, arg[0], arg[1]);
+  text_fmt(&t, "%s, %s", arg[0], arg[1]);
   for (int l = 0; l < x->lanes; l++) text_fmt(&t, ", %d", x->u.pick[l]);
-  text_add(&t, ")");
-  return text_str(&t);
+  return cg_picked(g, text_str(&t), e, x->lanes);
 }
 
 /* The same value for sure. */
@@ -497,7 +439,7 @@ static bool same_value(CGen *g, Ex a, Ex b) {
  * them; else NULL. GCC makes a comparison and a blend of it. */
 static const char *extreme(CGen *g, const ExNode *x) {
   const ExNode *c = &g->k->ex.at[x->arg[0]];
-  if (x->op != OP_select || lanes_of(g, x) == 1 || !type_is_float((DType)x->type)) return NULL;
+  if (x->op != OP_select || x->lanes == 1 || !type_is_float((DType)x->type)) return NULL;
   if (c->kind != EX_MAP || (c->op != OP_lt && c->op != OP_gt)) return NULL;
   bool straight = same_value(g, c->arg[0], x->arg[1]) && same_value(g, c->arg[1], x->arg[2]);
   bool crossed = same_value(g, c->arg[0], x->arg[2]) && same_value(g, c->arg[1], x->arg[1]);
@@ -511,7 +453,7 @@ static const char *extreme(CGen *g, const ExNode *x) {
  * a union; what it can't see into it blends. A choice of 0 is better under a mask. */
 static void hide_operands(CGen *g, const ExNode *x, const char **arg) {
   int bytes = type_info[x->type].bytes * x->lanes;
-  if (x->op != OP_select || x->type == T_BOOL || lanes_of(g, x) == 1) return;
+  if (x->op != OP_select || x->type == T_BOOL || x->lanes == 1) return;
   if (bytes < 16 || bytes > MIN(g->p->target.vector_bytes, 64)) return;
   for (int i = 1; i < 3; i++)
     if (g->k->ex.at[x->arg[i]].kind == EX_IMM) return;
@@ -520,7 +462,7 @@ static void hide_operands(CGen *g, const ExNode *x, const char **arg) {
     if (kind == EX_LOAD || kind == EX_REG || kind == EX_SPLAT) continue;
     const char *t = cg_fmt(g, "t%d", g->temps++);
     cg_line(g, "%s %s = %s;", cg_type(g, (DType)x->type, x->lanes, 4), t, arg[i]);
-    cg_line(g, "%s_KEEP(%s);", g->prefix, t);
+    cg_line(g, "KEEP(%s);", t);
     g->keep_used = true;
     arg[i] = t;
   }
@@ -529,7 +471,7 @@ static void hide_operands(CGen *g, const ExNode *x, const char **arg) {
 /* 0 <= i and i < n of lanes is one comparison without sign: of i as wide as the mask, where
  * negative numbers are the largest. NULL: e is nothing of the kind. */
 static const char *inside_range(CGen *g, const ExNode *x, int mask_bytes) {
-  if (x->op != OP_and || lanes_of(g, x) == 1) return NULL;
+  if (x->op != OP_and || x->lanes == 1) return NULL;
   const ExNode *lo = &g->k->ex.at[x->arg[0]], *hi = &g->k->ex.at[x->arg[1]];
   if (lo->kind != EX_MAP || hi->kind != EX_MAP || lo->op != OP_ge || hi->op != OP_lt) return NULL;
   const ExNode *i = &g->k->ex.at[lo->arg[0]], *zero = &g->k->ex.at[lo->arg[1]],
@@ -540,11 +482,12 @@ static const char *inside_range(CGen *g, const ExNode *x, int mask_bytes) {
   if (zero->kind != EX_IMM || zero->u.i != 0 || n->kind != EX_IMM || n->u.i < 0) return NULL;
   int bytes = MAX(mask_bytes, type_info[t].bytes), lanes = x->lanes;
   if (bytes * lanes > MAX(g->p->target.vector_bytes, 16)) return NULL; /* more than a register */
-  CElem e = bytes == 8 ? CE_I64 : CE_I32;
-  const char *v = cg_ex(g, lo->arg[0], 0), *type = cg_vec(g, e == CE_I64 ? CE_U64 : CE_U32, lanes);
+  CElem e = bytes == 8 ? CE_I64 : CE_I32, plain = bytes == 8 ? CE_U64 : CE_U32;
+  const char *v = cg_ex(g, lo->arg[0], 0);
   if (bytes > type_info[t].bytes) v = cg_convert(g, v, CE_I32, CE_I64, lanes);
   const char *most = cg_splat(g, int_text(g, n->u.i), e, lanes);
-  v = cg_fmt(g, "(%s)((%s)%s < (%s)%s)", cg_vec(g, e, lanes), type, v, type, most);
+  v = cg_op(g, CH_LT, plain, lanes, cg_as(g, v, e, plain, lanes), cg_as(g, most, e, plain, lanes),
+            NULL, NULL);
   return widened(g, v, lanes, bytes, mask_bytes);
 }
 
@@ -554,8 +497,24 @@ static int64_t integer(CGen *g, Ex e) {
   return x->kind == EX_IMM && !type_is_float((DType)x->type) ? x->u.i : 0;
 }
 
-static const char *map(CGen *g, const ExNode *x, int mask_bytes) {
+/* A product by two powers of two. */
+static const char *scaled(CGen *g, Ex e) {
+  const ExNode *x = &g->k->ex.at[e];
+  int lanes = x->lanes, bytes = lanes * type_info[x->type].bytes;
+  LoopScaled s;
+  if (x->op != OP_mul || lanes == 1 || g->p->target.vector_bytes != 64) return NULL;
+  if ((bytes != 16 && bytes != 32 && bytes != 64) || !loop_scaled(g->k, g->let, e, &s)) return NULL;
+  CElem own = cg_elem(g, (DType)x->type, 4);
+  const char *magic = cg_splat(g, cg_number(g, (DType)x->type, s.magic, 0), own, lanes);
+  const char *n = cg_op(g, CH_SUB, own, lanes, cg_ex(g, s.sum, 0), magic, NULL, NULL);
+  return cg_op(g, CH_SCALE, own, lanes, cg_ex(g, s.p, 0), n, cg_ex(g, s.low, 0),
+               cg_ex(g, s.high, 0));
+}
+
+static const char *map(CGen *g, Ex e, int mask_bytes) {
+  const ExNode *x = &g->k->ex.at[e];
   const char *arg[3], *whole = extreme(g, x);
+  if (!whole) whole = scaled(g, e);
   if (!whole) whole = inside_range(g, x, mask_bytes);
   if (whole) return whole;
   DType from = (DType)x->type;
@@ -566,13 +525,13 @@ static const char *map(CGen *g, const ExNode *x, int mask_bytes) {
     const ExNode *a = &g->k->ex.at[x->arg[i]];
     arg[i] = cg_ex(g, x->arg[i], inner);
     if (strlen(arg[i]) > 60)
-      arg[i] = cg_atom(g, arg[i], cg_type(g, (DType)a->type, lanes_of(g, a), inner));
+      arg[i] = cg_atom(g, arg[i], cg_type(g, (DType)a->type, a->lanes, inner));
     if (i == 0 || x->op == OP_select) from = (DType)a->type;
   }
   hide_operands(g, x, arg);
   bool shifts = x->op == OP_shl || x->op == OP_shr || x->op == OP_ushr;
   int64_t by = x->op == OP_idiv || x->op == OP_mod || shifts ? integer(g, x->arg[1]) : 0;
-  int lanes = lanes_of(g, x);
+  int lanes = x->lanes;
   if (is_comparison(x->op) && lanes > 1 && mask_bytes == 8 && type_info[from].bytes == 4 &&
       from != T_BOOL) { /* cheaper than to widen a mask */
     DType wide = from == T_F32 ? T_F64 : T_I64;
@@ -588,17 +547,17 @@ static const char *map(CGen *g, const ExNode *x, int mask_bytes) {
 static const char *splat(CGen *g, const ExNode *x, int mask_bytes) {
   DType t = (DType)x->type;
   const char *v = cg_ex(g, x->arg[0], 0);
-  int lanes = lanes_of(g, x);
+  int lanes = x->lanes;
   if (t == T_BOOL && lanes > 1) {
     v = cg_fmt(g, "-%s", cg_atom(g, v, "int"));
-    v = cg_fmt(g, "(%s)(%s)", cg_elem_type[mask_elem(mask_bytes)], v);
+    v = cg_fmt(g, "(%s)(%s)", cg_elem_type[cg_mask_elem(mask_bytes)], v);
   }
   return cg_splat(g, v, cg_elem(g, t, mask_bytes), lanes);
 }
 
 static const char *in_register(CGen *g, const ExNode *x, int mask_bytes) {
-  const char *v = cg_fmt(g, g->lane && x->lanes > 1 ? "r%d[l]" : "r%d", x->u.reg);
-  return x->type == T_BOOL ? widened(g, v, lanes_of(g, x), g->mask[x->u.reg], mask_bytes) : v;
+  const char *v = cg_reg(g, x->u.reg);
+  return x->type == T_BOOL ? widened(g, v, x->lanes, g->mask[x->u.reg], mask_bytes) : v;
 }
 
 const char *cg_ex(CGen *g, Ex e, int mask_bytes) {
@@ -607,16 +566,16 @@ const char *cg_ex(CGen *g, Ex e, int mask_bytes) {
   const char *v = NULL;
   if (!mask_bytes) mask_bytes = cg_mask_bytes(g, e);
   switch ((ExKind)x->kind) {
-  case EX_IMM: v = immediate(g, t, lanes_of(g, x), x->u.f, x->u.i, mask_bytes); break;
+  case EX_IMM: v = immediate(g, t, x->lanes, x->u.f, x->u.i, mask_bytes); break;
   case EX_SIZE: v = size_value(g, x, mask_bytes); break;
   case EX_INDEX: v = index_value(g, x); break;
   case EX_REG: v = in_register(g, x, mask_bytes); break;
   case EX_LOAD: v = load(g, x, mask_bytes); break;
   case EX_SPLAT: v = splat(g, x, mask_bytes); break;
   case EX_ACTIVE: v = active_lanes(g, x, mask_bytes); break;
-  case EX_SHUFFLE: v = g->portable ? g->made[e] : shuffle(g, x); break;
-  case EX_REDUCE: v = g->portable ? g->made[e] : reduce(g, x); break;
-  case EX_MAP: v = map(g, x, mask_bytes); break;
+  case EX_SHUFFLE: v = shuffle(g, x); break;
+  case EX_REDUCE: v = reduce(g, x); break;
+  case EX_MAP: v = map(g, e, mask_bytes); break;
   }
   return kept_short(g, v, x, mask_bytes);
 }

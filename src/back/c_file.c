@@ -29,7 +29,8 @@ bool c_is_reserved(const char *word) {
       "uint8_t",   "union",     "unix",     "unsigned",      "using",
       "virtual",   "void",      "volatile", "wchar_t",       "while",
       "xor",       "xor_eq",    "NULL",     "NAN",           "INFINITY",
-      "HUGE_VAL"};
+      "HUGE_VAL",  "MAY_ALIAS", "NOINLINE", "RESTRICT",      "AS_WRITTEN",
+      "ROUNDED",   "LOOP",      "WORKER"};
   for (int i = 0; i < COUNT_OF(list); i++)
     if (!strcmp(word, list[i])) return true;
   return false;

@@ -23,30 +23,45 @@ typedef enum CElem {
   CE_U16,
   CE_COUNT
 } CElem;
-typedef enum CHelp {
-  CH_FMA,
-  CH_SQRT,
-  CH_FLOOR,
-  CH_CEIL,
-  CH_ROUND,
-  CH_MIN, /* a < b ? a : b, */
-  CH_MAX, /* a > b ? a : b, as the instructions have it */
-  CH_LOAD_N,
-  CH_STORE_N,
-  CH_LOAD,
-  CH_STORE,
-  CH_GATHER,
-  CH_GATHER_IF,
-  CH_GATHER64,
-  CH_GATHER64_IF,
-  CH_EQ,
-  CH_NE,
-  CH_LT,
-  CH_LE,
-  CH_GT,
-  CH_GE,
-  CH_BLEND,
-  CH_COUNT
+typedef enum CHelp { /* what is done to vectors; see c_macro.c */
+                     CH_ADD,
+                     CH_SUB,
+                     CH_MUL,
+                     CH_DIV,
+                     CH_NEG,
+                     CH_AND,
+                     CH_OR,
+                     CH_XOR,
+                     CH_NOT,
+                     CH_SHL,
+                     CH_SHR,
+                     CH_USHR,
+                     CH_FMA,
+                     CH_SQRT,
+                     CH_FLOOR,
+                     CH_CEIL,
+                     CH_ROUND,
+                     CH_MIN,   /* a < b ? a : b, */
+                     CH_MAX,   /* a > b ? a : b, as the instructions have it */
+                     CH_SCALE, /* a * b * c, where b * c is 2^n: one instruction of AVX-512 */
+                     CH_LOAD,
+                     CH_STORE,
+                     CH_LOAD_N, /* the first n lanes */
+                     CH_STORE_N,
+                     CH_LOAD_IF, /* where a mask holds */
+                     CH_STORE_IF,
+                     CH_GATHER,
+                     CH_GATHER_IF,
+                     CH_GATHER64,
+                     CH_GATHER64_IF,
+                     CH_EQ,
+                     CH_NE,
+                     CH_LT,
+                     CH_LE,
+                     CH_GT,
+                     CH_GE,
+                     CH_BLEND,
+                     CH_COUNT
 } CHelp;
 enum { C_MAX_LOG = 8 }; /* up to 2^7 lanes */
 
@@ -64,12 +79,13 @@ typedef struct CGen {
   int programs;         /* how many got a number */
   Vec(CgKernel) kernel; /* printed so far */
   Name function;        /* the exported function they belong to */
-  bool vec_used[CE_COUNT][C_MAX_LOG], splat_used[C_MAX_LOG];
-  bool convert_used[CE_COUNT][CE_COUNT][C_MAX_LOG];
-  bool shuffle_used, touch_used, loop_used, keep_used, rounds_back_used;
+  bool vec_used[CE_COUNT][C_MAX_LOG], splat_used[CE_COUNT][C_MAX_LOG];
+  bool half_used[CE_COUNT][C_MAX_LOG], list_used[CE_COUNT][C_MAX_LOG];
+  bool pick_used[CE_COUNT][C_MAX_LOG];
+  bool convert_used[CE_COUNT][CE_COUNT][C_MAX_LOG], as_used[CE_COUNT][CE_COUNT][C_MAX_LOG];
+  bool touch_used, loop_used, keep_used, rounds_back_used;
   bool help_used[CH_COUNT][CE_COUNT][C_MAX_LOG];
-  /* functions for operators on scalars: 1 by vectorised or common code, 2 by portable code */
-  uint8_t scalar_used[OP_COUNT][T_BUNDLE + 1];
+  bool scalar_used[OP_COUNT][T_BUNDLE + 1]; /* functions for operators on scalars */
   bool openmp, omp_used;
   int threads;     /* with openmp: that the workspace has room for */
   Vec(Name) sizes; /* named sizes of the function; each is a parameter n_NAME */
@@ -87,10 +103,8 @@ typedef struct CGen {
   Ex *active;   /* what the register holds, where that is the first lanes */
   bool *stored; /* per argument of the kernel: it writes there */
   int temps;
-  /* a kernel in portable form */
-  bool portable, lane; /* lane: an expression is printed for lane l of its vectors */
-  const char **made;   /* of the statement: sums over lanes and shuffles that are at hand, */
-  Vec(Ex) ready;       /* which these are */
+  const Ex *let; /* what defines the register; see loop/scale.h */
+  bool nameless; /* registers and buffers go by their numbers: for comparing */
 } CGen;
 
 /* c_expr.c */
@@ -103,12 +117,21 @@ const char *cg_type(CGen *g, DType t, int lanes, int mask_bytes); /* as a value 
 const char *cg_memory_type(CGen *g, DType t);                     /* of elements as stored */
 const char *cg_atom(CGen *g, const char *text, const char *type); /* a name or number for it */
 const char *cg_splat(CGen *g, const char *scalar, CElem e, int lanes);
-/* A vector as one of other elements. */
+/* c_convert.c: a vector as one of other elements, its bits as another's, its lower or upper half;
+ * one of listed lanes, and of lanes picked from two: "a, b, 0, 4, .." */
 const char *cg_convert(CGen *g, const char *vector, CElem from, CElem to, int lanes);
-const char *cg_convert_plain(CGen *g, const char *v, CElem from, CElem to, int lanes);
+const char *cg_as(CGen *g, const char *vector, CElem from, CElem to, int lanes);
+const char *cg_half(CGen *g, const char *vector, CElem e, int lanes, bool upper);
+const char *cg_listed(CGen *g, const char *list, CElem e, int lanes);
+const char *cg_picked(CGen *g, const char *list, CElem e, int lanes);
+CElem cg_mask_elem(int bytes);
+const char *cg_reg(CGen *g, Reg r);
+const char *cg_bare(CGen *g, const char *text);         /* without parentheses around all of it */
+const char *cg_lane(CGen *g, const char *v, int lanes); /* lane l of it, where it has several */
 const char *cg_number(CGen *g, DType t, double f, int64_t i);
 const char *cg_dim(CGen *g, Dim d);
 const char *cg_ix(CGen *g, const Ix *ix);
+const char *cg_place_at(CGen *g, const char *base, const char *at); /* base + at */
 /* A C function whose body is printed before its head, which names what the body needs of the sizes.
  */
 typedef struct CgBody {
@@ -124,29 +147,24 @@ const char *cg_ex(CGen *g, Ex e, int mask_bytes);
 int cg_mask_bytes(CGen *g, Ex e);
 /* How many lanes of a mask that is known to be the first ones; NULL: of another mask. */
 const char *cg_first_lanes(CGen *g, Ex mask);
-const char *cg_lane_step(CGen *g, Dim stride); /* " + stride * l" */
 bool cg_is_spread(CGen *g, Ex dyn, int lanes, Dim lane_stride);
-/* c_macro.c: the name of a macro, and the macros that were named. */
+/* c_macro.c: the name of an operation on vectors, and its call: as many arguments as it has, atoms
+ * where a macro has them twice. Definitions of all that were named. */
 const char *cg_help(CGen *g, CHelp h, CElem e, int lanes);
-void cg_macros(CGen *g, Text *out);
-/* The macro around the instruction that converts such vectors; NULL: there is none. */
-const char *cg_conversion(CGen *g, CElem from, CElem to, int lanes);
+const char *cg_op(CGen *g, CHelp h, CElem e, int lanes, const char *a, const char *b, const char *c,
+                  const char *d);
+void cg_macros(CGen *g, bool plain, Text *out);
 /* c_map.c. mask_bytes: of the operands' masks where from is bool, and of a bool result; by: operand
  * 1 where it is an integer's literal, else 0. */
 const char *cg_map(CGen *g, Op op, DType from, DType to, int lanes, const char **arg, int64_t by,
                    int mask_in, int mask_out);
 /* a < b ? a : b (min) or a > b ? a : b (max) of vectors of floats */
 const char *cg_extreme(CGen *g, Op op, DType t, int lanes, const char *a, const char *b);
-/* c_lane.c: what portable kernels are of; e's sums over lanes and shuffles are made ready before
- * the statement that e is in, and forgotten after it. */
-bool cg_has_vectors(const Kernel *k);
-void cg_lanes_ready(CGen *g, Ex e);
-void cg_lanes_done(CGen *g);
-void cg_lanes_set(CGen *g, Reg r, Ex value);
-void cg_lanes_store(CGen *g, const Stmt *s);
 /* c_kernel.c */
 CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name);
-int cg_place(CGen *g, Buf b); /* number of the kernel's argument */
+bool cg_has_vectors(const Kernel *k);
+int cg_place(CGen *g, Buf b);            /* number of the kernel's argument, */
+const char *cg_argument(CGen *g, Buf b); /* and its name */
 void cg_kernel_call(CGen *g, const Kernel *k, const CgKernel *made);
 const char *cg_sizes(CGen *g,
                      const char *type); /* all sizes, after other arguments: ", int64_t n_N" */

@@ -1,5 +1,6 @@
 /* c_kernel.c: kernels: loops, registers, stores. */
 #include "back/c_gen.h"
+#include "loop/scale.h"
 
 static void print_block(CGen *g, const Block *b);
 
@@ -10,6 +11,37 @@ static void open_brace(CGen *g, const char *before) {
 static void close_brace(CGen *g) {
   g->indent--;
   cg_line(g, "}");
+}
+
+/* ---- names ---- */
+enum { NAME_MOST = 16 };
+
+/* What may stand in a name of C, of the beginning of a value's name: "", or "_acc". */
+static const char *word_of(CGen *g, const char *name) {
+  char word[NAME_MOST + 2] = "_";
+  int n = 1;
+  for (; name && *name && n <= NAME_MOST; name++) {
+    bool letter = (*name >= 'a' && *name <= 'z') || (*name >= 'A' && *name <= 'Z');
+    bool fits = letter || *name == '_' || (*name >= '0' && *name <= '9' && n > 1);
+    if (!fits) break;
+    word[n++] = *name;
+  }
+  word[n] = 0;
+  return n > 1 ? arena_copy(g->cx->arena, word, (size_t)n + 1) : "";
+}
+
+const char *cg_reg(CGen *g, Reg r) {
+  return cg_fmt(g, "r%d%s", r, g->nameless ? "" : word_of(g, g->k->reg.at[r].name));
+}
+
+const char *cg_argument(CGen *g, Buf b) {
+  return cg_fmt(g, "b%d%s", cg_place(g, b), g->nameless ? "" : word_of(g, g->p->buf.at[b].name));
+}
+
+bool cg_has_vectors(const Kernel *k) {
+  for (int i = 1; i < k->ex.n; i++)
+    if (k->ex.at[i].lanes > 1) return true;
+  return false;
 }
 
 /* ---- registers ---- */
@@ -55,89 +87,70 @@ static bool takes_last_line(CGen *g, const char *constant, const char *type, con
 static void print_set(CGen *g, const Stmt *s) {
   Reg r = s->u.set.reg;
   const RegInfo *info = &g->k->reg.at[r];
-  if (g->portable) cg_lanes_ready(g, s->u.set.value);
-  if (g->portable && info->lanes > 1) {
-    cg_lanes_set(g, r, s->u.set.value);
-    declare(g, r);
-    return;
-  }
   if (!g->declared[r] && info->type == T_BOOL)
     g->mask[r] = (uint8_t)mask_width(g, r, s->u.set.value);
-  const char *v = cg_ex(g, s->u.set.value, g->mask[r]);
-  size_t n = strlen(v);
-  if (v[0] == '(' && v[n - 1] == ')' && !memchr(v + 1, '(', n - 1))
-    v = cg_fmt(g, "%.*s", (int)n - 2, v + 1);
-  const char *type = cg_type(g, info->type, info->lanes, g->mask[r]),
-             *target =
-                 cg_fmt(g, "%s%sr%d", g->declared[r] ? "" : type, g->declared[r] ? "" : " ", r);
+  const char *v = cg_bare(g, cg_ex(g, s->u.set.value, g->mask[r])), *name = cg_reg(g, r);
+  const char *type = cg_type(g, info->type, info->lanes, g->mask[r]);
+  const char *target = g->declared[r] ? name : cg_fmt(g, "%s %s", type, name);
   if (v[0] != 't' || !takes_last_line(g, v, type, target)) cg_line(g, "%s = %s;", target, v);
   declare(g, r);
 }
 
 /* ---- stores ---- */
 static void scalar_store(CGen *g, const Stmt *s, DType t, const char *v) {
-  const char *at = cg_ix(g, &s->u.store.ix);
+  const char *at = cg_ix(g, &s->u.store.ix), *to = cg_argument(g, s->u.store.buf);
   if (s->u.store.dyn) at = cg_fmt(g, "%s + (ptrdiff_t)%s", at, cg_ex(g, s->u.store.dyn, 0));
+  else at = cg_bare(g, at);
   const char *mask = s->u.store.mask ? cg_ex(g, s->u.store.mask, 0) : NULL;
   if (s->u.store.add) {
     const char *type = cg_type(g, t, 1, 4),
-               *old = cg_fmt(g, "b%d[%s]", cg_place(g, s->u.store.buf), at);
+               *old = cg_fmt(g, "%s[%s]", cg_argument(g, s->u.store.buf), at);
     const char *arg[2] = {old, cg_atom(g, v, type)};
     v = cg_map(g, t == T_BOOL ? OP_or : OP_add, t, t, 1, arg, 0, 4, 4);
   }
   if (t == T_BOOL) v = cg_fmt(g, "(uint8_t)%s", v);
-  if (mask) cg_line(g, "if (%s) b%d[%s] = %s;", mask, cg_place(g, s->u.store.buf), at, v);
-  else cg_line(g, "b%d[%s] = %s;", cg_place(g, s->u.store.buf), at, v);
+  if (mask) cg_line(g, "if (%s) %s[%s] = %s;", cg_bare(g, mask), to, at, v);
+  else cg_line(g, "%s[%s] = %s;", to, at, cg_bare(g, v));
 }
 
 static void vector_store(CGen *g, const Stmt *s, DType t, int lanes, const char *v, int bytes) {
   CElem e = t == T_BOOL ? CE_U8 : cg_elem(g, t, 4);
-  const char *type = cg_vec(g, e, lanes), *at = cg_ix(g, &s->u.store.ix);
-  Ex dyn = s->u.store.dyn;
-  if (t == T_BOOL)
-    v = cg_fmt(g, "(%s & 1)", cg_convert(g, v, cg_elem(g, T_BOOL, bytes), CE_U8, lanes));
-  v = cg_atom(g, v, type);
-  int width = cg_elem_bytes[e];
+  const char *type = cg_vec(g, e, lanes), *at = cg_ix(g, &s->u.store.ix),
+             *to = cg_argument(g, s->u.store.buf);
+  Ex dyn = s->u.store.dyn, some = s->u.store.mask;
+  if (t == T_BOOL) {
+    v = cg_convert(g, v, cg_elem(g, T_BOOL, bytes), CE_U8, lanes);
+    v = cg_op(g, CH_AND, e, lanes, v, cg_splat(g, "1", e, lanes), NULL, NULL);
+  }
   if (!cg_is_spread(g, dyn, lanes, s->u.store.lane_stride)) {
     if (dyn) at = cg_fmt(g, "%s + (ptrdiff_t)%s", at, cg_ex(g, dyn, 0));
-    if (!s->u.store.mask) {
-      cg_line(g, "*(%su *)(b%d + %s) = %s;", type, cg_place(g, s->u.store.buf), at, v);
+    at = cg_place_at(g, to, at);
+    if (!some) {
+      cg_line(g, "%s;", cg_op(g, CH_STORE, e, lanes, at, v, NULL, NULL));
       return;
     }
-    const char *mask =
-        cg_atom(g, cg_ex(g, s->u.store.mask, width), cg_type(g, T_BOOL, lanes, width));
-    const char *first = cg_first_lanes(g, s->u.store.mask);
-    cg_line(g, "%s(b%d + %s, %s%s%s, %s);", cg_help(g, first ? CH_STORE_N : CH_STORE, e, lanes),
-            cg_place(g, s->u.store.buf), at, first ? first : "", first ? ", " : "", mask, v);
+    const char *first = cg_first_lanes(g, some), *mask = cg_ex(g, some, cg_elem_bytes[e]);
+    cg_line(g, "%s;",
+            first ? cg_op(g, CH_STORE_N, e, lanes, at, first, mask, v)
+                  : cg_op(g, CH_STORE_IF, e, lanes, at, mask, v, NULL));
     return;
   }
+  v = cg_atom(g, v, type);
   const ExNode *d = dyn ? &g->k->ex.at[dyn] : NULL;
   const char *move =
       d ? cg_atom(g, cg_ex(g, dyn, 0), cg_type(g, (DType)d->type, d->lanes, 4)) : NULL;
-  const char *mask = s->u.store.mask
-                         ? cg_atom(g, cg_ex(g, s->u.store.mask, 4), cg_type(g, T_BOOL, lanes, 4))
-                         : NULL;
+  const char *mask = some ? cg_atom(g, cg_ex(g, some, 4), cg_type(g, T_BOOL, lanes, 4)) : NULL;
   at = cg_atom(g, at, "ptrdiff_t");
   if (s->u.store.lane_stride) at = cg_fmt(g, "%s + %s * l", at, cg_dim(g, s->u.store.lane_stride));
-  if (move) at = cg_fmt(g, "%s + (ptrdiff_t)%s%s", at, move, d->lanes > 1 ? "[l]" : "");
-  const char *test = mask ? cg_fmt(g, "if (%s[l]) ", mask) : "";
-  cg_line(g, "for (int l = 0; l < %d; l++) %sb%d[%s] = %s[l];", lanes, test,
-          cg_place(g, s->u.store.buf), at, v);
+  if (move) at = cg_fmt(g, "%s + (ptrdiff_t)%s", at, cg_lane(g, move, d->lanes));
+  const char *test = mask ? cg_fmt(g, "if (AT(%s, l)) ", mask) : "";
+  cg_line(g, "for (int l = 0; l < %d; l++) %s%s[%s] = AT(%s, l);", lanes, test, to, at, v);
 }
 
 static void print_store(CGen *g, const Stmt *s) {
   const ExNode *x = &g->k->ex.at[s->u.store.value];
   DType t = (DType)x->type;
   if (s->u.store.add && x->lanes > 1) cx_bug(g->cx, "an accumulating vector store");
-  if (g->portable) {
-    cg_lanes_ready(g, s->u.store.value);
-    cg_lanes_ready(g, s->u.store.dyn);
-    cg_lanes_ready(g, s->u.store.mask);
-    if (x->lanes > 1) {
-      cg_lanes_store(g, s);
-      return;
-    }
-  }
   int bytes = cg_mask_bytes(g, s->u.store.value);
   const char *v = cg_ex(g, s->u.store.value, bytes);
   if (x->lanes == 1) scalar_store(g, s, t, v);
@@ -186,8 +199,8 @@ static bool is_per_worker(CGen *g, const Kernel *k, Buf b) {
 /* Pieces for OpenMP's threads, each with its own copies of what is a worker's own. */
 static void print_shared_for(CGen *g, const Stmt *s) {
   Var v = s->u.loop.var;
-  const char *p = g->prefix, *from = cg_ix(g, &s->u.loop.lo), *to = cg_ix(g, &s->u.loop.hi);
-  cg_line(g, "%s_OMP(omp parallel num_threads(%s_threads()))", p, p);
+  const char *from = cg_ix(g, &s->u.loop.lo), *to = cg_ix(g, &s->u.loop.hi);
+  cg_line(g, "OMP(omp parallel num_threads(%s_threads()))", g->prefix);
   open_brace(g, "");
   for (int i = 0; i < g->k->uses.n; i++) {
     Buf b = g->k->uses.at[i];
@@ -196,10 +209,10 @@ static void print_shared_for(CGen *g, const Stmt *s) {
     if (!is_per_worker(g, g->k, b)) continue;
     if (!dim_divides(g->cx, x->stride, type_info[x->type].bytes, &step))
       cx_bug(g->cx, "a worker's copy out of step");
-    cg_line(g, "%s%s_RESTRICT b%d = w%d + %s_WORKER * %s;", pointer_type(g, i), p, i, i, p,
+    cg_line(g, "%sRESTRICT %s = w%d + WORKER * %s;", pointer_type(g, i), cg_argument(g, b), i,
             cg_dim(g, step));
   }
-  cg_line(g, "%s_OMP(omp for)", p);
+  cg_line(g, "OMP(omp for)");
   open_brace(g, cg_fmt(g, "for (ptrdiff_t i%d = %s; i%d < %s; i%d++) ", v, from, v, to, v));
   print_body(g, &s->u.loop.body);
   close_brace(g);
@@ -231,15 +244,13 @@ static void print_for(CGen *g, const Stmt *s) {
       !begin && !end && constant_ix(g, &s->u.loop.lo, &lo) && constant_ix(g, &s->u.loop.hi, &hi);
   bool unroll = known && (s->u.loop.kind == FOR_UNROLL || (hi > lo && hi - lo <= step));
   if (!unroll) {
-    if (g->portable && begin) cg_lanes_ready(g, begin);
-    if (g->portable && end) cg_lanes_ready(g, end);
     const char *from = begin ? cg_ex(g, begin, 0) : cg_ix(g, &s->u.loop.lo);
     const char *to = end ? cg_ex(g, end, 0) : cg_ix(g, &s->u.loop.hi);
     const char *more =
         step == 1 ? cg_fmt(g, "i%d++", v) : cg_fmt(g, "i%d += %lld", v, (long long)step);
     const char *kept = "";
-    if (!g->portable && cg_has_vectors(g->k) && statements(&s->u.loop.body) > FEW) {
-      kept = cg_fmt(g, "%s_LOOP ", g->prefix);
+    if (cg_has_vectors(g->k) && statements(&s->u.loop.body) > FEW) {
+      kept = "LOOP ";
       g->loop_used = true;
     }
     open_brace(g,
@@ -259,11 +270,7 @@ static void print_for(CGen *g, const Stmt *s) {
 }
 
 static void print_if(CGen *g, const Stmt *s) {
-  if (g->portable) cg_lanes_ready(g, s->u.cond.cond);
-  const char *cond = cg_ex(g, s->u.cond.cond, 0);
-  size_t n = strlen(cond);
-  bool one_pair = cond[0] == '(' && cond[n - 1] == ')' && !memchr(cond + 1, '(', n - 1);
-  open_brace(g, cg_fmt(g, one_pair ? "if %s " : "if (%s) ", cond));
+  open_brace(g, cg_fmt(g, "if (%s) ", cg_bare(g, cg_ex(g, s->u.cond.cond, 0))));
   print_body(g, &s->u.cond.then);
   if (s->u.cond.other.at.n) {
     g->indent--;
@@ -284,11 +291,10 @@ static void print_block(CGen *g, const Block *b) {
     case ST_IF: print_if(g, s); break;
     case ST_TOUCH:
       g->touch_used = true;
-      cg_line(g, "%s_TOUCH(b%d + %s, %d);", g->prefix, cg_place(g, s->u.touch.buf),
-              cg_ix(g, &s->u.touch.ix), s->u.touch.write);
+      cg_line(g, "TOUCH(%s + %s, %d);", cg_argument(g, s->u.touch.buf), cg_ix(g, &s->u.touch.ix),
+              s->u.touch.write);
       break;
     }
-    if (g->portable) cg_lanes_done(g);
   }
 }
 
@@ -351,52 +357,57 @@ static void add_item(Text *t, int *column, const char *item) {
   *column = next_line ? 4 + n : *column + n + (first ? 0 : 2);
 }
 
-static const char *parameters(CGen *g, const Kernel *k) {
+static const char *parameters(CGen *g, const Kernel *k, int column) {
   Text t = text_new(g->cx->arena);
-  int column = 60;
   for (int i = 0; i < k->uses.n; i++) {
     Buf b = k->uses.at[i];
-    const char *restricted =
-        loop_buffer_alone(g->p, k, b) ? cg_fmt(g, "%s_RESTRICT ", g->prefix) : "";
-    add_item(&t, &column,
-             cg_fmt(g, "%s%s%s%d", pointer_type(g, i), restricted,
-                    is_per_worker(g, k, b) ? "w" : "b", i));
+    const char *restricted = loop_buffer_alone(g->p, k, b) ? "RESTRICT " : "";
+    const char *name = is_per_worker(g, k, b) ? cg_fmt(g, "w%d", i) : cg_argument(g, b);
+    add_item(&t, &column, cg_fmt(g, "%s%s%s", pointer_type(g, i), restricted, name));
   }
   return text_str(&t);
 }
 
-/* Where its value stands in the source: ", net.nn:7". */
-static const char *made_at(CGen *g, Span span) {
+/* The line of the source that its value stems from, as a comment can have it: "net.nn:7: fn f .."
+ */
+static const char *made_of(CGen *g, Span span) {
+  enum { MOST = 80 };
   int line, column;
   if (span.source <= 0) return "";
   span_place(g->cx, span, &line, &column);
   const Source *s = &g->cx->sources.at[span.source];
   const char *slash = strrchr(s->path, '/');
   const char *file = s->prelude ? "prelude" : slash ? slash + 1 : s->path;
-  return cg_fmt(g, ", %s:%d", comment_name(g, file), line);
+  Text t = text_new(g->cx->arena);
+  text_fmt(&t, "%s:%d: ", comment_name(g, file), line);
+  const char *at = s->text + s->line[line - 1];
+  while (*at == ' ' || *at == '\t') at++;
+  for (; *at && *at != '\n' && *at != '\r' && t.n < MOST; at++) {
+    bool slash_star = (at[0] == '/' && at[1] == '*') || (at[0] == '*' && at[1] == '/');
+    char c = *at >= ' ' && *at < 0x7f ? *at : '?';
+    text_fmt(&t, slash_star ? "%c " : "%c", c);
+  }
+  if (*at && *at != '\n' && *at != '\r') text_add(&t, " ..");
+  return text_str(&t);
 }
 
-/* Arguments and body. */
-static CgKernel kernel_text(CGen *g, const Kernel *k, bool portable) {
-  g->portable = portable;
+/* Arguments and body; name: NULL where it is made for being compared. */
+static const char *kernel_text(CGen *g, const Kernel *k, const char *name, const char **sizes) {
+  int column = name ? (int)(strlen("static NOINLINE void (") + strlen(name)) : 0;
+  g->nameless = !name;
   g->temps = 0;
   memset(g->mask, 4, (size_t)k->reg.n + 1);
   memset(g->declared, 0, (size_t)k->reg.n + 1);
   g->scope.n = 0;
   CgBody body = cg_body_begin(g);
   print_block(g, &k->body);
-  const char *between = k->uses.n ? ", " : "", *sizes = cg_sizes_used(g, between, "int64_t ");
-  const char *all = cg_fmt(g, "%s%s", parameters(g, k), sizes);
-  CgKernel made = {.sizes = cg_sizes_used(g, between, ""),
-                   .plain = !cg_has_vectors(k) && !sums_scalars(k, &k->body)};
-  made.text = cg_fmt(g, "(%s)%s", *all ? all : "void", cg_body_text(g, body));
-  g->portable = false;
-  return made;
+  const char *between = k->uses.n ? ", " : "";
+  const char *all =
+      cg_fmt(g, "%s%s", parameters(g, k, column), cg_sizes_used(g, between, "int64_t "));
+  *sizes = cg_sizes_used(g, between, "");
+  return cg_fmt(g, "(%s)%s", *all ? all : "void", cg_body_text(g, body));
 }
 
-/* A kernel with vectors comes in two forms, of which the compiler takes one. GCC is to leave the
- * loops of the first as they are: it would keep what one iteration loads in registers for the next.
- */
 /* What is rounded to f32 and goes on in f64: gcc 12 vectorises that of neighbouring lanes and
  * forgets the rounding (the rest of an argument reduced in f64, as tan of an f32 has it). */
 static bool rounds_back(const Kernel *k) {
@@ -411,7 +422,7 @@ static bool rounds_back(const Kernel *k) {
   return down && up;
 }
 
-CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name) {
+static void begin_kernel(CGen *g, const Kernel *k) {
   Arena *a = g->cx->arena;
   g->k = k;
   g->fixed = NEWS(a, bool, k->var.n + 1);
@@ -420,30 +431,30 @@ CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name) {
   g->selects = NEWS(a, uint8_t, k->reg.n + 1);
   find_mask_widths(g, g->selects);
   g->declared = NEWS(a, bool, k->reg.n + 1);
-  g->made = NEWS(a, const char *, k->ex.n + 1);
   g->active = NEWS(a, Ex, k->reg.n + 1);
+  g->let = loop_lets(a, k);
   g->stored = NEWS(a, bool, k->uses.n + 1);
   find_stored(g, &k->body);
   find_active(g, &k->body);
-  CgKernel made = kernel_text(g, k, false);
+}
+
+/* GCC is to leave loops with vectors as they are: it would keep what one iteration loads in
+ * registers for the next. */
+CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name) {
+  begin_kernel(g, k);
+  CgKernel made = {.plain = !cg_has_vectors(k) && !sums_scalars(k, &k->body)};
+  made.text = kernel_text(g, k, NULL, &made.sizes);
   made.name = seen_before(g, &made);
   if (made.name) return made;
   made.name = name;
-  vec_push(a, &g->kernel, made);
-  bool two = cg_has_vectors(k);
-  const char *head = cg_fmt(g, "static %s_NOINLINE void %s", g->prefix, name);
-  if (k->name) cg_line(g, "/* %s%s */", comment_name(g, k->name), made_at(g, k->span));
-  if (two) cg_line(g, "#if %s_VECTORS", g->prefix);
-  if (!made.plain) cg_line(g, "%s_AS_WRITTEN", g->prefix);
-  cg_line(g, "%s%s", head, made.text);
-  if (!two) return made;
-  CgKernel other = kernel_text(g, k, true);
-  if (strcmp(other.sizes, made.sizes)) cx_bug(g->cx, "two forms of a kernel with other sizes");
-  cg_line(g, "#else");
-  bool rounds = rounds_back(k);
+  vec_push(g->cx->arena, &g->kernel, made);
+  const char *text = kernel_text(g, k, name, &made.sizes);
+  bool rounds = cg_has_vectors(k) && rounds_back(k);
   g->rounds_back_used |= rounds;
-  cg_line(g, rounds ? "%s_ROUNDED" : "%s_AS_WRITTEN", g->prefix);
-  cg_line(g, "%s%s#endif\n", head, other.text);
+  const char *value = k->name ? comment_name(g, k->name) : "", *from = made_of(g, k->span);
+  cg_line(g, "/* %s%s%s */", value, *value && *from ? ", " : "", from);
+  if (!made.plain) cg_line(g, rounds ? "ROUNDED" : "AS_WRITTEN");
+  cg_line(g, "static NOINLINE void %s%s", name, text);
   return made;
 }
 

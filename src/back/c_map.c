@@ -1,5 +1,5 @@
-/* c_map.c: elementwise operators as C, on scalars and vectors alike. Integers wrap, so their
- * arithmetic is done without sign. */
+/* c_map.c: elementwise operators as C: with the language's operators on scalars, of vectors with
+ * the operations of c_macro.c. Integers wrap, so their arithmetic is done without sign. */
 #include "back/c_gen.h"
 
 typedef struct Map { /* an operator being printed */
@@ -19,47 +19,34 @@ static const char *atom(Map *m, int i) {
 }
 
 /* The signed integers as wide as the operand. */
-static const char *int_vec(Map *m, DType like) {
-  int bytes = like == T_BOOL ? m->mask_in : type_info[like].bytes;
-  return cg_vec(m->g, bytes == 1 ? CE_I8 : bytes == 8 ? CE_I64 : CE_I32, m->lanes);
+static CElem int_elem(Map *m, DType like) {
+  return cg_mask_elem(like == T_BOOL ? m->mask_in : type_info[like].bytes);
 }
+static const char *int_vec(Map *m, DType like) { return cg_vec(m->g, int_elem(m, like), m->lanes); }
 
-static const char *plain_vec(Map *m) {
-  int bytes = type_info[m->from].bytes;
-  return cg_vec(m->g, bytes == 1 ? CE_U8 : bytes == 8 ? CE_U64 : CE_U32, m->lanes);
+static CElem from_elem(Map *m) { return cg_elem(m->g, m->from, m->mask_in); }
+
+/* An operation on vectors of elements of a kind. */
+static const char *op1(Map *m, CHelp h, CElem e, const char *a) {
+  return cg_op(m->g, h, e, m->lanes, a, NULL, NULL, NULL);
+}
+static const char *op2(Map *m, CHelp h, CElem e, const char *a, const char *b) {
+  return cg_op(m->g, h, e, m->lanes, a, b, NULL, NULL);
 }
 
 static const char *constant(Map *m, DType t, double f, int64_t i) {
   return cg_splat(m->g, cg_number(m->g, t, f, i), cg_elem(m->g, t, 4), m->lanes);
 }
 
-/* GCC 12 compares vectors of several registers lane by lane. */
-static bool is_wide(Map *m, DType t) {
-  int bytes = m->lanes * (t == T_BOOL ? m->mask_in : type_info[t].bytes);
-  return m->lanes > 1 && bytes > MAX(m->g->p->target.vector_bytes, 16);
-}
-
-/* A new vector that a macro sets: NAME(t, a, b, c) */
-static const char *set_by(Map *m, CHelp h, DType t, const char *type, const char *args) {
-  CElem e = cg_elem(m->g, t, m->mask_in);
-  const char *v = cg_fmt(m->g, "t%d", m->g->temps++), *name = cg_help(m->g, h, e, m->lanes);
-  cg_line(m->g, "%s %s = {0};", type, v);
-  cg_line(m->g, "%s(%s, %s);", name, v, args);
-  return v;
-}
-
-/* a where the mask holds, else b; all three are atoms, of the values' width */
+/* a where the mask holds, else b; the mask is as wide as the values */
 static const char *blend(Map *m, DType t, const char *mask, const char *a, const char *b) {
-  const char *bits = int_vec(m, t), *type = cg_type(m->g, t, m->lanes, m->mask_in);
-  if (is_wide(m, t)) return set_by(m, CH_BLEND, t, type, cg_fmt(m->g, "%s, %s, %s", mask, a, b));
-  return cg_fmt(m->g, "(%s)(((%s)%s & %s) | ((%s)%s & ~%s))", type, bits, a, mask, bits, b, mask);
+  return cg_op(m->g, CH_BLEND, cg_elem(m->g, t, m->mask_in), m->lanes, mask, a, b, NULL);
 }
 
-/* By a macro of n arguments, of operands and a result of one type. */
-static const char *by_macro(Map *m, CHelp h, int n) {
-  Text args = text_new(m->g->cx->arena);
-  for (int i = 0; i < n; i++) text_fmt(&args, "%s%s", i ? ", " : "", atom(m, i));
-  return set_by(m, h, m->from, from_type(m), text_str(&args));
+/* By an operation of n arguments, of operands and a result of one type. */
+static const char *by_operation(Map *m, CHelp h, int n) {
+  return cg_op(m->g, h, from_elem(m), m->lanes, m->arg[0], n > 1 ? m->arg[1] : NULL,
+               n > 2 ? m->arg[2] : NULL, NULL);
 }
 
 /* A function of scalars, lane by lane. */
@@ -72,9 +59,9 @@ static const char *by_function(Map *m, const char *function, int n) {
   for (int i = 0; i < n; i++) atom(m, i);
   const char *t = cg_fmt(m->g, "t%d", m->g->temps++);
   cg_line(m->g, "%s %s = {0};", from_type(m), t);
-  const char *call = cg_fmt(m->g, "for (int l = 0; l < %d; l++) %s[l] = %s(%s[l]", m->lanes, t,
-                            function, m->arg[0]);
-  for (int i = 1; i < n; i++) call = cg_fmt(m->g, "%s, %s[l]", call, m->arg[i]);
+  const char *call = cg_fmt(m->g, "for (int l = 0; l < %d; l++) AT(%s, l) = %s(AT(%s, l)", m->lanes,
+                            t, function, m->arg[0]);
+  for (int i = 1; i < n; i++) call = cg_fmt(m->g, "%s, AT(%s, l)", call, m->arg[i]);
   cg_line(m->g, "%s);", call);
   return t;
 }
@@ -102,27 +89,24 @@ static CHelp comparison_macro(Op op) {
   }
 }
 
+/* Of lanes that are all 0 or all ones. */
 static const char *compare_masks(Map *m, Op op) {
+  CElem e = from_elem(m);
   const char *a = m->arg[0], *b = m->arg[1];
   switch (op) {
-  case OP_eq: return cg_fmt(m->g, "~(%s ^ %s)", a, b);
-  case OP_ne: return cg_fmt(m->g, "(%s ^ %s)", a, b);
-  case OP_lt: return cg_fmt(m->g, "(~%s & %s)", a, b);
-  case OP_le: return cg_fmt(m->g, "(~%s | %s)", a, b);
-  case OP_gt: return cg_fmt(m->g, "(%s & ~%s)", a, b);
-  default: return cg_fmt(m->g, "(%s | ~%s)", a, b);
+  case OP_eq: return op1(m, CH_NOT, e, op2(m, CH_XOR, e, a, b));
+  case OP_ne: return op2(m, CH_XOR, e, a, b);
+  case OP_lt: return op2(m, CH_AND, e, op1(m, CH_NOT, e, a), b);
+  case OP_le: return op2(m, CH_OR, e, op1(m, CH_NOT, e, a), b);
+  case OP_gt: return op2(m, CH_AND, e, a, op1(m, CH_NOT, e, b));
+  default: return op2(m, CH_OR, e, a, op1(m, CH_NOT, e, b));
   }
 }
 
 static const char *compare(Map *m, Op op) {
   if (m->lanes == 1) return cg_fmt(m->g, "(%s %s %s)", m->arg[0], comparison_symbol(op), m->arg[1]);
   if (m->from == T_BOOL) return compare_masks(m, op);
-  if (is_wide(m, m->from)) {
-    const char *args = cg_fmt(m->g, "%s, %s", atom(m, 0), m->arg[1] = atom(m, 1));
-    return set_by(m, comparison_macro(op), m->from, int_vec(m, m->from), args);
-  }
-  return cg_fmt(m->g, "(%s)(%s %s %s)", int_vec(m, m->from), m->arg[0], comparison_symbol(op),
-                m->arg[1]);
+  return op2(m, comparison_macro(op), from_elem(m), m->arg[0], m->arg[1]);
 }
 
 /* a op b as an atom: a mask as wide as the operands. */
@@ -136,6 +120,8 @@ static const char *test(Map *m, Op op, const char *a, const char *b) {
 /* max: a where a > b or a is NaN, else b */
 static const char *extreme(Map *m) {
   const char *sign = m->op == OP_max ? ">" : "<";
+  if (m->from == T_BOOL && m->lanes > 1)
+    return by_operation(m, m->op == OP_max ? CH_OR : CH_AND, 2);
   if (m->from == T_BOOL)
     return cg_fmt(m->g, "(%s %s %s)", m->arg[0], m->op == OP_max ? "|" : "&", m->arg[1]);
   const char *a = atom(m, 0), *b = atom(m, 1);
@@ -144,7 +130,7 @@ static const char *extreme(Map *m) {
     return real ? cg_fmt(m->g, "(%s %s %s || %s != %s ? %s : %s)", a, sign, b, a, a, a, b)
                 : cg_fmt(m->g, "(%s %s %s ? %s : %s)", a, sign, b, a, b);
   if (real) {
-    const char *v = by_macro(m, m->op == OP_max ? CH_MAX : CH_MIN, 2);
+    const char *v = by_operation(m, m->op == OP_max ? CH_MAX : CH_MIN, 2);
     return blend(m, m->from, test(m, OP_ne, a, a), a, v);
   }
   return blend(m, m->from, test(m, m->op == OP_max ? OP_gt : OP_lt, a, b), a, b);
@@ -152,10 +138,7 @@ static const char *extreme(Map *m) {
 
 static const char *select(Map *m) {
   if (m->lanes == 1) return cg_fmt(m->g, "(%s ? %s : %s)", m->arg[0], m->arg[1], m->arg[2]);
-  const char *type = cg_type(m->g, m->to, m->lanes, m->mask_in);
-  const char *mask = cg_atom(m->g, m->arg[0], cg_type(m->g, T_BOOL, m->lanes, m->mask_in));
-  const char *a = cg_atom(m->g, m->arg[1], type), *b = cg_atom(m->g, m->arg[2], type);
-  return blend(m, m->to, mask, a, b);
+  return blend(m, m->to, m->arg[0], m->arg[1], m->arg[2]);
 }
 
 /* ---- conversions ---- */
@@ -177,17 +160,18 @@ static const char *saturated(Map *m) {
   if (m->lanes == 1)
     return cg_fmt(g, "(%s >= %s ? %s : %s > %s ? (%s)%s : %s == %s ? %s : 0)", a, hi, max, a, lo,
                   type, a, a, a, min);
-  const char *ints = int_vec(m, from);
+  CElem own = cg_elem(g, from, 4), ints = int_elem(m, from);
   const char *over = test(m, OP_ge, a, hi), *under = test(m, OP_le, a, lo);
   const char *above = test(m, OP_gt, a, lo), *below = test(m, OP_lt, a, hi);
-  const char *safe = cg_fmt(g, "(%s)((%s)%s & %s & %s)", from_type(m), ints, a, above, below);
-  const char *v =
-      cg_atom(g, cg_convert(g, safe, cg_elem(g, from, 4), cg_elem(g, to, 4), m->lanes), type);
+  const char *safe = op2(m, CH_AND, ints, cg_as(g, a, own, ints, m->lanes), above);
+  safe = cg_as(g, op2(m, CH_AND, ints, safe, below), ints, own, m->lanes);
+  const char *v = cg_convert(g, safe, own, cg_elem(g, to, 4), m->lanes);
   CElem mask = cg_elem(g, T_BOOL, type_info[from].bytes), e = cg_elem(g, to, 4);
   over = cg_convert(g, over, mask, e, m->lanes);
   under = cg_convert(g, under, mask, e, m->lanes);
-  return cg_fmt(g, "(%s | (%s & %s) | (%s & %s))", v, over, cg_splat(g, max, e, m->lanes), under,
-                cg_splat(g, min, e, m->lanes));
+  over = op2(m, CH_AND, e, over, cg_splat(g, max, e, m->lanes));
+  under = op2(m, CH_AND, e, under, cg_splat(g, min, e, m->lanes));
+  return op2(m, CH_OR, e, op2(m, CH_OR, e, v, over), under);
 }
 
 static const char *cast(Map *m) {
@@ -205,59 +189,62 @@ static const char *cast(Map *m) {
   if (type_is_float(from) && !type_is_float(to)) return saturated(m);
   if (m->lanes == 1) return cg_fmt(g, "(%s)%s", type, m->arg[0]);
   if (from == T_BOOL) /* the bits of 1 where the mask holds */
-    return cg_fmt(g, "(%s)(%s & (%s)%s)", type, m->arg[0], int_vec(m, to), constant(m, to, 1, 1));
+  {
+    CElem e = cg_elem(g, to, 4), ints = int_elem(m, to);
+    const char *one = cg_as(g, constant(m, to, 1, 1), e, ints, m->lanes);
+    return cg_as(g, op2(m, CH_AND, ints, m->arg[0], one), ints, e, m->lanes);
+  }
   return cg_convert(g, m->arg[0], cg_elem(g, from, 4), cg_elem(g, to, 4), m->lanes);
 }
 
 static const char *bits(Map *m) {
-  if (m->lanes > 1) return cg_fmt(m->g, "(%s)%s", cg_type(m->g, m->to, m->lanes, 4), m->arg[0]);
-  m->g->scalar_used[m->op][m->from] |= m->g->portable ? 2 : 1;
+  if (m->lanes > 1) return cg_as(m->g, m->arg[0], from_elem(m), cg_elem(m->g, m->to, 4), m->lanes);
+  m->g->scalar_used[m->op][m->from] = true;
   return cg_fmt(m->g, "%s_%s_%s(%s)", m->g->prefix, op_info[m->op].name,
                 cg_elem_name[cg_elem(m->g, m->from, 4)], m->arg[0]);
 }
 
 /* ---- integers ---- */
-static const char *wrapping(Map *m, const char *symbol) {
+static const char *wrapping(Map *m, CHelp h, const char *symbol) {
   CGen *g = m->g;
-  const char *type = from_type(m);
-  if (m->lanes == 1) {
-    const char *plain = m->from == T_I64 ? "uint64_t" : "uint32_t";
-    return cg_fmt(g, "(%s)((%s)%s %s (%s)%s)", type, plain, m->arg[0], symbol, plain, m->arg[1]);
-  }
-  if (m->from == T_U8) return cg_fmt(g, "(%s %s %s)", m->arg[0], symbol, m->arg[1]);
-  const char *plain = plain_vec(m);
+  if (m->lanes > 1) return by_operation(m, h, 2);
+  const char *type = from_type(m), *plain = m->from == T_I64 ? "uint64_t" : "uint32_t";
   return cg_fmt(g, "(%s)((%s)%s %s (%s)%s)", type, plain, m->arg[0], symbol, plain, m->arg[1]);
 }
 
 static const char *shift(Map *m) {
   CGen *g = m->g;
   int64_t most = type_info[m->from].bytes * 8 - 1;
-  const char *type = from_type(m),
-             *n = m->by > 0 && m->by <= most
-                      ? m->arg[1]
-                      : cg_fmt(g, "(%s & %s)", m->arg[1], constant(m, m->from, 0, most));
-  bool plain = m->op != OP_shr || m->from == T_U8;
-  const char *symbol = m->op == OP_shl ? "<<" : ">>";
-  if (!plain) return cg_fmt(g, "(%s >> %s)", m->arg[0], n);
-  if (m->lanes == 1) {
-    const char *u = m->from == T_U8 ? "uint32_t" : m->from == T_I64 ? "uint64_t" : "uint32_t";
-    return cg_fmt(g, "(%s)((%s)%s %s %s)", type, u, m->arg[0], symbol, n);
+  bool known = m->by > 0 && m->by <= most, plain = m->op != OP_shr || m->from == T_U8;
+  const char *type = from_type(m), *limit = constant(m, m->from, 0, most);
+  if (m->lanes > 1) {
+    if (!known) m->arg[1] = op2(m, CH_AND, from_elem(m), m->arg[1], limit);
+    return by_operation(m, m->op == OP_shl ? CH_SHL : plain ? CH_USHR : CH_SHR, 2);
   }
-  const char *u = plain_vec(m);
-  return cg_fmt(g, "(%s)((%s)%s %s (%s)%s)", type, u, m->arg[0], symbol, u, n);
+  const char *n = known ? m->arg[1] : cg_fmt(g, "(%s & %s)", m->arg[1], limit);
+  if (!plain) return cg_fmt(g, "(%s >> %s)", m->arg[0], n);
+  const char *u = m->from == T_I64 ? "uint64_t" : "uint32_t";
+  return cg_fmt(g, "(%s)((%s)%s %s %s)", type, u, m->arg[0], m->op == OP_shl ? "<<" : ">>", n);
 }
 
 static const char *truth_op(Map *m) {
+  bool one = m->lanes == 1;
   switch (m->op) {
   case OP_add:
   case OP_sub:
-  case OP_bitxor: return cg_fmt(m->g, "(%s ^ %s)", m->arg[0], m->arg[1]);
+  case OP_bitxor:
+    if (!one) return by_operation(m, CH_XOR, 2);
+    return cg_fmt(m->g, "(%s ^ %s)", m->arg[0], m->arg[1]);
   case OP_mul:
   case OP_and:
-  case OP_bitand: return cg_fmt(m->g, "(%s & %s)", m->arg[0], m->arg[1]);
+  case OP_bitand:
+    if (!one) return by_operation(m, CH_AND, 2);
+    return cg_fmt(m->g, "(%s & %s)", m->arg[0], m->arg[1]);
   case OP_or:
-  case OP_bitor: return cg_fmt(m->g, "(%s | %s)", m->arg[0], m->arg[1]);
-  case OP_not: return cg_fmt(m->g, m->lanes == 1 ? "(!%s)" : "(~%s)", m->arg[0]);
+  case OP_bitor:
+    if (!one) return by_operation(m, CH_OR, 2);
+    return cg_fmt(m->g, "(%s | %s)", m->arg[0], m->arg[1]);
+  case OP_not: return one ? cg_fmt(m->g, "(!%s)", m->arg[0]) : by_operation(m, CH_NOT, 1);
   case OP_neg:
   case OP_abs: return m->arg[0];
   default: return NULL;
@@ -269,7 +256,7 @@ static const char *magnitude(Map *m) {
   const char *a = atom(m, 0), *zero = constant(m, m->from, 0, 0), *type = from_type(m);
   m->arg[1] = a;
   m->arg[0] = zero;
-  const char *minus = cg_atom(m->g, wrapping(m, "-"), type);
+  const char *minus = cg_atom(m->g, wrapping(m, CH_SUB, "-"), type);
   if (m->lanes == 1) return cg_fmt(m->g, "(%s < 0 ? %s : %s)", a, minus, a);
   return blend(m, m->from, test(m, OP_lt, a, zero), minus, a);
 }
@@ -278,31 +265,32 @@ static const char *magnitude(Map *m) {
 static const char *divided(Map *m) {
   CGen *g = m->g;
   const char *type = from_type(m), *a = atom(m, 0), *by = constant(m, m->from, 0, m->by);
-  const char *q = cg_atom(g, cg_fmt(g, "%s / %s", a, by), type);
-  if (m->from == T_U8) return m->op == OP_idiv ? q : cg_fmt(g, "(%s - %s * %s)", a, q, by);
-  const char *r = cg_atom(g, cg_fmt(g, "%s - %s * %s", a, q, by), type);
+  CElem e = from_elem(m);
+  const char *q = cg_atom(g, op2(m, CH_DIV, e, a, by), type);
+  if (m->from == T_U8 && m->op == OP_idiv) return q;
+  const char *rest = op2(m, CH_SUB, e, a, op2(m, CH_MUL, e, q, by));
+  if (m->from == T_U8) return rest;
+  const char *r = cg_atom(g, rest, type);
   const char *down = test(m, OP_lt, r, constant(m, m->from, 0, 0));
-  if (m->op == OP_idiv) return cg_fmt(g, "(%s + %s)", q, down);
-  return cg_fmt(g, "(%s + (%s & %s))", r, down, by);
+  if (m->op == OP_idiv) return op2(m, CH_ADD, e, q, down);
+  return op2(m, CH_ADD, e, r, op2(m, CH_AND, e, down, by));
 }
 
 static const char *int_op(Map *m) {
   CGen *g = m->g;
-  const char *sign = m->op == OP_bitand || m->op == OP_and ? "&"
-                     : m->op == OP_bitor || m->op == OP_or ? "|"
-                                                           : "^";
+  bool both = m->op == OP_bitand || m->op == OP_and, any = m->op == OP_bitor || m->op == OP_or;
   switch (m->op) {
-  case OP_add: return wrapping(m, "+");
-  case OP_sub: return wrapping(m, "-");
-  case OP_mul: return wrapping(m, "*");
+  case OP_add: return wrapping(m, CH_ADD, "+");
+  case OP_sub: return wrapping(m, CH_SUB, "-");
+  case OP_mul: return wrapping(m, CH_MUL, "*");
   case OP_neg:
     m->arg[1] = m->arg[0];
     m->arg[0] = constant(m, m->from, 0, 0);
-    return wrapping(m, "-");
+    return wrapping(m, CH_SUB, "-");
   case OP_idiv:
   case OP_mod:
     if (m->lanes > 1 && m->by > 0) return divided(m);
-    g->scalar_used[m->op][m->from] |= g->portable ? 2 : 1;
+    g->scalar_used[m->op][m->from] = true;
     return by_function(
         m,
         cg_fmt(g, "%s_%s_%s", g->prefix, op_info[m->op].name, cg_elem_name[cg_elem(g, m->from, 4)]),
@@ -312,8 +300,12 @@ static const char *int_op(Map *m) {
   case OP_or:
   case OP_bitand:
   case OP_bitor:
-  case OP_bitxor: return cg_fmt(g, "(%s %s %s)", m->arg[0], sign, m->arg[1]);
-  case OP_not: return cg_fmt(g, m->lanes == 1 ? "(%s)~%s" : "(%s)(~%s)", from_type(m), m->arg[0]);
+  case OP_bitxor:
+    if (m->lanes > 1) return by_operation(m, both ? CH_AND : any ? CH_OR : CH_XOR, 2);
+    return cg_fmt(g, "(%s %s %s)", m->arg[0], both ? "&" : any ? "|" : "^", m->arg[1]);
+  case OP_not:
+    if (m->lanes > 1) return by_operation(m, CH_NOT, 1);
+    return cg_fmt(g, "(%s)~%s", from_type(m), m->arg[0]);
   case OP_shl:
   case OP_shr:
   case OP_ushr: return shift(m);
@@ -328,12 +320,13 @@ static const char *library(Map *m, const char *name, int n) {
 }
 
 static const char *known(Map *m, CHelp h, const char *name, int n) {
-  return m->lanes == 1 ? library(m, name, n) : by_macro(m, h, n);
+  return m->lanes == 1 ? library(m, name, n) : by_operation(m, h, n);
 }
 
 static const char *floored_quotient(Map *m) {
   Map q = *m;
-  q.arg[0] = cg_fmt(m->g, "(%s / %s)", m->arg[0], m->arg[1]);
+  if (m->lanes > 1) q.arg[0] = by_operation(m, CH_DIV, 2);
+  else q.arg[0] = cg_fmt(m->g, "(%s / %s)", m->arg[0], m->arg[1]);
   return known(&q, CH_FLOOR, "floor", 1);
 }
 
@@ -343,29 +336,44 @@ static const char *sign_bits(Map *m, const char **most) {
   return cg_splat(m->g, t == T_I32 ? "INT32_MIN" : "INT64_MIN", cg_elem(m->g, t, 4), m->lanes);
 }
 
+/* a - b * floor(a / b) */
+static const char *remainder_of(Map *m) {
+  const char *a = atom(m, 0), *b = atom(m, 1), *q = floored_quotient(m);
+  if (m->lanes > 1) return op2(m, CH_SUB, from_elem(m), a, op2(m, CH_MUL, from_elem(m), b, q));
+  return cg_fmt(m->g, "(%s - %s)", a, cg_atom(m->g, cg_fmt(m->g, "(%s * %s)", b, q), from_type(m)));
+}
+
+/* The bits of a's magnitude, or of the sign of arg i. */
+static const char *masked(Map *m, int i, const char *which) {
+  CElem e = from_elem(m), ints = int_elem(m, m->from);
+  return op2(m, CH_AND, ints, cg_as(m->g, m->arg[i], e, ints, m->lanes), which);
+}
+
+static const char *arithmetic(Map *m, CHelp h, const char *symbol) {
+  if (m->lanes > 1) return by_operation(m, h, 2);
+  return cg_fmt(m->g, "(%s %s %s)", m->arg[0], symbol, m->arg[1]);
+}
+
 static const char *float_op(Map *m) {
-  CGen *g = m->g;
-  const char *type = from_type(m), *most, *symbol = NULL;
+  CElem e = from_elem(m), ints = int_elem(m, m->from);
+  const char *most;
   switch (m->op) {
-  case OP_add: symbol = "+"; break;
-  case OP_sub: symbol = "-"; break;
-  case OP_mul: symbol = "*"; break;
-  case OP_div: symbol = "/"; break;
+  case OP_add: return arithmetic(m, CH_ADD, "+");
+  case OP_sub: return arithmetic(m, CH_SUB, "-");
+  case OP_mul: return arithmetic(m, CH_MUL, "*");
+  case OP_div: return arithmetic(m, CH_DIV, "/");
   case OP_idiv: return floored_quotient(m);
-  case OP_mod:
-    atom(m, 0), atom(m, 1);
-    return cg_fmt(g, "(%s - %s)", m->arg[0],
-                  cg_atom(g, cg_fmt(g, "(%s * %s)", m->arg[1], floored_quotient(m)), type));
-  case OP_neg: return cg_fmt(g, "(-%s)", m->arg[0]);
+  case OP_mod: return remainder_of(m);
+  case OP_neg: return m->lanes > 1 ? by_operation(m, CH_NEG, 1) : cg_fmt(m->g, "(-%s)", m->arg[0]);
   case OP_abs:
     if (m->lanes == 1) return library(m, "fabs", 1);
     sign_bits(m, &most);
-    return cg_fmt(g, "(%s)((%s)%s & %s)", type, int_vec(m, m->from), m->arg[0], most);
+    return cg_as(m->g, masked(m, 0, most), ints, e, m->lanes);
   case OP_copysign: {
     if (m->lanes == 1) return library(m, "copysign", 2);
-    const char *ints = int_vec(m, m->from), *least = sign_bits(m, &most);
-    return cg_fmt(g, "(%s)(((%s)%s & %s) | ((%s)%s & %s))", type, ints, m->arg[0], most, ints,
-                  m->arg[1], least);
+    const char *least = sign_bits(m, &most);
+    const char *v = op2(m, CH_OR, ints, masked(m, 0, most), masked(m, 1, least));
+    return cg_as(m->g, v, ints, e, m->lanes);
   }
   case OP_floor: return known(m, CH_FLOOR, "floor", 1);
   case OP_ceil: return known(m, CH_CEIL, "ceil", 1);
@@ -374,7 +382,6 @@ static const char *float_op(Map *m) {
   case OP_fma: return known(m, CH_FMA, "fma", 3);
   default: return library(m, op_info[m->op].name, op_info[m->op].arity);
   }
-  return cg_fmt(g, "(%s %s %s)", m->arg[0], symbol, m->arg[1]);
 }
 
 /* sign: 1, 0, -1; a NaN stays */
@@ -386,18 +393,19 @@ static const char *sign(Map *m) {
     const char *v = cg_fmt(g, "(%s)((%s > 0) - (%s < 0))", type, a, a);
     return real ? cg_fmt(g, "(%s != %s ? %s : %s)", a, a, a, v) : v;
   }
-  const char *ints = int_vec(m, m->from), *one = constant(m, m->from, 1, 1);
+  CElem e = from_elem(m), ints = int_elem(m, m->from);
+  const char *one = cg_as(m->g, constant(m, m->from, 1, 1), e, ints, m->lanes);
   const char *more = test(m, OP_gt, a, zero), *less = test(m, OP_lt, a, zero);
-  const char *up = cg_atom(g, cg_fmt(g, "(%s)(%s & (%s)%s)", type, more, ints, one), type);
-  const char *down = cg_atom(g, cg_fmt(g, "(%s)(%s & (%s)%s)", type, less, ints, one), type);
-  const char *v = cg_atom(g, cg_fmt(g, "%s - %s", up, down), type);
+  const char *up = cg_as(m->g, op2(m, CH_AND, ints, more, one), ints, e, m->lanes);
+  const char *down = cg_as(m->g, op2(m, CH_AND, ints, less, one), ints, e, m->lanes);
+  const char *v = op2(m, CH_SUB, e, up, down);
   if (!real) return v;
   return blend(m, m->from, test(m, OP_ne, a, a), a, v);
 }
 
 const char *cg_extreme(CGen *g, Op op, DType t, int lanes, const char *a, const char *b) {
   Map m = {.g = g, .from = t, .to = t, .lanes = lanes, .mask_in = 4, .arg = {a, b}};
-  return by_macro(&m, op == OP_max ? CH_MAX : CH_MIN, 2);
+  return by_operation(&m, op == OP_max ? CH_MAX : CH_MIN, 2);
 }
 
 const char *cg_map(CGen *g, Op op, DType from, DType to, int lanes, const char **arg, int64_t by,

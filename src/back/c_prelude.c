@@ -10,24 +10,39 @@ static bool any_vector(const CGen *g) {
   return false;
 }
 
-static void vector_types(CGen *g, Text *out) {
+/* With vector extensions, or as arrays in structs. */
+static void vector_types(CGen *g, bool plain, Text *out) {
   for (int k = 1; k < C_MAX_LOG; k++)
     for (int e = 0; e < CE_COUNT; e++) {
       if (!g->vec_used[e][k]) continue;
       int n = 1 << k, bytes = n * cg_elem_bytes[e];
-      text_fmt(out, "typedef %s %s_%sx%d __attribute__((vector_size(%d)));\n", cg_elem_type[e],
-               g->prefix, cg_elem_name[e], n, bytes);
-      text_fmt(out,
-               "typedef %s %s_%sx%du __attribute__((vector_size(%d), aligned(%d), may_alias));\n",
-               cg_elem_type[e], g->prefix, cg_elem_name[e], n, bytes, cg_elem_bytes[e]);
+      const char *name = cg_vec(g, (CElem)e, n), *type = cg_elem_type[e];
+      if (plain) {
+        text_fmt(out, "typedef struct {\n  %s at[%d];\n} %s;\n", type, n, name);
+        continue;
+      }
+      text_fmt(out, "typedef %s %s __attribute__((vector_size(%d)));\n", type, name, bytes);
+      text_fmt(out, "typedef %s %su __attribute__((vector_size(%d), aligned(%d), may_alias));\n",
+               type, name, bytes, cg_elem_bytes[e]);
     }
-  for (int k = 1; k < C_MAX_LOG; k++) {
-    if (!g->splat_used[k]) continue;
-    text_fmt(out, "#define %s_ALL%d(type, x) ((type){", g->prefix, 1 << k);
-    for (int i = 0; i < 1 << k; i++) text_fmt(out, "%sx", i ? ", " : "");
-    text_add(out, "})\n");
-  }
-  text_add(out, "\n");
+}
+
+/* What kernels named is defined first without extensions: the other definitions name more. */
+static void vectors(CGen *g, Text *out) {
+  Text plain = text_new(g->cx->arena), types = text_new(g->cx->arena),
+       macros = text_new(g->cx->arena);
+  cg_macros(g, true, &plain);
+  vector_types(g, true, &types);
+  cg_macros(g, false, &macros);
+  text_add(out,
+           "/* Vectors, and what is done to them: ADD_f32x16(a, b) adds the lanes of two vectors "
+           "of 16 floats. */\n");
+  text_fmt(out, "#if %s_VECTORS\n", g->prefix);
+  vector_types(g, false, out);
+  text_fmt(out,
+           "#define AT(v, lane) ((v)[lane])\n%s#else\n%s#define AT(v, lane) ((v).at[lane])\n"
+           "%s#endif\n\n",
+           text_str(&macros), text_str(&types), text_str(&plain));
 }
 
 /* ---- scalars ---- */
@@ -62,11 +77,8 @@ static void scalar_functions(CGen *g, Text *out) {
   for (int op = 0; op < OP_COUNT; op++)
     for (int t = 0; t <= T_BUNDLE; t++) {
       if (!g->scalar_used[op][t]) continue;
-      bool portable = g->scalar_used[op][t] == 2;
-      if (portable) text_fmt(out, "#if !%s_VECTORS\n", g->prefix);
       if (op == OP_bits || op == OP_from_bits) bit_copy(g, out, (Op)op, (DType)t);
       else quotient(g, out, (Op)op, (DType)t);
-      if (portable) text_add(out, "#endif\n");
     }
 }
 
@@ -90,82 +102,73 @@ static void includes(CGen *g, bool vectors, Text *out) {
 /* The workspace's bytes hold one type after another, so accesses may not be told apart by type. */
 static void attributes(CGen *g, Text *out) {
   const char *p = g->prefix;
-  text_fmt(out,
-           "#if defined(__GNUC__)\n#define %s_MAY_ALIAS __attribute__((may_alias))\n"
-           "#define %s_NOINLINE __attribute__((noinline))\n#define %s_RESTRICT __restrict\n",
-           p, p, p);
-  text_fmt(out,
-           "#else\n#define %s_MAY_ALIAS\n#define %s_NOINLINE\n#define %s_RESTRICT restrict\n"
-           "#endif\n",
-           p, p, p);
-  text_fmt(out,
-           "#if defined(__GNUC__) && !defined(__clang__)\n#define %s_AS_WRITTEN "
-           "__attribute__((optimize(\"no-tree-loop-vectorize\", \"no-predictive-commoning\")))\n"
-           "#else\n"
-           "#define %s_AS_WRITTEN\n#endif\n",
-           p, p);
+  text_add(out, "#if defined(__GNUC__)\n"
+                "#define MAY_ALIAS __attribute__((may_alias))\n"
+                "#define NOINLINE __attribute__((noinline))\n"
+                "#define RESTRICT __restrict\n");
+  text_add(out, "#else\n#define MAY_ALIAS\n#define NOINLINE\n#define RESTRICT restrict\n");
+  text_add(out, "#endif\n"
+                "#if defined(__GNUC__) && !defined(__clang__)\n"
+                "#define AS_WRITTEN \\\n  __attribute__((optimize(\"no-tree-loop-vectorize\", "
+                "\"no-predictive-commoning\")))\n"
+                "#else\n#define AS_WRITTEN\n#endif\n");
   if (g->rounds_back_used)
     text_fmt(out,
-             "#if defined(__GNUC__) && !defined(__clang__)\n#define %s_ROUNDED "
-             "__attribute__((optimize(\"no-tree-loop-vectorize\", \"no-tree-slp-vectorize\", "
-             "\"no-predictive-commoning\")))\n#else\n#define %s_ROUNDED\n#endif\n",
-             p, p);
+             "#if defined(__GNUC__) && !defined(__clang__) && !%s_VECTORS\n"
+             "#define ROUNDED AS_WRITTEN __attribute__((optimize(\"no-tree-slp-vectorize\")))\n"
+             "#else\n#define ROUNDED AS_WRITTEN\n#endif\n",
+             p);
   if (g->omp_used)
     text_fmt(out,
-             "#if defined(_OPENMP)\n#include <omp.h>\n#define %s_PRAGMA(x) _Pragma(#x)\n#define "
-             "%s_OMP(x) %s_PRAGMA(x)\n"
-             "#define %s_WORKER omp_get_thread_num()\nstatic inline int %s_threads(void) {\n"
+             "#if defined(_OPENMP)\n#include <omp.h>\n#define PRAGMA(x) _Pragma(#x)\n"
+             "#define OMP(x) PRAGMA(x)\n"
+             "#define WORKER omp_get_thread_num()\nstatic inline int %s_threads(void) {\n"
              "  return omp_get_max_threads() < %d ? omp_get_max_threads() : %d;\n}\n"
-             "#else\n#define %s_OMP(x)\n#define %s_WORKER 0\n#endif\n",
-             p, p, p, p, p, g->threads, g->threads, p, p);
+             "#else\n#define OMP(x)\n#define WORKER 0\n#endif\n",
+             p, g->threads, g->threads);
 }
 
 static void builtins(CGen *g, Text *out) {
-  const char *p = g->prefix;
+  if (g->keep_used)
+    text_add(out, "#if defined(__GNUC__) && !defined(__clang__) && defined(__AVX512F__) && ");
   if (g->keep_used)
     text_fmt(out,
-             "#if defined(__GNUC__) && !defined(__clang__) && defined(__AVX512F__)\n"
-             "#define %s_KEEP(x) __asm__(\"\" : \"+v\"(x))\n#else\n#define %s_KEEP(x)\n#endif\n\n",
-             p, p);
+             "%s_VECTORS\n#define KEEP(x) __asm__(\"\" : \"+v\"(x))\n"
+             "#else\n#define KEEP(x) ((void)0)\n#endif\n\n",
+             g->prefix);
   /* What is to be unrolled has been: compilers would run out of registers. */
   if (g->loop_used)
-    text_fmt(out,
-             "#if defined(__clang__)\n#define %s_LOOP _Pragma(\"clang loop unroll(disable)\")\n"
-             "#elif __GNUC__ >= 8\n#define %s_LOOP _Pragma(\"GCC unroll 1\")\n"
-             "#else\n#define %s_LOOP\n#endif\n\n",
-             p, p, p);
-  if (g->shuffle_used)
-    text_fmt(out,
-             "#if defined(__clang__) || __GNUC__ >= 12\n"
-             "#define %s_PICK(type, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)\n"
-             "#else\n#define %s_PICK(type, a, b, ...) __builtin_shuffle(a, b, "
-             "(type){__VA_ARGS__})\n#endif\n\n",
-             p, p);
+    text_add(out, "#if defined(__clang__)\n"
+                  "#define LOOP _Pragma(\"clang loop unroll(disable)\")\n"
+                  "#elif defined(__GNUC__) && __GNUC__ >= 8\n"
+                  "#define LOOP _Pragma(\"GCC unroll 1\")\n"
+                  "#else\n#define LOOP\n#endif\n\n");
+  bool picks = false;
+  for (int e = 0; e < CE_COUNT; e++)
+    for (int k = 0; k < C_MAX_LOG; k++) picks |= g->pick_used[e][k];
+  if (picks)
+    text_add(out, "#if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 12)\n"
+                  "#define SHUFFLE(type, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)\n"
+                  "#else\n"
+                  "#define SHUFFLE(type, a, b, ...) __builtin_shuffle(a, b, (type){__VA_ARGS__})\n"
+                  "#endif\n\n");
   if (g->touch_used)
-    text_fmt(
-        out,
-        "#if defined(__GNUC__)\n#define %s_TOUCH(at, write) __builtin_prefetch((at), (write))\n"
-        "#else\n#define %s_TOUCH(at, write) ((void)(at))\n#endif\n\n",
-        p, p);
+    text_add(out, "#if defined(__GNUC__)\n"
+                  "#define TOUCH(at, write) __builtin_prefetch((at), (write))\n"
+                  "#else\n#define TOUCH(at, write) ((void)(at))\n#endif\n\n");
 }
 
 void cg_prelude(CGen *g, Text *out) {
   static const CElem elems[] = {CE_F32, CE_F64, CE_U8, CE_I32, CE_I64};
-  bool vectors = any_vector(g);
-  includes(g, vectors, out);
+  bool any = any_vector(g);
+  includes(g, any, out);
   attributes(g, out);
+  text_add(out, "\n/* Elements of arrays. */\n");
   for (int i = 0; i < COUNT_OF(elems); i++)
-    text_fmt(out, "typedef %s %s_MAY_ALIAS %s_%s;\n", cg_elem_type[elems[i]], g->prefix, g->prefix,
-             cg_elem_name[elems[i]]);
+    text_fmt(out, "typedef %s MAY_ALIAS %s;\n", cg_elem_type[elems[i]], cg_elem_name[elems[i]]);
   text_add(out, "\n");
   builtins(g, out);
-  Text macros = text_new(g->cx->arena); /* first: they may use further types */
-  cg_macros(g, &macros);
-  if (vectors) {
-    text_fmt(out, "#if %s_VECTORS\n", g->prefix);
-    vector_types(g, out);
-    text_fmt(out, "%s#endif\n\n", text_str(&macros));
-  }
+  if (any) vectors(g, out);
   size_t n = out->n;
   scalar_functions(g, out);
   if (out->n > n) text_add(out, "\n");

@@ -21,16 +21,24 @@ void gen_set_err(char *err, size_t n, const char *what, const char *why) {
 #define PASSES                                                                                     \
   "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,loop-mssa(licm),"   \
   "early-cse,adce)"
+/* Unoptimised code as well keeps accumulators in registers: from loads of one place beside each
+ * other, all in vain but for a lane, LLVM 19's instruction selection doesn't come back. */
+#define QUICK_PASSES "function(mem2reg)"
 
-bool gen_optimise(LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr) {
+static bool run_passes(LLVMModuleRef m, LLVMTargetMachineRef tm, const char *passes, char *err,
+                       size_t nerr) {
   LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
-  LLVMErrorRef e = LLVMRunPasses(m, PASSES, tm, o);
+  LLVMErrorRef e = LLVMRunPasses(m, passes, tm, o);
   LLVMDisposePassBuilderOptions(o);
   if (!e) return true;
   char *why = LLVMGetErrorMessage(e);
   gen_set_err(err, nerr, "LLVM's passes failed", why);
   LLVMDisposeErrorMessage(why);
   return false;
+}
+
+bool gen_optimise(LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr) {
+  return run_passes(m, tm, PASSES, err, nerr);
 }
 
 LLVMMemoryBufferRef gen_emit(LLVMModuleRef m, LLVMTargetMachineRef tm, LLVMCodeGenFileType what,
@@ -113,7 +121,7 @@ typedef struct UnitWork { /* of a thread: which unit it is at */
 static LLVMMemoryBufferRef object_of(const GenUnit *u, LLVMTargetMachineRef tm, bool quick,
                                      char *err, size_t nerr) {
   LLVMModuleRef m = gen_complete(u->c, u->m, tm, err, nerr);
-  bool ok = m && (quick || gen_optimise(m, tm, err, nerr));
+  bool ok = m && run_passes(m, tm, quick ? QUICK_PASSES : PASSES, err, nerr);
   return ok ? gen_emit(m, tm, LLVMObjectFile, err, nerr) : NULL;
 }
 

@@ -38,6 +38,8 @@ typedef struct Update { /* v is base but for what lies in one of the boxes */
   bool whole;   /* some box is as large as the tensor */
 } Update;
 
+/* Boxes of indices outside of which v is that number. */
+void where_other(const Fn *f, Val v, double number, Boxes *out);
 /* v, which is computed from base, leaves most of it as it is. */
 bool update_of(const Fn *f, Val v, Val base, Update *u);
 

@@ -320,6 +320,7 @@ static void count_work(Low *lw, const Group *g, Kernel *k) {
       const Analysis *an = &n->side.at[s]->an;
       double domain = 1;
       for (int d = 0; d < an->axes; d++) domain *= (double)low_number(lw, an->extent[d]);
+      if (n->kind == NEST_FOLD && s == 0) domain *= fold_share(lw->f, low_ins(lw, n->anchor));
       if (n->kind != NEST_CONTRACT || s >= 2) k->flops += an->ops * domain;
       for (int a = 0; a < an->access.n; a++) {
         const Ins *leaf = low_ins(lw, an->access.at[a].leaf);

@@ -29,11 +29,8 @@ static void find_lets(const Block *b, Ex *let) {
       Ex *first = &let[s->u.set.reg];
       *first = s->kind == ST_LET && (*first == 0 || *first == s->u.set.value) ? s->u.set.value : -1;
     }
-    if (s->kind == ST_FOR) find_lets(&s->u.loop.body, let);
-    if (s->kind == ST_IF) {
-      find_lets(&s->u.cond.then, let);
-      find_lets(&s->u.cond.other, let);
-    }
+    Block *inner[ST_BLOCKS];
+    for (int k = 0, n = st_blocks(b->at.at[i], inner); k < n; k++) find_lets(inner[k], let);
   }
 }
 
