@@ -152,7 +152,7 @@ START_TEST(blocks_of_weights_are_copied_where_they_are_read) {
   const char *loops = loops_of("fn f(a: f32[256, 1024], b: f32[1024, 1024]) = a @ b", wide(1));
   has(loops, "kernel a_tiles");
   has_not(loops, "kernel b_tiles");
-  before(loops, "for nb0", "b_tiles'4[32768*t1");
+  before(loops, "for nb0", "b_tiles'4[32*k1 + 32768*t");
   loops = loops_of("fn f(a: f64[64, 4096], b: f64[4096, 256]) = a @ b", wide(1));
   has(loops, "kernel b_tiles");
 }
