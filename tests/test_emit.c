@@ -197,7 +197,7 @@ START_TEST(test_one_path) {
   const char *only = getenv("GRADC_ONLY");
   char pattern[4096];
   glob_t found;
-  snprintf(pattern, sizeof pattern, "%s/examples/*.nn", getenv("TOP_SRCDIR"));
+  snprintf(pattern, sizeof pattern, "%s/examples/*.nn", TEST_SRCDIR);
   ck_assert_int_eq(glob(pattern, 0, NULL, &found), 0);
   int functions = 0, failures = 0;
   for (size_t i = 0; i < found.gl_pathc; i++) {
