@@ -120,13 +120,46 @@ static bool is_less_than_0(Builder *b, Val v, double *opposite) {
   return *opposite > 0 && *opposite <= INT32_MAX;
 }
 
+/* v + c as *z + *c or, where *minus, *c - *z; integers, which wrap, so that any order will do. */
+static bool integer_offset(Builder *b, Val v, Val *z, Val *c, bool *minus) {
+  const Ins *in = ir_ins(b, v);
+  if (!type_is_int((DType)in->type) || (in->op != OP_add && in->op != OP_sub)) return false;
+  *minus = in->op == OP_sub && ins_is_const(ir_ins(b, in->arg[0]));
+  *z = in->arg[*minus], *c = in->arg[!*minus];
+  if (!ins_is_const(ir_ins(b, *c))) return false;
+  if (in->op == OP_sub && !*minus) *c = ir_map2(b, OP_sub, constant_like(b, *c, 0), *c);
+  return true;
+}
+
+/* (z + c) + d => z + (c + d), (c - z) + d => (c + d) - z */
+static Val add_number(Builder *b, Val x, Val d) {
+  Val z, c;
+  bool minus;
+  if (!ins_is_const(ir_ins(b, d)) || !integer_offset(b, x, &z, &c, &minus)) return 0;
+  c = ir_map2(b, OP_add, c, d);
+  return minus ? ir_map2(b, OP_sub, c, z) : ir_map2(b, OP_add, z, c);
+}
+
+/* (z + c) - d => z + (c - d), d - (z + c) => (d - c) - z */
+static Val sub_number(Builder *b, Val x, Val y) {
+  Val z, c;
+  bool minus, from = ins_is_const(ir_ins(b, x));
+  if (!from && !ins_is_const(ir_ins(b, y))) return 0;
+  if (!integer_offset(b, from ? y : x, &z, &c, &minus)) return 0;
+  c = from ? ir_map2(b, OP_sub, x, c) : ir_map2(b, OP_sub, c, y);
+  return minus != from ? ir_map2(b, OP_sub, c, z) : ir_map2(b, OP_add, z, c);
+}
+
 static Val identity_add(Builder *b, Val x, Val y) {
   double c;
   if (is(b, y, 0)) return x;
   if (is(b, x, 0)) return y;
   if (is_op(b, y, OP_neg)) return ir_map2(b, OP_sub, x, operand(b, y, 0)); /* x + -y => x - y */
   if (is_op(b, x, OP_neg)) return ir_map2(b, OP_sub, y, operand(b, x, 0)); /* -x + y => y - x */
-  if (is_less_than_0(b, y, &c))                                            /* x + -2 => x - 2 */
+  Val offset = add_number(b, x, y);
+  if (!offset) offset = add_number(b, y, x);
+  if (offset) return offset;
+  if (is_less_than_0(b, y, &c)) /* x + -2 => x - 2 */
     return ir_map2(b, OP_sub, x, constant_like(b, y, c));
   return 0;
 }
@@ -136,6 +169,8 @@ static Val identity_sub(Builder *b, Val x, Val y) {
   if (is(b, y, 0)) return x;
   if (is(b, x, 0)) return ir_map1(b, OP_neg, y);
   if (is_op(b, y, OP_neg)) return ir_map2(b, OP_add, x, operand(b, y, 0)); /* x - -y => x + y */
+  Val offset = sub_number(b, x, y);
+  if (offset) return offset;
   if (is_less_than_0(b, y, &c)) return ir_map2(b, OP_add, x, constant_like(b, y, c));
   return 0;
 }
