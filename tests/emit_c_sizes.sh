@@ -66,6 +66,7 @@ int main(void) {
   say("7, -1", two_f_grad(7, -1, &p, x, s, b, &g, &v, fixed, n));
   say("too many", two_f_grad(INT64_MAX, 9, &p, x, s, b, &g, &v, fixed, n));
   say("too many", two_f_grad(7, INT64_MAX / 4, &p, x, s, b, &g, &v, fixed, n));
+  say("too long", two_f_grad(7, (int64_t)INT32_MAX + 1, &p, x, s, b, &g, &v, fixed, n));
   printf("%d %d\n", two_f_workspace(-3, 9) == SIZE_MAX, two_f_workspace(INT64_MAX / 2, 1) == SIZE_MAX);
   if (n) say("small", two_f_grad(7, 9, &p, x, s, b, &g, &v, fixed, n - 1));
   say("window of 3", two_window(3, x, &v, fixed, sizeof fixed));
@@ -82,8 +83,9 @@ same statuses "$(./status.run)" "1
 7 63
 0, 9: a size is less than 1, or one leaves no room for another
 7, -1: a size is less than 1, or one leaves no room for another
-too many: the sizes ask for more memory than can be addressed
-too many: the sizes ask for more memory than can be addressed
+too many: the sizes ask for more memory, or a longer axis, than can be addressed
+too many: the sizes ask for more memory, or a longer axis, than can be addressed
+too long: the sizes ask for more memory, or a longer axis, than can be addressed
 1 1
 small: the workspace is too small
 window of 3: a size is less than 1, or one leaves no room for another

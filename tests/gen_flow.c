@@ -38,6 +38,10 @@ static const char *condition(Writer *s, DType t, const Carried *c) {
 }
 
 static void assign(Writer *s, const char *name, Type t, int depth) {
+  if (t.rank > 0 && !s->labelled && rng_chance(s->r, s->changes)) {
+    write_change(s, name, t);
+    return;
+  }
   const char *x = write_expr(s, t, depth);
   if (!type_is_float(t.t)) {
     text_fmt(&s->body, rng_chance(s->r, 50) ? "  %s = (%s) %% 5\n" : "  %s = (%s) %% 5 - 1\n", name,

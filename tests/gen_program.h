@@ -10,6 +10,7 @@ typedef struct GenOptions {
   bool symbolic; /* named sizes among the extents */
   int size;      /* instructions asked for, about */
   bool calls;    /* of a text: gen_calls.c takes part */
+  bool changes;  /* of a text: most assignments change part of a variable */
   bool loops;    /* a program around a loop: gen_loop.c */
 } GenOptions;
 
@@ -28,7 +29,11 @@ int gen_indices(Builder *b, Rng *r, const Shape *full, const Shape *s, Val *inde
 
 /* The text of a file that declares `fn f` with typed arguments; flow: with loops and branches;
  * calls: with functions of functions and layers. */
-const char *gen_source(Cx *cx, Rng *r, bool flow, bool calls);
+typedef enum GenFlow { FLOW_NONE, FLOW_SOME, FLOW_CHANGES /* of parts of variables */ } GenFlow;
+static inline GenFlow gen_flow(const GenOptions *o) {
+  return o->changes ? FLOW_CHANGES : o->bodies ? FLOW_SOME : FLOW_NONE;
+}
+const char *gen_source(Cx *cx, Rng *r, GenFlow flow, bool calls);
 
 /* gen_loop.c: a smooth function in f64 with a loop, or loops in a loop; one scalar output. */
 Fn *gen_loops(Cx *cx, Rng *r);

@@ -390,8 +390,9 @@ static void write_helper(Writer *s, Text *all, DType t) {
            text_str(&inner.body), value);
 }
 
-const char *gen_source(Cx *cx, Rng *r, bool flow, bool calls) {
+const char *gen_source(Cx *cx, Rng *r, GenFlow flow, bool calls) {
   Writer gen = {.cx = cx, .r = r, .calls = calls, .body = text_new(cx->arena)}, *s = &gen;
+  s->changes = flow == FLOW_CHANGES ? 75 : 15;
   Text args = text_new(cx->arena), all = text_new(cx->arena);
   int n = rng_below(r, 3) + 2, most = rng_chance(r, 15) ? MAX_RANK : 3;
   DType main_type = rng_chance(r, 60) ? T_F64 : T_F32;

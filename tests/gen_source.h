@@ -25,6 +25,7 @@ typedef struct Writer {
     const char *name, *trip; /* the steps are 0 .. trip - 1, or where trip is NULL unknown */
   } loop[MAX_LOOPS];
   int nloops;
+  int changes; /* of a hundred assignments, those that change part of a variable */
   bool calls;  /* gen_calls.c takes part */
   bool layers; /* ... and there are layers to be called, of layer_type */
   DType layer_type;
@@ -53,5 +54,8 @@ void write_callees(Writer *s, Text *out, DType t);
 /* gen_flow.c: a statement of control flow: a loop, a `while`, an `if`, with the variables it
  * assigns; afterwards these are known. */
 void write_flow(Writer *s, DType main_type, int depth);
+
+/* gen_parts.c: a statement that changes part of the variable, which has a rank. */
+void write_change(Writer *s, const char *name, Type type);
 
 #endif

@@ -52,6 +52,7 @@ static bool law_named(const Fn *f, LawCheck *c, const char *where, const SizeBin
   Target t = compile_target(1 + rng_below(&r, 2));
   t.vector_bytes = MIN(widths[rng_below(&r, COUNT_OF(widths))], t.vector_bytes);
   t.expected = rng_chance(&r, 30) ? 4 : 0;
+  if (rng_chance(&r, 50)) t.l1 = 1 << 10;
   where = text_printf(cx, "%s, vectors of %d bytes", where, t.vector_bytes);
   c->form = bound;
   LoopProgram *p = loop_lower(g, &t), *q = loop_bind(p, bound, sizes);

@@ -24,9 +24,16 @@ typedef struct NativeJob {
 } NativeJob;
 
 /* ---- which ---- */
+/* What is decided by size is decided for small tensors too. */
+static bool small_cache(const LawCheck *c) {
+  Rng r = rng_at(c->seed ^ 0xCAC4E);
+  return rng_chance(&r, 50);
+}
+
 static void add_job(LawCheck *c, const NativeJob *job, int bytes, int threads, Runs runs) {
   Target t = compile_target(threads);
   t.vector_bytes = MIN(bytes, t.vector_bytes);
+  if (small_cache(c)) t.l1 = 1 << 10;
   NativeJob **end = &c->native, *j = arena_copy(job->f->cx->arena, job, sizeof *job);
   while (*end) end = &(*end)->next;
   j->where = text_printf(job->f->cx, "%s, vectors of %d bytes%s", job->where, t.vector_bytes,

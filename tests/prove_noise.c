@@ -149,6 +149,18 @@ static void turn_nans(Noisy *z, Tensor *x) {
       tensor_set(x, i, rng_chance(&z->rng, 50) ? (double)NAN : -(double)NAN);
 }
 
+/* Nor is the sign of a sum that is 0, nor that of a product: a sum of 0 * x[i] may be made 0 *
+ * sum(x), and that of 0 * x for all i as often as there are i. */
+static bool may_turn_zeros(const Ins *in) {
+  bool some = in->op == OP_sum || in->op == OP_scatter || in->op == OP_contract || in->op == OP_mul;
+  return some && type_is_float((DType)in->type);
+}
+
+static void turn_zeros(Noisy *z, Tensor *x) {
+  for (int64_t i = 0, n = tensor_count(x); i < n; i++)
+    if (tensor_get(x, i) == 0) tensor_set(x, i, rng_chance(&z->rng, 50) ? 0.0 : -0.0);
+}
+
 static Tensor *noisy_parts(const Fn *f, Arena *a, Noisy *z, const Ins *in, const Tensor *val) {
   Tensor *arg = NEWS(a, Tensor, in->nargs + 1), *part = NEWS(a, Tensor, ins_part_count(in) + 1);
   for (int k = 0; k < in->nargs; k++) arg[k] = val[in->arg[k]];
@@ -187,6 +199,7 @@ void eval_noisy(const Fn *f, Arena *a, Noisy *z, const Tensor *in, Tensor *out) 
     eval_one(f->cx, a, i, arg, &val[v]);
     if (kind == NOISE_SUM && i->op != OP_prod) sum_noise(f, a, z, i, arg, &val[v]);
     if (kind != NOISE_NONE) add_noise(z, i, kind, arg, &val[v]);
+    if (z && may_turn_zeros(i)) turn_zeros(z, &val[v]);
     if (z && type_is_float((DType)i->type) && !keeps_sign_of_nan((Op)i->op)) turn_nans(z, &val[v]);
   }
   for (int i = 0; i < f->out.n; i++) out[i] = val[f->out.at[i].val];

@@ -121,7 +121,7 @@ END_TEST
 START_TEST(no_field_was_added_unnoticed) {
   if (sizeof(void *) != 8) return;
   ck_assert_uint_eq(sizeof(ExNode), 80);
-  ck_assert_uint_eq(sizeof(Stmt), 88);
+  ck_assert_uint_eq(sizeof(Stmt), 96);
   ck_assert_uint_eq(sizeof(Buffer), 80);
   ck_assert_uint_eq(sizeof(Call), 152);
   ck_assert_uint_eq(sizeof(Kernel), 136);

@@ -48,7 +48,7 @@ static const Fn *program(Cx *cx, int kind, uint64_t seed) {
   Program *p = front_new(cx); /* knows the rules of the op table, too */
   if (gen->loops) return gen_loops(cx, &r);
   if (gen->size) return gen_function(cx, &r, gen);
-  const char *text = gen_source(cx, &r, false, false);
+  const char *text = gen_source(cx, &r, FLOW_NONE, false);
   front_declare(p, ast_parse(cx, cx_add_source(cx, "random.nn", text, strlen(text), false)));
   return front_function(p, name_of(cx, "f"));
 }

@@ -16,6 +16,29 @@ START_TEST(elementwise) {
 }
 END_TEST
 
+/* Rows become columns: squares of whole vectors, what is left of either axis, zeros around, another
+ * operand that lies as the result does, types of other widths. */
+START_TEST(transposed) {
+  static const int extents[][2] = {{16, 16}, {20, 33}, {33, 20}, {40, 7}, {9, 50}, {64, 31}};
+  static const DType types[] = {T_F32, T_F64, T_I32, T_U8};
+  for (int i = 0; i < COUNT_OF(extents) * COUNT_OF(types); i++)
+    for (int form = 0; form < 4; form++) {
+      int m = extents[i / 4][0], n = extents[i / 4][1];
+      DType type = types[i % 4];
+      case_begin();
+      Builder *b = &case_builder;
+      Val x = case_input("x", type, case_shape(3, 2, n, m));
+      Val y = case_input("y", type, case_shape(3, 2, n, m));
+      Val z = ir_map2(b, OP_add, x, ir_map2(b, OP_mul, x, y));
+      if (form & 1) z = ir_pad(b, ir_pad(b, z, 1, 1, 2), 2, 2, 1);
+      z = ir_permute(b, z, (int32_t[]){0, 2, 1});
+      if (form & 2) z = ir_map2(b, OP_max, z, case_input("w", type, *ir_shape(b, z)));
+      case_check(case_end(z), 0);
+      cx_free(cx);
+    }
+}
+END_TEST
+
 START_TEST(parallel_rows) {
   case_begin();
   Val x = case_input("x", T_F32, case_shape(1, 70001));
@@ -362,6 +385,7 @@ Suite *loop_suite(void) {
   TCase *t = tcase_create("loop");
   tcase_set_timeout(t, 120);
   tcase_add_test(t, elementwise);
+  tcase_add_test(t, transposed);
   tcase_add_test(t, parallel_rows);
   tcase_add_test(t, every_operator);
   tcase_add_test(t, reductions);

@@ -152,7 +152,7 @@ START_TEST(blocks_of_weights_are_copied_where_they_are_read) {
   const char *loops = loops_of("fn f(a: f32[256, 1024], b: f32[1024, 1024]) = a @ b", wide(1));
   has(loops, "kernel a_tiles");
   has_not(loops, "kernel b_tiles");
-  before(loops, "for nb0", "b_tiles'4[32768*t1");
+  before(loops, "for nb0", "b_tiles'4[32*k1 + 32768*t");
   loops = loops_of("fn f(a: f64[64, 4096], b: f64[4096, 256]) = a @ b", wide(1));
   has(loops, "kernel b_tiles");
 }
@@ -205,6 +205,41 @@ START_TEST(a_few_products_are_shared_by_their_tiles) {
       "parallel for n0 in 0..8");
   has(loops_of("fn f(x: f32[8, 256, 256], y: f32[8, 256, 256]) = x @ y\n", wide(2)),
       "parallel for b0 in 0..8");
+}
+END_TEST
+
+/* ---- transposes ---- */
+/* What lies the other way round is loaded by whole vectors that are turned; what lies as the result
+ * does and one operand the other way are not worth it. */
+START_TEST(operands_that_lie_the_other_way_are_turned_in_squares) {
+  has_not(loops_of("fn f(x: f32[64, 48], y: f32[64, 48]) = transpose(x + y * x)", wide(1)), "*16]");
+  has(loops_of("fn f(x: f32[64, 48], y: f32[48, 64]) = transpose(x) * y + y", wide(1)), ": 48*16]");
+}
+END_TEST
+
+/* ---- gradients ---- */
+/* Each element of the larger image is a plain read, and back they are sums of four. */
+START_TEST(an_image_enlarged_by_whole_numbers_looks_nothing_up) {
+  const char *loops = loops_of("fn up(x: f32[4, 8, 8]) {\n"
+                               "  let y[c, i: 0..16, j: 0..16] = x[c, i // 2, j // 2]\n"
+                               "  sum(y * y)\n"
+                               "}\n"
+                               "fn f(x: f32[4, 8, 8]) = grad(up)(x)\n",
+                               wide(1));
+  has_not(loops, "//");
+  has_not(loops, "i32(");
+  has_not(loops, "+=");
+}
+END_TEST
+
+/* Where a relu puts rows out, what is infinite there must not reach the weights. The root of a sum
+ * of squares and a number above 0 divides nothing by 0; without the number it may. */
+START_TEST(weights_after_a_norm_need_no_masks) {
+  const char *text = "fn norm(x) = x / sqrt(mean(square(x), axis: -1, keepdims: true) + %s)\n"
+                     "fn g(x: f32[32, 64], w: f32[64, 48]) = sum(relu(relu(norm(x)) @ w))\n"
+                     "fn f(x: f32[32, 64], w: f32[64, 48]) = grad(g, wrt: w)(x, w)\n";
+  has_not(loops_of(text_printf(cx, text, "0.00001"), wide(1)), "!=");
+  has(loops_of(text_printf(cx, text, "0"), wide(1)), "!=");
 }
 END_TEST
 
@@ -296,6 +331,84 @@ START_TEST(values_stored_by_one_kernel_have_places_of_their_own) {
 }
 END_TEST
 
+/* ---- what a step of a loop stores ---- */
+static const char *body_of(const char *change) {
+  static char text[900];
+  snprintf(text, sizeof text,
+           "fn f(x: f64[64, 64], v: f64[64], p: i32[64]) {\n"
+           "  var y = x\n"
+           "  for t in 0..64 {\n"
+           "    %s\n"
+           "    y = new\n"
+           "  }\n"
+           "  y\n"
+           "}\n",
+           change);
+  return strstr(loops_of(text, wide(1)), "program body");
+}
+
+/* One place, and no loop over all of it. */
+START_TEST(a_step_stores_what_it_changes) {
+  static const char *const change[] = {
+      "let new[i, k] = if i == t then v[k] else y[i, k]",
+      "let new[i, k] = if k == t and i >= t then v[i] else y[i, k]",
+      "let new[i, k] = if not (t != i) then y[i, k] * v[k] else y[i, k]",
+      "let new[i, k] = if t != i or v[t] > 0 then y[i, k] else 2 * y[i, k]",
+      "let new[i, k] = if i == p[t] and k == 63 - t then y[i, k] + v[t] else y[i, k]",
+      "let new[i, k] = if k >= t and k < t + 8 and i == 3 then v[k] else y[i, k]",
+      "let new[i, k] = y[i, k] + (if i == t then v[k] else 0)",
+      "let new[i, k] = if i == t then sum(y) else y[i, k]",
+      "let new[i, k] = if i == t then inside(y[i - 1, k]) else y[i, k]",
+      "let new[i, k] = if i == t then y[5, k] else if i == 5 then y[t, k] else y[i, k]",
+      "let new[i, k] = if i == t then (sum(m) y[i, m] * y[k, m]) else y[i, k]",
+      "var new = y; if v[t] > 0 { let z[i, k] = if i == t then v[k] else y[i, k]; new = z }",
+  };
+  for (int i = 0; i < COUNT_OF(change); i++) {
+    const char *body = body_of(change[i]);
+    has(body, "output y: f64[4096] in place of y");
+    const char *stores = strstr(body, "kernel new");
+    has_not(stores ? stores : "", "in 0..4096");
+    ck_assert_msg(strstr(body, "program then") || stores, "%s\n%s", change[i], body);
+  }
+}
+END_TEST
+
+/* Where all is changed, or more than can be made apart, the old tensor stays until the new one is
+ * there. */
+START_TEST(a_step_that_changes_all_has_another_place) {
+  has_not(body_of("let new[i, k] = if i > 0 then inside(y[i - 1, k]) else y[i, k]"), "in place of");
+  has_not(body_of("let new[i, k] = if v[i] > 0 then inside(y[i - 1, k]) else y[i, k]"),
+          "in place of");
+}
+END_TEST
+
+/* Nothing is as large as the matrix times the steps. */
+START_TEST(the_way_back_keeps_the_columns_that_changed) {
+  const char *loops =
+      loops_of("fn g(A: f64[64, 64]) {\n"
+               "  var L = zeros(64, 64)\n"
+               "  for j in 0..64 {\n"
+               "    let c[i] = A[i, j] - (sum(k) L[i, k] * L[j, k])\n"
+               "    let new[i, k] = if k == j and i >= j then c[i] / sqrt(c[j]) else L[i, k]\n"
+               "    L = new\n"
+               "  }\n"
+               "  sum(L * L)\n"
+               "}\n"
+               "fn f(A: f64[64, 64]) = grad(g)(A)\n",
+               wide(1));
+  has_not(loops, "f64[262144]");
+  has(loops, "loop backwards");
+}
+END_TEST
+
+START_TEST(sums_up_to_a_counter_end_there) {
+  const char *body = body_of("let s[k] = sum(m) if m < t then y[m, k] * v[m] else 0\n"
+                             "    let new[i, k] = if i == t then s[k] else y[i, k]");
+  const char *sum = strstr(body, "kernel s "), *ends = strstr(body, "= min(64, ");
+  ck_assert_msg(sum && ends > sum && ends < strstr(sum, "kernel new"), "%s", body);
+}
+END_TEST
+
 Suite *lower_suite(void);
 Suite *lower_suite(void) {
   Suite *s = suite_create("lower");
@@ -308,6 +421,9 @@ Suite *lower_suite(void) {
   tcase_add_test(t, large_results_are_asked_for_early_and_walked_along_their_rows);
   tcase_add_test(t, results_that_stay_in_the_cache_are_not);
   tcase_add_test(t, rows_a_power_of_two_apart_make_lower_tiles);
+  tcase_add_test(t, operands_that_lie_the_other_way_are_turned_in_squares);
+  tcase_add_test(t, an_image_enlarged_by_whole_numbers_looks_nothing_up);
+  tcase_add_test(t, weights_after_a_norm_need_no_masks);
   tcase_add_test(t, blocks_of_weights_are_copied_where_they_are_read);
   tcase_add_test(t, rows_from_beyond_the_cache_are_asked_for_ahead);
   tcase_add_test(t, much_is_computed_on_results_that_lie_side_by_side);
@@ -316,6 +432,10 @@ Suite *lower_suite(void) {
   tcase_add_test(t, workers_share_large_results_in_blocks_of_columns);
   tcase_add_test(t, an_update_by_a_number_computed_late_is_made_where_its_gradient_is);
   tcase_add_test(t, values_stored_by_one_kernel_have_places_of_their_own);
+  tcase_add_test(t, a_step_stores_what_it_changes);
+  tcase_add_test(t, a_step_that_changes_all_has_another_place);
+  tcase_add_test(t, the_way_back_keeps_the_columns_that_changed);
+  tcase_add_test(t, sums_up_to_a_counter_end_there);
   tcase_add_test(t, windows_of_single_channels_are_summed_in_tiles);
   tcase_add_test(t, a_few_vectors_of_functions_go_side_by_side);
   tcase_add_test(t, tiny_values_share_a_kernel);

@@ -52,6 +52,10 @@ def elementwise(name, ns):
     return Workload(f"{name} of 8192", "kernels.nn", f"v{name}", {"L": 8192}, goal=ns * 8.192, kind="map", threads=(1,))
 
 
+def other(name, target):
+    return Workload(f"other: {name}", "others.nn", target, below=5000, over=1.5, kind="other", threads=(1,), quick=False)
+
+
 LENET = {"BATCH": 64}
 LSTM = {"T": 32, "BATCH": 32, "I": 64, "H": 128}
 GPT = {"D": 128, "HEADS": 4, "BLOCKS": 4, "T": 64, "BATCH": 8, "VOCABULARY": 96}
@@ -86,4 +90,12 @@ WORKLOADS = [
              goal=7000, kind="attention", threads=(1, 2)),
     Workload("softmax 256x768", "kernels.nn", "rows_softmax", {"R": 256, "W": 768}, goal=40, kind="softmax", threads=(1,)),
     Workload("layer norm 256x768", "kernels.nn", "rows_norm", {"R": 256, "W": 768}, goal=20, kind="norm", threads=(1,)),
+    *[other(name, target) for name, target in (
+        ("softmax regression, 100k rows", "softmax_regression_back"), ("k-means step", "k_means"),
+        ("nearest of 3000 points", "nearest"), ("heat 512x512, 50 steps: gradient", "heat_back"),
+        ("heat 64x64x64, 20 steps: gradient", "heat3_back"), ("1000 bodies: forces", "attraction"),
+        ("1000 bodies: gradient of the energy", "energy_back"), ("Asian option, 20k paths: gradient", "asian_option_back"),
+        ("GRU 64-128, T 64, batch 32: gradient", "gru_back"), ("selective scan, T 256: gradient", "scan_back"),
+        ("graph convolution, 40k edges: gradient", "gcn_back"), ("residual block, batch norm: gradient", "residual_back"),
+        ("U-Net of two levels: gradient", "unet_back"), ("Kalman filter, batch 256: gradient", "kalman_back"))],
 ]

@@ -6,6 +6,7 @@ import math
 import jax
 import jax.numpy as jnp
 
+import jax_others
 from worker import serve
 
 KEY = jax.random.PRNGKey(1)
@@ -239,6 +240,12 @@ def attention(s):
     return plain(both, *[uniform(s["B"], s["H"], s["T"], s["D"]) for _ in range(4)])
 
 
+def other(s):
+    f, data = jax_others.program(s["target"])
+    return plain(f, *data)
+
+
 serve(lambda n: None, {"mlp": mlp, "lenet": lenet, "lstm": lstm, "gpt": gpt, "matmul": matmul, "conv": conv,
                        "conv_back": conv_back, "map": elementwise, "softmax": softmax, "norm": norm,
-                       "attention": attention, "rosenbrock": rosenbrock, "shoot": shoot})
+                       "attention": attention, "rosenbrock": rosenbrock, "shoot": shoot,
+                       "other": other})

@@ -14,7 +14,7 @@
   _(MISALIGNED, "the workspace is not aligned to 64 bytes")                                        \
   _(TOO_SMALL, "the workspace is too small")                                                       \
   _(BAD_SIZE, "a size is less than 1, or one leaves no room for another")                          \
-  _(TOO_LARGE, "the sizes ask for more memory than can be addressed")                              \
+  _(TOO_LARGE, "the sizes ask for more memory, or a longer axis, than can be addressed")           \
   _(BAD_WEIGHTS, "the weights' bytes are not as many as the parameters have")                      \
   _(INDEX, "an index is outside of what it reads; parameters and states are as they were")
 typedef enum CStatus {

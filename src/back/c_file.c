@@ -240,7 +240,10 @@ static void sizes_check(const CFile *f, const CFunction *fn, const char *upper, 
            size_list(f, fn, "int64_t "));
   for (int i = 0; i < fn->size.n; i++)
     text_fmt(out, "%s%s < 1", i ? " || " : "", c_safe_name(f->cx, fn->size.at[i]));
-  text_fmt(out, ") return %s_BAD_SIZE;\n  double bytes = ", upper);
+  text_fmt(out, ") return %s_BAD_SIZE;\n  if (", upper);
+  for (int i = 0; i < fn->size.n; i++)
+    text_fmt(out, "%s%s > INT32_MAX", i ? " || " : "", c_safe_name(f->cx, fn->size.at[i]));
+  text_fmt(out, ") return %s_TOO_LARGE;\n  double bytes = ", upper);
   dim_print_c(f->cx, fn->loops->workspace, &bytes, out);
   text_add(out, ";\n");
   for (int i = 0; i < fn->loops->buf.n; i++) {

@@ -45,11 +45,29 @@ LLVMValueRef gen_call(Gen *g, const char *intrinsic, LLVMTypeRef overload, LLVMT
   return LLVMBuildCall2(g->b, LLVMGlobalGetValueType(f), f, args, (unsigned)n, "");
 }
 
+/* coef times the variable of a loop, which counts it along. */
+static LLVMValueRef counted(Gen *g, GenLoop *l, int64_t coef) {
+  for (int i = 0; i < l->multiple.n; i++)
+    if (l->multiple.at[i].coef == coef) return l->multiple.at[i].value;
+  LLVMBasicBlockRef here = LLVMGetInsertBlock(g->b);
+  LLVMPositionBuilderBefore(g->b, LLVMGetFirstInstruction(l->body));
+  GenMultiple m = {coef, LLVMBuildPhi(g->b, g->i64, "")};
+  LLVMPositionBuilderAtEnd(g->b, here);
+  vec_push(g->cx->arena, &l->multiple, m);
+  return m.value;
+}
+
+static LLVMValueRef gen_term(Gen *g, const IxTerm *t) {
+  LLVMValueRef v = g->var[t->var];
+  if (t->coef == 1) return v;
+  if (g->loop[t->var] && dim_is_number(t->coef)) return counted(g, g->loop[t->var], t->coef);
+  return LLVMBuildNSWMul(g->b, v, gen_dim(g, t->coef), "");
+}
+
 LLVMValueRef gen_ix(Gen *g, const Ix *ix) {
   LLVMValueRef sum = NULL;
   for (int i = 0; i < ix->n; i++) {
-    LLVMValueRef v = g->var[ix->term[i].var];
-    if (ix->term[i].coef != 1) v = LLVMBuildNSWMul(g->b, v, gen_dim(g, ix->term[i].coef), "");
+    LLVMValueRef v = gen_term(g, &ix->term[i]);
     sum = sum ? LLVMBuildNSWAdd(g->b, sum, v, "") : v;
   }
   if (!sum) return gen_dim(g, ix->off);
@@ -76,15 +94,15 @@ bool gen_is_spread(LLVMValueRef dyn, int lanes, Dim lane_stride) {
   return lanes > 1 && (lane_stride != 1 || (dyn && is_vector(dyn)));
 }
 
-/* The constant part comes last and alone: unrolled accesses share the rest, and it becomes part of
- * their instructions. */
+/* Term by term, outer loops' first: what doesn't change in an inner loop leaves it. The constant
+ * part comes last and alone: unrolled accesses share the rest, and it becomes part of their
+ * instructions. */
 static LLVMValueRef moved(Gen *g, LLVMTypeRef elem, LLVMValueRef base, const Ix *ix) {
-  Ix moving = {ix->n, ix->term, 0};
-  LLVMValueRef off = gen_dim(g, ix->off);
-  if (ix->n) {
-    LLVMValueRef at = gen_ix(g, &moving);
+  for (int i = 0; i < ix->n; i++) {
+    LLVMValueRef at = gen_term(g, &ix->term[i]);
     base = LLVMBuildGEP2(g->b, elem, base, &at, 1, "");
   }
+  LLVMValueRef off = gen_dim(g, ix->off);
   return ix->off ? LLVMBuildGEP2(g->b, elem, base, &off, 1, "") : base;
 }
 

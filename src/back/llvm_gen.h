@@ -26,6 +26,17 @@ typedef struct GenKernel { /* a kernel that has a function */
   LLVMValueRef kernel; /* as the first unit knows it */
 } GenKernel;
 
+/* A loop being printed, and multiples of its variable that its body asks for. They are counted
+ * along: LLVM's own pass for this takes a fifth of its time. */
+typedef struct GenMultiple {
+  int64_t coef;
+  LLVMValueRef value; /* a phi */
+} GenMultiple;
+typedef struct GenLoop {
+  LLVMBasicBlockRef body;
+  Vec(GenMultiple) multiple;
+} GenLoop;
+
 typedef struct Gen {
   Cx *cx;
   const LoopProgram *p;
@@ -43,6 +54,7 @@ typedef struct Gen {
   const Kernel *k;
   LLVMValueRef fn;
   LLVMValueRef *var;   /* loop variable -> its value (i64) */
+  GenLoop **loop;      /* loop variable -> its loop; NULL: its value isn't counted */
   LLVMValueRef *reg;   /* register -> its value, or its stack slot where it changes */
   bool *changes;       /* register -> is it ever set anew */
   const Ex *let;       /* register -> its definition; see loop/scale.h */
@@ -120,6 +132,7 @@ GuardEnd gen_guarded(Cx *cx, Status (*work)(void *arg), void *arg, char *err, si
 bool gen_thread(pthread_t *thread, void *(*work)(void *arg), void *arg);
 /* llvm_jit.c */
 void gen_set_up_native(void);
+void gen_set_up_loops(void); /* for code that is made for this machine */
 void gen_set_err(char *err, size_t n, const char *what, const char *why);
 /* The module gets the machine's layout, and is verified; NULL and disposed of where it isn't valid.
  */

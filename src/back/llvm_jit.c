@@ -21,16 +21,24 @@ void gen_set_err(char *err, size_t n, const char *what, const char *why) {
 #define PASSES                                                                                     \
   "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,loop-mssa(licm),"   \
   "early-cse,adce)"
+/* Unoptimised code as well keeps accumulators in registers: from loads of one place beside each
+ * other, all in vain but for a lane, LLVM 19's instruction selection doesn't come back. */
+#define QUICK_PASSES "function(mem2reg)"
 
-bool gen_optimise(LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr) {
+static bool run_passes(LLVMModuleRef m, LLVMTargetMachineRef tm, const char *passes, char *err,
+                       size_t nerr) {
   LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
-  LLVMErrorRef e = LLVMRunPasses(m, PASSES, tm, o);
+  LLVMErrorRef e = LLVMRunPasses(m, passes, tm, o);
   LLVMDisposePassBuilderOptions(o);
   if (!e) return true;
   char *why = LLVMGetErrorMessage(e);
   gen_set_err(err, nerr, "LLVM's passes failed", why);
   LLVMDisposeErrorMessage(why);
   return false;
+}
+
+bool gen_optimise(LLVMModuleRef m, LLVMTargetMachineRef tm, char *err, size_t nerr) {
+  return run_passes(m, tm, PASSES, err, nerr);
 }
 
 LLVMMemoryBufferRef gen_emit(LLVMModuleRef m, LLVMTargetMachineRef tm, LLVMCodeGenFileType what,
@@ -113,7 +121,7 @@ typedef struct UnitWork { /* of a thread: which unit it is at */
 static LLVMMemoryBufferRef object_of(const GenUnit *u, LLVMTargetMachineRef tm, bool quick,
                                      char *err, size_t nerr) {
   LLVMModuleRef m = gen_complete(u->c, u->m, tm, err, nerr);
-  bool ok = m && (quick || gen_optimise(m, tm, err, nerr));
+  bool ok = m && run_passes(m, tm, quick ? QUICK_PASSES : PASSES, err, nerr);
   return ok ? gen_emit(m, tm, LLVMObjectFile, err, nerr) : NULL;
 }
 
@@ -183,6 +191,7 @@ static bool compile(const LoopProgram *p, CodeObjects *out, char *err, size_t ne
   if (!w) cx_out_of_memory(p->cx);
   w->p = p, w->out = out, w->err = err, w->nerr = nerr;
   gen_set_up_native();
+  gen_set_up_loops();
   GuardEnd end = gen_guarded(p->cx, compile_guarded, w, err, nerr);
   for (int i = 0; i < w->n; i++)
     if (w->object[i]) LLVMDisposeMemoryBuffer(w->object[i]);
@@ -205,6 +214,7 @@ static bool emit_text(LLVMModuleRef m, LLVMTargetMachineRef tm, LlvmText what, T
 }
 
 static bool print(const LoopProgram *p, LlvmText what, Text *out, char *err, size_t nerr) {
+  if (!p->target.triple) gen_set_up_loops();
   LLVMTargetMachineRef tm = gen_machine(&p->target, LLVMCodeModelDefault, false, err, nerr);
   if (!tm) return false;
   LLVMContextRef c = LLVMContextCreate();

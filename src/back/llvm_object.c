@@ -248,6 +248,9 @@ static void make_sizes_check(Obj *o) {
   for (int i = 0; i < n; i++)
     fail_if(o, LLVMBuildICmp(g->b, LLVMIntSLT, g->size[i], LLVMConstInt(g->i64, 1, 0), ""),
             CST_BAD_SIZE);
+  for (int i = 0; i < n; i++)
+    fail_if(o, LLVMBuildICmp(g->b, LLVMIntSGT, g->size[i], LLVMConstInt(g->i64, EXTENT_MAX, 0), ""),
+            CST_TOO_LARGE);
   LLVMValueRef bytes = gen_dim_magnitude(g, fn->loops->workspace);
   for (int i = 0; i < fn->loops->buf.n; i++) {
     const Buffer *b = &fn->loops->buf.at[i];

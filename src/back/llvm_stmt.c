@@ -114,6 +114,21 @@ static bool constant_ix(const Ix *ix, int64_t *v) {
   return ix->n == 0 && dim_is_number(ix->off);
 }
 
+/* The multiples that the body of a loop has asked for, now that it is known where it ends. */
+static void count_multiples(Gen *g, const GenLoop *l, LLVMValueRef step, LLVMValueRef lo,
+                            LLVMBasicBlockRef from) {
+  LLVMBasicBlockRef last = LLVMGetInsertBlock(g->b);
+  for (int i = 0; i < l->multiple.n; i++) {
+    GenMultiple m = l->multiple.at[i];
+    LLVMValueRef coef = LLVMConstInt(g->i64, (uint64_t)m.coef, 1);
+    LLVMPositionBuilderBefore(g->b, LLVMGetBasicBlockTerminator(from));
+    LLVMValueRef first = LLVMBuildNSWMul(g->b, lo, coef, "");
+    LLVMPositionBuilderAtEnd(g->b, last);
+    LLVMValueRef next = LLVMBuildNSWAdd(g->b, m.value, LLVMBuildNSWMul(g->b, step, coef, ""), "");
+    LLVMAddIncoming(m.value, (LLVMValueRef[]){first, next}, (LLVMBasicBlockRef[]){from, last}, 2);
+  }
+}
+
 /* if (lo < hi) do { body } while ((var += step) < hi), with the variable given by `value` of the
  * counter */
 static void counted_loop(Gen *g, const Stmt *s, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef step,
@@ -126,7 +141,11 @@ static void counted_loop(Gen *g, const Stmt *s, LLVMValueRef lo, LLVMValueRef hi
   LLVMValueRef i = LLVMBuildPhi(g->b, g->i64, g->k->var.at[s->u.loop.var]);
   g->var[s->u.loop.var] =
       base ? LLVMBuildNSWAdd(g->b, base, LLVMBuildNSWMul(g->b, i, scale, ""), "") : i;
+  GenLoop loop = {.body = body};
+  g->loop[s->u.loop.var] = base ? NULL : &loop;
   gen_block(g, &s->u.loop.body);
+  g->loop[s->u.loop.var] = NULL;
+  count_multiples(g, &loop, step, lo, from);
   LLVMValueRef next = LLVMBuildNSWAdd(g->b, i, step, "");
   LLVMBasicBlockRef last = LLVMGetInsertBlock(g->b);
   LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, next, hi, ""), body, done);
@@ -258,6 +277,7 @@ LLVMValueRef gen_kernel(Gen *g, const Kernel *k, int number, bool visible) {
   g->k = k;
   g->fn = gen_declare_kernel(g, k, number, visible);
   g->var = NEWS(a, LLVMValueRef, k->var.n + 1);
+  g->loop = NEWS(a, GenLoop *, k->var.n + 1);
   g->reg = NEWS(a, LLVMValueRef, k->reg.n + 1);
   g->changes = NEWS(a, bool, k->reg.n + 1);
   mark_changing(g, &k->body);

@@ -139,7 +139,7 @@ static Status open_session(Repl *r) {
   gradc_set_trap_nan(r->gc, r->cli->opt[O_repl_trap_nan].n > 0);
   session->keep_params = false; /* a file that is loaded again begins anew */
   session->careful = true;
-  session->how.native = true;
+  session->how.patience = 0; /* its lines are entered again, and changed a little */
   session->how.engine =
       r->cli->opt[O_repl_engine].n ? (Engine)r->cli->opt[O_repl_engine].choice : ENGINE_AUTO;
   watch_interrupts(session);

@@ -269,6 +269,7 @@ static bool measure_with(const Fn *f, const BenchOptions *o, GradcRt *rt, BenchR
   r->bytes = io_bytes(f);
   r->gflops = r->flops / r->seconds * 1e-9;
   r->fraction_of_peak = r->gflops / r->peak_gflops;
+  r->at_most = fn_flops_at_most(f) || r->fraction_of_peak > 1; /* work may be left out as it runs */
   return true;
 }
 
@@ -308,11 +309,12 @@ static void print_kernels(Text *out, const BenchResult *r) {
 }
 
 void bench_print(Text *out, const char *name, const BenchResult *r, double ratio) {
-  text_fmt(out,
-           "%s: %.3f us a call (%.3f of processor time), %.3g FLOP, %.2f GFLOP/s = %.1f %% of the "
-           "%.1f measured at peak",
-           name, 1e6 * r->seconds, 1e6 * r->cpu_seconds, r->flops, r->gflops,
-           100 * r->fraction_of_peak, r->peak_gflops);
+  text_fmt(out, "%s: %.3f us a call (%.3f of processor time), ", name, 1e6 * r->seconds,
+           1e6 * r->cpu_seconds);
+  if (r->at_most) text_fmt(out, "at most %.3g FLOP", r->flops);
+  else
+    text_fmt(out, "%.3g FLOP, %.2f GFLOP/s = %.1f %% of the %.1f measured at peak", r->flops,
+             r->gflops, 100 * r->fraction_of_peak, r->peak_gflops);
   text_fmt(out, "; %d thread%s, %.1f KiB in and out, %.1f KiB workspace, compiled in %.1f ms",
            r->threads, r->threads == 1 ? "" : "s", r->bytes / 1024,
            (double)r->workspace_bytes / 1024, 1e3 * r->compile_seconds);
@@ -331,6 +333,7 @@ void bench_json(Text *out, const char *name, const BenchResult *r, double ratio)
            r->seconds, r->least_seconds, r->cpu_seconds, r->flops, r->gflops, r->peak_gflops);
   text_fmt(out, ", \"fraction_of_peak\": %.6g, \"bytes\": %.0f, \"workspace_bytes\": %zu",
            r->fraction_of_peak, r->bytes, r->workspace_bytes);
+  if (r->at_most) text_add(out, ", \"flops_at_most\": true");
   text_fmt(out, ", \"compile_seconds\": %.6g, \"threads\": %d", r->compile_seconds, r->threads);
   if (r->reload_seconds > 0) text_fmt(out, ", \"reload_seconds\": %.6g", r->reload_seconds);
   for (int i = 0; i < r->kernel.n; i++) {

@@ -27,6 +27,7 @@ typedef struct BenchResult {
   double least_seconds; /* the least of the runs': what a machine that others use lets through */
   double cpu_seconds; /* of one call: processor time of the whole process, the least of the runs' */
   double flops, gflops, peak_gflops, fraction_of_peak;
+  bool at_most; /* flops and what follows from them are no more than bounds */
   double bytes; /* of inputs and outputs */
   double compile_seconds;
   double reload_seconds; /* the same from the cache; 0: there is none */

@@ -65,7 +65,8 @@ double compute_compile_cost(const Fn *f) { return 6e-3 + 0.4e-3 * instructions(f
 
 static bool is_native(const Fn *f, const Computing *how) {
   if (!how->native || how->engine == ENGINE_EVALUATOR) return false;
-  return how->engine == ENGINE_NATIVE || compute_evaluator_cost(f) > compute_compile_cost(f);
+  if (how->engine == ENGINE_NATIVE) return true;
+  return compute_evaluator_cost(f) > MAX(how->patience, compute_compile_cost(f));
 }
 
 /* ---- doing it ---- */
@@ -123,6 +124,7 @@ void compute_run(const Computed *c, const Computing *how, Arena *a, const Tensor
     out[i] = aligned(a, (DType)y->type, &y->shape);
     to[i] = out[i].data;
   }
-  if (!interrupt_run(how->interrupt, c->code, from, to)) cx_interrupted(cx);
+  if (!how->interrupt) compiled_run(c->code, from, to, NULL);
+  else if (!interrupt_run(how->interrupt, c->code, from, to)) cx_interrupted(cx);
   if (compiled_verdict(c->code, NULL) != ST_OK) cx_gone_wrong(cx);
 }

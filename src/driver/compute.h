@@ -9,11 +9,11 @@
 
 typedef enum Engine { ENGINE_AUTO, ENGINE_EVALUATOR, ENGINE_NATIVE } Engine;
 
-typedef struct Computing { /* how a session computes; zero: by the evaluator, and nobody interrupts
-                            */
+typedef struct Computing { /* how a session computes; zero: by the evaluator, without an end */
   bool native;             /* machine code may be used */
   Engine engine;
-  Interrupt *interrupt; /* needed with native */
+  double patience;      /* seconds the evaluator may take before machine code is thought of */
+  Interrupt *interrupt; /* NULL: nobody interrupts */
 } Computing;
 
 typedef struct Computed { /* what is kept of a function so that the next call only runs */

@@ -7,7 +7,6 @@
 #include "driver/plan.h"
 
 #include "driver/compile.h"
-#include "ir/cost.h"
 #include "pass/pass.h"
 
 #include <stdlib.h>
@@ -49,19 +48,19 @@ static Line *line_of(Plan *p, Span span) {
   return &p->line.at[p->line.n - 1];
 }
 
-static double times(const Ins *in) {
-  Dim names;
-  return in->op == OP_loop ? loop_steps(in->u.loop, &names) : 1;
+typedef struct Tally {
+  Plan *p;
+  int which; /* the function or its gradient */
+} Tally;
+
+static void add_flops(void *data, const Ins *in, double flops) {
+  const Tally *t = data;
+  line_of(t->p, in->span)->flops[t->which] += flops;
 }
 
-static void count_flops(Plan *p, const Fn *f, double runs, int which) {
-  for (Val v = 1; v < f->ins.n; v++) {
-    const Ins *in = fn_ins(f, v);
-    const Fn *body[8];
-    int n = ins_bodies(in, body);
-    if (n == 0) line_of(p, in->span)->flops[which] += runs * ins_flops(f, v);
-    for (int i = 0; i < n; i++) count_flops(p, body[i], runs * times(in), which);
-  }
+static double count_flops(Plan *p, const Fn *f, int which) {
+  Tally t = {p, which};
+  return fn_visit_flops(f, add_flops, &t);
 }
 
 /* ---- what the way back needs ---- */
@@ -273,9 +272,9 @@ static bool plan_gradient(Plan *p, const Fn *f, const SizeBindings *sizes, const
   LoopProgram *prog = loop_lower(g, t);
   bool *ahead = NEWS(p->cx->arena, bool, prog->fn->ins.n);
   ahead[prog->fn->out.at[0].val] = true;
-  count_flops(p, g, 1, 1);
+  double flops = count_flops(p, g, 1);
   find_kept(p, prog, prog->fn, ahead);
-  print_program_line(p, "its gradient", prog, fn_flops(g), out);
+  print_program_line(p, "its gradient", prog, flops, out);
   print_peak(p, prog, out);
   print_kept(p, out);
   return true;
@@ -287,8 +286,8 @@ bool plan_function(const Fn *f, const SizeBindings *sizes, int threads, Text *ou
   const Fn *forward = compile_prepare(f, sizes);
   if (!forward) return false;
   bool gradient = has_gradient(forward);
-  count_flops(&p, forward, 1, 0);
-  print_program_line(&p, f->name, loop_lower(forward, &t), fn_flops(forward), out);
+  double flops = count_flops(&p, forward, 0);
+  print_program_line(&p, f->name, loop_lower(forward, &t), flops, out);
   if (gradient && !plan_gradient(&p, f, sizes, &t, out)) return false;
   print_lines(&p, gradient, out);
   return true;

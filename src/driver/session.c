@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* Seconds that a line may take by the evaluator, whose values are the same everywhere, before
+ * machine code is made. */
+static const double PATIENCE = 0.5;
+
 /* ---- life ---- */
 static Status make_program(Session *s, void *arg) {
   (void)arg;
@@ -19,6 +23,7 @@ Session *session_new(void) {
   Session *s = calloc(1, sizeof *s);
   if (!s) return NULL;
   s->cx = cx_new();
+  s->how = (Computing){.native = true, .patience = PATIENCE};
   if (s->cx && session_run(s, make_program, NULL) != ST_MEMORY) return s;
   session_free(s);
   return NULL;
@@ -373,6 +378,14 @@ static Status evaluate_known(Session *s, const Computed *c, Results *out) {
   return ST_OK;
 }
 
+/* In place of the oldest, so that the code has an owner. text: the line it stands for, or NULL. */
+static const Computed *remember(Session *s, const char *text, const Computed *c) {
+  KnownLine *k = &s->known[s->next_known++ % COUNT_OF(s->known)];
+  if (k->computed.code) compiled_free(k->computed.code);
+  *k = (KnownLine){text ? name_of(s->cx, text) : NULL, *c};
+  return &k->computed;
+}
+
 /* Without derivative instructions; where memory is bounded, as it would be compiled. */
 static const Fn *expanded(Session *s, const Fn *f) {
   return s->cx->bound.bytes ? compile_prepare(f, &(SizeBindings){0}) : pass_expand(f);
@@ -381,8 +394,8 @@ static const Fn *expanded(Session *s, const Fn *f) {
 Status session_evaluate(Session *s, const Fn *f, Results *out) {
   f = expanded(s, f);
   if (!f) return ST_SOURCE;
-  Computed c = {.fn = f};
-  return evaluate_known(s, &c, out);
+  Computed c = compute_prepare(f, &s->how);
+  return evaluate_known(s, c.code ? remember(s, NULL, &c) : &c, out);
 }
 
 void results_free(Results *r) {
@@ -420,14 +433,6 @@ static const Computed *find_known(Session *s, const char *text) {
   for (int i = 0; i < COUNT_OF(s->known); i++)
     if (s->known[i].text && !strcmp(s->known[i].text, text)) return &s->known[i].computed;
   return NULL;
-}
-
-/* In place of the oldest. */
-static const Computed *remember(Session *s, const char *text, const Computed *c) {
-  KnownLine *k = &s->known[s->next_known++ % COUNT_OF(s->known)];
-  if (k->computed.code) compiled_free(k->computed.code);
-  *k = (KnownLine){name_of(s->cx, text), *c};
-  return &k->computed;
 }
 
 static Status take_expr(Session *s, const Node *node, const char *text, Results *out) {

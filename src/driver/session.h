@@ -28,8 +28,8 @@ typedef struct Session {
   bool keep_params; /* a declaration leaves the values of parameters it doesn't declare anew */
   Arena *params;    /* what the values lie in; NULL: none yet */
   Vec(ParamValue) list; /* drawn so far */
-  Computing how;        /* zero: by the reference evaluator */
-  bool careful;         /* what is declared is checked at once, and taken back where it is wrong */
+  Computing how;
+  bool careful;       /* what is declared is checked at once, and taken back where it is wrong */
   bool trap_nan;      /* a result that isn't finite is an error, which says where it first arose */
   Vec(Name) files;    /* the last session_load read: the file, then what it imports */
   KnownLine known[4]; /* until something is declared */

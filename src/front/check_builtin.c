@@ -192,6 +192,7 @@ static Value make_iota(Check *c, const Arg *n) {
     fault(c, E0511, n->span, "the length is %lld", (long long)d);
     return value_poison();
   }
+  if (!check_count(c, &(Shape){1, {d}}, n->span)) return value_poison();
   return value_tensor(ir_iota(c->b, T_I32, d), NULL);
 }
 

@@ -15,8 +15,11 @@ bool expect_dim(Check *c, const Value *v, Span at, const char *what, Dim *out) {
 /* ---- operators ---- */
 static Value binary_step(Check *c, const Node *n, Value left) {
   bool second = n->u.op == OP_and || n->u.op == OP_or; /* `i < n and x[i] > 0` */
+  const Guard *outer = c->guards;
   c->guarded += second;
+  if (second) guard_condition(c, n->kid[0], n->u.op == OP_and);
   Value v[2] = {left, eval_expr(c, n->kid[1])};
+  c->guards = outer;
   c->guarded -= second;
   Span spans[2] = {n->kid[0]->span, n->kid[1]->span};
   if (v[0].kind == V_POISON || v[1].kind == V_POISON) return value_poison();

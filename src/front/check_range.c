@@ -201,7 +201,9 @@ static void collect(Solver *s, const Node *n, Scope *scope, bool inside, bool gu
     break;
   default: break;
   }
-  bool into = is_inside_call(n), choice = n->kind == NODE_IF && guard_is_condition(n->kid[0]);
+  bool into = is_inside_call(n),
+       second = n->kind == NODE_BINARY && (n->u.op == OP_and || n->u.op == OP_or),
+       choice = (n->kind == NODE_IF || second) && guard_is_condition(n->kid[0]);
   for (int i = 0; i < n->nkids; i++)
     collect(s, n->kid[i], scope, into && i == 1, guarded || (choice && i > 0));
 }

@@ -63,13 +63,19 @@ static bool size_expr(Check *c, const Node *n, TypeUse use, Dim *out) {
 
 bool check_count(Check *c, const Shape *s, Span at) {
   double n = 1;
-  for (int i = 0; i < s->rank; i++)
-    if (dim_is_number(s->dim[i])) n *= (double)s->dim[i];
-  if (n <= (double)DIM_MAX_NUMBER) return true;
+  bool long_axis = false;
+  for (int i = 0; i < s->rank; i++) {
+    if (!dim_is_number(s->dim[i])) continue;
+    n *= (double)s->dim[i];
+    long_axis |= s->dim[i] > EXTENT_MAX;
+  }
+  if (n <= (double)DIM_MAX_NUMBER && !long_axis) return true;
   Text text = text_new(c->cx->arena);
   shape_print(c->cx, s, &text);
   Diag *d = fault(c, E0814, at, "a tensor of the shape %s is too large", text_str(&text));
-  diag_note(c->cx, d, "it would have %.3g elements", n);
+  if (long_axis)
+    diag_note(c->cx, d, "an axis has at most %d elements: indices are i32", EXTENT_MAX);
+  else diag_note(c->cx, d, "it would have %.3g elements", n);
   return false;
 }
 

@@ -25,6 +25,7 @@ typedef struct Lin { /* off + sum coef[axis] * index + sum times * scalar */
 typedef struct Find {
   const Fn *f;
   int rank;
+  double number;
 } Find;
 
 /* ---- integers that follow the indices ---- */
@@ -222,23 +223,25 @@ static void where(const Find *x, Val v, const Lin *at, bool want, int depth, Box
   }
 }
 
-/* Where v may be anything but 0. */
-static void where_not_zero(const Find *x, Val v, const Lin *at, int depth, Boxes *out) {
+/* Where v may be anything but x->number. */
+static void where_not(const Find *x, Val v, const Lin *at, int depth, Boxes *out) {
   const Ins *in = fn_ins(x->f, v);
   Boxes b, c;
   Lin to[IR_MAX_RANK];
   everywhere(out, false);
   if (depth > MOST_DEPTH) return;
-  if (ins_is_splat(in, 0)) {
+  if (ins_is_splat(in, x->number)) {
     out->n = 0;
   } else if (in->op == OP_view) {
-    if (below_view(x, in, at, to)) where_not_zero(x, in->arg[0], to, depth + 1, out);
-  } else if (in->op == OP_neg) {
-    where_not_zero(x, in->arg[0], at, depth + 1, out);
+    if (below_view(x, in, at, to)) where_not(x, in->arg[0], to, depth + 1, out);
+  } else if (in->shape.rank == 0) { /* one value, whatever it is */
+    return;
+  } else if (in->op == OP_neg && x->number == 0) {
+    where_not(x, in->arg[0], at, depth + 1, out);
   } else if (in->op == OP_select) {
     out->n = 0;
     for (int k = 1; k <= 2; k++) {
-      where_not_zero(x, in->arg[k], at, depth + 1, &b);
+      where_not(x, in->arg[k], at, depth + 1, &b);
       if (!b.n) continue;
       where(x, in->arg[0], at, k == 1, 0, &c);
       boxes_and(&b, &c);
@@ -278,6 +281,13 @@ static double share_of(const Find *x, const Box *b, const Shape *s) {
   return share;
 }
 
+double boxes_share(const Fn *f, const Shape *s, const Boxes *b) {
+  Find x = {f, s->rank, 0};
+  double share = 0;
+  for (int i = 0; i < b->n; i++) share += share_of(&x, &b->box[i], s);
+  return MIN(1, share);
+}
+
 static bool is_limited(const Boxes *b) {
   for (int i = 0; i < b->n; i++)
     if (!b->box[i].n && !b->box[i].nguards) return false;
@@ -297,7 +307,7 @@ static bool differs(const Find *x, Val v, Val base, const Lin *at, int depth, Bo
   for (int k = last; k >= first; k--) {
     if (!differs(x, in->arg[k], base, at, depth + 1, boxes)) continue;
     if (first) where(x, in->arg[0], at, k == 2, 0, &b);
-    else where_not_zero(x, in->arg[1 - k], at, 0, &b);
+    else where_not(x, in->arg[1 - k], at, 0, &b);
     boxes_or(boxes, &b);
     return is_limited(boxes);
   }
@@ -306,7 +316,7 @@ static bool differs(const Find *x, Val v, Val base, const Lin *at, int depth, Bo
 
 bool update_of(const Fn *f, Val v, Val base, Update *u) {
   const Ins *in = fn_ins(f, v);
-  Find x = {f, in->shape.rank};
+  Find x = {f, in->shape.rank, 0};
   Lin at[IR_MAX_RANK] = {{.n = 0}};
   if (v == base || in->shape.rank == 0 || op_kind((Op)in->op) != KIND_MAP) return false;
   for (int d = 0; d < x.rank; d++) at[d].coef[d] = 1;
@@ -321,4 +331,11 @@ bool update_of(const Fn *f, Val v, Val base, Update *u) {
   if (one && in->arg[2] == base) u->x = in->arg[1];
   else if (one && in->arg[1] == base) u->x = in->arg[2];
   return true;
+}
+
+void where_other(const Fn *f, Val v, double number, Boxes *out) {
+  Find x = {f, fn_ins(f, v)->shape.rank, number};
+  Lin at[IR_MAX_RANK] = {{.n = 0}};
+  for (int d = 0; d < x.rank; d++) at[d].coef[d] = 1;
+  where_not(&x, v, at, 0, out);
 }

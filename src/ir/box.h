@@ -38,6 +38,11 @@ typedef struct Update { /* v is base but for what lies in one of the boxes */
   bool whole;   /* some box is as large as the tensor */
 } Update;
 
+/* Boxes of indices outside of which v is that number. */
+void where_other(const Fn *f, Val v, double number, Boxes *out);
+/* The share of a tensor's elements that is in the boxes, roughly: half of an axis that the program
+ * limits at one end, a quarter where it does at both. */
+double boxes_share(const Fn *f, const Shape *s, const Boxes *b);
 /* v, which is computed from base, leaves most of it as it is. */
 bool update_of(const Fn *f, Val v, Val base, Update *u);
 

@@ -112,18 +112,31 @@ static Val identity_mul(Builder *b, Val x, Val y) {
   return 0;
 }
 
+/* A negative integer whose opposite is one as well. */
+static bool is_less_than_0(Builder *b, Val v, double *opposite) {
+  const Ins *in = ir_ins(b, v);
+  if (!ins_is_const(in) || in->type != T_I32) return false;
+  *opposite = -(double)in->u.i;
+  return *opposite > 0 && *opposite <= INT32_MAX;
+}
+
 static Val identity_add(Builder *b, Val x, Val y) {
+  double c;
   if (is(b, y, 0)) return x;
   if (is(b, x, 0)) return y;
   if (is_op(b, y, OP_neg)) return ir_map2(b, OP_sub, x, operand(b, y, 0)); /* x + -y => x - y */
   if (is_op(b, x, OP_neg)) return ir_map2(b, OP_sub, y, operand(b, x, 0)); /* -x + y => y - x */
+  if (is_less_than_0(b, y, &c))                                            /* x + -2 => x - 2 */
+    return ir_map2(b, OP_sub, x, constant_like(b, y, c));
   return 0;
 }
 
 static Val identity_sub(Builder *b, Val x, Val y) {
+  double c;
   if (is(b, y, 0)) return x;
   if (is(b, x, 0)) return ir_map1(b, OP_neg, y);
   if (is_op(b, y, OP_neg)) return ir_map2(b, OP_add, x, operand(b, y, 0)); /* x - -y => x + y */
+  if (is_less_than_0(b, y, &c)) return ir_map2(b, OP_add, x, constant_like(b, y, c));
   return 0;
 }
 

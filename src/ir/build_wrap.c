@@ -1,7 +1,8 @@
 /* build_wrap.c: gathers whose indices are counted, not looked up: x[(i + 1) % n], where the counter
- * goes round once at most, x[min(i + 1, n - 1)], x[max(i - 1, 0)]. In: a gather's operands. Out: a
- * choice between views, each of them a plain read at linear indices that vectors load as they
- * stand, and whose adjoint adds the same way instead of one element at a time. */
+ * goes round once at most, x[min(i + 1, n - 1)], x[max(i - 1, 0)], x[i // 2]. In: a gather's
+ * operands. Out: a choice between views, each of them a plain read at linear indices that vectors
+ * load as they stand, and whose adjoint adds the same way instead of one element at a time; where
+ * axes fall into equal parts, one view of the parts. */
 #include "ir/build.h"
 #include "ir/build_parts.h"
 
@@ -179,14 +180,141 @@ static Val read_from(Builder *b, Reading *w, int k) {
   return r;
 }
 
+/* ---- axes in equal parts ---- */
+/* An axis of which an index takes i // k or i % k, and that is a multiple of k long, is two axes:
+ * i = k q + r. Over those the index is linear. */
+typedef struct Split {
+  Builder *b;
+  const Shape *s;      /* of the indices */
+  Dim by[IR_MAX_RANK]; /* k, 0: the axis is whole */
+  int at[IR_MAX_RANK]; /* the label of q, or of the whole axis; r is the next one */
+  bool looking;        /* for what is to be split; forms are of no account yet */
+} Split;
+
+enum { NO_AXIS = -1 };
+
+/* Which axis of the indices every axis of the operand of a view is, `map` saying so of the view's
+ * own. False: it is more than a matter of axes. */
+static bool view_axes(const Split *w, const Ins *in, const int8_t *map, int8_t *below_it) {
+  const View *v = in->u.view;
+  const Shape *x = ir_shape(w->b, in->arg[0]);
+  for (int d = 0; d < v->rank; d++) {
+    const ViewDim *e = &v->dim[d];
+    below_it[d] = NO_AXIS;
+    if (e->n == 0 && e->off == 0 && x->dim[d] == 1) continue;
+    if (e->n != 1 || e->off != 0 || e->den != 1 || e->term[0].coef != 1) return false;
+    below_it[d] = map[e->term[0].label];
+    if (x->dim[d] != in->shape.dim[e->term[0].label]) return false;
+  }
+  return true;
+}
+
+/* The axis whose counter v is. */
+static int axis_of(const Split *w, Val v, const int8_t *map) {
+  const Ins *in = ir_ins(w->b, v);
+  int8_t below_it[IR_MAX_RANK];
+  if (in->op == OP_iota) return map[0];
+  if (in->op == OP_cast) return axis_of(w, in->arg[0], map);
+  if (in->op != OP_view || !view_axes(w, in, map, below_it)) return NO_AXIS;
+  return axis_of(w, in->arg[0], below_it);
+}
+
+static ViewDim label_dim(Cx *cx, int label) {
+  ViewTerm *term = NEW(cx->arena, ViewTerm);
+  *term = (ViewTerm){label, 1};
+  return (ViewDim){0, 1, 1, term};
+}
+
+/* v // k or v % k of the counter v. */
+static bool part_of(Split *w, const Ins *in, const int8_t *map, ViewDim *r) {
+  Cx *cx = w->b->cx;
+  Dim k;
+  int axis = axis_of(w, in->arg[0], map);
+  if (axis == NO_AXIS || !number_of(w->b, in->arg[1], &k) || !dim_is_number(k) || k < 2)
+    return false;
+  Dim extent = w->s->dim[axis];
+  if (w->looking && !w->by[axis]) w->by[axis] = k;
+  if (w->by[axis] != k || dim_mul(cx, dim_floor_div(cx, extent, k), k) != extent) return false;
+  *r = label_dim(cx, w->at[axis] + (in->op == OP_mod));
+  return true;
+}
+
+static bool split_form(Split *w, Val v, const int8_t *map, int depth, ViewDim *r) {
+  Cx *cx = w->b->cx;
+  const Ins *in = ir_ins(w->b, v);
+  ViewDim p, q;
+  Dim k;
+  if (depth > MOST_DEPTH || !type_is_int((DType)in->type)) return false;
+  if (number_of(w->b, v, &k)) return *r = constant_dim(k), true;
+  switch ((Op)in->op) {
+  case OP_iota: {
+    if (map[0] == NO_AXIS) return false;
+    int axis = map[0];
+    ViewDim whole = label_dim(cx, w->at[axis]), rest = label_dim(cx, w->at[axis] + 1);
+    *r = w->by[axis] ? linear_sum(cx, &rest, &whole, w->by[axis]) : whole;
+    return true;
+  }
+  case OP_cast: return split_form(w, in->arg[0], map, depth + 1, r);
+  case OP_view: {
+    int8_t below_it[IR_MAX_RANK];
+    return view_axes(w, in, map, below_it) && split_form(w, in->arg[0], below_it, depth + 1, r);
+  }
+  case OP_idiv:
+  case OP_mod: return part_of(w, in, map, r);
+  case OP_add:
+  case OP_sub:
+    if (!split_form(w, in->arg[0], map, depth + 1, &p) ||
+        !split_form(w, in->arg[1], map, depth + 1, &q))
+      return false;
+    return *r = linear_sum(cx, &p, &q, in->op == OP_add ? 1 : -1), true;
+  case OP_mul: {
+    ViewDim none = constant_dim(0);
+    bool first = number_of(w->b, in->arg[0], &k);
+    if (!first && !number_of(w->b, in->arg[1], &k)) return false;
+    if (!split_form(w, in->arg[first], map, depth + 1, &p)) return false;
+    return *r = linear_sum(cx, &none, &p, k), true;
+  }
+  default: return false;
+  }
+}
+
+static Val split_gather(Builder *b, Val x, const Val *index, const int32_t *axis, int n,
+                        const Shape *out) {
+  Shape full = *ir_shape(b, x), s = *ir_shape(b, index[0]), fine = {.rank = 0};
+  Split w = {.b = b, .s = &s, .looking = true};
+  ViewDim dim[IR_MAX_RANK];
+  int8_t map[IR_MAX_RANK];
+  for (int i = 0; i < s.rank; i++) map[i] = (int8_t)i;
+  for (int i = 0; i < n; i++)
+    if (!split_form(&w, index[i], map, 0, &dim[axis[i]])) return 0;
+  w.looking = false;
+  for (int i = 0; i < out->rank; i++) {
+    Dim by = i < s.rank ? w.by[i] : 0;
+    if (fine.rank + 2 > IR_MAX_RANK) return 0;
+    if (i < s.rank) w.at[i] = fine.rank;
+    fine.dim[fine.rank++] = by ? dim_floor_div(b->cx, out->dim[i], by) : out->dim[i];
+    if (by) fine.dim[fine.rank++] = by;
+  }
+  int label = fine.rank - (out->rank - s.rank);
+  for (int d = 0, k = 0; d < full.rank; d++) {
+    if (k < n && axis[k] == d) {
+      if (!split_form(&w, index[k++], map, 0, &dim[d])) return 0;
+    } else {
+      dim[d] = label_dim(b->cx, label++);
+    }
+  }
+  return ir_reshape(b, ir_view(b, x, &fine, &(View){.rank = full.rank, .dim = dim}), out);
+}
+
 Val build_counted_gather(Builder *b, Val x, const Val *index, const int32_t *axis, int n,
                          const Shape *out) {
   Shape full = *ir_shape(b, x);
   Pieces *p = NEWS(b->cx->arena, Pieces, n);
   int views = 1;
+  for (int i = 0; i < n; i++)
+    if (!ir_index_below(b->fn, index[i], full.dim[axis[i]])) return 0;
   for (int i = 0; i < n; i++) {
-    if (!ir_index_below(b->fn, index[i], full.dim[axis[i]]) || !pieces_of(b, index[i], 0, &p[i]))
-      return 0;
+    if (!pieces_of(b, index[i], 0, &p[i])) return split_gather(b, x, index, axis, n, out);
     views *= p[i].n;
     if (views > MOST_PIECES) return 0;
   }
@@ -213,8 +341,36 @@ static bool is_choice_of_views(const Builder *b, Val v, int depth) {
          is_choice_of_views(b, i->arg[2], depth + 1);
 }
 
+/* Where a reshape only merges neighbouring axes of a view, the view's axes are permuted. */
+static Val permute_merged(Builder *b, Val x, const int32_t *perm) {
+  Cx *cx = b->cx;
+  Val below_it = ir_ins(b, x)->arg[0];
+  Shape s = *ir_shape(b, x), fine = *ir_shape(b, below_it), out = s;
+  int first[IR_MAX_RANK + 1] = {0}, n = 0;
+  int32_t order[IR_MAX_RANK];
+  for (int d = 0, at = 0; d < s.rank; d++) {
+    Dim count = 1;
+    do {
+      if (at == fine.rank) return 0;
+      count = dim_mul(cx, count, fine.dim[at++]);
+    } while (count != s.dim[d]);
+    first[d + 1] = at;
+  }
+  if (first[s.rank] != fine.rank) return 0;
+  for (int d = 0; d < s.rank; d++) {
+    out.dim[d] = s.dim[perm[d]];
+    for (int k = first[perm[d]]; k < first[perm[d] + 1]; k++) order[n++] = k;
+  }
+  return ir_reshape(b, ir_permute(b, below_it, order), &out);
+}
+
 Val ir_permute_choice(Builder *b, Val x, const int32_t *perm) {
   const Ins *i = ir_ins(b, x);
+  if (i->op == OP_reshape && ir_ins(b, i->arg[0])->op == OP_view) {
+    Val merged = permute_merged(b, x, perm);
+    if (merged) return merged;
+    i = ir_ins(b, x);
+  }
   if (i->op != OP_select || !is_choice_of_views(b, x, 0)) return ir_permute(b, x, perm);
   Val arg[3] = {i->arg[0], i->arg[1], i->arg[2]};
   for (int k = 0; k < 3; k++) arg[k] = ir_permute_choice(b, arg[k], perm);

@@ -73,7 +73,37 @@ static bool covers(const Printer *p, const Ins *in) {
   return used == (1u << in->shape.rank) - 1;
 }
 
+/* The labels that v, written as an element, is a sum of: what reads the text collects the terms of
+ * such a sum, `i + i` as `2*i`. 0: it is none. */
+static uint32_t labels_counted(const Printer *p, Val v) {
+  const Ins *in = ins_of(p, v);
+  uint32_t all = 0;
+  if (is_named(p, v) || !type_is_int((DType)in->type)) return 0;
+  if (in->op == OP_iota) return labels_of(p, v);
+  if (in->op == OP_view)
+    return arg_of(p, v, 0)->op == OP_iota && !is_named(p, in->arg[0]) ? labels_of(p, v) : 0;
+  if (in->op != OP_add && in->op != OP_sub && in->op != OP_neg && in->op != OP_mul) return 0;
+  for (int i = 0; i < in->nargs; i++) {
+    uint32_t some = labels_counted(p, in->arg[i]);
+    if (!some && !is_number(p, in->arg[i])) return 0;
+    all |= some;
+  }
+  return all;
+}
+
+/* An integer that would come back as another sum of the same value. */
+static bool is_collected(const Printer *p, const Ins *in) {
+  bool linear = in->op == OP_add || in->op == OP_sub || in->op == OP_neg || in->op == OP_mul;
+  if (!linear || !type_is_int((DType)in->type)) return false;
+  if (in->nargs == 2 && labels_counted(p, in->arg[0]) & labels_counted(p, in->arg[1])) return true;
+  for (int i = 0; i < in->nargs && (in->op == OP_mul || in->op == OP_neg); i++)
+    if (labels_counted(p, in->arg[i]) && op_kind((Op)ins_of(p, in->arg[i])->op) == KIND_MAP)
+      return true;
+  return false;
+}
+
 static bool map_index_ok(const Printer *p, const Ins *in) {
+  if (is_collected(p, in)) return false;
   for (int i = 0; i < in->nargs; i++)
     if (!index_cap(p, in->arg[i])) return false;
   return covers(p, in);

@@ -45,6 +45,11 @@ static bool of_map(const Fn *f, const Ins *in, int depth, Range *r) {
     if (!known[0] || !known[1]) return false;
     *r = (Range){dim_sub(f->cx, a[0].lo, a[1].hi), dim_sub(f->cx, a[0].hi, a[1].lo)};
     return true;
+  case OP_idiv:
+    if (!known[0] || !known[1] || a[1].lo != a[1].hi || !dim_is_number(a[1].lo) || a[1].lo < 1)
+      return false;
+    *r = (Range){dim_floor_div(f->cx, a[0].lo, a[1].lo), dim_floor_div(f->cx, a[0].hi, a[1].lo)};
+    return true;
   case OP_mod:
     if (!known[1] || !at_most(f, 1, a[1].lo)) return false;
     *r = (Range){0, dim_sub(f->cx, a[1].hi, 1)};

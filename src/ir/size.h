@@ -11,7 +11,8 @@
 typedef int64_t Dim; /* |d| < DIM_SYMBOLIC: a number; otherwise a handle into the context's table */
 #define DIM_SYMBOLIC ((int64_t)1 << 60)
 #define DIM_MAX_NUMBER                                                                             \
-  (((int64_t)1 << 48) - 1) /* the largest extent, and product of extents, allowed */
+  (((int64_t)1 << 48) - 1)   /* the largest size, and product of extents, allowed */
+#define EXTENT_MAX INT32_MAX /* of one axis: indices are i32 */
 
 static inline bool dim_is_number(Dim d) { return d < DIM_SYMBOLIC; }
 

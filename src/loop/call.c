@@ -90,6 +90,30 @@ static const bool *rows_asked_for(Low *lw, const Call *c) {
   return any ? asked : NULL;
 }
 
+static const int *carried_inputs(Cx *cx, const Call *c) {
+  int *input = NEWS(cx->arena, int, c->loop->ncarry + 1);
+  for (int i = 0; i < c->loop->ncarry; i++) input[i] = c->stays[i] ? 1 + i : -1;
+  return input;
+}
+
+/* The inputs whose place a branch's results go to, where they may change it. */
+static const int *branch_places(Low *lw, Val bundle) {
+  const Ins *call = low_ins(lw, bundle);
+  int *input = branch_inputs(call, &lw->p->target), n = call->u.branch->then->out.n;
+  bool *there = NEWS(lw->arena, bool, n + 1);
+  for (Val u = bundle + 1; u < lw->f->ins.n; u++) {
+    const Ins *in = low_ins(lw, u);
+    const Place *p = &lw->place[u];
+    if (in->op != OP_part || in->arg[0] != bundle || p->buf < 0 || input[in->u.i] < 0) continue;
+    const Buffer *b = &lw->p->buf.at[p->buf];
+    there[in->u.i] = b->kind == BUF_OUTPUT && b->same_as >= 0 &&
+                     lw->f->in.at[b->same_as].val == call->arg[1 + input[in->u.i]];
+  }
+  for (int k = 0; k < n; k++)
+    if (!there[k]) input[k] = -1;
+  return input;
+}
+
 void lower_call(Low *lw, Nest *n) {
   const Ins *in = low_ins(lw, n->anchor);
   bool loop = in->op == OP_loop;
@@ -104,9 +128,11 @@ void lower_call(Low *lw, Nest *n) {
   c->shared = loop && shares_iterations(lw, in->u.loop, k->flops);
   if (c->shared) inside.threads = 1;
   if (loop) c->stays = carried_that_stay(lw->cx, in->u.loop, &lw->p->target);
-  c->body = lower_program(loop ? body_in_place(in->u.loop, c->stays) : in->u.branch->then, &inside,
-                          &none);
-  const Fn *second = loop ? in->u.loop->cond : in->u.branch->other;
+  const int *input = loop ? carried_inputs(lw->cx, c) : branch_places(lw, n->anchor);
+  int nplaces = loop ? in->u.loop->ncarry : in->u.branch->then->out.n;
+  const Fn *first_body = loop ? in->u.loop->body : in->u.branch->then;
+  c->body = lower_program(body_in_place(first_body, input, nplaces), &inside, &none);
+  const Fn *second = loop ? in->u.loop->cond : body_in_place(in->u.branch->other, input, nplaces);
   c->other = second ? lower_program(second, &inside, &none) : NULL;
   int first = !loop || in->u.loop->counted;
   Dim from;

@@ -150,6 +150,28 @@ static void pack_axes(Low *lw, PackWork *w, const int *axis, int n, int64_t coun
   w->to = to;
 }
 
+/* Whole tiles of an operand whose elements lie side by side along them, the tiles inside: a row is
+ * read from one tile's elements to the next one's. */
+static void pack_rows(Low *lw, PackWork *w, const int *axis, int n, AxisIx first, int64_t tiles) {
+  ContractPlan *p = w->p;
+  const Pack *pack = &p->pack[w->k];
+  Ix to = w->to;
+  LoopMark mark;
+  if (n > 0) {
+    Var v = low_for(lw, FOR_SERIAL, "k", 0, p->at[*axis].extent, 1, &mark);
+    w->ix[p->at[*axis].label] = axis_var(lw, v);
+    w->to = ix_add_term(&lw->m, to, v, pack->stride[*axis]);
+    pack_rows(lw, w, axis + 1, n - 1, first, tiles);
+  } else {
+    Var v = low_for(lw, FOR_SERIAL, "t", 0, tiles, 1, &mark);
+    w->to = ix_add_term(&lw->m, to, v, pack->stride[pack->tile_axis]);
+    w->first = ix_scale(&lw->m, ix_add_term(&lw->m, first.ix, v, 1), pack->tile);
+    pack_tile(lw, w, pack->tile);
+  }
+  low_end(lw, mark);
+  w->to = to;
+}
+
 static void pack_tiles(Low *lw, ContractPlan *p, int k, AxisIx first, int64_t whole, bool some) {
   PackWork *w = NEW(lw->arena, PackWork);
   Pack *pack = &p->pack[k];
@@ -164,6 +186,11 @@ static void pack_tiles(Low *lw, ContractPlan *p, int k, AxisIx first, int64_t wh
   for (int i = 0; i + 1 < n && w->square >= 0; i++) /* innermost */
     if (axis[i] == w->square) axis[i] = axis[i + 1], axis[i + 1] = w->square;
   int64_t rest = some ? t->extent % pack->tile : 0;
+  if (pack->by_block && !rest && w->square < 0 && t->stride[k] == 1) {
+    w->to = ix_number(0);
+    pack_rows(lw, w, axis, n, first, whole);
+    return;
+  }
   LoopMark mark;
   Var v = low_for(lw, low_outermost(lw), "t", 0, whole + (rest > 0), 1, &mark);
   w->to = ix_add_term(&lw->m, ix_number(0), v, pack->stride[pack->tile_axis]);

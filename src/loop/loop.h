@@ -264,8 +264,13 @@ typedef struct PeakItem {
 } PeakItem;
 /* The largest buffers that live when the workspace is fullest, at most `most`; returns how many. */
 int loop_peak(const LoopProgram *p, PeakItem *item, int most);
-double ins_flops(const Fn *f, Val v); /* of one instruction, its bodies included */
-double fn_flops(const Fn *f);         /* multiply and add are two; elementwise operators one each */
+/* Of the elements of its operand, those that a reduction asks for. */
+double fold_share(const Fn *f, const Ins *fold);
+typedef void FlopVisit(void *data, const Ins *in, double flops);
+/* All of it, and to `visit` by instruction, those of bodies as often as they run. */
+double fn_visit_flops(const Fn *f, FlopVisit *visit, void *data);
+double fn_flops(const Fn *f);       /* multiply and add are two; elementwise operators one each */
+bool fn_flops_at_most(const Fn *f); /* how often some loop runs is found by running it */
 
 /* ---- making kernels (kernel.c): small constructors that others share ---- */
 typedef struct KernelMaker {

@@ -287,7 +287,7 @@ double nest_ops(const Nest *n) {
   return ops;
 }
 
-static void store_root(Low *lw, Val v, const AxisIx *at, Point pt, Ex value) {
+void low_store_root(Low *lw, Val v, const AxisIx *at, Point pt, Ex value) {
   Place *p = &lw->place[v];
   const Shape *s = &low_ins(lw, v)->shape;
   Dim lane;
@@ -308,7 +308,7 @@ static void store_root(Low *lw, Val v, const AxisIx *at, Point pt, Ex value) {
 void low_store_roots(Low *lw, Nest *n, const AxisIx *at, Point pt) {
   Ex value[64];
   for (int i = 0; i < n->root.n; i++) value[i] = value_own(lw, n->root.at[i], at, pt);
-  for (int i = 0; i < n->root.n; i++) store_root(lw, n->root.at[i], at, pt, value[i]);
+  for (int i = 0; i < n->root.n; i++) low_store_root(lw, n->root.at[i], at, pt, value[i]);
 }
 
 /* ---- kernels ---- */
@@ -320,6 +320,7 @@ static void count_work(Low *lw, const Group *g, Kernel *k) {
       const Analysis *an = &n->side.at[s]->an;
       double domain = 1;
       for (int d = 0; d < an->axes; d++) domain *= (double)low_number(lw, an->extent[d]);
+      if (n->kind == NEST_FOLD && s == 0) domain *= fold_share(lw->f, low_ins(lw, n->anchor));
       if (n->kind != NEST_CONTRACT || s >= 2) k->flops += an->ops * domain;
       for (int a = 0; a < an->access.n; a++) {
         const Ins *leaf = low_ins(lw, an->access.at[a].leaf);

@@ -237,6 +237,7 @@ typedef void (*VectorBody)(Low *lw, void *arg, AxisIx ix, Point pt);
 void low_vectors(Low *lw, Dim extent, int lanes, double ops, VectorBody body, void *arg);
 /* Stores the roots of n (but the first `from`) at a point, all computed before any is stored. */
 void low_store_roots(Low *lw, Nest *n, const AxisIx *at, Point pt);
+void low_store_root(Low *lw, Val v, const AxisIx *at, Point pt, Ex value); /* one of them */
 /* Row-major element number of index at in the storage of v. */
 Ix low_linear(Low *lw, const Shape *s, int skip, const AxisIx *at, Dim *lane, Ex *dyn);
 KernelMaker low_kernel(Low *lw, Name name, Span span); /* a new kernel at the program's end */
@@ -288,10 +289,14 @@ double fold_identity(const Ins *fold);
 Ex fold_step(Low *lw, Op fold, Ex acc, Ex x);
 
 /* ---- triangle.c ---- */
+typedef struct Ends { /* from <= index < to, i64 values; 0: as the axis */
+  Ex from, to;
+} Ends;
 typedef struct Triangle { /* conditions on indices without which a fold's operand adds nothing */
   int n;
   Val cond[4];
   bool want[4];
+  Boxes boxes; /* outside of which nothing is added */
 } Triangle;
 typedef struct Along { /* indices from .. from + more of an axis of the operand */
   int axis;
@@ -299,6 +304,10 @@ typedef struct Along { /* indices from .. from + more of an axis of the operand 
   Dim more;
 } Along;
 Triangle triangle_of(const Low *lw, const Ins *fold, Val operand);
+/* Between which indices of an axis of the operand anything is added, the other axes being at `in`;
+ * by_lane: the axis along which vectors lie, -1. The beginning is a multiple of step. */
+Ends triangle_ends(Low *lw, const Triangle *t, const AxisIx *in, int axis, int by_lane, Dim extent,
+                   int64_t step);
 /* Whether anything of a block adds to the fold, the other axes being at `in`; 0: it is to be taken
  * for granted. */
 Ex triangle_there(Low *lw, const Triangle *t, const AxisIx *in, const Along *along, int n);
@@ -319,13 +328,23 @@ bool *carried_that_stay(Cx *cx, const Loop *l, const Target *t);
 /* v is what a loop makes of carried value arg, which stays in its place, and the loop is given arg
  * once. */
 bool part_stays(const Fn *f, Val v, Val arg, const Target *t);
-Fn *body_in_place(const Loop *l, const bool *stay); /* outputs that stay alias their inputs */
+/* Per result of the branch: the input that both bodies may replace where it lies; -1. */
+int *branch_inputs(const Ins *call, const Target *t);
+/* Outputs 0 .. n - 1 alias these inputs (-1: none). */
+Fn *body_in_place(const Fn *body, const int *input, int n);
 
 /* ---- update.c ---- */
+/* What the limit compares its index with, the axes further out standing at `at`. */
+Ex limit_right(Low *lw, const Limit *l, const AxisIx *at);
+void limit_ends(Low *lw, const Limit *l, Ex right, Dim extent, Ends *e);
+/* The values of rank 0 that decide, each looked at once, here. */
+void look_at_scalars(Low *lw, const Boxes *boxes);
+/* The last statement of `outer`, a loop that was just opened, goes from e.from to e.to only. */
+void low_between(Block *outer, Ends e);
 void find_updates(Low *lw);
 bool lower_update(Low *lw, const Nest *n); /* false: the nest is no update in place */
 bool update_by_parts(const Update *u);     /* little enough changes to be made apart and copied */
-bool update_small(const Low *lw, const Update *u); /* copying all of it costs nothing */
+bool update_small(const Fn *f, Val v, const Target *t);
 
 /* lower.c: per output of f that is to replace an input where that lies: whether it would, without
  * being made elsewhere first. */

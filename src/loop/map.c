@@ -5,7 +5,7 @@
 
 /* So many vectors are walked side by side where no loop goes over them, and so much work on each is
  * worth it: a function. */
-enum { MAX_VECTORS = 4, LONG_OPS = 14 };
+enum { MAX_VECTORS = 4, LONG_OPS = 14, SQUARE_OPS = 12 };
 
 typedef struct MapWork {
   Nest *n;
@@ -15,7 +15,8 @@ typedef struct MapWork {
   int across; /* axis walked inside the vectors, a few indices at a time, or -1 */
   Ix across_from;
   int64_t across_n;
-  Block *block;               /* straight-line code of a few vectors goes there; */
+  bool squares; /* as many as a vector has lanes: what is read lies side by side along that axis */
+  Block *block; /* straight-line code of a few vectors goes there; */
   int end[MAX_VECTORS], nend; /* that of each ends at .. */
 } MapWork;
 
@@ -68,6 +69,59 @@ static int across_axis(const Low *lw, const Nest *n, const LoopAxis *axis, int c
 
 enum { ACROSS = 8 };
 
+/* What is read far apart along the vectors' axis, but side by side along the other, is more than
+ * what is read the other way round: vectors along the other axis are made, a square of them, and
+ * turned before they are stored. */
+static bool turns(const Low *lw, const Nest *n, LoopAxis across, LoopAxis vec) {
+  int lanes = nest_lanes(n), far = 0, near = 0;
+  if (n->kind != NEST_MAP || n->root.n != 1 || lanes < 8 || nest_ops(n) > SQUARE_OPS) return false;
+  if (lanes * type_info[low_ins(lw, n->root.at[0])->type].bytes > lw->p->target.vector_bytes)
+    return false; /* a narrow type among wider ones */
+  if (!dim_is_number(vec.extent) || vec.extent < lanes / 2 || across.extent < lanes) return false;
+  for (int k = 0; k < n->side.n; k++) {
+    const Side *s = n->side.at[k];
+    for (int a = 0; a < s->an.access.n; a++) {
+      const Dim *stride = s->an.access.at[a].stride;
+      int64_t inner = low_number(lw, stride[s->kept[vec.axis]]);
+      int64_t outer = low_number(lw, stride[s->kept[across.axis]]);
+      if (outer == 1 && (inner > 4 || inner < -4)) far++;
+      else if (outer != 0) near++;
+    }
+  }
+  return far > near;
+}
+
+/* Rows from..from + count of the vectors' axis, as many as lanes or fewer. */
+static void map_square(Low *lw, MapWork *w, Ix from, int64_t count) {
+  Val v = w->n->root.at[0];
+  int lanes = (int)w->across_n;
+  Ex x[128];
+  Point pt = {.lanes = lanes, .active = lanes}, turned = {.lanes = lanes, .active = count};
+  w->at[w->across] = (AxisIx){.ix = w->across_from, .lane = 1};
+  for (int64_t r = 0; r < count; r++) {
+    w->at[w->axis] = (AxisIx){.ix = ix_plus(&lw->m, from, ix_number(r))};
+    x[r] = ex_let(lw, ex_splat(&lw->m, value_own(lw, v, w->at, pt), lanes), NULL);
+  }
+  low_transpose(lw, x, (int)count);
+  if (count < lanes) turned.vmask = ex_let(lw, ex_active(&lw->m, lanes, ix_number(count)), NULL);
+  w->at[w->axis] = (AxisIx){.ix = from, .lane = 1};
+  for (int c = 0; c < lanes; c++) {
+    w->at[w->across] = (AxisIx){.ix = ix_plus(&lw->m, w->across_from, ix_number(c))};
+    low_store_root(lw, v, w->at, turned, x[c]);
+  }
+}
+
+static void map_squares(Low *lw, MapWork *w, Dim from, int64_t extent) {
+  int64_t lanes = w->across_n, whole = extent / lanes * lanes;
+  LoopMark mark;
+  if (whole > 0) {
+    Var i = low_for(lw, FOR_SERIAL, "i", 0, whole, lanes, &mark);
+    map_square(lw, w, ix_add_term(&lw->m, ix_number(from), i, 1), lanes);
+    low_end(lw, mark);
+  }
+  if (whole < extent) map_square(lw, w, ix_number(dim_add(lw->cx, from, whole)), extent - whole);
+}
+
 /* How much of an axis is walked by vectors of so many lanes, the last under a mask: all of it, or
  * what leaves two shorter vectors at most, where these cost less. (A store under a mask holds up
  * the next one's reads where the mask is off: there the next row begins.) */
@@ -83,7 +137,7 @@ static void map_vectors(Low *lw, MapWork *w, LoopAxis vec) {
   int lanes = nest_lanes(w->n);
   w->axis = vec.axis;
   /* a plain transpose moves one element as fast as a gather moves each of its own */
-  if (w->across >= 0 && nest_ops(w->n) == 0) lanes = 1;
+  if (w->across >= 0 && nest_ops(w->n) == 0 && !w->squares) lanes = 1;
   Pieces cut = axis_pieces(lw, w->n, w->at, vec, lanes);
   w->block = lw->m.at;
   w->nend = 0;
@@ -92,6 +146,10 @@ static void map_vectors(Low *lw, MapWork *w, LoopAxis vec) {
     Dim extent = dim_sub(lw->cx, cut.at[i + 1], cut.at[i]),
         whole = whole_part(lw, extent, lanes, cut.ops[i]);
     w->from = cut.at[i];
+    if (w->squares && extent >= lanes / 2) {
+      map_squares(lw, w, w->from, extent);
+      continue;
+    }
     low_vectors(lw, whole, lanes_for(lanes, whole), cut.ops[i], map_body, w);
     for (int n = lanes / 2; n > 0 && whole != extent; n /= 2) {
       if (extent - whole < n) continue;
@@ -106,11 +164,13 @@ static void map_vectors(Low *lw, MapWork *w, LoopAxis vec) {
 
 static void map_across(Low *lw, MapWork *w, LoopAxis across, LoopAxis vec) {
   int64_t n = ACROSS;
+  w->squares = turns(lw, w->n, across, vec);
   for (int64_t d = ACROSS; d >= ACROSS / 2; d--) /* no rest, if possible */
     if (across.extent % d == 0) {
       n = d;
       break;
     }
+  if (w->squares) n = nest_lanes(w->n);
   int64_t blocks = across.extent / n, rest = across.extent % n;
   w->across = across.axis;
   if (blocks > 0) {
@@ -123,6 +183,7 @@ static void map_across(Low *lw, MapWork *w, LoopAxis across, LoopAxis vec) {
     low_end(lw, mark);
   }
   if (!rest) return;
+  w->squares = false;
   w->across_from = ix_number(blocks * n);
   w->across_n = rest;
   lw->may_parallel = false;

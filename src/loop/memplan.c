@@ -2,7 +2,8 @@
  * use them. Out: first/last kernel, offset, stride of each, and the workspace's size. Buffers whose
  * lifetimes don't meet share bytes, and some follow each other in one place (inplace.c). Rooms are
  * placed one after the other in the gap that fits best, in several orders; the order that takes the
- * fewest bytes stands. */
+ * fewest bytes stands. Where that is more than what lives at one time asks for, the rooms that
+ * reach highest are placed earlier, again and again (squeaky wheel: Joslin, Clements 1999). */
 #include "loop/lower.h"
 
 #include <stdlib.h>
@@ -103,13 +104,10 @@ static int by_rank(const void *a, const void *b) { /* the highest first, then as
   return (x->room > y->room) - (x->room < y->room);
 }
 
-static int64_t place_all(Low *lw, Plan *x, Order o) {
-  int32_t *order = NEWS(lw->arena, int32_t, x->n + 1), *placed = NEWS(lw->arena, int32_t, x->n + 1);
-  Ranked *ranked = NEWS(lw->arena, Ranked, x->n + 1);
+/* In that order; returns the end. */
+static int64_t place_all(Low *lw, Plan *x, const int32_t *order) {
+  int32_t *placed = NEWS(lw->arena, int32_t, x->n + 1);
   int64_t total = 0;
-  for (int i = 0; i < x->n; i++) ranked[i] = (Ranked){rank_of(&x->room[i], o), i};
-  qsort(ranked, (size_t)x->n, sizeof *ranked, by_rank);
-  for (int i = 0; i < x->n; i++) order[i] = ranked[i].room;
   for (int i = 0; i < x->n; i++) {
     Room *b = &x->room[order[i]];
     b->offset = place(x, placed, i, b);
@@ -121,7 +119,43 @@ static int64_t place_all(Low *lw, Plan *x, Order o) {
   return total;
 }
 
-enum { MANY_ROOMS = 1500 };
+static void first_order(Low *lw, const Plan *x, Order o, int32_t *order) {
+  Ranked *ranked = NEWS(lw->arena, Ranked, x->n + 1);
+  for (int i = 0; i < x->n; i++) ranked[i] = (Ranked){rank_of(&x->room[i], o), i};
+  qsort(ranked, (size_t)x->n, sizeof *ranked, by_rank);
+  for (int i = 0; i < x->n; i++) order[i] = ranked[i].room;
+}
+
+/* The rooms that end highest come before half of those that came before them. */
+static void move_forward(const Plan *x, int32_t *order, int64_t total) {
+  for (int i = 0; i < x->n; i++) {
+    int32_t r = order[i], to = i / 2;
+    if (x->room[r].offset + x->room[r].bytes != total) continue;
+    memmove(order + to + 1, order + to, (size_t)(i - to) * sizeof *order);
+    order[to] = r;
+  }
+}
+
+enum { MANY_ROOMS = 1500, TURNS = 200, PAIRS = 2000000 /* of rooms looked at for an order */ };
+
+/* Returns the end. */
+static int64_t place_rooms(Low *lw, Plan *x, int64_t bound) {
+  int32_t *order = NEWS(lw->arena, int32_t, x->n + 1), *best = NEWS(lw->arena, int32_t, x->n + 1);
+  int64_t least = INT64_MAX, enough = bound + bound / 64;
+  int turns = MIN(TURNS, MAX(1, PAIRS / MAX(1, (int64_t)x->n * x->n)));
+  for (int o = 0; o < (x->n > MANY_ROOMS ? 1 : ORDERS) && least > bound; o++) {
+    first_order(lw, x, (Order)o, order);
+    for (int turn = 0; turn < turns && (turn == 0 || least > enough); turn++) {
+      int64_t total = place_all(lw, x, order);
+      if (total < least) {
+        least = total;
+        memcpy(best, order, (size_t)x->n * sizeof *order);
+      }
+      move_forward(x, order, total);
+    }
+  }
+  return place_all(lw, x, best);
+}
 
 void plan_memory(Low *lw) {
   LoopProgram *p = lw->p;
@@ -132,13 +166,7 @@ void plan_memory(Low *lw) {
   }
   share_places(lw);
   Plan x = make_rooms(lw);
-  int best = 0;
-  int64_t least = INT64_MAX, bound = loop_least_workspace(p);
-  for (int o = 0; o < (x.n > MANY_ROOMS ? 1 : ORDERS) && least > bound; o++) {
-    int64_t total = place_all(lw, &x, (Order)o);
-    if (total < least) least = total, best = o;
-  }
-  p->workspace = place_all(lw, &x, (Order)best);
+  p->workspace = place_rooms(lw, &x, loop_least_workspace(p));
   for (int i = 0; i < p->buf.n; i++) {
     Buffer *b = &p->buf.at[i];
     if (b->kind == BUF_LOCAL) b->stride = bytes_of(p, b) / MAX(1, p->target.threads);

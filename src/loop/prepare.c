@@ -256,5 +256,5 @@ static Fn *copy_function(const Fn *f, bool last) {
 }
 
 Fn *loop_prepare(const Fn *f) {
-  return copy_function(prepare_layout(copy_function(f, false)), true);
+  return copy_function(prepare_layout(copy_function(prepare_points(f), false)), true);
 }

@@ -16,6 +16,8 @@ bool window_same_bases(const Builder *b, const Val *x, const Val *y);
  * p, phases that the engine makes code for one by one (contract_phases.c). */
 bool window_phases(const Ins *view, int d, const Contract *c, const uint8_t *label);
 Val window_padded(Builder *b, Val x, double reads);
+/* prepare_point.c: what is wanted at one index of an axis. */
+Fn *prepare_points(const Fn *f);
 /* prepare_layout.c: channels last. */
 Fn *prepare_layout(const Fn *f);
 

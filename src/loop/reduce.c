@@ -203,6 +203,11 @@ static Step step_begin(Low *lw, const FoldWork *w, const Along *along, int n) {
   return s;
 }
 
+/* What is left out of the loop over a reduced axis at either end. */
+static Ends ends(Low *lw, const FoldWork *w, int axis, int by_lane, Dim extent, int64_t step) {
+  return triangle_ends(lw, &w->triangle, w->in, axis, by_lane, extent, step);
+}
+
 static void step_end(Low *lw, Step s) {
   if (s.outer) low_leave(lw, s.outer, s.memo);
 }
@@ -235,7 +240,9 @@ static void across_named(Low *lw, FoldWork *w, LoopAxis red, int lanes, int unro
   Dim whole = dim_mul(cx, dim_floor_div(cx, red.extent, step), step),
       rest = dim_sub(cx, red.extent, whole);
   LoopMark mark;
+  Ends e = ends(lw, w, red.axis, -1, whole, step);
   AxisIx base = axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, whole, step, &mark));
+  low_between(mark.outer, e);
   Step s = step_begin(lw, w, &(Along){red.axis, base, step - 1}, 1);
   base.lane = lanes > 1;
   for (int u = 0; u < unroll; u++) {
@@ -270,8 +277,11 @@ static void across_vectors(Low *lw, FoldWork *w, LoopAxis red, int lanes, int un
   LoopMark mark;
   if (groups > 0) {
     AxisIx base = axis_number(0);
-    if (groups > 1)
+    if (groups > 1) {
+      Ends e = ends(lw, w, red.axis, -1, groups * step, step);
       base = axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, groups * step, step, &mark));
+      low_between(mark.outer, e);
+    }
     Step s = {NULL, 0};
     if (groups > 2) s = step_begin(lw, w, &(Along){red.axis, base, step - 1}, 1);
     base.lane = lanes > 1;
@@ -360,7 +370,11 @@ static void along_block(Low *lw, FoldWork *w, Ix base, int nvec, int lanes, Dim 
     LoopMark red;
     bool loop = last.axis >= 0;
     AxisIx k = axis_number(0);
-    if (loop) k = axis_var(lw, low_for(lw, FOR_SERIAL, "k", lo, hi, step, &red));
+    if (loop) {
+      Ends e = part ? (Ends){0, 0} : ends(lw, w, last.axis, w->side->kept[kept.axis], hi, step);
+      k = axis_var(lw, low_for(lw, FOR_SERIAL, "k", lo, hi, step, &red));
+      low_between(red.outer, e);
+    }
     Along along[] = {{last.axis, k, step - 1},
                      {w->side->kept[kept.axis], {.ix = base}, (int64_t)nvec * lanes - 1}};
     Step s = {NULL, 0};
@@ -432,6 +446,31 @@ static void fold_along(Low *lw, FoldWork *w) {
   while (loops > 0) low_end(lw, mark[--loops]);
 }
 
+/* Limits of axes that are walked together with others say nothing of the loops there are. */
+static void forget_merged(Low *lw, FoldWork *w) {
+  const FoldPlan *p = &w->plan;
+  const Shape *s = &low_ins(lw, w->side->v)->shape;
+  bool alone[IR_MAX_RANK] = {false};
+  for (int d = 0; d < s->rank; d++) alone[d] = s->dim[d] == 1;
+  for (int d = 0; d < lw->rows; d++) alone[w->side->kept[d]] = true;
+  for (int i = 0; i < p->nred; i++)
+    alone[p->red[i].axis] = p->red[i].extent == s->dim[p->red[i].axis];
+  for (int i = 0; i < p->nkept; i++) {
+    int d = w->side->kept[p->kept[i].axis];
+    alone[d] = p->kept[i].extent == s->dim[d];
+  }
+  for (int i = 0; i < w->triangle.boxes.n; i++) {
+    Box *b = &w->triangle.boxes.box[i];
+    int kept = 0;
+    for (int k = 0; k < b->n; k++) {
+      bool known = alone[b->limit[k].axis];
+      for (int d = 0; d < s->rank; d++) known &= alone[d] || !b->limit[k].coef[d];
+      if (known) b->limit[kept++] = b->limit[k];
+    }
+    b->n = kept;
+  }
+}
+
 void lower_fold(Low *lw, Nest *n) {
   FoldWork *w = NEW(lw->arena, FoldWork);
   w->n = n;
@@ -439,6 +478,7 @@ void lower_fold(Low *lw, Nest *n) {
   w->side = n->side.at[0];
   plan_fold(lw, n, lw->rows, &w->plan);
   w->triangle = triangle_of(lw, w->fold, w->side->v);
+  forget_merged(lw, w);
   for (int d = 0; d < low_ins(lw, w->side->v)->shape.rank; d++) w->in[d] = axis_number(0);
   for (int d = 0; d < n->shape.rank; d++)
     set_kept(w, d, d < lw->rows ? lw->row[d] : axis_number(0));

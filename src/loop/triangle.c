@@ -62,14 +62,57 @@ static void add_conditions(const Low *lw, Val v, bool want, Triangle *t) {
 }
 
 Triangle triangle_of(const Low *lw, const Ins *fold, Val operand) {
-  Triangle t = {.n = 0};
+  Triangle t = {.n = 0, .boxes = {.n = 1}};
   const Ins *in = low_ins(lw, operand);
   if (in->op != OP_select || low_stored(lw, operand)) return t;
   for (int k = 1; k <= 2 && !t.n; k++)
     if (ins_is_splat(low_ins(lw, below_views(lw, in->arg[k])), fold_identity(fold)) &&
         type_is_float((DType)fold->type))
       add_conditions(lw, in->arg[0], k == 2, &t);
+  if (type_is_float((DType)fold->type)) where_other(lw->f, operand, fold_identity(fold), &t.boxes);
   return t;
+}
+
+/* ---- ends ---- */
+static Ex map2(Low *lw, Op op, DType t, Ex a, Ex b) { return low_map(lw, op, t, (Ex[]){a, b}, 2); }
+
+/* The limit can be told before the axis is walked: nothing in it differs by lane. */
+static bool is_told(const Limit *l, int axis, int by_lane) {
+  if (l->axis == by_lane || (by_lane >= 0 && l->coef[by_lane])) return false;
+  return l->axis == axis || (l->axis != axis && !l->coef[axis]);
+}
+
+Ends triangle_ends(Low *lw, const Triangle *t, const AxisIx *in, int axis, int by_lane, Dim extent,
+                   int64_t step) {
+  Ends e = {0, 0};
+  Ex some = 0;
+  if (t->boxes.n != 1) return e;
+  const Box *b = &t->boxes.box[0];
+  look_at_scalars(lw, &t->boxes);
+  for (int i = 0; i < b->n; i++) {
+    const Limit *l = &b->limit[i];
+    if (!is_told(l, axis, by_lane)) continue;
+    Ex right = limit_right(lw, l, in);
+    if (l->axis == axis) {
+      limit_ends(lw, l, right, extent, &e);
+    } else {
+      Ex at = axis_value(lw, &in[l->axis], 1);
+      some =
+          mask_and(lw, some, map2(lw, l->op, T_BOOL, low_map(lw, OP_cast, T_I64, &at, 1), right));
+    }
+  }
+  Ex none = ex_imm_i(&lw->m, T_I64, 1, 0);
+  if (some && !e.to)
+    e.to =
+        dim_is_number(extent) ? ex_imm_i(&lw->m, T_I64, 1, extent) : ex_dim(lw, T_I64, 1, extent);
+  if (some) e.to = low_map(lw, OP_select, T_I64, (Ex[]){some, e.to, none}, 3);
+  if (e.from) {
+    Ex by = ex_imm_i(&lw->m, T_I64, 1, step);
+    e.from = map2(lw, OP_mul, T_I64, map2(lw, OP_idiv, T_I64, e.from, by), by);
+    e.from = ex_let(lw, e.from, NULL);
+  }
+  if (e.to) e.to = ex_let(lw, e.to, NULL);
+  return e;
 }
 
 /* The condition at a corner of the block: bit k of `corner` says which end of axis k. */

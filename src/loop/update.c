@@ -21,6 +21,9 @@ typedef struct Part { /* of an update: what goes over one box */
 
 static Ex map2(Low *lw, Op op, DType t, Ex a, Ex b) { return low_map(lw, op, t, (Ex[]){a, b}, 2); }
 static Ex number(Low *lw, int64_t n) { return ex_imm_i(&lw->m, T_I64, 1, n); }
+static Ex extent_of(Low *lw, Dim d) {
+  return dim_is_number(d) ? number(lw, d) : ex_dim(lw, T_I64, 1, d);
+}
 static Ex to_64(Low *lw, Ex e) { return low_map(lw, OP_cast, T_I64, &e, 1); }
 static Ex scalar(Low *lw, Val v) {
   AxisIx none[IR_MAX_RANK];
@@ -29,14 +32,11 @@ static Ex scalar(Low *lw, Val v) {
 }
 
 /* ---- limits ---- */
-/* What the limit compares its index with. */
-static Ex right_side(Part *w, const Limit *l) {
-  Low *lw = w->lw;
-  Ex sum = ex_dim(lw, T_I64, 1, l->off);
-  if (dim_is_number(l->off)) sum = number(lw, l->off);
+Ex limit_right(Low *lw, const Limit *l, const AxisIx *at) {
+  Ex sum = extent_of(lw, l->off);
   for (int d = 0; d < l->axis; d++) {
     if (!l->coef[d]) continue;
-    Ex i = to_64(lw, axis_value(lw, &w->at[d], 1));
+    Ex i = to_64(lw, axis_value(lw, &at[d], 1));
     sum = map2(lw, OP_add, T_I64, sum, map2(lw, OP_mul, T_I64, number(lw, l->coef[d]), i));
   }
   for (int i = 0; i < l->n; i++) {
@@ -47,6 +47,18 @@ static Ex right_side(Part *w, const Limit *l) {
   return ex_let(lw, sum, NULL);
 }
 
+void limit_ends(Low *lw, const Limit *l, Ex right, Dim extent, Ends *e) {
+  Ex after = map2(lw, OP_add, T_I64, right, number(lw, 1));
+  if (l->op == OP_ge || l->op == OP_gt || l->op == OP_eq) {
+    if (!e->from) e->from = number(lw, 0);
+    e->from = map2(lw, OP_max, T_I64, e->from, l->op == OP_gt ? after : right);
+  }
+  if (l->op == OP_le || l->op == OP_lt || l->op == OP_eq) {
+    if (!e->to) e->to = extent_of(lw, extent);
+    e->to = map2(lw, OP_min, T_I64, e->to, l->op == OP_lt ? right : after);
+  }
+}
+
 /* All limits of an axis but one, which gives the index, as a truth value; 0: there are none. */
 static Ex holds(Part *w, const Limit *but, int axis, Ex index) {
   Low *lw = w->lw;
@@ -54,14 +66,10 @@ static Ex holds(Part *w, const Limit *but, int axis, Ex index) {
   for (int i = 0; i < w->box->n; i++) {
     const Limit *l = &w->box->limit[i];
     if (l->axis == axis && l != but)
-      all = mask_and(lw, all, map2(lw, l->op, T_BOOL, index, right_side(w, l)));
+      all = mask_and(lw, all, map2(lw, l->op, T_BOOL, index, limit_right(lw, l, w->at)));
   }
   return all;
 }
-
-typedef struct Ends { /* from <= index < to, i64 registers or literals; 0: as the axis */
-  Ex from, to;
-} Ends;
 
 static Ends ends_of(Part *w, int axis) {
   Low *lw = w->lw;
@@ -69,16 +77,7 @@ static Ends ends_of(Part *w, int axis) {
   for (int i = 0; i < w->box->n; i++) {
     const Limit *l = &w->box->limit[i];
     if (l->axis != axis) continue;
-    Ex x = right_side(w, l), after = map2(lw, OP_add, T_I64, x, number(lw, 1));
-    bool up = l->op == OP_ge || l->op == OP_gt;
-    if (up) {
-      if (!e.from) e.from = number(lw, 0);
-      e.from = map2(lw, OP_max, T_I64, e.from, l->op == OP_gt ? after : x);
-    } else {
-      Dim n = low_ins(lw, w->u->v)->shape.dim[axis];
-      if (!e.to) e.to = dim_is_number(n) ? number(lw, n) : ex_dim(lw, T_I64, 1, n);
-      e.to = map2(lw, OP_min, T_I64, e.to, l->op == OP_le ? after : x);
-    }
+    limit_ends(lw, l, limit_right(lw, l, w->at), low_ins(lw, w->u->v)->shape.dim[axis], &e);
   }
   if (e.from) e.from = ex_let(lw, e.from, NULL);
   if (e.to) e.to = ex_let(lw, e.to, NULL);
@@ -130,12 +129,16 @@ static void element(Low *lw, void *arg, AxisIx ix, Point pt) {
   st_store(&lw->m, lw->place[v].buf, ix_all, lane, dyn, pt.vmask, value, false);
 }
 
+void low_between(Block *outer, Ends e) {
+  Stmt *s = outer->at.at[outer->at.n - 1];
+  s->u.loop.from = e.from;
+  s->u.loop.to = e.to;
+}
+
 /* Opens a loop between computed ends. `last`: the largest index a variable can begin a step at. */
 static Var open_between(Low *lw, Ends e, Dim extent, int64_t step, Dim last, LoopMark *mark) {
   Var v = low_for(lw, FOR_SERIAL, "i", 0, extent, step, mark);
-  Stmt *s = mark->outer->at.at[mark->outer->at.n - 1];
-  s->u.loop.from = e.from;
-  s->u.loop.to = e.to;
+  low_between(mark->outer, e);
   lw->range.at[v] = (VarRange){0, last};
   return v;
 }
@@ -143,25 +146,28 @@ static Var open_between(Low *lw, Ends e, Dim extent, int64_t step, Dim last, Loo
 /* By whole vectors from e.from on, then the rest under a mask. */
 static void vectors_between(Part *w, Ends e, Dim extent, int lanes) {
   Low *lw = w->lw;
+  Cx *cx = lw->cx;
   LoopMark mark;
+  Dim last = dim_sub(cx, extent, 1);
+  bool whole = lanes == 1 || !dim_is_number(extent) || extent >= lanes;
   if (!e.from) e.from = number(lw, 0);
-  if (!e.to) e.to = dim_is_number(extent) ? number(lw, extent) : ex_dim(lw, T_I64, 1, extent);
-  e.to = ex_let(lw, e.to, NULL);
-  Ex more = map2(lw, OP_max, T_I64, map2(lw, OP_sub, T_I64, e.to, e.from), number(lw, 0));
-  Ex rest = map2(lw, OP_bitand, T_I64, more, number(lw, lanes - 1));
-  Ex whole =
-      lanes == 1
-          ? e.to
-          : ex_let(lw, map2(lw, OP_sub, T_I64, map2(lw, OP_add, T_I64, e.from, more), rest), NULL);
-  Dim last = dim_sub(lw->cx, extent, lanes);
-  AxisIx ix = axis_var(lw, open_between(lw, (Ends){e.from, whole}, extent, lanes,
-                                        lanes == 1 ? dim_sub(lw->cx, extent, 1) : last, &mark));
-  ix.lane = lanes > 1;
-  element(lw, w, ix, (Point){.lanes = lanes, .active = lanes});
-  low_end(lw, mark);
+  if (!e.to) e.to = ex_let(lw, extent_of(lw, extent), NULL);
+  Ends first = e;
+  if (lanes > 1) {
+    Ex more = map2(lw, OP_max, T_I64, map2(lw, OP_sub, T_I64, e.to, e.from), number(lw, 0));
+    Ex in_vectors = map2(lw, OP_bitand, T_I64, more, number(lw, -lanes));
+    first.to = ex_let(lw, map2(lw, OP_add, T_I64, e.from, in_vectors), NULL);
+  }
+  if (whole) {
+    Dim most = lanes == 1 ? last : dim_sub(cx, extent, lanes);
+    AxisIx ix = axis_var(lw, open_between(lw, first, extent, lanes, most, &mark));
+    ix.lane = lanes > 1;
+    element(lw, w, ix, (Point){.lanes = lanes, .active = lanes});
+    low_end(lw, mark);
+  }
   if (lanes == 1) return;
-  ix = axis_var(
-      lw, open_between(lw, (Ends){whole, e.to}, extent, lanes, dim_sub(lw->cx, extent, 1), &mark));
+  Ends rest = {whole ? first.to : e.from, e.to};
+  AxisIx ix = axis_var(lw, open_between(lw, rest, extent, lanes, last, &mark));
   ix.lane = 1;
   Ex index = ex_index(&lw->m, T_I64, lanes, ix.ix, 1);
   Ex mask = ex_let(lw, map2(lw, OP_lt, T_BOOL, index, ex_splat(&lw->m, e.to, lanes)), NULL);
@@ -185,7 +191,7 @@ static void walk_under(Part *w, int axis, Ex cond) {
 static void walk_point(Part *w, int axis, const Limit *l) {
   Low *lw = w->lw;
   Dim n = low_ins(lw, w->u->v)->shape.dim[axis];
-  Ex k = right_side(w, l), end = dim_is_number(n) ? number(lw, n) : ex_dim(lw, T_I64, 1, n);
+  Ex k = limit_right(lw, l, w->at), end = extent_of(lw, n);
   Ex inside =
       mask_and(lw, map2(lw, OP_ge, T_BOOL, k, number(lw, 0)), map2(lw, OP_lt, T_BOOL, k, end));
   inside = mask_and(lw, inside, holds(w, l, axis, k));
@@ -278,21 +284,20 @@ static bool goes_in_place(const Low *lw, Val v, Val base) {
   return b->kind == BUF_OUTPUT && b->same_as >= 0 && lw->f->in.at[b->same_as].val == base;
 }
 
-/* The number of values of rank 0 that decide, each looked at once. */
-static void look_at_scalars(Low *lw, const Update *u) {
-  for (int i = 0; i < u->where.n; i++) {
-    const Box *b = &u->where.box[i];
+void look_at_scalars(Low *lw, const Boxes *boxes) {
+  for (int i = 0; i < boxes->n; i++) {
+    const Box *b = &boxes->box[i];
     for (int k = 0; k < b->nguards; k++) scalar(lw, b->guard[k]);
     for (int k = 0; k < b->n; k++)
       for (int j = 0; j < b->limit[k].n; j++) scalar(lw, b->limit[k].scalar[j]);
   }
 }
 
-bool update_small(const Low *lw, const Update *u) {
-  enum { BYTES = 1024 };
-  const Ins *in = low_ins(lw, u->v);
-  return (double)low_number(lw, shape_count(lw->cx, &in->shape)) * type_info[in->type].bytes <
-         BYTES;
+/* As fast copied as looked after: a small part of the first cache. */
+bool update_small(const Fn *f, Val v, const Target *t) {
+  const Ins *in = fn_ins(f, v);
+  double n = (double)dim_expected(f->cx, shape_count(f->cx, &in->shape), t->expected);
+  return n * type_info[in->type].bytes < (double)(t->l1 / 32);
 }
 
 bool update_by_parts(const Update *u) { return !u->whole && u->share <= 0.5; }
@@ -305,7 +310,7 @@ void find_updates(Low *lw) {
     Val v = low_base(lw, f->out.at[i].val);
     if (f->out.at[i].alias < 0 || !lw->place[v].root || lw->update[v]) continue;
     if (!update_of(f, v, f->in.at[f->out.at[i].alias].val, &u)) continue;
-    if (!update_small(lw, &u)) lw->update[v] = arena_copy(lw->arena, &u, sizeof u);
+    if (!update_small(f, v, &lw->p->target)) lw->update[v] = arena_copy(lw->arena, &u, sizeof u);
   }
 }
 
@@ -323,7 +328,7 @@ bool lower_update(Low *lw, const Nest *n) {
   bool stashed = u->where.n > 1 || !reads_in_place(n, base);
   if (stashed && (u == &small || !update_by_parts(u))) return false;
   lw->may_parallel = false;
-  look_at_scalars(lw, u);
+  look_at_scalars(lw, &u->where);
   Part part[MOST_BOXES];
   for (int i = 0; i < u->where.n; i++) part[i] = part_of(lw, n, u, &u->where.box[i], stashed);
   for (int to_place = !stashed; to_place < 2; to_place++)

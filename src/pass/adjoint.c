@@ -23,7 +23,8 @@ static void find_active(Adjoint *g, const bool *wrt) {
   for (Val v = 1; v < g->f->ins.n; v++) {
     const Ins *in = fn_ins(g->f, v);
     for (int k = 0; k < in->nargs; k++) g->active[v] |= g->active[in->arg[k]];
-    g->active[v] = g->active[v] && (in->type == T_BUNDLE || type_is_float((DType)in->type));
+    g->active[v] = g->active[v] && in->op != OP_stop &&
+                   (in->type == T_BUNDLE || type_is_float((DType)in->type));
   }
 }
 

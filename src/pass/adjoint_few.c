@@ -59,6 +59,7 @@ void few_choose(Cx *cx, LoopPlan *p, double step_bytes) {
   if ((double)l->trip * step_bytes <= most || (double)l->trip * state_bytes(l, NULL) <= most)
     return;
   p->step_bytes = step_bytes;
+  p->nundo = p->nslices = 0;
   p->few = NEW(cx->arena, Binomial);
   *p->few = (Binomial){.l = l, .state = NEWS(cx->arena, bool, l->ncarry + 1)};
   p->nsaved = 0;

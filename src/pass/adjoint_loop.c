@@ -22,6 +22,7 @@ typedef struct Back {
   const LoopPlan *p;
   Val *args, *given, *seeds; /* for adjoint_with */
   Val index, *dcarry, *sum;  /* inputs: adjoints of carried values, running sums */
+  Val *state, *slice;        /* of what is restored */
 } Back;
 
 static Val like(Back *k, const char *prefix, const char *name, const Ins *of) {
@@ -41,11 +42,13 @@ static void make_inputs(Back *k) {
   for (int i = 0; i < loop_captures(l); i++)
     if (k->p->capture[i])
       k->sum[i] = like(k, "d_", loop_capture(l, i)->name, loop_ins(l, loop_capture(l, i)->val));
+  undo_inputs(&k->b, k->p, k->state);
   for (int i = 0; i < k->p->nsaved; i++) {
     Val v = k->p->saved[i];
     const Ins *in = loop_ins(l, v);
     k->given[v] = like(k, "", in->hint, in);
   }
+  undo_slices(&k->b, k->p, k->slice);
   for (int i = 0; i < l->nscan; i++)
     k->args[1 + l->ncarry + i] =
         like(k, "", loop_scan(l, i)->name, loop_ins(l, loop_scan(l, i)->val));
@@ -56,6 +59,7 @@ static void make_inputs(Back *k) {
   for (int i = 0; i < loop_captures(l); i++)
     k->args[1 + l->ncarry + l->nscan + i] =
         like(k, "", loop_capture(l, i)->name, loop_ins(l, loop_capture(l, i)->val));
+  undo_given(&k->b, k->p, k->state, k->slice, k->given);
   for (int i = 0; i < l->ncarry; i++) k->args[1 + i] = k->given[loop_carry(l, i)->val];
 }
 
@@ -80,6 +84,8 @@ static Fn *build_back(Cx *cx, const LoopPlan *p) {
             .given = NEWS(a, Val, f->ins.n + 1),
             .seeds = NEWS(a, Val, f->out.n + 1),
             .dcarry = NEWS(a, Val, l->ncarry + 1),
+            .state = NEWS(a, Val, p->nundo + 1),
+            .slice = NEWS(a, Val, p->nslices + 1),
             .sum = NEWS(a, Val, loop_captures(l) + 1)};
   make_inputs(&k);
   bool *wrt = NEWS(a, bool, f->in.n + 1);
@@ -108,6 +114,8 @@ static Fn *build_back(Cx *cx, const LoopPlan *p) {
   first_capture = n;
   for (int i = 0; i < loop_captures(l); i++)
     if (p->capture[i]) ir_output(&k.b, NULL, derived[first_capture++]);
+  for (int i = 0; i < p->nundo; i++)
+    ir_output(&k.b, NULL, k.given[loop_carry(l, p->undo[i].carry)->val]);
   for (int i = 0; i < l->nscan; i++)
     if (p->scan[i]) ir_output(&k.b, NULL, derived[first_scan++]);
   return ir_finish(&k.b);
@@ -139,11 +147,16 @@ static bool choose_saved(Cx *cx, LoopPlan *p) {
   for (int i = 0; i < p->l->ncarry; i++) first += p->carry[i];
   for (int i = 0; i < loop_captures(p->l); i++) first += p->capture[i];
   for (int i = 0; i < p->nsaved; i++) needed[p->saved[i]] = fn_uses_input(back, first + i);
-  p->nsaved = tape_choose(p->l, needed, cx->thrift && cx->thrift->recompute, p->saved);
+  bool thrifty = cx->thrift && cx->thrift->recompute;
+  p->there = NEWS(cx->arena, bool, f->ins.n);
+  p->nsaved = tape_choose(p->l, needed, p->there, thrifty, p->saved);
+  undo_choose(cx, p);
+  undo_free(p, p->there);
+  if (p->nundo) p->nsaved = tape_choose(p->l, needed, p->there, thrifty, p->saved);
   for (int i = 0; i < p->l->ncarry;
        i++) { /* build_back takes them as slices; unused ones go later */
     Val v = loop_carry(p->l, i)->val;
-    bool there = false;
+    bool there = p->there[v];
     for (int k = 0; k < p->nsaved; k++) there |= p->saved[k] == v;
     if (!there) p->saved[p->nsaved++] = v;
   }
@@ -151,7 +164,7 @@ static bool choose_saved(Cx *cx, LoopPlan *p) {
 }
 
 static double saved_bytes(const LoopPlan *p) {
-  double sum = 0;
+  double sum = undo_bytes(p);
   for (int i = 0; i < p->nsaved; i++) sum += ins_bytes(p->l->body->cx, loop_ins(p->l, p->saved[i]));
   return sum;
 }
@@ -181,16 +194,14 @@ static Fn *collecting_body(const LoopPlan *p) {
     if (fn_ins(f, v)->op != OP_arg) w.to[v] = walk_copy(&w, fn_ins(f, v));
   for (int i = 0; i < f->out.n; i++) ir_output(&w.b, f->out.at[i].name, w.to[f->out.at[i].val]);
   for (int i = 0; i < p->nsaved; i++) ir_output(&w.b, NULL, w.to[p->saved[i]]);
+  undo_collect(&w.b, p, w.to);
   return ir_finish(&w.b);
 }
 
 /* Which inputs of `back` are adjoints that always stay (index, carried ones), and which of the
  * others are used at all: what isn't need not be collected. */
 static void drop_unused(Cx *cx, LoopPlan *p, Fn *back) {
-  const Loop *l = p->l;
-  int fixed = 1, at, n = 0;
-  for (int i = 0; i < l->ncarry; i++) fixed += p->carry[i];
-  for (int i = 0; i < loop_captures(l); i++) fixed += p->capture[i];
+  int fixed = 1 + plan_adjoints(p), at, n = 0;
   p->keep = NEWS(cx->arena, bool, back->in.n + 1);
   for (int i = 0; i < back->in.n; i++) p->keep[i] = i < fixed || fn_uses_input(back, i);
   at = fixed;
@@ -241,7 +252,7 @@ Val adjoint_copy_loop(Adjoint *g, Val v, const Val *args) {
   if (p->few) return p->copy = few_forward(g->b, p, args);
   Loop l = *p->l;
   l.body = collecting_body(p);
-  l.ncollect += p->nsaved;
+  l.ncollect += p->nsaved + p->nslices;
   g->b->span = in->span;
   return p->copy = ir_loop(g->b, &l, args, in->nargs);
 }
@@ -282,7 +293,7 @@ static int back_operands(Adjoint *g, Val v, const Val *args, Val *out) {
   const Loop *l = p->l;
   Arena *a = g->b->cx->arena;
   int n = 0, total = 0, kept = 0;
-  Val *all = NEWS(a, Val, 2 * l->body->in.n + l->body->out.n + p->nsaved + 4);
+  Val *all = NEWS(a, Val, 2 * l->body->in.n + l->body->out.n + p->nsaved + p->nslices + 4);
   if (l->cond) out[kept++] = ir_part(g->b, p->copy, plan_steps(p)); /* steps done */
   else if (l->counted) out[kept++] = args[0];
   const Val *arg = args + l->counted;
@@ -290,8 +301,9 @@ static int back_operands(Adjoint *g, Val v, const Val *args, Val *out) {
     if (p->carry[i]) all[total++] = part_or_zero(g, v, i);
   for (int i = 0; i < loop_captures(l); i++)
     if (p->capture[i]) all[total++] = sum_so_far(g, v, i, arg);
+  for (int i = 0; i < p->nundo; i++) all[total++] = ir_part(g->b, p->copy, p->undo[i].carry);
   int adjoints = total;
-  for (int i = 0; i < p->nsaved; i++)
+  for (int i = 0; i < p->nsaved + p->nslices; i++)
     all[total++] = p->few ? 0 : ir_part(g->b, p->copy, plan_saved(p, i));
   for (int i = 0; i < l->nscan; i++) all[total++] = arg[l->ncarry + i];
   for (int i = 0; i < l->ncollect; i++)
@@ -379,6 +391,7 @@ static void give_parts(Adjoint *g, Val v, Val loop, const Shift *shift) {
     if (p->goes_on[i]) g->bar[x] = 0; /* it is in the sum */
     adjoint_give(g, x, ir_part(g->b, loop, part++));
   }
+  part += p->nundo;
   if (p->few) part += binomial_shelf(p->few);
   for (int i = 0; i < l->nscan; i++)
     if (p->scan[i]) {
@@ -400,7 +413,7 @@ void adjoint_loop(Adjoint *g, Val v) {
   const Loop *l = p->l;
   Arena *a = g->b->cx->arena;
   Val *args = NEWS(a, Val, in->nargs + 1),
-      *operand = NEWS(a, Val, 4 * l->body->in.n + l->body->out.n + p->nsaved + 8);
+      *operand = NEWS(a, Val, 4 * l->body->in.n + l->body->out.n + p->nsaved + p->nslices + 8);
   ir_map_args(in, g->to, args);
   g->b->span = in->span;
   int nargs = back_operands(g, v, args, operand), adjoints = plan_adjoints(p), nscan = 0,
@@ -415,7 +428,7 @@ void adjoint_loop(Adjoint *g, Val v) {
                .ncollect = nscan,
                .reverse = !l->reverse,
                .counted = l->counted || l->cond,
-               .nscan = kept_between(p, 1 + adjoints, p->nsaved + l->nscan + nfloat)};
+               .nscan = kept_between(p, 1 + adjoints, p->nsaved + p->nslices + l->nscan + nfloat)};
   if (p->few) back.nscan -= p->nsaved;
   bool shifted = l->reverse && l->cond;
   Shift shift = {0};

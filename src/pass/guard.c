@@ -18,6 +18,7 @@
 #include "pass/guard.h"
 #include "ir/arith.h"
 #include "ir/rules.h"
+#include "pass/sign.h"
 
 #include <math.h>
 
@@ -246,9 +247,10 @@ static Uses *uses_in(const Fn *f, bool guarded) {
 
 /* ---- what may be infinite ---- */
 /* The operator at ordinary values and at the usual poles: does it give anything but a number?
- * Constant operands are what they are. */
-static bool value_is_wild(const Fn *f, const Ins *in) {
-  static const double at[] = {-1000, -2, -1, -0.5, 0, 0.5, 1, 2, 1000};
+ * Constant operands are what they are, and some are known not to be negative. */
+static bool value_is_wild(const Fn *f, const Ins *in, const Sign *sign) {
+  static const double at[] = {-1000, -2, -1, -0.5, 0, 1e-12, 0.5, 1, 2, 1000};
+  static const double from[] = {-INFINITY, 0, 1e-12}; /* by sign */
   enum { N = COUNT_OF(at) };
   int n = in->nargs, many = 1;
   if (!type_is_float((DType)in->type) || op_info[in->op].typing == TY_SELECT || in->op == OP_cast)
@@ -261,11 +263,15 @@ static bool value_is_wild(const Fn *f, const Ins *in) {
   }
   for (int i = 0; i < many; i++) {
     Scalar a[3], y;
+    bool possible = true;
     for (int k = 0, rest = i; k < n; k++) {
       bool fixed = ins_is_const(operand[k]) || operand[k]->op == OP_size;
       a[k].f = ins_is_const(operand[k]) ? operand[k]->u.f : fixed ? 3 : at[rest % N];
-      if (!fixed) rest /= N;
+      if (fixed) continue;
+      possible &= a[k].f >= from[sign[in->arg[k]]];
+      rest /= N;
     }
+    if (!possible) continue;
     y = ir_map_value((Op)in->op, (DType)in->type, (DType)in->type, a);
     if (!isfinite(y.f)) return true;
   }
@@ -273,31 +279,39 @@ static bool value_is_wild(const Fn *f, const Ins *in) {
 }
 
 /* A partial divides, or calls something with a pole. */
-static bool rule_is_wild(Cx *cx, Op op, int operand, DType t) {
-  const char *text = op_info[op].partial[operand];
+static bool rule_is_wild(const Fn *f, const Ins *in, int operand, Sign own, const Sign *sign) {
+  const char *text = op_info[in->op].partial[operand];
   if (!text || !strcmp(text, "0") || !strcmp(text, LINEAR_CAST)) return false;
-  const Fn *rule = cx->rules->partial(cx, op, operand, t);
-  for (Val v = 1; rule && v < rule->ins.n; v++) {
-    const Ins *in = fn_ins(rule, v);
-    if (op_kind((Op)in->op) == KIND_MAP && value_is_wild(rule, in)) return true;
+  const Fn *rule = f->cx->rules->partial(f->cx, (Op)in->op, operand, (DType)in->type);
+  if (!rule) return false;
+  Sign input[4] = {SIGN_ANY, SIGN_ANY, SIGN_ANY, SIGN_ANY}; /* the operands and the result */
+  for (int k = 0; k < in->nargs; k++) input[k] = sign[in->arg[k]];
+  input[in->nargs] = own;
+  const Sign *inside = signs_find(rule, rule->in.n <= COUNT_OF(input) ? input : NULL);
+  for (Val v = 1; v < rule->ins.n; v++) {
+    const Ins *r = fn_ins(rule, v);
+    if (op_kind((Op)r->op) == KIND_MAP && value_is_wild(rule, r, inside)) return true;
   }
   return false;
 }
 
-bool guard_partial_is_wild(const Fn *f, const Ins *in) {
-  if (value_is_wild(f, in)) return true;
+/* Whether a MAP instruction or one of its partials may be infinite or NaN. */
+static bool map_is_wild(const Fn *f, Val v, const Sign *sign) {
+  const Ins *in = fn_ins(f, v);
+  if (value_is_wild(f, in, sign)) return true;
   if (in->op == OP_div) return false; /* by a number that isn't 0 */
   for (int k = 0; k < in->nargs; k++)
-    if (rule_is_wild(f->cx, (Op)in->op, k, (DType)in->type)) return true;
+    if (rule_is_wild(f, in, k, sign[v], sign)) return true;
   return false;
 }
 
 static bool has_poles(const Fn *f) {
   const Fn *body[IR_MAX_BODIES];
+  const Sign *sign = signs_find(f, NULL);
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
     if (op_kind((Op)in->op) == KIND_MAP && type_is_float((DType)in->type) &&
-        guard_partial_is_wild(f, in))
+        map_is_wild(f, v, sign))
       return true;
     for (int i = 0, n = ins_bodies(in, body); i < n; i++)
       if (has_poles(body[i])) return true;
@@ -305,8 +319,9 @@ static bool has_poles(const Fn *f) {
   return false;
 }
 
-static bool is_wild(const Fn *f, const Ins *in, const bool *wild) {
+static bool is_wild(const Fn *f, Val v, const bool *wild, const Sign *sign) {
   const Fn *body[IR_MAX_BODIES];
+  const Ins *in = fn_ins(f, v);
   for (int k = 0; k < in->nargs; k++) {
     const Ins *a = fn_ins(f, in->arg[k]);
     if (wild[in->arg[k]] ||
@@ -314,7 +329,7 @@ static bool is_wild(const Fn *f, const Ins *in, const bool *wild) {
       return true;
   }
   if (op_kind((Op)in->op) == KIND_MAP)
-    return type_is_float((DType)in->type) && guard_partial_is_wild(f, in);
+    return type_is_float((DType)in->type) && map_is_wild(f, v, sign);
   if (op_kind((Op)in->op) == KIND_FOLD) return in->op == OP_prod; /* its partial divides */
   for (int i = 0, n = ins_bodies(in, body); i < n; i++)
     if (has_poles(body[i])) return true;
@@ -372,10 +387,11 @@ Guards guards_find(const Fn *f, bool guarded) {
   g.wild = NEWS(a, bool, f->ins.n + 1);
   g.plain = NEWS(a, bool, f->ins.n + 1);
   const Uses *uses = uses_in(f, guarded);
+  const Sign *sign = signs_find(f, NULL);
   for (Val v = 1; v < f->ins.n; v++) {
     g.guarded[v] = is_guarded(&uses[v]);
     g.dropped[v] = g.guarded[v] && is_dropped(f, &uses[v]);
-    g.wild[v] = g.guarded[v] && is_wild(f, fn_ins(f, v), g.wild);
+    g.wild[v] = g.guarded[v] && is_wild(f, v, g.wild, sign);
   }
   find_plain(f, &g);
   return g;

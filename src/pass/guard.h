@@ -15,8 +15,6 @@ typedef struct Guards {
 
 /* guarded: so are the outputs themselves. */
 Guards guards_find(const Fn *f, bool guarded);
-/* Whether the partials of MAP instruction `in` may be infinite or NaN. */
-bool guard_partial_is_wild(const Fn *f, const Ins *in);
 /* The operand of a contraction with what can't matter put out: where all elements of dy that it
  * meets are 0. dy's labels as `out`, x's as `own`. */
 Val guard_operand(Builder *b, Val dy, const uint8_t *out, Val x, const uint8_t *own);

@@ -21,12 +21,14 @@ static void report_outside(Cx *cx, const Ins *view, const Shape *operand,
 }
 
 /* False after a diagnostic: a window that finds no room in its axis leaves a label less than
- * nothing. */
+ * nothing, and a size may be larger than an axis. */
 static bool check_extents(Cx *cx, const Ins *in, const SizeBindings *sizes) {
   for (int d = 0; d < in->shape.rank; d++) {
     Dim n = dim_subst(cx, in->shape.dim[d], sizes);
-    if (!dim_is_number(n) || n >= 0) continue;
-    Diag *e = diag(cx, E0511, in->span, "axis %d of this has the extent %lld", d, (long long)n);
+    if (!dim_is_number(n) || (n >= 0 && n <= EXTENT_MAX)) continue;
+    Diag *e = diag(cx, n < 0 ? E0511 : E0814, in->span, "axis %d of this has the extent %lld", d,
+                   (long long)n);
+    if (n > 0) diag_note(cx, e, "an axis has at most %d elements: indices are i32", EXTENT_MAX);
     if (sizes->list.n) diag_note(cx, e, "for %s", sizes_text(cx, sizes));
     return false;
   }
@@ -77,8 +79,8 @@ Fn *pass_bind_sizes(const Fn *f, const SizeBindings *sizes) {
   }
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
-    if (in->op == OP_arg) continue;
     if (!check_extents(cx, in, sizes)) return NULL;
+    if (in->op == OP_arg) continue;
     bool bundle = op_kind((Op)in->op) == KIND_LOOP;
     Val n = bundle ? bind_bundle(&w, in, sizes) : ir_copy_with(&w.b, in, walk_args(&w, in), sizes);
     w.to[v] = n;

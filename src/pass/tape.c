@@ -23,6 +23,7 @@ typedef struct Tape {
   const Loop *l;
   const Fn *f;
   bool *fixed; /* follows from captured values alone */
+  const bool *there;
   bool thrifty;
   double price; /* of an operator's work on an element, in elements saved */
 } Tape;
@@ -65,13 +66,13 @@ static int64_t work(const Tape *t, const Ins *in) {
 /* There on the way back without being saved. */
 static bool is_free(const Tape *t, Val v) {
   const Ins *in = fn_ins(t->f, v);
-  return t->fixed[v] || (in->op == OP_arg && !is_carried(t->l, in));
+  return t->fixed[v] || t->there[v] || (in->op == OP_arg && !is_carried(t->l, in));
 }
 
 /* Values 1.. are nodes 2.., so that 0 and 1 are free for source and sink. */
 static void add_value(Cut *c, const Tape *t, Val v, bool needed) {
   const Ins *in = fn_ins(t->f, v);
-  if (needed && !t->fixed[v]) cut_edge(c, value_out(v), 1, CUT_NEVER);
+  if (needed && !t->fixed[v] && !t->there[v]) cut_edge(c, value_out(v), 1, CUT_NEVER);
   if (is_free(t, v)) return;
   cut_edge(c, value_in(v), value_out(v), width(t, in));
   if (is_carried(t->l, in) || costly(t, in)) cut_edge(c, 0, value_in(v), CUT_NEVER);
@@ -114,9 +115,9 @@ static int whole_for_pieces(const Tape *t, Val *saved, int n) {
   return n;
 }
 
-int tape_choose(const Loop *l, const bool *needed, bool thrifty, Val *saved) {
+int tape_choose(const Loop *l, const bool *needed, const bool *there, bool thrifty, Val *saved) {
   const Fn *f = l->body;
-  Tape t = {l, f, NEWS(f->cx->arena, bool, f->ins.n), thrifty, WORK_PRICE};
+  Tape t = {l, f, NEWS(f->cx->arena, bool, f->ins.n), there, thrifty, WORK_PRICE};
   double bytes = 0;
   find_fixed(&t);
   int n = choose(&t, needed, saved);

@@ -6,7 +6,8 @@
 
 /* Values of the body whose saving gives the way back all that it needs: few bytes, from which the
  * rest follows by cheap work. needed: per value of the body. thrifty: all work counts as cheap,
- * so that little more than the carried values is saved. Returns how many are in saved[]. */
-int tape_choose(const Loop *l, const bool *needed, bool thrifty, Val *saved);
+ * so that little more than the carried values is saved. there: values that need no saving. Returns
+ * how many are in saved[]. */
+int tape_choose(const Loop *l, const bool *needed, const bool *there, bool thrifty, Val *saved);
 
 #endif

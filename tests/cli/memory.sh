@@ -114,6 +114,33 @@ is 2 ""
 run emit --plan "$work/ode.nn" nothing
 is 3 ""
 
+# Arithmetic: of a triangle what is inside, of a loop the steps it does, of a shelf the row that is put there.
+cat >"$work/flops.nn" <<'END'
+fn all(x: f64[N]) { let y[i: 0..N] = sum(j: 0..N) exp(x[j] * x[i])
+  y }
+fn half(x: f64[N]) { let y[i: 0..N] = sum(j: 0..i + 1) exp(x[j] * x[i])
+  y }
+fn band(x: f64[N]) { let y[i: 0..N] = sum(j: max(0, i - 2)..min(N, i + 3)) x[j] * x[i]
+  y }
+fn steps(x: f64[N]) {
+  var s = 0.0
+  for i in 0..N { for j in 0..i { s += x[i] * x[j] } }
+  s
+}
+fn roll(W: f64[32, 32], x: f64[1000, 32]) {
+  var h = zeros(32)
+  for t in 0..1000 { h = tanh(h @ W + x[t]) }
+  sum(h)
+}
+END
+run emit --plan -D N=1000 "$work/flops.nn" all half band steps
+out_has "all: 3e+06 FLOP"
+out_has "half: 1.501e+06 FLOP"
+out_has "band: 9988 FLOP"
+out_has "steps: 1.001e+06 FLOP"
+run emit --plan --memory 100K "$work/flops.nn" roll
+out_has "its gradient: 1.0"
+
 # The workspace of every example is at most 5 % above what lives at one time.
 for file in "$TOP_SRCDIR"/examples/*.nn; do
   run emit --plan "$file"
