@@ -40,12 +40,16 @@ static const char *comparison(const Change *c) {
     return F("%s %s %s", i, k, c->label[(axis + 1) % c->type.rank]);
   const char *n = some_number(c);
   switch (rng_below(s->r, 8)) {
-  case 0: return F("%s - (%s) %s %d", i, n, k, rng_below(s->r, 3) - 1);
+  case 0:
+    if (s->nloops) n = s->loop[rng_below(s->r, s->nloops)].name;
+    if (s->nloops) return F("%s - %s %s %d", i, n, k, rng_below(s->r, 3) - 1);
+    break;
   case 1: return F("%s %s %s", n, k, i);
   case 2: return F("%s >= %s and %s < %s + %d", i, n, i, n, rng_below(s->r, 3) + 1);
   case 3: return F("%s + 1 %s %s", i, k, n);
-  default: return F("%s %s %s", i, k, n);
+  default: break;
   }
+  return F("%s %s %s", i, k, n);
 }
 
 static const char *condition(const Change *c) {

@@ -89,6 +89,7 @@ static void scalar_functions(CGen *g, Text *out) {
 }
 
 /* ---- the compiler ---- */
+/* Few conditions, since tools look at the whole file once for each combination of them. */
 static void includes(CGen *g, bool vectors, Text *out) {
   const char *p = g->prefix, *upper = c_upper(g->cx, p);
   text_add(out, "#include <math.h>\n#include <string.h>\n");
@@ -101,8 +102,10 @@ static void includes(CGen *g, bool vectors, Text *out) {
     text_fmt(out, "#if %s_VECTORS && defined(__AVX2__)\n#include <immintrin.h>\n#endif\n", p);
   }
   text_add(out, "#if defined(__FAST_MATH__)\n#error \"-ffast-math changes results\"\n#endif\n"
-                "#if defined(__clang__) || !defined(__GNUC__)\n#pragma STDC FP_CONTRACT OFF\n"
-                "#endif\n\n");
+                "#pragma GCC diagnostic push\n"
+                "#pragma GCC diagnostic ignored \"-Wunknown-pragmas\"\n"
+                "#pragma STDC FP_CONTRACT OFF\n"
+                "#pragma GCC diagnostic pop\n\n");
 }
 
 /* The workspace's bytes hold one type after another, so accesses may not be told apart by type. */
@@ -114,13 +117,14 @@ static void attributes(CGen *g, Text *out) {
                 "#define RESTRICT __restrict\n");
   text_add(out, "#else\n#define MAY_ALIAS\n#define NOINLINE\n#define RESTRICT restrict\n");
   text_add(out, "#endif\n"
-                "#if defined(__GNUC__) && !defined(__clang__)\n"
+                "/* GCC; clang says that it is GCC 4. */\n"
+                "#if defined(__GNUC__) && __GNUC__ > 4\n"
                 "#define AS_WRITTEN \\\n  __attribute__((optimize(\"no-tree-loop-vectorize\", "
                 "\"no-predictive-commoning\")))\n"
                 "#else\n#define AS_WRITTEN\n#endif\n");
   if (g->rounds_back_used)
     text_fmt(out,
-             "#if defined(__GNUC__) && !defined(__clang__) && !%s_VECTORS\n"
+             "#if defined(__GNUC__) && __GNUC__ > 4 && !%s_VECTORS\n"
              "#define ROUNDED AS_WRITTEN __attribute__((optimize(\"no-tree-slp-vectorize\")))\n"
              "#else\n#define ROUNDED AS_WRITTEN\n#endif\n",
              p);
