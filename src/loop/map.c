@@ -75,7 +75,9 @@ enum { ACROSS = 8 };
 static bool turns(const Low *lw, const Nest *n, LoopAxis across, LoopAxis vec) {
   int lanes = nest_lanes(n), far = 0, near = 0;
   if (n->kind != NEST_MAP || n->root.n != 1 || lanes < 8 || nest_ops(n) > SQUARE_OPS) return false;
-  if (lanes * type_info[low_ins(lw, n->root.at[0])->type].bytes > lw->p->target.vector_bytes)
+  DType t = (DType)low_ins(lw, n->root.at[0])->type;
+  if (t == T_BOOL) return false; /* masks aren't shuffled */
+  if (lanes * type_info[t].bytes > lw->p->target.vector_bytes)
     return false; /* a narrow type among wider ones */
   if (!dim_is_number(vec.extent) || vec.extent < lanes / 2 || across.extent < lanes) return false;
   for (int k = 0; k < n->side.n; k++) {
