@@ -106,6 +106,24 @@ bool pty_expect(Pty *p, const char *text) {
   return false;
 }
 
+/* At the beginning of a line: a program's text may have one in the middle. */
+static bool find_prompt(Pty *p) {
+  for (const char *at = p->seen + p->mark; (at = strstr(at, "> ")); at++)
+    if (at == p->seen || at[-1] == '\n') {
+      p->mark = (size_t)(at - p->seen) + 2;
+      return true;
+    }
+  return false;
+}
+
+bool pty_prompt(Pty *p) {
+  for (double end = now() + PATIENCE; now() < end;) {
+    if (find_prompt(p)) return true;
+    if (!listen_for(p, 100)) return find_prompt(p);
+  }
+  return false;
+}
+
 bool pty_interrupt(Pty *p, const char *text) {
   for (double end = now() + PATIENCE; now() < end;) {
     for (double pause = now() + 0.5; now() < pause;) {

@@ -21,8 +21,9 @@ void pty_start(Pty *p, const char *const *argv, const char *const *env);
 void pty_type(Pty *p, const char *keys);
 void pty_type_bytes(Pty *p, const char *bytes, size_t n);
 void pty_resize(Pty *p, int rows, int columns);
-/* Waits until the text stands behind what was found last; false after twenty seconds without it. */
+/* Waits until the text stands behind what was found last; false where it never comes. */
 bool pty_expect(Pty *p, const char *text);
+bool pty_prompt(Pty *p); /* waits for `> ` at the beginning of a line */
 /* Whether the text stands behind what was found last, in what was written so far. */
 bool pty_has(const Pty *p, const char *text);
 /* Types Ctrl-C twice a second until the text comes: the first may be too early to be a signal. */

@@ -55,7 +55,7 @@ static void ask(Pty *p, const char *line, const char *answer) {
   pty_type(p, "\r");
   ck_assert_msg(pty_expect(p, answer), "%s: no %s in what came:\n%s", line, answer,
                 p->seen + p->mark);
-  ck_assert_msg(pty_expect(p, "> "), "%s: no prompt after it", line);
+  ck_assert_msg(pty_prompt(p), "%s: no prompt after it", line);
 }
 
 /* Types a line after which the entry goes on. */
