@@ -66,9 +66,10 @@ static bool keeps_sign_of_nan(Op op) {
          op_kind(op) == KIND_LEAF;
 }
 
-static double disturbed(Noisy *z, DType t, Noise kind, double v) {
+/* exact: that v is simple means that it was not rounded. */
+static double disturbed(Noisy *z, DType t, Noise kind, bool exact, double v) {
   if (!isfinite(v)) return v;
-  if (kind != NOISE_APPROX && noise_is_simple(v)) return v;
+  if (kind != NOISE_APPROX && noise_is_simple(v) && (exact || v == 0)) return v;
   double tiny = smallest_normal(t);
   if (fabs(v) < tiny)
     return rng_chance(&z->rng, 50) ? v : copysign(rng_between(&z->rng, 0, tiny), v);
@@ -79,7 +80,8 @@ static double disturbed(Noisy *z, DType t, Noise kind, double v) {
 static Tensor disturbed_copy(Cx *cx, Arena *a, Noisy *z, Noise kind, const Tensor *x) {
   Tensor y = tensor_new(cx, a, x->type, &x->shape);
   int64_t n = tensor_count(x);
-  for (int64_t i = 0; i < n; i++) tensor_set(&y, i, disturbed(z, x->type, kind, tensor_get(x, i)));
+  for (int64_t i = 0; i < n; i++)
+    tensor_set(&y, i, disturbed(z, x->type, kind, true, tensor_get(x, i)));
   return y;
 }
 
@@ -125,9 +127,28 @@ static bool beyond_range(const Ins *in, Tensor *const *arg, int64_t i) {
          fabs(tensor_get(arg[0], i)) > 0x1p45;
 }
 
+/* 1 + 1e-18 is 1, a simple number, but rounded: what is lost shows where the 1 is taken away again.
+ * The error of a sum of two is a number (Knuth 1998, 4.2.2, theorem B). */
+static bool sum_is_exact(const Ins *in, Tensor *const *arg, int64_t i) {
+  if (in->op != OP_add && in->op != OP_sub) return true;
+  double a = tensor_get(arg[0], i), b = tensor_get(arg[1], i);
+  if (in->op == OP_sub) b = -b;
+  volatile double s = a + b, b_there = s - a, a_there = s - b_there;
+  double error = (a - a_there) + (b - b_there);
+  return error == 0;
+}
+
+static bool all_simple(const Tensor *x) {
+  for (int64_t i = 0, n = tensor_count(x); i < n; i++)
+    if (!noise_is_simple(tensor_get(x, i))) return false;
+  return true;
+}
+
 static void add_noise(Noisy *z, const Ins *in, Noise kind, Tensor *const *arg, Tensor *out) {
   Rng *r = &z->rng;
   int64_t n = tensor_count(out);
+  bool simple = true;
+  for (int k = 0; kind == NOISE_SUM && k < in->nargs && simple; k++) simple = all_simple(arg[k]);
   for (int64_t i = 0; i < n; i++) {
     double v = tensor_get(out, i);
     /* an underflow that isn't a true zero may as well come out as a tiny number */
@@ -139,7 +160,8 @@ static void add_noise(Noisy *z, const Ins *in, Noise kind, Tensor *const *arg, T
       continue;
     }
     if (underflow && rng_chance(r, 50)) v = rng_between(r, 0, smallest_normal(out->type));
-    tensor_set(out, i, disturbed(z, out->type, kind, v));
+    bool exact = kind == NOISE_SUM ? simple : sum_is_exact(in, arg, i);
+    tensor_set(out, i, disturbed(z, out->type, kind, exact, v));
   }
 }
 
