@@ -347,6 +347,21 @@ Val ir_loop(Builder *b, const Loop *loop, const Val *args, int nargs) {
   return build_emit(b, &i);
 }
 
+/* Captures of one value are one input of both bodies. arg: n of them; returns how many are left. */
+static int merge_captures(Builder *b, Branch *br, Val *arg, int n) {
+  int *same = NEWS(b->cx->arena, int, n + 1), left = 0;
+  for (int i = 0; i < n; i++) {
+    same[i] = 0;
+    while (arg[same[i]] != arg[i]) same[i]++;
+    left += same[i] == i;
+  }
+  if (left == n) return n;
+  *br = (Branch){with_same(b->cx, br->then, same), with_same(b->cx, br->other, same)};
+  for (int i = left = 0; i < n; i++)
+    if (same[i] == i) arg[left++] = arg[i];
+  return left;
+}
+
 Val ir_branch(Builder *b, Fn *then, Fn *other, Val cond, const Val *captures, int n) {
   if (then->in.n != n || other->in.n != n || then->out.n != other->out.n ||
       ir_type(b, cond) != T_BOOL || ir_shape(b, cond)->rank)
@@ -366,6 +381,7 @@ Val ir_branch(Builder *b, Fn *then, Fn *other, Val cond, const Val *captures, in
     *br = (Branch){with_leaves(b->cx, then, leaf + 1), with_leaves(b->cx, other, leaf + 1)};
     n = drop_leaves(args, n + 1, leaf) - 1;
   }
+  n = merge_captures(b, br, args + 1, n);
   Ins i = {
       .op = OP_branch, .type = T_BUNDLE, .nargs = (uint16_t)(n + 1), .arg = args, .u.branch = br};
   return build_emit(b, &i);
