@@ -194,12 +194,21 @@ Ex value_own(Low *lw, Val v, const AxisIx *at, Point pt); /* computed, though v 
 /* Where the first view at v or below it that has zeros around isn't read there; 0: always. */
 Ex value_inside(Low *lw, Val v, const AxisIx *at, Point pt);
 void value_bind(Low *lw, Val v, const AxisIx *at, Point pt, Ex reg); /* v there is this register */
-Ex low_map(Low *lw, Op op, DType result, const Ex *arg, int n);      /* expands what needs it */
-Ex ex_let(Low *lw, Ex value,
-          Name hint); /* the value in a register, unless it is one or a literal */
+/* operator.c: */
+Ex low_map(Low *lw, Op op, DType result, const Ex *arg, int n); /* expands what needs it */
+Ex low_map1(Low *lw, Op op, DType result, Ex a);
+Ex low_map2(Low *lw, Op op, DType result, Ex a, Ex b);
+Ex low_map3(Low *lw, Op op, DType result, Ex a, Ex b, Ex c);
+Ex low_literal(Low *lw, DType t, int lanes, double v);
+Ex low_cast(Low *lw, DType to, Ex a);
+Ex ex_let(Low *lw, Ex value, Name hint); /* in a register, but for literals and what is in one */
 DType ex_type(Low *lw, Ex e);
 int ex_lanes(Low *lw, Ex e);
-Ex mask_and(Low *lw, Ex a, Ex b);
+bool ex_same(Low *lw, Ex a, Ex b);
+bool ex_is_literal(Low *lw, Ex e);
+bool ex_never(Low *lw, Ex e); /* literally false */
+bool ex_always(Low *lw, Ex e);
+Ex mask_and(Low *lw, Ex a, Ex b); /* 0: all */
 static inline Point point_scalar(void) { return (Point){.lanes = 1, .active = 1}; }
 
 /* ---- lanes.c ---- */

@@ -74,7 +74,6 @@ Triangle triangle_of(const Low *lw, const Ins *fold, Val operand) {
 }
 
 /* ---- ends ---- */
-static Ex map2(Low *lw, Op op, DType t, Ex a, Ex b) { return low_map(lw, op, t, (Ex[]){a, b}, 2); }
 
 /* The limit can be told before the axis is walked: nothing in it differs by lane. */
 static bool is_told(const Limit *l, int axis, int by_lane) {
@@ -97,8 +96,8 @@ Ends triangle_ends(Low *lw, const Triangle *t, const AxisIx *in, int axis, int b
       limit_ends(lw, l, right, extent, &e);
     } else {
       Ex at = axis_value(lw, &in[l->axis], 1);
-      some =
-          mask_and(lw, some, map2(lw, l->op, T_BOOL, low_map(lw, OP_cast, T_I64, &at, 1), right));
+      some = mask_and(lw, some,
+                      low_map2(lw, l->op, T_BOOL, low_map(lw, OP_cast, T_I64, &at, 1), right));
     }
   }
   Ex none = ex_imm_i(&lw->m, T_I64, 1, 0);
@@ -108,7 +107,7 @@ Ends triangle_ends(Low *lw, const Triangle *t, const AxisIx *in, int axis, int b
   if (some) e.to = low_map(lw, OP_select, T_I64, (Ex[]){some, e.to, none}, 3);
   if (e.from) {
     Ex by = ex_imm_i(&lw->m, T_I64, 1, step);
-    e.from = map2(lw, OP_mul, T_I64, map2(lw, OP_idiv, T_I64, e.from, by), by);
+    e.from = low_map2(lw, OP_mul, T_I64, low_map2(lw, OP_idiv, T_I64, e.from, by), by);
     e.from = ex_let(lw, e.from, NULL);
   }
   if (e.to) e.to = ex_let(lw, e.to, NULL);

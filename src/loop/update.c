@@ -19,7 +19,6 @@ typedef struct Part { /* of an update: what goes over one box */
   int vec;
 } Part;
 
-static Ex map2(Low *lw, Op op, DType t, Ex a, Ex b) { return low_map(lw, op, t, (Ex[]){a, b}, 2); }
 static Ex number(Low *lw, int64_t n) { return ex_imm_i(&lw->m, T_I64, 1, n); }
 static Ex extent_of(Low *lw, Dim d) {
   return dim_is_number(d) ? number(lw, d) : ex_dim(lw, T_I64, 1, d);
@@ -37,25 +36,25 @@ Ex limit_right(Low *lw, const Limit *l, const AxisIx *at) {
   for (int d = 0; d < l->axis; d++) {
     if (!l->coef[d]) continue;
     Ex i = to_64(lw, axis_value(lw, &at[d], 1));
-    sum = map2(lw, OP_add, T_I64, sum, map2(lw, OP_mul, T_I64, number(lw, l->coef[d]), i));
+    sum = low_map2(lw, OP_add, T_I64, sum, low_map2(lw, OP_mul, T_I64, number(lw, l->coef[d]), i));
   }
   for (int i = 0; i < l->n; i++) {
     Ex x = to_64(lw, scalar(lw, l->scalar[i]));
-    sum = map2(lw, OP_add, T_I64, sum, map2(lw, OP_mul, T_I64, number(lw, l->times[i]), x));
+    sum = low_map2(lw, OP_add, T_I64, sum, low_map2(lw, OP_mul, T_I64, number(lw, l->times[i]), x));
   }
   if (l->wraps) sum = to_64(lw, low_map(lw, OP_cast, T_I32, &sum, 1));
   return ex_let(lw, sum, NULL);
 }
 
 void limit_ends(Low *lw, const Limit *l, Ex right, Dim extent, Ends *e) {
-  Ex after = map2(lw, OP_add, T_I64, right, number(lw, 1));
+  Ex after = low_map2(lw, OP_add, T_I64, right, number(lw, 1));
   if (l->op == OP_ge || l->op == OP_gt || l->op == OP_eq) {
     if (!e->from) e->from = number(lw, 0);
-    e->from = map2(lw, OP_max, T_I64, e->from, l->op == OP_gt ? after : right);
+    e->from = low_map2(lw, OP_max, T_I64, e->from, l->op == OP_gt ? after : right);
   }
   if (l->op == OP_le || l->op == OP_lt || l->op == OP_eq) {
     if (!e->to) e->to = extent_of(lw, extent);
-    e->to = map2(lw, OP_min, T_I64, e->to, l->op == OP_lt ? right : after);
+    e->to = low_map2(lw, OP_min, T_I64, e->to, l->op == OP_lt ? right : after);
   }
 }
 
@@ -66,7 +65,7 @@ static Ex holds(Part *w, const Limit *but, int axis, Ex index) {
   for (int i = 0; i < w->box->n; i++) {
     const Limit *l = &w->box->limit[i];
     if (l->axis == axis && l != but)
-      all = mask_and(lw, all, map2(lw, l->op, T_BOOL, index, limit_right(lw, l, w->at)));
+      all = mask_and(lw, all, low_map2(lw, l->op, T_BOOL, index, limit_right(lw, l, w->at)));
   }
   return all;
 }
@@ -154,9 +153,9 @@ static void vectors_between(Part *w, Ends e, Dim extent, int lanes) {
   if (!e.to) e.to = ex_let(lw, extent_of(lw, extent), NULL);
   Ends first = e;
   if (lanes > 1) {
-    Ex more = map2(lw, OP_max, T_I64, map2(lw, OP_sub, T_I64, e.to, e.from), number(lw, 0));
-    Ex in_vectors = map2(lw, OP_bitand, T_I64, more, number(lw, -lanes));
-    first.to = ex_let(lw, map2(lw, OP_add, T_I64, e.from, in_vectors), NULL);
+    Ex more = low_map2(lw, OP_max, T_I64, low_map2(lw, OP_sub, T_I64, e.to, e.from), number(lw, 0));
+    Ex in_vectors = low_map2(lw, OP_bitand, T_I64, more, number(lw, -lanes));
+    first.to = ex_let(lw, low_map2(lw, OP_add, T_I64, e.from, in_vectors), NULL);
   }
   if (whole) {
     Dim most = lanes == 1 ? last : dim_sub(cx, extent, lanes);
@@ -170,7 +169,7 @@ static void vectors_between(Part *w, Ends e, Dim extent, int lanes) {
   AxisIx ix = axis_var(lw, open_between(lw, rest, extent, lanes, last, &mark));
   ix.lane = 1;
   Ex index = ex_index(&lw->m, T_I64, lanes, ix.ix, 1);
-  Ex mask = ex_let(lw, map2(lw, OP_lt, T_BOOL, index, ex_splat(&lw->m, e.to, lanes)), NULL);
+  Ex mask = ex_let(lw, low_map2(lw, OP_lt, T_BOOL, index, ex_splat(&lw->m, e.to, lanes)), NULL);
   element(lw, w, ix, (Point){.lanes = lanes, .active = lanes, .vmask = mask, .by_lane = true});
   low_end(lw, mark);
 }
@@ -192,8 +191,8 @@ static void walk_point(Part *w, int axis, const Limit *l) {
   Low *lw = w->lw;
   Dim n = low_ins(lw, w->u->v)->shape.dim[axis];
   Ex k = limit_right(lw, l, w->at), end = extent_of(lw, n);
-  Ex inside =
-      mask_and(lw, map2(lw, OP_ge, T_BOOL, k, number(lw, 0)), map2(lw, OP_lt, T_BOOL, k, end));
+  Ex inside = mask_and(lw, low_map2(lw, OP_ge, T_BOOL, k, number(lw, 0)),
+                       low_map2(lw, OP_lt, T_BOOL, k, end));
   inside = mask_and(lw, inside, holds(w, l, axis, k));
   w->at[axis] = (AxisIx){.dyn = ex_let(lw, low_map(lw, OP_cast, T_I32, &k, 1), NULL)};
   walk_under(w, axis + 1, inside);

@@ -19,15 +19,6 @@
 
 #include <math.h>
 
-DType ex_type(Low *lw, Ex e) { return (DType)lw->m.k->ex.at[e].type; }
-int ex_lanes(Low *lw, Ex e) { return lw->m.k->ex.at[e].lanes; }
-
-Ex ex_let(Low *lw, Ex value, Name hint) {
-  ExKind k = (ExKind)lw->m.k->ex.at[value].kind;
-  if (k == EX_REG || k == EX_IMM) return value;
-  return ex_reg(&lw->m, st_let(&lw->m, value, hint));
-}
-
 /* ---- the memo ---- */
 static bool ix_eq(const Ix *a, const Ix *b) {
   if (a->n != b->n || a->off != b->off) return false;
@@ -36,20 +27,13 @@ static bool ix_eq(const Ix *a, const Ix *b) {
   return true;
 }
 
-static bool same_ex(Low *lw, Ex a, Ex b) {
-  if (a == b) return true;
-  if (!a || !b) return false;
-  const ExNode *x = &lw->m.k->ex.at[a], *y = &lw->m.k->ex.at[b];
-  return x->kind == EX_REG && y->kind == EX_REG && x->u.reg == y->u.reg;
-}
-
 static const Memo *memo_find(Low *lw, Val v, const AxisIx *at, Point pt) {
   for (int32_t i = lw->memo_head[v]; i >= 0; i = lw->memo.at[i].next) {
     const Memo *m = &lw->memo.at[i];
-    bool same = m->pt.lanes == pt.lanes && same_ex(lw, m->pt.vmask, pt.vmask) &&
-                same_ex(lw, m->pt.smask, pt.smask);
+    bool same = m->pt.lanes == pt.lanes && ex_same(lw, m->pt.vmask, pt.vmask) &&
+                ex_same(lw, m->pt.smask, pt.smask);
     for (int d = 0; d < m->rank && same; d++)
-      same = m->at[d].lane == at[d].lane && same_ex(lw, m->at[d].dyn, at[d].dyn) &&
+      same = m->at[d].lane == at[d].lane && ex_same(lw, m->at[d].dyn, at[d].dyn) &&
              ix_eq(&m->at[d].ix, &at[d].ix);
     if (same) return m;
   }
@@ -81,190 +65,9 @@ void low_leave(Low *lw, Block *outer, int32_t mark) {
   st_leave(&lw->m, outer);
 }
 
-/* ---- operators ---- */
-static Ex map1(Low *lw, Op op, DType t, Ex a) { return low_map(lw, op, t, &a, 1); }
-static Ex map2(Low *lw, Op op, DType t, Ex a, Ex b) { return low_map(lw, op, t, (Ex[]){a, b}, 2); }
-static Ex map3(Low *lw, Op op, DType t, Ex a, Ex b, Ex c) {
-  return low_map(lw, op, t, (Ex[]){a, b, c}, 3);
-}
-static Ex literal(Low *lw, DType t, int lanes, double v) {
-  return type_is_float(t) ? ex_imm_f(&lw->m, t, lanes, v) : ex_imm_i(&lw->m, t, lanes, (int64_t)v);
-}
-
-static bool is_literal(Low *lw, Ex e) { return lw->m.k->ex.at[e].kind == EX_IMM; }
-/* Literally false (true). */
-static bool never(Low *lw, Ex e) { return e && is_literal(lw, e) && !lw->m.k->ex.at[e].u.i; }
-static bool always(Low *lw, Ex e) { return e && is_literal(lw, e) && lw->m.k->ex.at[e].u.i; }
-
-Ex mask_and(Low *lw, Ex a, Ex b) {
-  if (!a || !b) return a ? a : b;
-  if (same_ex(lw, a, b) || never(lw, a) || always(lw, b)) return a;
-  if (never(lw, b) || always(lw, a)) return b;
-  int lanes = MAX(ex_lanes(lw, a), ex_lanes(lw, b));
-  return ex_let(
-      lw, map2(lw, OP_and, T_BOOL, ex_splat(&lw->m, a, lanes), ex_splat(&lw->m, b, lanes)), NULL);
-}
-
-/* Inlines an expansion (a function of rank-0 values) on expressions. */
-static Ex inline_rule(Low *lw, const Fn *rule, const Ex *arg) {
-  int n = rule->ins.n;
-  Ex *value = NEWS(lw->arena, Ex, n);
-  int32_t *uses = NEWS(lw->arena, int32_t, n);
-  for (int v = 1; v < n; v++)
-    for (int i = 0; i < rule->ins.at[v].nargs; i++) uses[rule->ins.at[v].arg[i]]++;
-  int lanes = ex_lanes(lw, arg[0]);
-  for (int v = 1; v < n; v++) {
-    const Ins *in = &rule->ins.at[v];
-    switch (op_kind(in->op)) {
-    case KIND_MAP: {
-      Ex a[3];
-      for (int i = 0; i < in->nargs; i++) a[i] = value[in->arg[i]];
-      value[v] = low_map(lw, in->op, (DType)in->type, a, in->nargs);
-      break;
-    }
-    case KIND_LEAF:
-      if (in->op == OP_arg) value[v] = arg[in->u.i];
-      else if (in->op == OP_const)
-        value[v] = type_is_float((DType)in->type)
-                       ? ex_imm_f(&lw->m, (DType)in->type, lanes, in->u.f)
-                       : ex_imm_i(&lw->m, (DType)in->type, lanes, in->u.i);
-      else cx_bug(lw->cx, "an expansion uses %s", op_info[in->op].name);
-      break;
-    default: cx_bug(lw->cx, "an expansion uses %s", op_info[in->op].name);
-    }
-    if (uses[v] > 1) value[v] = ex_let(lw, value[v], in->hint);
-  }
-  return value[rule->out.at[0].val];
-}
-
-/* Comparisons and extremes of truth values, by logic. */
-static Ex map_bool(Low *lw, Op op, const Ex *a) {
-  KernelMaker *m = &lw->m;
-  Ex x = ex_let(lw, a[0], NULL), y = ex_let(lw, a[1], NULL);
-  switch (op) {
-  case OP_min: return ex_map(m, OP_and, T_BOOL, (Ex[]){x, y}, 2);
-  case OP_max: return ex_map(m, OP_or, T_BOOL, (Ex[]){x, y}, 2);
-  case OP_lt: return map2(lw, OP_and, T_BOOL, map1(lw, OP_not, T_BOOL, x), y);
-  case OP_gt: return map2(lw, OP_and, T_BOOL, x, map1(lw, OP_not, T_BOOL, y));
-  case OP_le: return map2(lw, OP_or, T_BOOL, map1(lw, OP_not, T_BOOL, x), y);
-  case OP_ge: return map2(lw, OP_or, T_BOOL, x, map1(lw, OP_not, T_BOOL, y));
-  case OP_eq: return map1(lw, OP_not, T_BOOL, map2(lw, OP_ne, T_BOOL, x, y));
-  default: /* ne */
-    return map2(lw, OP_or, T_BOOL, map2(lw, OP_and, T_BOOL, x, map1(lw, OP_not, T_BOOL, y)),
-                map2(lw, OP_and, T_BOOL, map1(lw, OP_not, T_BOOL, x), y));
-  }
-}
-
-static Ex map_cast(Low *lw, DType to, Ex a) {
-  DType from = ex_type(lw, a);
-  int lanes = ex_lanes(lw, a);
-  if (from == to) return a;
-  if (from == T_BOOL)
-    return map3(lw, OP_select, to, a, literal(lw, to, lanes, 1), literal(lw, to, lanes, 0));
-  if (to == T_BOOL) return map2(lw, OP_ne, T_BOOL, a, literal(lw, from, lanes, 0));
-  return ex_map(&lw->m, OP_cast, to, &a, 1);
-}
-
-static Ex map_sign(Low *lw, Ex a) {
-  DType t = ex_type(lw, a);
-  int lanes = ex_lanes(lw, a);
-  a = ex_let(lw, a, NULL);
-  Ex zero = literal(lw, t, lanes, 0);
-  Ex rest =
-      type_is_float(t) ? map3(lw, OP_select, t, map2(lw, OP_ne, T_BOOL, a, a), a, zero) : zero;
-  Ex neg = t == T_U8 ? rest
-                     : map3(lw, OP_select, t, map2(lw, OP_lt, T_BOOL, a, zero),
-                            literal(lw, t, lanes, -1), rest);
-  return map3(lw, OP_select, t, map2(lw, OP_gt, T_BOOL, a, zero), literal(lw, t, lanes, 1), neg);
-}
-
-/* ---- what literals decide ---- */
-static double number_of(Low *lw, Ex e) {
-  const ExNode *x = &lw->m.k->ex.at[e];
-  return type_is_float((DType)x->type) ? x->u.f : (double)x->u.i;
-}
-
-static int compared(Op op, double a, double b) {
-  switch (op) {
-  case OP_eq: return a == b;
-  case OP_ne: return a != b;
-  case OP_lt: return a < b;
-  case OP_le: return a <= b;
-  case OP_gt: return a > b;
-  case OP_ge: return a >= b;
-  default: return -1;
-  }
-}
-
-/* Choices whose condition is known, comparisons and logic of literals, what has no effect: indices
- * that are numbers decide these where axes are unrolled. 0: nothing is known. */
-static Ex map_known(Low *lw, Op op, DType result, const Ex *arg, int n) {
-  bool first = is_literal(lw, arg[0]), second = n > 1 && is_literal(lw, arg[1]);
-  int lanes = ex_lanes(lw, arg[0]);
-  DType t = ex_type(lw, arg[0]);
-  bool small = t == T_I32 || t == T_U8 || t == T_BOOL || type_is_float(t);
-  if (op == OP_select && first) return arg[always(lw, arg[0]) ? 1 : 2];
-  if (n == 2 && first && second && small) {
-    int known = compared(op, number_of(lw, arg[0]), number_of(lw, arg[1]));
-    if (known >= 0) return ex_imm_i(&lw->m, T_BOOL, lanes, known);
-  }
-  if (op == OP_not && first) return ex_imm_i(&lw->m, T_BOOL, lanes, !always(lw, arg[0]));
-  if (op == OP_and && (first || second))
-    return never(lw, arg[0]) || always(lw, arg[1]) ? arg[0] : arg[1];
-  if (op == OP_or && (first || second))
-    return always(lw, arg[0]) || never(lw, arg[1]) ? arg[0] : arg[1];
-  if (op == OP_cast && first && t == T_I32 && result != T_BOOL && result != T_U8)
-    return literal(lw, result, lanes, number_of(lw, arg[0]));
-  if (type_is_int(result) && t == result) {
-    bool none = second && number_of(lw, arg[1]) == 0, one = second && number_of(lw, arg[1]) == 1;
-    if (op == OP_add && first && number_of(lw, arg[0]) == 0) return arg[1];
-    if (op == OP_mul && first && number_of(lw, arg[0]) == 1) return arg[1];
-    if ((none && (op == OP_add || op == OP_sub)) || (one && op == OP_mul)) return arg[0];
-  }
-  if (!type_is_float(result)) return 0;
-  if (op == OP_add && first && number_of(lw, arg[0]) == 0) return arg[1];
-  if ((op == OP_add || op == OP_sub) && second && number_of(lw, arg[1]) == 0) return arg[0];
-  if (op == OP_mul && first && number_of(lw, arg[0]) == 1) return arg[1];
-  if ((op == OP_mul || op == OP_div) && second && number_of(lw, arg[1]) == 1) return arg[0];
-  if (op == OP_fma &&
-      ((first && number_of(lw, arg[0]) == 1) || (second && number_of(lw, arg[1]) == 1)))
-    return map2(lw, OP_add, result, arg[first && number_of(lw, arg[0]) == 1], arg[2]);
-  if (op == OP_safe_mul && first && number_of(lw, arg[0]) == 0) return arg[0];
-  return 0;
-}
-
-Ex low_map(Low *lw, Op op, DType result, const Ex *arg, int n) {
-  DType t = ex_type(lw, arg[op == OP_select ? 1 : 0]);
-  if (op == OP_stop) return arg[0];
-  Ex known = map_known(lw, op, result, arg, n);
-  if (known) return known;
-  if (op == OP_cast) return map_cast(lw, result, arg[0]);
-  if (op == OP_sign) return map_sign(lw, arg[0]);
-  if (op == OP_select && t == T_BOOL) {
-    Ex c = ex_let(lw, arg[0], NULL);
-    return map2(lw, OP_or, T_BOOL, map2(lw, OP_and, T_BOOL, c, arg[1]),
-                map2(lw, OP_and, T_BOOL, map1(lw, OP_not, T_BOOL, c), arg[2]));
-  }
-  if (t == T_BOOL && n == 2 && op != OP_and && op != OP_or) return map_bool(lw, op, arg);
-  if (loop_machine_op(op, t)) return ex_map(&lw->m, op, result, arg, n);
-  if (type_is_float(t) && op == OP_idiv)
-    return map1(lw, OP_floor, t, map2(lw, OP_div, t, arg[0], arg[1]));
-  if (type_is_float(t) && op == OP_mod) {
-    Ex a = ex_let(lw, arg[0], NULL), b = ex_let(lw, arg[1], NULL);
-    Ex q = map1(lw, OP_floor, t, map2(lw, OP_div, t, a, b));
-    return map2(lw, OP_sub, t, a, map2(lw, OP_mul, t, b, q));
-  }
-  const RuleBook *rules = lw->cx->rules;
-  const Fn *rule = rules && rules->expansion ? rules->expansion(lw->cx, op, t) : NULL;
-  if (!rule) return ex_map(&lw->m, op, result, arg, n);
-  Ex a[3];
-  for (int i = 0; i < n; i++) a[i] = ex_let(lw, arg[i], NULL);
-  return inline_rule(lw, rule, a);
-}
-
 /* ---- indices ---- */
 static void mask_point(Low *lw, Point *pt, Ex cond) {
-  if (always(lw, cond)) return;
+  if (ex_always(lw, cond)) return;
   cond = ex_let(lw, cond, NULL);
   if (ex_lanes(lw, cond) > 1) pt->vmask = mask_and(lw, pt->vmask, cond), pt->by_lane = true;
   else pt->smask = mask_and(lw, pt->smask, cond);
@@ -288,7 +91,7 @@ Ix low_linear(Low *lw, const Shape *s, int skip, const AxisIx *at, Dim *lane, Ex
 static Ex full_mask(Low *lw, Point pt) {
   if (pt.lanes == 1) return pt.smask;
   Ex s = pt.smask ? ex_splat(&lw->m, pt.smask, pt.lanes) : 0;
-  if (s && pt.vmask) return map2(lw, OP_and, T_BOOL, s, pt.vmask);
+  if (s && pt.vmask) return low_map2(lw, OP_and, T_BOOL, s, pt.vmask);
   return s ? s : pt.vmask;
 }
 
@@ -316,8 +119,8 @@ static Read read_at(Low *lw, Val v, const AxisIx *at, Point pt);
 static Ex zero_unless(Low *lw, Ex cond, Ex value) {
   DType t = ex_type(lw, value);
   int lanes = MAX(ex_lanes(lw, value), ex_lanes(lw, cond));
-  return map3(lw, OP_select, t, ex_splat(&lw->m, cond, lanes), ex_splat(&lw->m, value, lanes),
-              literal(lw, t, lanes, 0));
+  return low_map3(lw, OP_select, t, ex_splat(&lw->m, cond, lanes), ex_splat(&lw->m, value, lanes),
+                  low_literal(lw, t, lanes, 0));
 }
 
 /* What read gives at point pt, which was `outer` before conditions were added to it: 0 where they
@@ -359,12 +162,13 @@ static AxisIx view_axis(Low *lw, const Ins *in, int d, Dim extent, const AxisIx 
       bool power = (int64_t)1 << bits == vd->den; /* then shifting and masking round the same way */
       if (!view->exact) {
         Ex mask = ex_imm_i(&lw->m, T_I32, lanes, vd->den - 1);
-        Ex rest = power ? map2(lw, OP_bitand, T_I32, e, mask) : map2(lw, OP_mod, T_I32, e, den);
-        *cond =
-            mask_and(lw, *cond, map2(lw, OP_eq, T_BOOL, rest, ex_imm_i(&lw->m, T_I32, lanes, 0)));
+        Ex rest =
+            power ? low_map2(lw, OP_bitand, T_I32, e, mask) : low_map2(lw, OP_mod, T_I32, e, den);
+        *cond = mask_and(lw, *cond,
+                         low_map2(lw, OP_eq, T_BOOL, rest, ex_imm_i(&lw->m, T_I32, lanes, 0)));
       }
       Ex shift = ex_imm_i(&lw->m, T_I32, lanes, bits);
-      e = power ? map2(lw, OP_shr, T_I32, e, shift) : map2(lw, OP_idiv, T_I32, e, den);
+      e = power ? low_map2(lw, OP_shr, T_I32, e, shift) : low_map2(lw, OP_idiv, T_I32, e, den);
       a = (AxisIx){.dyn = ex_let(lw, e, NULL)};
     }
   }
@@ -382,9 +186,9 @@ static AxisIx view_axis(Low *lw, const Ins *in, int d, Dim extent, const AxisIx 
   Ex e = ex_let(lw, axis_value(lw, &a, pt.lanes), NULL);
   int lanes = ex_lanes(lw, e);
   if (!above)
-    *cond = mask_and(lw, *cond, map2(lw, OP_ge, T_BOOL, e, ex_imm_i(&lw->m, T_I32, lanes, 0)));
+    *cond = mask_and(lw, *cond, low_map2(lw, OP_ge, T_BOOL, e, ex_imm_i(&lw->m, T_I32, lanes, 0)));
   if (!below)
-    *cond = mask_and(lw, *cond, map2(lw, OP_lt, T_BOOL, e, ex_dim(lw, T_I32, lanes, extent)));
+    *cond = mask_and(lw, *cond, low_map2(lw, OP_lt, T_BOOL, e, ex_dim(lw, T_I32, lanes, extent)));
   return a;
 }
 
@@ -397,7 +201,7 @@ static Read compute_view(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
   for (int d = 0; d < view->rank; d++) {
     Ex one = 0;
     to[d] = view_axis(lw, in, d, s->dim[d], at, pt, &one);
-    if (never(lw, one)) return all_heeded(literal(lw, (DType)in->type, pt.lanes, 0));
+    if (ex_never(lw, one)) return all_heeded(low_literal(lw, (DType)in->type, pt.lanes, 0));
     if (!one) continue;
     Ex *cond = ex_lanes(lw, one) > 1 ? &by_lane : &whole;
     *cond = mask_and(lw, *cond, one);
@@ -423,7 +227,7 @@ Ex value_inside(Low *lw, Val v, const AxisIx *at, Point pt) {
         to[side][d] = view_axis(lw, in, d, s->dim[d], at, pt, &one);
         cond = mask_and(lw, cond, one);
       }
-      if (!in->u.view->exact) return cond && !always(lw, cond) ? ex_let(lw, cond, NULL) : 0;
+      if (!in->u.view->exact) return cond && !ex_always(lw, cond) ? ex_let(lw, cond, NULL) : 0;
       v = in->arg[0];
     } else {
       return 0;
@@ -464,8 +268,8 @@ static Read compute_reshape(Low *lw, const Ins *in, const AxisIx *at, Point pt) 
   for (int d = from->rank - 1; d >= 0; d--) {
     if (from->dim[d] == 1) continue;
     Ex by = ex_dim(lw, T_I32, lanes, from->dim[d]);
-    idx[d].dyn = ex_let(lw, map2(lw, OP_mod, T_I32, e, by), NULL);
-    e = ex_let(lw, map2(lw, OP_idiv, T_I32, e, by), NULL);
+    idx[d].dyn = ex_let(lw, low_map2(lw, OP_mod, T_I32, e, by), NULL);
+    e = ex_let(lw, low_map2(lw, OP_idiv, T_I32, e, by), NULL);
   }
   return read_at(lw, in->arg[0], idx, pt);
 }
@@ -487,11 +291,11 @@ static Read compute_gather(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
     Ex i = value_reg(lw, in->arg[++k], at, pi);
     DType t = ex_type(lw, i);
     int lanes = ex_lanes(lw, i);
-    Ex in1 = map2(lw, OP_ge, T_BOOL, i, ex_imm_i(&lw->m, t, lanes, 0));
-    Ex in2 = map2(lw, OP_lt, T_BOOL, i, ex_dim(lw, t, lanes, s->dim[d]));
+    Ex in1 = low_map2(lw, OP_ge, T_BOOL, i, ex_imm_i(&lw->m, t, lanes, 0));
+    Ex in2 = low_map2(lw, OP_lt, T_BOOL, i, ex_dim(lw, t, lanes, s->dim[d]));
     Ex *cond = lanes > 1 ? &by_lane : &whole;
-    *cond = mask_and(lw, *cond, ex_let(lw, map2(lw, OP_and, T_BOOL, in1, in2), NULL));
-    to[d] = (AxisIx){.dyn = ex_let(lw, map_cast(lw, T_I32, i), NULL)};
+    *cond = mask_and(lw, *cond, ex_let(lw, low_map2(lw, OP_and, T_BOOL, in1, in2), NULL));
+    to[d] = (AxisIx){.dyn = ex_let(lw, low_cast(lw, T_I32, i), NULL)};
   }
   Point pv = pt;
   if (by_lane) mask_point(lw, &pv, by_lane);
@@ -502,8 +306,8 @@ static Read compute_gather(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
   Ex cond = mask_and(lw, by_lane, whole);
   int lanes = MAX(ex_lanes(lw, read.e), ex_lanes(lw, cond));
   Ex nan = ex_imm_f(&lw->m, t, lanes, NAN);
-  return (Read){.e = map3(lw, OP_select, t, ex_splat(&lw->m, cond, lanes),
-                          ex_splat(&lw->m, read.e, lanes), nan)};
+  return (Read){.e = low_map3(lw, OP_select, t, ex_splat(&lw->m, cond, lanes),
+                              ex_splat(&lw->m, read.e, lanes), nan)};
 }
 
 static Ex compute_leaf(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
@@ -513,11 +317,11 @@ static Ex compute_leaf(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
     return type_is_float(t) ? ex_imm_f(&lw->m, t, pt.lanes, in->u.f)
                             : ex_imm_i(&lw->m, t, pt.lanes, in->u.i);
   case OP_size:
-    if (dim_is_number(in->u.size)) return literal(lw, t, pt.lanes, (double)in->u.size);
+    if (dim_is_number(in->u.size)) return low_literal(lw, t, pt.lanes, (double)in->u.size);
     return ex_dim(lw, t, pt.lanes, in->u.size);
   case OP_iota: {
     Ex e = axis_value(lw, &at[0], pt.lanes);
-    return ex_splat(&lw->m, map_cast(lw, t, e), pt.lanes);
+    return ex_splat(&lw->m, low_cast(lw, t, e), pt.lanes);
   }
   default: cx_bug(lw->cx, "lowering meets %s", op_info[in->op].name);
   }
@@ -531,7 +335,8 @@ static Read made_here(Low *lw, Val v, const AxisIx *at, Point pt) {
   Ex cond = full_mask(lw, pt);
   if (!made) return (Read){0};
   Ex e = made->read.e;
-  return all_heeded(cond ? map3(lw, OP_select, t, cond, e, literal(lw, t, pt.lanes, 0)) : e);
+  return all_heeded(cond ? low_map3(lw, OP_select, t, cond, e, low_literal(lw, t, pt.lanes, 0))
+                         : e);
 }
 
 static Read anchor_here(Low *lw, Val v, const AxisIx *at, Point pt) {
@@ -546,8 +351,8 @@ static Ex compute_map(Low *lw, const Ins *in, const AxisIx *at, Point pt) {
   int known = in->type == T_BOOL ? known_comparison(lw, in, at, pt) : -1;
   if (known >= 0) return ex_imm_i(&lw->m, T_BOOL, pt.lanes, known);
   for (int i = 0; i < in->nargs; i++) {
-    if (i == 1 && in->op == OP_select && is_literal(lw, arg[0])) /* the other isn't looked at */
-      return value_at(lw, in->arg[always(lw, arg[0]) ? 1 : 2], at, pt);
+    if (i == 1 && in->op == OP_select && ex_is_literal(lw, arg[0])) /* the other isn't looked at */
+      return value_at(lw, in->arg[ex_always(lw, arg[0]) ? 1 : 2], at, pt);
     arg[i] = value_at(lw, in->arg[i], at, pt);
   }
   return low_map(lw, in->op, (DType)in->type, arg, in->nargs);
