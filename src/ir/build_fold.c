@@ -87,14 +87,15 @@ static Val fold_constant(Builder *b, Op op, Val x, uint32_t axes) {
   return type_is_float(t) ? ir_const_f(b, t, &out, c) : ir_const_i(b, t, &out, i->u.i);
 }
 
-/* sum(c*x) => c*sum(x), sum(-x) => -sum(x) */
+/* sum(c*x) => c*sum(x), sum(-x) => -sum(x); not where c is 0, which would meet an overflow's
+ * infinity */
 static Val sum_of_scaled(Builder *b, Val x, uint32_t axes) {
   Ins i = *ir_ins(b, x);
   if (!type_is_float((DType)i.type)) return 0;
   if (i.op == OP_neg) return ir_map1(b, OP_neg, ir_fold(b, OP_sum, i.arg[0], axes));
   bool by_constant = (i.op == OP_mul || i.op == OP_div) && ins_is_const(ir_ins(b, i.arg[1]));
-  if (!by_constant) return 0;
-  double c = ins_const_value(ir_ins(b, i.arg[1]));
+  double c = by_constant ? ins_const_value(ir_ins(b, i.arg[1])) : 0;
+  if (c == 0) return 0;
   Shape out = without_axes(&i.shape, axes);
   Val s = ir_fold(b, OP_sum, i.arg[0], axes);
   return ir_map2(b, (Op)i.op, s, ir_const_f(b, (DType)i.type, &out, c));
@@ -120,7 +121,9 @@ Val ir_fold(Builder *b, Op op, Val x, uint32_t axes) {
   Val v = fold_constant(b, op, x, axes);
   if (!v) v = fold_unused(b, op, x, axes);
   if (!v && op == OP_sum) v = sum_of_scaled(b, x, axes);
-  if (!v && op == OP_sum && ir_ins(b, x)->op == OP_mul) v = einsum_of_product(b, x, axes);
+  const Ins *in = ir_ins(b, x);
+  if (!v && op == OP_sum && in->op == OP_mul && !ins_is_const(ir_ins(b, in->arg[1])))
+    v = einsum_of_product(b, x, axes);
   if (v) return v;
   i = ir_ins(b, x);
   Ins fold = {.op = (uint8_t)op,

@@ -76,14 +76,16 @@ static Val nested_choice(Builder *b, Val v) {
   return x == s.arg[1] && y == s.arg[2] ? 0 : ir_map3(b, OP_select, s.arg[0], x, y);
 }
 
-/* contract(k*x, y) => k * contract(x, y): the factor is applied once per result */
+/* contract(k*x, y) => k * contract(x, y): the factor is applied once per result. Not 0, which would
+ * meet the infinity that a contraction of large numbers is. */
 static Val scaled_contract(Builder *b, Val v) {
   Ins c = *ir_ins(b, v);
   if (c.op != OP_contract) return 0;
   for (int i = 0; i < 2; i++) {
     Ins x = *ir_ins(b, c.arg[i]);
     bool negated = x.op == OP_neg;
-    bool scaled = x.op == OP_mul && ins_is_const(ir_ins(b, x.arg[1]));
+    bool scaled = x.op == OP_mul && ins_is_const(ir_ins(b, x.arg[1])) &&
+                  !ins_is_splat(ir_ins(b, x.arg[1]), 0);
     if (!negated && !scaled) continue;
     Val args[] = {c.arg[0], c.arg[1]};
     args[i] = x.arg[0];

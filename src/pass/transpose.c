@@ -39,7 +39,8 @@ static void scale_numerator(Cx *cx, Affine *e, int64_t by) {
   e->den *= by;
 }
 
-/* e with the already solved labels replaced by their solutions. */
+/* e without the labels that are solved already. A solution may name labels that were solved after
+ * it, which come in anew; those were solved in terms of others, so there is an end. */
 static Affine with_solutions(Transposer *t, Affine e) {
   Cx *cx = t->b->cx;
   for (int l = 0; l < t->out.rank; l++) {
@@ -53,6 +54,7 @@ static Affine with_solutions(Transposer *t, Affine e) {
       e.label[k] = dim_add(cx, e.label[k], dim_mul(cx, c, s->label[k]));
       e.p[k] = dim_add(cx, e.p[k], dim_mul(cx, c, s->p[k]));
     }
+    l = -1; /* from the first label again */
   }
   return e;
 }
@@ -93,13 +95,9 @@ static void solve_dimension(Transposer *t, const ViewDim *d, int dim) {
   else t->equation[t->nequations++] = s;
 }
 
-/* A later solution may have eliminated a label that an earlier one still names. */
 static void close_solutions(Transposer *t) {
-  for (int round = 0; round < t->out.rank; round++)
-    for (int l = 0; l < t->out.rank; l++) {
-      if (!t->solution[l].solved) continue;
-      t->solution[l] = with_solutions(t, t->solution[l]);
-    }
+  for (int l = 0; l < t->out.rank; l++)
+    if (t->solution[l].solved) t->solution[l] = with_solutions(t, t->solution[l]);
   for (int i = 0; i < t->nequations; i++) t->equation[i] = with_solutions(t, t->equation[i]);
 }
 
