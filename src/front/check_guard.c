@@ -109,16 +109,6 @@ static bool compare_each(Check *c, Op op, const Node *x, const Node *y, bool hol
   return compare_nodes(c, op, x->kid[2], y, holds) || first;
 }
 
-static Op turned(Op op) {
-  switch (op) {
-  case OP_lt: return OP_gt;
-  case OP_le: return OP_ge;
-  case OP_gt: return OP_lt;
-  case OP_ge: return OP_le;
-  default: return op;
-  }
-}
-
 /* False: nothing is known of it. */
 static bool compare_nodes(Check *c, Op op, const Node *x, const Node *y, bool holds) {
   Affine a, b;
@@ -126,7 +116,7 @@ static bool compare_nodes(Check *c, Op op, const Node *x, const Node *y, bool ho
     compare(c, op, &a, &b, holds);
     return true;
   }
-  return compare_each(c, op, x, y, holds) || compare_each(c, turned(op), y, x, holds);
+  return compare_each(c, op, x, y, holds) || compare_each(c, op_turned(op), y, x, holds);
 }
 
 void guard_condition(Check *c, const Node *n, bool holds) {

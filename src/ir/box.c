@@ -100,27 +100,6 @@ static bool lin_of(const Find *x, Val v, const Lin *at, int depth, Lin *out) {
 }
 
 /* ---- limits ---- */
-static Op opposite(Op op) {
-  switch (op) {
-  case OP_lt: return OP_ge;
-  case OP_le: return OP_gt;
-  case OP_gt: return OP_le;
-  case OP_ge: return OP_lt;
-  case OP_eq: return OP_ne;
-  default: return OP_eq;
-  }
-}
-
-static Op turned(Op op) { /* a op b is b turned(op) a */
-  switch (op) {
-  case OP_lt: return OP_gt;
-  case OP_le: return OP_ge;
-  case OP_gt: return OP_lt;
-  case OP_ge: return OP_le;
-  default: return op;
-  }
-}
-
 static int innermost(const Lin *l) {
   for (int d = IR_MAX_RANK - 1; d >= 0; d--)
     if (l->coef[d]) return d;
@@ -129,7 +108,7 @@ static int innermost(const Lin *l) {
 
 static bool limit_of(const Find *x, const Ins *in, const Lin *at, bool want, Limit *out) {
   Lin a, b;
-  Op op = want ? (Op)in->op : opposite((Op)in->op);
+  Op op = want ? (Op)in->op : op_opposite((Op)in->op);
   if (op == OP_ne || !lin_of(x, in->arg[0], at, 0, &a) || !lin_of(x, in->arg[1], at, 0, &b))
     return false;
   bool mixed = a.mixed || b.mixed || (a.n && b.n) || (a.n && innermost(&a) >= 0) ||
@@ -139,7 +118,7 @@ static bool limit_of(const Find *x, const Ins *in, const Lin *at, bool want, Lim
   int axis = innermost(&a);
   if (axis < 0 || (a.coef[axis] != 1 && a.coef[axis] != -1)) return false;
   int64_t sign = -a.coef[axis]; /* the rest goes to the other side */
-  *out = (Limit){.op = a.coef[axis] > 0 ? op : turned(op),
+  *out = (Limit){.op = a.coef[axis] > 0 ? op : op_turned(op),
                  .axis = axis,
                  .off = dim_mul(x->f->cx, a.off, sign),
                  .n = a.n,
@@ -251,18 +230,10 @@ static void where_not(const Find *x, Val v, const Lin *at, int depth, Boxes *out
 }
 
 /* ---- updates ---- */
-static double extent_about(Cx *cx, Dim d) {
-  enum { USUAL = 64 };
-  SizeBindings names = {0}, sizes = {0};
-  dim_names(cx, d, cx->arena, &names);
-  for (int i = 0; i < names.list.n; i++) size_bind(cx->arena, &sizes, names.list.at[i].name, USUAL);
-  return MAX(1.0, (double)dim_subst(cx, d, &sizes));
-}
-
 static double share_of(const Find *x, const Box *b, const Shape *s) {
   double share = 1;
   for (int d = 0; d < x->rank; d++) {
-    double n = extent_about(x->f->cx, s->dim[d]), lo = 0, hi = n;
+    double n = MAX(1.0, (double)dim_expected(x->f->cx, s->dim[d], 0)), lo = 0, hi = n;
     bool point = false, above = false, below = false; /* by what the program computes */
     for (int i = 0; i < b->n; i++) {
       const Limit *l = &b->limit[i];

@@ -82,7 +82,9 @@ typedef struct OpInfo {
 } OpInfo;
 extern const OpInfo op_info[OP_COUNT];
 bool op_find(const char *name, Op *out);
-double op_weight(Op op); /* rough cost of one element of a MAP operator: an addition is 1 */
+Op op_opposite(Op comparison); /* not (a op b) is a opposite(op) b */
+Op op_turned(Op comparison);   /* a op b is b turned(op) a */
+double op_weight(Op op);       /* rough cost of one element of a MAP operator: an addition is 1 */
 static inline OpKind op_kind(Op op) { return op_info[op].kind; }
 
 /* ---- shapes ---- */

@@ -119,3 +119,25 @@ bool fn_uses_input(const Fn *f, int i) {
       if (fn_ins(f, u)->arg[k] == v) return true;
   return false;
 }
+
+/* ---- comparisons ---- */
+Op op_opposite(Op op) {
+  switch (op) {
+  case OP_lt: return OP_ge;
+  case OP_le: return OP_gt;
+  case OP_gt: return OP_le;
+  case OP_ge: return OP_lt;
+  case OP_eq: return OP_ne;
+  default: return OP_eq;
+  }
+}
+
+Op op_turned(Op op) {
+  switch (op) {
+  case OP_lt: return OP_gt;
+  case OP_le: return OP_ge;
+  case OP_gt: return OP_lt;
+  case OP_ge: return OP_le;
+  default: return op;
+  }
+}

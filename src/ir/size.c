@@ -458,3 +458,15 @@ void dim_print_c(Cx *cx, Dim d, const DimC *how, Text *out) {
     }
   }
 }
+
+/* ---- about how large ---- */
+enum { EXPECTED = 64 };
+
+int64_t dim_expected(Cx *cx, Dim d, int64_t n) {
+  if (dim_is_number(d)) return d;
+  SizeBindings names = {0}, sizes = {0};
+  dim_names(cx, d, cx->arena, &names);
+  for (int i = 0; i < names.list.n; i++)
+    size_bind(cx->arena, &sizes, names.list.at[i].name, n ? n : EXPECTED);
+  return dim_subst(cx, d, &sizes);
+}

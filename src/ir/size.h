@@ -44,6 +44,7 @@ bool size_lookup(const SizeBindings *b, Name name, Dim *out);
 void size_bind(Arena *a, SizeBindings *b, Name name, Dim value);
 /* d with every bound name replaced; unbound names stay. */
 Dim dim_subst(Cx *cx, Dim d, const SizeBindings *b);
+int64_t dim_expected(Cx *cx, Dim d, int64_t n); /* the names standing at n; 0: at what is usual */
 /* Unifies the declared extent d (may have one unbound name, linearly) with the actual one.
  * Returns false where they can't be equal or where d can't be solved. */
 bool dim_unify(Cx *cx, Arena *a, Dim declared, Dim actual, SizeBindings *b);

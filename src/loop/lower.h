@@ -175,8 +175,7 @@ struct Low {
 /* ---- sizes that are names (named.c) ----
  * What is emitted is said in Dims and holds for every value of the names; what is decided is
  * decided for the value the target expects of them. */
-int64_t dim_expected(Cx *cx, Dim d, int64_t n); /* the names standing at n; 0: at what is usual */
-double shape_expected(Cx *cx, const Shape *s);  /* elements, in the same way */
+double shape_expected(Cx *cx, const Shape *s); /* elements, in the same way */
 int64_t low_number(const Low *lw, Dim d);
 Ex ex_dim(Low *lw, DType t, int lanes, Dim d); /* an extent as a value */
 

@@ -2,17 +2,6 @@
  * for decisions: those expected of them; for running: those that they have. */
 #include "loop/prepare.h"
 
-enum { EXPECTED = 64 };
-
-int64_t dim_expected(Cx *cx, Dim d, int64_t n) {
-  if (dim_is_number(d)) return d;
-  SizeBindings names = {0}, sizes = {0};
-  dim_names(cx, d, cx->arena, &names);
-  for (int i = 0; i < names.list.n; i++)
-    size_bind(cx->arena, &sizes, names.list.at[i].name, n ? n : EXPECTED);
-  return dim_subst(cx, d, &sizes);
-}
-
 double shape_expected(Cx *cx, const Shape *s) {
   double n = 1;
   for (int d = 0; d < s->rank; d++) n *= (double)dim_expected(cx, s->dim[d], 0);
