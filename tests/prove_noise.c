@@ -120,7 +120,7 @@ static bool has_zero_operand(Tensor *const *arg, int n, int64_t i) {
   return false;
 }
 
-/* Compiled code takes finite arguments of sin, cos and tan beyond 2^45 as 0 (loop/vmath.nn); what
+/* Compiled code takes finite arguments of sin, cos and tan beyond 2^45 as 0 (ir/vmath.nn); what
  * is computed at compile time has the true value. */
 static bool beyond_range(const Ins *in, Tensor *const *arg, int64_t i) {
   return (in->op == OP_sin || in->op == OP_cos || in->op == OP_tan) &&
