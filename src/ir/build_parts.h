@@ -38,4 +38,9 @@ Val relabel(Builder *b, Val v, const int32_t *order, int n);
  * plainest view of what it reads; the labels in that order go to `order`. */
 Val restrict_labels(Builder *b, Val v, uint32_t keep, int32_t *order);
 
+/* The index of `inner` with its labels replaced by the (whole) indices of `outer`. */
+ViewDim view_substitute(Cx *cx, const ViewDim *inner, const View *outer);
+/* build_choice.c: the view of a choice where all its reads fall on one side; else 0. */
+Val view_of_choice(Builder *b, Val x, const Shape *out, const View *v);
+
 #endif
