@@ -1,6 +1,7 @@
 /* test_lower.c: what the lowering decides: which vectors, tiles, copies and kernels a program gets
  * on a given machine, looked for in the loop form as text. That the numbers are right is asked
  * elsewhere (test_loop.c, test_window.c, the laws). */
+#include "driver/compile.h"
 #include "fixture.h"
 #include "laws.h"
 #include "loop/loop.h"
@@ -22,6 +23,7 @@ static Target wide(int threads) {
 
 typedef struct Lowering {
   const char *text;
+  const char *optimizer; /* the step of training by it is meant; NULL: the function */
   Target target;
   const char *loops; /* out */
 } Lowering;
@@ -33,18 +35,25 @@ static Status lower_it(void *arg) {
   Fn *f = front_function(p, name_of(cx, "f"));
   if (!f || diag_errors(cx)) return ST_SOURCE;
   Text t = text_new(cx->arena);
-  loop_dump(loop_lower(pass_simplify(pass_expand(f)), &w->target), &t);
+  StepPlan plan;
+  SizeBindings none = {0};
+  if (w->optimizer && !step_build(p, f, name_of(cx, w->optimizer), NULL, &plan)) return ST_SOURCE;
+  const Fn *g = w->optimizer ? compile_once(plan.fn, &none) : pass_simplify(pass_expand(f));
+  loop_dump(loop_lower(g, &w->target), &t);
   w->loops = text_str(&t);
   return ST_OK;
 }
 
-/* The loop form of the function f of a program. */
-static const char *loops_of(const char *text, Target target) {
-  Lowering w = {text, target, NULL};
+/* The loop form of a step of training the function f of a program. */
+static const char *step_of(const char *text, const char *optimizer, Target target) {
+  Lowering w = {text, optimizer, target, NULL};
   ck_assert_msg(cx_guard(cx, lower_it, &w) == ST_OK, "%s\n%s%s", text, diag_text(cx),
                 cx->trap_text);
   return w.loops;
 }
+
+/* The loop form of the function f of a program. */
+static const char *loops_of(const char *text, Target target) { return step_of(text, NULL, target); }
 
 static void has(const char *loops, const char *what) {
   ck_assert_msg(strstr(loops, what) != NULL, "no `%s` in\n%s", what, loops);
@@ -301,6 +310,27 @@ START_TEST(an_update_by_a_number_computed_late_is_made_where_its_gradient_is) {
 }
 END_TEST
 
+/* A step whose labels are checked keeps what it had where one of them is wrong. */
+static const char *const checked_step =
+    "param W: f32[%d, %d]\n"
+    "fn f(x: f32[%d, %d], label: i32[%d]) = mean(cross_entropy(x @ W, label))\n";
+
+START_TEST(a_step_that_is_done_or_not_is_made_where_its_gradient_is) {
+  const char *text = text_printf(cx, checked_step, 96, 64, 128, 96, 128);
+  for (int i = 0; i < 2; i++) {
+    const char *loops = step_of(text, i ? "adam" : "sgd", wide(1));
+    has_not(loops, "temp   d_W"); /* the gradient is never stored */
+    has(loops, "W[32*n");
+  }
+}
+END_TEST
+
+START_TEST(states_of_an_optimiser_are_not_rows_of_data) {
+  const char *text = text_printf(cx, checked_step, 1024, 1024, 256, 1024, 256);
+  has_not(step_of(text, "adam", wide(1)), "loop");
+}
+END_TEST
+
 /* Each channel by itself: nothing is shared out of a row of weights, but places share them. */
 START_TEST(windows_of_single_channels_are_summed_in_tiles) {
   const char *loops = loops_of("fn f(x: f32[4, 64, 56, 56], w: f32[64, 3, 3]) {\n"
@@ -431,6 +461,8 @@ Suite *lower_suite(void) {
   tcase_add_test(t, workers_share_the_axis_that_gives_each_the_same);
   tcase_add_test(t, workers_share_large_results_in_blocks_of_columns);
   tcase_add_test(t, an_update_by_a_number_computed_late_is_made_where_its_gradient_is);
+  tcase_add_test(t, a_step_that_is_done_or_not_is_made_where_its_gradient_is);
+  tcase_add_test(t, states_of_an_optimiser_are_not_rows_of_data);
   tcase_add_test(t, values_stored_by_one_kernel_have_places_of_their_own);
   tcase_add_test(t, a_step_stores_what_it_changes);
   tcase_add_test(t, a_step_that_changes_all_has_another_place);
