@@ -38,7 +38,8 @@ static Status lower_it(void *arg) {
   StepPlan plan;
   SizeBindings none = {0};
   if (w->optimizer && !step_build(p, f, name_of(cx, w->optimizer), NULL, &plan)) return ST_SOURCE;
-  const Fn *g = w->optimizer ? compile_once(plan.fn, &none) : pass_simplify(pass_expand(f));
+  const Fn *g = w->optimizer ? compile_once(plan.fn, &none)
+                             : pass_simplify(pass_inline_calls(pass_expand(f)));
   loop_dump(loop_lower(g, &w->target), &t);
   w->loops = text_str(&t);
   return ST_OK;
@@ -331,6 +332,20 @@ START_TEST(states_of_an_optimiser_are_not_rows_of_data) {
 }
 END_TEST
 
+START_TEST(large_systems_go_by_blocks) {
+  for (int n = 127; n <= 128; n++) {
+    const char *all = text_printf(cx, " %d times", n), *block = " 64 times";
+    const char *root = text_printf(cx, "fn f(A: f64[%d, %d]) = cholesky(A)\n", n, n);
+    const char *many =
+        text_printf(cx, "fn f(L: f64[%d, %d], B: f64[%d, 40]) = solve_triangular(L, B)\n", n, n, n);
+    has(loops_of(root, wide(1)), n < 128 ? all : block);
+    has(loops_of(many, wide(1)), n < 128 ? all : block);
+  }
+  has(loops_of("fn f(L: f64[128, 128], b: f64[128]) = solve_triangular(L, b)\n", wide(1)),
+      " 128 times");
+}
+END_TEST
+
 /* Each channel by itself: nothing is shared out of a row of weights, but places share them. */
 START_TEST(windows_of_single_channels_are_summed_in_tiles) {
   const char *loops = loops_of("fn f(x: f32[4, 64, 56, 56], w: f32[64, 3, 3]) {\n"
@@ -463,6 +478,7 @@ Suite *lower_suite(void) {
   tcase_add_test(t, an_update_by_a_number_computed_late_is_made_where_its_gradient_is);
   tcase_add_test(t, a_step_that_is_done_or_not_is_made_where_its_gradient_is);
   tcase_add_test(t, states_of_an_optimiser_are_not_rows_of_data);
+  tcase_add_test(t, large_systems_go_by_blocks);
   tcase_add_test(t, values_stored_by_one_kernel_have_places_of_their_own);
   tcase_add_test(t, a_step_stores_what_it_changes);
   tcase_add_test(t, a_step_that_changes_all_has_another_place);
