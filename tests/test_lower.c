@@ -24,6 +24,7 @@ static Target wide(int threads) {
 typedef struct Lowering {
   const char *text;
   const char *optimizer; /* the step of training by it is meant; NULL: the function */
+  bool all_passes;       /* that commands which run a program go through */
   Target target;
   const char *loops; /* out */
 } Lowering;
@@ -38,23 +39,31 @@ static Status lower_it(void *arg) {
   StepPlan plan;
   SizeBindings none = {0};
   if (w->optimizer && !step_build(p, f, name_of(cx, w->optimizer), NULL, &plan)) return ST_SOURCE;
-  const Fn *g = w->optimizer ? compile_once(plan.fn, &none)
-                             : pass_simplify(pass_inline_calls(pass_expand(f)));
+  const Fn *g = w->optimizer    ? compile_once(plan.fn, &none)
+                : w->all_passes ? compile_once(f, &none)
+                                : pass_simplify(pass_inline_calls(pass_expand(f)));
   loop_dump(loop_lower(g, &w->target), &t);
   w->loops = text_str(&t);
   return ST_OK;
 }
 
-/* The loop form of a step of training the function f of a program. */
-static const char *step_of(const char *text, const char *optimizer, Target target) {
-  Lowering w = {text, optimizer, target, NULL};
-  ck_assert_msg(cx_guard(cx, lower_it, &w) == ST_OK, "%s\n%s%s", text, diag_text(cx),
+static const char *lowered(Lowering w) {
+  ck_assert_msg(cx_guard(cx, lower_it, &w) == ST_OK, "%s\n%s%s", w.text, diag_text(cx),
                 cx->trap_text);
   return w.loops;
 }
 
-/* The loop form of the function f of a program. */
-static const char *loops_of(const char *text, Target target) { return step_of(text, NULL, target); }
+/* The loop form of the function f of a program, of a step of training it, and of what a command
+ * that runs it makes of it. */
+static const char *loops_of(const char *text, Target target) {
+  return lowered((Lowering){.text = text, .target = target});
+}
+static const char *step_of(const char *text, const char *optimizer, Target target) {
+  return lowered((Lowering){.text = text, .optimizer = optimizer, .target = target});
+}
+static const char *run_loops_of(const char *text, Target target) {
+  return lowered((Lowering){.text = text, .all_passes = true, .target = target});
+}
 
 static void has(const char *loops, const char *what) {
   ck_assert_msg(strstr(loops, what) != NULL, "no `%s` in\n%s", what, loops);
@@ -346,6 +355,23 @@ START_TEST(large_systems_go_by_blocks) {
 }
 END_TEST
 
+START_TEST(small_systems_of_many_rows_are_solved_in_registers) {
+  static const struct {
+    int rows, size;
+    bool one;
+  } cases[] = {{1000, 6, true}, {256, 3, true}, {100, 6, false}, {1000, 12, false}};
+  for (int i = 0; i < COUNT_OF(cases); i++) {
+    int b = cases[i].rows, n = cases[i].size;
+    const char *text = text_printf(
+        cx, "fn f(A: f64[%d, %d, %d], b: f64[%d, %d]) = vmap(solve)(A, b)\n", b, n, n, b, n);
+    const char *loops = run_loops_of(text, wide(1));
+    (cases[i].one ? has_not : has)(loops, " times {");
+  }
+  /* nothing of a row but what is asked for has a place in memory */
+  has_not(run_loops_of("fn f(A: f64[1000, 4, 4]) = vmap(cholesky)(A)\n", wide(1)), "  temp ");
+}
+END_TEST
+
 /* Each channel by itself: nothing is shared out of a row of weights, but places share them. */
 START_TEST(windows_of_single_channels_are_summed_in_tiles) {
   const char *loops = loops_of("fn f(x: f32[4, 64, 56, 56], w: f32[64, 3, 3]) {\n"
@@ -479,6 +505,7 @@ Suite *lower_suite(void) {
   tcase_add_test(t, a_step_that_is_done_or_not_is_made_where_its_gradient_is);
   tcase_add_test(t, states_of_an_optimiser_are_not_rows_of_data);
   tcase_add_test(t, large_systems_go_by_blocks);
+  tcase_add_test(t, small_systems_of_many_rows_are_solved_in_registers);
   tcase_add_test(t, values_stored_by_one_kernel_have_places_of_their_own);
   tcase_add_test(t, a_step_stores_what_it_changes);
   tcase_add_test(t, a_step_that_changes_all_has_another_place);
