@@ -301,6 +301,11 @@ Val deriv_operand(Check *c, const Deriv *d, const Fn *fn, int i) {
   if (i < d->in.n) return d->in.at[i].outer;
   Val v = captured(d, i);
   if (v) return v;
+  const Input *in = &fn->in.at[i];
+  if (in->role == ROLE_ARG) { /* what stands in for a loop's result, in a trial of a loop around */
+    if (!c->mute) cx_bug(c->cx, "an input of a derivative's body without an operand");
+    return ir_input(c->b, NULL, in->type, &in->shape, ROLE_ARG, in->span);
+  }
   Value p = unit_param(c, program_find(c->p, fn->in.at[i].name, false));
   if (p.kind == V_POISON) return 0;
   Shape s = tensor_shape(c->b, &p);
