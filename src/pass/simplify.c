@@ -3,7 +3,8 @@
  * folds the rest (identities, constants, views of views, equal instructions) as the walk goes.
  * needs: no vjp/jvp inside   keeps: values up to rounding   breaks: nothing */
 #include "ir/rules.h"
-#include "pass/walk.h"
+#include "ir/walk.h"
+#include "pass/pass.h"
 
 typedef struct Rule {
   const char *pattern, *becomes;

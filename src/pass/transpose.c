@@ -2,7 +2,7 @@
  * adjoint of a window or of a strided view is a sum of reads, with zeros where a read falls
  * outside. Only the adjoint of a read at data-dependent places needs a scatter, and that of picking
  * one element per row doesn't: it is a comparison with the index. */
-#include "pass/walk.h"
+#include "pass/derive.h"
 
 /* ---- view^T ----
  * y[i] = a[e(i)] with e_d(i) = (off_d + sum_k c_dk i_k) / den_d.  The adjoint is
