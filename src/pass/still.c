@@ -2,7 +2,7 @@
  * start; what it carries and nobody asks for is carried no more. Derivatives make such: the
  * cotangent of a sum that a loop adds up is the same in all steps, and the sum itself isn't wanted.
  * In: f. Out: f where it has none, else a copy; bodies are left as they are. */
-#include "pass/walk.h"
+#include "ir/walk.h"
 
 typedef enum Fate { CARRIED, STILL, IDLE } Fate;
 
