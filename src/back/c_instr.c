@@ -240,6 +240,14 @@ static const char *lane_by_lane(const VecOp *w) {
 }
 
 /* ---- all ---- */
+/* What clang makes the same of as of LLVM's own choice; from the operators on bits it makes
+ * expansions where the mask is a constant. */
+static const char *choice_of_clang(const Wide *w) {
+  if (w->h != CH_BLEND || w->bytes < 16 || w->bytes > 64) return NULL;
+  return cg_fmt(w->g, "((%s)%s_mask_blend_%s(%s, (%s)(b), (%s)(a)))", w->type, w->pre, w->suffix,
+                mask_register(w), w->reg, w->reg);
+}
+
 void vec_macro(const VecOp *op, Text *out) {
   Wide w = wide(op);
   if (op->h == CH_LOAD_N || op->h == CH_STORE_N) {
@@ -251,6 +259,12 @@ void vec_macro(const VecOp *op, Text *out) {
   for (const char *a = op->form->args; *a; a++)
     text_fmt(&args, "%s%c", a == op->form->args ? "" : ", ", *a);
   bool operators = op->form->oper && (!is_choice(w.h) || w.bytes <= 16);
+  const char *choice = choice_of_clang(&w);
+  if (choice) {
+    text_fmt(out, "#if defined(__clang__) && %s\n#define %s(%s) %s\n", vec_avx512, name,
+             text_str(&args), choice);
+    word = "#elif";
+  }
   for (int i = 0; i < 2; i++) {
     made[i] = operators && w.h != CH_SCALE ? NULL : by_instruction(&w, i == 0);
     if (!made[i]) continue;
@@ -258,7 +272,7 @@ void vec_macro(const VecOp *op, Text *out) {
              text_str(&args), made[i]);
     word = "#elif";
   }
-  bool any = made[0] || made[1];
+  bool any = made[0] || made[1] || choice;
   if (any) text_add(out, "#else\n");
   text_fmt(out, "#define %s(%s) %s\n", name, text_str(&args),
            operators      ? by_operators(op)

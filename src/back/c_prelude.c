@@ -130,7 +130,7 @@ static void attributes(CGen *g, bool vectors, Text *out) {
            "#if defined(__GNUC__) && __GNUC__ > 4\n"
            "#if defined(__AVX512F__) && !defined(__OPTIMIZE_SIZE__)%s%s%s\n"
            "#define AS_WRITTEN \\\n  __attribute__((optimize(\"no-tree-loop-vectorize\", "
-           "\"no-predictive-commoning\", \"schedule-insns\")))\n"
+           "\"no-predictive-commoning\", \"schedule-insns\", \"sched-pressure\")))\n"
            "#else\n"
            "#define AS_WRITTEN \\\n  __attribute__((optimize(\"no-tree-loop-vectorize\", "
            "\"no-predictive-commoning\")))\n"
