@@ -116,27 +116,27 @@ static void includes(CGen *g, bool vectors, Text *out) {
 }
 
 /* The workspace's bytes hold one type after another, so accesses may not be told apart by type. */
-static void attributes(CGen *g, bool vectors, Text *out) {
+static void attributes(CGen *g, Text *out) {
   const char *p = g->prefix;
   text_add(out, "#if defined(__GNUC__)\n"
                 "#define MAY_ALIAS __attribute__((may_alias))\n"
                 "#define NOINLINE __attribute__((noinline))\n"
                 "#define RESTRICT __restrict\n");
   text_add(out, "#else\n#define MAY_ALIAS\n#define NOINLINE\n#define RESTRICT restrict\n");
+  text_add(out, "#endif\n"
+                "/* GCC; clang says that it is GCC 4. */\n"
+                "#if defined(__GNUC__) && __GNUC__ > 4\n"
+                "#define AS_WRITTEN \\\n  __attribute__((optimize(\"no-tree-loop-vectorize\", "
+                "\"no-predictive-commoning\")))\n"
+                "#else\n#define AS_WRITTEN\n#endif\n");
   /* On x86 GCC 12 doesn't put independent computations side by side by itself. */
-  text_fmt(out,
-           "#endif\n"
-           "/* GCC; clang says that it is GCC 4. */\n"
-           "#if defined(__GNUC__) && __GNUC__ > 4\n"
-           "#if defined(__AVX512F__) && !defined(__OPTIMIZE_SIZE__)%s%s%s\n"
-           "#define AS_WRITTEN \\\n  __attribute__((optimize(\"no-tree-loop-vectorize\", "
-           "\"no-predictive-commoning\", \"schedule-insns\", \"sched-pressure\")))\n"
-           "#else\n"
-           "#define AS_WRITTEN \\\n  __attribute__((optimize(\"no-tree-loop-vectorize\", "
-           "\"no-predictive-commoning\")))\n"
-           "#endif\n"
-           "#else\n#define AS_WRITTEN\n#endif\n",
-           vectors ? " && " : "", vectors ? p : "", vectors ? "_VECTORS" : "");
+  if (g->scheduled_used)
+    text_fmt(out,
+             "#if defined(__GNUC__) && __GNUC__ > 4 && %s_VECTORS && !defined(__OPTIMIZE_SIZE__)\n"
+             "#define SIDE_BY_SIDE \\\n  AS_WRITTEN __attribute__((optimize(\"schedule-insns\", "
+             "\"sched-pressure\")))\n"
+             "#else\n#define SIDE_BY_SIDE AS_WRITTEN\n#endif\n",
+             p);
   if (g->rounds_back_used)
     text_fmt(out,
              "#if defined(__GNUC__) && __GNUC__ > 4 && !%s_VECTORS\n"
@@ -187,7 +187,7 @@ void cg_prelude(CGen *g, Text *out) {
   static const CElem elems[] = {CE_F32, CE_F64, CE_U8, CE_I32, CE_I64};
   bool any = any_vector(g);
   includes(g, any, out);
-  attributes(g, any, out);
+  attributes(g, out);
   text_add(out, "\n/* Elements of arrays. */\n");
   for (int i = 0; i < COUNT_OF(elems); i++) cg_own(g, cg_elem_name[elems[i]], out);
   for (int i = 0; i < COUNT_OF(elems); i++)
