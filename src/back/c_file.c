@@ -243,10 +243,11 @@ static void table(const CFile *f, const CFunction *fn, const char *name, const C
     text_fmt(out, "  %s[%d] = (void *)%s;\n", name, i, port_text(f, fn, port[i]));
 }
 
-/* A status for sizes no workspace can be given for. Bytes are added as double, which doesn't
- * overflow. */
+/* A status for sizes no workspace can be given for. Bytes are added as float, which doesn't
+ * overflow, is exact enough for a limit that is a quarter of what can be addressed, and is there on
+ * processors that have double by library only. */
 static void sizes_check(const CFile *f, const CFunction *fn, const char *upper, Text *out) {
-  DimC bytes = {.before = "(double)", .after = "", .word = c_safe_name, .magnitude = true};
+  DimC bytes = {.before = "(float)", .after = "", .word = c_safe_name, .magnitude = true};
   DimC exact = {.before = "", .after = "", .word = c_safe_name};
   text_fmt(out, "static int %s_%s_sizes(%s) {\n  if (", f->prefix, fn->name,
            size_list(f, fn, "int64_t "));
@@ -255,7 +256,7 @@ static void sizes_check(const CFile *f, const CFunction *fn, const char *upper, 
   text_fmt(out, ") return %s_BAD_SIZE;\n  if (", upper);
   for (int i = 0; i < fn->size.n; i++)
     text_fmt(out, "%s%s > INT32_MAX", i ? " || " : "", c_safe_name(f->cx, fn->size.at[i]));
-  text_fmt(out, ") return %s_TOO_LARGE;\n  double bytes = ", upper);
+  text_fmt(out, ") return %s_TOO_LARGE;\n  float bytes = ", upper);
   dim_print_c(f->cx, fn->loops->workspace, &bytes, out);
   text_add(out, ";\n");
   for (int i = 0; i < fn->loops->buf.n; i++) {
@@ -265,7 +266,7 @@ static void sizes_check(const CFile *f, const CFunction *fn, const char *upper, 
     dim_print_c(f->cx, dim_mul(f->cx, b->count, type_info[b->type].bytes), &bytes, out);
     text_add(out, ";\n");
   }
-  text_fmt(out, "  if (bytes > (double)(SIZE_MAX / 4)) return %s_TOO_LARGE;\n", upper);
+  text_fmt(out, "  if (bytes > (float)(SIZE_MAX / 4)) return %s_TOO_LARGE;\n", upper);
   for (int i = 0; i < fn->check.n; i++) {
     text_add(out, "  if (");
     dim_print_c(f->cx, fn->check.at[i], &exact, out);
