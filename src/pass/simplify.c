@@ -140,9 +140,9 @@ Fn *pass_simplify(const Fn *f) {
       w.to[v] = improve(&w.b, copy);
       changed |= w.to[v] != copy;
     }
-    Fn *g = walk_end(&w);
-    if (!changed) return g;
-    f = g;
+    Fn *g = walk_end(&w), *h = pass_still(g);
+    if (!changed && h == g) return g;
+    f = h;
   }
   return (Fn *)f;
 }
