@@ -13,13 +13,13 @@ files_of() {
     back_llvm_sources) ls src/back/llvm_* ;;
     grammar_sources) ls grammar/* | grep -Ev '/nn_(parse|lex)\.' ;;
     grammar_generated) [ ! -f grammar/nn.y ] || printf 'grammar/nn_%s\n' lex.c lex.h parse.c parse.h ;;
-    embedded_texts) ls src/front/*.nn src/loop/*.nn ;;
+    embedded_texts) ls src/front/*.nn src/ir/*.nn ;;
     diagnostic_pages) ls docs/diagnostics/*.md ;;
     man_pages) echo man/gradc.1; sed -n 's,^COMMAND(\([a-z]*\)\,.*,man/gradc-\1.1,p' src/cli/commands.def ;;
     editor_files) find editors -type f ;;
     embedded_sources)
       echo src/front/prelude_nn.c
-      ls src/loop/*.nn | sed 's/\.nn$/_nn.c/'
+      ls src/ir/*.nn | sed 's/\.nn$/_nn.c/'
       [ ! -d docs/diagnostics ] || echo src/driver/diagnostics_md.c
       echo src/driver/library_pool_c.c ;;
     cli_sources) ls src/cli/* | grep -v '/main\.c$' ;;

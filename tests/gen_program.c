@@ -204,35 +204,9 @@ static void into_domain(Gen *g, Op op, Val *a) {
   }
 }
 
-static bool has_kink(Op op) {
-  switch (op) {
-  case OP_idiv:
-  case OP_mod:
-  case OP_abs:
-  case OP_sign:
-  case OP_min:
-  case OP_max:
-  case OP_floor:
-  case OP_ceil:
-  case OP_round:
-  case OP_copysign:
-  case OP_stop:
-  case OP_bits:
-  case OP_from_bits:
-  case OP_amax:
-  case OP_amin: return true;
-  default: return op_info[op].typing == TY_COMPARE;
-  }
-}
-
 /* Functions that are approximated by long expressions: seldom, since they are tested by themselves,
  * and cost more to compile than all the rest. */
-static bool is_long(Op op) {
-  static const Op cheap[] = {OP_sqrt, OP_div, OP_mul, OP_fma, OP_add, OP_sub, OP_neg};
-  for (int i = 0; i < COUNT_OF(cheap); i++)
-    if (op == cheap[i]) return false;
-  return op_info[op].typing == TY_FLOAT;
-}
+static bool is_long(Op op) { return op_info[op].accuracy == APPROX; }
 
 static bool type_fits(Typing ty, DType t) {
   switch (ty) {
@@ -255,7 +229,7 @@ static Val random_map(Gen *g) {
   } while (op_kind(op) != KIND_MAP || !type_fits(op_info[op].typing, t) ||
            (is_long(op) && !rng_chance(g->r, 25)) ||
            ((op == OP_bits || op == OP_from_bits) && !rng_chance(g->r, 15)) ||
-           (g->o->smooth && type_is_float(t) && has_kink(op)));
+           (g->o->smooth && type_is_float(t) && op_info[op].smoothness == KINKS));
   if (op == OP_cast) {
     DType to = random_type(g);
     if (g->o->smooth && type_is_float(t)) to = T_F64;
@@ -283,7 +257,7 @@ static Val random_fold(Gen *g) {
   do {
     op = ops[rng_below(g->r, COUNT_OF(ops))];
     t = random_type(g);
-  } while (!type_fits(op_info[op].typing, t) || (g->o->smooth && has_kink(op)) ||
+  } while (!type_fits(op_info[op].typing, t) || (g->o->smooth && op_info[op].smoothness == KINKS) ||
            (t == T_U8 && op_info[op].typing == TY_NUM)); /* the language sums u8 in i32 */
   Val x = value_of_type(g, t);
   int rank = ir_shape(g->b, x)->rank;

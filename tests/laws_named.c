@@ -4,7 +4,8 @@
 
 #include "driver/compile.h"
 #include "loop/interp.h"
-#include "pass/walk.h"
+#include "ir/walk.h"
+#include "pass/pass.h"
 
 /* f with inputs for the sizes it computes with: what is computed of them is then evaluated, and how
  * far rounding may carry it is known. Of a number the builder would have computed it (log(5) is a

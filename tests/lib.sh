@@ -46,6 +46,14 @@ has() {
   esac
 }
 
+# out_lacks TEXT: the last run's output doesn't contain it.
+out_lacks() {
+  case $out in
+    *"$1"*) not_ok "$what: stdout has \"$1\"" "$out" ;;
+    *) ok ;;
+  esac
+}
+
 # same WHAT GOT WANTED
 same() {
   if [ "$2" = "$3" ]; then ok; else not_ok "$1: got" "$2

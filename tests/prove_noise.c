@@ -17,39 +17,17 @@ typedef enum Noise {
 } Noise;
 
 static Noise noise_of(const Ins *in) {
+  const OpInfo *op = &op_info[in->op];
   if (!type_is_float((DType)in->type)) return NOISE_NONE;
-  switch ((Op)in->op) {
-  case OP_neg:
-  case OP_abs:
-  case OP_sign:
-  case OP_min:
-  case OP_max:
-  case OP_floor:
-  case OP_ceil:
-  case OP_round:
-  case OP_copysign:
-  case OP_select:
-  case OP_stop:
-  case OP_from_bits:
-  case OP_amax:
-  case OP_amin:
-  case OP_view:
-  case OP_reshape:
-  case OP_gather: return NOISE_NONE;
-  case OP_add:
-  case OP_sub:
-  case OP_mul:
-  case OP_div:
-  case OP_fma:
-  case OP_sqrt:
-  case OP_mod:
-  case OP_idiv:
-  case OP_cast: return NOISE_ROUND;
-  case OP_sum:
-  case OP_prod:
-  case OP_scatter:
-  case OP_contract: return NOISE_SUM;
-  default: return op_kind((Op)in->op) == KIND_LEAF ? NOISE_NONE : NOISE_APPROX;
+  switch (op->kind) {
+  case KIND_FOLD: return op->accuracy == EXACT ? NOISE_NONE : NOISE_SUM;
+  case KIND_MOVE: return in->op == OP_scatter ? NOISE_SUM : NOISE_NONE;
+  case KIND_DOT: return NOISE_SUM;
+  case KIND_MAP:
+    if (op->accuracy != APPROX) return op->accuracy == EXACT ? NOISE_NONE : NOISE_ROUND;
+    return NOISE_APPROX;
+  case KIND_LEAF: return NOISE_NONE;
+  default: return NOISE_APPROX;
   }
 }
 
@@ -120,7 +98,7 @@ static bool has_zero_operand(Tensor *const *arg, int n, int64_t i) {
   return false;
 }
 
-/* Compiled code takes finite arguments of sin, cos and tan beyond 2^45 as 0 (loop/vmath.nn); what
+/* Compiled code takes finite arguments of sin, cos and tan beyond 2^45 as 0 (ir/vmath.nn); what
  * is computed at compile time has the true value. */
 static bool beyond_range(const Ins *in, Tensor *const *arg, int64_t i) {
   return (in->op == OP_sin || in->op == OP_cos || in->op == OP_tan) &&

@@ -87,6 +87,12 @@ static void check_source(const char *label, const char *text) {
 static const char *const sources[] = {
 #define F(text) text
     F("fn f(x: f64, y: f64) = (x + y) * (x - y) / (x - (y - 1)) ** 2 - -x"),
+    /* axes that were merged, and their parts */
+    F("fn f(p: f64[2, 5, 3], v: f64[3, 8]) { let y[t, c] = sum(u) p[c // 4, t, u] * v[u, c]\n "
+      "sum(y ** 3) }"),
+    F("fn f(q: f64[6, 2, 5], k: f64[2, 3, 5]) { let y[a, t, u] = sum(d) q[a, t, d] * k[a % 2, u, "
+      "d]\n sum(y ** 3) }"),
+    F("fn f(x: f64[N, 3 * 8]) { let y[n, h: 0..3, d: 0..8] = x[n, 8 * h + d]\n sum(y ** 3) }"),
     /* vmap, jacobian, hessian, hvp */
     F("fn g(x: f64[N], y: f64[3]) = tanh(x) * sum(y * y)\nfn f(x: f64[N], y: f64[3]) = "
       "jacobian(g)(x, y)[0]"),
@@ -163,6 +169,34 @@ static const char *const sources[] = {
     F("fn f(x: f64[N], y: f64[N]) = [sum(x * y), min(x @ y, 1)]"),
     F("fn f(x: f64[3], y: f64[3]) = sum([x, y] * [y, x])"),
     F("fn f(x: f64[3], y: f64[2]) = sum(exp(concat((x, y), axis: 0)))"),
+    /* parts side by side: of any axis, equal ones, nested, some of them numbers */
+    F("fn f(x: f64[N, 3], y: f64[N, 2]) = sum(exp(concat((x * x, y, sin(x)), axis: 1)))"),
+    F("fn f(x: f64[N], y: f64[M]) = sum(exp(concat((x, concat((y, y)), x[1:]))))"),
+    F("fn f(x: f64, y: f64) = sum(exp([x, x, x]) + exp([x, y, 2.5]) + [sin(y), 0.0, x])"),
+    F("fn f(x: f64[3]) { let a = [x[0] * x[1], x[1], x[2] * x[2]]\n a @ [[a[2], x[0], 1], [a, "
+      "a][1], "
+      "x] @ a }"),
+    F("fn f(x: f64[N, 1, 4], y: f64[N, 1, 4]) = sum(stack((x, y, x * y), axis: 1) ** 3)"),
+    F("fn f(x: f64[1, 4], y: f64[1, 4]) = sum(concat((x, y * x, y), axis: 0) ** 3)"),
+    F("fn f(x: i32[N], y: i32[3], b: bool[2]) = (concat((x, y, x)), concat((b, b, not b)))"),
+    F("fn f(x: f64[N], y: f64[N]) { let r[i] = sum([x[i], y[i], x[i] * y[i]] ** 2)\n r }"),
+    F("fn f(x: f64[5]) = sum(roll(x, 2) * x) + sum(concat((x[3:], x[:3])) ** 3)"),
+    /* choices that are no parts side by side */
+    F("fn f(x: f64[N]) { let y[i: 0..N] = if i >= 3 then x[i] else 0\n sum(y * y) }"),
+    F("fn f(x: f64[M], y: f64[N]) { let z[i: 0..M + N] = if i >= M then y[i - M] else x[i]\n "
+      "sum(z * z) }"),
+    F("fn f(x: f64[4], y: f64[4]) { let z[i: 0..7] = if i >= 3 then y[i - 3] else x[i]\n sum(z * "
+      "z) "
+      "}"),
+    /* what a loop carries and leaves alone, or carries for nobody */
+    F("fn f(x: f64[N]) { var s = 0.0\n var z = x\n for t in 0..10 { s = s + sum(z); z = sin(z) * x "
+      "}\n s }"),
+    F("fn f(x: f64) { var a = x\n var b = 2 * x\n var c = 0.0\n while a < 9 max 20 count n { a = a "
+      "+ b; c "
+      "= "
+      "c + a; b = b }\n a * b + f64(n) }"),
+    F("fn f(x: f64[4]) { var a = x\n var b = x * x\n for t in 0..3 { let k = a\n a = b; b = k }\n "
+      "sum(a * b) }"),
     F("fn f(x: i32[N], y: i32[N]) = (x // y + x % y, bitxor(shl(x, 3), ushr(y, 2)), -2147483648)"),
     F("fn f(x: f32, b: bool) = if b and not x < 0 or x == 1 then x else (if b then 0 else 1)"),
     F("fn f(x: f32[N]) = (argmax(x), f64(x), bool(x), i64(5), u8(x), true)"),

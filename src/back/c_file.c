@@ -5,6 +5,18 @@
 #include <ctype.h>
 
 /* ---- names ---- */
+/* f32, u8, and what has a vector's type in it, ADD_f32x8: the file has macros of such names. */
+static bool names_elements(const char *word) {
+  for (const char *s = word; *s; s++) {
+    if (!strchr("fiu", *s)) continue;
+    size_t n = strspn(s + 1, "0123456789");
+    if (n &&
+        ((s == word && s[1 + n] == 0) || (s[1 + n] == 'x' && isdigit((unsigned char)s[2 + n]))))
+      return true;
+  }
+  return false;
+}
+
 bool c_is_reserved(const char *word) {
   static const char *const list[] = {
       "alignas",   "alignof",   "and",      "and_eq",        "asm",
@@ -33,7 +45,7 @@ bool c_is_reserved(const char *word) {
       "ROUNDED",   "LOOP",      "WORKER"};
   for (int i = 0; i < COUNT_OF(list); i++)
     if (!strcmp(word, list[i])) return true;
-  return false;
+  return names_elements(word);
 }
 
 bool c_identifier(const char *word) {
@@ -409,5 +421,6 @@ void c_print(const CFile *f, Text *source, Text *header) {
   c_weights_source(f, source);
   text_add(source, text_str(&g.body));
   if (f->main) text_add(source, f->main);
+  cg_undefine(&g, source);
   c_print_header(f, header);
 }

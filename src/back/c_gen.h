@@ -177,8 +177,11 @@ void cg_call_site(CGen *g, const Call *c, const char *body, const char *other);
 /* c_weights.c: the parameters' values. */
 void c_weights_header(const CFile *f, Text *out);
 void c_weights_source(const CFile *f, Text *out);
-/* c_prelude.c: types, macros and small functions that were used. */
+/* c_prelude.c: types, macros and small functions that were used; what makes a name of C one of the
+ * file's own, so that two files can be parts of one translation unit; the end of all macros. */
 void cg_prelude(CGen *g, Text *out);
+void cg_own(CGen *g, const char *name, Text *out);
+void cg_undefine(CGen *g, Text *source);
 extern const char *const cg_elem_name[CE_COUNT], *const cg_elem_type[CE_COUNT];
 extern const int cg_elem_bytes[CE_COUNT];
 const char *cg_dtype(DType t);        /* "float", of a caller's arrays */

@@ -7,7 +7,7 @@
 
 extern const char prelude_nn[]; /* src/front/prelude.nn and what follows it */
 extern const size_t prelude_nn_size;
-extern const char vmath_nn[]; /* src/loop/vmath.nn */
+extern const char vmath_nn[]; /* src/ir/vmath.nn */
 extern const size_t vmath_nn_size;
 extern const char library_pool_c[]; /* runtime: what native libraries with threads have in them */
 extern const size_t library_pool_c_size;

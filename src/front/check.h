@@ -470,6 +470,9 @@ void ends_guard(Check *c, const Labels *labels); /* inside the body it is within
 /* v, and what reduces to nothing where a label is outside of its own range. */
 Value ends_choose(Check *c, Op op, const Labels *labels, Value v, Span at);
 
+/* ---- check_require.c ---- */
+Value eval_require(Check *c, const Node *n);
+
 /* ---- check_rule.c: rules for derivatives, and checkpoints ---- */
 /* Gives the function its rule (a RULE node); reports where it can't be. */
 void rule_declare(Program *p, const Node *rule, bool prelude);

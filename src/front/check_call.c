@@ -243,8 +243,8 @@ static Value fault_callee(Check *c, const Node *n, const Value *f) {
   return value_poison();
 }
 
-/* Builtins whose arguments aren't values: derivatives with their `wrt:`, inside(x[..]), and
- * unchecked(..). */
+/* Builtins whose arguments aren't values: derivatives with their `wrt:`, inside(x[..]),
+ * unchecked(..) and require(..). */
 static bool eval_special(Check *c, const Node *n, const Value *f, Value *out) {
   if (f->kind != V_FN || f->u.fn->kind != FN_BUILTIN) return false;
   switch (f->u.fn->builtin->id) {
@@ -275,6 +275,7 @@ static bool eval_special(Check *c, const Node *n, const Value *f, Value *out) {
       *out = value_poison();
     }
     return true;
+  case BI_require: *out = eval_require(c, n); return true;
   default: return false;
   }
 }

@@ -13,8 +13,14 @@ bool expect_dim(Check *c, const Value *v, Span at, const char *what, Dim *out) {
 }
 
 /* ---- operators ---- */
+/* Whether this operand of `and` or `or` alone decides it. */
+static bool decides(Op op, const Value *v) {
+  return v->kind == V_BOOL && (op == OP_and || op == OP_or) && v->u.truth == (op == OP_or);
+}
+
 static Value binary_step(Check *c, const Node *n, Value left) {
   bool second = n->u.op == OP_and || n->u.op == OP_or; /* `i < n and x[i] > 0` */
+  if (decides(n->u.op, &left)) return left;            /* `rank(x) == 2 and size(x, 1) == 3` */
   const Guard *outer = c->guards;
   c->guarded += second;
   if (second) guard_condition(c, n->kid[0], n->u.op == OP_and);
@@ -24,6 +30,9 @@ static Value binary_step(Check *c, const Node *n, Value left) {
   Span spans[2] = {n->kid[0]->span, n->kid[1]->span};
   if (v[0].kind == V_POISON || v[1].kind == V_POISON) return value_poison();
   if (n->u.op == OP_contract) return matmul(c, v, spans, n->span);
+  if (decides(n->u.op, &v[1]) && v[0].kind == V_TENSOR && ir_type(c->b, v[0].u.t.val) == T_BOOL &&
+      !tensor_rank(c->b, &v[0]))
+    return v[1];
   return apply_map(c, n->u.op, v, spans, 2, n->span);
 }
 

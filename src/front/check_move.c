@@ -103,6 +103,7 @@ Value move_broadcast(Check *c, const Arg *x, const Arg *shape, Span at) {
   Value v = to_tensor(c, x->value, x->span);
   if (v.kind == V_POISON) return v;
   Shape s = tensor_shape(c->b, &v);
+  if (value_is_untyped(&x->value) && shape_eq(&s, &want)) return x->value; /* a list of literals */
   if (s.rank > want.rank || !broadcast_dims(&s, &want, &got) || !shape_eq(&got, &want)) {
     Diag *d = fault(c, E0304, at, "%s can't be broadcast to %s", value_text(c->cx, c->b, &v),
                     shape_text(c->cx, &want));

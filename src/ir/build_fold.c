@@ -121,6 +121,7 @@ Val ir_fold(Builder *b, Op op, Val x, uint32_t axes) {
   Val v = fold_constant(b, op, x, axes);
   if (!v) v = fold_unused(b, op, x, axes);
   if (!v && op == OP_sum) v = sum_of_scaled(b, x, axes);
+  if (!v && op == OP_sum) v = sum_of_merged(b, x, axes);
   const Ins *in = ir_ins(b, x);
   bool product = in->op == OP_mul && !ins_is_const(ir_ins(b, in->arg[1]));
   bool terms = in->op == OP_add || in->op == OP_sub;

@@ -81,8 +81,7 @@ static bool is_identity(const Shape *in, const Shape *out, const View *v) {
   return true;
 }
 
-/* The index of `inner` with its labels replaced by the (whole) indices of `outer`. */
-static ViewDim substitute(Cx *cx, const ViewDim *inner, const View *outer) {
+ViewDim view_substitute(Cx *cx, const ViewDim *inner, const View *outer) {
   int n = 0;
   for (int t = 0; t < inner->n; t++) n += outer->dim[inner->term[t].label].n;
   ViewTerm *term = NEWS(cx->arena, ViewTerm, MAX(n, 1));
@@ -100,7 +99,8 @@ static ViewDim substitute(Cx *cx, const ViewDim *inner, const View *outer) {
 static Val view_of_view(Builder *b, Val x, const Shape *out, const View *outer) {
   Ins in = *ir_ins(b, x);
   ViewDim dim[IR_MAX_RANK];
-  for (int d = 0; d < in.u.view->rank; d++) dim[d] = substitute(b->cx, &in.u.view->dim[d], outer);
+  for (int d = 0; d < in.u.view->rank; d++)
+    dim[d] = view_substitute(b->cx, &in.u.view->dim[d], outer);
   View v = {in.u.view->rank, dim, false, in.u.view->claim};
   return ir_view(b, in.arg[0], out, &v);
 }
@@ -159,6 +159,11 @@ Val ir_view(Builder *b, Val x, const Shape *out, const View *given) {
   if (i->op == OP_size && v->exact) return ir_size(b, (DType)i->type, out, i->u.size);
   if (shape_is_empty(out)) return ir_const_i(b, (DType)i->type, out, 0);
   if (i->op == OP_view && v->exact) return view_of_view(b, x, out, v);
+  if (i->op == OP_select) {
+    Val side = view_of_choice(b, x, out, v);
+    if (side) return side;
+    i = ir_ins(b, x);
+  }
   if (i->op == OP_view && i->u.view->exact) {
     Val plain = view_in_order(b, x, out, v);
     if (plain) return plain;

@@ -15,6 +15,8 @@ bool view_eq(const View *a, const View *b);
 Val einsum_of_product(Builder *b, Val mul, uint32_t axes);
 /* The same of an OP_add or OP_sub, term by term. */
 Val einsum_of_sum(Builder *b, Val sum, uint32_t axes);
+/* build_merged.c: likewise of x, a product along axes that were merged, or one that was cut. */
+Val sum_of_merged(Builder *b, Val x, uint32_t axes);
 
 /* build_wrap.c: a gather at counted indices, (i + 1) % n, as a choice between views; 0 where the
  * indices are looked up, or nothing proves that they are inside. */
@@ -37,5 +39,10 @@ Val relabel(Builder *b, Val v, const int32_t *order, int n);
 /* v over only the labels in `keep` (which holds all it uses), in the order that makes it the
  * plainest view of what it reads; the labels in that order go to `order`. */
 Val restrict_labels(Builder *b, Val v, uint32_t keep, int32_t *order);
+
+/* The index of `inner` with its labels replaced by the (whole) indices of `outer`. */
+ViewDim view_substitute(Cx *cx, const ViewDim *inner, const View *outer);
+/* build_choice.c: the view of a choice where all its reads fall on one side; else 0. */
+Val view_of_choice(Builder *b, Val x, const Shape *out, const View *v);
 
 #endif

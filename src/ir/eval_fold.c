@@ -20,7 +20,8 @@ static int64_t start_of(DType t, int64_t v) {
   }
 }
 
-#define MAP(name, arity, typing, symbol, on_float, on_int, da, db, dc, doc)
+#define MAP(name, arity, typing, accuracy, smooth, weight, symbol, on_float, on_int, da, db, dc,   \
+            doc)
 #define MOVE(name, doc)
 #define DOT(name, doc)
 #define LOOP(name, doc)
@@ -40,7 +41,7 @@ static int64_t start_of(DType t, int64_t v) {
 static float run_f32(Op op, DType t, const float *x, const int64_t *off, int64_t n) {
   (void)t;
   switch (op) {
-#define FOLD(name, typing, start_float, start_int, step, partial, doc)                             \
+#define FOLD(name, typing, accuracy, smooth, start_float, start_int, step, partial, doc)           \
   RUN_ROW(name, float, float, start_float, step)
 #include "ir/ops.def"
 #undef FOLD
@@ -51,7 +52,7 @@ static float run_f32(Op op, DType t, const float *x, const int64_t *off, int64_t
 static double run_f64(Op op, DType t, const double *x, const int64_t *off, int64_t n) {
   (void)t;
   switch (op) {
-#define FOLD(name, typing, start_float, start_int, step, partial, doc)                             \
+#define FOLD(name, typing, accuracy, smooth, start_float, start_int, step, partial, doc)           \
   RUN_ROW(name, double, double, start_float, step)
 #include "ir/ops.def"
 #undef FOLD
@@ -62,7 +63,7 @@ static double run_f64(Op op, DType t, const double *x, const int64_t *off, int64
 static uint8_t run_u8(Op op, DType t, const uint8_t *x, const int64_t *off, int64_t n) {
   (void)t;
   switch (op) {
-#define FOLD(name, typing, start_float, start_int, step, partial, doc)                             \
+#define FOLD(name, typing, accuracy, smooth, start_float, start_int, step, partial, doc)           \
   RUN_ROW(name, uint8_t, Wide, start_of(t, start_int), step)
 #include "ir/ops.def"
 #undef FOLD
@@ -73,7 +74,7 @@ static uint8_t run_u8(Op op, DType t, const uint8_t *x, const int64_t *off, int6
 static int32_t run_i32(Op op, DType t, const int32_t *x, const int64_t *off, int64_t n) {
   (void)t;
   switch (op) {
-#define FOLD(name, typing, start_float, start_int, step, partial, doc)                             \
+#define FOLD(name, typing, accuracy, smooth, start_float, start_int, step, partial, doc)           \
   RUN_ROW(name, int32_t, Wide, start_of(t, start_int), step)
 #include "ir/ops.def"
 #undef FOLD
@@ -84,7 +85,7 @@ static int32_t run_i32(Op op, DType t, const int32_t *x, const int64_t *off, int
 static int64_t run_i64(Op op, DType t, const int64_t *x, const int64_t *off, int64_t n) {
   (void)t;
   switch (op) {
-#define FOLD(name, typing, start_float, start_int, step, partial, doc)                             \
+#define FOLD(name, typing, accuracy, smooth, start_float, start_int, step, partial, doc)           \
   RUN_ROW(name, int64_t, Wide, start_of(t, start_int), step)
 #include "ir/ops.def"
 #undef FOLD

@@ -34,7 +34,7 @@ __extension__ typedef __int128 Wide;
   const int width = 8 * (int)sizeof(T);                                                            \
   (void)width;
 
-#define FOLD(name, typing, start_float, start_int, step, partial, doc)
+#define FOLD(name, typing, accuracy, smooth, start_float, start_int, step, partial, doc)
 #define MOVE(name, doc)
 #define DOT(name, doc)
 #define LOOP(name, doc)
@@ -43,7 +43,8 @@ __extension__ typedef __int128 Wide;
 static void map_f32(Op op, int64_t n, const void *const *arg, void *out) {
   MAP_OPERANDS(float)
   switch (op) {
-#define MAP(name, arity, typing, symbol, on_float, on_int, da, db, dc, doc)                        \
+#define MAP(name, arity, typing, accuracy, smooth, weight, symbol, on_float, on_int, da, db, dc,   \
+            doc)                                                                                   \
   MAP_ROW(name, arity, typing, float, float, on_float)
 #include "ir/ops.def"
 #undef MAP
@@ -54,7 +55,8 @@ static void map_f32(Op op, int64_t n, const void *const *arg, void *out) {
 static void map_f64(Op op, int64_t n, const void *const *arg, void *out) {
   MAP_OPERANDS(double)
   switch (op) {
-#define MAP(name, arity, typing, symbol, on_float, on_int, da, db, dc, doc)                        \
+#define MAP(name, arity, typing, accuracy, smooth, weight, symbol, on_float, on_int, da, db, dc,   \
+            doc)                                                                                   \
   MAP_ROW(name, arity, typing, double, double, on_float)
 #include "ir/ops.def"
 #undef MAP
@@ -65,7 +67,8 @@ static void map_f64(Op op, int64_t n, const void *const *arg, void *out) {
 static void map_u8(Op op, int64_t n, const void *const *arg, void *out) {
   MAP_OPERANDS(uint8_t)
   switch (op) {
-#define MAP(name, arity, typing, symbol, on_float, on_int, da, db, dc, doc)                        \
+#define MAP(name, arity, typing, accuracy, smooth, weight, symbol, on_float, on_int, da, db, dc,   \
+            doc)                                                                                   \
   MAP_ROW(name, arity, typing, uint8_t, Wide, on_int)
 #include "ir/ops.def"
 #undef MAP
@@ -76,7 +79,8 @@ static void map_u8(Op op, int64_t n, const void *const *arg, void *out) {
 static void map_i32(Op op, int64_t n, const void *const *arg, void *out) {
   MAP_OPERANDS(int32_t)
   switch (op) {
-#define MAP(name, arity, typing, symbol, on_float, on_int, da, db, dc, doc)                        \
+#define MAP(name, arity, typing, accuracy, smooth, weight, symbol, on_float, on_int, da, db, dc,   \
+            doc)                                                                                   \
   MAP_ROW(name, arity, typing, int32_t, Wide, on_int)
 #include "ir/ops.def"
 #undef MAP
@@ -87,7 +91,8 @@ static void map_i32(Op op, int64_t n, const void *const *arg, void *out) {
 static void map_i64(Op op, int64_t n, const void *const *arg, void *out) {
   MAP_OPERANDS(int64_t)
   switch (op) {
-#define MAP(name, arity, typing, symbol, on_float, on_int, da, db, dc, doc)                        \
+#define MAP(name, arity, typing, accuracy, smooth, weight, symbol, on_float, on_int, da, db, dc,   \
+            doc)                                                                                   \
   MAP_ROW(name, arity, typing, int64_t, Wide, on_int)
 #include "ir/ops.def"
 #undef MAP

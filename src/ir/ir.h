@@ -51,6 +51,9 @@ typedef enum Typing {
   TY_FROM_BITS, /* i32 -> f32, i64 -> f64 */
 } Typing;
 
+typedef enum Accuracy { EXACT, ROUNDED, APPROX } Accuracy; /* see ops.def */
+typedef enum Smoothness { SMOOTH, KINKS } Smoothness;
+
 typedef enum Op {
 #define MAP(name, ...)  OP_##name,
 #define FOLD(name, ...) OP_##name,
@@ -75,6 +78,9 @@ typedef struct OpInfo {
   OpKind kind;
   int arity; /* MAP: 1..3; FOLD, view, reshape: 1; contract: 2; others: varies, -1 */
   Typing typing;
+  Accuracy accuracy;      /* MAP, FOLD */
+  Smoothness smoothness;  /* likewise */
+  int weight;             /* rough cost of one element: an addition is 1 */
   const char *symbol;     /* "" for a function call */
   const char *partial[3]; /* MAP: one per operand; FOLD: [0]; NULL where there is none */
   const char *value;      /* MAP, FOLD: the C text of its value on floats, for documentation */
@@ -84,8 +90,8 @@ extern const OpInfo op_info[OP_COUNT];
 bool op_find(const char *name, Op *out);
 Op op_opposite(Op comparison); /* not (a op b) is a opposite(op) b */
 Op op_turned(Op comparison);   /* a op b is b turned(op) a */
-double op_weight(Op op);       /* rough cost of one element of a MAP operator: an addition is 1 */
 static inline OpKind op_kind(Op op) { return op_info[op].kind; }
+static inline double op_weight(Op op) { return op_info[op].weight; }
 
 /* ---- shapes ---- */
 enum { IR_MAX_RANK = 12 };
@@ -94,7 +100,10 @@ typedef struct Shape {
   Dim dim[IR_MAX_RANK];
 } Shape;
 bool shape_eq(const Shape *a, const Shape *b);
-Dim shape_count(Cx *cx, const Shape *s);                  /* product of the extents */
+Dim shape_count(Cx *cx, const Shape *s); /* product of the extents */
+/* For every axis d of `from`: the run of axes of `to` whose row-major index is the index of d.
+ * False when some axis of `to` covers several axes of `from`. */
+bool reshape_split(Cx *cx, const Shape *from, const Shape *to, int8_t *first, int8_t *count);
 Shape shape_join(Cx *cx, const Shape *a, const Shape *b); /* the axes of a, then those of b */
 bool shape_is_numbers(const Shape *s);
 bool shape_is_empty(const Shape *s); /* some extent is the number 0: there are no elements */

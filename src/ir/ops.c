@@ -12,25 +12,42 @@ const TypeInfo type_info[DTYPE_COUNT] = {
 #define ARITY_OF(op) ((op) == OP_view || (op) == OP_reshape ? 1 : (op) == OP_contract ? 2 : -1)
 
 const OpInfo op_info[OP_COUNT] = {
-#define MAP(name, arity, typing, symbol, on_float, on_int, da, db, dc, doc)                        \
-  [OP_##name] = {#name,                                                                            \
-                 KIND_MAP,                                                                         \
-                 arity,                                                                            \
-                 typing,                                                                           \
-                 symbol,                                                                           \
-                 {da, db, dc},                                                                     \
-                 (typing) == TY_INT || (typing) == TY_LOGIC ? #on_int : #on_float,                 \
-                 doc},
-#define FOLD(name, typing, start_float, start_int, step, partial, doc)                             \
-  [OP_##name] = {#name, KIND_FOLD, 1, typing, "", {partial, NULL, NULL}, #step, doc},
-#define MOVE(name, doc)                                                                            \
-  [OP_##name] = {#name, KIND_MOVE, ARITY_OF(OP_##name), TY_SAME, "", {NULL, NULL, NULL}, NULL, doc},
-#define DOT(name, doc)                                                                             \
-  [OP_##name] = {#name, KIND_DOT, ARITY_OF(OP_##name), TY_NUM, "", {NULL, NULL, NULL}, NULL, doc},
-#define LOOP(name, doc)                                                                            \
-  [OP_##name] = {#name, KIND_LOOP, -1, TY_SAME, "", {NULL, NULL, NULL}, NULL, doc},
-#define LEAF(name, doc)                                                                            \
-  [OP_##name] = {#name, KIND_LEAF, -1, TY_SAME, "", {NULL, NULL, NULL}, NULL, doc},
+#define MAP(op, operands, type, acc, kinks, cost, sign, on_float, on_int, da, db, dc, text)        \
+  [OP_##op] = {.name = #op,                                                                        \
+               .kind = KIND_MAP,                                                                   \
+               .arity = operands,                                                                  \
+               .typing = type,                                                                     \
+               .accuracy = acc,                                                                    \
+               .smoothness = kinks,                                                                \
+               .weight = cost,                                                                     \
+               .symbol = sign,                                                                     \
+               .partial = {da, db, dc},                                                            \
+               .value = (type) == TY_INT || (type) == TY_LOGIC ? #on_int : #on_float,              \
+               .doc = text},
+#define FOLD(op, type, acc, kinks, start_float, start_int, step, partial_of, text)                 \
+  [OP_##op] = {.name = #op,                                                                        \
+               .kind = KIND_FOLD,                                                                  \
+               .arity = 1,                                                                         \
+               .typing = type,                                                                     \
+               .accuracy = acc,                                                                    \
+               .smoothness = kinks,                                                                \
+               .weight = 1,                                                                        \
+               .symbol = "",                                                                       \
+               .partial = {partial_of},                                                            \
+               .value = #step,                                                                     \
+               .doc = text},
+#define OTHER(op, its_kind, operands, type, text)                                                  \
+  [OP_##op] = {.name = #op,                                                                        \
+               .kind = its_kind,                                                                   \
+               .arity = operands,                                                                  \
+               .typing = type,                                                                     \
+               .weight = 1,                                                                        \
+               .symbol = "",                                                                       \
+               .doc = text},
+#define MOVE(op, text) OTHER(op, KIND_MOVE, ARITY_OF(OP_##op), TY_SAME, text)
+#define DOT(op, text)  OTHER(op, KIND_DOT, ARITY_OF(OP_##op), TY_NUM, text)
+#define LOOP(op, text) OTHER(op, KIND_LOOP, -1, TY_SAME, text)
+#define LEAF(op, text) OTHER(op, KIND_LEAF, -1, TY_SAME, text)
 #include "ir/ops.def"
 #undef MAP
 #undef FOLD
@@ -56,38 +73,6 @@ bool type_find(const char *word, DType *out) {
       return true;
     }
   return false;
-}
-
-double op_weight(Op op) {
-  switch (op) {
-  case OP_div:
-  case OP_sqrt:
-  case OP_idiv:
-  case OP_mod: return 4;
-  case OP_exp:
-  case OP_exp2:
-  case OP_log:
-  case OP_log2:
-  case OP_sigmoid:
-  case OP_expm1:
-  case OP_log1p: return 14;
-  case OP_tanh:
-  case OP_erf:
-  case OP_sin:
-  case OP_cos: return 20;
-  case OP_tan:
-  case OP_asin:
-  case OP_acos:
-  case OP_atan:
-  case OP_atan2:
-  case OP_sinh:
-  case OP_cosh:
-  case OP_erfc:
-  case OP_normcdf:
-  case OP_pow: return 30;
-  case OP_stop: return 0;
-  default: return 1;
-  }
 }
 
 double ins_const_value(const Ins *i) {

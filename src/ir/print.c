@@ -253,6 +253,7 @@ void plan_all(Printer *p) {
 static const Name *print_fn(Globals *g, const Fn *f, const Head *head, Name name,
                             const bool *as_param, bool declare) {
   Arena *a = g->out->arena;
+  f = with_joins(f);
   Printer p = {.cx = f->cx,
                .f = f,
                .arena = a,

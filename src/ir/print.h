@@ -172,6 +172,11 @@ bool is_number(const Printer *p, Val v); /* a constant or a size */
 /* bare: its type follows from what stands beside it. */
 Prec print_number(Printer *p, Val v, bool bare, Text *out);
 
+/* print_join.c */
+/* f, or a copy for the printer alone in which concatenations and lists are an instruction. */
+const Fn *with_joins(const Fn *f);
+Prec print_join(Printer *p, const Ins *in, Text *out); /* a reshape with several operands */
+
 /* print_view.c */
 typedef enum ViewForm {
   FORM_NONE,

@@ -303,6 +303,7 @@ static Prec print_leaf(Printer *p, Val v, Label *const *labels, Text *out) {
 }
 
 static Prec print_reshape(Printer *p, const Ins *in, Text *out) {
+  if (in->nargs > 1) return print_join(p, in, out);
   text_add(out, "reshape(");
   print_value(p, in->arg[0], NULL, PREC_IF, out);
   text_add(out, ", ");

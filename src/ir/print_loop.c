@@ -14,7 +14,7 @@
 /* ---- bodies ---- */
 static Printer region(const Printer *up, const Fn *f) {
   return (Printer){.cx = up->cx,
-                   .f = f,
+                   .f = with_joins(f),
                    .arena = up->arena,
                    .globals = up->globals,
                    .groups = up->groups,

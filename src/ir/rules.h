@@ -1,5 +1,5 @@
 /* rules.h: small functions written in gradc's own notation that other layers inline: the partial
- * derivatives of the op table and the expansions of elementwise operators (loop/vmath.nn). The
+ * derivatives of the op table and the expansions of elementwise operators (ir/vmath.nn). The
  * front end parses them once and hangs the book into the context, so that no layer reaches back. */
 #ifndef GRADC_RULES_H
 #define GRADC_RULES_H

@@ -86,9 +86,6 @@ bool access_identity(const Analysis *an, const Access *a);
 double access_lane_cost(const Access *a, int axis, int lanes);
 /* The index stays inside an operand of that extent wherever the view is read. */
 bool view_dim_inside(Cx *cx, const ViewDim *vd, const Shape *result, Dim extent);
-/* For every axis d of `from`: the run of axes of `to` whose row-major index is the index of d.
- * False when some axis of `to` covers several axes of `from`. */
-bool reshape_split(Cx *cx, const Shape *from, const Shape *to, int8_t *first, int8_t *count);
 
 typedef enum NestKind {
   NEST_MAP,

@@ -9,10 +9,8 @@
 #include "loop/prepare.h"
 
 typedef struct Prepare {
-  Builder b;
-  const Fn *f;
-  Val *to;       /* per value of f */
-  int32_t *uses; /* per value of f: operand slots and outputs that read it */
+  Walk w;
+  int32_t *uses; /* per value of the function: operand slots and outputs that read it */
   Vec(Val) fine; /* reshapes of values at a finer shape, of the new function */
 } Prepare;
 
@@ -39,14 +37,14 @@ static bool sums_products(const Builder *b, Val v, Val mul) {
 /* ---- values at the finer shape of phases ----
  */
 static bool is_fine(const Prepare *p, Val v) {
-  if (ir_ins(&p->b, v)->op != OP_reshape) return false;
+  if (ir_ins(&p->w.b, v)->op != OP_reshape) return false;
   for (int i = 0; i < p->fine.n; i++)
     if (p->fine.at[i] == v) return true;
   return false;
 }
 
 static void note_fine(Prepare *p, Val v) {
-  if (ir_ins(&p->b, v)->op == OP_reshape) vec_push(p->b.cx->arena, &p->fine, v);
+  if (ir_ins(&p->w.b, v)->op == OP_reshape) vec_push(p->w.b.cx->arena, &p->fine, v);
 }
 
 /* An elementwise operator is computed at the finer shape. */
@@ -55,11 +53,11 @@ static Val map_fine(Prepare *p, const Ins *in, Val *arg) {
   for (int k = 0; k < in->nargs; k++)
     if (is_fine(p, arg[k])) at = k;
   if (at < 0) return 0;
-  Shape shape = *ir_shape(&p->b, ir_ins(&p->b, arg[at])->arg[0]);
-  for (int k = 0; k < in->nargs; k++) arg[k] = ir_reshape(&p->b, arg[k], &shape);
+  Shape shape = *ir_shape(&p->w.b, ir_ins(&p->w.b, arg[at])->arg[0]);
+  for (int k = 0; k < in->nargs; k++) arg[k] = ir_reshape(&p->w.b, arg[k], &shape);
   Ins finer = *in;
   finer.shape = shape;
-  Val v = ir_reshape(&p->b, ir_copy(&p->b, &finer, arg), &in->shape);
+  Val v = ir_reshape(&p->w.b, ir_copy(&p->w.b, &finer, arg), &in->shape);
   note_fine(p, v);
   return v;
 }
@@ -67,14 +65,14 @@ static Val map_fine(Prepare *p, const Ins *in, Val *arg) {
 /* A reduction of a reshape, as one over the axes that its axes were cut into. */
 static Val fold_fine(Prepare *p, const Ins *in, Val x) {
   if (!is_fine(p, x)) return 0;
-  Val base = ir_ins(&p->b, x)->arg[0];
-  Shape coarse = *ir_shape(&p->b, x);
+  Val base = ir_ins(&p->w.b, x)->arg[0];
+  Shape coarse = *ir_shape(&p->w.b, x);
   int8_t first[IR_MAX_RANK], count[IR_MAX_RANK];
-  if (!reshape_split(p->b.cx, &coarse, ir_shape(&p->b, base), first, count)) return 0;
+  if (!reshape_split(p->w.b.cx, &coarse, ir_shape(&p->w.b, base), first, count)) return 0;
   uint32_t axes = 0;
   for (int d = 0; d < coarse.rank; d++)
     for (int k = 0; in->u.axes >> d & 1 && k < count[d]; k++) axes |= 1u << (first[d] + k);
-  return ir_reshape(&p->b, ir_fold(&p->b, (Op)in->op, base, axes), &in->shape);
+  return ir_reshape(&p->w.b, ir_fold(&p->w.b, (Op)in->op, base, axes), &in->shape);
 }
 
 /* ---- reductions in parts ---- */
@@ -135,12 +133,12 @@ static Val fold_in_parts(Builder *b, Op op, Val x, uint32_t axes) {
 /* ---- part of a sum over windows ----
  */
 static Val part_of_sum(Prepare *p, const Ins *in, bool *fine) {
-  const Ins *sum = fn_ins(p->f, in->arg[0]);
-  Cx *cx = p->f->cx;
+  const Ins *sum = fn_ins(p->w.f, in->arg[0]);
+  Cx *cx = p->w.f->cx;
   if (!in->u.view->exact || sum->op != OP_sum || p->uses[in->arg[0]] > 1) return 0;
   if (shape_expected(cx, &in->shape) > shape_expected(cx, &sum->shape)) return 0;
-  Val x = p->to[sum->arg[0]];
-  Ins wide = *ir_ins(&p->b, x);
+  Val x = p->w.to[sum->arg[0]];
+  Ins wide = *ir_ins(&p->w.b, x);
   Shape out = in->shape;
   ViewDim dim[IR_MAX_RANK];
   ViewTerm own[IR_MAX_RANK];
@@ -158,21 +156,21 @@ static Val part_of_sum(Prepare *p, const Ins *in, bool *fine) {
     out.dim[out.rank++] = wide.shape.dim[d];
   }
   View v = {.rank = wide.shape.rank, .dim = dim};
-  return window_sum(&p->b, ir_view(&p->b, x, &out, &v), axes, fine);
+  return window_sum(&p->w.b, ir_view(&p->w.b, x, &out, &v), axes, fine);
 }
 
 /* ---- the walk ---- */
 /* The operand reaches outside in phases only: nothing has to be read there. */
 static bool in_phases(Prepare *p, const Contract *c, int k, Val v) {
-  const Ins *in = ir_ins(&p->b, v);
+  const Ins *in = ir_ins(&p->w.b, v);
   if (!c->skips || in->op != OP_view || !shape_is_numbers(&in->shape)) return false;
   bool some = false;
-  const Shape *from = ir_shape(&p->b, in->arg[0]);
+  const Shape *from = ir_shape(&p->w.b, in->arg[0]);
   for (int d = 0; d < from->rank; d++) {
     Dim lo, hi;
     const ViewDim *x = &in->u.view->dim[d];
     if (window_phases(in, d, c, k ? c->b : c->a)) some = true;
-    else if (!view_interval(p->b.cx, x, &in->shape, &lo, &hi) || lo < 0 || hi >= from->dim[d])
+    else if (!view_interval(p->w.b.cx, x, &in->shape, &lo, &hi) || lo < 0 || hi >= from->dim[d])
       return false;
   }
   return some;
@@ -181,18 +179,18 @@ static bool in_phases(Prepare *p, const Contract *c, int k, Val v) {
 static void pad_operands(Prepare *p, const Ins *in, Val *arg) {
   double steps = 1, n[2 * IR_MAX_RANK] = {0};
   for (int k = 0; k < 2; k++) {
-    const Shape *s = ir_shape(&p->b, arg[k]);
+    const Shape *s = ir_shape(&p->w.b, arg[k]);
     for (int d = 0; d < s->rank; d++)
       n[(k ? in->u.contract->b : in->u.contract->a)[d]] =
-          (double)dim_expected(p->b.cx, s->dim[d], 0);
+          (double)dim_expected(p->w.b.cx, s->dim[d], 0);
   }
   for (int l = 0; l < in->u.contract->nlabels; l++) steps *= n[l];
   for (int k = 0; k < 2; k++)
-    if (!in_phases(p, in->u.contract, k, arg[k])) arg[k] = window_padded(&p->b, arg[k], steps);
+    if (!in_phases(p, in->u.contract, k, arg[k])) arg[k] = window_padded(&p->w.b, arg[k], steps);
 }
 
 static Val rewritten(Prepare *p, const Ins *in, Val *arg, bool *fine) {
-  Builder *b = &p->b;
+  Builder *b = &p->w.b;
   if (op_kind(in->op) == KIND_MAP) return map_fine(p, in, arg);
   if (op_kind(in->op) == KIND_FOLD) {
     Val v = fold_fine(p, in, arg[0]);
@@ -212,32 +210,21 @@ static Val sum_of_windows(Prepare *p, const Ins *in, Val mul) {
   Contract c;
   Val x[2];
   if (in->op != OP_sum || p->uses[in->arg[0]] > 1 || !shape_is_numbers(&in->shape)) return 0;
-  if (!ir_window_operands(&p->b, mul, in->u.axes, x, &c)) return 0;
+  if (!ir_window_operands(&p->w.b, mul, in->u.axes, x, &c)) return 0;
   pad_operands(p, &(Ins){.u.contract = &c}, x);
-  return ir_contract_as_it_is(&p->b, x[0], x[1], &c);
+  return ir_contract_as_it_is(&p->w.b, x[0], x[1], &c);
 }
 
 /* Contractions and reductions are made and changed by several rewrites; last they are looked at as
  * they will be lowered. */
 static Fn *copy_function(const Fn *f, bool last) {
-  Prepare p = {.b = ir_begin(f->cx, f->name), .f = f};
-  Builder *b = &p.b;
-  b->fn->span = f->span;
-  p.to = NEWS(f->cx->arena, Val, f->ins.n);
-  p.uses = NEWS(f->cx->arena, int32_t, f->ins.n);
-  for (Val v = 1; v < f->ins.n; v++)
-    for (int k = 0; k < fn_ins(f, v)->nargs; k++) p.uses[fn_ins(f, v)->arg[k]]++;
-  for (int i = 0; i < f->out.n; i++) p.uses[f->out.at[i].val]++;
-  for (int i = 0; i < f->in.n; i++) {
-    const Input *in = &f->in.at[i];
-    p.to[in->val] = ir_input(b, in->name, in->type, &in->shape, in->role, in->span);
-  }
+  Prepare p = {.w = walk_begin(f), .uses = fn_uses(f)};
+  Builder *b = &p.w.b;
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
     if (in->op == OP_arg) continue;
-    Val *arg = NEWS(f->cx->arena, Val, in->nargs + 1), r = 0;
+    Val *arg = walk_args(&p.w, in), r = 0;
     bool fine = false;
-    for (int k = 0; k < in->nargs; k++) arg[k] = p.to[in->arg[k]];
     b->span = in->span;
     if (!last) r = rewritten(&p, in, arg, &fine);
     else if (in->op == OP_contract) pad_operands(&p, in, arg);
@@ -247,12 +234,9 @@ static Fn *copy_function(const Fn *f, bool last) {
     }
     if (r) ir_name(b, r, in->hint);
     if (fine) note_fine(&p, r);
-    p.to[v] = r ? r : ir_copy(b, in, arg);
+    p.w.to[v] = r ? r : ir_copy(b, in, arg);
   }
-  for (int i = 0; i < f->out.n; i++) ir_output(b, f->out.at[i].name, p.to[f->out.at[i].val]);
-  Fn *g = ir_finish(b);
-  for (int i = 0; i < f->out.n; i++) g->out.at[i].alias = f->out.at[i].alias;
-  return g;
+  return walk_end(&p.w);
 }
 
 Fn *loop_prepare(const Fn *f) {

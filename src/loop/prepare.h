@@ -2,8 +2,8 @@
 #ifndef GRADC_PREPARE_H
 #define GRADC_PREPARE_H
 
-#include "ir/build.h"
 #include "loop/lower.h"
+#include "ir/walk.h"
 
 /* prepare_window.c: the sum over `axes` of x, where x is a view. *fine: the result is a reshape of
  * values that lie at a finer shape (0: no). */
@@ -11,10 +11,10 @@ Val window_sum(Builder *b, Val x, uint32_t axes, bool *fine);
 Val window_base(const Builder *b, Val v); /* below views */
 /* The two operands x are views of the same values as y, in any order. */
 bool window_same_bases(const Builder *b, const Val *x, const Val *y);
-/* An operand of a contraction whose windows reach outside: windows that don't, of a padded copy. */
 /* Dimension d of a view that a contraction with these labels reads is s*q + p for summed q and kept
  * p, phases that the engine makes code for one by one (contract_phases.c). */
 bool window_phases(const Ins *view, int d, const Contract *c, const uint8_t *label);
+/* An operand of a contraction whose windows reach outside: windows that don't, of a padded copy. */
 Val window_padded(Builder *b, Val x, double reads);
 /* prepare_point.c: what is wanted at one index of an axis. */
 Fn *prepare_points(const Fn *f);

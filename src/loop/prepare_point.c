@@ -11,10 +11,8 @@
 #include "loop/prepare.h"
 
 typedef struct Points {
-  Builder b;
-  const Fn *f;
-  Val *to;       /* per value of f */
-  int32_t *uses; /* per value of f: operand slots and outputs that read it */
+  Walk w;
+  int32_t *uses; /* per value of the function: operand slots and outputs that read it */
 } Points;
 
 /* Per axis of a value of f: the index at which it is wanted, an i64 of rank 0 of the new function;
@@ -46,13 +44,13 @@ static Val read_at(Points *p, Val v, const At *at) {
   Val index[IR_MAX_RANK];
   int32_t axis[IR_MAX_RANK];
   int n = 0;
-  for (int d = 0; d < fn_ins(p->f, v)->shape.rank; d++)
+  for (int d = 0; d < fn_ins(p->w.f, v)->shape.rank; d++)
     if (at->k[d]) axis[n] = d, index[n++] = at->k[d];
-  return ir_gather(&p->b, p->to[v], index, axis, n);
+  return ir_gather(&p->w.b, p->w.to[v], index, axis, n);
 }
 
 static Val moved(Points *p, Val k, Dim coef, Dim off) {
-  Builder *b = &p->b;
+  Builder *b = &p->w.b;
   k = ir_map2(b, OP_mul, k, ir_size(b, T_I64, NULL, coef));
   return ir_map2(b, OP_add, k, ir_size(b, T_I64, NULL, off));
 }
@@ -83,7 +81,7 @@ static Val view_at(Points *p, const Ins *in, const At *at, int depth) {
     dim[left.rank++] = (ViewDim){vd->off, vd->den, vd->n, term[d]};
   }
   Val x = at_index(p, in->arg[0], &below, depth + 1);
-  return x ? ir_view(&p->b, x, &s, &left) : 0;
+  return x ? ir_view(&p->w.b, x, &s, &left) : 0;
 }
 
 static Val map_at(Points *p, const Ins *in, const At *at, int depth) {
@@ -92,11 +90,11 @@ static Val map_at(Points *p, const Ins *in, const At *at, int depth) {
   few.shape = shape_at(&in->shape, at);
   for (int i = 0; i < in->nargs; i++)
     if (!(arg[i] = at_index(p, in->arg[i], at, depth + 1))) return 0;
-  return ir_copy(&p->b, &few, arg);
+  return ir_copy(&p->w.b, &few, arg);
 }
 
 static Val fold_at(Points *p, const Ins *in, const At *at, int depth) {
-  const Shape *s = &fn_ins(p->f, in->arg[0])->shape;
+  const Shape *s = &fn_ins(p->w.f, in->arg[0])->shape;
   At below = {{0}};
   uint32_t axes = 0;
   for (int d = 0, kept = 0, left = 0; d < s->rank; d++) {
@@ -106,7 +104,7 @@ static Val fold_at(Points *p, const Ins *in, const At *at, int depth) {
     if (!below.k[d]) left++;
   }
   Val x = at_index(p, in->arg[0], &below, depth + 1);
-  return x ? ir_fold(&p->b, (Op)in->op, x, axes) : 0;
+  return x ? ir_fold(&p->w.b, (Op)in->op, x, axes) : 0;
 }
 
 static Val contract_at(Points *p, const Ins *in, const At *at, int depth) {
@@ -119,7 +117,7 @@ static Val contract_at(Points *p, const Ins *in, const At *at, int depth) {
   for (int l = 0; l < c->nlabels; l++) number[l] = -1;
   for (int k = 0; k < 2; k++) {
     At below = {{0}};
-    for (int d = 0, n = 0; d < fn_ins(p->f, in->arg[k])->shape.rank; d++) {
+    for (int d = 0, n = 0; d < fn_ins(p->w.f, in->arg[k])->shape.rank; d++) {
       int l = (k ? c->b : c->a)[d];
       below.k[d] = of_label[l];
       if (of_label[l]) continue;
@@ -130,15 +128,15 @@ static Val contract_at(Points *p, const Ins *in, const At *at, int depth) {
   }
   for (int d = 0; d < in->shape.rank; d++)
     if (!at->k[d]) few.out[few.nout++] = (uint8_t)number[c->out[d]];
-  return ir_contract(&p->b, x[0], x[1], &few);
+  return ir_contract(&p->w.b, x[0], x[1], &few);
 }
 
 /* v at these indices, without these axes; 0: it can't be told. */
 static Val at_index(Points *p, Val v, const At *at, int depth) {
-  const Ins *in = fn_ins(p->f, v);
+  const Ins *in = fn_ins(p->w.f, v);
   Shape s = shape_at(&in->shape, at);
   Val x = 0;
-  if (is_anywhere(&in->shape, at)) return p->to[v];
+  if (is_anywhere(&in->shape, at)) return p->w.to[v];
   if (depth > MOST_DEPTH) return 0;
   switch (op_kind((Op)in->op)) {
   case KIND_MAP: return map_at(p, in, at, depth);
@@ -154,10 +152,10 @@ static Val at_index(Points *p, Val v, const At *at, int depth) {
   case OP_const: {
     Ins few = *in;
     few.shape = s;
-    return ir_copy(&p->b, &few, NULL);
+    return ir_copy(&p->w.b, &few, NULL);
   }
-  case OP_size: return ir_size(&p->b, (DType)in->type, &s, in->u.size);
-  case OP_iota: return ir_cast(&p->b, (DType)in->type, at->k[0]);
+  case OP_size: return ir_size(&p->w.b, (DType)in->type, &s, in->u.size);
+  case OP_iota: return ir_cast(&p->w.b, (DType)in->type, at->k[0]);
   case OP_view: x = view_at(p, in, at, depth); return x ? x : read_at(p, v, at);
   default: return read_at(p, v, at);
   }
@@ -165,10 +163,10 @@ static Val at_index(Points *p, Val v, const At *at, int depth) {
 
 /* ---- where ---- */
 static Val index_of(Points *p, const Limit *l) {
-  Builder *b = &p->b;
+  Builder *b = &p->w.b;
   Val sum = ir_size(b, T_I64, NULL, l->off);
   for (int i = 0; i < l->n; i++) {
-    Val x = ir_cast(b, T_I64, p->to[l->scalar[i]]);
+    Val x = ir_cast(b, T_I64, p->w.to[l->scalar[i]]);
     sum = ir_map2(b, OP_add, sum, ir_map2(b, OP_mul, x, ir_const_i(b, T_I64, NULL, l->times[i])));
   }
   return l->wraps ? ir_cast(b, T_I64, ir_cast(b, T_I32, sum)) : sum;
@@ -178,7 +176,7 @@ static Val index_of(Points *p, const Limit *l) {
  */
 static uint32_t points(Points *p, const Box *box, const Shape *s, uint32_t axes, At *at,
                        Val *inside) {
-  Builder *b = &p->b;
+  Builder *b = &p->w.b;
   uint32_t fixed = 0;
   *at = (At){{0}};
   *inside = 0;
@@ -200,21 +198,21 @@ static uint32_t points(Points *p, const Box *box, const Shape *s, uint32_t axes,
 static bool are_many(const Points *p, const Shape *s, uint32_t axes) {
   double n = 1;
   for (int d = 0; d < s->rank; d++)
-    if (axes >> d & 1) n *= (double)dim_expected(p->f->cx, s->dim[d], 0);
+    if (axes >> d & 1) n *= (double)dim_expected(p->w.f->cx, s->dim[d], 0);
   return n > FEW;
 }
 
 /* The sum of a value that is 0 but at one index of each axis that is summed. */
 static Val sum_at_point(Points *p, const Ins *in) {
-  Builder *b = &p->b;
+  Builder *b = &p->w.b;
   Boxes where;
   At at;
   Val inside;
   if (in->op != OP_sum) return 0;
-  const Ins *x = fn_ins(p->f, in->arg[0]);
+  const Ins *x = fn_ins(p->w.f, in->arg[0]);
   if (x->op != OP_select || p->uses[in->arg[0]] > 1) return 0;
   if (x->type == T_BOOL || !are_many(p, &x->shape, in->u.axes)) return 0;
-  where_other(p->f, in->arg[0], 0, &where);
+  where_other(p->w.f, in->arg[0], 0, &where);
   if (where.n != 1) return 0;
   uint32_t fixed = points(p, &where.box[0], &x->shape, in->u.axes, &at, &inside);
   if (fixed != in->u.axes) return 0;
@@ -226,7 +224,7 @@ static Val sum_at_point(Points *p, const Ins *in) {
 
 /* Something of the value that nothing else wants is dearer than reading it. */
 static bool has_sums(const Points *p, Val v, int depth) {
-  const Ins *in = fn_ins(p->f, v);
+  const Ins *in = fn_ins(p->w.f, v);
   OpKind kind = op_kind((Op)in->op);
   if (p->uses[v] > 1 || depth > MOST_DEPTH) return false;
   if (kind == KIND_FOLD || kind == KIND_DOT) return true;
@@ -237,12 +235,12 @@ static bool has_sums(const Points *p, Val v, int depth) {
 
 /* What replaces part of an input, computed for the part. */
 static Val replaced_at_point(Points *p, Val v, Val base) {
-  const Ins *in = fn_ins(p->f, v);
-  Builder *b = &p->b;
+  const Ins *in = fn_ins(p->w.f, v);
+  Builder *b = &p->w.b;
   Update u;
   At at;
   Val inside;
-  if (in->op != OP_select || !update_of(p->f, v, base, &u) || u.x == v || !has_sums(p, u.x, 0))
+  if (in->op != OP_select || !update_of(p->w.f, v, base, &u) || u.x == v || !has_sums(p, u.x, 0))
     return 0;
   uint32_t all = (1u << in->shape.rank) - 1,
            fixed = points(p, &u.where.box[0], &in->shape, all, &at, &inside);
@@ -254,8 +252,8 @@ static Val replaced_at_point(Points *p, Val v, Val base) {
     if (!(fixed >> d & 1)) kept[n++] = d;
   x = ir_spread(b, x, &in->shape, kept);
   bool second = in->arg[2] == base;
-  return ir_map3(b, OP_select, p->to[in->arg[0]], second ? x : p->to[base],
-                 second ? p->to[base] : x);
+  return ir_map3(b, OP_select, p->w.to[in->arg[0]], second ? x : p->w.to[base],
+                 second ? p->w.to[base] : x);
 }
 
 static Val base_of(const Fn *f, Val v) {
@@ -265,30 +263,16 @@ static Val base_of(const Fn *f, Val v) {
 }
 
 Fn *prepare_points(const Fn *f) {
-  Points p = {.b = ir_begin(f->cx, f->name), .f = f};
-  Builder *b = &p.b;
-  b->fn->span = f->span;
-  p.to = NEWS(f->cx->arena, Val, f->ins.n);
-  p.uses = NEWS(f->cx->arena, int32_t, f->ins.n);
-  for (Val v = 1; v < f->ins.n; v++)
-    for (int k = 0; k < fn_ins(f, v)->nargs; k++) p.uses[fn_ins(f, v)->arg[k]]++;
-  for (int i = 0; i < f->out.n; i++) p.uses[f->out.at[i].val]++;
-  for (int i = 0; i < f->in.n; i++) {
-    const Input *in = &f->in.at[i];
-    p.to[in->val] = ir_input(b, in->name, in->type, &in->shape, in->role, in->span);
-  }
+  Points p = {.w = walk_begin(f), .uses = fn_uses(f)};
+  Builder *b = &p.w.b;
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
     if (in->op == OP_arg) continue;
-    Val *arg = NEWS(f->cx->arena, Val, in->nargs + 1), base = base_of(f, v);
-    for (int k = 0; k < in->nargs; k++) arg[k] = p.to[in->arg[k]];
+    Val base = base_of(f, v);
     b->span = in->span;
     Val r = base ? replaced_at_point(&p, v, base) : sum_at_point(&p, in);
     if (r) ir_name(b, r, in->hint);
-    p.to[v] = r ? r : ir_copy(b, in, arg);
+    p.w.to[v] = r ? r : walk_copy(&p.w, in);
   }
-  for (int i = 0; i < f->out.n; i++) ir_output(b, f->out.at[i].name, p.to[f->out.at[i].val]);
-  Fn *g = ir_finish(b);
-  for (int i = 0; i < f->out.n; i++) g->out.at[i].alias = f->out.at[i].alias;
-  return g;
+  return walk_end(&p.w);
 }

@@ -3,7 +3,8 @@
 #ifndef GRADC_BATCH_H
 #define GRADC_BATCH_H
 
-#include "pass/walk.h"
+#include "ir/walk.h"
+#include "pass/pass.h"
 
 typedef struct BatchParts { /* of a bundle: what stands for each of its parts, and whether it is
                                mapped */
@@ -22,6 +23,11 @@ typedef struct Batch {
   bool failed;
 } Batch;
 
+/* f over the axes `lead`, for inputs mapped as `in` says, whose args have them in front.
+ * out tells which outputs are mapped; where it is NULL all of them become so. guarded: not all
+ * elements are wanted, and their indices may be outside. False after a diagnostic. */
+bool batch_into(Builder *b, const Fn *f, const Shape *lead, bool guarded, const bool *in,
+                const Val *args, Val *outs, bool *out);
 /* x with the lead in front, whether it is mapped or not. */
 Val batch_lift(Builder *b, const Shape *lead, Val x, bool mapped);
 /* f over the lead: inputs as flagged; outputs mapped where wanted, or all that depend on a mapped

@@ -2,7 +2,7 @@
 #ifndef GRADC_BINOMIAL_H
 #define GRADC_BINOMIAL_H
 
-#include "pass/walk.h"
+#include "pass/derive.h"
 
 typedef struct Binomial {
   const Loop *l;

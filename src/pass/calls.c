@@ -2,7 +2,8 @@
  * matter to derivatives alone: behind the last one they would only keep code from being shared and
  * fused.
  * needs: nothing   keeps: the values   breaks: rules and checkpoints   after it: no call is left */
-#include "pass/walk.h"
+#include "ir/walk.h"
+#include "pass/pass.h"
 
 static bool has_calls(const Fn *f) {
   const Fn *body[IR_MAX_BODIES];

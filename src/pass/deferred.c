@@ -1,6 +1,7 @@
 /* deferred.c: the gradient of a function's first output as a derivative instruction, to be expanded
  * later: when sizes are numbers and it is known how much memory there is. */
-#include "pass/walk.h"
+#include "ir/walk.h"
+#include "pass/pass.h"
 
 Fn *pass_gradient_deferred(const Fn *f, const bool *wrt, bool with_value) {
   Walk w = walk_begin(f);

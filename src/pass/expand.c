@@ -1,7 +1,8 @@
 /* expand.c: replaces vjp, jvp and vmap by what they stand for, innermost first, so that the
  * derivative passes never meet one: a derivative of a derivative is a derivative of plain code.
  * needs: nothing   keeps: the values   breaks: nothing   after it: no vjp, jvp or vmap is left */
-#include "pass/walk.h"
+#include "pass/batch.h"
+#include "pass/derive.h"
 
 typedef struct Expander {
   Walk w;

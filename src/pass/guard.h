@@ -2,7 +2,7 @@
 #ifndef GRADC_GUARD_H
 #define GRADC_GUARD_H
 
-#include "pass/walk.h"
+#include "pass/derive.h"
 
 typedef struct Guards {
   bool any;      /* else nothing of the following is set */

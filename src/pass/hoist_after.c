@@ -30,13 +30,13 @@ static bool find_addends(const Hoist *h, Val v, Val carried, const bool *holds, 
 
 /* holds[v]: the value depends on the carried one. Each of them must have one use, on the way to the
  * output; then none of them is wanted for anything else. */
-static bool on_one_way(const Hoist *h, const bool *holds, const int *uses) {
+static bool on_one_way(const Hoist *h, const bool *holds, const int32_t *uses) {
   for (Val v = 1; v < h->f->ins.n; v++)
     if (holds[v] && uses[v] != 1) return false;
   return true;
 }
 
-static void find_sums(Hoist *h, const int *uses) {
+static void find_sums(Hoist *h, const int32_t *uses) {
   for (int i = 0; i < h->l->ncarry; i++) {
     Val carried = h->f->in.at[1 + i].val;
     bool *holds = NEWS(h->b->cx->arena, bool, h->f->ins.n);
@@ -49,14 +49,6 @@ static void find_sums(Hoist *h, const int *uses) {
     h->sum[i].holds =
         find_addends(h, h->f->out.at[i].val, carried, holds, false, &h->sum[i], &self) && self == 1;
   }
-}
-
-static int *count_uses(const Hoist *h) {
-  int *uses = NEWS(h->b->cx->arena, int, h->f->ins.n);
-  for (Val v = 1; v < h->f->ins.n; v++)
-    for (int k = 0; k < hoist_ins(h, v)->nargs; k++) uses[hoist_ins(h, v)->arg[k]]++;
-  for (int i = 0; i < h->f->out.n; i++) uses[h->f->out.at[i].val]++;
-  return uses;
 }
 
 /* ---- what could be done later ---- */
@@ -213,7 +205,7 @@ static void leave_sums(Hoist *h, bool *movable) {
 }
 
 void hoist_choose_after(Hoist *h) {
-  find_sums(h, count_uses(h));
+  find_sums(h, fn_uses(h->f));
   bool *movable = movable_values(h);
   leave_sums(h, movable);
   choose_contractions(h, movable);

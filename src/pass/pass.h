@@ -31,6 +31,10 @@ Fn *pass_gradient_deferred(const Fn *f, const bool *wrt, bool with_value);
  * keeps: the evaluator's values up to rounding   breaks: nothing */
 Fn *pass_simplify(const Fn *f);
 
+/* still.c: what a loop carries without changing it is captured; what it carries for nobody goes.
+ * keeps: values, bit for bit */
+Fn *pass_still(const Fn *f);
+
 /* hoist.c: work that no iteration has to wait for leaves its loop, in larger contractions; each
  * value kept for that takes at most `most` bytes. needs: no vjp/jvp   keeps: the evaluator's values
  * up to rounding   breaks: nothing */

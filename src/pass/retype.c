@@ -1,7 +1,8 @@
 /* retype.c: all floats become f64, for checks, or f32, for small machines. Bit patterns keep their
  * width: what is computed from the bits of an f32 is computed from those of the value as f32.
  * needs: no vjp/jvp inside   keeps: shapes, names   breaks: values (they are rounded otherwise) */
-#include "pass/walk.h"
+#include "ir/walk.h"
+#include "pass/pass.h"
 
 static DType now(DType t, DType to) { return type_is_float(t) ? to : t; }
 

@@ -3,7 +3,8 @@
  * folds the rest (identities, constants, views of views, equal instructions) as the walk goes.
  * needs: no vjp/jvp inside   keeps: values up to rounding   breaks: nothing */
 #include "ir/rules.h"
-#include "pass/walk.h"
+#include "ir/walk.h"
+#include "pass/pass.h"
 
 typedef struct Rule {
   const char *pattern, *becomes;
@@ -139,9 +140,9 @@ Fn *pass_simplify(const Fn *f) {
       w.to[v] = improve(&w.b, copy);
       changed |= w.to[v] != copy;
     }
-    Fn *g = walk_end(&w);
-    if (!changed) return g;
-    f = g;
+    Fn *g = walk_end(&w), *h = pass_still(g);
+    if (!changed && h == g) return g;
+    f = h;
   }
   return (Fn *)f;
 }

@@ -1,6 +1,7 @@
 /* sizes.c: named sizes become numbers.
  * needs: nothing   keeps: everything else   breaks: nothing */
-#include "pass/walk.h"
+#include "ir/walk.h"
+#include "pass/pass.h"
 
 static const char *sizes_text(Cx *cx, const SizeBindings *sizes) {
   Text t = text_new(cx->arena);

@@ -2,7 +2,7 @@
 #ifndef GRADC_STEPS_H
 #define GRADC_STEPS_H
 
-#include "pass/walk.h"
+#include "pass/derive.h"
 
 /* A value "wide" over n steps has one more axis in front, of extent n. */
 Shape shape_widened(const Shape *s, Dim n);

@@ -2,7 +2,7 @@
 #ifndef GRADC_TANGENT_H
 #define GRADC_TANGENT_H
 
-#include "pass/walk.h"
+#include "pass/derive.h"
 
 typedef struct BundleParts { /* part of the old loop or branch -> part of the new one; -1: none */
   int *value, *tangent;

@@ -110,6 +110,46 @@ is 2 ""
 err_has "NAME=NUMBER"
 run gradcheck "$work/m.nn" count
 is 1
+# Written as a reader would: parts side by side are concat and lists, their slices are the parts', and
+# loops carry only what changes and is wanted.
+cat >"$work/r.nn" <<'END'
+fn joined(x: f64[N], y: f64[M]) = sum(concat((x * x, sin(y)))**2)
+fn vector(x: f64[3], y: f64[3]) = sum(cross(x, y)**2)
+fn listed(x: f64, y: f64) = sum(stack((x * x, sin(y), x * y)) * [1.0, 2.0, 3.0])
+fn steps(x: f64[N]) {
+  var s = 0.0
+  var z = x
+  for t in 0..10 { s = s + sum(z); z = sin(z) * x }
+  s
+}
+END
+run grad "$work/r.nn" joined
+is 0
+out_has "concat((x * x, sin(y)), axis: 0)"
+out_lacks "iota"
+out_lacks "pad("
+run grad "$work/r.nn" vector
+is 0
+out_has "= [t"
+out_lacks "iota"
+out_lacks "else"
+run grad "$work/r.nn" listed
+is 0
+out_has "let d_y = x * 3 + cos(y) * 2"
+out_lacks "iota"
+run grad "$work/r.nn" steps
+is 0
+out_lacks "d_s ="
+out_lacks "var s ="
+for f in joined vector listed steps; do
+  run grad "$work/r.nn" $f -o "$work/g.nn"
+  is 0 ""
+  run gradcheck "$work/r.nn" $f
+  is 0
+  run check "$work/g.nn"
+  is 0
+done
+
 # Ten thousand statements, each on the last and on one before: neither the printer nor the lowering
 # goes down as deep as the chain is long, and names stay short.
 awk 'BEGIN {
