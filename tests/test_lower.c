@@ -387,18 +387,18 @@ END_TEST
 
 /* ---- places ---- */
 START_TEST(values_stored_by_one_kernel_have_places_of_their_own) {
-  /* p is computed from w element by element, and w isn't read again; but both come from one kernel
-   */
-  const char *loops = loops_of("fn f(y: f64, b: f64[3], c: f64[3], d: f64[3]) {\n"
+  /* p is computed from v element by element, and q is as large; but all come from one kernel */
+  const char *loops = loops_of("fn f(y: f64, b: f64[3], c: f64[3], d: f64[3], k: i32) {\n"
                                "  let v[j: 0..3] = if j >= 2 then y / 5 else b[j]\n"
                                "  let w = cos(v)\n"
                                "  let p = exp(c * w)\n"
                                "  let q[j: 0..3] = if j >= 2 then d[j] * w[j] else 0\n"
-                               "  (v[1], broadcast_to(p[2], (5, 5, 17)), q[1])\n"
+                               "  (v[k], broadcast_to(p[k], (5, 5, 17)), q[k])\n"
                                "}\n",
                                wide(1));
-  has(loops, "w'8: f64[3] at 64");
-  has(loops, "p'9: f64[3] at 128");
+  has(loops, "v'10: f64[3] at 128");
+  has(loops, "p'11: f64[3] at 192");
+  has(loops, "q'12: f64[3] at 256");
 }
 END_TEST
 
