@@ -347,7 +347,9 @@ START_TEST(large_systems_go_by_blocks) {
     const char *root = text_printf(cx, "fn f(A: f64[%d, %d]) = cholesky(A)\n", n, n);
     const char *many =
         text_printf(cx, "fn f(L: f64[%d, %d], B: f64[%d, 40]) = solve_triangular(L, B)\n", n, n, n);
+    const char *any = text_printf(cx, "fn f(A: f64[%d, %d], b: f64[%d]) = solve(A, b)\n", n, n, n);
     has(loops_of(root, wide(1)), n < 128 ? all : block);
+    has(loops_of(any, wide(1)), n < 128 ? all : " 32 times");
     has(loops_of(many, wide(1)), n < 128 ? all : block);
   }
   has(loops_of("fn f(L: f64[128, 128], b: f64[128]) = solve_triangular(L, b)\n", wide(1)),
