@@ -374,6 +374,31 @@ START_TEST(small_systems_of_many_rows_are_solved_in_registers) {
 }
 END_TEST
 
+static int count_of(const char *text, const char *what) {
+  int n = 0;
+  for (const char *at = text; (at = strstr(at, what)) != NULL; at++) n++;
+  return n;
+}
+
+/* A copy that would wait for long while others need the room is made again. */
+START_TEST(products_of_one_operand_read_one_copy) {
+  const char *head = "fn f(x: f32[4096, 256], a: f32[256, 256], b: f32[256, 256]) {\n";
+  const char *soon = text_printf(cx, "%s  (x @ a, x @ b)\n}\n", head);
+  const char *late = text_printf(cx,
+                                 "%s  let p = tanh(a @ b)\n  let q = tanh(p @ p)\n"
+                                 "  let r = tanh(q @ q)\n  let s = tanh(r @ r)\n"
+                                 "  let t = tanh(s @ s)\n  let u = tanh(t @ t)\n"
+                                 "  let v = tanh(u @ u)\n  let w = tanh(v @ v)\n"
+                                 "  let z = x @ a\n  let y = tanh(w @ w * sum(z))\n"
+                                 "  let k = tanh(y @ y)\n  let l = tanh(k @ k)\n"
+                                 "  let m = tanh(l @ l)\n  let n = tanh(m @ m)\n"
+                                 "  (z, x @ tanh(n @ n))\n}\n",
+                                 head);
+  ck_assert_int_eq(count_of(loops_of(soon, wide(1)), "kernel x_tiles"), 1);
+  ck_assert_int_eq(count_of(loops_of(late, wide(1)), "kernel x_tiles"), 2);
+}
+END_TEST
+
 /* Each channel by itself: nothing is shared out of a row of weights, but places share them. */
 START_TEST(windows_of_single_channels_are_summed_in_tiles) {
   const char *loops = loops_of("fn f(x: f32[4, 64, 56, 56], w: f32[64, 3, 3]) {\n"
@@ -508,6 +533,7 @@ Suite *lower_suite(void) {
   tcase_add_test(t, states_of_an_optimiser_are_not_rows_of_data);
   tcase_add_test(t, large_systems_go_by_blocks);
   tcase_add_test(t, small_systems_of_many_rows_are_solved_in_registers);
+  tcase_add_test(t, products_of_one_operand_read_one_copy);
   tcase_add_test(t, values_stored_by_one_kernel_have_places_of_their_own);
   tcase_add_test(t, a_step_stores_what_it_changes);
   tcase_add_test(t, a_step_that_changes_all_has_another_place);
