@@ -3,7 +3,6 @@
  * cotangent of a sum that a loop adds up is the same in all steps, and the sum itself isn't wanted.
  * In: f. Out: f where it has none, else a copy; bodies are left as they are. */
 #include "ir/walk.h"
-#include "pass/pass.h"
 
 typedef enum Fate { CARRIED, STILL, IDLE } Fate;
 
