@@ -140,11 +140,12 @@ static void conversion_macro(CGen *g, CElem from, CElem to, int lanes, Text *out
     text_fmt(out, "#define %s(a) %s(%s(a))\n", name, conversion_name(g, CE_I32, to, lanes), first);
     return;
   }
-  if (c)
-    text_fmt(out, "#if %s\n#define %s(a) %s\n#else\n", c->by_512 ? vec_avx512 : vec_avx2, name,
-             converted(g, c));
-  text_fmt(out, "#define %s(a) %s\n%s", name, by_steps(g, "(a)", from, to, lanes),
-           c ? "#endif\n" : "");
+  bool only_512 = c && c->by_512;
+  if (only_512)
+    text_fmt(out, "#if %s_AVX512\n#define %s(a) %s\n#else\n", g->prefix, name, converted(g, c));
+  text_fmt(out, "#define %s(a) %s\n%s", name,
+           c && !only_512 ? converted(g, c) : by_steps(g, "(a)", from, to, lanes),
+           only_512 ? "#endif\n" : "");
 }
 
 static void conversion_function(CGen *g, CElem from, CElem to, int lanes, Text *out) {

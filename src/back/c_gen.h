@@ -83,7 +83,7 @@ typedef struct CGen {
   bool half_used[CE_COUNT][C_MAX_LOG], list_used[CE_COUNT][C_MAX_LOG];
   bool pick_used[CE_COUNT][C_MAX_LOG];
   bool convert_used[CE_COUNT][CE_COUNT][C_MAX_LOG], as_used[CE_COUNT][CE_COUNT][C_MAX_LOG];
-  bool touch_used, loop_used, keep_used, rounds_back_used;
+  bool touch_used, loop_used, keep_used, rounds_back_used, scheduled_used;
   bool help_used[CH_COUNT][CE_COUNT][C_MAX_LOG];
   bool scalar_used[OP_COUNT][T_BUNDLE + 1]; /* functions for operators on scalars, */
   bool extreme_used[2][CE_COUNT];           /* and for the smaller and larger of two */

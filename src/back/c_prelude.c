@@ -101,12 +101,19 @@ static void includes(CGen *g, bool vectors, Text *out) {
   const char *p = g->prefix, *upper = c_upper(g->cx, p);
   text_add(out, "#include <math.h>\n#include <string.h>\n");
   if (vectors) {
+    text_fmt(
+        out,
+        "/* The same in plain C is for other compilers and processors, and where %s_PORTABLE is "
+        "defined. */\n"
+        "#if defined(__GNUC__) && defined(__AVX2__) && defined(__FMA__) && "
+        "!defined(%s_PORTABLE)\n"
+        "#define %s_VECTORS 1\n#include <immintrin.h>\n#else\n#define %s_VECTORS 0\n#endif\n",
+        upper, upper, p, p);
     text_fmt(out,
-             "/* The same in plain C is for other compilers, and where %s_PORTABLE is defined. */\n"
-             "#if defined(__GNUC__) && !defined(%s_PORTABLE)\n#define %s_VECTORS 1\n"
-             "#else\n#define %s_VECTORS 0\n#endif\n",
-             upper, upper, p, p);
-    text_fmt(out, "#if %s_VECTORS && defined(__AVX2__)\n#include <immintrin.h>\n#endif\n", p);
+             "#if defined(__AVX512F__) && defined(__AVX512VL__) && defined(__AVX512BW__) && "
+             "defined(__AVX512DQ__)\n"
+             "#define %s_AVX512 %s_VECTORS\n#else\n#define %s_AVX512 0\n#endif\n",
+             p, p, p);
   }
   text_add(out, "#if defined(__FAST_MATH__)\n#error \"-ffast-math changes results\"\n#endif\n"
                 "#pragma GCC diagnostic push\n"
@@ -129,6 +136,14 @@ static void attributes(CGen *g, Text *out) {
                 "#define AS_WRITTEN \\\n  __attribute__((optimize(\"no-tree-loop-vectorize\", "
                 "\"no-predictive-commoning\")))\n"
                 "#else\n#define AS_WRITTEN\n#endif\n");
+  /* On x86 GCC 12 doesn't put independent computations side by side by itself. */
+  if (g->scheduled_used)
+    text_fmt(out,
+             "#if defined(__GNUC__) && __GNUC__ > 4 && %s_VECTORS && !defined(__OPTIMIZE_SIZE__)\n"
+             "#define SIDE_BY_SIDE \\\n  AS_WRITTEN __attribute__((optimize(\"schedule-insns\", "
+             "\"sched-pressure\")))\n"
+             "#else\n#define SIDE_BY_SIDE AS_WRITTEN\n#endif\n",
+             p);
   if (g->rounds_back_used)
     text_fmt(out,
              "#if defined(__GNUC__) && __GNUC__ > 4 && !%s_VECTORS\n"
@@ -147,10 +162,8 @@ static void attributes(CGen *g, Text *out) {
 
 static void builtins(CGen *g, Text *out) {
   if (g->keep_used)
-    text_add(out, "#if defined(__GNUC__) && !defined(__clang__) && defined(__AVX512F__) && ");
-  if (g->keep_used)
     text_fmt(out,
-             "%s_VECTORS\n#define KEEP(x) __asm__(\"\" : \"+v\"(x))\n"
+             "#if %s_AVX512 && !defined(__clang__)\n#define KEEP(x) __asm__(\"\" : \"+v\"(x))\n"
              "#else\n#define KEEP(x) ((void)0)\n#endif\n\n",
              g->prefix);
   /* What is to be unrolled has been: compilers would run out of registers. */
