@@ -88,6 +88,26 @@ static const struct {
      OP_contract,
      {2, 1},
      1},
+    /* the sum of outer products, and of diagonals, is one product behind the loop */
+    {"fn f(A: f64[48, 48], b: f64[48]) {\n var x = b\n"
+     " for t in 0..6 { x = tanh(A @ x + diagonal(A)) }\n sum(x)\n}",
+     true,
+     OP_contract,
+     {0, 0},
+     1},
+    /* what later steps ask for stays, and only what spreads it is made behind the loop */
+    {"fn f(A: f64[48, 48], b: f64[48]) {\n var x = b\n"
+     " for t in 0..6 { x = 0.5 * (A @ x + diagonal(A)) }\n sum(x)\n}",
+     true,
+     OP_contract,
+     {0, 0},
+     1},
+    /* but not where the factors are hardly smaller */
+    {"fn f(A: f64[4, 4], b: f64[4]) {\n var x = b\n for t in 0..6 { x = tanh(A @ x) }\n sum(x)\n}",
+     true,
+     OP_contract,
+     {0, 0},
+     2},
     /* a condition may end the loop: only what never changes leaves */
     {"fn f(x: f64[6, 3, 4], w: f64[4, 5], u: f64[5, 5]) {\n var h = zeros((3, 5))\n"
      " for t in 0..6 while sum(h) < 100.0 { h = h + x[t] @ w + h @ (u @ u) }\n sum(h)\n}",

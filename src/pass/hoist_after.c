@@ -3,7 +3,8 @@
  *
  *   collected  y_t = h_t @ W          collect h;   Y  = H @ W             (t and the rows are one
  * axis) summed     dW += a_t' @ b_t       collect b;   dW = sum over t and rows of a, b summed dE
- * += scatter(u_t, i_t)             one scatter of all updates */
+ * += scatter(u_t, i_t)             one scatter of all updates; dW += a_t b_t, an outer product: a
+ * product of all of them */
 #include "pass/hoist.h"
 
 #include <math.h>
@@ -141,11 +142,29 @@ static Val sum_core(const Hoist *h, Val v) {
   return v;
 }
 
+/* What is added has many more elements than what it is made from: an outer product, whose sum over
+ * the steps is a product of matrices, or a diagonal. In the loop the whole sum would be read and
+ * written in every step, which matters where it is large. Returns the innermost value of it that
+ * can be made later, 0: it stays. */
+static Val spread_core(const Hoist *h, Val addend, const bool *movable) {
+  enum { TIMES = 8, LARGE = 16 << 10 /* of the first cache */ };
+  Val v = addend;
+  for (Val x; (x = linear_in(h, v)) != 0 && movable[x];) v = x;
+  const Ins *in = hoist_ins(h, v);
+  bool plain = op_kind((Op)in->op) == KIND_MAP || is_view(in);
+  bool wide = ins_bytes(h->b->cx, hoist_ins(h, addend)) >= LARGE &&
+              TIMES * collected_bytes(h, v) <= hoist_wide_bytes(h, addend);
+  return movable[v] && plain && wide ? v : 0;
+}
+
 static void choose_contractions(Hoist *h, const bool *movable) {
   for (int i = 0; i < h->l->ncarry; i++)
     for (int k = 0; h->sum[i].holds && k < h->sum[i].addend.n; k++) {
-      Val v = sum_core(h, h->sum[i].addend.at[k].v);
+      Val addend = h->sum[i].addend.at[k].v, v = sum_core(h, addend);
       const Ins *in = hoist_ins(h, v);
+      Val core = spread_core(h, addend, movable);
+      if (core && h->known[core] != KNOWN_ALWAYS && collected_bytes(h, core) <= h->most)
+        h->later[core] = true;
       if (!movable[v] || h->known[v] == KNOWN_ALWAYS) continue;
       bool short_sum = in->op == OP_contract && summed_elements(h, in) < LONG_SUM;
       if ((short_sum || in->op == OP_scatter) && collected_bytes(h, v) <= h->most)
@@ -238,7 +257,7 @@ Val hoist_sum_outside(Hoist *h, Val v) {
   Builder *b = h->b;
   Val x = linear_in(h, v);
   b->span = in->span;
-  if (x && h->known[x] != KNOWN_ALWAYS) {
+  if (x && h->known[x] != KNOWN_ALWAYS && (h->later[x] || at_hand(h, x))) {
     Val arg[2];
     for (int k = 0; k < in->nargs; k++)
       arg[k] = in->arg[k] == x ? hoist_sum_outside(h, x) : hoist_outside(h, in->arg[k]);
