@@ -4,6 +4,9 @@
 # code of --cpu generic by -O2 and -Os, code of --cpu x86-64-v3 likewise, constants (generic, -O2), parameters.
 #
 #   GRADC=build/gradc sh build-aux/code_sizes.sh examples/*.nn
+#
+# With --functions first: the tables of docs/CODE_SIZES.md, a row for each function, as --report has them for
+# --cpu generic.
 set -eu
 gradc=${GRADC:-gradc} cc=${CC:-gcc}
 dir=$(mktemp -d)
@@ -30,6 +33,24 @@ parameters() {
   printf '#include <stdio.h>\n#include "p.h"\nint main(void) { printf("%%zu\\n", sizeof(p_params)); }\n' >"$dir/n.c"
   $cc -I"$dir" "$dir/n.c" -o "$dir/n" && "$dir/n"
 }
+
+# functions F.nn: the rows of --report as a table, under the file's name
+functions() {
+  "$gradc" emit --c --report --prefix p --cpu generic --step adam "$1" >"$dir/report" 2>"$dir/why" ||
+    "$gradc" emit --c --report --prefix p --cpu generic "$1" >"$dir/report"
+  printf '\n## %s\n\n| function | `-O2` | `-Os` | arithmetic | workspace |\n|---|--:|--:|--:|---|\n' "$(basename "$1" .nn)"
+  awk 'NR > 2 && $1 == "shared" { shared = 1 } NR > 2 && !shared {
+    line = $0; sub(/^[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ +/, "", line)
+    printf "| `%s` | %s | %s | %s | `%s` |\n", $1, $2, $3, $4, line }
+    $1 == "flash" { printf "\nFlash: %s bytes (`-O2`), %s (`-Os`)", $(NF - 1), $NF }
+    $1 == "RAM" { printf "; RAM: %s bytes.\n", $NF }' "$dir/report"
+}
+
+if [ "${1:-}" = --functions ]; then
+  shift
+  for file in "$@"; do functions "$file"; done
+  exit
+fi
 
 for file in "$@"; do
   emitted "$file" generic

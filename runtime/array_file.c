@@ -264,7 +264,7 @@ static bool load(const ByteSource *src, ArraySet *set, ArrayError *err) {
   if (!n) return array_fail(err, src->path, 0, "the file is empty");
   bool zip = n >= 4 && !memcmp(head, "PK", 2) &&
              (!memcmp(head + 2, "\3\4", 2) || !memcmp(head + 2, "\5\6", 2));
-  bool as_bytes = set->bytes || is_text(src->path);
+  bool as_bytes = set->bytes || (!set->table && is_text(src->path));
   if (!as_bytes && (zip || ends_in(src->path, ".npz"))) return npz_read(src, set, err);
   if (!as_bytes && (ends_in(src->path, ".safetensors") || is_safetensors(head, n, src->size)))
     return safetensors_read(src, set, err);

@@ -45,7 +45,7 @@ typedef struct ElemInfo {
 } ElemInfo;
 extern const ElemInfo elem_info[ELEM_COUNT];
 
-enum { ARRAY_MAX_RANK = 8, ARRAY_MAX_NAME = 512, ARRAY_MAX_COUNT = 20000 };
+enum { ARRAY_MAX_RANK = 32, ARRAY_MAX_NAME = 512, ARRAY_MAX_COUNT = 20000 };
 #define ARRAY_MAX_ELEMENTS ((int64_t)1 << 48)
 
 typedef struct Array {
@@ -70,6 +70,7 @@ typedef struct ArraySet {
   /* wishes of the caller, set before loading */
   int64_t max_bytes; /* of all arrays together; 0: no limit but the format's own */
   bool bytes;        /* no format: the file's bytes, u8 */
+  bool table;        /* text is a table of numbers, too */
   bool columns;      /* CSV with a header line: one array per column, not one matrix */
   bool (*want)(void *arg, const char *name); /* NULL: everything; only for formats with names */
   void *want_arg;
@@ -81,7 +82,8 @@ typedef struct ArrayError {
 } ArrayError;
 
 /* Reads a file of any known format, told by its first bytes (CSV is what is none of the others),
- * but for text, which is told by its name: .txt or .txt.gz, an array u8[length] of its bytes. On
+ * but for text, which is told by its name: .txt or .txt.gz, an array u8[length] of its bytes, or
+ * where the caller wants numbers a table of them. On
  * failure everything loaded is given back and err->text says why. */
 bool array_load(const char *path, ArraySet *set, ArrayError *err);
 /* The same from memory; path only serves the messages. */

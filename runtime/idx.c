@@ -12,7 +12,7 @@ static bool header(ByteStream *in, ElemType *type, int *rank, int64_t *dim, Arra
   if (b[0] || b[1] || t == ELEM_COUNT)
     return array_fail(err, in->path, 2, "IDX has no element type with the code 0x%02x", b[2]);
   if (b[3] < 1 || b[3] > ARRAY_MAX_RANK)
-    return array_fail(err, in->path, 3, "an IDX file with %d dimensions (1 to 8 can be)", b[3]);
+    return array_fail(err, in->path, 3, "an IDX file with %d dimensions (1 to 32 can be)", b[3]);
   *type = (ElemType)t;
   *rank = b[3];
   for (int i = 0; i < *rank; i++) {

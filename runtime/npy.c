@@ -93,7 +93,7 @@ static bool element_type(Parser *p, const char *descr, Header *h) {
 static bool shape(Parser *p, Header *h) {
   if (!accept(p, '(')) return bad(p, "the shape must be a tuple");
   for (h->rank = 0; !accept(p, ')');) {
-    if (h->rank == ARRAY_MAX_RANK) return bad(p, "more than 8 dimensions");
+    if (h->rank == ARRAY_MAX_RANK) return bad(p, "more than 32 dimensions");
     if (!integer(p, &h->dim[h->rank++])) return false;
     if (!accept(p, ',')) return accept(p, ')') || bad(p, "a parenthesis is missing");
   }

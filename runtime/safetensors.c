@@ -14,6 +14,8 @@ enum { MAX_HEADER = 100 << 20 }; /* the limit of the reference implementation */
 
 typedef struct Entry {
   const char *name;
+  const char
+      *dtype; /* NULL, or the word for a type that gradc hasn't, which only who wants it misses */
   ElemType type;
   int rank;
   int64_t dim[ARRAY_MAX_RANK];
@@ -42,7 +44,7 @@ static bool integer(const json_t *v, int64_t *out) {
 
 static bool shape(Reader *r, Entry *e, const json_t *v) {
   if (!json_is_array(v)) return bad(r, e->name, "its shape is not a list");
-  if (json_array_size(v) > ARRAY_MAX_RANK) return bad(r, e->name, "it has more than 8 dimensions");
+  if (json_array_size(v) > ARRAY_MAX_RANK) return bad(r, e->name, "it has more than 32 dimensions");
   e->rank = (int)json_array_size(v);
   for (int i = 0; i < e->rank; i++)
     if (!integer(json_array_get(v, (size_t)i), &e->dim[i]))
@@ -54,7 +56,15 @@ static bool element_type(Reader *r, Entry *e, const json_t *v) {
   const char *word = json_string_value(v);
   for (int t = 0; word && t < ELEM_COUNT; t++)
     if (!strcmp(word, elem_info[t].safetensors)) return e->type = (ElemType)t, true;
-  return bad(r, e->name, "its dtype is not known");
+  if (!word) return bad(r, e->name, "its dtype is not a word");
+  e->dtype = word;
+  return true;
+}
+
+static bool unknown_type(Reader *r, const Entry *e) {
+  return array_fail(r->err, r->src->path, 8,
+                    "bad .safetensors header: tensor `%.100s`: its dtype %.20s is not known",
+                    e->name, e->dtype);
 }
 
 static bool tensor(Reader *r, const char *name, const json_t *v) {
@@ -70,10 +80,11 @@ static bool tensor(Reader *r, const char *name, const json_t *v) {
   if (json_array_size(range) != 2 || !integer(json_array_get(range, 0), &e->from) ||
       !integer(json_array_get(range, 1), &e->to))
     return bad(r, name, "its data_offsets are not two numbers");
+  if (e->to < e->from) return bad(r, name, "its data_offsets don't fit its shape");
+  if (e->dtype) return true;
   if (!array_size(e->type, e->rank, e->dim, &count, &bytes))
     return bad(r, name, "its shape is too large");
-  if (e->to < e->from || e->to - e->from != bytes)
-    return bad(r, name, "its data_offsets don't fit its shape");
+  if (e->to - e->from != bytes) return bad(r, name, "its data_offsets don't fit its shape");
   return true;
 }
 
@@ -128,6 +139,7 @@ static bool payload(Reader *r, int64_t base) {
   for (int i = 0; i < r->n; i++) {
     const Entry *e = &r->entry[i];
     if (!array_wanted(r->set, e->name)) continue;
+    if (e->dtype) return unknown_type(r, e);
     Array *a =
         array_add(r->set, e->name, strlen(e->name), e->type, e->rank, e->dim, r->src->path, r->err);
     if (!a || !source_read(r->src, base + e->from, a->data, a->bytes, r->err)) return false;

@@ -83,6 +83,9 @@ done
 if have cppcheck; then
   run emit --c "$here/examples/logistic.nn" -o s.c --step sgd --cpu generic --selftest
   compiled "cppcheck" cppcheck --quiet --error-exitcode=1 --enable=warning,portability s.c
+  run emit --c "$here/tests/emit/operators.nn" -o s.c --functions casts --cpu x86-64-v4
+  is 0 ""
+  compiled "cppcheck of a file with vectors" cppcheck --quiet --error-exitcode=1 --enable=warning,portability s.c
 fi
 
 # GCC's analyser takes the lanes of a vector for the bits of a number when it sees one shifted.

@@ -39,6 +39,14 @@ for f in tests/emit/operators.nn examples/softmax_regression.nn; do
   done
 done
 
+# a step of training on four kinds of machine
+run emit --c "$here/examples/logistic.nn" -o p.c --main --cpu generic --functions loss --step adam
+is 0 ""
+runs arm-linux-gnueabihf-gcc qemu-arm p.c
+runs s390x-linux-gnu-gcc qemu-s390x p.c
+runs aarch64-linux-gnu-gcc qemu-aarch64 p.c
+runs riscv64-linux-gnu-gcc qemu-riscv64 p.c
+
 # weights of either byte order
 cat >w.nn <<'END'
 param W: f32[2, 3] ~ he()
@@ -95,5 +103,9 @@ for f in tests/emit/operators.nn examples/softmax_regression.nn examples/embed/s
   compiles m.c riscv64-unknown-elf-gcc --specs=picolibc.specs -march=rv32imac -mabi=ilp32
   compiles m.c riscv64-unknown-elf-gcc --specs=picolibc.specs -march=rv64gc -mabi=lp64d
 done
+run emit --c "$here/examples/embed/sensor.nn" -o m.c --cpu generic --real float --step adam
+is 0 ""
+compiles m.c arm-none-eabi-gcc -mcpu=cortex-m33 -mthumb -mfpu=fpv5-sp-d16 -mfloat-abi=hard
+compiles m.c arm-none-eabi-gcc -mcpu=cortex-m7 -mthumb -mfpu=fpv5-d16 -mfloat-abi=hard
 [ -z "$skipped" ] || printf 'not installed, so not tried: %s\n' "$(printf '%s\n' $skipped | sort -u | tr '\n' ' ')"
 finish

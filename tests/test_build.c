@@ -132,6 +132,11 @@ static const struct {
     {"let y[i, j] = sum(k) a[i, k] + b[k, j]\n y", 0, 0},
     {"let y[i, j] = u[i] * v[j]\n y", 0, 0},
     {"a @ b", 1, 0},
+    {"let y[i, j] = sum(k) (a[i, k] * b[k, j] - 2 * b[k, j] * a[i, k] * s[k])\n y", 2, 0},
+    {"let y[i, j] = sum(k) (a[i, k] * a[i, k] - 2 * a[i, k] * b[k, j] + s[k] * s[k])\n y", 1, 2},
+    {"let y[i, j] = sum(k) (a[i, k] * b[k, j] - tanh(a[i, k] + b[k, j]))\n y", 0, 1},
+    {"let y[i] = sum(k) (a[i, k] * s[k] - a[i, k] * a[i, k])\n y", 0, 1},
+    {"let y[i: 0..3, j: 0..3] = sum(k: 0..2) (a[i, k] * b[k, j] - a[j, k] * b[k, i])\n y", 0, 1},
     {"transpose(b) @ transpose(a)", 1, 0},
 };
 

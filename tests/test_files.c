@@ -132,7 +132,10 @@ START_TEST(npy_headers) {
        "too large", 8},
       {"{'descr': '<f8', 'fortran_order': False, 'shape': (0, 281474976710656, 281474976710656)}",
        "too large", 0},
-      {"{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1)}", "dimensions", 4},
+      {"{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1)}", NULL, 4},
+      {"{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,"
+       "1,1,1,1,1,1,1,1,1,1,1,1,1)}",
+       "dimensions", 4},
       {"{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'x': 1}", "key", 8},
       {"{'descr': '<f4', 'descr': '<f4', 'shape': (2,)}", "key", 8},
       {"{'descr': '<f4', 'shape': (2,)}", "missing", 8},
@@ -277,6 +280,8 @@ static void st(const char *json, size_t payload, const char *word) {
   expect(file, 8 + n + payload, "t.safetensors", word);
 }
 
+static bool is_x(void *arg, const char *name) { return (void)arg, !strcmp(name, "x"); }
+
 START_TEST(safetensors_headers) {
   st("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}   ", 8, NULL);
   st("{\"__metadata__\":{\"k\":\"v\"}}", 0, NULL);
@@ -294,7 +299,13 @@ START_TEST(safetensors_headers) {
   st("{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,0]}}", 0,
      "too large");
   st("{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 8, "extent");
-  st("{\"a\":{\"dtype\":\"F9\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "dtype");
+  st("{\"a\":{\"dtype\":\"F9\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8,
+     "its dtype F9 is not known");
+  set.want = is_x; /* what nobody wants may have any type */
+  st("{\"a\":{\"dtype\":\"F9\",\"shape\":[2],\"data_offsets\":[0,3]},"
+     "\"x\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[3,4]}}",
+     4, NULL);
+  set.want = NULL;
   st("{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8, "expected");
   st("{\"a\":7}", 8, "expected");
   st("[]", 0, "not an object");
@@ -324,10 +335,77 @@ START_TEST(tables) {
   expect("1,2\n3\n", 6, "t.csv", "line 2: 1 field");
   expect("1,2\n3,x\n", 8, "t.csv", "field 2 is not a number");
   expect("1,2\n3,0x10\n", 11, "t.csv", "field 2");
-  expect("1,2\n3,\n", 7, "t.csv", "field 2");
+  expect("1,2\n3,\n", 7, "t.csv", "field 2 is empty");
   expect("a,b\n", 4, "t.csv", "no rows");
   expect("a,\n1,2\n", 7, "t.csv", "without a name");
   expect("abc\0def", 7, "t.bin", "not a format");
+}
+END_TEST
+
+static const ArraySet *table(const char *text, bool columns) {
+  array_set_free(&set);
+  set.columns = columns;
+  ck_assert_msg(array_load_memory(text, strlen(text), "t.csv", &set, &err), "%s", err.text);
+  return &set;
+}
+
+static void is_matrix(const char *text, int64_t rows, int64_t columns, double last) {
+  const Array *a = table(text, false)->at;
+  ck_assert_int_eq(a->dim[0], rows);
+  ck_assert_int_eq(a->dim[1], columns);
+  double v = a->type == ELEM_I64 ? (double)((int64_t *)a->data)[a->count - 1]
+                                 : ((double *)a->data)[a->count - 1];
+  ck_assert_double_eq(v, last);
+}
+
+START_TEST(blanks_part_fields_of_tables) {
+  is_matrix("1 2 3\n4 5 6\n", 2, 3, 6);
+  is_matrix("  1.5e+00   2 \n\n   3 \t 4.5 \n", 2, 2, 4.5);
+  is_matrix("a b\n1 2\n", 1, 2, 2);      /* a header of two names */
+  is_matrix("my name\n1\n2\n", 2, 1, 2); /* of one */
+  is_matrix("1 , 2\n3 , 4\n", 2, 2, 4);
+  is_matrix("1\r2\r", 2, 1, 2);
+  array_set_free(&set);
+  expect("1 2\n3\n", 6, "t.csv", "line 2: 1 field");
+}
+END_TEST
+
+START_TEST(whole_numbers_keep_all_their_digits) {
+  const char *t = "x,y\n1,1.5\n9007199254740993,2\n-9223372036854775808,3\n9223372036854775807,4\n";
+  const int64_t *x = array_find(table(t, true), "x")->data;
+  ck_assert_int_eq(x[0], 1);
+  ck_assert_int_eq(x[1], 9007199254740993);
+  ck_assert_int_eq(x[2], INT64_MIN);
+  ck_assert_int_eq(x[3], INT64_MAX);
+  ck_assert_double_eq(((double *)array_find(&set, "y")->data)[0], 1.5);
+  ck_assert(table("18446744073709551616\n", false)->at->type == ELEM_F64); /* 2^64 */
+  ck_assert(table("9007199254740993\n0.5\n", false)->at->type == ELEM_F64);
+  is_matrix("0.333333333333333333333333333333333333333333333333333333333333333333333333333\n", 1, 1,
+            1.0 / 3);
+  array_set_free(&set);
+}
+END_TEST
+
+START_TEST(columns_nobody_wants_may_hold_anything) {
+  set.want = is_x;
+  const char *t = "when,\"what; \"\"it\"\"\",x\n2020-01-01,\"a, b\",2\n2020-01-02,\"c\nd\",3.5\n";
+  const Array *x = table(t, true)->at;
+  ck_assert_int_eq(set.n, 1);
+  ck_assert_int_eq(x->count, 2);
+  ck_assert_double_eq(((double *)x->data)[1], 3.5);
+  /* rows with numbers or names of their own, as other programs write them */
+  ck_assert_int_eq(((int64_t *)table(",x\n0,7\n1,8\n", true)->at->data)[1], 8);
+  ck_assert_int_eq(table("t,x0,x1\na,1,2\n", true)->at->dim[1], 2);
+  array_set_free(&set);
+  expect("t,x\n\"a\nb\",1\nc,d\n", 16, "t.csv", "line 4: field 2 is not a number: `d`");
+  set.want = NULL;
+}
+END_TEST
+
+START_TEST(missing_numbers_are_no_header) {
+  expect("1,NA,3\n1,2,3\n", 13, "t.csv", "line 1: field 2 is not a number: `NA`: write nan");
+  expect("?;2\n1;2\n", 8, "t.csv", "line 1: field 1");
+  expect("1,2\n,3\n", 7, "t.csv", "line 2: field 1 is empty");
 }
 END_TEST
 
@@ -514,6 +592,10 @@ Suite *files_suite(void) {
   tcase_add_test(t, broken_archives);
   tcase_add_test(t, safetensors_headers);
   tcase_add_test(t, tables);
+  tcase_add_test(t, blanks_part_fields_of_tables);
+  tcase_add_test(t, whole_numbers_keep_all_their_digits);
+  tcase_add_test(t, columns_nobody_wants_may_hold_anything);
+  tcase_add_test(t, missing_numbers_are_no_header);
   tcase_add_test(t, round_trips);
   tcase_add_test(t, modes_and_links_stay);
   tcase_add_test(t, a_full_disk_leaves_the_old_file);

@@ -1,6 +1,7 @@
 /* test_lower.c: what the lowering decides: which vectors, tiles, copies and kernels a program gets
  * on a given machine, looked for in the loop form as text. That the numbers are right is asked
  * elsewhere (test_loop.c, test_window.c, the laws). */
+#include "driver/compile.h"
 #include "fixture.h"
 #include "laws.h"
 #include "loop/loop.h"
@@ -22,6 +23,8 @@ static Target wide(int threads) {
 
 typedef struct Lowering {
   const char *text;
+  const char *optimizer; /* the step of training by it is meant; NULL: the function */
+  bool all_passes;       /* that commands which run a program go through */
   Target target;
   const char *loops; /* out */
 } Lowering;
@@ -33,17 +36,33 @@ static Status lower_it(void *arg) {
   Fn *f = front_function(p, name_of(cx, "f"));
   if (!f || diag_errors(cx)) return ST_SOURCE;
   Text t = text_new(cx->arena);
-  loop_dump(loop_lower(pass_simplify(pass_expand(f)), &w->target), &t);
+  StepPlan plan;
+  SizeBindings none = {0};
+  if (w->optimizer && !step_build(p, f, name_of(cx, w->optimizer), NULL, &plan)) return ST_SOURCE;
+  const Fn *g = w->optimizer    ? compile_once(plan.fn, &none)
+                : w->all_passes ? compile_once(f, &none)
+                                : pass_simplify(pass_inline_calls(pass_expand(f)));
+  loop_dump(loop_lower(g, &w->target), &t);
   w->loops = text_str(&t);
   return ST_OK;
 }
 
-/* The loop form of the function f of a program. */
-static const char *loops_of(const char *text, Target target) {
-  Lowering w = {text, target, NULL};
-  ck_assert_msg(cx_guard(cx, lower_it, &w) == ST_OK, "%s\n%s%s", text, diag_text(cx),
+static const char *lowered(Lowering w) {
+  ck_assert_msg(cx_guard(cx, lower_it, &w) == ST_OK, "%s\n%s%s", w.text, diag_text(cx),
                 cx->trap_text);
   return w.loops;
+}
+
+/* The loop form of the function f of a program, of a step of training it, and of what a command
+ * that runs it makes of it. */
+static const char *loops_of(const char *text, Target target) {
+  return lowered((Lowering){.text = text, .target = target});
+}
+static const char *step_of(const char *text, const char *optimizer, Target target) {
+  return lowered((Lowering){.text = text, .optimizer = optimizer, .target = target});
+}
+static const char *run_loops_of(const char *text, Target target) {
+  return lowered((Lowering){.text = text, .all_passes = true, .target = target});
 }
 
 static void has(const char *loops, const char *what) {
@@ -301,6 +320,85 @@ START_TEST(an_update_by_a_number_computed_late_is_made_where_its_gradient_is) {
 }
 END_TEST
 
+/* A step whose labels are checked keeps what it had where one of them is wrong. */
+static const char *const checked_step =
+    "param W: f32[%d, %d]\n"
+    "fn f(x: f32[%d, %d], label: i32[%d]) = mean(cross_entropy(x @ W, label))\n";
+
+START_TEST(a_step_that_is_done_or_not_is_made_where_its_gradient_is) {
+  const char *text = text_printf(cx, checked_step, 96, 64, 128, 96, 128);
+  for (int i = 0; i < 2; i++) {
+    const char *loops = step_of(text, i ? "adam" : "sgd", wide(1));
+    has_not(loops, "temp   d_W"); /* the gradient is never stored */
+    has(loops, "W[32*n");
+  }
+}
+END_TEST
+
+START_TEST(states_of_an_optimiser_are_not_rows_of_data) {
+  const char *text = text_printf(cx, checked_step, 1024, 1024, 256, 1024, 256);
+  has_not(step_of(text, "adam", wide(1)), "loop");
+}
+END_TEST
+
+START_TEST(large_systems_go_by_blocks) {
+  for (int n = 127; n <= 128; n++) {
+    const char *all = text_printf(cx, " %d times", n), *block = " 64 times";
+    const char *root = text_printf(cx, "fn f(A: f64[%d, %d]) = cholesky(A)\n", n, n);
+    const char *many =
+        text_printf(cx, "fn f(L: f64[%d, %d], B: f64[%d, 40]) = solve_triangular(L, B)\n", n, n, n);
+    const char *any = text_printf(cx, "fn f(A: f64[%d, %d], b: f64[%d]) = solve(A, b)\n", n, n, n);
+    has(loops_of(root, wide(1)), n < 128 ? all : block);
+    has(loops_of(any, wide(1)), n < 128 ? all : " 32 times");
+    has(loops_of(many, wide(1)), n < 128 ? all : block);
+  }
+  has(loops_of("fn f(L: f64[128, 128], b: f64[128]) = solve_triangular(L, b)\n", wide(1)),
+      " 128 times");
+}
+END_TEST
+
+START_TEST(small_systems_of_many_rows_are_solved_in_registers) {
+  static const struct {
+    int rows, size;
+    bool one;
+  } cases[] = {{1000, 6, true}, {256, 3, true}, {100, 6, false}, {1000, 12, false}};
+  for (int i = 0; i < COUNT_OF(cases); i++) {
+    int b = cases[i].rows, n = cases[i].size;
+    const char *text = text_printf(
+        cx, "fn f(A: f64[%d, %d, %d], b: f64[%d, %d]) = vmap(solve)(A, b)\n", b, n, n, b, n);
+    const char *loops = run_loops_of(text, wide(1));
+    (cases[i].one ? has_not : has)(loops, " times {");
+  }
+  /* nothing of a row but what is asked for has a place in memory */
+  has_not(run_loops_of("fn f(A: f64[1000, 4, 4]) = vmap(cholesky)(A)\n", wide(1)), "  temp ");
+}
+END_TEST
+
+static int count_of(const char *text, const char *what) {
+  int n = 0;
+  for (const char *at = text; (at = strstr(at, what)) != NULL; at++) n++;
+  return n;
+}
+
+/* A copy that would wait for long while others need the room is made again. */
+START_TEST(products_of_one_operand_read_one_copy) {
+  const char *head = "fn f(x: f32[4096, 256], a: f32[256, 256], b: f32[256, 256]) {\n";
+  const char *soon = text_printf(cx, "%s  (x @ a, x @ b)\n}\n", head);
+  const char *late = text_printf(cx,
+                                 "%s  let p = tanh(a @ b)\n  let q = tanh(p @ p)\n"
+                                 "  let r = tanh(q @ q)\n  let s = tanh(r @ r)\n"
+                                 "  let t = tanh(s @ s)\n  let u = tanh(t @ t)\n"
+                                 "  let v = tanh(u @ u)\n  let w = tanh(v @ v)\n"
+                                 "  let z = x @ a\n  let y = tanh(w @ w * sum(z))\n"
+                                 "  let k = tanh(y @ y)\n  let l = tanh(k @ k)\n"
+                                 "  let m = tanh(l @ l)\n  let n = tanh(m @ m)\n"
+                                 "  (z, x @ tanh(n @ n))\n}\n",
+                                 head);
+  ck_assert_int_eq(count_of(loops_of(soon, wide(1)), "kernel x_tiles"), 1);
+  ck_assert_int_eq(count_of(loops_of(late, wide(1)), "kernel x_tiles"), 2);
+}
+END_TEST
+
 /* Each channel by itself: nothing is shared out of a row of weights, but places share them. */
 START_TEST(windows_of_single_channels_are_summed_in_tiles) {
   const char *loops = loops_of("fn f(x: f32[4, 64, 56, 56], w: f32[64, 3, 3]) {\n"
@@ -316,18 +414,18 @@ END_TEST
 
 /* ---- places ---- */
 START_TEST(values_stored_by_one_kernel_have_places_of_their_own) {
-  /* p is computed from w element by element, and w isn't read again; but both come from one kernel
-   */
-  const char *loops = loops_of("fn f(y: f64, b: f64[3], c: f64[3], d: f64[3]) {\n"
+  /* p is computed from v element by element, and q is as large; but all come from one kernel */
+  const char *loops = loops_of("fn f(y: f64, b: f64[3], c: f64[3], d: f64[3], k: i32) {\n"
                                "  let v[j: 0..3] = if j >= 2 then y / 5 else b[j]\n"
                                "  let w = cos(v)\n"
                                "  let p = exp(c * w)\n"
                                "  let q[j: 0..3] = if j >= 2 then d[j] * w[j] else 0\n"
-                               "  (v[1], broadcast_to(p[2], (5, 5, 17)), q[1])\n"
+                               "  (v[k], broadcast_to(p[k], (5, 5, 17)), q[k])\n"
                                "}\n",
                                wide(1));
-  has(loops, "w'8: f64[3] at 64");
-  has(loops, "p'9: f64[3] at 128");
+  has(loops, "v'10: f64[3] at 128");
+  has(loops, "p'11: f64[3] at 192");
+  has(loops, "q'12: f64[3] at 256");
 }
 END_TEST
 
@@ -431,6 +529,11 @@ Suite *lower_suite(void) {
   tcase_add_test(t, workers_share_the_axis_that_gives_each_the_same);
   tcase_add_test(t, workers_share_large_results_in_blocks_of_columns);
   tcase_add_test(t, an_update_by_a_number_computed_late_is_made_where_its_gradient_is);
+  tcase_add_test(t, a_step_that_is_done_or_not_is_made_where_its_gradient_is);
+  tcase_add_test(t, states_of_an_optimiser_are_not_rows_of_data);
+  tcase_add_test(t, large_systems_go_by_blocks);
+  tcase_add_test(t, small_systems_of_many_rows_are_solved_in_registers);
+  tcase_add_test(t, products_of_one_operand_read_one_copy);
   tcase_add_test(t, values_stored_by_one_kernel_have_places_of_their_own);
   tcase_add_test(t, a_step_stores_what_it_changes);
   tcase_add_test(t, a_step_that_changes_all_has_another_place);

@@ -87,6 +87,12 @@ static void check_source(const char *label, const char *text) {
 static const char *const sources[] = {
 #define F(text) text
     F("fn f(x: f64, y: f64) = (x + y) * (x - y) / (x - (y - 1)) ** 2 - -x"),
+    /* axes that were merged, and their parts */
+    F("fn f(p: f64[2, 5, 3], v: f64[3, 8]) { let y[t, c] = sum(u) p[c // 4, t, u] * v[u, c]\n "
+      "sum(y ** 3) }"),
+    F("fn f(q: f64[6, 2, 5], k: f64[2, 3, 5]) { let y[a, t, u] = sum(d) q[a, t, d] * k[a % 2, u, "
+      "d]\n sum(y ** 3) }"),
+    F("fn f(x: f64[N, 3 * 8]) { let y[n, h: 0..3, d: 0..8] = x[n, 8 * h + d]\n sum(y ** 3) }"),
     /* vmap, jacobian, hessian, hvp */
     F("fn g(x: f64[N], y: f64[3]) = tanh(x) * sum(y * y)\nfn f(x: f64[N], y: f64[3]) = "
       "jacobian(g)(x, y)[0]"),

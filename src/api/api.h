@@ -43,8 +43,9 @@ gradc_status api_leave(gradc_context *gc, Status s);
 /* The part of api_leave that makes message and diagnostics, for who works on the session itself. */
 gradc_status api_tell(gradc_context *gc, Status s);
 /* Gives the memory of past entries back: the context goes on with a session made anew of what it
- * holds; as it was where memory is short. Functions found before are no longer valid. */
-void api_renew(gradc_context *gc);
+ * holds; as it was, and false, where memory is short. Functions found before are no longer valid.
+ */
+bool api_renew(gradc_context *gc);
 /* Both, around session_run. */
 gradc_status api_run(gradc_context *gc, Status (*work)(Session *s, void *arg), void *arg);
 /* Sets the message; returns ST_USAGE for work, which is GRADC_USAGE; or the status s. */

@@ -178,13 +178,45 @@ void gradc_free(gradc_context *gc) {
   free(gc);
 }
 
-void api_renew(gradc_context *gc) {
+/* What the context keeps in the session's memory, for another session's. */
+static Status keep_own(Session *s, void *arg) {
+  gradc_context *gc = arg;
+  SizeBindings old = gc->defined;
+  const char *path = gc->path ? name_of(s->cx, gc->path) : NULL;
+  gc->defined = (SizeBindings){0};
+  for (int i = 0; i < old.list.n; i++)
+    size_bind(s->cx->arena, &gc->defined, name_of(s->cx, old.list.at[i].name),
+              old.list.at[i].value);
+  gc->path = path;
+  return ST_OK;
+}
+
+bool api_renew(gradc_context *gc) {
   Session *s = session_renew(gc->session);
-  if (!s) return;
+  gradc_context kept = *gc;
+  if (!s) return false;
+  if (session_run(s, keep_own, gc) != ST_OK) {
+    session_free(s);
+    *gc = kept;
+    return false;
+  }
   session_free(gc->session);
   gc->session = s;
   gc->ndiags = 0;
+  gc->words = (ApiWords){0};
   gc->rt = NULL; /* it went with the old session's arena */
+  return true;
+}
+
+size_t gradc_bytes(const gradc_context *gc) { return gc ? session_bytes(gc->session) : 0; }
+
+gradc_status gradc_renew(gradc_context *gc) {
+  API_RETURN_UNLESS(gc);
+  if (!api_enter(gc)) return gc->broken;
+  bool done = api_renew(gc);
+  gradc_status s = api_leave(gc, ST_OK);
+  if (done || s != GRADC_OK) return s;
+  return (gradc_status)api_says(gc, ST_MEMORY, "no memory for the renewed context");
 }
 
 /* ---- settings ---- */

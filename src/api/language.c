@@ -28,26 +28,30 @@ size_t gradc_about(char *text, size_t n) {
 
 /* ---- explain ---- */
 typedef struct Explaining {
+  gradc_context *gc;
   DiagCode code;
   bool operators;
   const char *text;
 } Explaining;
 
-static Status explain(Session *s, void *arg) {
+static Status explain(void *arg) {
   Explaining *e = arg;
-  Text out = text_new(s->cx->arena);
+  Text out = text_new(e->gc->session->cx->arena);
   if (e->operators) explain_operators(&out);
   else explain_page(e->code, &out);
   e->text = text_str(&out);
   return ST_OK;
 }
 
+/* Not a call of its own: who asks what a diagnostic means still goes through the others. */
 const char *gradc_explain(gradc_context *gc, const char *code) {
-  Explaining e = {0};
-  if (!gc || !code) return NULL;
+  Explaining e = {.gc = gc};
+  if (!gc || !code || gc->broken != GRADC_OK) return NULL;
   e.operators = !strcmp(code, "operators");
   if (!e.operators && !diag_code_find(code, &e.code)) return NULL;
-  return api_run(gc, explain, &e) == GRADC_OK ? e.text : NULL;
+  Status s = cx_guard(gc->session->cx, explain, &e);
+  if (s != ST_OK) gc->broken = api_tell(gc, s);
+  return s == ST_OK ? e.text : NULL;
 }
 
 /* ---- words ---- */

@@ -63,5 +63,8 @@ bool code_cache_folder(char *path, size_t n);
 void back_llvm_path(char *path, size_t n);
 /* Loads the module on first use (NULL and a reason when there is none). */
 const LlvmBackend *back_llvm(char *err, size_t nerr);
+/* The same for a compilation, which runs out of memory where the module can't be loaded for want of
+ * it. */
+const LlvmBackend *back_llvm_for(Cx *cx, char *err, size_t nerr);
 
 #endif

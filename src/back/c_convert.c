@@ -140,17 +140,18 @@ static void conversion_macro(CGen *g, CElem from, CElem to, int lanes, Text *out
     text_fmt(out, "#define %s(a) %s(%s(a))\n", name, conversion_name(g, CE_I32, to, lanes), first);
     return;
   }
-  if (c)
-    text_fmt(out, "#if %s\n#define %s(a) %s\n#else\n", c->by_512 ? vec_avx512 : vec_avx2, name,
-             converted(g, c));
-  text_fmt(out, "#define %s(a) %s\n%s", name, by_steps(g, "(a)", from, to, lanes),
-           c ? "#endif\n" : "");
+  bool only_512 = c && c->by_512;
+  if (only_512)
+    text_fmt(out, "#if %s_AVX512\n#define %s(a) %s\n#else\n", g->prefix, name, converted(g, c));
+  text_fmt(out, "#define %s(a) %s\n%s", name,
+           c && !only_512 ? converted(g, c) : by_steps(g, "(a)", from, to, lanes),
+           only_512 ? "#endif\n" : "");
 }
 
 static void conversion_function(CGen *g, CElem from, CElem to, int lanes, Text *out) {
-  const char *type = cg_vec(g, to, lanes);
-  text_fmt(out, "static inline %s %s(%s a) {\n  %s r;\n", type, conversion_name(g, from, to, lanes),
-           cg_vec(g, from, lanes), type);
+  const char *type = cg_vec(g, to, lanes), *name = conversion_name(g, from, to, lanes);
+  cg_own(g, name, out);
+  text_fmt(out, "static inline %s %s(%s a) {\n  %s r;\n", type, name, cg_vec(g, from, lanes), type);
   text_fmt(out, "  for (int l = 0; l < %d; l++) r.at[l] = (%s)a.at[l];\n  return r;\n}\n", lanes,
            cg_elem_type[to]);
 }
@@ -158,18 +159,22 @@ static void conversion_function(CGen *g, CElem from, CElem to, int lanes, Text *
 /* ---- the same bits ---- */
 static void as_macro(CGen *g, CElem from, CElem to, int lanes, bool plain, Text *out) {
   const char *a = cg_vec(g, from, lanes), *b = cg_vec(g, to, lanes);
-  if (!plain) text_fmt(out, "#define AS_%s_%s(a) ((%s)(a))\n", cg_elem_name[from], b, b);
-  else
-    text_fmt(
-        out,
-        "static inline %s AS_%s_%s(%s a) {\n  %s r;\n  memcpy(&r, &a, sizeof r);\n  return r;\n}\n",
-        b, cg_elem_name[from], b, a, b);
+  const char *name = cg_fmt(g, "AS_%s_%s", cg_elem_name[from], b);
+  if (!plain) {
+    text_fmt(out, "#define %s(a) ((%s)(a))\n", name, b);
+    return;
+  }
+  cg_own(g, name, out);
+  text_fmt(out,
+           "static inline %s %s(%s a) {\n  %s r;\n  memcpy(&r, &a, sizeof r);\n  return r;\n}\n", b,
+           name, a, b);
 }
 
 /* ---- scalars, halves, lists, shuffles ---- */
 static void splat_macro(CGen *g, CElem e, int lanes, bool plain, Text *out) {
   const char *type = cg_vec(g, e, lanes);
   if (plain) {
+    cg_own(g, cg_fmt(g, "ALL_%s", type), out);
     text_fmt(out, "static inline %s ALL_%s(%s a) {\n  %s r;\n", type, type, cg_elem_type[e], type);
     text_fmt(out, "  for (int l = 0; l < %d; l++) r.at[l] = a;\n  return r;\n}\n", lanes);
     return;
@@ -187,6 +192,7 @@ static void half_macros(CGen *g, CElem e, int lanes, bool plain, Text *out) {
       text_fmt(out, "#define %s(a) (*((const %su *)&(a)%s))\n", name, half, upper ? " + 1" : "");
       continue;
     }
+    cg_own(g, name, out);
     text_fmt(out, "static inline %s %s(%s a) {\n  %s r;\n", half, name, type, half);
     text_fmt(out, "  memcpy(&r, a.at%s, sizeof r);\n  return r;\n}\n",
              upper ? cg_fmt(g, " + %d", lanes / 2) : "");
@@ -206,6 +212,7 @@ static void pick_macro(CGen *g, CElem e, int lanes, bool plain, Text *out) {
     text_fmt(out, "#define PICK_%s(a, b, ...) SHUFFLE(%s, a, b, __VA_ARGS__)\n", type, like);
     return;
   }
+  cg_own(g, cg_fmt(g, "picked_%s", type), out);
   text_fmt(out, "static inline %s picked_%s(%s a, %s b, const unsigned char *from) {\n  %s r;\n",
            type, type, type, type, type);
   text_fmt(out,

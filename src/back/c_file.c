@@ -5,35 +5,47 @@
 #include <ctype.h>
 
 /* ---- names ---- */
+/* f32, u8, and what has a vector's type in it, ADD_f32x8: the file has macros of such names. */
+static bool names_elements(const char *word) {
+  for (const char *s = word; *s; s++) {
+    if (!strchr("fiu", *s)) continue;
+    size_t n = strspn(s + 1, "0123456789");
+    if (n &&
+        ((s == word && s[1 + n] == 0) || (s[1 + n] == 'x' && isdigit((unsigned char)s[2 + n]))))
+      return true;
+  }
+  return false;
+}
+
 bool c_is_reserved(const char *word) {
   static const char *const list[] = {
-      "alignas",   "alignof",   "and",      "and_eq",        "asm",
-      "auto",      "bitand",    "bitor",    "bool",          "break",
-      "case",      "catch",     "char",     "char16_t",      "char32_t",
-      "char8_t",   "class",     "co_await", "co_return",     "co_yield",
-      "compl",     "concept",   "const",    "const_cast",    "consteval",
-      "constexpr", "constinit", "continue", "decltype",      "default",
-      "delete",    "do",        "double",   "dynamic_cast",  "else",
-      "enum",      "explicit",  "export",   "extern",        "false",
-      "float",     "for",       "friend",   "goto",          "if",
-      "inline",    "int",       "int16_t",  "int32_t",       "int64_t",
-      "int8_t",    "linux",     "long",     "main",          "mutable",
-      "namespace", "new",       "noexcept", "not",           "not_eq",
-      "nullptr",   "operator",  "or",       "or_eq",         "private",
-      "protected", "ptrdiff_t", "public",   "register",      "reinterpret_cast",
-      "requires",  "restrict",  "return",   "short",         "signed",
-      "size_t",    "sizeof",    "static",   "static_assert", "static_cast",
-      "struct",    "switch",    "template", "this",          "thread_local",
-      "throw",     "true",      "try",      "typedef",       "typeid",
-      "typename",  "typeof",    "uint16_t", "uint32_t",      "uint64_t",
-      "uint8_t",   "union",     "unix",     "unsigned",      "using",
-      "virtual",   "void",      "volatile", "wchar_t",       "while",
-      "xor",       "xor_eq",    "NULL",     "NAN",           "INFINITY",
-      "HUGE_VAL",  "MAY_ALIAS", "NOINLINE", "RESTRICT",      "AS_WRITTEN",
-      "ROUNDED",   "LOOP",      "WORKER"};
+      "alignas",   "alignof",      "and",      "and_eq",        "asm",
+      "auto",      "bitand",       "bitor",    "bool",          "break",
+      "case",      "catch",        "char",     "char16_t",      "char32_t",
+      "char8_t",   "class",        "co_await", "co_return",     "co_yield",
+      "compl",     "concept",      "const",    "const_cast",    "consteval",
+      "constexpr", "constinit",    "continue", "decltype",      "default",
+      "delete",    "do",           "double",   "dynamic_cast",  "else",
+      "enum",      "explicit",     "export",   "extern",        "false",
+      "float",     "for",          "friend",   "goto",          "if",
+      "inline",    "int",          "int16_t",  "int32_t",       "int64_t",
+      "int8_t",    "linux",        "long",     "main",          "mutable",
+      "namespace", "new",          "noexcept", "not",           "not_eq",
+      "nullptr",   "operator",     "or",       "or_eq",         "private",
+      "protected", "ptrdiff_t",    "public",   "register",      "reinterpret_cast",
+      "requires",  "restrict",     "return",   "short",         "signed",
+      "size_t",    "sizeof",       "static",   "static_assert", "static_cast",
+      "struct",    "switch",       "template", "this",          "thread_local",
+      "throw",     "true",         "try",      "typedef",       "typeid",
+      "typename",  "typeof",       "uint16_t", "uint32_t",      "uint64_t",
+      "uint8_t",   "union",        "unix",     "unsigned",      "using",
+      "virtual",   "void",         "volatile", "wchar_t",       "while",
+      "xor",       "xor_eq",       "NULL",     "NAN",           "INFINITY",
+      "HUGE_VAL",  "MAY_ALIAS",    "NOINLINE", "RESTRICT",      "AS_WRITTEN",
+      "ROUNDED",   "SIDE_BY_SIDE", "LOOP",     "WORKER"};
   for (int i = 0; i < COUNT_OF(list); i++)
     if (!strcmp(word, list[i])) return true;
-  return false;
+  return names_elements(word);
 }
 
 bool c_identifier(const char *word) {
@@ -231,10 +243,11 @@ static void table(const CFile *f, const CFunction *fn, const char *name, const C
     text_fmt(out, "  %s[%d] = (void *)%s;\n", name, i, port_text(f, fn, port[i]));
 }
 
-/* A status for sizes no workspace can be given for. Bytes are added as double, which doesn't
- * overflow. */
+/* A status for sizes no workspace can be given for. Bytes are added as float, which doesn't
+ * overflow, is exact enough for a limit that is a quarter of what can be addressed, and is there on
+ * processors that have double by library only. */
 static void sizes_check(const CFile *f, const CFunction *fn, const char *upper, Text *out) {
-  DimC bytes = {.before = "(double)", .after = "", .word = c_safe_name, .magnitude = true};
+  DimC bytes = {.before = "(float)", .after = "", .word = c_safe_name, .magnitude = true};
   DimC exact = {.before = "", .after = "", .word = c_safe_name};
   text_fmt(out, "static int %s_%s_sizes(%s) {\n  if (", f->prefix, fn->name,
            size_list(f, fn, "int64_t "));
@@ -243,7 +256,7 @@ static void sizes_check(const CFile *f, const CFunction *fn, const char *upper, 
   text_fmt(out, ") return %s_BAD_SIZE;\n  if (", upper);
   for (int i = 0; i < fn->size.n; i++)
     text_fmt(out, "%s%s > INT32_MAX", i ? " || " : "", c_safe_name(f->cx, fn->size.at[i]));
-  text_fmt(out, ") return %s_TOO_LARGE;\n  double bytes = ", upper);
+  text_fmt(out, ") return %s_TOO_LARGE;\n  float bytes = ", upper);
   dim_print_c(f->cx, fn->loops->workspace, &bytes, out);
   text_add(out, ";\n");
   for (int i = 0; i < fn->loops->buf.n; i++) {
@@ -253,7 +266,7 @@ static void sizes_check(const CFile *f, const CFunction *fn, const char *upper, 
     dim_print_c(f->cx, dim_mul(f->cx, b->count, type_info[b->type].bytes), &bytes, out);
     text_add(out, ";\n");
   }
-  text_fmt(out, "  if (bytes > (double)(SIZE_MAX / 4)) return %s_TOO_LARGE;\n", upper);
+  text_fmt(out, "  if (bytes > (float)(SIZE_MAX / 4)) return %s_TOO_LARGE;\n", upper);
   for (int i = 0; i < fn->check.n; i++) {
     text_add(out, "  if (");
     dim_print_c(f->cx, fn->check.at[i], &exact, out);
@@ -409,5 +422,6 @@ void c_print(const CFile *f, Text *source, Text *header) {
   c_weights_source(f, source);
   text_add(source, text_str(&g.body));
   if (f->main) text_add(source, f->main);
+  cg_undefine(&g, source);
   c_print_header(f, header);
 }

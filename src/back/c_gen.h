@@ -83,7 +83,7 @@ typedef struct CGen {
   bool half_used[CE_COUNT][C_MAX_LOG], list_used[CE_COUNT][C_MAX_LOG];
   bool pick_used[CE_COUNT][C_MAX_LOG];
   bool convert_used[CE_COUNT][CE_COUNT][C_MAX_LOG], as_used[CE_COUNT][CE_COUNT][C_MAX_LOG];
-  bool touch_used, loop_used, keep_used, rounds_back_used;
+  bool touch_used, loop_used, keep_used, rounds_back_used, scheduled_used;
   bool help_used[CH_COUNT][CE_COUNT][C_MAX_LOG];
   bool scalar_used[OP_COUNT][T_BUNDLE + 1]; /* functions for operators on scalars, */
   bool extreme_used[2][CE_COUNT];           /* and for the smaller and larger of two */
@@ -177,8 +177,11 @@ void cg_call_site(CGen *g, const Call *c, const char *body, const char *other);
 /* c_weights.c: the parameters' values. */
 void c_weights_header(const CFile *f, Text *out);
 void c_weights_source(const CFile *f, Text *out);
-/* c_prelude.c: types, macros and small functions that were used. */
+/* c_prelude.c: types, macros and small functions that were used; what makes a name of C one of the
+ * file's own, so that two files can be parts of one translation unit; the end of all macros. */
 void cg_prelude(CGen *g, Text *out);
+void cg_own(CGen *g, const char *name, Text *out);
+void cg_undefine(CGen *g, Text *source);
 extern const char *const cg_elem_name[CE_COUNT], *const cg_elem_type[CE_COUNT];
 extern const int cg_elem_bytes[CE_COUNT];
 const char *cg_dtype(DType t);        /* "float", of a caller's arrays */

@@ -2,10 +2,6 @@
  * the target's instruction, two halves, or lane by lane; see c_macro.c. */
 #include "back/c_vector.h"
 
-const char vec_avx512[] = "defined(__AVX512F__) && defined(__AVX512VL__) && "
-                          "defined(__AVX512BW__) && defined(__AVX512DQ__)";
-const char vec_avx2[] = "defined(__AVX2__) && defined(__FMA__)";
-
 static bool is_masked_access(CHelp h) { return h == CH_LOAD_IF || h == CH_STORE_IF; }
 static bool is_gather(CHelp h) { return h >= CH_GATHER && h <= CH_GATHER64_IF; }
 static bool is_compare(CHelp h) { return h >= CH_EQ && h <= CH_GE; }
@@ -166,7 +162,8 @@ static void first_lanes_macro(const Wide *w, Text *out) {
              *by_mask = cg_help(w->g, store ? CH_STORE_IF : CH_LOAD_IF, w->e, w->lanes);
   const char *args = store ? "p, n, m, v" : "p, n, m";
   if (w->bytes <= 64)
-    text_fmt(out, "#if %s\n#define %s(%s) %s\n#else\n", vec_avx512, name, args, first_lanes(w));
+    text_fmt(out, "#if %s_AVX512\n#define %s(%s) %s\n#else\n", w->g->prefix, name, args,
+             first_lanes(w));
   text_fmt(out,
            store ? "#define %s(%s) do { (void)(n); %s(p, m, v); } while (0)\n"
                  : "#define %s(%s) ((void)(n), %s(p, m))\n",
@@ -240,29 +237,41 @@ static const char *lane_by_lane(const VecOp *w) {
 }
 
 /* ---- all ---- */
+/* What clang makes the same of as of LLVM's own choice; from the operators on bits it makes
+ * expansions where the mask is a constant. */
+static const char *choice_of_clang(const Wide *w) {
+  if (w->h != CH_BLEND || w->bytes < 16 || w->bytes > 64) return NULL;
+  return cg_fmt(w->g, "((%s)%s_mask_blend_%s(%s, (%s)(b), (%s)(a)))", w->type, w->pre, w->suffix,
+                mask_register(w), w->reg, w->reg);
+}
+
 void vec_macro(const VecOp *op, Text *out) {
   Wide w = wide(op);
   if (op->h == CH_LOAD_N || op->h == CH_STORE_N) {
     first_lanes_macro(&w, out);
     return;
   }
-  const char *name = cg_help(w.g, w.h, w.e, w.lanes), *made[2], *word = "#if";
+  const char *name = cg_help(w.g, w.h, w.e, w.lanes), *p = w.g->prefix, *word = "#if";
   Text args = text_new(w.g->cx->arena);
   for (const char *a = op->form->args; *a; a++)
     text_fmt(&args, "%s%c", a == op->form->args ? "" : ", ", *a);
   bool operators = op->form->oper && (!is_choice(w.h) || w.bytes <= 16);
-  for (int i = 0; i < 2; i++) {
-    made[i] = operators && w.h != CH_SCALE ? NULL : by_instruction(&w, i == 0);
-    if (!made[i]) continue;
-    text_fmt(out, "%s %s\n#define %s(%s) %s\n", word, i ? vec_avx2 : vec_avx512, name,
-             text_str(&args), made[i]);
+  bool instructions = !operators || w.h == CH_SCALE;
+  const char *choice = choice_of_clang(&w),
+             *by_512 = instructions ? by_instruction(&w, true) : NULL;
+  const char *by_2 = instructions ? by_instruction(&w, false) : NULL;
+  if (choice) {
+    text_fmt(out, "#if defined(__clang__) && %s_AVX512\n#define %s(%s) %s\n", p, name,
+             text_str(&args), choice);
     word = "#elif";
   }
-  bool any = made[0] || made[1];
-  if (any) text_add(out, "#else\n");
+  if (by_512)
+    text_fmt(out, "%s %s_AVX512\n#define %s(%s) %s\n", word, p, name, text_str(&args), by_512);
+  if (choice || by_512) text_add(out, "#else\n");
   text_fmt(out, "#define %s(%s) %s\n", name, text_str(&args),
-           operators      ? by_operators(op)
+           by_2           ? by_2
+           : operators    ? by_operators(op)
            : w.bytes > 16 ? halves(op)
                           : lane_by_lane(op));
-  if (any) text_add(out, "#endif\n");
+  if (choice || by_512) text_add(out, "#endif\n");
 }

@@ -450,10 +450,12 @@ CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name) {
   vec_push(g->cx->arena, &g->kernel, made);
   const char *text = kernel_text(g, k, name, &made.sizes);
   bool rounds = cg_has_vectors(k) && rounds_back(k);
+  bool straight = cg_has_vectors(k) && !strstr(text, "for (");
   g->rounds_back_used |= rounds;
+  g->scheduled_used |= straight && !rounds;
   const char *value = k->name ? comment_name(g, k->name) : "", *from = made_of(g, k->span);
   cg_line(g, "/* %s%s%s */", value, *value && *from ? ", " : "", from);
-  if (!made.plain) cg_line(g, rounds ? "ROUNDED" : "AS_WRITTEN");
+  if (!made.plain) cg_line(g, rounds ? "ROUNDED" : straight ? "SIDE_BY_SIDE" : "AS_WRITTEN");
   cg_line(g, "static NOINLINE void %s%s", name, text);
   return made;
 }

@@ -49,7 +49,7 @@ static const VecForm form[CH_COUNT] = {
     [CH_GT] = {"GT", 'm', "ab", "vv", "-(a# > b#)", "($M)((a) > (b))", NULL, NULL},
     [CH_GE] = {"GE", 'm', "ab", "vv", "-(a# >= b#)", "($M)((a) >= (b))", NULL, NULL},
     [CH_BLEND] = {"BLEND", 'v', "mab", "mvv", "m# ? a# : b#",
-                  "($T)((($M)(a) & (m)) | (($M)(b) & ~(m)))", NULL, NULL},
+                  "($T)((($M)(b) & ~(m)) | (($M)(a) & (m)))", NULL, NULL},
 };
 
 /* ---- names ---- */

@@ -200,8 +200,8 @@ static const char *cast(Map *m) {
 static const char *bits(Map *m) {
   if (m->lanes > 1) return cg_as(m->g, m->arg[0], from_elem(m), cg_elem(m->g, m->to, 4), m->lanes);
   m->g->scalar_used[m->op][m->from] = true;
-  return cg_fmt(m->g, "%s_%s_%s(%s)", m->g->prefix, op_info[m->op].name,
-                cg_elem_name[cg_elem(m->g, m->from, 4)], m->arg[0]);
+  return cg_fmt(m->g, "%s_%s_%s(%s)", op_info[m->op].name, cg_elem_name[cg_elem(m->g, m->from, 4)],
+                m->g->prefix, m->arg[0]);
 }
 
 /* ---- integers ---- */
@@ -293,7 +293,7 @@ static const char *int_op(Map *m) {
     g->scalar_used[m->op][m->from] = true;
     return by_function(
         m,
-        cg_fmt(g, "%s_%s_%s", g->prefix, op_info[m->op].name, cg_elem_name[cg_elem(g, m->from, 4)]),
+        cg_fmt(g, "%s_%s_%s", op_info[m->op].name, cg_elem_name[cg_elem(g, m->from, 4)], g->prefix),
         2);
   case OP_abs: return magnitude(m);
   case OP_and:
@@ -409,7 +409,7 @@ const char *cg_extreme(CGen *g, Op op, DType t, int lanes, const char *a, const 
     CElem e = cg_elem(g, t, 4);
     g->extreme_used[op == OP_max][e] = true;
     const char *word = op == OP_max ? "max" : "min";
-    return cg_fmt(g, "%s_%s_%s(%s, %s)", g->prefix, word, cg_elem_name[e], cg_bare(g, a),
+    return cg_fmt(g, "%s_%s_%s(%s, %s)", word, cg_elem_name[e], g->prefix, cg_bare(g, a),
                   cg_bare(g, b));
   }
   return by_operation(&m, op == OP_max ? CH_MAX : CH_MIN, 2);

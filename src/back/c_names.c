@@ -3,6 +3,8 @@
  * constants are in capitals. */
 #include "back/c_gen.h"
 
+#include <ctype.h>
+
 typedef struct Defined {
   Name name;
   int by; /* number of the function it belongs to; -1: every file has it */
@@ -40,6 +42,15 @@ static void define_function(Names *n, const char *upper, int number) {
   define(n, number, upper, name_fmt(cx, "%s_WORKSPACE", c_upper(cx, name)));
 }
 
+/* Whether a function's name is that of another's kernel or of the body of a loop in it: f_run_k0.
+ */
+static bool names_inner(const char *name, const char *of) {
+  size_t n = strlen(of);
+  if (strncmp(name, of, n) || strncmp(name + n, "_run_", 5)) return false;
+  const char *rest = name + n + 5;
+  return (*rest == 'k' || *rest == 'p') && isdigit((unsigned char)rest[1]);
+}
+
 bool c_names_clash(const CFile *f, CClash *out) {
   Names n = {f, {0}};
   const char *upper = c_upper(f->cx, f->prefix);
@@ -51,6 +62,13 @@ bool c_names_clash(const CFile *f, CClash *out) {
         int one = n.list.at[k].by;
         *out = (CClash){n.list.at[i].name, one < 0 ? NULL : f->fn.at[one]->name,
                         f->fn.at[n.list.at[i].by]->name};
+        return true;
+      }
+  for (int i = 0; i < f->fn.n; i++)
+    for (int k = 0; k < f->fn.n; k++)
+      if (names_inner(f->fn.at[i]->name, f->fn.at[k]->name)) {
+        *out = (CClash){name_fmt(f->cx, "%s_%s", f->prefix, f->fn.at[i]->name), f->fn.at[k]->name,
+                        f->fn.at[i]->name};
         return true;
       }
   return false;

@@ -7,6 +7,7 @@ void vec_function(const VecOp *w, Text *out) {
   const VecForm *f = w->form;
   const char *lane = vec_lane(w, VEC_PLAIN), *name = cg_help(w->g, w->h, w->e, w->lanes);
   const char *result = f->result ? vec_arg_type(w, f->result, w->lanes) : NULL;
+  cg_own(w->g, name, out);
   text_fmt(out, "static inline %s %s(", result ? result : "void", name);
   for (int i = 0; f->args[i]; i++) {
     const char *type = vec_arg_type(w, f->kind[i], w->lanes);

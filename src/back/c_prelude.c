@@ -10,6 +10,11 @@ static bool any_vector(const CGen *g) {
   return false;
 }
 
+/* Types and functions can't be taken back at the end of the file, as macros are. */
+void cg_own(CGen *g, const char *name, Text *out) {
+  text_fmt(out, "#define %s %s_%s\n", name, name, g->prefix);
+}
+
 /* With vector extensions, or as arrays in structs. */
 static void vector_types(CGen *g, bool plain, Text *out) {
   for (int k = 1; k < C_MAX_LOG; k++)
@@ -17,10 +22,12 @@ static void vector_types(CGen *g, bool plain, Text *out) {
       if (!g->vec_used[e][k]) continue;
       int n = 1 << k, bytes = n * cg_elem_bytes[e];
       const char *name = cg_vec(g, (CElem)e, n), *type = cg_elem_type[e];
+      cg_own(g, name, out);
       if (plain) {
         text_fmt(out, "typedef struct {\n  %s at[%d];\n} %s;\n", type, n, name);
         continue;
       }
+      cg_own(g, cg_fmt(g, "%su", name), out);
       text_fmt(out, "typedef %s %s __attribute__((vector_size(%d)));\n", type, name, bytes);
       text_fmt(out, "typedef %s %su __attribute__((vector_size(%d), aligned(%d), may_alias));\n",
                type, name, bytes, cg_elem_bytes[e]);
@@ -52,15 +59,15 @@ static void bit_copy(CGen *g, Text *out, Op op, DType from) {
   text_fmt(
       out,
       "static inline %s %s_%s_%s(%s a) {\n  %s v;\n  memcpy(&v, &a, sizeof v);\n  return v;\n}\n",
-      b, g->prefix, op_info[op].name, cg_elem_name[cg_elem(g, from, 4)], a, b);
+      b, op_info[op].name, cg_elem_name[cg_elem(g, from, 4)], g->prefix, a, b);
 }
 
 /* Integer division: rounds down; by zero gives 0; by -1 wraps. */
 static void quotient(CGen *g, Text *out, Op op, DType t) {
   const char *type = cg_elem_type[cg_elem(g, t, 4)], *plain = t == T_I64 ? "uint64_t" : "uint32_t";
   bool div = op == OP_idiv;
-  text_fmt(out, "static inline %s %s_%s_%s(%s a, %s b) {\n", type, g->prefix, op_info[op].name,
-           cg_elem_name[cg_elem(g, t, 4)], type, type);
+  text_fmt(out, "static inline %s %s_%s_%s(%s a, %s b) {\n", type, op_info[op].name,
+           cg_elem_name[cg_elem(g, t, 4)], g->prefix, type, type);
   text_add(out, "  if (b == 0) return 0;\n");
   if (t == T_U8) {
     text_fmt(out, "  return (uint8_t)(a %s b);\n}\n", div ? "/" : "%");
@@ -78,7 +85,7 @@ static void scalar_functions(CGen *g, Text *out) {
     for (int e = 0; e < CE_COUNT; e++)
       if (g->extreme_used[larger][e])
         text_fmt(out, "static inline %s %s_%s_%s(%s a, %s b) {\n  return a %s b ? a : b;\n}\n",
-                 cg_elem_type[e], g->prefix, larger ? "max" : "min", cg_elem_name[e],
+                 cg_elem_type[e], larger ? "max" : "min", cg_elem_name[e], g->prefix,
                  cg_elem_type[e], cg_elem_type[e], larger ? ">" : "<");
   for (int op = 0; op < OP_COUNT; op++)
     for (int t = 0; t <= T_BUNDLE; t++) {
@@ -94,12 +101,19 @@ static void includes(CGen *g, bool vectors, Text *out) {
   const char *p = g->prefix, *upper = c_upper(g->cx, p);
   text_add(out, "#include <math.h>\n#include <string.h>\n");
   if (vectors) {
+    text_fmt(
+        out,
+        "/* The same in plain C is for other compilers and processors, and where %s_PORTABLE is "
+        "defined. */\n"
+        "#if defined(__GNUC__) && defined(__AVX2__) && defined(__FMA__) && "
+        "!defined(%s_PORTABLE)\n"
+        "#define %s_VECTORS 1\n#include <immintrin.h>\n#else\n#define %s_VECTORS 0\n#endif\n",
+        upper, upper, p, p);
     text_fmt(out,
-             "/* The same in plain C is for other compilers, and where %s_PORTABLE is defined. */\n"
-             "#if defined(__GNUC__) && !defined(%s_PORTABLE)\n#define %s_VECTORS 1\n"
-             "#else\n#define %s_VECTORS 0\n#endif\n",
-             upper, upper, p, p);
-    text_fmt(out, "#if %s_VECTORS && defined(__AVX2__)\n#include <immintrin.h>\n#endif\n", p);
+             "#if defined(__AVX512F__) && defined(__AVX512VL__) && defined(__AVX512BW__) && "
+             "defined(__AVX512DQ__)\n"
+             "#define %s_AVX512 %s_VECTORS\n#else\n#define %s_AVX512 0\n#endif\n",
+             p, p, p);
   }
   text_add(out, "#if defined(__FAST_MATH__)\n#error \"-ffast-math changes results\"\n#endif\n"
                 "#pragma GCC diagnostic push\n"
@@ -122,6 +136,14 @@ static void attributes(CGen *g, Text *out) {
                 "#define AS_WRITTEN \\\n  __attribute__((optimize(\"no-tree-loop-vectorize\", "
                 "\"no-predictive-commoning\")))\n"
                 "#else\n#define AS_WRITTEN\n#endif\n");
+  /* On x86 GCC 12 doesn't put independent computations side by side by itself. */
+  if (g->scheduled_used)
+    text_fmt(out,
+             "#if defined(__GNUC__) && __GNUC__ > 4 && %s_VECTORS && !defined(__OPTIMIZE_SIZE__)\n"
+             "#define SIDE_BY_SIDE \\\n  AS_WRITTEN __attribute__((optimize(\"schedule-insns\", "
+             "\"sched-pressure\")))\n"
+             "#else\n#define SIDE_BY_SIDE AS_WRITTEN\n#endif\n",
+             p);
   if (g->rounds_back_used)
     text_fmt(out,
              "#if defined(__GNUC__) && __GNUC__ > 4 && !%s_VECTORS\n"
@@ -140,10 +162,8 @@ static void attributes(CGen *g, Text *out) {
 
 static void builtins(CGen *g, Text *out) {
   if (g->keep_used)
-    text_add(out, "#if defined(__GNUC__) && !defined(__clang__) && defined(__AVX512F__) && ");
-  if (g->keep_used)
     text_fmt(out,
-             "%s_VECTORS\n#define KEEP(x) __asm__(\"\" : \"+v\"(x))\n"
+             "#if %s_AVX512 && !defined(__clang__)\n#define KEEP(x) __asm__(\"\" : \"+v\"(x))\n"
              "#else\n#define KEEP(x) ((void)0)\n#endif\n\n",
              g->prefix);
   /* What is to be unrolled has been: compilers would run out of registers. */
@@ -174,6 +194,7 @@ void cg_prelude(CGen *g, Text *out) {
   includes(g, any, out);
   attributes(g, out);
   text_add(out, "\n/* Elements of arrays. */\n");
+  for (int i = 0; i < COUNT_OF(elems); i++) cg_own(g, cg_elem_name[elems[i]], out);
   for (int i = 0; i < COUNT_OF(elems); i++)
     text_fmt(out, "typedef %s MAY_ALIAS %s;\n", cg_elem_type[elems[i]], cg_elem_name[elems[i]]);
   text_add(out, "\n");
@@ -182,4 +203,21 @@ void cg_prelude(CGen *g, Text *out) {
   size_t n = out->n;
   scalar_functions(g, out);
   if (out->n > n) text_add(out, "\n");
+}
+
+/* ---- the end ---- */
+/* Whatever the file defines, found in its text so that nothing is forgotten. */
+void cg_undefine(CGen *g, Text *source) {
+  static const char word[] = "#define ";
+  Text end = text_new(g->cx->arena);
+  for (const char *s = text_str(source); s; s = strchr(s, '\n')) {
+    s += *s == '\n';
+    if (strncmp(s, word, sizeof word - 1)) continue;
+    s += sizeof word - 1;
+    const char *line = cg_fmt(g, "#undef %.*s\n", (int)strcspn(s, " (\n"), s);
+    if (!strstr(text_str(&end), line)) text_add(&end, line);
+  }
+  if (!end.n) return;
+  text_add(source, "/* The file leaves no macro to what else is in its translation unit. */\n");
+  text_add(source, text_str(&end));
 }

@@ -21,10 +21,10 @@ static Names before(CGen *g, const Kernel *k, const char *name, int number) {
     n.kernel = cg_kernel(g, k, cg_fmt(g, "%s_k%d", name, number));
     return n;
   }
-  n.body = cg_fmt(g, "%s_%s_p%d", g->prefix, g->function, ++g->programs);
+  n.body = cg_fmt(g, "%s_%s_run_p%d", g->prefix, g->function, ++g->programs);
   cg_program(g, k->call->body, n.body);
   if (k->call->other) {
-    n.other = cg_fmt(g, "%s_%s_p%d", g->prefix, g->function, ++g->programs);
+    n.other = cg_fmt(g, "%s_%s_run_p%d", g->prefix, g->function, ++g->programs);
     cg_program(g, k->call->other, n.other);
   }
   return n;

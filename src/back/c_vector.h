@@ -31,7 +31,6 @@ const char *vec_lane(const VecOp *w, VecHow how);
 /* c_instr.c, c_plain.c: the definition. */
 void vec_macro(const VecOp *w, Text *out);
 void vec_function(const VecOp *w, Text *out);
-extern const char vec_avx512[], vec_avx2[]; /* conditions for #if */
 /* c_convert.c: what has two types, or none that matters; plain: without vector extensions. */
 void cg_conversions(CGen *g, bool plain, Text *out);
 

@@ -38,7 +38,7 @@ void c_weights_header(const CFile *f, Text *out) {
 static void loader(const CFile *f, Text *out) {
   const char *p = f->prefix, *upper = c_upper(f->cx, p);
   text_fmt(out,
-           "static void %s_take(void *to, const unsigned char *from, size_t count, size_t size) {\n"
+           "static void take_%s(void *to, const unsigned char *from, size_t count, size_t size) {\n"
            "  const uint16_t one = 1;\n  const int little = *(const unsigned char *)&one;\n  "
            "unsigned char *t = (unsigned char *)to;\n"
            "  for (size_t i = 0; i < count * size; i++) t[i] = from[little ? i : i - i %% size + "
@@ -52,7 +52,7 @@ static void loader(const CFile *f, Text *out) {
            p, p, upper, upper, upper);
   for (int i = 0; i < f->param.n; i++) {
     const CParam *x = &f->param.at[i];
-    text_fmt(out, "  %s_take(%sparams->%s, b + %lld, %lld, %d);\n", p, x->shape.rank ? "" : "&",
+    text_fmt(out, "  take_%s(%sparams->%s, b + %lld, %lld, %d);\n", p, x->shape.rank ? "" : "&",
              x->field, (long long)c_param_offset(f, i), (long long)count_of(&x->shape),
              type_info[x->type].bytes);
   }

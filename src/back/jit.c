@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 typedef const LlvmBackend *(*Entry)(void);
@@ -68,10 +69,28 @@ static const LlvmBackend *find_module(char *err, size_t nerr) {
   return open_module(path, err, nerr);
 }
 
+/* The module's libraries take up some 200 MB of addresses. */
+static bool can_be_mapped(void) {
+  enum { ROOM = 256 << 20 };
+  void *at = mmap(NULL, ROOM, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (at == MAP_FAILED) return false;
+  munmap(at, ROOM);
+  return true;
+}
+
 const LlvmBackend *back_llvm(char *err, size_t nerr) {
   pthread_mutex_lock(&lock);
   if (!loaded) loaded = find_module(err, nerr);
   const LlvmBackend *b = loaded;
   pthread_mutex_unlock(&lock);
   return b;
+}
+
+const LlvmBackend *back_llvm_for(Cx *cx, char *err, size_t nerr) {
+  char path[4096];
+  const LlvmBackend *b = back_llvm(err, nerr);
+  if (b) return b;
+  back_llvm_path(path, sizeof path);
+  if (!access(path, R_OK) && !can_be_mapped()) cx_out_of_memory(cx);
+  return NULL;
 }

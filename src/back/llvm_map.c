@@ -1,6 +1,8 @@
 /* llvm_map.c: elementwise operators as LLVM instructions, on scalars and vectors alike. */
 #include "back/llvm_gen.h"
 
+#include <math.h>
+
 /* ---- comparison ---- */
 static LLVMValueRef compare(Gen *g, Op op, DType t, LLVMValueRef a, LLVMValueRef b) {
   static const struct {
@@ -65,6 +67,33 @@ static LLVMValueRef int_quotient(Gen *g, Op op, DType t, LLVMValueRef a, LLVMVal
 }
 
 /* ---- conversions ---- */
+/* The largest number of the float type below 2^bits. */
+static double below_power(DType from, int bits) {
+  return ldexp(1, bits) - ldexp(1, MAX(0, bits - (from == T_F32 ? 24 : 53)));
+}
+
+/* A vector of integers, saturated, 0 from NaN. LLVM (19 at least) does what its own saturating
+ * conversion says lane by lane. */
+static LLVMValueRef vector_to_int(Gen *g, DType from, DType to, int lanes, LLVMValueRef a) {
+  LLVMTypeRef real = gen_type(g, from, 1), t = gen_type(g, to, lanes);
+  LLVMTypeRef wide = to == T_U8 ? gen_type(g, T_I32, lanes) : t;
+  int bits = to == T_U8 ? 8 : type_info[to].bytes * 8 - 1;
+  double most = below_power(from, bits), power = ldexp(1, bits);
+  LLVMValueRef low = gen_splat(g, LLVMConstReal(real, to == T_U8 ? 0 : -power), lanes);
+  LLVMValueRef high = gen_splat(g, LLVMConstReal(real, most), lanes);
+  LLVMValueRef number = LLVMBuildFCmp(g->b, LLVMRealORD, a, a, "");
+  LLVMValueRef v = LLVMBuildSelect(g->b, number, a, LLVMConstNull(LLVMTypeOf(a)), "");
+  v = LLVMBuildSelect(g->b, LLVMBuildFCmp(g->b, LLVMRealOGT, v, low, ""), v, low, "");
+  v = LLVMBuildSelect(g->b, LLVMBuildFCmp(g->b, LLVMRealOLT, v, high, ""), v, high, "");
+  LLVMValueRef whole = LLVMBuildFPToSI(g->b, v, wide, "");
+  if (most < power - 1) { /* the largest integers aren't numbers of the float type */
+    LLVMValueRef over = LLVMBuildFCmp(g->b, LLVMRealOGT, a, high, "");
+    int64_t top = to == T_I32 ? INT32_MAX : INT64_MAX;
+    whole = LLVMBuildSelect(g->b, over, constant(whole, top), whole, "");
+  }
+  return to == T_U8 ? LLVMBuildTrunc(g->b, whole, t, "") : whole;
+}
+
 static LLVMValueRef cast(Gen *g, DType from, DType to, int lanes, LLVMValueRef a) {
   LLVMTypeRef t = gen_type(g, to, lanes);
   LLVMValueRef zero = LLVMConstNull(LLVMTypeOf(a));
@@ -74,6 +103,7 @@ static LLVMValueRef cast(Gen *g, DType from, DType to, int lanes, LLVMValueRef a
                                : LLVMBuildICmp(g->b, LLVMIntNE, a, zero, "");
   bool plain = from == T_BOOL || from == T_U8;
   if (type_is_float(from) && type_is_float(to)) return LLVMBuildFPCast(g->b, a, t, "");
+  if (type_is_float(from) && lanes > 1) return vector_to_int(g, from, to, lanes, a);
   if (type_is_float(from)) /* saturates; NaN gives 0 */
     return gen_call(g, to == T_U8 ? "llvm.fptoui.sat" : "llvm.fptosi.sat", LLVMTypeOf(a), t, &a, 1);
   if (type_is_float(to))

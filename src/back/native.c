@@ -65,7 +65,7 @@ typedef struct Making {
 
 static Status compile_guarded(void *arg) {
   Making *m = arg;
-  const LlvmBackend *llvm = back_llvm(m->err, m->nerr);
+  const LlvmBackend *llvm = back_llvm_for(m->p->cx, m->err, m->nerr);
   return llvm && llvm->compile(m->p, &m->objects, m->err, m->nerr) ? ST_OK : ST_SOURCE;
 }
 

@@ -40,15 +40,15 @@ static int kind_of(DType t) {
 
 static void fill_function(const CFile *f, int k, Text *out) {
   text_fmt(out,
-           "static void %s_fill_%s(%s *a, size_t n, uint32_t *seed) {\n  for (size_t i = 0; i < n; "
+           "static void fill_%s_%s(%s *a, size_t n, uint32_t *seed) {\n  for (size_t i = 0; i < n; "
            "i++) {\n"
            "    *seed = *seed * 1664525u + 1013904223u;\n    a[i] = %s;\n  }\n}\n",
-           f->prefix, kinds[k].name, kinds[k].type, kinds[k].value);
+           kinds[k].name, f->prefix, kinds[k].type, kinds[k].value);
 }
 
 static void near_function(const CFile *f, int k, Text *out) {
   text_fmt(out,
-           "static int %s_near_%s(const %s *a, size_t n, const double *want, size_t samples, "
+           "static int near_%s_%s(const %s *a, size_t n, const double *want, size_t samples, "
            "double tolerance) {\n"
            "  for (size_t i = 0; i < samples; i++) {\n    const double got = (double)a[i * n / "
            "samples];\n"
@@ -56,20 +56,20 @@ static void near_function(const CFile *f, int k, Text *out) {
            "    if (fabs(got - want[i]) <= tolerance * scale || (got != got && want[i] != want[i]) "
            "|| !(got < want[i] || got > want[i]))\n"
            "      continue;\n    return 0;\n  }\n  return 1;\n}\n",
-           f->prefix, kinds[k].name, kinds[k].type);
+           kinds[k].name, f->prefix, kinds[k].type);
 }
 
 static void move_function(const CFile *f, int k, Text *out) {
   text_fmt(out,
            "/* One step along a direction of ones and minus ones. */\n"
-           "static void %s_move_%s(%s *a, size_t n, double step, uint32_t *seed) {\n  for (size_t "
+           "static void move_%s_%s(%s *a, size_t n, double step, uint32_t *seed) {\n  for (size_t "
            "i = 0; i < n; i++) {\n"
            "    *seed = *seed * 1664525u + 1013904223u;\n    a[i] = (%s)((double)a[i] + (*seed >> "
            "31 ? step : -step));\n  }\n}\n"
-           "static double %s_along_%s(const %s *a, size_t n, uint32_t *seed) {\n  double sum = 0;\n"
+           "static double along_%s_%s(const %s *a, size_t n, uint32_t *seed) {\n  double sum = 0;\n"
            "  for (size_t i = 0; i < n; i++) {\n    *seed = *seed * 1664525u + 1013904223u;\n"
            "    sum += *seed >> 31 ? (double)a[i] : -(double)a[i];\n  }\n  return sum;\n}\n",
-           f->prefix, kinds[k].name, kinds[k].type, kinds[k].type, f->prefix, kinds[k].name,
+           kinds[k].name, f->prefix, kinds[k].type, kinds[k].type, kinds[k].name, f->prefix,
            kinds[k].type);
 }
 
@@ -118,7 +118,7 @@ static const char *call_text(const Check *c, const CFunction *fn, Name result) {
     if (result && a->written) text_fmt(&t, "%s, ", result);
     else text_fmt(&t, "%s%s, ", a->kind == CARG_STRUCT ? "&" : "", a->name);
   }
-  text_fmt(&t, "%s_workspace.bytes, sizeof %s_workspace.bytes)", c->f->prefix, c->f->prefix);
+  text_fmt(&t, "workspace_%s.bytes, sizeof workspace_%s.bytes)", c->f->prefix, c->f->prefix);
   return text_str(&t);
 }
 
@@ -138,9 +138,9 @@ static void compare(Check *c, int k, double spread) {
     text_add(&c->out, i ? ", " : "");
     number_text(&c->out, tensor_get(want, i * n / samples));
   }
-  text_fmt(&c->out, "};\n  if (!%s_near_%s(%s, %lld, want%d, %lld, %g)) return 0;\n", c->f->prefix,
-           kinds[kind_of(want->type)].name, place(c, c->fn->out.at[k]), (long long)n, k,
-           (long long)samples, (want->type == T_F64 ? 1e-9 : 1e-3) + 8 * spread);
+  text_fmt(&c->out, "};\n  if (!near_%s_%s(%s, %lld, want%d, %lld, %g)) return 0;\n",
+           kinds[kind_of(want->type)].name, c->f->prefix, place(c, c->fn->out.at[k]), (long long)n,
+           k, (long long)samples, (want->type == T_F64 ? 1e-9 : 1e-3) + 8 * spread);
 }
 
 /* Runs loops on copies of the inputs; out gets tensors of its own. */
@@ -195,8 +195,8 @@ static void fill_inputs(Check *c) {
     int64_t n = tensor_count(&c->in[i]);
     for (int64_t e = 0; e < n; e++) tensor_set(&c->in[i], e, next_value(&seed, in->type));
     if (n)
-      text_fmt(&c->out, "  %s_fill_%s(%s, %lld, &seed);\n", c->f->prefix,
-               kinds[kind_of(in->type)].name, place(c, c->fn->in.at[i]), (long long)n);
+      text_fmt(&c->out, "  fill_%s_%s(%s, %lld, &seed);\n", kinds[kind_of(in->type)].name,
+               c->f->prefix, place(c, c->fn->in.at[i]), (long long)n);
   }
 }
 
@@ -279,8 +279,8 @@ static void slope_check(Check *c) {
   for (int i = 0; i < c->fn->in.n; i++) {
     int k = derivative_by(c, i);
     if (k < 0) continue;
-    text_fmt(&c->out, "  along += %s_along_%s(%s, %lld, &seed);\n", c->f->prefix,
-             kinds[kind_of(c->in[i].type)].name, place(c, c->fn->out.at[k]),
+    text_fmt(&c->out, "  along += along_%s_%s(%s, %lld, &seed);\n",
+             kinds[kind_of(c->in[i].type)].name, c->f->prefix, place(c, c->fn->out.at[k]),
              (long long)tensor_count(&c->in[i]));
   }
   text_fmt(&c->out,
@@ -289,8 +289,8 @@ static void slope_check(Check *c) {
            -2 * STEP, STEP);
   for (int i = 0; i < c->fn->in.n; i++)
     if (derivative_by(c, i) >= 0)
-      text_fmt(&c->out, "    %s_move_%s(%s, %lld, step, &seed);\n", c->f->prefix,
-               kinds[kind_of(c->in[i].type)].name, place(c, c->fn->in.at[i]),
+      text_fmt(&c->out, "    move_%s_%s(%s, %lld, step, &seed);\n",
+               kinds[kind_of(c->in[i].type)].name, c->f->prefix, place(c, c->fn->in.at[i]),
                (long long)tensor_count(&c->in[i]));
   Name result = c->fn->arg.at[value.arg].name;
   text_fmt(&c->out, "    if (%s) return 0;\n    slope[side] = (double)*%s;\n  }\n",
@@ -328,7 +328,7 @@ static bool check_function(Check *c) {
   const Fn *f = c->loops->given;
   c->in = NEWS(cx->arena, Tensor, f->in.n + 1);
   c->want = NEWS(cx->arena, Tensor, f->out.n + 1);
-  text_fmt(&c->out, "\nstatic int %s_check_%s(void) {\n  uint32_t seed;\n", c->f->prefix, fn->name);
+  text_fmt(&c->out, "\nstatic int check_%s_%s(void) {\n  uint32_t seed;\n", fn->name, c->f->prefix);
   declare(c);
   fill_inputs(c);
   if (cx_guard(cx, evaluate, c) == ST_FINDINGS) { /* what is fixed for integers is no index here */
@@ -349,11 +349,11 @@ static bool check_function(Check *c) {
 /* Functions that fill, move and compare, of the types that some check used. */
 static void helpers(const CFile *f, const char *checks, Text *out) {
   for (int k = 0; k < COUNT_OF(kinds); k++) {
-    if (strstr(checks, name_fmt(f->cx, "%s_fill_%s(", f->prefix, kinds[k].name)))
+    if (strstr(checks, name_fmt(f->cx, "fill_%s_%s(", kinds[k].name, f->prefix)))
       fill_function(f, k, out);
-    if (strstr(checks, name_fmt(f->cx, "%s_near_%s(", f->prefix, kinds[k].name)))
+    if (strstr(checks, name_fmt(f->cx, "near_%s_%s(", kinds[k].name, f->prefix)))
       near_function(f, k, out);
-    if (strstr(checks, name_fmt(f->cx, "%s_along_%s(", f->prefix, kinds[k].name)))
+    if (strstr(checks, name_fmt(f->cx, "along_%s_%s(", kinds[k].name, f->prefix)))
       move_function(f, k, out);
   }
 }
@@ -361,17 +361,17 @@ static void helpers(const CFile *f, const char *checks, Text *out) {
 static void print_main(const CFile *f, Text *out) {
   text_fmt(out,
            "\n#include <stdio.h>\n\nint main(void) {\n  int wrong = 0;\n  for (int i = 0; i < "
-           "%s_CHECKS; i++) {\n"
-           "    const int fine = %s_checks[i].check();\n    printf(\"%%s %%s\\n\", fine ? \"OK\" : "
-           "\"WRONG\", %s_checks[i].name);\n"
+           "CHECKS_%s; i++) {\n"
+           "    const int fine = checks_%s[i].check();\n    printf(\"%%s %%s\\n\", fine ? \"OK\" : "
+           "\"WRONG\", checks_%s[i].name);\n"
            "    wrong += !fine;\n  }\n  return wrong != 0;\n}\n",
            c_upper(f->cx, f->prefix), f->prefix, f->prefix);
 }
 
 static void print_selftest(const CFile *f, Text *out) {
   text_fmt(out,
-           "\nint %s_selftest(void) {\n  for (int i = 0; i < %s_CHECKS; i++)\n"
-           "    if (!%s_checks[i].check()) return i + 1;\n  return 0;\n}\n",
+           "\nint %s_selftest(void) {\n  for (int i = 0; i < CHECKS_%s; i++)\n"
+           "    if (!checks_%s[i].check()) return i + 1;\n  return 0;\n}\n",
            f->prefix, c_upper(f->cx, f->prefix), f->prefix);
 }
 
@@ -390,19 +390,19 @@ const char *emit_c_check(const CFile *f, bool with_main) {
   const char *upper = c_upper(f->cx, f->prefix);
   int checks = 0;
   text_add(&all, "/* ---- self-check: values computed when this file was written ---- */\n");
-  text_fmt(&all, "static union {\n  _Alignas(64) unsigned char bytes[%lld];\n} %s_workspace;\n\n",
+  text_fmt(&all, "static union {\n  _Alignas(64) unsigned char bytes[%lld];\n} workspace_%s;\n\n",
            (long long)largest_workspace(f, &c), f->prefix);
   for (int i = 0; i < f->fn.n; i++) {
     c.fn = f->fn.at[i];
     if (!check_function(&c)) continue;
-    text_fmt(&table, "  {\"%s\", %s_check_%s},\n", c.fn->name, f->prefix, c.fn->name);
+    text_fmt(&table, "  {\"%s\", check_%s_%s},\n", c.fn->name, c.fn->name, f->prefix);
     checks++;
   }
   helpers(f, text_str(&c.out), &all);
   text_add(&all, text_str(&c.out));
-  text_fmt(&all, "\nenum { %s_CHECKS = %d };\n", upper, checks);
+  text_fmt(&all, "\nenum { CHECKS_%s = %d };\n", upper, checks);
   text_fmt(&all,
-           "static const struct {\n  const char *name;\n  int (*check)(void);\n} %s_checks[] = "
+           "static const struct {\n  const char *name;\n  int (*check)(void);\n} checks_%s[] = "
            "{\n%s};\n",
            f->prefix, text_str(&table));
   if (f->selftest) print_selftest(f, &all);

@@ -238,7 +238,7 @@ static bool about_files(const Cx *cx) {
 Status build_native(Session *s, const BuildOptions *o, Text *bytes, Text *header) {
   Cx *cx = s->cx;
   char why[600] = "";
-  const LlvmBackend *llvm = back_llvm(why, sizeof why);
+  const LlvmBackend *llvm = back_llvm_for(cx, why, sizeof why);
   CFile f;
   if (!emit_c(s, &o->c, &f)) return about_files(cx) ? ST_DATA : ST_SOURCE;
   Text object = text_new(cx->arena);

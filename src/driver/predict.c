@@ -110,15 +110,14 @@ static bool cant_write(Predicting *p, const char *why) {
   return false;
 }
 
+_Static_assert((int)IR_MAX_RANK <= (int)ARRAY_MAX_RANK, "a file holds any tensor");
+
 /* What the file's format can't hold is said before anything is computed. */
 static bool can_write(Predicting *p) {
   ArrayView *v = NEWS(p->cx->arena, ArrayView, p->fn->out.n + 1);
   ArrayError err;
   for (int k = 0; k < p->fn->out.n; k++) {
     const Ins *y = fn_ins(p->fn, p->fn->out.at[k].val);
-    if (y->shape.rank > ARRAY_MAX_RANK)
-      return cant_write(p, name_fmt(p->cx, "%s: arrays in files have at most %d axes", p->o->output,
-                                    ARRAY_MAX_RANK));
     v[k] = (ArrayView){result_name(p, k), elem_of((DType)y->type), y->shape.rank, {0}, NULL};
     for (int i = 0; i < y->shape.rank; i++) v[k].dim[i] = p->result[k].shape.dim[i];
   }

@@ -54,6 +54,7 @@ static Status declare_again(Session *s, void *arg) {
   front_declare(s->program, ast_new(s->cx, NODE_FILE, (Span){0}, NULL, r->decls.n, r->decls.at));
   for (int i = 0; i < r->from->files.n; i++)
     vec_push(s->cx->arena, &s->files, name_of(s->cx, r->from->files.at[i]));
+  diag_clear(s->cx); /* what was wrong when it was declared is wrong again, and has been told */
   return ST_OK;
 }
 

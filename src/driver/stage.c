@@ -5,7 +5,7 @@
 static Status print_native(const LoopProgram *p, LlvmText what, Text *out) {
   Cx *cx = p->cx;
   char why[600] = "";
-  const LlvmBackend *llvm = back_llvm(why, sizeof why);
+  const LlvmBackend *llvm = back_llvm_for(cx, why, sizeof why);
   if (llvm && llvm->text(p, what, out, why, sizeof why)) return ST_OK;
   diag_note(
       cx,

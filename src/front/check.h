@@ -429,7 +429,9 @@ Value array_flip(Check *c, const Arg *x, const Arg *axis);
 Value array_move_axis(Check *c, const Arg *x, const Arg *from, const Arg *to);
 Value array_stack(Check *c, const Arg *parts, const Arg *axis, Span at);
 Value array_split(Check *c, const Arg *x, const Arg *parts, const Arg *axis);
-Value array_einsum(Check *c, const Arg *spec, const Arg *const *x, Span at); /* x: up to 4 */
+/* ---- check_einsum.c ---- */
+enum { EINSUM_MAX = 12 }; /* tensors */
+Value array_einsum(Check *c, const Arg *spec, const Arg *const *x, Span at);
 
 /* ---- check_index.c, check_range.c ---- */
 Value eval_index(Check *c, const Node *n, bool inside);

@@ -259,7 +259,7 @@ static Value run(Check *c, BuiltinId id, const Arg **a, Span at) {
 }
 
 Value call_builtin(Check *c, const FnValue *f, const Call *call) {
-  enum { MAX_PARAMS = 8 };
+  enum { MAX_PARAMS = EINSUM_MAX + 1 };
   Name names[MAX_PARAMS];
   bool optional[MAX_PARAMS];
   int slot[MAX_PARAMS];

@@ -26,12 +26,26 @@ static Value lift_tensor(Check *c, Deriv *d, Name name, const Value *v, Span at,
   return r;
 }
 
-/* Whether it is made from a variable whose loop is still looking for its type. */
-static bool has_untyped_variable(const Value *v) {
-  if (v->kind != V_WEAK) return false;
-  for (int i = 0; i < v->u.weak->n; i++)
-    if (has_untyped_variable(&v->u.weak->arg[i])) return true;
-  return v->u.weak->kind == WEAK_VARIABLE;
+bool has_untyped_variable(const Value *v) {
+  bool tuple = v->kind == V_TUPLE;
+  if (v->kind != V_WEAK && !tuple) return false;
+  for (int i = 0; i < (tuple ? v->u.tuple.n : v->u.weak->n); i++)
+    if (has_untyped_variable(tuple ? &v->u.tuple.item[i] : &v->u.weak->arg[i])) return true;
+  return !tuple && v->u.weak->kind == WEAK_VARIABLE;
+}
+
+/* In the body it is such a variable, too: what becomes of it there tells its type as well. */
+static Value lift_untyped(Check *c, Deriv *d, const Value *v, Span at) {
+  Value now = to_tensor(c, *v, at);
+  if (now.kind == V_POISON) return now;
+  Value r = make_weak(c, &(Weak){.kind = WEAK_VARIABLE,
+                                 .shape = tensor_shape(c->b, &now),
+                                 .span = at,
+                                 .unit = &d->unit,
+                                 .labels = value_labels(&now)});
+  r.is_float = v->is_float;
+  r.name = v->name, r.decl = v->decl;
+  return r;
 }
 
 Value deriv_lift(Check *c, Deriv *d, Name name, Value v, Span at, bool direct) {
@@ -45,7 +59,7 @@ Value deriv_lift(Check *c, Deriv *d, Name name, Value v, Span at, bool direct) {
   bool floating = v.kind == V_FLOAT || (v.kind == V_WEAK && v.is_float);
   if (wanted && floating) v = to_tensor(c, v, at);
   else if (wanted && named && value_is_untyped(&v)) v = to_type(c, v, c->float_type, at);
-  else if (has_untyped_variable(&v)) v = to_tensor(c, v, at);
+  else if (has_untyped_variable(&v)) return lift_untyped(c, d, &v, at);
   else if (v.kind != V_TENSOR && value_has_tensor(&v)) v = to_tensor(c, v, at);
   return v.kind == V_TENSOR ? lift_tensor(c, d, name, &v, at, direct) : v;
 }
@@ -301,6 +315,11 @@ Val deriv_operand(Check *c, const Deriv *d, const Fn *fn, int i) {
   if (i < d->in.n) return d->in.at[i].outer;
   Val v = captured(d, i);
   if (v) return v;
+  const Input *in = &fn->in.at[i];
+  if (in->role == ROLE_ARG) { /* what stands in for a loop's result, in a trial of a loop around */
+    if (!c->mute) cx_bug(c->cx, "an input of a derivative's body without an operand");
+    return ir_input(c->b, NULL, in->type, &in->shape, ROLE_ARG, in->span);
+  }
   Value p = unit_param(c, program_find(c->p, fn->in.at[i].name, false));
   if (p.kind == V_POISON) return 0;
   Shape s = tensor_shape(c->b, &p);

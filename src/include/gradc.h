@@ -63,6 +63,15 @@ typedef struct gradc_context gradc_context;
 
 GRADC_API gradc_status gradc_new(gradc_context **out);
 GRADC_API void gradc_free(gradc_context *gc); /* NULL is allowed */
+/* The memory a context holds, in bytes, but for machine code. Each call that declares, finds or
+ * compiles something adds to it, also where that replaces what was there. */
+GRADC_API size_t gradc_bytes(const gradc_context *gc);
+/* Gives back what no longer serves: declarations as they stand, defined numbers, settings and the
+ * parameters' values stay, all else that the context handed out is no longer valid: functions,
+ * descriptions, texts, the parameters' addresses. Trainers, jobs and values are freed before. A
+ * process that redefines its model for ever calls it when gradc_bytes() has grown too large; it
+ * takes some milliseconds. GRADC_MEMORY: the context is as it was, and valid. */
+GRADC_API gradc_status gradc_renew(gradc_context *gc);
 
 /* How many threads a call may use: 1 at first; 0: all processors. Results don't depend on it. For
  * what is compiled from then on. */
@@ -134,7 +143,7 @@ GRADC_API gradc_status gradc_set_columns(gradc_context *gc, int columns);
 GRADC_API const char *gradc_diagnostics_json(gradc_context *gc);
 /* Why the last call didn't return GRADC_OK, in a line; "" where it did. */
 GRADC_API const char *gradc_message(const gradc_context *gc);
-/* What `gradc explain` prints of a code, or of "operators"; it lasts as long as the context. NULL:
+/* What `gradc explain` prints of a code, or of "operators"; diagnostics stay as they are. NULL:
  * there is no such code. */
 GRADC_API const char *gradc_explain(gradc_context *gc, const char *code);
 

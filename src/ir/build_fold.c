@@ -121,9 +121,12 @@ Val ir_fold(Builder *b, Op op, Val x, uint32_t axes) {
   Val v = fold_constant(b, op, x, axes);
   if (!v) v = fold_unused(b, op, x, axes);
   if (!v && op == OP_sum) v = sum_of_scaled(b, x, axes);
+  if (!v && op == OP_sum) v = sum_of_merged(b, x, axes);
   const Ins *in = ir_ins(b, x);
-  if (!v && op == OP_sum && in->op == OP_mul && !ins_is_const(ir_ins(b, in->arg[1])))
-    v = einsum_of_product(b, x, axes);
+  bool product = in->op == OP_mul && !ins_is_const(ir_ins(b, in->arg[1]));
+  bool terms = in->op == OP_add || in->op == OP_sub;
+  if (!v && op == OP_sum && product) v = einsum_of_product(b, x, axes);
+  if (!v && op == OP_sum && terms) v = einsum_of_sum(b, x, axes);
   if (v) return v;
   i = ir_ins(b, x);
   Ins fold = {.op = (uint8_t)op,

@@ -13,6 +13,10 @@ bool view_eq(const View *a, const View *b);
 /* einsum.c: the sum over `axes` of the product mul (an OP_mul), as contractions and smaller sums;
  * 0 where it is best left as it is. */
 Val einsum_of_product(Builder *b, Val mul, uint32_t axes);
+/* build_merged.c: likewise of x, a product along axes that were merged, or one that was cut. */
+Val sum_of_merged(Builder *b, Val x, uint32_t axes);
+/* The same of an OP_add or OP_sub, term by term. */
+Val einsum_of_sum(Builder *b, Val sum, uint32_t axes);
 
 /* build_wrap.c: a gather at counted indices, (i + 1) % n, as a choice between views; 0 where the
  * indices are looked up, or nothing proves that they are inside. */

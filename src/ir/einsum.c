@@ -7,7 +7,11 @@
  * contract(ik,kj->ij)
  *
  * A product in which one factor's labels are all the other's too stays a plain reduction: it is
- * limited by memory, and fuses with what stands around it. */
+ * limited by memory, and fuses with what stands around it.
+ *
+ * A sum over sums and differences of such products is summed term by term, where some become
+ * contractions and the others have labels fewer:  sum_k (a_ik b_kj - c_ik d_kj) (products of
+ * complex numbers), sum_k (a_ik a_ik - 2 a_ik b_jk + b_jk b_jk). */
 #include "ir/build.h"
 #include "ir/build_parts.h"
 
@@ -184,4 +188,61 @@ Val einsum_of_product(Builder *b, Val mul, uint32_t axes) {
       if (contractible(&p, p.f[i].labels, p.f[j].labels) && others_fit(&p, i, j))
         return contract_pair(b, &p, i, j);
   return pull_out(b, &p);
+}
+
+/* ---- sums and differences of products ---- */
+enum { MOST_TERMS = 8, LEAST_EXTENT = 8 };
+
+typedef struct Terms {
+  const Shape *shape;
+  uint32_t all, summed;
+  int n, contractions;
+} Terms;
+
+/* Fewer indices than make a tile are as well off in one pass with their neighbours. */
+static bool is_wide(const Terms *t, uint32_t labels) {
+  Dim n = 1;
+  for (int l = 0; l < t->shape->rank; l++) {
+    if (!(labels >> l & 1)) continue;
+    if (!dim_is_number(t->shape->dim[l])) return true;
+    n *= t->shape->dim[l];
+  }
+  return n >= LEAST_EXTENT;
+}
+
+static bool wide_contraction(const Terms *t, const Product *p) {
+  for (int i = 0; i < p->n; i++)
+    for (int j = i + 1; j < p->n; j++) {
+      uint32_t x = p->f[i].labels, y = p->f[j].labels;
+      if (contractible(p, x, y) && others_fit(p, i, j))
+        return is_wide(t, x & y & p->summed) && is_wide(t, x & ~y & ~p->summed) &&
+               is_wide(t, y & ~x & ~p->summed);
+    }
+  return false;
+}
+
+static bool add_terms(Builder *b, Val v, Terms *t) {
+  const Ins *i = ir_ins(b, v);
+  Product p = {.shape = *t->shape, .summed = t->summed};
+  uint32_t used = 0;
+  if (i->op == OP_neg) return add_terms(b, i->arg[0], t);
+  if (i->op == OP_add || i->op == OP_sub) {
+    Val x = i->arg[0], y = i->arg[1];
+    return add_terms(b, x, t) && add_terms(b, y, t);
+  }
+  if (++t->n > MOST_TERMS || !collect(b, v, &p, 0)) return false;
+  for (int k = 0; k < p.n; k++) used |= p.f[k].labels;
+  bool contracts = wide_contraction(t, &p);
+  t->contractions += contracts;
+  return contracts || (t->all & ~used & ~t->summed);
+}
+
+Val einsum_of_sum(Builder *b, Val sum, uint32_t axes) {
+  Ins i = *ir_ins(b, sum); /* building moves instructions */
+  Terms t = {.shape = &i.shape, .summed = axes};
+  for (int l = 0; l < i.shape.rank; l++)
+    if (i.shape.dim[l] != 1) t.all |= 1u << l;
+  if (!type_is_float((DType)i.type) || !add_terms(b, sum, &t) || !t.contractions) return 0;
+  Val x = ir_fold(b, OP_sum, i.arg[0], axes);
+  return ir_map2(b, (Op)i.op, x, ir_fold(b, OP_sum, i.arg[1], axes));
 }

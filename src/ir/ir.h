@@ -100,7 +100,10 @@ typedef struct Shape {
   Dim dim[IR_MAX_RANK];
 } Shape;
 bool shape_eq(const Shape *a, const Shape *b);
-Dim shape_count(Cx *cx, const Shape *s);                  /* product of the extents */
+Dim shape_count(Cx *cx, const Shape *s); /* product of the extents */
+/* For every axis d of `from`: the run of axes of `to` whose row-major index is the index of d.
+ * False when some axis of `to` covers several axes of `from`. */
+bool reshape_split(Cx *cx, const Shape *from, const Shape *to, int8_t *first, int8_t *count);
 Shape shape_join(Cx *cx, const Shape *a, const Shape *b); /* the axes of a, then those of b */
 bool shape_is_numbers(const Shape *s);
 bool shape_is_empty(const Shape *s); /* some extent is the number 0: there are no elements */

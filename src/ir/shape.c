@@ -52,3 +52,21 @@ Shape shape_join(Cx *cx, const Shape *a, const Shape *b) {
   for (int i = 0; i < b->rank; i++) r.dim[r.rank++] = b->dim[i];
   return r;
 }
+
+bool reshape_split(Cx *cx, const Shape *from, const Shape *to, int8_t *first, int8_t *count) {
+  int j = 0;
+  for (int d = 0; d < from->rank; d++) {
+    first[d] = (int8_t)j;
+    count[d] = 0;
+    if (from->dim[d] == 1) continue;
+    if (from->dim[d] == 0) return false;
+    Dim product = 1, rest;
+    while (product != from->dim[d] && j < to->rank) {
+      product = dim_mul(cx, product, to->dim[j++]);
+      count[d]++;
+      if (product == 0 || !dim_divides(cx, from->dim[d], product, &rest)) return false;
+    }
+    if (product != from->dim[d]) return false;
+  }
+  return true;
+}

@@ -117,26 +117,6 @@ static void walk_view(Walk *w, const Ins *in, const Form *at, bool masked) {
   walk(w, in->arg[0], to, masked, false);
 }
 
-/* For every axis d of `from`: the run of axes of `to` whose row-major index is the index of d.
- * False when some axis of `to` covers several axes of `from`. */
-bool reshape_split(Cx *cx, const Shape *from, const Shape *to, int8_t *first, int8_t *count) {
-  int j = 0;
-  for (int d = 0; d < from->rank; d++) {
-    first[d] = (int8_t)j;
-    count[d] = 0;
-    if (from->dim[d] == 1) continue;
-    if (from->dim[d] == 0) return false;
-    Dim product = 1, rest;
-    while (product != from->dim[d] && j < to->rank) {
-      product = dim_mul(cx, product, to->dim[j++]);
-      count[d]++;
-      if (product == 0 || !dim_divides(cx, from->dim[d], product, &rest)) return false;
-    }
-    if (product != from->dim[d]) return false;
-  }
-  return true;
-}
-
 static void walk_reshape(Walk *w, const Ins *in, const Form *at, bool masked) {
   Low *lw = w->lw;
   Analysis *an = w->an;

@@ -168,10 +168,34 @@ static int32_t nest_beside(Low *lw, Val v, const Side *s) {
   return -1;
 }
 
+/* Other tensors of its shape are changed under the same condition: it is one step, as of an
+ * optimiser, which goes through memory once. */
+static bool changed_together(const Low *lw, const Update *u) {
+  for (int i = 0; i < lw->f->out.n; i++) {
+    const Update *x = lw->update[low_base(lw, lw->f->out.at[i].val)];
+    if (!x || x == u || !x->whole || x->where.n != 1 || u->where.n != 1) continue;
+    const Box *a = &x->where.box[0], *b = &u->where.box[0];
+    if (a->nguards == 1 && b->nguards == 1 && a->guard[0] == b->guard[0] &&
+        shape_eq(&low_ins(lw, x->v)->shape, &low_ins(lw, u->v)->shape))
+      return true;
+  }
+  return false;
+}
+
+/* What changes parts of a tensor in its place has loops of its own over them. Where it is all or
+ * nothing (a step of training is done or not) that spares the stores of a step that isn't done, and
+ * costs in all others a pass over what is read at the same index and was just made, or is read for
+ * others: then it joins them. */
+static bool stays_apart(const Low *lw, Val v, int32_t join) {
+  const Update *u = lw->update[v];
+  return u && !(u->whole && (join >= 0 || changed_together(lw, u)));
+}
+
 static void map_nest(Low *lw, Val v) {
   Side *s = side_identity(lw, v, true);
-  bool alone = lw->update[v] != NULL;
-  int32_t n = alone ? -1 : nest_to_join(lw, v, s);
+  int32_t n = nest_to_join(lw, v, s);
+  bool alone = stays_apart(lw, v, n);
+  if (alone) n = -1;
   if (n < 0 && !alone) n = nest_beside(lw, v, s);
   if (n < 0) n = nest_new(lw, NEST_MAP, 0, &low_ins(lw, v)->shape);
   lw->nest.at[n].alone |= alone;
@@ -210,6 +234,8 @@ static void make_nests(Low *lw) {
       const Place *p = &lw->place[v];
       if (p->root && p->live && early[v] == pass) make_nest(lw, v);
     }
+  for (Val v = 1; v < lw->f->ins.n; v++)
+    if (lw->update[v] && !lw->nest.at[lw->place[v].nest].alone) lw->update[v] = NULL;
 }
 
 /* ---- updates in place, and the order ---- */

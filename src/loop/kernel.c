@@ -261,7 +261,7 @@ bool loop_machine_op(Op op, DType operand) {
   case OP_ushr:
   case OP_from_bits: return i;
   case OP_eq:
-  case OP_ne:
+  case OP_ne: return f || i || b;
   case OP_lt:
   case OP_le:
   case OP_gt:

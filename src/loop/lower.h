@@ -71,6 +71,13 @@ typedef struct Analysis {
 } Analysis;
 
 typedef struct Low Low;
+typedef struct Copied { /* a copy of a contraction's operand in the order of its tiles */
+  Val v;
+  Buf buf;
+  int32_t kernel; /* the number of kernels there were when it was made or last read */
+  int64_t tile, count, ahead;
+  int64_t stride[IR_MAX_RANK]; /* per dimension of v; of the one that tiles go along -1 - stride */
+} Copied;
 void analysis_begin(Low *lw, Analysis *an, const Shape *domain);
 /* Adds what value v reads, wanted at the given forms (one per dimension of v). top: v itself is to
  * be computed even when it is a root. */
@@ -86,9 +93,6 @@ bool access_identity(const Analysis *an, const Access *a);
 double access_lane_cost(const Access *a, int axis, int lanes);
 /* The index stays inside an operand of that extent wherever the view is read. */
 bool view_dim_inside(Cx *cx, const ViewDim *vd, const Shape *result, Dim extent);
-/* For every axis d of `from`: the run of axes of `to` whose row-major index is the index of d.
- * False when some axis of `to` covers several axes of `from`. */
-bool reshape_split(Cx *cx, const Shape *from, const Shape *to, int8_t *first, int8_t *count);
 
 typedef enum NestKind {
   NEST_MAP,
@@ -161,6 +165,7 @@ struct Low {
   bool *stout;        /* per nest: not to be in a slim group */
   bool *stashed;      /* per output that is an input: copied to a temporary first */
   Update **update;    /* per value: it changes parts of an input in whose place it goes; or NULL */
+  Vec(Copied) copied; /* contract_pack.c */
   /* of the kernel under construction */
   KernelMaker m;
   Vec(Memo) memo;

@@ -75,7 +75,7 @@ static Ex inline_rule(Low *lw, const Fn *rule, const Ex *arg) {
   return value[rule->out.at[0].val];
 }
 
-/* Comparisons and extremes of truth values, by logic. */
+/* Which of two truth values is less, or the larger, by logic. */
 static Ex map_bool(Low *lw, Op op, const Ex *a) {
   KernelMaker *m = &lw->m;
   Ex x = ex_let(lw, a[0], NULL), y = ex_let(lw, a[1], NULL);
@@ -85,12 +85,7 @@ static Ex map_bool(Low *lw, Op op, const Ex *a) {
   case OP_lt: return low_map2(lw, OP_and, T_BOOL, low_map1(lw, OP_not, T_BOOL, x), y);
   case OP_gt: return low_map2(lw, OP_and, T_BOOL, x, low_map1(lw, OP_not, T_BOOL, y));
   case OP_le: return low_map2(lw, OP_or, T_BOOL, low_map1(lw, OP_not, T_BOOL, x), y);
-  case OP_ge: return low_map2(lw, OP_or, T_BOOL, x, low_map1(lw, OP_not, T_BOOL, y));
-  case OP_eq: return low_map1(lw, OP_not, T_BOOL, low_map2(lw, OP_ne, T_BOOL, x, y));
-  default: /* ne */
-    return low_map2(lw, OP_or, T_BOOL,
-                    low_map2(lw, OP_and, T_BOOL, x, low_map1(lw, OP_not, T_BOOL, y)),
-                    low_map2(lw, OP_and, T_BOOL, low_map1(lw, OP_not, T_BOOL, x), y));
+  default: /* ge */ return low_map2(lw, OP_or, T_BOOL, x, low_map1(lw, OP_not, T_BOOL, y));
   }
 }
 
@@ -187,8 +182,8 @@ Ex low_map(Low *lw, Op op, DType result, const Ex *arg, int n) {
     return low_map2(lw, OP_or, T_BOOL, low_map2(lw, OP_and, T_BOOL, c, arg[1]),
                     low_map2(lw, OP_and, T_BOOL, low_map1(lw, OP_not, T_BOOL, c), arg[2]));
   }
-  if (t == T_BOOL && n == 2 && op != OP_and && op != OP_or) return map_bool(lw, op, arg);
   if (loop_machine_op(op, t)) return ex_map(&lw->m, op, result, arg, n);
+  if (t == T_BOOL && n == 2) return map_bool(lw, op, arg);
   if (type_is_float(t) && op == OP_idiv)
     return low_map1(lw, OP_floor, t, low_map2(lw, OP_div, t, arg[0], arg[1]));
   if (type_is_float(t) && op == OP_mod) {

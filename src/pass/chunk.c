@@ -102,13 +102,23 @@ static void consider(Best *best, const Fn *f, const int8_t *axes, Dim rows, doub
   if (r * (double)rows > above && gain > 0 && better) *best = (Best){c, gain, r, score};
 }
 
+/* Parameters aren't data, and what is updated in place isn't either: an update is walked once,
+ * where the gradient is made; chunks of it would be copied in and out. */
+static bool may_have_rows(const Fn *f, int i) {
+  if (input_is_kept(&f->in.at[i])) return false;
+  for (int k = 0; k < f->out.n; k++)
+    if (f->out.at[k].alias == i) return false;
+  return true;
+}
+
 /* Further inputs with such an axis join, one by one, where that leaves less: a gradient's rows are
  * those of the result. */
 static void consider_more(Best *best, const Fn *f, int8_t *axes, int d, Dim n, double above) {
   for (int k = 0; k < f->in.n; k++) {
     const Input *in = &f->in.at[k];
     double before = best->score;
-    if (axes[k] >= 0 || input_is_kept(in) || in->shape.rank <= d || in->shape.dim[d] != n) continue;
+    if (axes[k] >= 0 || !may_have_rows(f, k) || in->shape.rank <= d || in->shape.dim[d] != n)
+      continue;
     axes[k] = (int8_t)d;
     consider(best, f, axes, n, above);
     if (best->score == before) axes[k] = -1;
@@ -122,12 +132,12 @@ static Best best_rows(const Fn *f, double above) {
   for (int i = 0; i < f->in.n; i++)
     for (int d = 0; d < f->in.at[i].shape.rank; d++) {
       Dim n = f->in.at[i].shape.dim[d];
-      if (input_is_kept(&f->in.at[i]) || n < 2 * LEAST_ROWS) continue;
+      if (!may_have_rows(f, i) || n < 2 * LEAST_ROWS) continue;
       int8_t *axes = NEWS(f->cx->arena, int8_t, f->in.n);
       for (int k = 0; k < f->in.n; k++) {
         const Input *in = &f->in.at[k];
         axes[k] =
-            !input_is_kept(in) && in->shape.rank > d && in->shape.dim[d] == n ? (int8_t)d : -1;
+            may_have_rows(f, k) && in->shape.rank > d && in->shape.dim[d] == n ? (int8_t)d : -1;
       }
       consider(&best, f, axes, n, above);
       for (int k = 0; k < f->in.n; k++) axes[k] = k == i ? (int8_t)d : -1;

@@ -158,6 +158,66 @@ static bool says_nothing(const ViewDim *d, Dim extent) {
   return extent == 1 && d->n == 0 && d->off == 0;
 }
 
+/* ---- axes that count on ----
+ * An index a*n*i + a*j with j in 0..n is a*m with m = n*i + j: the two axes of dy, one behind the
+ * other, are one. Not where n is small, as in pooling: there a sum over j of reads, of which one is
+ * inside, is made of n phases that each go along i (loop/prepare_window.c), which is faster. */
+enum { FEW_PHASES = 4 };
+
+static int uses_of_label(const View *v, int label) {
+  int n = 0;
+  for (int d = 0; d < v->rank; d++)
+    for (int t = 0; t < v->dim[d].n; t++) n += v->dim[d].term[t].label == label;
+  return n;
+}
+
+static bool find_run(Cx *cx, const View *v, const Shape *out, int *dim, int *i, int *j) {
+  for (int d = 0; d < v->rank; d++) {
+    const ViewDim *x = &v->dim[d];
+    for (int p = 0; p < x->n; p++)
+      for (int q = 0; q < x->n; q++) {
+        int inner = x->term[q].label;
+        if (dim_is_number(out->dim[inner]) && out->dim[inner] <= FEW_PHASES) continue;
+        if (p == q || x->term[p].coef != dim_mul(cx, x->term[q].coef, out->dim[inner]) ||
+            uses_of_label(v, x->term[p].label) > 1 || uses_of_label(v, inner) > 1)
+          continue;
+        *dim = d, *i = p, *j = q;
+        return true;
+      }
+  }
+  return false;
+}
+
+static Val transpose_view(Builder *b, const View *v, const Shape *in, Val dy);
+
+/* The view's terms i (outer) and j (inner) of dimension `at` are one, and so are dy's axes. */
+static Val transpose_run(Builder *b, const View *v, const Shape *in, Val dy, int at, int i, int j) {
+  Shape out = *ir_shape(b, dy), merged = {0};
+  int outer = v->dim[at].term[i].label, inner = v->dim[at].term[j].label;
+  int32_t perm[IR_MAX_RANK], to[IR_MAX_RANK];
+  for (int l = 0, k = 0; l < out.rank; l++) {
+    if (l == inner) continue;
+    to[l] = merged.rank;
+    merged.dim[merged.rank++] =
+        l == outer ? dim_mul(b->cx, out.dim[l], out.dim[inner]) : out.dim[l];
+    perm[k++] = l;
+    if (l == outer) perm[k++] = inner;
+  }
+  to[inner] = to[outer];
+  ViewDim dim[IR_MAX_RANK];
+  for (int d = 0; d < v->rank; d++) {
+    ViewTerm *term = NEWS(b->cx->arena, ViewTerm, v->dim[d].n + 1);
+    dim[d] = v->dim[d];
+    dim[d].n = 0;
+    dim[d].term = term;
+    for (int t = 0; t < v->dim[d].n; t++)
+      if (d != at || t != i)
+        term[dim[d].n++] = (ViewTerm){to[v->dim[d].term[t].label], v->dim[d].term[t].coef};
+  }
+  View joined = {v->rank, dim, v->exact, false};
+  return transpose_view(b, &joined, in, ir_reshape(b, ir_permute(b, dy, perm), &merged));
+}
+
 static Val transpose_view(Builder *b, const View *v, const Shape *in, Val dy) {
   Shape out = *ir_shape(b, dy);
   uint32_t unused = unused_labels(v, out.rank);
@@ -176,6 +236,9 @@ static Val transpose_view(Builder *b, const View *v, const Shape *in, Val dy) {
     View narrow = {v->rank, dim, v->exact, false};
     return transpose_view(b, &narrow, in, small);
   }
+  int at, outer, inner;
+  if (find_run(b->cx, v, &out, &at, &outer, &inner))
+    return transpose_run(b, v, in, dy, at, outer, inner);
   Transposer *t = NEW(b->cx->arena, Transposer);
   *t = (Transposer){.b = b, .in = *in, .out = out};
   for (int pass = 0; pass < 2;

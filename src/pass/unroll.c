@@ -1,6 +1,6 @@
 /* unroll.c: short loops inside of loops are written out. In: a function. Out: one with the same
- * values, in which a loop of few steps and little work, in the body of another loop of many, has
- * become its steps, one after the other.
+ * values, in which a loop of few steps and little work, in the body of another loop of many, or for
+ * each of many rows, has become its steps, one after the other.
  *
  * Handing values from step to step through memory costs such a loop more than its steps, and none
  * of its values can be computed where it is wanted. Written out its steps fuse, what is equal in
@@ -13,8 +13,10 @@
 enum {
   MANY_TIMES = 16, /* runs of the loop that pay for compiling its steps one by one */
   MOST_STEPS = 8,
-  MOST_INS = 600,    /* instructions all steps become */
-  LITTLE_WORK = 8000 /* elements all instructions of a step make */
+  MOST_INS = 600,     /* instructions all steps become */
+  LITTLE_WORK = 8000, /* elements all instructions of a step make */
+  MANY_ROWS = 256,
+  FEW_A_ROW = 64
 };
 
 static double work_of(const Fn *f) {
@@ -98,8 +100,68 @@ static void write_out(Builder *b, const Loop *l, const Val *given, Val *parts) {
   for (int k = 0; k < l->ncollect; k++) parts[l->ncarry + k] = stack_rows(b, rows + k * n, n);
 }
 
-static bool to_write_out(const Loop *l) {
-  return is_short(l) && has_numbers(l->body) && can_stack(l) && work_of(l->body) <= LITTLE_WORK;
+/* Everything is made for many rows apart, and little of it for each: small systems of equations,
+ * one for each of a batch. In one step after the other all rows go through memory; written out a
+ * row stays in registers (loop/slim.c). */
+static bool by_rows(const Loop *l) {
+  Dim rows = 0;
+  bool several = false;
+  for (int i = 0; i < l->ncarry; i++) {
+    const Shape *s = &fn_ins(l->body, l->body->in.at[1 + i].val)->shape;
+    if (!s->rank || (i && s->dim[0] != rows)) return false;
+    rows = s->dim[0];
+    several |= shape_count(l->body->cx, s) > rows;
+  }
+  if (rows < MANY_ROWS || !several) return false;
+  for (Val v = 1; v < l->body->ins.n; v++) {
+    const Ins *in = fn_ins(l->body, v);
+    OpKind kind = op_kind((Op)in->op);
+    if (kind == KIND_LOOP || kind == KIND_DOT || in->op == OP_scatter) return false;
+    Dim n = shape_count(l->body->cx, &in->shape);
+    if (kind != KIND_LEAF && n > FEW_A_ROW && (in->shape.dim[0] != rows || n > FEW_A_ROW * rows))
+      return false;
+  }
+  return true;
+}
+
+static bool to_write_out(const Loop *l, double times) {
+  if (!is_short(l) || !has_numbers(l->body) || !can_stack(l)) return false;
+  return (times >= MANY_TIMES && work_of(l->body) <= LITTLE_WORK) || by_rows(l);
+}
+
+/* Rows of x that p tells apart for each of many rows: x[i, p[i]]. */
+static bool chooses_row(const Fn *f, const Ins *in) {
+  if (in->op != OP_gather || in->u.gather->naxes != 2) return false;
+  const Gather *g = in->u.gather;
+  const Ins *count = fn_ins(f, in->arg[1]);
+  const Shape *x = &fn_ins(f, in->arg[0])->shape;
+  return g->axis[0] == 0 && g->axis[1] == 1 && count->op == OP_iota && count->shape.rank == 1 &&
+         count->shape.dim[0] == x->dim[0] && fn_ins(f, in->arg[2])->shape.rank == 1;
+}
+
+/* As a sum over few rows, of which all but one are 0: registers have no indices. */
+static Val chosen_row(Builder *b, Val x, Val p) {
+  Shape s = *ir_shape(b, x);
+  DType t = ir_type(b, p);
+  Val own = ir_spread(b, p, &s, (int32_t[]){0});
+  Val row = ir_spread(b, ir_iota(b, t, s.dim[1]), &s, (int32_t[]){1});
+  Val only = ir_map3(b, OP_select, ir_map2(b, OP_eq, row, own), x, ir_zeros_like(b, x));
+  return ir_fold(b, OP_sum, only, 2);
+}
+
+static Fn *rows_chosen(const Fn *f) {
+  Walk w = walk_begin(f);
+  for (Val v = 1; v < f->ins.n; v++) {
+    const Ins *in = fn_ins(f, v);
+    if (in->op == OP_arg) continue;
+    Val *args = walk_args(&w, in);
+    w.b.span = in->span;
+    if (chooses_row(f, in) && type_is_float((DType)in->type))
+      w.to[v] = chosen_row(&w.b, args[0], args[2]);
+    else w.to[v] = ir_copy(&w.b, in, args);
+    ir_name(&w.b, w.to[v], in->hint);
+  }
+  return walk_end(&w);
 }
 
 static double times_inside(const Loop *l, double times) {
@@ -112,7 +174,7 @@ static bool has_short_loops(const Fn *f, double times) {
   for (Val v = 1; v < f->ins.n; v++) {
     const Ins *in = fn_ins(f, v);
     bool loop = in->op == OP_loop;
-    if (loop && times >= MANY_TIMES && to_write_out(in->u.loop)) return true;
+    if (loop && to_write_out(in->u.loop, times)) return true;
     for (int i = 0, n = ins_bodies(in, body); i < n; i++)
       if (has_short_loops(body[i], loop ? times_inside(in->u.loop, times) : times)) return true;
   }
@@ -139,10 +201,11 @@ static Val *unroll_loop(Walk *w, Val v, double times) {
   Loop l = *in->u.loop;
   l.body = unroll(l.body, times_inside(&l, times));
   w->b.span = in->span;
-  if (times < MANY_TIMES || !to_write_out(&l)) {
+  if (!to_write_out(&l, times)) {
     w->to[v] = ir_loop(&w->b, &l, walk_args(w, in), in->nargs);
     return NULL;
   }
+  if (by_rows(&l)) l.body = rows_chosen(l.body);
   Val *parts = NEWS(w->b.cx->arena, Val, l.ncarry + l.ncollect + 1);
   write_out(&w->b, &l, walk_args(w, in), parts);
   return parts;

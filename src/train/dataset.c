@@ -42,22 +42,34 @@ static bool want_array(void *arg, const char *name) {
   return false;
 }
 
+static bool want_one(void *arg, const char *name) { return !strcmp(arg, name); }
+
 static void free_set(void *set) {
   array_set_free(set);
   free(set);
 }
 
-/* The set outlives this call in memory of its own: the arena is told to give it back. */
-static ArraySet *load(Opening *o, const char *path, bool named, Span at) {
+/* The set outlives this call in memory of its own: the arena is told to give it back. For an
+ * argument: the array of its name, or all there are where none has that name. */
+static ArraySet *load(Opening *o, const char *path, const Input *in) {
+  bool named = in != NULL;
+  Span at = in ? in->span : (Span){0};
   ArrayError err;
   ArraySet *set = calloc(1, sizeof *set);
   if (!set) cx_out_of_memory(o->cx);
   set->columns = !named;
   set->bytes = named && !strncmp(path, "bytes:", 6);
   if (set->bytes) path += 6;
-  if (!named) set->want = want_array, set->want_arg = o;
+  set->table = named && type_is_float(in->type); /* bytes as numbers mean nothing */
+  set->want = named ? want_one : want_array;
+  set->want_arg = named ? (void *)(uintptr_t)in->name : o;
   arena_defer(o->arena, free_set, set);
-  if (array_load(path, set, &err)) return set;
+  bool ok = array_load(path, set, &err);
+  if (ok && named && !set->n) {
+    set->want = NULL;
+    ok = array_load(path, set, &err);
+  }
+  if (ok) return set;
   if (err.memory) cx_out_of_memory(o->cx);
   struct stat st;
   Diag *d = diag(o->cx, E0611, at, "%s", err.text);
@@ -112,7 +124,7 @@ static void load_named(Opening *o, const DataSource *src) {
     add_found(o, o->in[k].name, src, src->array);
     return;
   }
-  ArraySet *set = load(o, src->path, true, o->in[k].span);
+  ArraySet *set = load(o, src->path, &o->in[k]);
   if (!set) return;
   Array *a = set->n == 1 ? set->at : array_find(set, src->name);
   if (a) add_found(o, o->in[k].name, src, a);
@@ -145,7 +157,7 @@ static void load_source(Opening *o, const DataSource *src) {
     load_folder(o, src);
     return;
   }
-  ArraySet *set = load(o, src->path, false, (Span){0});
+  ArraySet *set = load(o, src->path, NULL);
   for (int i = 0; set && i < set->n; i++) {
     if (set->at[i].name[0]) {
       add_found(o, name_of(o->cx, set->at[i].name), src, &set->at[i]);
@@ -184,7 +196,7 @@ static bool find_batch_axis(Opening *o) {
   if (!o->ds->batch_name) {
     Diag *d = diag(o->cx, E0617, o->nin ? o->in[0].span : (Span){0},
                    "no argument has a size name as its first extent, so there is no batch axis");
-    diag_hint(o->cx, d, "give the examples an axis, as in `x: f32[N, 784]`");
+    diag_hint(o->cx, d, "give the examples an axis, as in `x: f32[N, 784]`, and N no number by -D");
     return false;
   }
   bool ok = true;

@@ -1,5 +1,6 @@
 /* inspect.c: what is in a file of arrays, as a table: names, types, shapes, range, mean, and how
  * many elements are NaN or infinite. */
+#include "base/utf8.h"
 #include "train/convert.h"
 #include "train/train.h"
 
@@ -46,25 +47,38 @@ static const char *printable(Cx *cx, const char *name) {
   return t.n ? text_str(&t) : "(unnamed)";
 }
 
+static int columns_of(const char *s) {
+  int wide = 0, n = (int)strlen(s);
+  for (int32_t code; n > 0;) {
+    int bytes = utf8_read(s, n, &code);
+    int columns = utf8_columns(code);
+    wide += columns < 0 ? 1 : columns; /* a terminal shows something where it can't show it */
+    s += bytes, n -= bytes;
+  }
+  return wide;
+}
+
 static void table(Cx *cx, const ArraySet *set, Text *out) {
-  size_t wide = 4, typed = 4;
+  int wide = 4;
+  size_t typed = 4;
   char type[160], lo[32], hi[32], mean[32];
   for (int i = 0; i < set->n; i++) {
     const Array *a = &set->at[i];
     array_type_text(a->type, a->rank, a->dim, type, sizeof type);
-    wide = MAX(wide, strlen(printable(cx, a->name)));
+    wide = MAX(wide, columns_of(printable(cx, a->name)));
     typed = MAX(typed, strlen(type));
   }
-  wide = MIN(wide, (size_t)60);
-  text_fmt(out, "%-*s  %-*s %13s %13s %13s %6s %6s\n", (int)wide, "name", (int)typed, "type", "min",
+  wide = MIN(wide, 60);
+  text_fmt(out, "%-*s  %-*s %13s %13s %13s %6s %6s\n", wide, "name", (int)typed, "type", "min",
            "max", "mean", "NaN", "inf");
   for (int i = 0; i < set->n; i++) {
     const Array *a = &set->at[i];
     Stats s = stats_of(a);
     array_type_text(a->type, a->rank, a->dim, type, sizeof type);
     cell(lo, sizeof lo, s.min), cell(hi, sizeof hi, s.max), cell(mean, sizeof mean, s.mean);
-    text_fmt(out, "%-*s  %-*s %13s %13s %13s %6lld %6lld\n", (int)wide, printable(cx, a->name),
-             (int)typed, type, lo, hi, mean, (long long)s.nan, (long long)s.inf);
+    const char *name = printable(cx, a->name);
+    text_fmt(out, "%s%*s  %-*s %13s %13s %13s %6lld %6lld\n", name, MAX(wide - columns_of(name), 0),
+             "", (int)typed, type, lo, hi, mean, (long long)s.nan, (long long)s.inf);
   }
 }
 

@@ -192,7 +192,7 @@ Status weights_load(Cx *cx, const char *path, Weight *w, int n) {
 /* ---- saving ---- */
 ArrayView weight_view(Cx *cx, const Weight *w, const char *prefix) {
   ArrayView v = {stored_name(cx, w, prefix), elem_of(w->type), w->shape.rank, {0}, w->data};
-  for (int i = 0; i < w->shape.rank && i < ARRAY_MAX_RANK; i++) v.dim[i] = w->shape.dim[i];
+  for (int i = 0; i < w->shape.rank; i++) v.dim[i] = w->shape.dim[i];
   return v;
 }
 

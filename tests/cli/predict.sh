@@ -124,6 +124,18 @@ err_has 'it comes from the data: `x` at [1, 1] is NaN'
 run predict roots.nn same --data zero.csv -o g.npy --trap-nan
 is 0
 
+# ---- tables as others write them: columns that are no numbers, a text file of numbers
+cat >plain.nn <<'END'
+fn both(x: f64[N], n: i64[N]) = (2 * x, n)
+fn sums(x: f64[N, M]) = sum(x, axis: 1)
+END
+printf ',when,"what, why",x,n\r\n0,2020-01-01,"a, b",1.5,9007199254740993\r\n1,2020-01-02,"c\nd",2,-1\r\n' >odd.csv
+run predict plain.nn both --data odd.csv -o both.csv
+same "columns by name" "$(tail -n +2 both.csv | tr '\n' ' ')" "3,9007199254740993 4,-1 "
+printf '%s\n' '# made by savetxt' '1.0e+00 2.0e+00' '3.0e+00 4.5e+00' >table.txt
+run predict plain.nn sums --data x=table.txt -o sums.csv
+same "a table in text" "$(tail -n +2 sums.csv | tr '\n' ' ')" "3 7.5 "
+
 # ---- a file that was there stays until the new one is complete
 cp y.csv keep.csv
 run predict m.nn logits --data d.csv --load none.npz -o keep.csv
