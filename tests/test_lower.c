@@ -347,7 +347,9 @@ START_TEST(large_systems_go_by_blocks) {
     const char *root = text_printf(cx, "fn f(A: f64[%d, %d]) = cholesky(A)\n", n, n);
     const char *many =
         text_printf(cx, "fn f(L: f64[%d, %d], B: f64[%d, 40]) = solve_triangular(L, B)\n", n, n, n);
+    const char *any = text_printf(cx, "fn f(A: f64[%d, %d], b: f64[%d]) = solve(A, b)\n", n, n, n);
     has(loops_of(root, wide(1)), n < 128 ? all : block);
+    has(loops_of(any, wide(1)), n < 128 ? all : " 32 times");
     has(loops_of(many, wide(1)), n < 128 ? all : block);
   }
   has(loops_of("fn f(L: f64[128, 128], b: f64[128]) = solve_triangular(L, b)\n", wide(1)),
@@ -372,6 +374,31 @@ START_TEST(small_systems_of_many_rows_are_solved_in_registers) {
 }
 END_TEST
 
+static int count_of(const char *text, const char *what) {
+  int n = 0;
+  for (const char *at = text; (at = strstr(at, what)) != NULL; at++) n++;
+  return n;
+}
+
+/* A copy that would wait for long while others need the room is made again. */
+START_TEST(products_of_one_operand_read_one_copy) {
+  const char *head = "fn f(x: f32[4096, 256], a: f32[256, 256], b: f32[256, 256]) {\n";
+  const char *soon = text_printf(cx, "%s  (x @ a, x @ b)\n}\n", head);
+  const char *late = text_printf(cx,
+                                 "%s  let p = tanh(a @ b)\n  let q = tanh(p @ p)\n"
+                                 "  let r = tanh(q @ q)\n  let s = tanh(r @ r)\n"
+                                 "  let t = tanh(s @ s)\n  let u = tanh(t @ t)\n"
+                                 "  let v = tanh(u @ u)\n  let w = tanh(v @ v)\n"
+                                 "  let z = x @ a\n  let y = tanh(w @ w * sum(z))\n"
+                                 "  let k = tanh(y @ y)\n  let l = tanh(k @ k)\n"
+                                 "  let m = tanh(l @ l)\n  let n = tanh(m @ m)\n"
+                                 "  (z, x @ tanh(n @ n))\n}\n",
+                                 head);
+  ck_assert_int_eq(count_of(loops_of(soon, wide(1)), "kernel x_tiles"), 1);
+  ck_assert_int_eq(count_of(loops_of(late, wide(1)), "kernel x_tiles"), 2);
+}
+END_TEST
+
 /* Each channel by itself: nothing is shared out of a row of weights, but places share them. */
 START_TEST(windows_of_single_channels_are_summed_in_tiles) {
   const char *loops = loops_of("fn f(x: f32[4, 64, 56, 56], w: f32[64, 3, 3]) {\n"
@@ -387,18 +414,18 @@ END_TEST
 
 /* ---- places ---- */
 START_TEST(values_stored_by_one_kernel_have_places_of_their_own) {
-  /* p is computed from w element by element, and w isn't read again; but both come from one kernel
-   */
-  const char *loops = loops_of("fn f(y: f64, b: f64[3], c: f64[3], d: f64[3]) {\n"
+  /* p is computed from v element by element, and q is as large; but all come from one kernel */
+  const char *loops = loops_of("fn f(y: f64, b: f64[3], c: f64[3], d: f64[3], k: i32) {\n"
                                "  let v[j: 0..3] = if j >= 2 then y / 5 else b[j]\n"
                                "  let w = cos(v)\n"
                                "  let p = exp(c * w)\n"
                                "  let q[j: 0..3] = if j >= 2 then d[j] * w[j] else 0\n"
-                               "  (v[1], broadcast_to(p[2], (5, 5, 17)), q[1])\n"
+                               "  (v[k], broadcast_to(p[k], (5, 5, 17)), q[k])\n"
                                "}\n",
                                wide(1));
-  has(loops, "w'8: f64[3] at 64");
-  has(loops, "p'9: f64[3] at 128");
+  has(loops, "v'10: f64[3] at 128");
+  has(loops, "p'11: f64[3] at 192");
+  has(loops, "q'12: f64[3] at 256");
 }
 END_TEST
 
@@ -506,6 +533,7 @@ Suite *lower_suite(void) {
   tcase_add_test(t, states_of_an_optimiser_are_not_rows_of_data);
   tcase_add_test(t, large_systems_go_by_blocks);
   tcase_add_test(t, small_systems_of_many_rows_are_solved_in_registers);
+  tcase_add_test(t, products_of_one_operand_read_one_copy);
   tcase_add_test(t, values_stored_by_one_kernel_have_places_of_their_own);
   tcase_add_test(t, a_step_stores_what_it_changes);
   tcase_add_test(t, a_step_that_changes_all_has_another_place);

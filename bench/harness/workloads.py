@@ -97,5 +97,9 @@ WORKLOADS = [
         ("1000 bodies: gradient of the energy", "energy_back"), ("Asian option, 20k paths: gradient", "asian_option_back"),
         ("GRU 64-128, T 64, batch 32: gradient", "gru_back"), ("selective scan, T 256: gradient", "scan_back"),
         ("graph convolution, 40k edges: gradient", "gcn_back"), ("residual block, batch norm: gradient", "residual_back"),
-        ("U-Net of two levels: gradient", "unet_back"), ("Kalman filter, batch 256: gradient", "kalman_back"))],
+        ("U-Net of two levels: gradient", "unet_back"), ("Kalman filter, batch 256: gradient", "kalman_back"),
+        ("10,000 systems of 6 equations: gradient", "systems_back"),
+        ("Gaussian process, 500 points: gradient", "process_back"),
+        ("image warp 512x512: gradient", "warp_back"), ("contrastive loss, 4096 pairs: gradient", "contrast_back"),
+        ("Fourier transforms of 16 images", "fourier"))],
 ]

@@ -149,6 +149,42 @@ def kalman(F, Q, H, R, zs):
     return jnp.mean(lax.scan(step, start, zs)[0][2])
 
 
+def systems(A, b):
+    return jnp.sum(jnp.linalg.solve(A, b[..., None]) ** 2)
+
+
+def process(x, y, scale, height):
+    z = x / scale
+    K = height * jnp.exp(-0.5 * jnp.sum((z[:, None] - z[None]) ** 2, -1)) + 0.1 * jnp.eye(len(x))
+    L = jnp.linalg.cholesky(K)
+    z = jax.scipy.linalg.solve_triangular(L, y, lower=True)
+    return 0.5 * jnp.sum(z * z) + jnp.sum(jnp.log(jnp.diag(L)))
+
+
+def warp(im, flow, target):
+    n = jnp.arange(512, dtype=jnp.float32)
+    Y, X = jnp.clip(n[:, None] + flow[..., 0], 0, 510.9), jnp.clip(n + flow[..., 1], 0, 510.9)
+    y, x = jnp.floor(Y).astype(jnp.int32), jnp.floor(X).astype(jnp.int32)
+    u, v = Y - jnp.floor(Y), X - jnp.floor(X)
+    above = (1 - v) * im[y, x] + v * im[y, x + 1]
+    below = (1 - v) * im[y + 1, x] + v * im[y + 1, x + 1]
+    return jnp.mean(((1 - u) * above + u * below - target) ** 2)
+
+
+def contrast(a, b):
+    s = 0.1 * a @ b.T
+    d = jnp.diag(s)
+    return jnp.mean(jax.nn.logsumexp(s, 1) - d) + jnp.mean(jax.nn.logsumexp(s, 0) - d)
+
+
+def fourier(x):
+    i = np.arange(256)
+    angle = 2 * np.pi * (i[:, None] * i % 256) / 256
+    c, s = jnp.asarray(np.cos(angle), jnp.float32), jnp.asarray(-np.sin(angle), jnp.float32)
+    re, im = x @ c, x @ s
+    return jnp.sum((c @ re - s @ im) ** 2 + (c @ im + s @ re) ** 2)
+
+
 def image_weights(*widths):
     return [floats(o, i, 3, 3) for o, i in widths]
 
@@ -173,6 +209,11 @@ def arguments(name):
                                   floats(16, 32, 28, 28)),
         "unet_back": lambda: (*image_weights((16, 3), (32, 16), (16, 48), (1, 16)), floats(4, 3, 64, 64),
                               floats(4, 1, 64, 64)),
+        "systems_back": lambda: (jnp.eye(6) + floats(10000, 6, 6), floats(10000, 6)),
+        "process_back": lambda: (floats(500, 8), floats(500), 1 + floats(8), f32(1)),
+        "warp_back": lambda: (floats(512, 512), floats(512, 512, 2), floats(512, 512)),
+        "contrast_back": lambda: (floats(4096, 128), floats(4096, 128)),
+        "fourier": lambda: (floats(16, 256, 256),),
         "kalman_back": lambda: (jnp.eye(4), 0.1 * jnp.eye(4), floats(2, 4), jnp.eye(2), floats(100, 256, 2)),
     }[name]()
 
@@ -180,7 +221,7 @@ def arguments(name):
 # By which of its arguments a program is differentiated.
 BY = {"softmax_regression": (0, 1), "heat": (0, 1), "heat3": (0, 1), "energy": 0, "asian_option": (0, 1, 2),
       "gru": (0, 1, 2, 3), "scan": (0, 1, 2, 3, 4), "gcn": (0, 1), "residual": tuple(range(7)),
-      "unet": (0, 1, 2, 3), "kalman": (0, 1, 2, 3)}
+      "unet": (0, 1, 2, 3), "kalman": (0, 1, 2, 3), "systems": (0, 1), "process": (2, 3), "warp": (0, 1), "contrast": (0, 1)}
 
 
 def program(name):

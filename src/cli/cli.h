@@ -116,6 +116,9 @@ static inline const char *cli_output_file(const Cli *cli, OptId id) {
 Status output_write_bytes(const Cli *cli, const char *path, const char *bytes, size_t n);
 /* At the end of the program: stdout could be written to its end, or an error is said. */
 Status output_finish(Status s);
+/* First of all: standard streams that are closed get descriptors, which else the files would that
+ * the program opens, and what is printed would be in them. */
+void output_begin(void);
 
 #define COMMAND(name, ...) Status cmd_##name(Cli *cli);
 #include "cli/commands.def"

@@ -83,6 +83,7 @@ static Status run(Cli *cli, int argc, char **argv) {
 
 int main(int argc, char **argv) {
   Cli cli = {0};
+  output_begin();
   /* Characters as the terminal has them, numbers always with a point. */
   setlocale(LC_CTYPE, "");
   cli.arena = arena_new(NULL);

@@ -38,6 +38,7 @@ Fn *compile_once(const Fn *f, const SizeBindings *sizes) {
   if (!thrift) thrift = &free;
   Fn *flat = pass_unroll(g, 1); /* those that derivatives brought */
   if (flat != g) g = pass_simplify(flat);
+  g = pass_ragged(g);
   g = pass_hoist(g, thrift->hoist);
   return g ? pass_turn(pass_block(chunked(g, thrift))) : NULL; /* not to be hoisted again */
 }

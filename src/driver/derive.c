@@ -27,8 +27,28 @@ static const bool *widened(const Fn *f, const bool *wrt, int n) {
   return wide;
 }
 
+/* before: of which order the derivative f is already. */
+static void fault_not_scalar(const Fn *f, int before) {
+  Cx *cx = f->cx;
+  const Ins *y = fn_ins(f, f->out.at[0].val);
+  const char *what = before ? name_fmt(cx, "of order %d of `%s`", before + 1, f->name)
+                            : name_fmt(cx, "of `%s`", f->name);
+  const char *is = before ? name_fmt(cx, "which at order %d", before) : "whose result";
+  Diag *d = f->out.n > 1
+                ? diag(cx, E0402, f->span, "the gradient %s, %s has %d parts and is not a scalar",
+                       what, is, f->out.n)
+                : diag(cx, E0402, f->span, "the gradient %s, %s is %s and not a scalar", what, is,
+                       type_text(cx, (DType)y->type, &y->shape));
+  diag_hint(cx, d,
+            before
+                ? "--wrt with one scalar has gradients of any order; of others `jvp(grad(f))`, "
+                  "`hvp(f)` and `hessian(f)` are the second derivatives"
+                : "take its mean or sum; --forward gives the derivative along a direction of any "
+                  "function");
+}
+
 /* What the language says of grad(f) holds for the command as well. */
-static bool may_derive(const Fn *f, const DeriveOptions *o, const bool *wrt) {
+static bool may_derive(const Fn *f, const DeriveOptions *o, const bool *wrt, int before) {
   Cx *cx = f->cx;
   bool any = false;
   for (int i = 0; i < f->in.n; i++) {
@@ -47,11 +67,7 @@ static bool may_derive(const Fn *f, const DeriveOptions *o, const bool *wrt) {
   } else if (o->forward || (scalar && floating)) {
     return true;
   } else if (!scalar) {
-    Diag *d =
-        diag(cx, E0402, f->span, "the gradient of `%s`, whose result is not a scalar", f->name);
-    diag_hint(
-        cx, d,
-        "take its mean or sum; --forward gives the derivative along a direction of any function");
+    fault_not_scalar(f, before);
   } else {
     diag(cx, E0403, f->span, "the gradient of `%s`, whose result is %s and not a float", f->name,
          type_text(cx, (DType)y->type, &y->shape));
@@ -72,8 +88,8 @@ static bool waits(const Fn *f, const DeriveOptions *o) {
   return (f->cx->bound.bytes || o->deferred) && !o->forward;
 }
 
-static Fn *derive_once(const Fn *f, const DeriveOptions *o, const bool *wrt) {
-  if (!may_derive(f, o, wrt)) return NULL;
+static Fn *derive_once(const Fn *f, const DeriveOptions *o, const bool *wrt, int before) {
+  if (!may_derive(f, o, wrt, before)) return NULL;
   if (waits(f, o)) return pass_gradient_deferred(f, wrt, o->value);
   Fn *d = o->forward ? pass_tangent(f, wrt) : pass_gradient(f, wrt, o->value);
   return d ? pass_simplify(d) : NULL;
@@ -101,7 +117,7 @@ Fn *derive(const Fn *f, const DeriveOptions *o) {
   Fn *d = waits(f, o) ? (Fn *)f : pass_expand(f);
   for (int k = 0; k < o->order && d; k++) {
     int inputs = d->in.n;
-    d = derive_once(d, o, wrt);
+    d = derive_once(d, o, wrt, k);
     if (d) wrt = widened(d, wrt, inputs);
   }
   return d ? renamed(d, f, o) : NULL;

@@ -158,6 +158,7 @@ typedef struct Check {
   Frame *frame;
   Ranges *ranges;
   const Guard *guards;
+  const Node *reduced; /* the last reduction that was gone through */
   int depth, calls;
   int32_t labels;   /* number of labels made so far */
   bool indexing;    /* an index is being checked */
@@ -468,6 +469,8 @@ bool ends_hull(Check *c, Label *l);  /* its largest range; false where sizes don
 bool ends_apart(Check *c, const End *first, const End *end, Dim *out);
 void label_value(Check *c, Label *l,
                  Affine *out); /* as a sum: itself, beside what it is shifted by */
+/* own, a sum of labels, isn't beyond the end (above), or before the start. */
+void end_guard(Check *c, const Affine *own, const End *e, bool above);
 void ends_guard(Check *c, const Labels *labels); /* inside the body it is within its range */
 /* v, and what reduces to nothing where a label is outside of its own range. */
 Value ends_choose(Check *c, Op op, const Labels *labels, Value v, Span at);
@@ -489,6 +492,9 @@ bool guard_proves(Check *c, const Affine *a); /* that a >= 0 */
 /* Whether conditions prove the index a, which the ranges of its labels only say to be in lo .. hi,
  * to be inside. */
 bool guard_inside(Check *c, const Affine *a, Dim extent, Dim lo, Dim hi);
+/* Whether conditions say that the labels of a don't have the values at which it is smallest (below)
+ * or largest, as they would for large sizes: being outside there is no mistake yet. */
+bool guard_excludes(Check *c, const Affine *a, bool below);
 bool guard_mentions(const Check *c, const Label *label); /* a condition says something of it */
 bool guard_is_condition(const Node *n);                  /* may say something of labels */
 

@@ -157,7 +157,8 @@ static bool bound(Check *c, const End *e, bool above, Dim *out) {
   *out = e->kind == END_MIN ? least : least == a ? b : a;
   if (sure) return true;
   if (above == (e->kind == END_MIN)) { /* either of them is a bound */
-    *out = dim_is_number(b) ? b : a;
+    bool some_a = dim_le(c->cx, 0, a) == 1, some_b = dim_le(c->cx, 0, b) == 1;
+    *out = some_a != some_b ? (some_a ? a : b) : dim_is_number(b) ? b : a;
     return true;
   }
   if (dim_le(c->cx, 0, a) != 1 || dim_le(c->cx, 0, b) != 1) return false;
@@ -222,12 +223,12 @@ static bool margin(Check *c, const Affine *own, const Affine *a, bool above, Aff
   return true;
 }
 
-static void guard_end(Check *c, const Affine *own, const End *e, bool above) {
+void end_guard(Check *c, const Affine *own, const End *e, bool above) {
   Affine d;
   if (e->kind == END_SUM && margin(c, own, &e->a, above, &d)) guard_push(c, &d);
   if (e->kind != (above ? END_MIN : END_MAX)) return;
-  guard_end(c, own, e->kid[0], above);
-  guard_end(c, own, e->kid[1], above);
+  end_guard(c, own, e->kid[0], above);
+  end_guard(c, own, e->kid[1], above);
 }
 
 void ends_guard(Check *c, const Labels *labels) {
@@ -236,8 +237,8 @@ void ends_guard(Check *c, const Labels *labels) {
     Affine own;
     if (!l->first) continue;
     label_value(c, l, &own);
-    guard_end(c, &own, l->first, false);
-    guard_end(c, &own, l->end, true);
+    end_guard(c, &own, l->first, false);
+    end_guard(c, &own, l->end, true);
   }
 }
 

@@ -9,6 +9,10 @@ bool expect_dim(Check *c, const Value *v, Span at, const char *what, Dim *out) {
                   value_text(c->cx, c->b, v));
   diag_note(c->cx, d,
             "literals, sizes, integer constants and what is computed from them are known");
+  if (v->kind == V_WEAK && (v->u.weak->op == OP_idiv || v->u.weak->op == OP_mod))
+    diag_hint(c->cx, d,
+              "sizes are divided by numbers only: give the quotient a name of its own, as in "
+              "`x: f64[Q*K]`");
   return false;
 }
 

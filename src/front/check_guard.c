@@ -18,6 +18,20 @@ static bool quotient(Check *c, const Affine *a, const Affine *b, Affine *out) {
   return true;
 }
 
+/* size(x), size(x, 0) of a name: what guards in functions of any tensor are made of. */
+static bool extent_side(Check *c, const Node *n, Affine *out) {
+  if (!is_call(n, "size", 1) && !is_call(n, "size", 2)) return false;
+  const Node *axis = n->nkids == 3 ? n->kid[2] : NULL;
+  if (axis && axis->kind == NODE_UNARY) axis = axis->kid[0];
+  if (n->kid[1]->kind != NODE_NAME || (axis && axis->kind != NODE_INT)) return false;
+  Value v, x;
+  if (!name_value_quiet(c, n->kid[1]->name, &x) || x.kind != V_TENSOR) return false;
+  c->mute++;
+  v = eval_expr(c, n);
+  c->mute--;
+  return affine_of_value(&v, out);
+}
+
 /* A sum of labels and integers made of nothing but names and numbers, so that looking costs
  * nothing. */
 static bool affine_side(Check *c, const Node *n, Affine *out) {
@@ -27,6 +41,7 @@ static bool affine_side(Check *c, const Node *n, Affine *out) {
   case NODE_INT: v = value_int(n->u.i); return affine_of_value(&v, out);
   case NODE_NAME: return name_value_quiet(c, n->name, &v) && affine_of_value(&v, out);
   case NODE_CALL: /* as printed programs have counters: i32(t) */
+    if (extent_side(c, n, out)) return true;
     return (is_call(n, type_info[T_I32].word, 1) || is_call(n, type_info[T_I64].word, 1)) &&
            affine_side(c, n->kid[1], out);
   case NODE_UNARY:
@@ -168,6 +183,30 @@ bool guard_inside(Check *c, const Affine *a, Dim extent, Dim lo, Dim hi) {
   if ((below && above) || a->den != 1 || !affine_binary(c->cx, OP_sub, &last, a, &room))
     return false;
   return (below || guard_proves(c, a)) && (above || guard_proves(c, &room));
+}
+
+/* The value of the guard where a is smallest (below) or largest; false where it isn't told by a. */
+static bool guard_at(Check *c, const Affine *g, const Affine *a, bool below, Dim *out) {
+  *out = g->off;
+  for (int i = 0; i < g->n; i++) {
+    int k = 0;
+    while (k < a->n && a->term[k].label != g->term[i].label) k++;
+    if (k == a->n || a->term[k].label->shift) return false;
+    const Label *l = a->term[k].label;
+    bool first = (dim_le(c->cx, 0, a->term[k].coef) == 1) == below;
+    Dim v = first ? l->lo : dim_add(c->cx, l->lo, dim_sub(c->cx, l->extent, 1));
+    *out = dim_add(c->cx, *out, dim_mul(c->cx, g->term[i].coef, v));
+  }
+  return g->n > 0;
+}
+
+bool guard_excludes(Check *c, const Affine *a, bool below) {
+  enum { LARGE = 1000 };
+  Dim v;
+  if (c->guarded)
+    for (const Guard *g = c->guards; g; g = g->up)
+      if (guard_at(c, &g->a, a, below, &v) && dim_expected(c->cx, v, LARGE) < 0) return true;
+  return false;
 }
 
 bool guard_mentions(const Check *c, const Label *label) {

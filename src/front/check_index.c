@@ -12,6 +12,7 @@ typedef struct Pos { /* what stands for one axis of the base */
   Span span;
   bool whole;    /* POS_SLICE: all of the axis */
   bool guarded;  /* POS_AFFINE: only a condition around keeps it inside */
+  bool open;     /* a condition around says too little: it is looked at when the program runs */
   bool deferred; /* POS_AFFINE: read by the gather, as its labels occur in index tensors */
   bool proven;   /* POS_TENSOR: of loop variables, and surely inside */
   Dim start, count;
@@ -132,6 +133,9 @@ static bool check_bounds(Check *c, const Read *r, Pos *p, int axis) {
     if (dim_le(cx, p->a.term[i].label->extent, 0) == 1) return true; /* reads nothing */
   if (!affine_interval(cx, &p->a, NULL, &lo, &hi)) return true;
   if (p->a.n && guard_inside(c, &p->a, extent, lo, hi)) return p->guarded = true;
+  if ((dim_le(cx, 0, lo) != 1 && guard_excludes(c, &p->a, true)) ||
+      (dim_le(cx, dim_add(cx, hi, 1), extent) != 1 && guard_excludes(c, &p->a, false)))
+    return p->open = true; /* as well */
   for (int i = 0; i < p->a.n; i++)
     if (p->a.term[i].label->partly) return true; /* it is looked at when the program runs */
   if (dim_le(cx, 0, lo) == 0) return fault_outside(c, r, p, axis, true, lo), false;
@@ -174,7 +178,7 @@ static bool read_index(Check *c, Read *r, const Node *n, int axis, Pos *p) {
   bool affine = affine_of_value(&v, &p->a), runs = false;
   for (int i = 0; affine && i < p->a.n; i++) runs |= p->a.term[i].label->loop != NULL;
   if (affine && !check_bounds(c, r, p, axis)) return false;
-  if (affine && !runs) return true;
+  if (affine && !runs && !p->open) return true;
   p->kind = POS_TENSOR;
   p->proven = affine && (p->guarded || surely_inside(c, &p->a, r->shape.dim[axis]));
   if (!literal_inside(c, r, &v, axis, n->span)) return false;
@@ -538,6 +542,7 @@ Value eval_reduce(Check *c, const Node *n) {
   if (labels) v = ends_choose(c, op, labels, v, n->span);
   c->guards = outer;
   ranges_end(c, mark);
+  c->reduced = n;
   if (v.kind == V_POISON) return v;
   const Labels *all = labels_union(c->cx, value_labels(&v), labels);
   Shape s = tensor_shape(c->b, &v);

@@ -81,7 +81,7 @@ static void declare_index(Check *c, LoopBody *l, Unit *unit, bool scans) {
                      .extent = l->trip,
                      .why = l->range->span,
                      .loop = unit,
-                     .partly = l->counted && l->first.affine && l->end.affine,
+                     .partly = l->counted && l->first.end && l->end.end,
                      .index = index};
     Affine a = {.den = 1, .n = 1}, step = a;
     a.term[0] = step.term[0] = (AffineTerm){label, 1};
@@ -130,13 +130,11 @@ static bool untyped_left(const LoopBody *l) {
 }
 
 /* While the body is checked: the variable is before the end of the range. */
-static void guard_end(Check *c, const LoopBody *l) {
+static void guard_range(Check *c, const LoopBody *l) {
   Value v;
-  Affine at, room;
-  if (!l->counted || !l->end.affine || !l->range || !name_value_quiet(c, l->node->name, &v)) return;
-  if (!affine_of_value(&v, &at) || !affine_binary(c->cx, OP_sub, &l->end.a, &at, &room)) return;
-  room.off = dim_sub(c->cx, room.off, 1);
-  guard_push(c, &room);
+  Affine at;
+  if (!l->counted || !l->end.end || !l->range || !name_value_quiet(c, l->node->name, &v)) return;
+  if (affine_of_value(&v, &at)) end_guard(c, &at, l->end.end, true);
 }
 
 static void run_body(Check *c, LoopBody *l) {
@@ -152,7 +150,7 @@ static void run_body(Check *c, LoopBody *l) {
   bool lanes = l->lanes->n > 0; /* those that are done compute, too */
   const Guard *outer = c->guards;
   c->guarded += lanes;
-  guard_end(c, l);
+  guard_range(c, l);
   eval_statements(c, l->body);
   c->guards = outer;
   c->guarded -= lanes;

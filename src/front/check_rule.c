@@ -557,6 +557,12 @@ static Value emit_call(Check *c, Ruled *r, bool again) {
 }
 
 static Value call_apart(Check *c, const FnValue *f, const Call *call, bool again) {
+  for (int i = 0; i < call->n; i++)
+    if (has_untyped_variable(&call->arg[i].value)) { /* a trial: the types are those of f itself */
+      FnValue *plain = arena_copy(c->cx->arena, f, sizeof *f);
+      plain->plain = true;
+      return call_fn(c, plain, call);
+    }
   FnValue *self = NEW(c->cx->arena, FnValue);
   *self =
       (FnValue){.kind = FN_DERIV, .mode = DERIV_VJP, .of = f, .name = f->name, .span = call->span};

@@ -39,6 +39,8 @@ bool deriv_in_group(Name group, Name param); /* net, net.up.W */
 /* An argument as a value of the body: tensors become inputs, what is known at compile time stays.
  */
 Value deriv_lift(Check *c, Deriv *d, Name name, Value v, Span at, bool direct);
+/* Whether it is made from a variable whose loop is still looking for its type, on trial. */
+bool has_untyped_variable(const Value *v);
 /* A number without a type takes the one that the argument is declared with; false after an error.
  */
 bool deriv_adapt(Check *c, const Deriv *d, Name name, Arg *a);

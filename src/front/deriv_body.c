@@ -26,12 +26,12 @@ static Value lift_tensor(Check *c, Deriv *d, Name name, const Value *v, Span at,
   return r;
 }
 
-/* Whether it is made from a variable whose loop is still looking for its type. */
-static bool has_untyped_variable(const Value *v) {
-  if (v->kind != V_WEAK) return false;
-  for (int i = 0; i < v->u.weak->n; i++)
-    if (has_untyped_variable(&v->u.weak->arg[i])) return true;
-  return v->u.weak->kind == WEAK_VARIABLE;
+bool has_untyped_variable(const Value *v) {
+  bool tuple = v->kind == V_TUPLE;
+  if (v->kind != V_WEAK && !tuple) return false;
+  for (int i = 0; i < (tuple ? v->u.tuple.n : v->u.weak->n); i++)
+    if (has_untyped_variable(tuple ? &v->u.tuple.item[i] : &v->u.weak->arg[i])) return true;
+  return !tuple && v->u.weak->kind == WEAK_VARIABLE;
 }
 
 /* In the body it is such a variable, too: what becomes of it there tells its type as well. */

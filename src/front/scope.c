@@ -274,6 +274,17 @@ static bool is_slash_comment(Check *c, const Node *n) {
   return line - s->text >= 2 && !strncmp(line - 2, "//", 2) && (*rest == '\n' || !*rest);
 }
 
+/* `sum(i) x[i] + y[i]`: it is a label of the reduction before it on the line. */
+static bool is_behind_reduction(Check *c, const Node *n) {
+  const Node *r = c->reduced;
+  if (!r || r->span.source != n->span.source || r->span.hi > n->span.lo) return false;
+  const char *text = c->cx->sources.at[n->span.source].text;
+  if (memchr(text + r->span.hi, '\n', (size_t)(n->span.lo - r->span.hi))) return false;
+  for (int i = 1; i < r->nkids; i++)
+    if (r->kid[i]->name == n->name) return true;
+  return false;
+}
+
 static Value unknown_name(Check *c, const Node *n) {
   if (is_collected(c, n->name)) {
     Diag *d = fault(c, E0217, n->span, "`%s` is being collected: it has its values after the loop",
@@ -289,7 +300,9 @@ static Value unknown_name(Check *c, const Node *n) {
     diag_hint(c->cx, e, "comments begin with `#`; `//` divides and rounds down");
   else if (habit_hint(c, e, HABIT_NAME, n->name)) return value_poison();
   suggest(c, e, n->name, NULL, 0);
-  if (c->indexing)
+  if (is_behind_reduction(c, n))
+    diag_hint(c->cx, e, "a reduction ends before `+` and `-`: put all of its body in parentheses");
+  else if (c->indexing)
     diag_hint(c->cx, e,
               "a label is declared where its tensor is, `let y[%s] = ..`, or by a reduction, "
               "`sum(%s) ..`",

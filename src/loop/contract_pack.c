@@ -2,7 +2,8 @@
  * tile, for every step of the sum, the tile's elements side by side. In: the plan. Out: a kernel
  * per copied operand, placed before the contraction's. The copy reads through value.c, so
  * transposes, windows and padding become plain memory here. The end of the last tile is left as it
- * is: nobody looks at the lanes computed from it. */
+ * is: nobody looks at the lanes computed from it. Products of one operand that come soon after each
+ * other (queries, keys and values) read one copy. */
 #include "loop/contract.h"
 
 typedef struct PackWork {
@@ -14,7 +15,38 @@ typedef struct PackWork {
   int square;          /* axis along which squares are transposed, -1: none */
 } PackWork;
 
-static void lay_out(Low *lw, ContractPlan *p, int k) {
+enum { SOON = 8 }; /* kernels later: a copy that waits for longer takes room from others */
+
+/* What tells the copy from others: no two of them with the same are different. */
+static Copied describe(Low *lw, const ContractPlan *p, int k, int64_t count) {
+  const Pack *pack = &p->pack[k];
+  const Contract *c = p->in->u.contract;
+  Copied x = {.v = p->in->arg[k],
+              .kernel = lw->p->kernel.n,
+              .tile = pack->tile,
+              .count = count,
+              .ahead = pack->ahead};
+  for (int d = 0; d < low_ins(lw, x.v)->shape.rank; d++)
+    for (int a = 0; a < p->count; a++)
+      if (p->at[a].label == (k ? c->b : c->a)[d])
+        x.stride[d] = a == pack->tile_axis ? -1 - pack->stride[a] : pack->stride[a];
+  return x;
+}
+
+/* The same copy, made for a product before this one; NULL: there is none. */
+static Copied *copied_before(Low *lw, const Copied *x) {
+  for (int i = lw->copied.n - 1; i >= 0; i--) {
+    Copied *old = &lw->copied.at[i];
+    if (old->v == x->v && old->tile == x->tile && old->count == x->count &&
+        old->ahead == x->ahead && !memcmp(old->stride, x->stride, sizeof x->stride) &&
+        x->kernel - old->kernel <= SOON)
+      return old;
+  }
+  return NULL;
+}
+
+/* True where the copy is there already. */
+static bool lay_out(Low *lw, ContractPlan *p, int k) {
   Pack *pack = &p->pack[k];
   pack->tile_axis = contract_copied_axis(p, k);
   pack->tile = contract_tile_size(p, pack->tile_axis);
@@ -34,8 +66,17 @@ static void lay_out(Low *lw, ContractPlan *p, int k) {
   }
   const Ins *x = low_ins(lw, p->in->arg[k]);
   Name name = name_fmt(lw->cx, "%s_tiles", x->hint ? x->hint : k ? "b" : "a");
+  Copied own = describe(lw, p, k, stride), *old = pack->by_block ? NULL : copied_before(lw, &own);
+  if (old) {
+    old->kernel = own.kernel;
+    pack->buf = old->buf;
+    return true;
+  }
   pack->buf = low_buffer(lw, name, pack->by_block ? BUF_LOCAL : BUF_TEMP, (DType)x->type,
                          stride + pack->ahead);
+  own.buf = pack->buf;
+  if (!pack->by_block) vec_push(lw->arena, &lw->copied, own);
+  return false;
 }
 
 static Ex source(Low *lw, PackWork *w, AxisIx i, Point pt) {
@@ -227,8 +268,7 @@ static void pack_operand(Low *lw, ContractPlan *p, int k) {
 void contract_pack(Low *lw, ContractPlan *p) {
   for (int k = 0; k < 2; k++) {
     if (!p->pack[k].on) continue;
-    lay_out(lw, p, k);
-    if (p->pack[k].by_block) continue;
+    if (lay_out(lw, p, k) || p->pack[k].by_block) continue;
     /* a kernel of its own before the contraction's, which is empty so far */
     KernelMaker later = lw->m;
     bool share = lw->may_parallel;

@@ -71,6 +71,13 @@ typedef struct Analysis {
 } Analysis;
 
 typedef struct Low Low;
+typedef struct Copied { /* a copy of a contraction's operand in the order of its tiles */
+  Val v;
+  Buf buf;
+  int32_t kernel; /* the number of kernels there were when it was made or last read */
+  int64_t tile, count, ahead;
+  int64_t stride[IR_MAX_RANK]; /* per dimension of v; of the one that tiles go along -1 - stride */
+} Copied;
 void analysis_begin(Low *lw, Analysis *an, const Shape *domain);
 /* Adds what value v reads, wanted at the given forms (one per dimension of v). top: v itself is to
  * be computed even when it is a root. */
@@ -158,6 +165,7 @@ struct Low {
   bool *stout;        /* per nest: not to be in a slim group */
   bool *stashed;      /* per output that is an input: copied to a temporary first */
   Update **update;    /* per value: it changes parts of an input in whose place it goes; or NULL */
+  Vec(Copied) copied; /* contract_pack.c */
   /* of the kernel under construction */
   KernelMaker m;
   Vec(Memo) memo;

@@ -35,6 +35,10 @@ Fn *pass_simplify(const Fn *f);
  * keeps: values, bit for bit */
 Fn *pass_still(const Fn *f);
 
+/* ragged.c: a loop for many elements, which goes on until the last of them is done, goes block by
+ * block. needs: no vjp/jvp, numbers   keeps: values up to the order of sums   breaks: nothing */
+Fn *pass_ragged(const Fn *f);
+
 /* hoist.c: work that no iteration has to wait for leaves its loop, in larger contractions; each
  * value kept for that takes at most `most` bytes. needs: no vjp/jvp   keeps: the evaluator's values
  * up to rounding   breaks: nothing */

@@ -196,7 +196,7 @@ static bool find_batch_axis(Opening *o) {
   if (!o->ds->batch_name) {
     Diag *d = diag(o->cx, E0617, o->nin ? o->in[0].span : (Span){0},
                    "no argument has a size name as its first extent, so there is no batch axis");
-    diag_hint(o->cx, d, "give the examples an axis, as in `x: f32[N, 784]`");
+    diag_hint(o->cx, d, "give the examples an axis, as in `x: f32[N, 784]`, and N no number by -D");
     return false;
   }
   bool ok = true;

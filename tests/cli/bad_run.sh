@@ -109,6 +109,13 @@ same "explain --ops | head: stderr" "$(cat err)" ""
 same "check without standard output: exit code" "$?" 0
 run eval '1 +' 2>&-
 is 3 ""
+"$GRADC" eval '1 + 1' >&- 2>err
+same "a value that nobody can read: exit code" "$?" 4
+same "a value that nobody can read" "$(cat err)" \
+  "gradc: can't write the output: Bad file descriptor"
+# What is printed never ends up in a file that took the descriptor of a closed stream.
+(run_of 2 --batch 500 --log log.jsonl) <&- >&- 2>err
+same "a log without standard streams" "$(grep -cv '^{' log.jsonl)" 0
 
 # Folders that can't be written, for those whom that stops.
 if [ "$(id -u)" -ne 0 ]; then

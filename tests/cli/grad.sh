@@ -165,4 +165,16 @@ run grad "$work/long.nn" f
 is 0
 out_has "fn f_grad"
 
+# A higher order of what has several derivatives: it says at which order, and what there is instead.
+printf 'fn two(x: f64, y: f64) = x * x * y\nfn cubes(x: f64[3]) = sum(x**3)\n' >"$work/order.nn"
+run grad "$work/order.nn" two --order 2
+is 3
+err_has 'error[E0402]: the gradient of order 2 of `two`, which at order 1 has 2 parts and is not a scalar'
+run grad "$work/order.nn" cubes --order 2
+is 3
+err_has 'the gradient of order 2 of `cubes`, which at order 1 is f64[3] and not a scalar'
+run grad "$work/order.nn" two --order 2 --wrt x
+is 0
+out_has 'fn two_grad2'
+
 finish
