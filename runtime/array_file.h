@@ -74,6 +74,7 @@ typedef struct ArraySet {
   bool columns;      /* CSV with a header line: one array per column, not one matrix */
   bool (*want)(void *arg, const char *name); /* NULL: everything; only for formats with names */
   void *want_arg;
+  bool headed; /* out: it was a table with a header line */
 } ArraySet;
 
 typedef struct ArrayError {

@@ -376,6 +376,7 @@ static bool arrays(Table *t, ArraySet *set) {
 bool csv_read(ByteStream *in, ArraySet *set, ArrayError *err) {
   Table t = {.path = in->path, .err = err};
   bool ok = read_all(in, &t, set->max_bytes) && rows(&t, set) && arrays(&t, set);
+  set->headed = t.name != NULL;
   for (int k = 0; t.name && k < t.columns; k++) free(t.name[k]);
   free(t.name);
   free(t.fraction);

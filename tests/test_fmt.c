@@ -206,7 +206,8 @@ static const char *const files[] = {
     "examples/cnn.nn",          "examples/fashion_mlp.nn", "examples/logistic.nn",
     "examples/polyfit.nn",      "examples/rosenbrock.nn",  "examples/softmax_regression.nn",
     "examples/embed/sensor.nn", "src/front/prelude.nn",    "src/front/special.nn",
-    "src/front/arrays.nn",      "src/ir/vmath.nn",         "tests/emit/operators.nn",
+    "src/front/arrays.nn",      "src/front/linear.nn",     "src/ir/vmath.nn",
+    "tests/emit/operators.nn",
 };
 
 START_TEST(laws_on_files) {

@@ -13,6 +13,7 @@ typedef struct Found { /* an array of a file, under the name it goes by */
   const char *file;
   const Array *array;
   int64_t step; /* of windows */
+  bool headed;
 } Found;
 
 typedef struct Opening {
@@ -49,6 +50,12 @@ static void free_set(void *set) {
   free(set);
 }
 
+/* NAME=FILE takes all columns of a table together. */
+static void hint_columns(Cx *cx, Diag *d, const char *file) {
+  diag_hint(cx, d, "its columns have names: `--data %s` gives each to the argument of its name",
+            file);
+}
+
 /* The set outlives this call in memory of its own: the arena is told to give it back. For an
  * argument: the array of its name, or all there are where none has that name. */
 static ArraySet *load(Opening *o, const char *path, const Input *in) {
@@ -78,11 +85,12 @@ static ArraySet *load(Opening *o, const char *path, const Input *in) {
     diag_hint(o->cx, d,
               "name the file in it, or give the folder without NAME= if its files bear the "
               "arguments' names");
+  else if (named && set->headed) hint_columns(o->cx, d, path);
   else diag_hint(o->cx, d, "`gradc explain E0611` lists the formats");
   return NULL;
 }
 
-static void add_found(Opening *o, Name name, const DataSource *src, const Array *a) {
+static void add_found(Opening *o, Name name, const DataSource *src, const Array *a, bool headed) {
   const char *file = src->path;
   for (int i = 0; i < o->found.n; i++)
     if (o->found.at[i].name == name) {
@@ -90,7 +98,7 @@ static void add_found(Opening *o, Name name, const DataSource *src, const Array 
            name, o->found.at[i].file, file);
       return;
     }
-  vec_push(o->arena, &o->found, ((Found){name, file, a, src->step}));
+  vec_push(o->arena, &o->found, ((Found){name, file, a, src->step, headed}));
 }
 
 static const char *argument_list(Opening *o) {
@@ -121,13 +129,13 @@ static void load_named(Opening *o, const DataSource *src) {
   int k = argument_named(o, src->name);
   if (k == o->nin) return;
   if (src->array) {
-    add_found(o, o->in[k].name, src, src->array);
+    add_found(o, o->in[k].name, src, src->array, false);
     return;
   }
   ArraySet *set = load(o, src->path, &o->in[k]);
   if (!set) return;
   Array *a = set->n == 1 ? set->at : array_find(set, src->name);
-  if (a) add_found(o, o->in[k].name, src, a);
+  if (a) add_found(o, o->in[k].name, src, a, set->headed);
   else
     diag(o->cx, E0612, o->in[k].span, "%s holds %d arrays, none of which is called `%s`", src->path,
          set->n, src->name);
@@ -160,7 +168,7 @@ static void load_source(Opening *o, const DataSource *src) {
   ArraySet *set = load(o, src->path, NULL);
   for (int i = 0; set && i < set->n; i++) {
     if (set->at[i].name[0]) {
-      add_found(o, name_of(o->cx, set->at[i].name), src, &set->at[i]);
+      add_found(o, name_of(o->cx, set->at[i].name), src, &set->at[i], false);
       continue;
     }
     Diag *d = diag(o->cx, E0618, (Span){0}, "%s holds an array without a name", src->path);
@@ -224,6 +232,7 @@ static Diag *mismatch(Opening *o, DiagCode code, const DataInput *in, const char
     SizeBinding b = o->ds->sizes.list.at[i];
     if (dim_is_number(b.value)) diag_note(o->cx, d, "%s is %lld", b.name, (long long)b.value);
   }
+  if (in->headed && code == E0614) hint_columns(o->cx, d, in->file);
   return d;
 }
 
@@ -330,7 +339,7 @@ static bool find_arrays(Opening *o) {
     for (int i = 0; i < o->found.n; i++)
       if (o->found.at[i].name == in->want.name)
         in->array = o->found.at[i].array, in->file = o->found.at[i].file,
-        in->step = o->found.at[i].step;
+        in->step = o->found.at[i].step, in->headed = o->found.at[i].headed;
     if (in->array) continue;
     all = false;
     Diag *d = diag(o->cx, E0612, in->want.span, "there are no data for the argument `%s: %s`",

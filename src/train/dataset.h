@@ -34,6 +34,7 @@ typedef struct DataInput {
   int64_t step;  /* rows of a series from one window to the next */
   int64_t row;   /* elements per example, or of the whole */
   int64_t stride; /* elements from one example to the next */
+  bool headed;    /* the whole of a table whose columns have names */
 } DataInput;
 
 typedef struct Dataset {

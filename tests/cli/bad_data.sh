@@ -22,6 +22,8 @@ printf 'x,y\n1,2\n2,3\n3,4\n4,5\n5,6\n' >long.csv
 printf 'x,y\n1,2\n2,nan\n3,4\n4,5\n' >nan.csv
 printf 'x,y\n1,2\n2\n3,4\n' >ragged.csv
 printf '1\ntwo\n3\n' >words.csv
+printf 'name,x\na,1\nb,2\n' >mixed.csv
+printf '1,NA\n2,3\n' >missing.csv
 printf 'labl\n1\n2\n' >labl.csv
 printf '1\n2\n3000000000\n4\n' >big.csv
 printf '\000\000\010\003\000\000\000\002\000\000\000\002\000\000\000\00212345678' >x.idx

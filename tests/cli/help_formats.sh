@@ -145,7 +145,7 @@ is 2 ""
   sed -n 's/^DTYPE([A-Z0-9]*, *"\([a-z0-9]*\)".*/\1/p' "$TOP_SRCDIR/src/ir/types.def"
   sed -n 's/^BUILTIN(\([a-z_]*\),.*/\1/p' "$TOP_SRCDIR/src/front/builtin.def"
   sed -n 's/^MAP(\([a-z_0-9]*\),.*TY_[A-Z_0-9, ]*"",.*/\1/p' "$TOP_SRCDIR/src/ir/ops.def"
-  sed -n 's/^fn \([a-z_0-9]*\)(.*/\1/p' "$TOP_SRCDIR/src/front/prelude.nn" "$TOP_SRCDIR/src/front/special.nn" "$TOP_SRCDIR/src/front/arrays.nn"
+  sed -n 's/^fn \([a-z_0-9]*\)(.*/\1/p' "$TOP_SRCDIR"/src/front/*.nn
 } | sort -u >words
 same "enough words" "$([ "$(wc -l <words)" -gt 150 ] && echo yes)" yes
 run help --format vim
