@@ -186,6 +186,11 @@ run emit --c words.nn -o words.c
 is 0 ""
 compiled "words of C" cc $strict -O1 -c words.c -o words.o
 ! have c++ || compiled "words of C++" c++ -Wall -Wextra -pedantic -Werror -fsyntax-only -x c++ words.h
+printf 'fn open(x) = sum(x)\n' >bare.nn
+run emit --c bare.nn --main --selftest -o bare.c
+is 0 ""
+compiled "a file without functions" cc $strict bare.c -o bare.run
+./bare.run && ok || not_ok "its check"
 printf 'fn f(x: f64[N]) = sum(x)\n' >wide.nn
 run emit --c wide.nn --cpu generic -o wide.c
 printf '#include <math.h>\n#include <stddef.h>\n#include <stdint.h>\n#include <string.h>\n#define double float\n' >small.h

@@ -384,6 +384,14 @@ static int64_t largest_workspace(const CFile *f, Check *c) {
   return most;
 }
 
+/* A file without functions: there are no empty arrays in C. */
+static const char *nothing_to_check(const CFile *f, bool with_main) {
+  Text all = text_new(f->cx->arena);
+  if (f->selftest) text_fmt(&all, "int %s_selftest(void) { return 0; }\n", f->prefix);
+  if (with_main) text_add(&all, "\nint main(void) { return 0; }\n");
+  return text_str(&all);
+}
+
 const char *emit_c_check(const CFile *f, bool with_main) {
   Check c = {.f = f, .out = text_new(f->cx->arena)};
   Text all = text_new(f->cx->arena), table = text_new(f->cx->arena);
@@ -398,6 +406,7 @@ const char *emit_c_check(const CFile *f, bool with_main) {
     text_fmt(&table, "  {\"%s\", check_%s_%s},\n", c.fn->name, c.fn->name, f->prefix);
     checks++;
   }
+  if (!checks) return nothing_to_check(f, with_main);
   helpers(f, text_str(&c.out), &all);
   text_add(&all, text_str(&c.out));
   text_fmt(&all, "\nenum { CHECKS_%s = %d };\n", upper, checks);
