@@ -79,6 +79,6 @@ for example in cnn fashion_mlp logistic polyfit rosenbrock softmax_regression; d
 done
 # gradc's own programs are laid out so.
 cd "$TOP_SRCDIR"
-run fmt --check examples/*.nn examples/embed/*.nn src/front/*.nn src/loop/*.nn bench/workloads/*.nn
+run fmt --check examples/*.nn examples/embed/*.nn src/front/*.nn src/ir/*.nn bench/workloads/*.nn
 is 0 ""
 finish
