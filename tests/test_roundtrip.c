@@ -87,6 +87,11 @@ static void check_source(const char *label, const char *text) {
 static const char *const sources[] = {
 #define F(text) text
     F("fn f(x: f64, y: f64) = (x + y) * (x - y) / (x - (y - 1)) ** 2 - -x"),
+    /* a function that was printed within another, where a value has its name */
+    F("fn m(x: f64[2]) = x / (x * x + 1)\nfn g(x: f64[2], t: f64[2]) = jvp(m)(x, t)[1]\n"
+      "fn h(v) { let m = stop(v)\n v * m }\n"
+      "fn f(v: f64[2], w: f64[2, 2]) { let d = h(v)\n let a = vmap(g, over: t)(d, w)\n"
+      "let (y, dx) = vjp(m)(sum(a, axis: 0), d)\n sum(dx * y) }"),
     /* axes that were merged, and their parts */
     F("fn f(p: f64[2, 5, 3], v: f64[3, 8]) { let y[t, c] = sum(u) p[c // 4, t, u] * v[u, c]\n "
       "sum(y ** 3) }"),

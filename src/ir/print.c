@@ -79,8 +79,9 @@ static BodyName print_body(Printer *p, const Ins *in, const bool *as_param) {
   Globals *g = p->globals;
   const Body *body = in->u.body;
   const Fn *fn = body->fn;
-  for (int i = 0; i < g->bodies.n; i++)
-    if (same_body(&g->bodies.at[i], body, as_param)) return g->bodies.at[i];
+  for (int i = 0; i < g->bodies.n; i++) /* a value of the scope may hide it: printed once more */
+    if (same_body(&g->bodies.at[i], body, as_param) && !name_in_scope(p, g->bodies.at[i].name))
+      return g->bodies.at[i];
   Name wish = fn->name; /* what is named in the scope by now would hide the function */
   for (int i = 2; wish && name_taken(p, wish); i++) wish = name_fmt(p->cx, "%s%d", fn->name, i);
   Name name = global_name(g, p->cx, wish, "f");

@@ -142,7 +142,8 @@ Name fresh_label(Printer *p, Name wish); /* in scope from now on; NULL: i, j, ..
 Name param_name(Globals *g, Cx *cx, Name wish);
 Name global_name(Globals *g, Cx *cx, Name wish, const char *otherwise);
 void names_add(Arena *a, Names *n, Name name);
-bool name_taken(const Printer *p, Name name);
+bool name_in_scope(const Printer *p, Name name); /* a value or size of the function has it */
+bool name_taken(const Printer *p, Name name);    /* that, or something else has it */
 
 /* print_expr.c: labels has one Label per axis of v, or is NULL: array notation. In brackets where
  * it binds less than asked; returns how tightly what was written does. */

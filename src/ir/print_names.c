@@ -61,8 +61,10 @@ static bool listed(const Names *n, Name name) {
   return false;
 }
 
+bool name_in_scope(const Printer *p, Name name) { return listed(&p->names, name); }
+
 bool name_taken(const Printer *p, Name name) {
-  return listed(&p->names, name) || listed(&p->globals->names, name) || is_reserved(name);
+  return name_in_scope(p, name) || listed(&p->globals->names, name) || is_reserved(name);
 }
 
 /* The wish with what can't stand in a name turned into '_'; NULL for nothing usable. */
