@@ -78,6 +78,23 @@ static void unrolled(void) {
 START_TEST(test_unrolled) { trapped(unrolled); }
 END_TEST
 
+/* A row for each of many rows, of which registers hold all; NaN where there is none of that number.
+ */
+static void rows_chosen(void) {
+  SizeBindings none = {0};
+  Fn *f = sized("fn f(A: f64[300, 3], q: f64[300, 2]) {\n let y[n] = {\n var v = A[n]\n"
+                " for t in 0..2 {\n let s = unchecked(v[i32(floor(2 * q[n, t]))])\n"
+                " let next[k: 0..3] = if k == t then s else v[k]\n v = next\n }\n v\n }\n y\n}\n",
+                false, &none);
+  Fn *g = pass_unroll(f, 1);
+  ck_assert_int_eq(count_op(f, OP_loop, true), 1);
+  ck_assert_int_eq(count_op(f, OP_gather, true), 2); // of q by t too
+  ck_assert_int_eq(count_op(g, OP_loop, true) + count_op(g, OP_gather, true), 0);
+  for (uint64_t seed = 1; seed <= 8; seed++) same_values(f, g, seed, "rows chosen");
+}
+START_TEST(test_rows_chosen) { trapped(rows_chosen); }
+END_TEST
+
 /* ---- operands laid out before the loop ---- */
 /* Captured values of the last loop that have these extents. */
 static int captured(const Fn *f, int64_t rows, int64_t columns) {
@@ -123,6 +140,7 @@ Suite *turn_suite(void) {
   tcase_add_checked_fixture(t, fixture_rules, fixture_end);
   tcase_add_test(t, test_rewritten_programs);
   tcase_add_test(t, test_unrolled);
+  tcase_add_test(t, test_rows_chosen);
   tcase_add_test(t, test_turned);
   suite_add_tcase(s, t);
   return s;

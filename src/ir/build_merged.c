@@ -3,10 +3,11 @@
  * sum. Out: the sum over the axes as they were before, in which a factor depends on some of them
  * only and einsum.c finds a contraction; the merged axis is the result's.
  *
- *   sum(reshape(w) * y)  =>  reshape(sum(w * y'))   w is a view that repeats along a part of an
- * axis sum(reshape(f * g))  =>  sum(f' * g')           each of f and g repeats along some axis
+ *   sum(reshape(w) * y)  =>  reshape(sum(w * y'))
+ *   sum(reshape(f * g))  =>  sum(f' * g')
  *
- * where y' is y with the axes cut as those of w are. */
+ * of which w is a view that repeats along a part of an axis, f and g each repeat along some axis;
+ * y' is y with the axes cut as those of w are. */
 #include "ir/build.h"
 #include "ir/build_parts.h"
 
@@ -78,7 +79,7 @@ static Val sum_of_merged_factor(Builder *b, Val mul, uint32_t axes) {
 }
 
 /* ---- a product that is cut ---- */
-/* Labels that some factor lacks; none where it takes more than two to make the product. */
+/* The labels that factor k is the same along. */
 static uint32_t lacking(Builder *b, const Ins *mul, int k, uint32_t all) {
   return all & ~labels_used(b, mul->arg[k]);
 }

@@ -10,6 +10,8 @@
  * needs: numbers for sizes to find anything   keeps: values, bit for bit   breaks: nothing */
 #include "pass/steps.h"
 
+#include <math.h>
+
 enum {
   MANY_TIMES = 16, /* runs of the loop that pay for compiling its steps one by one */
   MOST_STEPS = 8,
@@ -135,18 +137,39 @@ static bool chooses_row(const Fn *f, const Ins *in) {
   const Gather *g = in->u.gather;
   const Ins *count = fn_ins(f, in->arg[1]);
   const Shape *x = &fn_ins(f, in->arg[0])->shape;
+  if (x->dim[1] < 1 || x->dim[1] > MOST_STEPS) return false;
   return g->axis[0] == 0 && g->axis[1] == 1 && count->op == OP_iota && count->shape.rank == 1 &&
          count->shape.dim[0] == x->dim[0] && fn_ins(f, in->arg[2])->shape.rank == 1;
 }
 
-/* As a sum over few rows, of which all but one are 0: registers have no indices. */
+/* Row k of each x[i]. */
+static Val row_of_each(Builder *b, Val x, Dim k) {
+  Shape s = *ir_shape(b, x), out = s;
+  ViewDim dim[IR_MAX_RANK];
+  ViewTerm term[IR_MAX_RANK];
+  for (int d = 0; d < s.rank; d++) {
+    term[d] = (ViewTerm){d - (d > 1), 1};
+    dim[d] = (ViewDim){.off = d == 1 ? k : 0, .den = 1, .n = d != 1, .term = &term[d]};
+    if (d > 1) out.dim[d - 1] = s.dim[d];
+  }
+  out.rank = s.rank - 1;
+  return ir_view(b, x, &out, &(View){.rank = s.rank, .dim = dim});
+}
+
+/* As a choice among few rows, NaN where there is none of that number: registers have no indices. */
 static Val chosen_row(Builder *b, Val x, Val p) {
-  Shape s = *ir_shape(b, x);
+  Dim rows = ir_shape(b, x)->dim[1];
   DType t = ir_type(b, p);
-  Val own = ir_spread(b, p, &s, (int32_t[]){0});
-  Val row = ir_spread(b, ir_iota(b, t, s.dim[1]), &s, (int32_t[]){1});
-  Val only = ir_map3(b, OP_select, ir_map2(b, OP_eq, row, own), x, ir_zeros_like(b, x));
-  return ir_fold(b, OP_sum, only, 2);
+  Val chosen = 0;
+  for (Dim k = 0; k < rows; k++) {
+    Val row = row_of_each(b, x, k);
+    Shape s = *ir_shape(b, row);
+    if (!chosen) chosen = ir_const_f(b, ir_type(b, x), &s, (double)NAN);
+    Val own = ir_spread(b, p, &s, (int32_t[]){0});
+    Val hit = ir_map2(b, OP_eq, own, ir_const_i(b, t, &s, k));
+    chosen = ir_map3(b, OP_select, hit, row, chosen);
+  }
+  return chosen;
 }
 
 static Fn *rows_chosen(const Fn *f) {
