@@ -173,7 +173,26 @@ START_TEST(blocks_of_weights_are_copied_where_they_are_read) {
   has_not(loops, "kernel b_tiles");
   before(loops, "for nb0", "b_tiles'4[32*k1 + 32768*t");
   loops = loops_of("fn f(a: f64[64, 4096], b: f64[4096, 256]) = a @ b", wide(1));
-  has(loops, "kernel b_tiles");
+  has_not(loops, "kernel b_tiles");
+  before(loops, "for nb0", "b_tiles'4[16*k1 + 65536*t");
+}
+END_TEST
+
+/* The larger operand is read in one round: where that isn't the copied one, the copy is whole. */
+START_TEST(a_copy_smaller_than_the_other_operand_is_made_before) {
+  const char *loops = loops_of("fn f(x: f32[128, 4096], W: f32[4096, 1040]) = x @ W", wide(1));
+  has(loops, "kernel x_tiles");
+  has_not(loops, "W_tiles");
+}
+END_TEST
+
+/* Steps of 4096 bytes, 2048 of them: 14 elements of each are copied side by side. Where the rows of
+ * W lie 4160 or 16384 bytes apart, or are few, they are read from where they are. */
+START_TEST(short_rows_a_power_of_two_apart_are_copied_where_no_cache_keeps_them) {
+  has(loops_of("fn f(x: f32[64, 2048], W: f32[2048, 1024]) = x @ W", wide(1)), "W_tiles");
+  has_not(loops_of("fn f(x: f32[64, 2048], W: f32[2048, 1040]) = x @ W", wide(1)), "W_tiles");
+  has_not(loops_of("fn f(x: f32[64, 1024], W: f32[1024, 4096]) = x @ W", wide(1)), "W_tiles");
+  has_not(loops_of("fn f(x: f32[64, 1024], W: f32[1024, 1024]) = x @ W", wide(1)), "W_tiles");
 }
 END_TEST
 
@@ -523,6 +542,8 @@ Suite *lower_suite(void) {
   tcase_add_test(t, an_image_enlarged_by_whole_numbers_looks_nothing_up);
   tcase_add_test(t, weights_after_a_norm_need_no_masks);
   tcase_add_test(t, blocks_of_weights_are_copied_where_they_are_read);
+  tcase_add_test(t, a_copy_smaller_than_the_other_operand_is_made_before);
+  tcase_add_test(t, short_rows_a_power_of_two_apart_are_copied_where_no_cache_keeps_them);
   tcase_add_test(t, rows_from_beyond_the_cache_are_asked_for_ahead);
   tcase_add_test(t, much_is_computed_on_results_that_lie_side_by_side);
   tcase_add_test(t, weights_are_copied_where_their_rows_overflow_the_sets_they_fall_into);
