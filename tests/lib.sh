@@ -120,6 +120,27 @@ finish() {
   exit
 }
 
+# ---- tests that need other programs
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# skip: one check can't be made here; $skipped counts them.
+skipped=0
+skip() { skipped=$((skipped + 1)); }
+
+# compiled WHAT COMMAND...: the command ends well and says nothing.
+compiled() {
+  title=$1
+  shift
+  if text=$("$@" 2>&1) && [ -z "$text" ]; then ok; else not_ok "$title: $*" "$(printf '%s\n' "$text" | head -20)"; fi
+}
+
+# shows WHAT WANTED COMMAND...: the command ends well and prints that.
+shows() {
+  title=$1 wanted=$2
+  shift 2
+  if text=$("$@" 2>&1); then same "$title" "$text" "$wanted"; else not_ok "$title: status $?" "$text"; fi
+}
+
 # with_numpy: sets $python to one that has NumPy; without any the test is skipped.
 with_numpy() {
   for python in python3 /usr/bin/python3; do
