@@ -29,6 +29,12 @@ Session *session_new(void) {
   return NULL;
 }
 
+void session_interactive(Session *s, bool yes) {
+  s->careful = yes;
+  s->keep_params = !yes;
+  s->how.patience = yes ? 0 : PATIENCE; /* its lines are entered again, and changed a little */
+}
+
 static void forget_params(Session *s) {
   if (s->keep_params) return;
   arena_free(s->params);

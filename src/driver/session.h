@@ -39,6 +39,9 @@ typedef struct Session {
 Session *session_new(void); /* NULL when out of memory */
 void session_free(Session *s);
 
+/* For declarations and lines that a person types; see the fields above. */
+void session_interactive(Session *s, bool yes);
+
 /* Runs work(s, arg) under the session's trap. ST_SOURCE where it returned ST_OK but recorded
  * errors. */
 Status session_run(Session *s, Status (*work)(Session *s, void *arg), void *arg);
