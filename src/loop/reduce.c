@@ -5,13 +5,23 @@
  *   along:  vectors run along a kept axis; one accumulator per vector of a block of columns, the
  *           reduced axes are the inner loops
  *
+ * Several reductions of the same elements share the loops, each with accumulators of its own
+ * (fold_joins); each goes in the order it would alone, but for the last columns of `along`.
+ *
  * The order of every sum depends on shape and target only. Lanes past the end contribute the
  * identity. Elementwise roots of the nest are computed on the results before they are stored. */
 #include "loop/lower.h"
 
 #include <math.h>
 
-enum { ACROSS_ACCUMULATORS = 4, ALONG_VECTORS = 8 };
+enum {
+  ACROSS_ACCUMULATORS = 4,
+  ALONG_VECTORS = 8,
+  MOST_TOGETHER = 8,
+  MOST_OPS_TOGETHER = 30, /* of operands together: what they need in registers is there too */
+  MOST_UNROLLED = 64,     /* elements that slim.c may write out */
+  FEW_VECTORS = 4
+};
 
 double fold_identity(const Ins *fold) {
   bool f = type_is_float((DType)fold->type);
@@ -84,6 +94,26 @@ static double vector_cost(const Low *lw, const Analysis *an, int axis, Dim dim, 
   return loads * (double)vectors / (double)MAX(1, extent);
 }
 
+int nest_folds(const Nest *n) {
+  int folds = 0;
+  for (int i = 0; n->kind == NEST_FOLD && i < n->side.n; i++) folds += n->side.at[i]->of != 0;
+  return folds;
+}
+
+/* The operands of all its folds can be walked along axes i and j as along one. */
+static bool operands_merge(const Nest *n, int i, int j) {
+  for (int k = 0; k < n->side.n; k++)
+    if (n->side.at[k]->of && !axes_merge(&n->side.at[k]->an, i, j)) return false;
+  return true;
+}
+
+static double operands_cost(const Low *lw, const Nest *n, int axis, Dim dim, int lanes) {
+  double cost = 0;
+  for (int k = 0; k < n->side.n; k++)
+    if (n->side.at[k]->of) cost += vector_cost(lw, &n->side.at[k]->an, axis, dim, lanes);
+  return cost;
+}
+
 static void reduced_axes(const Nest *n, const Ins *fold, FoldPlan *p) {
   const Analysis *an = &n->side.at[0]->an;
   int last = -1; /* outermost part of the axis being merged */
@@ -91,7 +121,8 @@ static void reduced_axes(const Nest *n, const Ins *fold, FoldPlan *p) {
   for (int i = an->axes - 1; i >= 0; i--) {
     if (!(fold->u.axes >> i & 1) || an->extent[i] == 1) continue;
     LoopAxis *r = &p->red[MAX(0, p->nred - 1)];
-    if (last >= 0 && axes_merge(an, i, last)) r->extent = dim_mul(an->cx, r->extent, an->extent[i]);
+    if (last >= 0 && operands_merge(n, i, last))
+      r->extent = dim_mul(an->cx, r->extent, an->extent[i]);
     else p->red[p->nred++] = (LoopAxis){i, an->extent[i]};
     last = i;
   }
@@ -112,7 +143,7 @@ static void plan_fold(Low *lw, const Nest *n, int rows, FoldPlan *p) {
     /* vectors along the reduced axis that reads best */
     int best = p->nred - 1;
     for (int i = 0; i < p->nred; i++) {
-      double c = vector_cost(lw, &s->an, p->red[i].axis, p->red[i].extent, p->lanes);
+      double c = operands_cost(lw, n, p->red[i].axis, p->red[i].extent, p->lanes);
       if (c < across) across = c, best = i;
     }
     LoopAxis t = p->red[best];
@@ -126,7 +157,7 @@ static void plan_fold(Low *lw, const Nest *n, int rows, FoldPlan *p) {
   }
   if (p->nkept) {
     LoopAxis k = p->kept[p->nkept - 1];
-    along = vector_cost(lw, &s->an, s->kept[k.axis], k.extent, p->lanes);
+    along = operands_cost(lw, n, s->kept[k.axis], k.extent, p->lanes);
   }
   p->ratio = across / along;
   p->cost = MIN(across, along);
@@ -153,16 +184,84 @@ bool fold_wants_row_axis(Low *lw, Val fold, int rows) {
              low_number(lw, all.kept[all.nkept - 1].extent);
 }
 
+/* ---- several in the same loops ---- */
+static bool axes_eq(const LoopAxis *a, const LoopAxis *b, int n) {
+  for (int i = 0; i < n; i++)
+    if (a[i].axis != b[i].axis || a[i].extent != b[i].extent) return false;
+  return true;
+}
+
+static bool plans_eq(const FoldPlan *a, const FoldPlan *b) {
+  return a->across == b->across && a->lanes == b->lanes && a->nkept == b->nkept &&
+         a->nred == b->nred && axes_eq(a->kept, b->kept, a->nkept) &&
+         axes_eq(a->red, b->red, a->nred);
+}
+
+/* Alone and together they go through the elements in the same way. */
+static bool plans_agree(Low *lw, const Nest *n, Side *s) {
+  Nest one = {.kind = NEST_FOLD, .anchor = s->of, .shape = n->shape}, all = *n;
+  FoldPlan plan[3];
+  memset(&all.side, 0, sizeof all.side);
+  for (int i = 0; i < n->side.n; i++) vec_push(lw->arena, &all.side, n->side.at[i]);
+  vec_push(lw->arena, &all.side, s);
+  vec_push(lw->arena, &one.side, s);
+  plan_fold(lw, n, 0, &plan[0]);
+  plan_fold(lw, &one, 0, &plan[1]);
+  plan_fold(lw, &all, 0, &plan[2]);
+  return plans_eq(&plan[0], &plan[1]) && plans_eq(&plan[0], &plan[2]);
+}
+
+/* Some operand of the nest reads at the same indices what s does. */
+static bool reads_agree(const Nest *n, const Side *s) {
+  for (int i = 0; i < n->side.n; i++) {
+    const Side *t = n->side.at[i];
+    for (int k = 0; t->of && k < t->an.access.n; k++)
+      for (int j = 0; j < s->an.access.n; j++)
+        if (access_same(&s->an, &s->an.access.at[j], &t->an.access.at[k])) return true;
+  }
+  return false;
+}
+
+static bool no_triangle(Low *lw, Val v) {
+  const Ins *fold = low_ins(lw, v);
+  Triangle t = triangle_of(lw, fold, fold->arg[0]);
+  return t.n == 0 && (t.boxes.n != 1 || t.boxes.box[0].n == 0);
+}
+
+bool fold_joins(Low *lw, const Nest *n, Val v, Side *s) {
+  const Ins *fold = low_ins(lw, v), *first = low_ins(lw, n->anchor);
+  const Shape *whole = &low_ins(lw, fold->arg[0])->shape;
+  double elements = (double)low_number(lw, shape_count(lw->cx, whole)), kept = 1, ops = s->an.ops;
+  int folds = nest_folds(n);
+  if (fold->u.axes != first->u.axes || !shape_eq(whole, &low_ins(lw, first->arg[0])->shape))
+    return false;
+  for (int i = 0; i < n->side.n; i++)
+    if (n->side.at[i]->of) ops += n->side.at[i]->an.ops;
+  /* accumulators have half of the registers */
+  if (folds >= MIN(MOST_TOGETHER, lw->p->target.vector_regs / 2 / ACROSS_ACCUMULATORS) ||
+      ops > MOST_OPS_TOGETHER)
+    return false;
+  for (int d = 0; d < n->shape.rank; d++) kept *= (double)low_number(lw, n->shape.dim[d]);
+  if (n->shape.rank > 0 && elements <= MOST_UNROLLED * kept) return false;
+  bool few = elements <= FEW_VECTORS * s->an.lanes; /* they share the kernel's call */
+  return (few || reads_agree(n, s)) && no_triangle(lw, v) && no_triangle(lw, n->anchor) &&
+         plans_agree(lw, n, s);
+}
+
 /* ---- shared pieces ---- */
+typedef struct FoldPart { /* one of the reductions */
+  Val v;
+  const Ins *fold;
+  Reg acc[ALONG_VECTORS];
+} FoldPart;
 typedef struct FoldWork {
   Nest *n;
-  const Ins *fold;
-  const Side *side;
+  const Side *side; /* of the first */
   FoldPlan plan;
-  AxisIx out[IR_MAX_RANK], in[IR_MAX_RANK]; /* the point of the result and of the operand */
-  Reg acc[64];
-  int nacc;
-  Triangle triangle;
+  AxisIx out[IR_MAX_RANK], in[IR_MAX_RANK]; /* the point of the results and of the operands */
+  FoldPart part[MOST_TOGETHER];
+  int nparts;
+  Triangle triangle; /* of the only one */
 } FoldWork;
 
 /* Opens a block for what a step adds, which is left out where the step adds nothing. */
@@ -176,24 +275,28 @@ static void set_kept(FoldWork *w, int d, AxisIx ix) {
   w->in[w->side->kept[d]] = ix;
 }
 
-static Ex operand(Low *lw, FoldWork *w, Point pt) {
-  Ex x = value_at(lw, w->side->v, w->in, pt);
-  return (DType)w->fold->type == T_BOOL ? low_map(lw, OP_cast, T_I32, &x, 1) : x;
+static Ex operand(Low *lw, FoldWork *w, const FoldPart *p, Point pt) {
+  Ex x = value_at(lw, p->fold->arg[0], w->in, pt);
+  return (DType)p->fold->type == T_BOOL ? low_map(lw, OP_cast, T_I32, &x, 1) : x;
 }
 
 static void accumulate(Low *lw, FoldWork *w, int acc, Point pt) {
-  Ex x = operand(lw, w, pt);
-  if (w->plan.across && pt.vmask) {
-    Ex arg[3] = {pt.vmask, x, identity(lw, w->fold, pt.lanes)};
-    x = low_map(lw, OP_select, ex_type(lw, x), arg, 3);
+  for (int i = 0; i < w->nparts; i++) {
+    const FoldPart *p = &w->part[i];
+    Ex x = operand(lw, w, p, pt);
+    if (w->plan.across && pt.vmask) {
+      Ex arg[3] = {pt.vmask, x, identity(lw, p->fold, pt.lanes)};
+      x = low_map(lw, OP_select, ex_type(lw, x), arg, 3);
+    }
+    st_set(&lw->m, p->acc[acc], fold_step(lw, p->fold->op, ex_reg(&lw->m, p->acc[acc]), x));
   }
-  st_set(&lw->m, w->acc[acc], fold_step(lw, w->fold->op, ex_reg(&lw->m, w->acc[acc]), x));
 }
 
 static void new_accumulators(Low *lw, FoldWork *w, int n, int lanes) {
-  w->nacc = n;
-  for (int i = 0; i < n; i++)
-    w->acc[i] = st_let(&lw->m, identity(lw, w->fold, lanes), name_of(lw->cx, "acc"));
+  for (int k = 0; k < w->nparts; k++)
+    for (int i = 0; i < n; i++)
+      w->part[k].acc[i] =
+          st_let(&lw->m, identity(lw, w->part[k].fold, lanes), name_of(lw->cx, "acc"));
 }
 
 static Step step_begin(Low *lw, const FoldWork *w, const Along *along, int n) {
@@ -212,21 +315,31 @@ static void step_end(Low *lw, Step s) {
   if (s.outer) low_leave(lw, s.outer, s.memo);
 }
 
-/* Adds up accumulators from, from + by, ... by halves; returns the register of the sum. */
-static Ex tree(Low *lw, FoldWork *w, int from, int by, int n) {
-  Ex v[64];
-  for (int i = 0; i < n; i++) v[i] = ex_reg(&lw->m, w->acc[from + i * by]);
+/* Adds up accumulators from, from + 1, ... by halves; returns the register of the sum. */
+static Ex tree(Low *lw, const FoldPart *p, int from, int n) {
+  Ex v[ALONG_VECTORS];
+  for (int i = 0; i < n; i++) v[i] = ex_reg(&lw->m, p->acc[from + i]);
   for (; n > 1; n = (n + 1) / 2)
     for (int i = 0; i < n / 2; i++)
-      v[i] = ex_let(lw, fold_step(lw, w->fold->op, v[i], v[i + (n + 1) / 2]), NULL);
+      v[i] = ex_let(lw, fold_step(lw, p->fold->op, v[i], v[i + (n + 1) / 2]), NULL);
   return v[0];
 }
 
-static void finish(Low *lw, FoldWork *w, Ex value, Point pt) {
-  if ((DType)w->fold->type == T_BOOL)
+static void bind(Low *lw, FoldWork *w, const FoldPart *p, Ex value, Point pt) {
+  if ((DType)p->fold->type == T_BOOL)
     value = low_map(lw, OP_ne, T_BOOL, (Ex[]){value, ex_imm_i(&lw->m, T_I32, pt.lanes, 0)}, 2);
-  value = ex_let(lw, value, low_ins(lw, w->n->anchor)->hint);
-  value_bind(lw, w->n->anchor, w->out, pt, value);
+  value = ex_let(lw, value, p->fold->hint);
+  value_bind(lw, p->v, w->out, pt, value);
+}
+
+/* Accumulators from `from` on have become the results at a point. */
+static void finish(Low *lw, FoldWork *w, int from, int n, Point pt) {
+  for (int i = 0; i < w->nparts; i++) {
+    const FoldPart *p = &w->part[i];
+    Ex sum = tree(lw, p, from, n);
+    if (w->plan.across || w->plan.nkept == 0) sum = ex_reduce(&lw->m, step_op(p->fold->op), sum);
+    bind(lw, w, p, sum, pt);
+  }
   low_store_roots(lw, w->n, w->out, pt);
 }
 
@@ -329,8 +442,7 @@ static void fold_across(Low *lw, FoldWork *w) {
     across_vectors(lw, w, red, lanes, unroll);
     for (int i = p->nred - 2; i >= 0; i--) low_end(lw, inner[i]);
   }
-  Ex sum = ex_reduce(&lw->m, step_op(w->fold->op), tree(lw, w, 0, 1, unroll));
-  finish(lw, w, sum, point_scalar());
+  finish(lw, w, 0, unroll, point_scalar());
   while (loops > 0) low_end(lw, mark[--loops]);
 }
 
@@ -390,9 +502,8 @@ static void along_block(Low *lw, FoldWork *w, Ix base, int nvec, int lanes, Dim 
   }
   for (int i = p->nred - 2; i >= 0; i--) low_end(lw, mark[i]);
   for (int i = 0; i < nvec; i++) {
-    Ex sum = tree(lw, w, i * rows, 1, rows);
     set_kept(w, kept.axis, col[i]);
-    finish(lw, w, sum, pt[i]);
+    finish(lw, w, i * rows, rows, pt[i]);
   }
 }
 
@@ -429,7 +540,8 @@ static void fold_along(Low *lw, FoldWork *w) {
     return;
   }
   int64_t vectors = kept.extent / lanes, tail = kept.extent % lanes;
-  int nvec = (int)MAX(1, MIN(w->side->an.ops > 30 ? 2 : ALONG_VECTORS, vectors));
+  int most = w->side->an.ops > 30 ? 2 : w->nparts > 1 ? ACROSS_ACCUMULATORS : ALONG_VECTORS;
+  int nvec = (int)MAX(1, MIN(most, vectors));
   int64_t blocks = vectors / nvec, width = (int64_t)nvec * lanes;
   int rest = (int)(vectors - blocks * nvec) + (tail > 0);
   if (blocks > 0) {
@@ -474,10 +586,13 @@ static void forget_merged(Low *lw, FoldWork *w) {
 void lower_fold(Low *lw, Nest *n) {
   FoldWork *w = NEW(lw->arena, FoldWork);
   w->n = n;
-  w->fold = low_ins(lw, n->anchor);
   w->side = n->side.at[0];
+  for (int i = 0; i < n->side.n; i++) {
+    Val v = n->side.at[i]->of;
+    if (v) w->part[w->nparts++] = (FoldPart){.v = v, .fold = low_ins(lw, v)};
+  }
   plan_fold(lw, n, lw->rows, &w->plan);
-  w->triangle = triangle_of(lw, w->fold, w->side->v);
+  w->triangle = triangle_of(lw, w->part[0].fold, w->side->v);
   forget_merged(lw, w);
   for (int d = 0; d < low_ins(lw, w->side->v)->shape.rank; d++) w->in[d] = axis_number(0);
   for (int d = 0; d < n->shape.rank; d++)
