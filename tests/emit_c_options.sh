@@ -153,11 +153,6 @@ END
 for cpu in x86-64-v3 x86-64-v4; do
   run emit --c rows.nn --cpu $cpu
   is 0
-  if printf '%s\n' "$out" | grep LOAD_IF_f64 | grep -v define | grep -qv ' ? .* : 0)'; then
-    not_ok "$cpu: a row outside is addressed" "$out"
-  else
-    ok
-  fi
-  out_has ' ? 64 * i0'
+  out_has '? (64 * i0 + '
 done
 finish
