@@ -239,6 +239,33 @@ static unsigned char *find(unsigned char *b, size_t n, const char *what, int nth
   return NULL;
 }
 
+/* Arrays of other things than numbers are an error where they are wanted, and listed for who only
+ * looks into the file. */
+START_TEST(members_without_numbers) {
+  size_t n;
+  unsigned char *b = get(CORPUS "a.npz", &n);
+  memcpy(find(b, n, "'<f4", 0) + 1, "<U1", 3);
+  put(in_dir("s.npz"), b, n);
+  ck_assert(!array_load(in_dir("s.npz"), &set, &err));
+  ck_assert_msg(strstr(err.text, "(y.npy): byte") && strstr(err.text, "holds strings"), "%s",
+                err.text);
+  set.others = true;
+  ck_assert_msg(array_load(in_dir("s.npz"), &set, &err), "%s", err.text);
+  ck_assert_int_eq(set.n, 1);
+  ck_assert_str_eq(array_meta(&set, "y"), "strings, not read");
+  free(b);
+  static const char header[] =
+      "{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[2],\"data_offsets\":[0,2]}}";
+  char file[8 + sizeof header + 2] = {sizeof header - 1};
+  memcpy(file + 8, header, sizeof header - 1);
+  put(in_dir("s.safetensors"), file, 8 + sizeof header - 1 + 2);
+  array_set_free(&set);
+  set.others = true;
+  ck_assert_msg(array_load(in_dir("s.safetensors"), &set, &err), "%s", err.text);
+  ck_assert_str_eq(array_meta(&set, "a"), "elements of F8_E4M3, not read");
+}
+END_TEST
+
 START_TEST(broken_archives) {
   size_t n;
   unsigned char *b = get(CORPUS "a.npz", &n), *c;
@@ -588,6 +615,7 @@ Suite *files_suite(void) {
   tcase_add_test(t, gzip_is_checked);
   tcase_add_test(t, fashion_mnist);
   tcase_add_test(t, zip_archives);
+  tcase_add_test(t, members_without_numbers);
   tcase_add_test(t, only_what_is_wanted);
   tcase_add_test(t, broken_archives);
   tcase_add_test(t, safetensors_headers);
