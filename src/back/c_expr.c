@@ -315,6 +315,8 @@ static const char *vector_load(CGen *g, const ExNode *x) {
     at = plus_dyn(g, at, x->dyn);
     at = cg_place_at(g, cg_argument(g, x->buf), at);
     if (!x->mask) return cg_op(g, CH_LOAD, e, lanes, at, NULL, NULL, NULL);
+    const char *bits = cg_bits_mask(g, x->mask, (DType)x->type);
+    if (bits) return cg_op(g, CH_LOAD_BITS, e, lanes, at, bits, NULL, NULL);
     const char *first = cg_first_lanes(g, x->mask), *mask = cg_ex(g, x->mask, cg_elem_bytes[e]);
     if (first) return cg_op(g, CH_LOAD_N, e, lanes, at, first, mask, NULL);
     return cg_op(g, CH_LOAD_IF, e, lanes, at, mask, NULL, NULL);
@@ -395,6 +397,15 @@ const char *cg_first_lanes(CGen *g, Ex mask) {
   return cg_atom(g, clamped(g, cg_ix(g, &x->ix), x->lanes), "int");
 }
 
+/* GCC adds neighbouring lanes by one instruction that takes as long as three. */
+static const char *alone(CGen *g, const char *v, const char *type) {
+  const char *t = cg_fmt(g, "t%d", g->temps++);
+  cg_line(g, "%s %s = %s;", type, t, v);
+  cg_line(g, "ALONE(%s);", t);
+  g->alone_used = true;
+  return t;
+}
+
 /* The upper half onto the lower, until one lane is left: the order every back end follows. */
 static const char *reduce(CGen *g, const ExNode *x) {
   const ExNode *vec = &g->k->ex.at[x->arg[0]];
@@ -412,6 +423,7 @@ static const char *reduce(CGen *g, const ExNode *x) {
   const char *type = cg_type(g, t, 1, 4);
   for (int i = 0; i < 2; i++)
     last[i] = cg_atom(g, t == T_BOOL ? cg_fmt(g, "(%s != 0)", last[i]) : last[i], type);
+  if (x->op == OP_add && type_is_float(t)) last[1] = alone(g, last[1], type);
   return cg_map(g, x->op, t, t, 1, last, 0, bytes, bytes);
 }
 
@@ -513,11 +525,19 @@ static const char *scaled(CGen *g, Ex e) {
                cg_ex(g, s.high, 0));
 }
 
+static const char *chosen_by_bits(CGen *g, const ExNode *x) {
+  const char *bits = x->op == OP_select ? cg_bits_reg(g, x->arg[0]) : NULL;
+  if (!bits) return NULL;
+  const char *a = cg_ex(g, x->arg[1], 0), *b = cg_ex(g, x->arg[2], 0);
+  return cg_op(g, CH_BLEND_BITS, cg_elem(g, (DType)x->type, 4), x->lanes, bits, a, b, NULL);
+}
+
 static const char *map(CGen *g, Ex e, int mask_bytes) {
   const ExNode *x = &g->k->ex.at[e];
   const char *arg[3], *whole = extreme(g, x);
   if (!whole) whole = scaled(g, e);
   if (!whole) whole = inside_range(g, x, mask_bytes);
+  if (!whole) whole = chosen_by_bits(g, x);
   if (whole) return whole;
   DType from = (DType)x->type;
   int inner = mask_bytes; /* of truth values among the operands */

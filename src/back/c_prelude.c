@@ -40,12 +40,14 @@ static void vectors(CGen *g, Text *out) {
        macros = text_new(g->cx->arena);
   cg_macros(g, true, &plain);
   vector_types(g, true, &types);
+  cg_bits_types(g, true, &types);
   cg_macros(g, false, &macros);
   text_add(out,
            "/* Vectors, and what is done to them: ADD_f32x16(a, b) adds the lanes of two vectors "
            "of 16 floats. */\n");
   text_fmt(out, "#if %s_VECTORS\n", g->prefix);
   vector_types(g, false, out);
+  cg_bits_types(g, false, out);
   text_fmt(out,
            "#define AT(v, lane) ((v)[lane])\n%s#else\n%s#define AT(v, lane) ((v).at[lane])\n"
            "%s#endif\n\n",
@@ -165,6 +167,11 @@ static void builtins(CGen *g, Text *out) {
     text_fmt(out,
              "#if %s_AVX512 && !defined(__clang__)\n#define KEEP(x) __asm__(\"\" : \"+v\"(x))\n"
              "#else\n#define KEEP(x) ((void)0)\n#endif\n\n",
+             g->prefix);
+  if (g->alone_used)
+    text_fmt(out,
+             "#if %s_VECTORS && !defined(__clang__)\n#define ALONE(x) __asm__(\"\" : \"+x\"(x))\n"
+             "#else\n#define ALONE(x) ((void)0)\n#endif\n\n",
              g->prefix);
   /* What is to be unrolled has been: compilers would run out of registers. */
   if (g->loop_used)
