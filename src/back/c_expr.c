@@ -397,36 +397,6 @@ const char *cg_first_lanes(CGen *g, Ex mask) {
   return cg_atom(g, clamped(g, cg_ix(g, &x->ix), x->lanes), "int");
 }
 
-/* GCC adds neighbouring lanes by one instruction that takes as long as three. */
-static const char *alone(CGen *g, const char *v, const char *type) {
-  const char *t = cg_fmt(g, "t%d", g->temps++);
-  cg_line(g, "%s %s = %s;", type, t, v);
-  cg_line(g, "ALONE(%s);", t);
-  g->alone_used = true;
-  return t;
-}
-
-/* The upper half onto the lower, until one lane is left: the order every back end follows. */
-static const char *reduce(CGen *g, const ExNode *x) {
-  const ExNode *vec = &g->k->ex.at[x->arg[0]];
-  DType t = (DType)x->type;
-  int bytes = cg_mask_bytes(g, x->arg[0]);
-  CElem e = cg_elem(g, t, bytes);
-  const char *v = cg_ex(g, x->arg[0], bytes);
-  v = cg_atom(g, v, cg_type(g, t, vec->lanes, bytes));
-  for (int n = vec->lanes / 2; n > 1; n /= 2) {
-    const char *type = cg_vec(g, e, n), *half[2];
-    for (int i = 0; i < 2; i++) half[i] = cg_half(g, v, e, 2 * n, i == 1);
-    v = cg_atom(g, cg_map(g, x->op, t, t, n, half, 0, bytes, bytes), type);
-  }
-  const char *last[2] = {cg_fmt(g, "AT(%s, 0)", v), cg_fmt(g, "AT(%s, 1)", v)};
-  const char *type = cg_type(g, t, 1, 4);
-  for (int i = 0; i < 2; i++)
-    last[i] = cg_atom(g, t == T_BOOL ? cg_fmt(g, "(%s != 0)", last[i]) : last[i], type);
-  if (x->op == OP_add && type_is_float(t)) last[1] = alone(g, last[1], type);
-  return cg_map(g, x->op, t, t, 1, last, 0, bytes, bytes);
-}
-
 static const char *shuffle(CGen *g, const ExNode *x) {
   CElem e = cg_elem(g, (DType)x->type, 4);
   const char *type = cg_vec(g, e, x->lanes), *arg[2];
@@ -596,7 +566,7 @@ const char *cg_ex(CGen *g, Ex e, int mask_bytes) {
   case EX_SPLAT: v = splat(g, x, mask_bytes); break;
   case EX_ACTIVE: v = active_lanes(g, x, mask_bytes); break;
   case EX_SHUFFLE: v = shuffle(g, x); break;
-  case EX_REDUCE: v = reduce(g, x); break;
+  case EX_REDUCE: v = cg_reduce(g, x); break;
   case EX_MAP: v = map(g, e, mask_bytes); break;
   }
   return kept_short(g, v, x, mask_bytes);

@@ -94,7 +94,7 @@ typedef struct CGen {
   bool half_used[CE_COUNT][C_MAX_LOG], list_used[CE_COUNT][C_MAX_LOG];
   bool pick_used[CE_COUNT][C_MAX_LOG], bits_used[CE_COUNT][C_MAX_LOG];
   bool convert_used[CE_COUNT][CE_COUNT][C_MAX_LOG], as_used[CE_COUNT][CE_COUNT][C_MAX_LOG];
-  bool touch_used, loop_used, keep_used, alone_used, rounds_back_used, scheduled_used;
+  bool touch_used, loop_used, keep_used, rounds_back_used, scheduled_used;
   bool help_used[CH_COUNT][CE_COUNT][C_MAX_LOG];
   bool scalar_used[OP_COUNT][T_BUNDLE + 1]; /* functions for operators on scalars, */
   bool extreme_used[2][CE_COUNT];           /* and for the smaller and larger of two */
@@ -137,6 +137,7 @@ const char *cg_as(CGen *g, const char *vector, CElem from, CElem to, int lanes);
 const char *cg_half(CGen *g, const char *vector, CElem e, int lanes, bool upper);
 const char *cg_listed(CGen *g, const char *list, CElem e, int lanes);
 const char *cg_picked(CGen *g, const char *list, CElem e, int lanes);
+const char *cg_reduce(CGen *g, const ExNode *x); /* EX_REDUCE */
 CElem cg_mask_elem(int bytes);
 const char *cg_reg(CGen *g, Reg r);
 const char *cg_bare(CGen *g, const char *text);         /* without parentheses around all of it */

@@ -168,11 +168,6 @@ static void builtins(CGen *g, Text *out) {
              "#if %s_AVX512 && !defined(__clang__)\n#define KEEP(x) __asm__(\"\" : \"+v\"(x))\n"
              "#else\n#define KEEP(x) ((void)0)\n#endif\n\n",
              g->prefix);
-  if (g->alone_used)
-    text_fmt(out,
-             "#if %s_VECTORS && !defined(__clang__)\n#define ALONE(x) __asm__(\"\" : \"+x\"(x))\n"
-             "#else\n#define ALONE(x) ((void)0)\n#endif\n\n",
-             g->prefix);
   /* What is to be unrolled has been: compilers would run out of registers. */
   if (g->loop_used)
     text_add(out, "#if defined(__clang__)\n"
