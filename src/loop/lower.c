@@ -499,6 +499,7 @@ LoopProgram *lower_program(const Fn *given, const Target *t, const IndexChecks *
   for (int i = 0; i < p->kernel.n; i++) {
     low_first_terms(lw, p->kernel.at[i]);
     low_share(lw, p->kernel.at[i]);
+    low_gather_once(lw, p->kernel.at[i]);
   }
   find_uses(lw);
   plan_memory(lw);

@@ -294,6 +294,8 @@ int lanes_for(int lanes, Dim extent); /* no more than the extent needs; all for 
 void low_first_terms(Low *lw, Kernel *k);
 /* share.c: registers that hold the same, or that nothing is made of. */
 void low_share(Low *lw, Kernel *k);
+/* gather_once.c: elements that lie apart are fetched once in a block. */
+void low_gather_once(Low *lw, Kernel *k);
 void lower_map(Low *lw, Nest *n);
 void lower_fold(Low *lw, Nest *n);
 void lower_contract(Low *lw, Nest *n);
