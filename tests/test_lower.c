@@ -78,6 +78,53 @@ static void before(const char *loops, const char *a, const char *b) {
   ck_assert_msg(x && y && x < y, "`%s` isn't before `%s` in\n%s", a, b, loops);
 }
 
+static int count(const char *loops, const char *what) {
+  int n = 0;
+  for (const char *at = loops; (at = strstr(at, what)); at++) n++;
+  return n;
+}
+
+/* ---- reductions ---- */
+START_TEST(reductions_of_the_same_elements_read_them_once) {
+  const char *loops =
+      loops_of("fn f(x: f32[1048576]) = (mean(x), min(x), max(x), sum(x * x))\n", wide(1));
+  ck_assert_int_eq(count(loops, " by 64"), 1);
+  ck_assert_int_eq(count(loops, "kernel "), 2); /* the parts, and the parts together */
+  loops = loops_of(
+      "fn f(x: f32[99, 4096], y: f32[99, 4096]) = (sum(x * y, axis: 1), sum(y, axis: 1))\n",
+      wide(1));
+  ck_assert_int_eq(count(loops, " by 64"), 1);
+}
+END_TEST
+
+/* One that needs the other; functions, which have the registers; too many accumulators; other
+ * elements. */
+START_TEST(others_go_by_themselves) {
+  static const char *const two[] = {
+      "fn f(x: f32[4096]) = (mean(x), var(x))\n",
+      "fn f(x: f32[4096]) = (sum(tanh(x)), sum(sin(x)))\n",
+      "fn f(x: f32[4096]) = (sum(x), sum(x * x), sum(x * x * x), min(x), max(x))\n",
+      "fn f(x: f32[4096], y: f32[4096]) = (sum(x), sum(y))\n",
+      "fn f(x: f32[4096]) = (sum(x), sum(f64(x)))\n",
+  };
+  for (int i = 0; i < COUNT_OF(two); i++)
+    ck_assert_int_eq(count(loops_of(two[i], wide(1)), "for k"), 2);
+}
+END_TEST
+
+START_TEST(columns_of_large_matrices_are_summed_by_rows) {
+  const char *loops = loops_of("fn f(x: f32[4096, 1024]) = sum(x, axis: 0)\n", wide(1));
+  has(loops, "local  sums");
+  has(loops, "in 0..4096 by 4");
+  loops = loops_of("fn f(x: f32[4096, 65536]) = sum(x, axis: 0)\n", wide(1));
+  has(loops, "in 0..16 {"); /* blocks of columns whose sums stay in the first cache */
+  loops = loops_of("fn f(x: f32[4096, 1024]) = sum(x, axis: 0)\n", wide(2));
+  has(loops, "parallel");
+  has_not(loops_of("fn f(x: f32[64, 512]) = sum(x, axis: 0)\n", wide(1)), "sums");   /* few */
+  has_not(loops_of("fn f(x: f32[99999, 64]) = sum(x, axis: 0)\n", wide(1)), "sums"); /* short */
+}
+END_TEST
+
 /* ---- vectors ---- */
 START_TEST(a_wide_scalar_does_not_shorten_the_vectors) {
   const char *loops =
@@ -547,11 +594,44 @@ START_TEST(sums_up_to_a_counter_end_there) {
 }
 END_TEST
 
+/* 0 + x is x unless x is -0: of squares the first one is the sum so far, of what may be -0 it
+ * isn't. */
+START_TEST(straight_sums_of_squares_begin_with_the_first) {
+  const char *loops = loops_of("fn f(x: f32[40, 32], y: f32[50, 32]) {\n"
+                               "  let d[i, j] = sum(k) (x[i, k] - y[j, k])**2\n"
+                               "  d\n}\n",
+                               wide(1));
+  has(loops, "acc.0 = (t.2 * t.2)\n");
+  has(loops, "acc.1 = (t.3 * t.3)\n");
+  loops = loops_of("fn f(x: f32[40, 16], y: f32[40, 16]) = 2 * sum(x / y, axis: 1)\n", wide(1));
+  has(loops, " + acc.");
+  loops = loops_of("fn f(x: f32[40, 80]) = 2 * sum(x * x, axis: 1)\n", wide(1));
+  has(loops, " + acc."); /* the fifth vector is added to the first */
+}
+END_TEST
+
+/* 16 elements of each matrix, in lanes that lie a matrix apart, wanted for 52 terms. */
+START_TEST(elements_apart_are_fetched_once) {
+  const char *loops = loops_of("fn f(t: f64[64], m: f64[64, 4, 4]) {\n"
+                               "  let c[b, i: 0..4, k: 0..4] =\n"
+                               "    if i == k then cos(t[b]) else if i < k then sin(t[b]) else 0\n"
+                               "  let y[b, i, k] = sum(j) m[b, i, j] * c[b, j, k]\n"
+                               "  y\n}\n",
+                               wide(1));
+  int fetched = 0;
+  for (const char *s = loops; (s = strstr(s, " : 16*8]")) != NULL; s++) fetched++;
+  ck_assert_msg(fetched == 16, "%d loads, not 16, in\n%s", fetched, loops);
+}
+END_TEST
+
 Suite *lower_suite(void);
 Suite *lower_suite(void) {
   Suite *s = suite_create("lower");
   TCase *t = tcase_create("lower");
   tcase_add_checked_fixture(t, fixture_bare, fixture_end);
+  tcase_add_test(t, reductions_of_the_same_elements_read_them_once);
+  tcase_add_test(t, others_go_by_themselves);
+  tcase_add_test(t, columns_of_large_matrices_are_summed_by_rows);
   tcase_add_test(t, a_wide_scalar_does_not_shorten_the_vectors);
   tcase_add_test(t, a_wide_vector_does);
   tcase_add_test(t, what_is_put_together_is_walked_part_by_part);
@@ -588,6 +668,8 @@ Suite *lower_suite(void) {
   tcase_add_test(t, tiny_values_share_a_kernel);
   tcase_add_test(t, phases_of_strided_windows_sum_what_they_have);
   tcase_add_test(t, a_few_products_are_shared_by_their_tiles);
+  tcase_add_test(t, elements_apart_are_fetched_once);
+  tcase_add_test(t, straight_sums_of_squares_begin_with_the_first);
   suite_add_tcase(s, t);
   return s;
 }

@@ -34,6 +34,7 @@ static double terms_of(Low *lw, const Nest *n, int rows) {
   if (n->kind == NEST_MAP) return 1;
   if (n->kind == NEST_FOLD) {
     const Shape *s = &low_ins(lw, in->arg[0])->shape;
+    if (nest_folds(n) > 1) return 0;
     for (int d = 0; d < s->rank; d++) {
       if (!(in->u.axes >> d & 1)) continue;
       if (!dim_is_number(s->dim[d])) return 0;
@@ -86,8 +87,9 @@ static double plain_cost(Low *lw, const Nest *n) {
     int l = lanes_for(lanes, axis[count - 1].extent);
     double vectors = (double)((int64_t)(extent + l - 1) / l) / extent;
     out = all * vectors;
-    for (int i = n->kind == NEST_MAP ? 0 : n->kind == NEST_FOLD ? 1 : 2; i < n->side.n; i++) {
+    for (int i = 0; i < n->side.n; i++) {
       const Side *s = n->side.at[i];
+      if (s->of) continue;
       double one = s->an.ops;
       for (int k = 0; k < s->an.access.n; k++)
         one += access_lane_cost(&s->an.access.at[k], s->kept[axis[count - 1].axis], l);
