@@ -43,6 +43,7 @@ static void fill(Tensor *t) {
 static bool close_to(double a, double b, DType t) {
   if (isnan(a) || isnan(b)) return isnan(a) && isnan(b);
   if (a == b) return true;
+  if (isinf(a) || isinf(b)) return false;
   double tol = t == T_F32 ? 2e-4 : 1e-9;
   return type_is_float(t) && fabs(a - b) <= tol * (1 + fabs(a) + fabs(b));
 }

@@ -94,6 +94,25 @@ START_TEST(reductions) {
 }
 END_TEST
 
+/* A sum of -0 alone is 0, and its reciprocal shows the sign. Inputs are above -1. */
+START_TEST(sums_of_minus_zero) {
+  static const int extents[] = {2, 8, 16, 32, 70};
+  for (int k = 0; k < COUNT_OF(extents); k++)
+    for (int square = 0; square < 2; square++) {
+      case_begin();
+      Builder *b = &case_builder;
+      Val x = case_input("x", k & 1 ? T_F64 : T_F32, case_shape(2, 5, extents[k]));
+      Val small = ir_map2(b, OP_mul, x, ir_const_f(b, ir_type(b, x), ir_shape(b, x), 0.001));
+      Val zero = ir_map1(b, OP_ceil, ir_map1(b, OP_neg, ir_map1(b, OP_abs, small)));
+      if (square) zero = ir_map2(b, OP_mul, zero, ir_map2(b, OP_mul, x, x));
+      Val sum = ir_fold(b, OP_sum, zero, 2);
+      Val one = ir_const_f(b, ir_type(b, sum), ir_shape(b, sum), 1);
+      case_check(case_end(ir_map2(b, OP_div, one, sum)), 0);
+      cx_free(cx);
+    }
+}
+END_TEST
+
 static Val softmax(Val x, Shape s) {
   uint32_t last = 1u << (s.rank - 1);
   Val m = ir_fold(&case_builder, OP_amax, x, last);
@@ -389,6 +408,7 @@ Suite *loop_suite(void) {
   tcase_add_test(t, parallel_rows);
   tcase_add_test(t, every_operator);
   tcase_add_test(t, reductions);
+  tcase_add_test(t, sums_of_minus_zero);
   tcase_add_test(t, softmax_rows);
   tcase_add_test(t, layer_norm_rows);
   tcase_add_test(t, joined_parts);

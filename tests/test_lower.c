@@ -434,6 +434,36 @@ START_TEST(sums_up_to_a_counter_end_there) {
 }
 END_TEST
 
+/* 0 + x is x unless x is -0: of squares the first one is the sum so far, of what may be -0 it
+ * isn't. */
+START_TEST(straight_sums_of_squares_begin_with_the_first) {
+  const char *loops = loops_of("fn f(x: f32[40, 32], y: f32[50, 32]) {\n"
+                               "  let d[i, j] = sum(k) (x[i, k] - y[j, k])**2\n"
+                               "  d\n}\n",
+                               wide(1));
+  has(loops, "acc.0 = (t.2 * t.2)\n");
+  has(loops, "acc.1 = (t.3 * t.3)\n");
+  loops = loops_of("fn f(x: f32[40, 16], y: f32[40, 16]) = 2 * sum(x / y, axis: 1)\n", wide(1));
+  has(loops, " + acc.");
+  loops = loops_of("fn f(x: f32[40, 80]) = 2 * sum(x * x, axis: 1)\n", wide(1));
+  has(loops, " + acc."); /* the fifth vector is added to the first */
+}
+END_TEST
+
+/* 16 elements of each matrix, in lanes that lie a matrix apart, wanted for 52 terms. */
+START_TEST(elements_apart_are_fetched_once) {
+  const char *loops = loops_of("fn f(t: f64[64], m: f64[64, 4, 4]) {\n"
+                               "  let c[b, i: 0..4, k: 0..4] =\n"
+                               "    if i == k then cos(t[b]) else if i < k then sin(t[b]) else 0\n"
+                               "  let y[b, i, k] = sum(j) m[b, i, j] * c[b, j, k]\n"
+                               "  y\n}\n",
+                               wide(1));
+  int fetched = 0;
+  for (const char *s = loops; (s = strstr(s, " : 16*8]")) != NULL; s++) fetched++;
+  ck_assert_msg(fetched == 16, "%d loads, not 16, in\n%s", fetched, loops);
+}
+END_TEST
+
 Suite *lower_suite(void);
 Suite *lower_suite(void) {
   Suite *s = suite_create("lower");
@@ -471,6 +501,8 @@ Suite *lower_suite(void) {
   tcase_add_test(t, tiny_values_share_a_kernel);
   tcase_add_test(t, phases_of_strided_windows_sum_what_they_have);
   tcase_add_test(t, a_few_products_are_shared_by_their_tiles);
+  tcase_add_test(t, elements_apart_are_fetched_once);
+  tcase_add_test(t, straight_sums_of_squares_begin_with_the_first);
   suite_add_tcase(s, t);
   return s;
 }

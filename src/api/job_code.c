@@ -8,16 +8,30 @@
 #include "driver/verify_c.h"
 
 /* ---- options in common ---- */
-/* A command in a comment of a file it makes: nothing in it ends the comment. */
+/* A command in a comment of a file it makes: nothing in it ends the comment or begins another. */
 static void comment_safe(char *text) {
   for (char *c = text; *c; c++)
-    if (*c < ' ' || (*c == '*' && c[1] == '/')) *c = '_';
+    if (*c < ' ' || (*c == '*' && c[1] == '/') || (*c == '/' && c[1] == '*')) *c = '_';
+}
+
+/* A file of that name can be in #include "..": a backslash or a comment's beginning there is
+ * undefined, and two question marks may begin a trigraph. */
+static bool can_be_included(const char *name) {
+  for (const char *c = name; *c; c++)
+    if ((unsigned char)*c < ' ' || *c == '"' || *c == '\\' || (*c == '?' && c[1] == '?'))
+      return false;
+  return true;
 }
 
 /* The command as it would be typed, without folders. */
 static const char *command_text(const gradc_job *j, const char *command) {
   Cx *cx = j->gc->session->cx;
   Text t = text_new(cx->arena);
+  const char *instead = job_text(j, X_MADE_BY);
+  if (instead) {
+    char *copy = arena_copy(cx->arena, instead, strlen(instead) + 1);
+    return comment_safe(copy), copy;
+  }
   text_fmt(&t, "gradc %s", command);
   if (j->gc->path) text_fmt(&t, " %s", path_base(j->gc->path));
   for (int i = 0; i < j->gc->defined.list.n; i++)
@@ -30,11 +44,15 @@ static const char *command_text(const gradc_job *j, const char *command) {
   return t.at;
 }
 
-/* What names begin with, and files are called, where nothing else is said. */
+/* What names begin with, and files are called, where nothing else is said: as the program's file;
+ * without one as the file that is made, or as the only function. */
 static const char *program_name(const gradc_job *j) {
-  Arena *a = j->gc->session->cx->arena;
-  const char *path = j->gc->path;
-  return path && strcmp(path, "-") ? path_stem(a, path, ".nn") : "program";
+  Cx *cx = j->gc->session->cx;
+  const char *path = j->gc->path, *output = job_text(j, X_OUTPUT),
+             *functions = job_text(j, X_FUNCTIONS);
+  if (path && strcmp(path, "-")) return path_stem(cx->arena, path, ".nn");
+  if (output) return name_of_n(cx, path_base(output), strcspn(path_base(output), "."));
+  return functions && c_identifier(functions) ? functions : "program";
 }
 
 /* "NAME.h" for "folder/NAME.c". */
@@ -59,7 +77,7 @@ static Status common_options(gradc_job *j, const char *header, EmitCOptions *o) 
                       .openmp = job_is(j, N_OPENMP),
                       .selftest = job_is(j, N_SELFTEST)};
   if (job_text(j, X_REAL)) o->real = job_choice(j, X_REAL) ? 8 : 4;
-  return ST_OK;
+  return job_sizes(j, o->sizes);
 }
 
 /* ---- emit: a C file and its header ---- */
@@ -80,6 +98,9 @@ static Status c_paths(gradc_job *j, CPaths *out) {
   size_t n = strlen(output);
   if (n < 3 || strcmp(output + n - 2, ".c"))
     return api_usage(j->gc, "--output takes the C file's name, NAME.c, not \"%s\"", output);
+  if (!can_be_included(path_base(output)))
+    return api_usage(j->gc, "--output takes a name that C can have in #include, not \"%s\"",
+                     output);
   *out = (CPaths){output, with_ending(cx, output, ".h"),
                   file ? with_ending(cx, output, ".bin") : NULL};
   return ST_OK;
@@ -103,7 +124,9 @@ Status job_emit_c(Session *s, gradc_job *j) {
   if (job_text(j, X_FUNCTION))
     return api_usage(j->gc, "with --c, functions are named by --functions");
   Status status = c_paths(j, &paths);
-  const char *stdout_header = name_fmt(cx, "%s.h", program_name(j));
+  const char *name = program_name(j);
+  const char *stdout_header =
+      name_fmt(cx, "%s.h", can_be_included(name) ? name : c_safe_name(cx, name));
   if (status == ST_OK) status = common_options(j, paths.header ? paths.header : stdout_header, &o);
   if (status != ST_OK) return status;
   o.command = command_text(j, "emit");

@@ -54,6 +54,38 @@ const char *cg_picked(CGen *g, const char *list, CElem e, int lanes) {
   return cg_fmt(g, "PICK_%s(%s)", type, list);
 }
 
+/* ---- one of all lanes ---- */
+/* The lanes of v, each n lanes further down. */
+static const char *moved_down(CGen *g, const char *v, CElem e, int lanes, int n) {
+  Text t = text_new(g->cx->arena);
+  text_fmt(&t, "%s, %s", v, v);
+  for (int l = 0; l < lanes; l++) text_fmt(&t, ", %d", l + n);
+  return cg_picked(g, text_str(&t), e, lanes);
+}
+
+/* The upper half onto the lower, until one lane is left: the order every back end follows. The last
+ * steps leave lanes unused: GCC takes vectors of 8 bytes through memory, adds two scalars that were
+ * neighbours by an instruction that takes as long as three, and chooses between two by a jump. */
+const char *cg_reduce(CGen *g, const ExNode *x) {
+  const ExNode *vec = &g->k->ex.at[x->arg[0]];
+  DType t = (DType)x->type;
+  int bytes = cg_mask_bytes(g, x->arg[0]), wide = vec->lanes;
+  CElem e = cg_elem(g, t, bytes);
+  const char *v = cg_ex(g, x->arg[0], bytes);
+  v = cg_atom(g, v, cg_type(g, t, wide, bytes));
+  for (int n = wide / 2; n > 0; n /= 2) {
+    const char *half[2] = {v, NULL};
+    if (wide * cg_elem_bytes[e] > 16) {
+      for (int i = 0; i < 2; i++) half[i] = cg_half(g, v, e, wide, i == 1);
+      wide = n;
+    } else {
+      half[1] = cg_atom(g, moved_down(g, v, e, wide, n), cg_vec(g, e, wide));
+    }
+    v = cg_atom(g, cg_map(g, x->op, t, t, wide, half, 0, bytes, bytes), cg_vec(g, e, wide));
+  }
+  return cg_fmt(g, t == T_BOOL ? "(AT(%s, 0) != 0)" : "AT(%s, 0)", v);
+}
+
 /* ---- other numbers ---- */
 /* Where an instruction changes the width of a whole vector; GCC 12 takes it apart and converts the
  * parts. */

@@ -306,15 +306,26 @@ static const char *lane_loads(CGen *g, const ExNode *x, const char *type, const 
   return t;
 }
 
+/* Where one condition holds for all lanes or for none: for none the place may be far from the
+ * array, and what a masked instruction doesn't load from pages that aren't there takes long. */
+static const char *near_place(CGen *g, const ExNode *x, const char *at) {
+  const ExNode *mask = &g->k->ex.at[x->mask];
+  if (!x->mask || mask->kind != EX_SPLAT || !strcmp(at, "0")) return at;
+  const char *place = cg_fmt(g, "(%s ? %s : 0)", cg_ex(g, mask->arg[0], 0), at);
+  return strlen(place) < 60 ? place : cg_atom(g, place, "ptrdiff_t");
+}
+
 /* A vector of elements as they lie in memory: bool as u8. */
 static const char *vector_load(CGen *g, const ExNode *x) {
   int lanes = x->lanes;
   CElem e = x->type == T_BOOL ? CE_U8 : cg_elem(g, (DType)x->type, 4);
   const char *type = cg_vec(g, e, lanes), *at = cg_ix(g, &x->ix);
   if (!cg_is_spread(g, x->dyn, lanes, x->lane_stride)) {
-    at = plus_dyn(g, at, x->dyn);
+    at = near_place(g, x, plus_dyn(g, at, x->dyn));
     at = cg_place_at(g, cg_argument(g, x->buf), at);
     if (!x->mask) return cg_op(g, CH_LOAD, e, lanes, at, NULL, NULL, NULL);
+    const char *bits = cg_bits_mask(g, x->mask, (DType)x->type);
+    if (bits) return cg_op(g, CH_LOAD_BITS, e, lanes, at, bits, NULL, NULL);
     const char *first = cg_first_lanes(g, x->mask), *mask = cg_ex(g, x->mask, cg_elem_bytes[e]);
     if (first) return cg_op(g, CH_LOAD_N, e, lanes, at, first, mask, NULL);
     return cg_op(g, CH_LOAD_IF, e, lanes, at, mask, NULL, NULL);
@@ -393,26 +404,6 @@ const char *cg_first_lanes(CGen *g, Ex mask) {
   if (x->kind == EX_REG) x = &g->k->ex.at[g->active[x->u.reg]];
   if (x->kind != EX_ACTIVE) return NULL;
   return cg_atom(g, clamped(g, cg_ix(g, &x->ix), x->lanes), "int");
-}
-
-/* The upper half onto the lower, until one lane is left: the order every back end follows. */
-static const char *reduce(CGen *g, const ExNode *x) {
-  const ExNode *vec = &g->k->ex.at[x->arg[0]];
-  DType t = (DType)x->type;
-  int bytes = cg_mask_bytes(g, x->arg[0]);
-  CElem e = cg_elem(g, t, bytes);
-  const char *v = cg_ex(g, x->arg[0], bytes);
-  v = cg_atom(g, v, cg_type(g, t, vec->lanes, bytes));
-  for (int n = vec->lanes / 2; n > 1; n /= 2) {
-    const char *type = cg_vec(g, e, n), *half[2];
-    for (int i = 0; i < 2; i++) half[i] = cg_half(g, v, e, 2 * n, i == 1);
-    v = cg_atom(g, cg_map(g, x->op, t, t, n, half, 0, bytes, bytes), type);
-  }
-  const char *last[2] = {cg_fmt(g, "AT(%s, 0)", v), cg_fmt(g, "AT(%s, 1)", v)};
-  const char *type = cg_type(g, t, 1, 4);
-  for (int i = 0; i < 2; i++)
-    last[i] = cg_atom(g, t == T_BOOL ? cg_fmt(g, "(%s != 0)", last[i]) : last[i], type);
-  return cg_map(g, x->op, t, t, 1, last, 0, bytes, bytes);
 }
 
 static const char *shuffle(CGen *g, const ExNode *x) {
@@ -513,11 +504,19 @@ static const char *scaled(CGen *g, Ex e) {
                cg_ex(g, s.high, 0));
 }
 
+static const char *chosen_by_bits(CGen *g, const ExNode *x) {
+  const char *bits = x->op == OP_select ? cg_bits_reg(g, x->arg[0]) : NULL;
+  if (!bits) return NULL;
+  const char *a = cg_ex(g, x->arg[1], 0), *b = cg_ex(g, x->arg[2], 0);
+  return cg_op(g, CH_BLEND_BITS, cg_elem(g, (DType)x->type, 4), x->lanes, bits, a, b, NULL);
+}
+
 static const char *map(CGen *g, Ex e, int mask_bytes) {
   const ExNode *x = &g->k->ex.at[e];
   const char *arg[3], *whole = extreme(g, x);
   if (!whole) whole = scaled(g, e);
   if (!whole) whole = inside_range(g, x, mask_bytes);
+  if (!whole) whole = chosen_by_bits(g, x);
   if (whole) return whole;
   DType from = (DType)x->type;
   int inner = mask_bytes; /* of truth values among the operands */
@@ -576,7 +575,7 @@ const char *cg_ex(CGen *g, Ex e, int mask_bytes) {
   case EX_SPLAT: v = splat(g, x, mask_bytes); break;
   case EX_ACTIVE: v = active_lanes(g, x, mask_bytes); break;
   case EX_SHUFFLE: v = shuffle(g, x); break;
-  case EX_REDUCE: v = reduce(g, x); break;
+  case EX_REDUCE: v = cg_reduce(g, x); break;
   case EX_MAP: v = map(g, e, mask_bytes); break;
   }
   return kept_short(g, v, x, mask_bytes);

@@ -61,6 +61,17 @@ typedef enum CHelp { /* what is done to vectors; see c_macro.c */
                      CH_GT,
                      CH_GE,
                      CH_BLEND,
+                     CH_EQ_BITS, /* comparisons whose result may be a mask register, */
+                     CH_NE_BITS,
+                     CH_LT_BITS,
+                     CH_LE_BITS,
+                     CH_GT_BITS,
+                     CH_GE_BITS,
+                     CH_ALL_BITS,
+                     CH_AND_BITS, /* and what is done with it: see c_bits.c */
+                     CH_BLEND_BITS,
+                     CH_LOAD_BITS,
+                     CH_STORE_BITS,
                      CH_COUNT
 } CHelp;
 enum { C_MAX_LOG = 8 }; /* up to 2^7 lanes */
@@ -81,7 +92,7 @@ typedef struct CGen {
   Name function;        /* the exported function they belong to */
   bool vec_used[CE_COUNT][C_MAX_LOG], splat_used[CE_COUNT][C_MAX_LOG];
   bool half_used[CE_COUNT][C_MAX_LOG], list_used[CE_COUNT][C_MAX_LOG];
-  bool pick_used[CE_COUNT][C_MAX_LOG];
+  bool pick_used[CE_COUNT][C_MAX_LOG], bits_used[CE_COUNT][C_MAX_LOG];
   bool convert_used[CE_COUNT][CE_COUNT][C_MAX_LOG], as_used[CE_COUNT][CE_COUNT][C_MAX_LOG];
   bool touch_used, loop_used, keep_used, rounds_back_used, scheduled_used;
   bool help_used[CH_COUNT][CE_COUNT][C_MAX_LOG];
@@ -99,6 +110,7 @@ typedef struct CGen {
   int64_t *value;   /* which */
   uint8_t *mask;    /* bytes of a mask register's lanes */
   uint8_t *selects; /* and of the widest lanes it selects from */
+  uint8_t *bits;    /* bytes of the lanes it puts out, where it may be a mask register; else 0 */
   bool *declared;   /* the register has been declared, in the scopes open now: */
   Vec(Reg) scope;
   Ex *active;   /* what the register holds, where that is the first lanes */
@@ -125,6 +137,7 @@ const char *cg_as(CGen *g, const char *vector, CElem from, CElem to, int lanes);
 const char *cg_half(CGen *g, const char *vector, CElem e, int lanes, bool upper);
 const char *cg_listed(CGen *g, const char *list, CElem e, int lanes);
 const char *cg_picked(CGen *g, const char *list, CElem e, int lanes);
+const char *cg_reduce(CGen *g, const ExNode *x); /* EX_REDUCE */
 CElem cg_mask_elem(int bytes);
 const char *cg_reg(CGen *g, Reg r);
 const char *cg_bare(CGen *g, const char *text);         /* without parentheses around all of it */
@@ -161,6 +174,15 @@ const char *cg_map(CGen *g, Op op, DType from, DType to, int lanes, const char *
                    int mask_in, int mask_out);
 /* a < b ? a : b (min) or a > b ? a : b (max) of vectors of floats */
 const char *cg_extreme(CGen *g, Op op, DType t, int lanes, const char *a, const char *b);
+/* c_bits.c: truth values in mask registers. cg_bits: the value in that form, which goes into a
+ * register with bits; cg_bits_reg: that register's name, where e is one; cg_bits_mask: a mask of
+ * lanes of the type, where it comes in that form; NULL: it doesn't. */
+void cg_find_bits(CGen *g);
+const char *cg_bits(CGen *g, Ex e, int bytes);
+const char *cg_bits_reg(CGen *g, Ex e);
+const char *cg_bits_mask(CGen *g, Ex e, DType t);
+const char *cg_bits_type(CGen *g, int bytes, int lanes);
+void cg_bits_types(CGen *g, bool plain, Text *out); /* definitions of those that were named */
 /* c_kernel.c */
 CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name);
 bool cg_has_vectors(const Kernel *k);

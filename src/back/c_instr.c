@@ -2,10 +2,18 @@
  * the target's instruction, two halves, or lane by lane; see c_macro.c. */
 #include "back/c_vector.h"
 
-static bool is_masked_access(CHelp h) { return h == CH_LOAD_IF || h == CH_STORE_IF; }
+static bool is_bits(CHelp h) { return h >= CH_EQ_BITS && h <= CH_STORE_BITS; }
+static bool is_masked_access(CHelp h) {
+  return h == CH_LOAD_IF || h == CH_STORE_IF || h == CH_LOAD_BITS || h == CH_STORE_BITS;
+}
+static bool is_store(CHelp h) { return h == CH_STORE_IF || h == CH_STORE_BITS; }
 static bool is_gather(CHelp h) { return h >= CH_GATHER && h <= CH_GATHER64_IF; }
-static bool is_compare(CHelp h) { return h >= CH_EQ && h <= CH_GE; }
-static bool is_choice(CHelp h) { return is_compare(h) || h == CH_BLEND; }
+static bool is_compare(CHelp h) {
+  return (h >= CH_EQ && h <= CH_GE) || (h >= CH_EQ_BITS && h <= CH_GE_BITS);
+}
+static bool is_choice(CHelp h) {
+  return is_compare(h) || h == CH_BLEND || h == CH_BLEND_BITS || h == CH_AND_BITS;
+}
 
 typedef struct Wide { /* the names that intrinsics have for it */
   CGen *g;
@@ -57,6 +65,7 @@ static const char *arithmetic(const Wide *w) {
 
 /* A mask register of the lanes of m. */
 static const char *mask_register(const Wide *w) {
+  if (is_bits(w->h)) return "(m)";
   return cg_fmt(w->g, "%s_movepi%d_mask((%s)(m))", w->pre, cg_elem_bytes[w->e] * 8, w->ints);
 }
 
@@ -69,13 +78,13 @@ static const char *element(const Wide *w) { /* as the older intrinsics' pointers
 
 static const char *access_512(const Wide *w) {
   const char *k = mask_register(w);
-  if (w->h == CH_STORE_IF)
+  if (is_store(w->h))
     return cg_fmt(w->g, "%s_mask_storeu_%s((p), %s, (%s)(v))", w->pre, w->suffix, k, w->reg);
   return cg_fmt(w->g, "((%s)%s_maskz_loadu_%s(%s, (p)))", w->type, w->pre, w->suffix, k);
 }
 
 static const char *access_2(const Wide *w) {
-  if (w->h == CH_STORE_IF)
+  if (is_store(w->h))
     return cg_fmt(w->g, "%s_maskstore_%s((%s *)(p), (%s)(m), (%s)(v))", w->pre, w->suffix,
                   element(w), w->ints, w->reg);
   return cg_fmt(w->g, "((%s)%s_maskload_%s((const %s *)(p), (%s)(m)))", w->type, w->pre, w->suffix,
@@ -109,10 +118,28 @@ static const char *by_operators(const VecOp *w) {
   return cg_fmt(w->g, "(%s)", vec_text(w, text, VEC_WHOLE));
 }
 
+static const char *blended(const Wide *w) {
+  return cg_fmt(w->g, "((%s)%s_mask_blend_%s(%s, (%s)(b), (%s)(a)))", w->type, w->pre, w->suffix,
+                mask_register(w), w->reg, w->reg);
+}
+
+/* With mask registers; the numbers are those of the instructions' conditions. */
+static const char *in_bits(const Wide *w) {
+  static const int real[] = {0, 4, 17, 18, 30, 29}, whole[] = {0, 4, 1, 2, 6, 5};
+  if (w->h == CH_BLEND_BITS) return blended(w);
+  if (w->h == CH_ALL_BITS) return cg_fmt(w->g, "((__mmask%d)-(n))", MAX(w->lanes, 8));
+  if (w->h == CH_AND_BITS) return cg_fmt(w->g, "_kand_mask%d((a), (b))", MAX(w->lanes, 8));
+  bool is_real = w->e == CE_F32 || w->e == CE_F64, plain = w->e == CE_U32 || w->e == CE_U64;
+  const char *suffix = plain ? cg_fmt(w->g, "epu%d", cg_elem_bytes[w->e] * 8) : w->suffix;
+  return cg_fmt(w->g, "%s_cmp_%s_mask((%s)(a), (%s)(b), %d)", w->pre, suffix, w->reg, w->reg,
+                (is_real ? real : whole)[w->h - CH_EQ_BITS]);
+}
+
 /* What the instructions of a generation make of it; NULL: nothing. */
 static const char *by_instruction(const Wide *w, bool has_512) {
   int bytes = cg_elem_bytes[w->e];
   if (w->bytes > (has_512 ? 64 : 32) || w->bytes < 16) return NULL;
+  if (has_512 && is_bits(w->h) && !is_masked_access(w->h)) return in_bits(w);
   if (is_choice(w->h)) return w->bytes == (has_512 ? 64 : 32) ? by_operators(w->op) : NULL;
   if (w->h == CH_SCALE) return has_512 ? arithmetic(w) : NULL;
   if (is_masked_access(w->h)) {
@@ -240,9 +267,7 @@ static const char *lane_by_lane(const VecOp *w) {
 /* What clang makes the same of as of LLVM's own choice; from the operators on bits it makes
  * expansions where the mask is a constant. */
 static const char *choice_of_clang(const Wide *w) {
-  if (w->h != CH_BLEND || w->bytes < 16 || w->bytes > 64) return NULL;
-  return cg_fmt(w->g, "((%s)%s_mask_blend_%s(%s, (%s)(b), (%s)(a)))", w->type, w->pre, w->suffix,
-                mask_register(w), w->reg, w->reg);
+  return w->h != CH_BLEND || w->bytes < 16 || w->bytes > 64 ? NULL : blended(w);
 }
 
 void vec_macro(const VecOp *op, Text *out) {
@@ -256,7 +281,7 @@ void vec_macro(const VecOp *op, Text *out) {
   for (const char *a = op->form->args; *a; a++)
     text_fmt(&args, "%s%c", a == op->form->args ? "" : ", ", *a);
   bool operators = op->form->oper && (!is_choice(w.h) || w.bytes <= 16);
-  bool instructions = !operators || w.h == CH_SCALE;
+  bool instructions = !operators || w.h == CH_SCALE || is_bits(w.h);
   const char *choice = choice_of_clang(&w),
              *by_512 = instructions ? by_instruction(&w, true) : NULL;
   const char *by_2 = instructions ? by_instruction(&w, false) : NULL;

@@ -89,8 +89,12 @@ static void print_set(CGen *g, const Stmt *s) {
   const RegInfo *info = &g->k->reg.at[r];
   if (!g->declared[r] && info->type == T_BOOL)
     g->mask[r] = (uint8_t)mask_width(g, r, s->u.set.value);
-  const char *v = cg_bare(g, cg_ex(g, s->u.set.value, g->mask[r])), *name = cg_reg(g, r);
-  const char *type = cg_type(g, info->type, info->lanes, g->mask[r]);
+  int bits = g->bits[r];
+  const char *v = bits ? cg_bits(g, s->u.set.value, bits) : cg_ex(g, s->u.set.value, g->mask[r]);
+  const char *type =
+      bits ? cg_bits_type(g, bits, info->lanes) : cg_type(g, info->type, info->lanes, g->mask[r]);
+  const char *name = cg_reg(g, r);
+  v = cg_bare(g, v);
   const char *target = g->declared[r] ? name : cg_fmt(g, "%s %s", type, name);
   if (v[0] != 't' || !takes_last_line(g, v, type, target)) cg_line(g, "%s = %s;", target, v);
   declare(g, r);
@@ -127,6 +131,11 @@ static void vector_store(CGen *g, const Stmt *s, DType t, int lanes, const char 
     at = cg_place_at(g, to, at);
     if (!some) {
       cg_line(g, "%s;", cg_op(g, CH_STORE, e, lanes, at, v, NULL, NULL));
+      return;
+    }
+    const char *bits = cg_bits_mask(g, some, t);
+    if (bits) {
+      cg_line(g, "%s;", cg_op(g, CH_STORE_BITS, e, lanes, at, bits, v, NULL));
       return;
     }
     const char *first = cg_first_lanes(g, some), *mask = cg_ex(g, some, cg_elem_bytes[e]);
@@ -433,6 +442,8 @@ static void begin_kernel(CGen *g, const Kernel *k) {
   g->declared = NEWS(a, bool, k->reg.n + 1);
   g->active = NEWS(a, Ex, k->reg.n + 1);
   g->let = loop_lets(a, k);
+  g->bits = NEWS(a, uint8_t, k->reg.n + 1);
+  cg_find_bits(g);
   g->stored = NEWS(a, bool, k->uses.n + 1);
   find_stored(g, &k->body);
   find_active(g, &k->body);

@@ -50,6 +50,18 @@ static const VecForm form[CH_COUNT] = {
     [CH_GE] = {"GE", 'm', "ab", "vv", "-(a# >= b#)", "($M)((a) >= (b))", NULL, NULL},
     [CH_BLEND] = {"BLEND", 'v', "mab", "mvv", "m# ? a# : b#",
                   "($T)((($M)(b) & ~(m)) | (($M)(a) & (m)))", NULL, NULL},
+    [CH_EQ_BITS] = {"EQ_BITS", 'm', "ab", "vv", "-(a# == b#)", "($M)((a) == (b))", NULL, NULL},
+    [CH_NE_BITS] = {"NE_BITS", 'm', "ab", "vv", "-(a# != b#)", "($M)((a) != (b))", NULL, NULL},
+    [CH_LT_BITS] = {"LT_BITS", 'm', "ab", "vv", "-(a# < b#)", "($M)((a) < (b))", NULL, NULL},
+    [CH_LE_BITS] = {"LE_BITS", 'm', "ab", "vv", "-(a# <= b#)", "($M)((a) <= (b))", NULL, NULL},
+    [CH_GT_BITS] = {"GT_BITS", 'm', "ab", "vv", "-(a# > b#)", "($M)((a) > (b))", NULL, NULL},
+    [CH_GE_BITS] = {"GE_BITS", 'm', "ab", "vv", "-(a# >= b#)", "($M)((a) >= (b))", NULL, NULL},
+    [CH_ALL_BITS] = {"ALL_BITS", 'm', "n", "n", "-n", "($M){0} - (n)", NULL, NULL},
+    [CH_AND_BITS] = {"AND_BITS", 'm', "ab", "mm", "a# & b#", "(a) & (b)", NULL, NULL},
+    [CH_BLEND_BITS] = {"BLEND_BITS", 'v', "mab", "mvv", "m# ? a# : b#",
+                       "($T)((($M)(b) & ~(m)) | (($M)(a) & (m)))", NULL, NULL},
+    [CH_LOAD_BITS] = {"LOAD_BITS", 'v', "pm", "pm", "m# ? p@ : 0", NULL, NULL, NULL},
+    [CH_STORE_BITS] = {"STORE_BITS", 0, "pmv", "pmv", "if (m#) p@ = v#", NULL, NULL, NULL},
 };
 
 /* ---- names ---- */

@@ -40,12 +40,14 @@ static void vectors(CGen *g, Text *out) {
        macros = text_new(g->cx->arena);
   cg_macros(g, true, &plain);
   vector_types(g, true, &types);
+  cg_bits_types(g, true, &types);
   cg_macros(g, false, &macros);
   text_add(out,
            "/* Vectors, and what is done to them: ADD_f32x16(a, b) adds the lanes of two vectors "
            "of 16 floats. */\n");
   text_fmt(out, "#if %s_VECTORS\n", g->prefix);
   vector_types(g, false, out);
+  cg_bits_types(g, false, out);
   text_fmt(out,
            "#define AT(v, lane) ((v)[lane])\n%s#else\n%s#define AT(v, lane) ((v).at[lane])\n"
            "%s#endif\n\n",

@@ -193,27 +193,33 @@ static void finish_at(Low *lw, TileWork *w, Ex value, Point pt) {
 }
 
 /* Roots of many operators are not spelt once per accumulator: these go through a small buffer and a
- * loop over the rows. */
+ * loop over the rows; scalars through loops over all of them. */
 static void finish_rolled(Low *lw, TileWork *w, Tile *t) {
   ContractPlan *p = w->p;
-  DType type = (DType)p->in->type;
-  int lanes = t->pt[0].lanes;
-  Buf buf =
-      low_buffer(lw, name_of(lw->cx, "tile"), BUF_LOCAL, type, (int64_t)t->m * t->c * t->v * lanes);
+  int lanes = t->pt[0].lanes, axis[3] = {p->row, p->col, p->vec};
+  int extent[3] = {t->m, lanes == 1 ? t->c : 1, lanes == 1 ? t->v : 1};
+  int step[3] = {t->c * t->v * lanes, t->v * lanes, lanes};
+  Buf buf = low_buffer(lw, name_of(lw->cx, "tile"), BUF_LOCAL, (DType)p->in->type,
+                       (int64_t)t->m * t->c * t->v * lanes);
   for (int a = 0; a < t->m * t->c * t->v; a++)
     st_store(&lw->m, buf, ix_number((int64_t)a * lanes), 1, 0, 0, ex_reg(&lw->m, t->acc[a]), false);
-  LoopMark mark;
-  Var v = low_for(lw, FOR_SERIAL, "m", 0, t->m, 1, &mark);
-  for (int j = 0; j < t->c; j++)
-    for (int q = 0; q < t->v; q++) {
+  LoopMark mark[3];
+  Var v[3];
+  for (int d = 0; d < 3; d++)
+    if (extent[d] > 1) v[d] = low_for(lw, FOR_SERIAL, "m", 0, extent[d], 1, &mark[d]);
+  for (int j = 0; j < t->c / extent[1]; j++)
+    for (int q = 0; q < t->v / extent[2]; q++) {
       set_point(lw, w, 0, j, q);
-      *label_ix(w, p->row) = w->base[p->row];
-      label_ix(w, p->row)->ix = ix_add_term(&lw->m, label_ix(w, p->row)->ix, v, 1);
-      Ix ix = ix_add_term(&lw->m, ix_number((int64_t)acc_of(t, 0, j, q) * lanes), v,
-                          (int64_t)t->c * t->v * lanes);
+      Ix ix = ix_number((int64_t)acc_of(t, 0, j, q) * lanes);
+      for (int d = 0; d < 3; d++) {
+        if (extent[d] == 1) continue;
+        label_ix(w, axis[d])->ix = ix_add_term(&lw->m, label_ix(w, axis[d])->ix, v[d], 1);
+        ix = ix_add_term(&lw->m, ix, v[d], step[d]);
+      }
       finish_at(lw, w, ex_let(lw, ex_load(&lw->m, buf, ix, lanes, 1, 0, 0), NULL), t->pt[q]);
     }
-  low_end(lw, mark);
+  for (int d = 2; d >= 0; d--)
+    if (extent[d] > 1) low_end(lw, mark[d]);
 }
 
 /* Where the result's rows lie side by side but the vectors' elements don't, vectors are turned
@@ -362,7 +368,7 @@ static void emit_tile(Low *lw, TileWork *w) {
         finish_turned(lw, w, &t, q, i, MIN(p->lanes, t.m - i));
     return;
   }
-  if (!p->dot && p->row >= 0 && t.m > 2 && many_ops(p)) {
+  if (!p->dot && many_ops(p) && (t.m > 2 || (p->lanes == 1 && t.m * t.c * t.v > 2))) {
     finish_rolled(lw, w, &t);
     return;
   }

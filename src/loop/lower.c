@@ -496,7 +496,11 @@ LoopProgram *lower_program(const Fn *given, const Target *t, const IndexChecks *
     lower_group(lw, &lw->group.at[i]);
     lw->group.at[i].kernel = p->kernel.n - 1; /* those before it pack operands */
   }
-  for (int i = 0; i < p->kernel.n; i++) low_share(lw, p->kernel.at[i]);
+  for (int i = 0; i < p->kernel.n; i++) {
+    low_first_terms(lw, p->kernel.at[i]);
+    low_share(lw, p->kernel.at[i]);
+    low_gather_once(lw, p->kernel.at[i]);
+  }
   find_uses(lw);
   plan_memory(lw);
   p->stored = NEWS(cx->arena, bool, f->ins.n);

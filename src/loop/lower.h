@@ -290,8 +290,12 @@ bool low_worth_sharing(const Low *lw, double flops, double bytes); /* so much wo
 double low_unevenness(double pieces, int workers);
 int lanes_for(int lanes, Dim extent); /* no more than the extent needs; all for a named one */
 
+/* first_term.c: sums that begin with 0 begin with what is added to it. */
+void low_first_terms(Low *lw, Kernel *k);
 /* share.c: registers that hold the same, or that nothing is made of. */
 void low_share(Low *lw, Kernel *k);
+/* gather_once.c: elements that lie apart are fetched once in a block. */
+void low_gather_once(Low *lw, Kernel *k);
 void lower_map(Low *lw, Nest *n);
 void lower_fold(Low *lw, Nest *n);
 void lower_contract(Low *lw, Nest *n);

@@ -23,6 +23,13 @@ out_has "2 examples; 1 parameter"
 out_has "train level 97.5"
 run eval letters.nn --load w.npz 'abs(w - 97.5) < 0.01'
 is 0 true
+# The batch that is taken where none is asked for is no larger than the data.
+run train letters.nn --data text=ab.txt --epochs 1
+is 0
+out_has "batches of 2"
+run train letters.nn --data text=ab.txt --epochs 1 --batch 3
+is 4
+err_has "a batch of 3 is more than the 2 examples there are"
 run train letters.nn --data text=ab.txt --epochs 1 --batch 2 --window-step 3
 out_has "3 examples"
 run train letters.nn --data text=bytes:letters.nn --epochs 1 --batch 2 -D T=8
