@@ -354,6 +354,11 @@ START_TEST(tables) {
   ck_assert_int_eq(((int64_t *)x->data)[2], 3);
   ck_assert(isnan(((double *)y->data)[1]));
   array_set_free(&set);
+  t = "\"a \"\"b\"\"\",\"\"\"\",c\"\"\n1,2,3\n"; /* quotes in quotes are doubled, outside they
+                                                    aren't */
+  ck_assert_msg(array_load_memory(t, strlen(t), "t.csv", &set, &err), "%s", err.text);
+  ck_assert(array_find(&set, "a \"b\"") && array_find(&set, "\"") && array_find(&set, "c\"\""));
+  array_set_free(&set);
   set.columns = false;
   t = "# a comment\n1;2\n3;4.5";
   ck_assert(array_load_memory(t, strlen(t), "t.csv", &set, &err));
