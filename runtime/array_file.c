@@ -35,6 +35,7 @@ bool array_fail(ArrayError *err, const char *path, int64_t offset, const char *f
   va_end(ap);
   make_printable(err->text);
   err->memory = false;
+  err->holds = NULL;
   return false;
 }
 

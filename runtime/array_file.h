@@ -72,13 +72,15 @@ typedef struct ArraySet {
   bool bytes;        /* no format: the file's bytes, u8 */
   bool table;        /* text is a table of numbers, too */
   bool columns;      /* CSV with a header line: one array per column, not one matrix */
+  bool others;       /* members of an archive that hold no numbers become lines of `meta` */
   bool (*want)(void *arg, const char *name); /* NULL: everything; only for formats with names */
   void *want_arg;
   bool headed; /* out: it was a table with a header line */
 } ArraySet;
 
 typedef struct ArrayError {
-  bool memory; /* it was memory that failed, not the file */
+  bool memory;       /* it was memory that failed, not the file */
+  const char *holds; /* nothing is damaged, but these are no numbers: "strings" */
   char text[640];
 } ArrayError;
 

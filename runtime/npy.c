@@ -1,6 +1,7 @@
 /* npy.c: NumPy's .npy format (NEP 1): a magic number, a version, the length of a header, the header
  * (a Python dictionary with descr, fortran_order and shape), the elements. Object arrays are
- * pickles, programs in effect, and are refused, as are strings, records and complex numbers. */
+ * pickles, programs in effect, and are refused, as is all else that has no type in gradc: strings,
+ * records, complex numbers, dates. */
 #include "array_format.h"
 
 #include <stdio.h>
@@ -70,15 +71,36 @@ static bool integer(Parser *p, int64_t *out) {
   return true;
 }
 
+/* What gradc has no type for. Objects are pickles, programs in effect, and are never loaded. */
+static const char *other_elements(char kind) {
+  switch (kind) {
+  case 'O': return "Python objects (a pickle)";
+  case 'U':
+  case 'S':
+  case 'a': return "strings";
+  case 'c': return "complex numbers";
+  case 'M': return "dates";
+  case 'm': return "durations";
+  case 'V': return "raw bytes";
+  default: return NULL;
+  }
+}
+
+static bool no_numbers(Parser *p, const char *holds) {
+  array_fail(p->err, p->path, p->offset + (int64_t)(p->at - p->start),
+             "it holds %s, which gradc doesn't read", holds);
+  p->err->holds = holds;
+  return false;
+}
+
 static bool element_type(Parser *p, const char *descr, Header *h) {
   const char *s = descr;
   bool big = NATIVE_BIG;
   if (*s == '<') big = false, s++;
   else if (*s == '>') big = true, s++;
   else if (*s == '=' || *s == '|') s++;
-  if (*s == 'O') return bad(p, "it holds Python objects (a pickle), which gradc never loads");
-  if (*s == 'U' || *s == 'S' || *s == 'a') return bad(p, "it holds strings, not numbers");
-  if (*s == 'c') return bad(p, "it holds complex numbers, which gradc has not");
+  const char *holds = other_elements(*s);
+  if (holds) return no_numbers(p, holds);
   for (int t = 0; t < ELEM_COUNT; t++) {
     if (!elem_info[t].npy || *s != elem_info[t].npy) continue;
     if (s[1] != '0' + elem_info[t].bytes || s[2]) continue;
@@ -113,7 +135,7 @@ static bool value(Parser *p, const char *key, Header *h, unsigned *seen) {
     return h->fortran || word(p, "False") || bad(p, "fortran_order must be True or False");
   }
   skip_space(p);
-  if (*p->at == '[') return bad(p, "it holds records (a structured type), not numbers");
+  if (*p->at == '[') return no_numbers(p, "records (a structured type)");
   return string(p, descr, sizeof descr) && element_type(p, descr, h);
 }
 

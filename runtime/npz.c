@@ -175,6 +175,15 @@ static int by_place(const void *a, const void *b) {
   return x->header < y->header ? -1 : x->header > y->header;
 }
 
+/* An array of what gradc has no type for, where the caller only wants to know of it. */
+static bool is_listed(Zip *z, const char *name) {
+  char text[80];
+  if (!z->err->holds || !z->set->others) return false;
+  snprintf(text, sizeof text, "%s, not read", z->err->holds);
+  *z->err = (ArrayError){0};
+  return array_add_meta(z->set, name, text) || array_no_memory(z->err, z->src->path);
+}
+
 static bool read_member(Zip *z, const Member *m) {
   ByteStream in;
   char path[ARRAY_MAX_NAME + 400], name[ARRAY_MAX_NAME + 1];
@@ -190,7 +199,7 @@ static bool read_member(Zip *z, const Member *m) {
   if (ok && in.given != m->size) ok = bad(z, m->header, "a member's size is not what it says");
   if (ok && in.crc != m->crc) ok = bad(z, m->header, "a member's checksum is wrong");
   stream_close(&in);
-  return ok;
+  return ok || is_listed(z, name);
 }
 
 bool npz_read(const ByteSource *src, ArraySet *set, ArrayError *err) {

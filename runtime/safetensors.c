@@ -67,6 +67,13 @@ static bool unknown_type(Reader *r, const Entry *e) {
                     e->name, e->dtype);
 }
 
+/* Where the caller only wants to know of it. */
+static bool list_unknown(Reader *r, const Entry *e) {
+  char text[64];
+  snprintf(text, sizeof text, "elements of %.20s, not read", e->dtype);
+  return array_add_meta(r->set, e->name, text) || array_no_memory(r->err, r->src->path);
+}
+
 static bool tensor(Reader *r, const char *name, const json_t *v) {
   Entry *e = &r->entry[r->n++];
   int64_t count, bytes;
@@ -139,7 +146,11 @@ static bool payload(Reader *r, int64_t base) {
   for (int i = 0; i < r->n; i++) {
     const Entry *e = &r->entry[i];
     if (!array_wanted(r->set, e->name)) continue;
-    if (e->dtype) return unknown_type(r, e);
+    if (e->dtype && !r->set->others) return unknown_type(r, e);
+    if (e->dtype) {
+      if (!list_unknown(r, e)) return false;
+      continue;
+    }
     Array *a =
         array_add(r->set, e->name, strlen(e->name), e->type, e->rank, e->dim, r->src->path, r->err);
     if (!a || !source_read(r->src, base + e->from, a->data, a->bytes, r->err)) return false;

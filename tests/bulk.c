@@ -197,7 +197,7 @@ int source_main(int argc, char **argv) {
   if (argc < 1 || kind < 0 || random_kind[kind].gen.size) return 2;
   Cx *cx = cx_new();
   Rng r = rng_at((uint64_t)strtol(argv[0], NULL, 10));
-  fputs(gen_source(cx, &r, gen_flow(&random_kind[kind].gen), random_kind[kind].gen.calls), stdout);
+  fputs(gen_text(cx, &r, &random_kind[kind].gen), stdout);
   cx_free(cx);
   return 0;
 }

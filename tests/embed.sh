@@ -5,25 +5,10 @@
 here=$(cd "$TOP_SRCDIR" && pwd)
 build=$(cd "$(dirname "$GRADC")" && pwd)
 cd "$work" || exit 99
-have() { command -v "$1" >/dev/null 2>&1; }
 lib=$build/.libs/libgradc.so
 have cc && [ -e "$lib" ] || { echo "SKIP: no C compiler, or no shared library in $build/.libs"; exit 77; }
 asan=
 if grep -q -a __asan_init "$lib"; then asan=yes; fi
-skipped=0
-skip() { skipped=$((skipped + 1)); }
-
-compiled() {
-  title=$1
-  shift
-  if text=$("$@" 2>&1) && [ -z "$text" ]; then ok; else not_ok "$title: $*" "$(printf '%s\n' "$text" | head -20)"; fi
-}
-# shows WHAT WANTED COMMAND...: the command ends well and prints that.
-shows() {
-  title=$1 wanted=$2
-  shift 2
-  if text=$("$@" 2>&1); then same "$title" "$text" "$wanted"; else not_ok "$title: status $?" "$text"; fi
-}
 
 # ---- the library shows what its header declares, and nothing else
 declared=$(tr '\n' ' ' <"$here/src/include/gradc.h" | sed 's/#define GRADC_API//g' |

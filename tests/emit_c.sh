@@ -4,14 +4,6 @@
 . "${TOP_SRCDIR:-.}/tests/lib.sh"
 here=$(cd "$TOP_SRCDIR" && pwd)
 strict="-std=c11 -Wall -Wextra -pedantic -Werror"
-have() { command -v "$1" >/dev/null 2>&1; }
-
-# compiled WHAT COMMAND...: the command ends well and says nothing.
-compiled() {
-  title=$1
-  shift
-  if text=$("$@" 2>&1) && [ -z "$text" ]; then ok; else not_ok "$title: $*" "$(printf '%s\n' "$text" | head -20)"; fi
-}
 
 programs="$here/tests/emit/operators.nn $here/examples/logistic.nn $here/examples/rosenbrock.nn $here/examples/polyfit.nn
   $here/examples/softmax_regression.nn"

@@ -4,13 +4,12 @@
 . "${TOP_SRCDIR:-.}/tests/lib.sh"
 here=$(cd "$TOP_SRCDIR" && pwd)
 strict="-std=c11 -Wall -Wextra -pedantic -Werror -ffp-contract=off"
-have() { command -v "$1" >/dev/null 2>&1; }
 cd "$work" || exit 99
-skipped=""
+missing=""
 
 # runs COMPILER QEMU FILE.c [FLAG]: built for the machine without a warning, it finds its values there.
 runs() {
-  have "$1" && have "$2" || { skipped="$skipped $1/$2"; return; }
+  have "$1" && have "$2" || { missing="$missing $1/$2"; return; }
   # shellcheck disable=SC2086
   if text=$($1 $strict ${4:-} -static -O1 "$3" -o cross.run -lm 2>&1) && [ -z "$text" ]; then ok; else not_ok "$1 $3" "$text"; return; fi
   if text=$($2 ./cross.run); then ok; else not_ok "$2 $3" "$text"; fi
@@ -21,7 +20,7 @@ runs() {
 compiles() {
   file=$1
   shift
-  have "$1" || { skipped="$skipped $1"; return; }
+  have "$1" || { missing="$missing $1"; return; }
   # shellcheck disable=SC2086
   if text=$("$@" $strict -Os -c "$file" -o bare.o 2>&1) && [ -z "$text" ]; then ok; else not_ok "$* $file" "$text"; return; fi
   nm=${1%gcc}nm
@@ -107,5 +106,5 @@ run emit --c "$here/examples/embed/sensor.nn" -o m.c --cpu generic --real float 
 is 0 ""
 compiles m.c arm-none-eabi-gcc -mcpu=cortex-m33 -mthumb -mfpu=fpv5-sp-d16 -mfloat-abi=hard
 compiles m.c arm-none-eabi-gcc -mcpu=cortex-m7 -mthumb -mfpu=fpv5-d16 -mfloat-abi=hard
-[ -z "$skipped" ] || printf 'not installed, so not tried: %s\n' "$(printf '%s\n' $skipped | sort -u | tr '\n' ' ')"
+[ -z "$missing" ] || printf 'not installed, so not tried: %s\n' "$(printf '%s\n' $missing | sort -u | tr '\n' ' ')"
 finish

@@ -4,7 +4,6 @@
 # look like those a file needs for itself.
 . "${TOP_SRCDIR:-.}/tests/lib.sh"
 strict="-std=c11 -Wall -Wextra -pedantic -Werror"
-have() { command -v "$1" >/dev/null 2>&1; }
 cd "$work" || exit 99
 
 # checked TITLE COMMAND...: it compiles without a word, and what it makes runs well.

@@ -12,6 +12,7 @@ typedef struct GenOptions {
   bool calls;    /* of a text: gen_calls.c takes part */
   bool changes;  /* of a text: most assignments change part of a variable */
   bool loops;    /* a program around a loop: gen_loop.c */
+  bool rows;     /* a text: gen_rows.c */
 } GenOptions;
 
 /* A function of one to four inputs; about o->size instructions; one to three outputs. */
@@ -30,10 +31,12 @@ int gen_indices(Builder *b, Rng *r, const Shape *full, const Shape *s, Val *inde
 /* The text of a file that declares `fn f` with typed arguments; flow: with loops and branches;
  * calls: with functions of functions and layers. */
 typedef enum GenFlow { FLOW_NONE, FLOW_SOME, FLOW_CHANGES /* of parts of variables */ } GenFlow;
-static inline GenFlow gen_flow(const GenOptions *o) {
-  return o->changes ? FLOW_CHANGES : o->bodies ? FLOW_SOME : FLOW_NONE;
-}
 const char *gen_source(Cx *cx, Rng *r, GenFlow flow, bool calls);
+
+/* gen_rows.c: the same about something small for each of many rows. */
+const char *gen_rows(Cx *cx, Rng *r);
+/* What the options ask for, of a size of 0. */
+const char *gen_text(Cx *cx, Rng *r, const GenOptions *o);
 
 /* gen_loop.c: a smooth function in f64 with a loop, or loops in a loop; one scalar output. */
 Fn *gen_loops(Cx *cx, Rng *r);

@@ -430,3 +430,8 @@ const char *gen_source(Cx *cx, Rng *r, GenFlow flow, bool calls) {
   text_fmt(&all, "fn f(%s) {\n%s  %s\n}\n", text_str(&args), text_str(&s->body), value);
   return text_str(&all);
 }
+
+const char *gen_text(Cx *cx, Rng *r, const GenOptions *o) {
+  GenFlow flow = o->changes ? FLOW_CHANGES : o->bodies ? FLOW_SOME : FLOW_NONE;
+  return o->rows ? gen_rows(cx, r) : gen_source(cx, r, flow, o->calls);
+}

@@ -71,15 +71,20 @@ wait_until() {
   done
 }
 
+# without_prelude_lines: text with # for the digits of line numbers of the prelude, which every edit of it moves.
+without_prelude_lines() {
+  sed -e '/::: <prelude>:/{' -e 's/[0-9]/#/g;n' -e ':again' -e 's/^\( [ #]*\)[0-9]/\1#/;tagain' -e '}'
+}
+
 # golden FILE: runs the cases of a file of golden outputs and compares all that they print.
 #
 #   ==== title           begins a case; the lines after it are the program bad.nn
 #   ---- 3 check bad.nn  runs that command line, which must end in exit code 3 and print
 #   error[...]: ...      these lines: stdout, then stderr
 #
-# Times are replaced by #. Commands are shell words and run in $work, which the caller may have filled with files. A case
-# without a program keeps the last one. With GOLDEN_UPDATE=1 the file is rewritten from what is
-# printed now: read the difference before you commit it.
+# Times are replaced by #, line numbers of the prelude too. Commands are shell words and run in $work, which the caller
+# may have filled with files. A case without a program keeps the last one. With GOLDEN_UPDATE=1 the file is rewritten
+# from what is printed now: read the difference before you commit it.
 golden() {
   [ -x "$GRADC" ] || { echo "there is no program $GRADC"; exit 99; }
   rm -rf "$work/golden"
@@ -102,7 +107,7 @@ golden_run() {
   code=0
   (cd "$work" && eval "\"\$GRADC\" $4") >"$work/out" 2>"$work/err" </dev/null || code=$?
   cat "$work/out" "$work/err" | sed -e 's/compiled in [0-9.]* ms/compiled in # ms/' \
-    -e 's/  [0-9.]* s$/  # s/' >"$work/both"
+    -e 's/  [0-9.]* s$/  # s/' | without_prelude_lines >"$work/both"
   if [ -n "${GOLDEN_UPDATE-}" ]; then
     { printf -- '---- %s %s\n' "$code" "$4"; cat "$work/both"; } >>"$work/golden/new"
   elif [ "$code" -ne "$3" ]; then
@@ -118,6 +123,27 @@ finish() {
   printf '%d passed, %d failed\n' "$passed" "$failed"
   [ "$failed" -eq 0 ]
   exit
+}
+
+# ---- tests that need other programs
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# skip: one check can't be made here; $skipped counts them.
+skipped=0
+skip() { skipped=$((skipped + 1)); }
+
+# compiled WHAT COMMAND...: the command ends well and says nothing.
+compiled() {
+  title=$1
+  shift
+  if text=$("$@" 2>&1) && [ -z "$text" ]; then ok; else not_ok "$title: $*" "$(printf '%s\n' "$text" | head -20)"; fi
+}
+
+# shows WHAT WANTED COMMAND...: the command ends well and prints that.
+shows() {
+  title=$1 wanted=$2
+  shift 2
+  if text=$("$@" 2>&1); then same "$title" "$text" "$wanted"; else not_ok "$title: status $?" "$text"; fi
 }
 
 # with_numpy: sets $python to one that has NumPy; without any the test is skipped.

@@ -4,16 +4,9 @@
 . "${TOP_SRCDIR:-.}/tests/lib.sh"
 here=$(cd "$TOP_SRCDIR" && pwd)
 cd "$work" || exit 99
-have() { command -v "$1" >/dev/null 2>&1; }
 have cc && have nm || { echo "SKIP: no C compiler"; exit 77; }
 
 old_path=$PATH
-# compiled WHAT COMMAND...: the command ends well and says nothing.
-compiled() {
-  title=$1
-  shift
-  if text=$("$@" 2>&1) && [ -z "$text" ]; then ok; else not_ok "$title: $*" "$(printf '%s\n' "$text" | head -20)"; fi
-}
 
 logistic=$here/examples/logistic.nn main=$here/tests/native/logistic_main.c
 run build "$logistic" --step adam -o logistic.o
@@ -31,8 +24,6 @@ supported() {
     x86-64-v4) grep -m1 avx512dq /proc/cpuinfo | grep -q avx512vl ;;
   esac
 }
-skipped=0
-skip() { skipped=$((skipped + 1)); }
 
 # ---- a program that links either is the same program: bits of all results for sizes known at run time, table, statuses
 for cpu in native x86-64-v3 x86-64-v4; do

@@ -45,11 +45,13 @@ static const Case errors[] = {
      "t.nn:4:3: error[E0111]: this can't be assigned to\n"
      "   4 |   x[0] += 1\n"
      "     |   ^^^^\n"
-     "     = hint: an element of a tensor doesn't change; assign a whole new tensor\n"},
+     "     = hint: an element of a tensor doesn't change; assign a whole new tensor, as in "
+     "`let new[k] = if k == t then y[k] + 1 else y[k]`, then `y = new`\n"},
     {"fn f(x) {\n  for t 0..3 { }\n  for in 0..3 { }\n  x\n}\n",
      "t.nn:2:9: error[E0106]: expected `in`, found `0`\n"
      "   2 |   for t 0..3 { }\n"
      "     |         ^\n"
+     "     = hint: a loop is written `for t in 0..n { .. }`: t counts, and the elements are x[t]\n"
      "t.nn:3:7: error[E0107]: `in` is a keyword and can't be a name\n"
      "   3 |   for in 0..3 { }\n"
      "     |       ^^\n"},
@@ -347,10 +349,11 @@ static const Case errors[] = {
     {"const a = \"\xFF\"\n", "t.nn:1:11: error[E0102]: the string is not UTF-8 text\n"
                              "   1 | const a = \"\xEF\xBF\xBD\"\n"
                              "     |           ^^^\n"},
-    {"const a = 'x'\n", "t.nn:1:11: error[E0101]: unexpected character `'`\n"
-                        "   1 | const a = 'x'\n"
-                        "     |           ^\n"
-                        "     = hint: strings stand in double quotes\n"},
+    {"const a = 'x'\n",
+     "t.nn:1:11: error[E0101]: unexpected character `'`\n"
+     "   1 | const a = 'x'\n"
+     "     |           ^\n"
+     "     = hint: strings stand in double quotes; a matrix is turned by transpose(x)\n"},
     {"const a = 2 \xC3\x97 3 \xE2\x88\x92 1\n",
      "t.nn:1:13: error[E0101]: unexpected character `\xC3\x97`\n"
      "   1 | const a = 2 \xC3\x97 3 \xE2\x88\x92 1\n"

@@ -15,6 +15,7 @@ const RandomKind random_kind[] = {
     {"source", {.size = 0}, SPICE_SMOOTH, 200, 100},                     /* as text: gen_source.c */
     {"flow", {.bodies = true, .size = 0}, SPICE_SMOOTH, 180, 55},        /* ... with gen_flow.c */
     {"parts", {.bodies = true, .changes = true}, SPICE_SMOOTH, 100, 40}, /* ... and gen_parts.c */
+    {"rows", {.rows = true}, SPICE_SMOOTH, 60, 20},                      /* as text: gen_rows.c */
 };
 
 int random_kinds(void) { return COUNT_OF(random_kind); }
@@ -73,7 +74,7 @@ static Status make_program(void *arg) {
   Rng r = rng_at(m->seed);
   law_reader(m->cx, m->desk); /* the rules of the op table, too */
   if (!m->gen->size) {
-    m->source = gen_source(m->cx, &r, gen_flow(m->gen), m->gen->calls);
+    m->source = gen_text(m->cx, &r, m->gen);
     return read_source(m);
   }
   m->f = m->gen->loops ? gen_loops(m->cx, &r) : gen_function(m->cx, &r, m->gen);

@@ -5,7 +5,6 @@
 here=$(cd "$TOP_SRCDIR" && pwd)
 build=$(cd "$(dirname "$GRADC")" && pwd)
 cd "$work" || exit 99
-have() { command -v "$1" >/dev/null 2>&1; }
 
 # In f64: blocks with batch norm, an array of layers, and a state that counts.
 sed 's/f32/f64/g' "$here/examples/layers.nn" >layers.nn

@@ -27,9 +27,11 @@ struct gradc_context {
   int threads;
   GradcRt *rt; /* for rt_threads threads; NULL: none yet */
   int rt_threads;
-  SizeBindings defined; /* by gradc_define */
-  const char *path;     /* of the last file loaded; NULL: none */
-  ApiWords words;       /* last asked for */
+  Interrupt interrupt;
+  gradc_completions completions; /* last asked for */
+  SizeBindings defined;          /* by gradc_define */
+  const char *path;              /* of the last file loaded; NULL: none */
+  ApiWords words;                /* last asked for */
   gradc_diagnostic *diag;
   int ndiags;
   char message[1200];

@@ -21,6 +21,7 @@ bool api_enter(gradc_context *gc) {
   gc->ndiags = 0;
   diag_clear(gc->session->cx);
   gc->locale = uselocale(gc->locale); /* the two are exchanged until api_leave */
+  gc->interrupt.owner = pthread_self();
   return true;
 }
 
@@ -166,7 +167,10 @@ gradc_status gradc_new(gradc_context **out) {
     gradc_free(gc);
     return GRADC_MEMORY;
   }
+  interrupt_init(&gc->interrupt);
   gc->session->keep_params = true;
+  gc->session->cx->stop = &gc->interrupt.asked;
+  gc->session->how.interrupt = &gc->interrupt;
   *out = gc;
   return GRADC_OK;
 }
@@ -243,6 +247,15 @@ gradc_status gradc_set_trap_nan(gradc_context *gc, int yes) {
   return GRADC_OK;
 }
 
+gradc_status gradc_set_engine(gradc_context *gc, gradc_engine engine) {
+  static const Engine of[] = {ENGINE_AUTO, ENGINE_EVALUATOR, ENGINE_NATIVE};
+  API_RETURN_UNLESS(gc);
+  if ((int)engine < 0 || (int)engine >= COUNT_OF(of))
+    return (gradc_status)api_usage(gc, "there is no engine number %d", (int)engine);
+  gc->session->how.engine = of[engine];
+  return GRADC_OK;
+}
+
 gradc_status gradc_set_columns(gradc_context *gc, int columns) {
   API_RETURN_UNLESS(gc);
   if (columns < 0) return (gradc_status)api_usage(gc, "%d columns", columns);
@@ -312,8 +325,10 @@ static Status keep_path(Session *s, void *arg) {
 
 static Status load(gradc_context *gc, const char *path) {
   void *kept[] = {gc, (void *)(uintptr_t)path};
-  Status s = session_run(gc->session, keep_path, kept);
-  return s == ST_OK ? session_load(gc->session, path) : s;
+  Status s = session_load(gc->session, path);
+  if (s != ST_OK && gc->path) return s; /* the last one stays what gradc_reload() reads */
+  Status keeping = session_run(gc->session, keep_path, kept);
+  return s != ST_OK ? s : keeping;
 }
 
 gradc_status gradc_load(gradc_context *gc, const char *path) {

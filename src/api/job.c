@@ -151,7 +151,7 @@ int job_choice(const gradc_job *j, TextId id) {
 /* Files without their folders, so that what is made doesn't depend on where it was made. */
 void job_words(const gradc_job *j, Text *out) {
   for (int i = 0; i < X_COUNT; i++)
-    for (int k = 0; k < j->text[i].n; k++)
+    for (int k = 0; k < j->text[i].n && i != X_MADE_BY; k++)
       text_fmt(out, " --%s %s", text_info[i].name, path_base(j->text[i].at[k]));
   for (int i = 0; i < N_COUNT; i++) {
     bool flag = number_info[i].least == 0 && number_info[i].most == 1 && number_info[i].whole;
@@ -259,14 +259,44 @@ Status job_write(gradc_job *j, const char *path, const Text *text) {
 
 /* ---- running ---- */
 JobNames job_functions(Session *s, const gradc_job *j) {
+  static const TextId given[] = {X_FUNCTION, X_EXPRESSION};
   JobNames out = {0};
-  for (int i = 0; i < j->text[X_FUNCTION].n; i++)
-    vec_push(s->cx->arena, &out, j->text[X_FUNCTION].at[i]);
-  for (int i = 0; !job_text(j, X_FUNCTION) && i < front_fn_count(s->program); i++) {
+  for (int k = 0; k < COUNT_OF(given); k++)
+    for (int i = 0; i < j->text[given[k]].n; i++)
+      vec_push(s->cx->arena, &out, j->text[given[k]].at[i]);
+  for (int i = 0; !out.n && i < front_fn_count(s->program); i++) {
     const Node *fn = front_fn_node(s->program, i);
     if (front_fn_is_complete(fn)) vec_push(s->cx->arena, &out, fn->name);
   }
   return out;
+}
+
+static bool is_expression(const gradc_job *j, const char *text) {
+  for (int i = 0; i < j->text[X_EXPRESSION].n; i++)
+    if (j->text[X_EXPRESSION].at[i] == text) return true;
+  return false;
+}
+
+const Fn *job_target(Session *s, const gradc_job *j, const char *text, Name *bare, bool *gradient) {
+  if (!is_expression(j, text)) return target_function(s, text, bare, gradient);
+  *gradient = false;
+  *bare = name_of(s->cx, text);
+  return session_expr(s, "<expression>", text);
+}
+
+Status job_sizes(gradc_job *j, SizeBindings *out) {
+  Cx *cx = j->gc->session->cx;
+  bool check = j->kind == JOB_GRADCHECK;
+  int64_t least = check ? 1 : 0, most = check ? 1000000 : DIM_MAX_NUMBER;
+  for (int i = 0; i < j->text[X_SIZES].n; i++) {
+    const char *word = j->text[X_SIZES].at[i], *equal = strchr(word, '=');
+    char *end = NULL;
+    long long n = equal ? strtoll(equal + 1, &end, 10) : 0;
+    if (!equal || equal == word || end == equal + 1 || *end || n < least || n > most)
+      return api_usage(j->gc, "--size takes NAME=NUMBER, not \"%s\"", word);
+    size_bind(cx->arena, out, name_of_n(cx, word, (size_t)(equal - word)), n);
+  }
+  return ST_OK;
 }
 
 static Status run(Session *s, void *arg) {

@@ -111,6 +111,10 @@ Status job_write(gradc_job *j, const char *path, const Text *text);
 /* Those in X_FUNCTION, or without any all functions whose arguments have types. */
 typedef Vec(const char *) JobNames;
 JobNames job_functions(Session *s, const gradc_job *j);
+/* The sizes of this job alone, "N=4", which are added to out. */
+Status job_sizes(gradc_job *j, SizeBindings *out);
+/* What the job is about: of target_function, or of the option "expression" where that is it. */
+const Fn *job_target(Session *s, const gradc_job *j, const char *text, Name *bare, bool *gradient);
 
 /* ---- the kinds: job_data.c, job_show.c, job_code.c, job_check.c ---- */
 #define KIND(ID, name) Status job_##name(Session *s, gradc_job *j);

@@ -24,19 +24,6 @@ typedef struct Checking {
   int checked, failed;
 } Checking;
 
-/* "N=4" */
-static Status read_sizes(gradc_job *j, Cx *cx, SizeBindings *out) {
-  for (int i = 0; i < j->text[X_SIZES].n; i++) {
-    const char *word = j->text[X_SIZES].at[i], *equal = strchr(word, '=');
-    char *end = NULL;
-    long n = equal ? strtol(equal + 1, &end, 10) : 0;
-    if (!equal || equal == word || *end || n < 1 || n > 1000000)
-      return api_usage(j->gc, "--size takes NAME=NUMBER, not \"%s\"", word);
-    size_bind(cx->arena, out, name_of_n(cx, word, (size_t)(equal - word)), n);
-  }
-  return ST_OK;
-}
-
 static void say_input(gradc_job *j, const GradcheckReport *r, const GradcheckRow *row) {
   job_say(j, fmt(j, "  %-12s %-18s %3d directions   differences %7.1e   forward mode %7.1e   %s\n",
                  row->name, row->type, row->directions, row->differences, row->forward,
@@ -77,7 +64,7 @@ static Status check_one(Session *s, gradc_job *j, Checking *c, const char *name)
 Status job_gradcheck(Session *s, gradc_job *j) {
   Checking c = {.options = {.tolerance = job_real(j, N_TOLERANCE, 1e-5),
                             .samples = (int)job_whole(j, N_SAMPLES, 8)}};
-  Status status = read_sizes(j, s->cx, &c.sizes);
+  Status status = job_sizes(j, &c.sizes);
   c.options.sizes = &c.sizes;
   JobNames names = job_functions(s, j);
   for (int i = 0; i < names.n && status == ST_OK; i++) status = check_one(s, j, &c, names.at[i]);
@@ -130,7 +117,7 @@ Status job_test(Session *s, gradc_job *j) {
 }
 
 /* ---- bench ---- */
-static Fn *bound(Session *s, gradc_job *j, Fn *f, SizeBindings *sizes) {
+static Fn *bound(Session *s, gradc_job *j, const Fn *f, SizeBindings *sizes) {
   if (!f) return NULL;
   compile_bind_rest(f, sizes, job_whole(j, N_SIZE, 64));
   session_sizes(s, sizes);
@@ -142,12 +129,13 @@ static Fn *to_measure(Session *s, gradc_job *j, const char *text, SizeBindings *
                       bool *gradient) {
   const char *step = job_text(j, X_STEP);
   StepPlan plan;
-  Fn *f = target_function(s, text, bare, gradient);
-  if (!f || !step) return bound(s, j, f, sizes);
-  f = session_loss(s, text);
-  if (!f) return NULL;
-  return step_build(s->program, f, name_of(s->cx, step), NULL, &plan) ? bound(s, j, plan.fn, sizes)
-                                                                      : NULL;
+  const Fn *f = step ? NULL : job_target(s, j, text, bare, gradient);
+  if (!step) return bound(s, j, f, sizes);
+  Fn *loss = target_function(s, text, bare, gradient) ? session_loss(s, text) : NULL;
+  if (!loss) return NULL;
+  return step_build(s->program, loss, name_of(s->cx, step), NULL, &plan)
+             ? bound(s, j, plan.fn, sizes)
+             : NULL;
 }
 
 /* The forward pass a gradient or a step is measured against. */
@@ -199,6 +187,8 @@ static Status bench_one(Session *s, gradc_job *j, Text *json, const char *text) 
   bool gradient;
   BenchResult r;
   double forward = 0;
+  Status status = job_sizes(j, sizes);
+  if (status != ST_OK) return status;
   BenchOptions o = {.threads = j->gc->threads,
                     .seconds = job_real(j, N_SECONDS, 0.5),
                     .below = job_whole(j, N_BELOW, 2),
@@ -219,9 +209,10 @@ static Status bench_one(Session *s, gradc_job *j, Text *json, const char *text) 
 Status job_bench(Session *s, gradc_job *j) {
   Status status = ST_OK;
   Text json = text_new(s->cx->arena);
-  if (!job_text(j, X_FUNCTION)) return api_usage(j->gc, "which function? none was given");
-  for (int i = 0; i < j->text[X_FUNCTION].n && status == ST_OK; i++)
-    status = bench_one(s, j, &json, j->text[X_FUNCTION].at[i]);
+  if (!job_text(j, X_FUNCTION) && !job_text(j, X_EXPRESSION))
+    return api_usage(j->gc, "which function? none was given");
+  JobNames names = job_functions(s, j);
+  for (int i = 0; i < names.n && status == ST_OK; i++) status = bench_one(s, j, &json, names.at[i]);
   job_result(j, "json", &json);
   return status;
 }

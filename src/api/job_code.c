@@ -27,6 +27,11 @@ static bool can_be_included(const char *name) {
 static const char *command_text(const gradc_job *j, const char *command) {
   Cx *cx = j->gc->session->cx;
   Text t = text_new(cx->arena);
+  const char *instead = job_text(j, X_MADE_BY);
+  if (instead) {
+    char *copy = arena_copy(cx->arena, instead, strlen(instead) + 1);
+    return comment_safe(copy), copy;
+  }
   text_fmt(&t, "gradc %s", command);
   if (j->gc->path) text_fmt(&t, " %s", path_base(j->gc->path));
   for (int i = 0; i < j->gc->defined.list.n; i++)
@@ -39,11 +44,15 @@ static const char *command_text(const gradc_job *j, const char *command) {
   return t.at;
 }
 
-/* What names begin with, and files are called, where nothing else is said. */
+/* What names begin with, and files are called, where nothing else is said: as the program's file;
+ * without one as the file that is made, or as the only function. */
 static const char *program_name(const gradc_job *j) {
-  Arena *a = j->gc->session->cx->arena;
-  const char *path = j->gc->path;
-  return path && strcmp(path, "-") ? path_stem(a, path, ".nn") : "program";
+  Cx *cx = j->gc->session->cx;
+  const char *path = j->gc->path, *output = job_text(j, X_OUTPUT),
+             *functions = job_text(j, X_FUNCTIONS);
+  if (path && strcmp(path, "-")) return path_stem(cx->arena, path, ".nn");
+  if (output) return name_of_n(cx, path_base(output), strcspn(path_base(output), "."));
+  return functions && c_identifier(functions) ? functions : "program";
 }
 
 /* "NAME.h" for "folder/NAME.c". */
@@ -68,7 +77,7 @@ static Status common_options(gradc_job *j, const char *header, EmitCOptions *o) 
                       .openmp = job_is(j, N_OPENMP),
                       .selftest = job_is(j, N_SELFTEST)};
   if (job_text(j, X_REAL)) o->real = job_choice(j, X_REAL) ? 8 : 4;
-  return ST_OK;
+  return job_sizes(j, o->sizes);
 }
 
 /* ---- emit: a C file and its header ---- */

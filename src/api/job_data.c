@@ -105,7 +105,7 @@ Status job_train(Session *s, gradc_job *j) {
                       .about_arg = j};
   double usual_lr = strcmp(o.optimizer, "adam") ? 0.05 : 0.001;
   o.loop = (TrainOptions){.epochs = job_whole(j, N_EPOCHS, 10),
-                          .batch = job_whole(j, N_BATCH, 64),
+                          .batch = job_whole(j, N_BATCH, 0),
                           .steps = job_whole(j, N_STEPS, 0),
                           .eval_batch = job_whole(j, N_EVAL_BATCH, 0),
                           .lr = j->has[N_LR] ? j->number[N_LR] : usual_lr,

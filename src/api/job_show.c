@@ -70,13 +70,15 @@ static Status emit_function(Session *s, gradc_job *j, Emission *e, const char *t
   bool gradient;
   SizeBindings sizes = {0};
   int64_t rest = job_whole(j, N_SIZE, 64);
-  Fn *f = target_function(s, text, &bare, &gradient);
-  if (!f) return ST_SOURCE;
+  Status status = job_sizes(j, &sizes);
+  const Fn *f = status == ST_OK ? job_target(s, j, text, &bare, &gradient) : NULL;
+  if (!f) return status == ST_OK ? ST_SOURCE : status;
+  if (sizes.list.n && !front_requires(s->program, bare, &sizes)) return ST_SOURCE;
   if (job_is(j, N_PLAN)) {
     compile_bind_rest(f, &sizes, rest);
     return plan_function(f, &sizes, 1, &e->out) ? ST_OK : ST_SOURCE;
   }
-  Status status = job_is(j, N_IR) ? check_sized(j, f) : ST_OK;
+  status = job_is(j, N_IR) ? check_sized(j, f) : ST_OK;
   if (status != ST_OK) return status;
   if (!job_is(j, N_DOT))
     return stage_print(f, stage_asked(j), &sizes, rest, j->gc->threads, &e->out);

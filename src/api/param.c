@@ -98,7 +98,9 @@ static Status with_weights(Session *s, void *arg) {
   const FileJob *j = arg;
   int n;
   Weight *w = session_weights(s, &n);
-  return w ? j->work(s->cx, j->path, w, n) : ST_SOURCE;
+  if (!w) return ST_SOURCE;
+  if (j->work == weights_load) s->keep_params = true; /* they are somebody's now */
+  return j->work(s->cx, j->path, w, n);
 }
 
 static gradc_status file_job(gradc_context *gc, const char *path, FileWork work) {

@@ -1,4 +1,4 @@
-/* values.c: lines evaluated by the reference evaluator: the `eval` of libgradc. */
+/* values.c: lines evaluated: the `eval` of libgradc. */
 #include "api/api.h"
 
 #include <stdlib.h>
@@ -92,6 +92,40 @@ gradc_status gradc_values_text(gradc_values *v, int digits, int strings, const c
   *out = s == GRADC_OK ? text_str(&v->text) : NULL;
   if (n) *n = s == GRADC_OK ? v->text.n : 0;
   return s;
+}
+
+typedef struct PrintingOne {
+  gradc_values *v;
+  int i, digits;
+  Text out;
+} PrintingOne;
+
+static Status print_item(Session *s, void *arg) {
+  PrintingOne *p = arg;
+  p->out = text_new(p->v->results.arena);
+  tensor_print(s->cx, &p->v->results.value[p->i], p->digits, &p->out);
+  return ST_OK;
+}
+
+gradc_status gradc_value_text(gradc_values *v, int i, int digits, const char **out) {
+  API_RETURN_UNLESS(v && out && i >= 0 && i < v->results.n && digits >= 0 && digits <= 17);
+  PrintingOne p = {v, i, digits, {0}};
+  gradc_status s = api_run(v->gc, print_item, &p);
+  *out = s == GRADC_OK ? text_str(&p.out) : NULL;
+  return s;
+}
+
+const char *gradc_values_nest(const gradc_values *v) {
+  return v && v->results.nest ? v->results.nest : ".";
+}
+
+gradc_status gradc_values_figure(const gradc_values *v, const char *name, double *out) {
+  API_RETURN_UNLESS(v && name && out);
+  if (!strcmp(name, "compile-seconds")) *out = v->results.compile_seconds;
+  else if (!strcmp(name, "run-seconds")) *out = v->results.run_seconds;
+  else if (!strcmp(name, "native")) *out = v->results.native;
+  else return (gradc_status)api_usage(v->gc, "values have no figure \"%s\"", name);
+  return GRADC_OK;
 }
 
 void gradc_values_free(gradc_values *v) {

@@ -306,13 +306,22 @@ static const char *lane_loads(CGen *g, const ExNode *x, const char *type, const 
   return t;
 }
 
+/* Where one condition holds for all lanes or for none: for none the place may be far from the
+ * array, and what a masked instruction doesn't load from pages that aren't there takes long. */
+static const char *near_place(CGen *g, const ExNode *x, const char *at) {
+  const ExNode *mask = &g->k->ex.at[x->mask];
+  if (!x->mask || mask->kind != EX_SPLAT || !strcmp(at, "0")) return at;
+  const char *place = cg_fmt(g, "(%s ? %s : 0)", cg_ex(g, mask->arg[0], 0), at);
+  return strlen(place) < 60 ? place : cg_atom(g, place, "ptrdiff_t");
+}
+
 /* A vector of elements as they lie in memory: bool as u8. */
 static const char *vector_load(CGen *g, const ExNode *x) {
   int lanes = x->lanes;
   CElem e = x->type == T_BOOL ? CE_U8 : cg_elem(g, (DType)x->type, 4);
   const char *type = cg_vec(g, e, lanes), *at = cg_ix(g, &x->ix);
   if (!cg_is_spread(g, x->dyn, lanes, x->lane_stride)) {
-    at = plus_dyn(g, at, x->dyn);
+    at = near_place(g, x, plus_dyn(g, at, x->dyn));
     at = cg_place_at(g, cg_argument(g, x->buf), at);
     if (!x->mask) return cg_op(g, CH_LOAD, e, lanes, at, NULL, NULL, NULL);
     const char *bits = cg_bits_mask(g, x->mask, (DType)x->type);

@@ -191,6 +191,14 @@ void gen_masked_store(Gen *g, DType t, LLVMValueRef v, LLVMValueRef at, LLVMValu
   call_masked(g, scatter ? "llvm.masked.scatter" : "llvm.masked.store", over, args, 3, 1, t);
 }
 
+/* Where one condition holds for all lanes or for none, and for none the place may be far from the
+ * buffer: a masked load of pages that aren't there does nothing, but takes hundreds of cycles. */
+static LLVMValueRef near_address(Gen *g, const ExNode *x, LLVMValueRef at) {
+  const ExNode *mask = &g->k->ex.at[x->mask];
+  if (!x->mask || mask->kind != EX_SPLAT) return at;
+  return LLVMBuildSelect(g->b, gen_ex(g, mask->arg[0]), at, g->buf[x->buf], "");
+}
+
 static LLVMValueRef gen_load(Gen *g, const ExNode *x) {
   DType t = (DType)x->type;
   int lanes = x->lanes;
@@ -203,7 +211,7 @@ static LLVMValueRef gen_load(Gen *g, const ExNode *x) {
   else if (!spread && !mask) v = plain_load(g, t, lanes, at);
   else {
     if (!mask) mask = LLVMConstAllOnes(LLVMVectorType(g->i1, (unsigned)lanes));
-    v = masked_load(g, t, lanes, at, mask, spread);
+    v = masked_load(g, t, lanes, spread ? at : near_address(g, x, at), mask, spread);
   }
   return from_memory(g, t, v);
 }

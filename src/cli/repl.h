@@ -1,14 +1,11 @@
 /* repl.h: what the parts of the REPL share; private to them.
  *
  *   lines (repl_lines.c: a script; repl_edit.c: a terminal) --repl_entry.c--> entries, complete
- *   --cmd_repl.c--> the session, or a command of repl.def --repl_value.c, repl_plot.c--> text */
+ *   --cmd_repl.c--> libgradc, or a command of repl.def --repl_value.c, repl_plot.c--> text */
 #ifndef GRADC_REPL_H
 #define GRADC_REPL_H
 
-#include "api/api.h"
 #include "cli/cli.h"
-#include "driver/interrupt.h"
-#include "driver/session.h"
 
 typedef struct Repl Repl;
 
@@ -63,21 +60,23 @@ void repl_history_close(ReplHistory *h);
 struct Repl {
   Cli *cli;
   gradc_context *gc;
-  Session *session; /* of gc */
   Lines lines;
   int64_t line;        /* lines read so far */
   const char *pending; /* of an entry that has begun, the lines so far with their ends */
   const char *file;    /* what :reload loads; NULL: nothing */
-  size_t usual;        /* bytes the session held when it was new, or was renewed */
+  size_t usual;        /* bytes the context held when it was new, or was renewed */
   bool interactive;    /* a person types: prompts, no end at errors */
   bool quit;
   char label[32]; /* of the present entry, in diagnostics */
   Status worst;   /* of the first entry that went wrong */
 };
 
-Status repl_print(const Repl *r, const Results *results);
-/* Prints and forgets the session's diagnostics, and the reason of an unwinding; s: how it went. */
-Status repl_report(const Repl *r, Status s);
+/* Says what a call of the library has to say, which returned s. */
+Status repl_told(const Repl *r, gradc_status s);
+/* A line: its values are printed, and what went wrong is said. *out, NULL where there are none, is
+ * the caller's to free. */
+Status repl_eval(const Repl *r, const char *line, gradc_values **out);
+Status repl_print(const Repl *r, gradc_values *v);
 
 /* ---- commands: rows of repl.def ---- */
 typedef enum ReplArg { ARG_NONE, ARG_EXPR, ARG_FN, ARG_FILE, ARG_COMMAND } ReplArg;
@@ -118,7 +117,10 @@ Candidates repl_complete(Repl *r, Arena *a, const char *text, size_t n);
 /* ---- answers ---- */
 int repl_columns(void);  /* of the terminal; 80 where there is none */
 bool repl_unicode(void); /* the locale's characters are UTF-8 */
-/* repl_value.c: NumPy-like, with the type behind arrays. precision 0: the REPL's own. */
-void repl_value_print(Cx *cx, const Results *r, int precision, Text *out);
+/* Element i as a number. */
+double repl_number(const gradc_tensor *t, int64_t i);
+/* repl_value.c: NumPy-like, with the type behind arrays. precision 0: the REPL's own. False: not
+ * all could be had. */
+bool repl_value_print(gradc_values *v, int precision, Text *out);
 
 #endif

@@ -118,58 +118,10 @@ Status repl_quit(Repl *r, const char *args) {
 }
 
 /* ---- :type ---- */
-typedef struct TypeQuery {
-  Repl *r;
-  const char *text;
-  Text out;
-} TypeQuery;
-
-static void source_of(Cx *cx, Span s, Text *out) {
-  text_add_n(out, cx->sources.at[s.source].text + s.lo, (size_t)(s.hi - s.lo));
-}
-
-static void type_of_outputs(const Fn *f, Text *out) {
-  if (f->out.n != 1) text_add(out, "(");
-  for (int i = 0; i < f->out.n; i++) {
-    const Ins *y = fn_ins(f, f->out.at[i].val);
-    if (i) text_add(out, ", ");
-    type_print(f->cx, (DType)y->type, &y->shape, out);
-  }
-  if (f->out.n != 1) text_add(out, ")");
-}
-
-/* A function: its arguments as they are declared, and where they all have types, its result. */
-static Status type_of_function(TypeQuery *t, const Node *fn) {
-  Session *s = t->r->session;
-  bool typed = true;
-  text_fmt(&t->out, "fn %s(", fn->name);
-  for (int i = ast_fixed(NODE_FN); i < fn->nkids; i++) {
-    if (i > ast_fixed(NODE_FN)) text_add(&t->out, ", ");
-    source_of(s->cx, fn->kid[i]->span, &t->out);
-    typed = typed && fn->kid[i]->kid[0];
-  }
-  text_add(&t->out, ")");
-  const Fn *f = typed ? front_function(s->program, fn->name) : NULL;
-  if (f) text_add(&t->out, ": ");
-  if (f) type_of_outputs(f, &t->out);
-  return f || !typed ? ST_OK : ST_SOURCE;
-}
-
-static Status find_type(Session *s, void *arg) {
-  TypeQuery *t = arg;
-  t->out = text_new(s->cx->arena);
-  const Node *fn = front_fn_find(s->program, name_of(s->cx, t->text));
-  if (fn) return type_of_function(t, fn);
-  const Fn *f = session_expr(s, t->r->label, t->text);
-  if (!f) return ST_SOURCE;
-  type_of_outputs(f, &t->out);
-  return ST_OK;
-}
-
 Status repl_type(Repl *r, const char *args) {
-  TypeQuery t = {.r = r, .text = repl_rest(r->cli->arena, args)};
-  Status s = session_run(r->session, find_type, &t);
-  if (s == ST_OK) printf("%s\n", text_str(&t.out));
+  const char *type;
+  Status s = repl_told(r, gradc_type_of(r->gc, r->label, repl_rest(r->cli->arena, args), &type));
+  if (s == ST_OK) printf("%s\n", type);
   return fflush(stdout), s;
 }
 
@@ -180,54 +132,54 @@ static void print_seconds(double s) {
   else printf("%.3g s", s);
 }
 
-Status repl_time(Repl *r, const char *args) {
-  Results results;
-  Status s = session_line(r->session, r->label, args, &results);
-  if (s == ST_OK && !results.declaration) s = repl_print(r, &results);
-  if (s == ST_OK && !results.declaration) {
-    if (results.compile_seconds > 0) {
-      printf("compiled in ");
-      print_seconds(results.compile_seconds);
-      printf(", ");
-    }
-    printf("run in ");
-    print_seconds(results.run_seconds);
-    printf(results.native ? " by machine code\n" : " by the evaluator\n");
-    fflush(stdout);
+static void print_times(const gradc_values *v) {
+  double compiling = 0, running = 0, native = 0;
+  gradc_values_figure(v, "compile-seconds", &compiling);
+  gradc_values_figure(v, "run-seconds", &running);
+  gradc_values_figure(v, "native", &native);
+  if (compiling > 0) {
+    printf("compiled in ");
+    print_seconds(compiling);
+    printf(", ");
   }
-  results_free(&results);
+  printf("run in ");
+  print_seconds(running);
+  printf(native > 0 ? " by machine code\n" : " by the evaluator\n");
+  fflush(stdout);
+}
+
+Status repl_time(Repl *r, const char *args) {
+  gradc_values *values;
+  Status s = repl_eval(r, args, &values);
+  if (s == ST_OK && values) print_times(values);
+  gradc_values_free(values);
   return s;
 }
 
 /* ---- :params ---- */
-static Status list_params(Session *s, void *arg) {
-  Text *out = arg;
-  *out = text_new(s->cx->arena);
-  int n = front_param_count(s->program);
-  if (!n) text_add(out, "there are no parameters\n");
-  for (int i = 0; i < n; i++) {
-    const ParamInfo *p = front_param(s->program, i);
-    const Tensor *v = p && shape_is_numbers(&p->shape) ? session_param(s, p->name) : NULL;
-    if (!p) continue;
-    text_fmt(out, "%-20s %-20s", p->name, type_text(s->cx, p->type, &p->shape));
-    if (p->state) text_add(out, "  state");
-    if (v && tensor_count(v)) {
-      double lo = tensor_get(v, 0), hi = lo, sum = 0;
-      for (int64_t k = 0; k < tensor_count(v); k++) {
-        double x = tensor_get(v, k);
-        lo = MIN(lo, x), hi = MAX(hi, x), sum += x;
-      }
-      text_fmt(out, "  min %-12.6g max %-12.6g mean %.6g", lo, hi, sum / (double)tensor_count(v));
+static void print_param(const gradc_tensor *p) {
+  printf("%-20s %-20s", p->name, p->text);
+  if (p->state) printf("  state");
+  if (p->data && p->count) {
+    double lo = repl_number(p, 0), hi = lo, sum = 0;
+    for (int64_t k = 0; k < (int64_t)p->count; k++) {
+      double x = repl_number(p, k);
+      lo = MIN(lo, x), hi = MAX(hi, x), sum += x;
     }
-    text_add(out, "\n");
+    printf("  min %-12.6g max %-12.6g mean %.6g", lo, hi, sum / (double)p->count);
   }
-  return ST_OK;
+  printf("\n");
 }
 
 Status repl_params(Repl *r, const char *args) {
   (void)args;
-  Text out;
-  Status s = session_run(r->session, list_params, &out);
-  if (s == ST_OK) out_text(text_str(&out));
-  return s;
+  int n = gradc_param_count(r->gc);
+  if (!n) printf("there are no parameters\n");
+  Status s = ST_OK;
+  for (int i = 0; i < n && s == ST_OK; i++) {
+    const gradc_tensor *p;
+    s = repl_told(r, gradc_param(r->gc, i, &p));
+    if (s == ST_OK) print_param(p);
+  }
+  return fflush(stdout), s;
 }

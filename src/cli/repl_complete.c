@@ -1,5 +1,5 @@
-/* repl_complete.c: what TAB offers: commands, files, and what the grammar would take
- * (front_complete). */
+/* repl_complete.c: what TAB offers: commands, files, and what the language would take
+ * there. */
 #include "cli/repl.h"
 
 #include <dirent.h>
@@ -36,21 +36,12 @@ static void complete_file(Arena *a, const char *path, Candidates *out) {
 }
 
 /* ---- the language ---- */
-typedef struct Asking {
-  Arena *arena;
-  const char *text;
-  size_t n;
-  Candidates *out;
-} Asking;
-
-static Status ask(Session *s, void *arg) {
-  Asking *q = arg;
-  Completions c = front_complete(s->program, q->text, q->n);
-  q->out->begin = c.begin;
-  if (c.file) complete_file(q->arena, q->text + c.begin, q->out);
-  for (int i = 0; i < c.words.n; i++)
-    vec_push(q->arena, &q->out->words, copy_text(q->arena, c.words.at[i]));
-  return ST_OK;
+static void complete_language(Repl *r, Arena *a, const char *text, size_t n, Candidates *out) {
+  const gradc_completions *c;
+  if (gradc_complete(r->gc, text, n, &c) != GRADC_OK) return;
+  out->begin = c->begin;
+  if (c->file) complete_file(a, text + c->begin, out);
+  for (int i = 0; i < c->n; i++) vec_push(a, &out->words, copy_text(a, c->word[i]));
 }
 
 /* ---- commands ---- */
@@ -91,9 +82,8 @@ Candidates repl_complete(Repl *r, Arena *a, const char *text, size_t n) {
     if (c->arg == ARG_FILE) return complete_file(a, text + out.begin, &out), out;
     skip = (size_t)(args - text);
   }
-  Asking q = {a, text + skip, n - skip, &out};
-  Status s = session_run(r->session, ask, &q);
-  if (s != ST_OK) out.words.n = 0;
+  out.begin = n - skip;
+  complete_language(r, a, text + skip, n - skip, &out);
   out.begin += skip;
   return out;
 }

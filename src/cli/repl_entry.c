@@ -3,27 +3,6 @@
  * there already (a script, a pasted block) also when that one goes on it. */
 #include "cli/repl.h"
 
-/* Looking at a text costs memory of a context; this one lives as long as the look. */
-typedef struct Look {
-  Cx *cx;
-  const char *text;
-  bool (*at)(Cx *cx, int32_t source);
-  bool yes;
-} Look;
-
-static Status take_look(void *arg) {
-  Look *l = arg;
-  l->yes = l->at(l->cx, cx_add_source(l->cx, "<entry>", l->text, strlen(l->text), false));
-  return ST_OK;
-}
-
-static bool look(bool (*at)(Cx *cx, int32_t source), const char *text) {
-  Look l = {cx_new(), text, at, false};
-  if (l.cx) cx_guard(l.cx, take_look, &l);
-  cx_free(l.cx);
-  return l.yes;
-}
-
 /* Of a command the argument counts, where that is an expression. */
 static bool goes_on(const char *text) {
   const char *args = text;
@@ -31,12 +10,12 @@ static bool goes_on(const char *text) {
     const ReplCommand *c = repl_command_find(text, &args);
     if (!c || c->arg != ARG_EXPR) return false;
   }
-  return look(ast_incomplete, args);
+  return (gradc_entry_kind(args) & GRADC_OPEN) != 0;
 }
 
 static bool next_joins(Repl *r, const char *text) {
   const char *next = *text == ':' ? NULL : r->lines.peek(r->lines.self);
-  return next && look(ast_joins, next);
+  return next && (gradc_entry_kind(next) & GRADC_JOINS);
 }
 
 LineEnd entry_read(Repl *r, Entry *e) {
@@ -59,7 +38,7 @@ LineEnd entry_read(Repl *r, Entry *e) {
     if (e->text.n) text_add(&e->text, "\n");
     text_add(&e->text, text);
     /* Comments belong to the declaration below them, where there is one already. */
-    if (look(ast_is_blank, text_str(&e->text)) && text_str(&e->text)[0] != ':') {
+    if ((gradc_entry_kind(text_str(&e->text)) & GRADC_BLANK) && text_str(&e->text)[0] != ':') {
       if (e->text.n && r->lines.peek(r->lines.self)) continue;
       e->text.n = 0;
       return LINE_READ;

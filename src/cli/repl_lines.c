@@ -22,7 +22,7 @@ static bool wait_for_input(const Plain *p, struct pollfd *in) {
   sigemptyset(&interrupt);
   sigaddset(&interrupt, SIGINT);
   pthread_sigmask(SIG_BLOCK, &interrupt, &before);
-  bool came = !cx_stopping(p->r->session->cx) && ppoll(in, 1, NULL, &before) > 0;
+  bool came = !gradc_interrupted(p->r->gc) && ppoll(in, 1, NULL, &before) > 0;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return came;
 }

@@ -1,9 +1,8 @@
 /* repl_plot.c: :plot EXPR [LO..HI] [FILE.svg]. Arrays of one axis are curves, a tuple of two such
  * is a curve y over x, arrays of two axes are heat maps. With a range the expression is a function
  * of one number, which is evaluated in gradc's own index notation. */
-#include "base/diag.h"
+#include "base/figure.h"
 #include "cli/repl.h"
-#include "train/figure.h"
 
 #include <stdlib.h>
 
@@ -15,7 +14,7 @@ typedef struct Plot {
   const char *expr;
   bool range;
   double lo, hi;
-  Results results;
+  gradc_values *values;
   Text out;
 } Plot;
 
@@ -63,9 +62,9 @@ static void read_arguments(Plot *p, Arena *a, const char *args) {
 }
 
 /* ---- drawing ---- */
-static double *numbers(Arena *a, const Tensor *t) {
-  double *v = NEWS(a, double, tensor_count(t) + 1);
-  for (int64_t i = 0; i < tensor_count(t); i++) v[i] = tensor_get(t, i);
+static double *numbers(Arena *a, const gradc_tensor *t) {
+  double *v = NEWS(a, double, t->count + 1);
+  for (size_t i = 0; i < t->count; i++) v[i] = repl_number(t, (int64_t)i);
   return v;
 }
 
@@ -77,61 +76,60 @@ static double *places(Arena *a, const Plot *p, int64_t n) {
 }
 
 static void draw_curve(Plot *p, Arena *a) {
-  const Tensor *y = &p->results.value[p->results.n - 1];
+  int n = gradc_value_count(p->values);
+  const gradc_tensor *y = gradc_value(p->values, n - 1);
   Figure f = {.title = p->title,
               .xname = "",
               .yname = "",
-              .n = y->shape.dim[0],
+              .n = y->shape[0],
               .y = numbers(a, y),
               .braille = repl_unicode()};
-  f.x = p->results.n == 2 ? numbers(a, &p->results.value[0]) : places(a, p, f.n);
+  f.x = n == 2 ? numbers(a, gradc_value(p->values, 0)) : places(a, p, f.n);
   if (p->path) figure_svg(&f, &p->out);
   else figure_text(&f, MIN(repl_columns(), 100), TEXT_ROWS, &p->out);
 }
 
 static void draw_field(Plot *p, Arena *a) {
-  const Tensor *t = &p->results.value[0];
-  Field f = {p->title, t->shape.dim[0], t->shape.dim[1], numbers(a, t)};
+  const gradc_tensor *t = gradc_value(p->values, 0);
+  Field f = {p->title, t->shape[0], t->shape[1], numbers(a, t)};
   if (p->path) field_svg(&f, &p->out);
   else field_text(&f, repl_columns(), FIELD_ROWS, &p->out);
 }
 
-static Status draw(Session *s, void *arg) {
-  Plot *p = arg;
-  const Results *r = &p->results;
-  p->out = text_new(r->arena);
-  bool pair = r->n == 2 && r->value[0].shape.rank == 1 && r->value[1].shape.rank == 1 &&
-              r->value[0].shape.dim[0] == r->value[1].shape.dim[0];
-  if (pair || (r->n == 1 && r->value[0].shape.rank == 1)) {
-    draw_curve(p, r->arena);
-  } else if (r->n == 1 && r->value[0].shape.rank == 2) {
-    draw_field(p, r->arena);
-  } else {
-    Text is = text_new(s->cx->arena);
-    for (int i = 0; i < r->n; i++)
-      text_fmt(&is, "%s%s", i ? ", " : "", type_text(s->cx, r->value[i].type, &r->value[i].shape));
-    return cli_error(p->r->cli, ST_USAGE,
-                     ":plot draws an array of one or two axes, or two arrays x and y; this is %s%s",
-                     text_str(&is),
-                     r->n == 1 && !r->value[0].shape.rank
-                         ? ". A function of a number needs a range: :plot f -2..2"
-                         : "");
-  }
-  return ST_OK;
+static Status cannot_draw(const Plot *p, Arena *a) {
+  Text is = text_new(a);
+  int n = gradc_value_count(p->values);
+  for (int i = 0; i < n; i++) text_fmt(&is, "%s%s", i ? ", " : "", gradc_value(p->values, i)->text);
+  return cli_error(p->r->cli, ST_USAGE,
+                   ":plot draws an array of one or two axes, or two arrays x and y; this is %s%s",
+                   text_str(&is),
+                   n == 1 && !gradc_value(p->values, 0)->rank
+                       ? ". A function of a number needs a range: :plot f -2..2"
+                       : "");
+}
+
+static Status draw(Plot *p, Arena *a) {
+  int n = gradc_value_count(p->values);
+  const gradc_tensor *x = gradc_value(p->values, 0), *y = gradc_value(p->values, 1);
+  bool pair = n == 2 && x->rank == 1 && y->rank == 1 && x->shape[0] == y->shape[0];
+  p->out = text_new(a);
+  if (pair || (n == 1 && x->rank == 1)) draw_curve(p, a);
+  else if (n == 1 && x->rank == 2) draw_field(p, a);
+  else return cannot_draw(p, a);
+  if (!p->path) return out_text(text_str(&p->out)), ST_OK;
+  Status s = output_write(p->r->cli, p->path, text_str(&p->out));
+  if (s == ST_OK) printf("%s\n", p->path);
+  return fflush(stdout), s;
 }
 
 Status repl_plot(Repl *r, const char *args) {
   Plot p = {.r = r};
-  read_arguments(&p, r->cli->arena, args);
-  Status s = session_line(r->session, r->label, p.expr, &p.results);
-  if (s == ST_OK && p.results.declaration) s = repl_usage(r, repl_command_find(":plot", &args));
-  else if (s == ST_OK) s = session_run(r->session, draw, &p);
-  if (s == ST_OK && p.path) {
-    s = output_write(r->cli, p.path, text_str(&p.out));
-    if (s == ST_OK) printf("%s\n", p.path);
-  } else if (s == ST_OK) {
-    out_text(text_str(&p.out));
-  }
-  results_free(&p.results);
-  return fflush(stdout), s;
+  Arena *a = arena_new(NULL);
+  if (!a) return cli_error(r->cli, ST_MEMORY, "%s", status_text(ST_MEMORY));
+  read_arguments(&p, a, args);
+  Status s = repl_told(r, gradc_eval(r->gc, r->label, p.expr, &p.values));
+  if (s == ST_OK) s = p.values ? draw(&p, a) : repl_usage(r, repl_command_find(":plot", &args));
+  gradc_values_free(p.values);
+  arena_free(a);
+  return s;
 }

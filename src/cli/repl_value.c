@@ -22,7 +22,7 @@ enum {
 };
 
 typedef struct Format { /* of all elements of an array */
-  const Tensor *t;
+  const gradc_tensor *t;
   bool scientific;
   int digits; /* behind the point */
   int width;  /* of an element */
@@ -34,11 +34,30 @@ typedef struct Format { /* of all elements of an array */
 } Format;
 
 /* ---- one element ---- */
+static bool is_float(const gradc_tensor *t) { return t->type >= GRADC_F32; }
+
+static int64_t whole(const gradc_tensor *t, int64_t i) {
+  switch (t->type) {
+  case GRADC_BOOL:
+  case GRADC_U8: return ((const uint8_t *)t->data)[i];
+  case GRADC_I32: return ((const int32_t *)t->data)[i];
+  case GRADC_I64: return ((const int64_t *)t->data)[i];
+  case GRADC_F32:
+  case GRADC_F64: break;
+  }
+  return 0;
+}
+
+double repl_number(const gradc_tensor *t, int64_t i) {
+  if (t->type == GRADC_F32) return (double)((const float *)t->data)[i];
+  return t->type == GRADC_F64 ? ((const double *)t->data)[i] : (double)whole(t, i);
+}
+
 static int element(const Format *f, int64_t i, char *to, size_t n) {
-  const Tensor *t = f->t;
-  if (t->type == T_BOOL) return snprintf(to, n, "%s", tensor_get_i(t, i) ? "true" : "false");
-  if (!type_is_float(t->type)) return snprintf(to, n, "%lld", (long long)tensor_get_i(t, i));
-  double v = tensor_get(t, i);
+  const gradc_tensor *t = f->t;
+  if (t->type == GRADC_BOOL) return snprintf(to, n, "%s", whole(t, i) ? "true" : "false");
+  if (!is_float(t)) return snprintf(to, n, "%lld", (long long)whole(t, i));
+  double v = repl_number(t, i);
   if (isnan(v)) return snprintf(to, n, "nan");
   if (isinf(v)) return snprintf(to, n, v > 0 ? "inf" : "-inf");
   return snprintf(to, n, f->scientific ? "%.*e" : "%.*f", f->digits, v);
@@ -46,7 +65,7 @@ static int element(const Format *f, int64_t i, char *to, size_t n) {
 
 /* ---- the elements that are shown ---- */
 typedef struct Each {
-  const Tensor *t;
+  const gradc_tensor *t;
   bool summary;
   void (*visit)(void *arg, int64_t i);
   void *arg;
@@ -57,27 +76,27 @@ static bool left_out(bool summary, int64_t extent, int64_t i) {
 }
 
 static void each_shown(const Each *e, int axis, int64_t at) {
-  const Shape *s = &e->t->shape;
-  if (axis == s->rank) {
+  if (axis == e->t->rank) {
     e->visit(e->arg, at);
     return;
   }
-  for (int64_t i = 0; i < s->dim[axis]; i++) {
-    if (left_out(e->summary, s->dim[axis], i)) i = s->dim[axis] - EDGE;
-    each_shown(e, axis + 1, at * s->dim[axis] + i);
+  int64_t n = e->t->shape[axis];
+  for (int64_t i = 0; i < n; i++) {
+    if (left_out(e->summary, n, i)) i = n - EDGE;
+    each_shown(e, axis + 1, at * n + i);
   }
 }
 
 /* ---- the format ---- */
 typedef struct Range {
-  const Tensor *t;
+  const gradc_tensor *t;
   double least, most; /* of the finite ones' amounts, zeros left out */
   int any;
 } Range;
 
 static void see_range(void *arg, int64_t i) {
   Range *r = arg;
-  double v = fabs(tensor_get(r->t, i));
+  double v = fabs(repl_number(r->t, i));
   if (!isfinite(v) || v == 0) return;
   r->least = r->any ? fmin(r->least, v) : v;
   r->most = r->any ? fmax(r->most, v) : v;
@@ -101,7 +120,7 @@ typedef struct Digits {
 
 static void see_digits(void *arg, int64_t i) {
   Digits *d = arg;
-  double v = tensor_get(d->f->t, i);
+  double v = repl_number(d->f->t, i);
   if (isfinite(v)) d->f->digits = MAX(d->f->digits, digits_needed(d->f->scientific, v, d->most));
 }
 
@@ -116,7 +135,7 @@ static void see_width(void *arg, int64_t i) {
 static void choose(Format *f, int precision) {
   Range r = {.t = f->t};
   Each e = {f->t, f->summary, see_range, &r};
-  bool floating = type_is_float(f->t->type), narrow = f->t->type == T_F32;
+  bool floating = is_float(f->t), narrow = f->t->type == GRADC_F32;
   if (floating) {
     each_shown(&e, 0, 0);
     int all = precision ? precision
@@ -166,16 +185,15 @@ static void print_row(Format *f, int64_t at, int64_t n, int indent, int closing)
 }
 
 static void print_axis(Format *f, int axis, int64_t at, int closing) {
-  const Shape *s = &f->t->shape;
-  int64_t n = s->dim[axis];
+  int64_t n = f->t->shape[axis];
   put(f, "[");
-  if (axis == s->rank - 1) {
+  if (axis == f->t->rank - 1) {
     print_row(f, at, n, axis + 1, closing + 1);
   } else {
     for (int64_t i = 0; i < n; i++) {
       if (i) {
         put(f, ",");
-        for (int k = s->rank - 1 - axis; k > 1; k--) text_add(f->out, "\n");
+        for (int k = f->t->rank - 1 - axis; k > 1; k--) text_add(f->out, "\n");
         new_line(f, axis + 1);
       }
       if (left_out(f->summary, n, i)) {
@@ -189,44 +207,45 @@ static void print_axis(Format *f, int axis, int64_t at, int closing) {
   put(f, "]");
 }
 
-static void print_array(Cx *cx, const Tensor *t, int precision, Text *out) {
-  Format f = {
-      .t = t, .summary = tensor_count(t) > SUMMARISE, .columns = repl_columns(), .out = out};
-  if (tensor_count(t)) {
+static void print_array(const gradc_tensor *t, int precision, Text *out) {
+  Format f = {.t = t, .summary = t->count > SUMMARISE, .columns = repl_columns(), .out = out};
+  if (t->count) {
     choose(&f, precision);
     print_axis(&f, 0, 0, 0);
   } else {
     text_add(out, "[]");
   }
-  text_add(out, "  ");
-  type_print(cx, t->type, &t->shape, out);
+  text_fmt(out, "  %s", t->text);
 }
 
 /* ---- results ---- */
-static void print_one(Cx *cx, const Tensor *t, int precision, Text *out) {
-  if (t->shape.rank) print_array(cx, t, precision, out);
-  else tensor_print(cx, t, precision, out);
+static bool print_one(gradc_values *v, int i, int precision, Text *out) {
+  const gradc_tensor *t = gradc_value(v, i);
+  const char *number;
+  if (t->rank) return print_array(t, precision, out), true;
+  if (gradc_value_text(v, i, precision, &number) != GRADC_OK) return false;
+  text_add(out, number);
+  return true;
 }
 
-static bool is_tuple(const Results *r) { return r->nest[0] == '('; }
-
-static bool all_scalars(const Results *r) {
-  for (int i = 0; i < r->n; i++)
-    if (r->value[i].shape.rank) return false;
+static bool all_scalars(const gradc_values *v) {
+  for (int i = 0; i < gradc_value_count(v); i++)
+    if (gradc_value(v, i)->rank) return false;
   return true;
 }
 
 /* A tuple of numbers is one line; else each part stands on lines of its own, under its name. */
-void repl_value_print(Cx *cx, const Results *r, int precision, Text *out) {
-  bool one_line = is_tuple(r) && all_scalars(r);
+bool repl_value_print(gradc_values *v, int precision, Text *out) {
+  int n = gradc_value_count(v);
+  bool tuple = *gradc_values_nest(v) == '(', one_line = tuple && all_scalars(v);
   if (one_line) text_add(out, "(");
-  for (int i = 0; i < r->n; i++) {
-    if (is_tuple(r) && !one_line) {
-      if (r->name && r->name[i]) text_fmt(out, "%s =\n", r->name[i]);
-      else text_fmt(out, "#%d =\n", i);
-    }
-    print_one(cx, &r->value[i], precision, out);
-    text_add(out, !one_line ? "\n" : i + 1 < r->n ? ", " : ")\n");
+  for (int i = 0; i < n; i++) {
+    const char *name = gradc_value(v, i)->name;
+    if (tuple && !one_line && *name) text_fmt(out, "%s =\n", name);
+    else if (tuple && !one_line) text_fmt(out, "#%d =\n", i);
+    if (!print_one(v, i, precision, out)) return false;
+    text_add(out, !one_line ? "\n" : i + 1 < n ? ", " : ")\n");
   }
-  if (one_line && !r->n) text_add(out, ")\n");
+  if (one_line && !n) text_add(out, ")\n");
+  return true;
 }

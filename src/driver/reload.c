@@ -66,7 +66,7 @@ static Status reload(Session *s, void *arg) {
       vec_push(s->cx->arena, &old.names, decl[i]->name);
   int32_t source = session_read_source(s->cx, r->path, (Span){0});
   if (!source) return ST_DATA;
-  Status status = session_replace(s, ast_parse(s->cx, source), is_of_files, &old);
+  Status status = session_replace(s, source, is_of_files, &old);
   if (status != ST_OK) return status;
   s->files.n = 0;
   for (int i = source; i < s->cx->sources.n; i++)

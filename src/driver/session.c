@@ -29,6 +29,12 @@ Session *session_new(void) {
   return NULL;
 }
 
+void session_interactive(Session *s, bool yes) {
+  s->careful = yes;
+  s->keep_params = !yes;
+  s->how.patience = yes ? 0 : PATIENCE; /* its lines are entered again, and changed a little */
+}
+
 static void forget_params(Session *s) {
   if (s->keep_params) return;
   arena_free(s->params);
@@ -93,6 +99,7 @@ static void check_last(Session *s, const Node *file) {
 typedef struct Declaring {
   Session *s;
   const Node *file;
+  int errors; /* there were before it was parsed */
   bool (*gone)(const Node *n, void *arg);
   void *arg;
 } Declaring;
@@ -104,10 +111,9 @@ static Status withdraw_and_declare(const Declaring *d) {
 
 static Status declare_and_check(void *arg) {
   Declaring *d = arg;
-  int before = diag_errors(d->s->cx);
   Status status = withdraw_and_declare(d);
-  if (status == ST_OK && diag_errors(d->s->cx) == before) check_last(d->s, d->file);
-  return status == ST_OK && diag_errors(d->s->cx) > before ? ST_SOURCE : status;
+  if (status == ST_OK && diag_errors(d->s->cx) == d->errors) check_last(d->s, d->file);
+  return status == ST_OK && diag_errors(d->s->cx) > d->errors ? ST_SOURCE : status;
 }
 
 /* All of it or nothing: also where it ends by unwinding. */
@@ -124,20 +130,23 @@ static Status declare_carefully(Declaring *d) {
   return status;
 }
 
-Status session_replace(Session *s, const Node *file, bool (*gone)(const Node *n, void *arg),
-                       void *arg) {
-  Declaring d = {s, file, gone, arg};
-  if (s->careful) return declare_carefully(&d);
-  forget_values(s);
-  return withdraw_and_declare(&d);
+static Status take(Declaring *d) {
+  if (d->s->careful) return declare_carefully(d);
+  forget_values(d->s);
+  return withdraw_and_declare(d);
 }
 
-static Status declare(Session *s, const Node *file) { return session_replace(s, file, NULL, NULL); }
+Status session_replace(Session *s, int32_t source, bool (*gone)(const Node *n, void *arg),
+                       void *arg) {
+  int errors = diag_errors(s->cx);
+  Declaring d = {s, ast_parse(s->cx, source), errors, gone, arg};
+  return take(&d);
+}
 
 /* ---- files ---- */
 static Status load(Session *s, void *path) {
   int32_t source = session_read_source(s->cx, path, (Span){0});
-  Status status = source ? declare(s, ast_parse(s->cx, source)) : ST_DATA;
+  Status status = source ? session_replace(s, source, NULL, NULL) : ST_DATA;
   if (status != ST_OK) return status;
   s->files.n = 0;
   for (int i = source; i < s->cx->sources.n; i++)
@@ -154,7 +163,7 @@ typedef struct SourceText {
 static Status declare_text(Session *s, void *arg) {
   const SourceText *t = arg;
   int32_t source = cx_add_source(s->cx, t->label, t->text, strlen(t->text), false);
-  return declare(s, ast_parse(s->cx, source));
+  return session_replace(s, source, NULL, NULL);
 }
 
 Status session_declare_text(Session *s, const char *label, const char *text) {
@@ -451,7 +460,8 @@ static Status take_line(Session *s, void *arg) {
   if (!node) return ST_SOURCE;
   if (is_expr) return take_expr(s, node, l->text, l->out);
   l->out->declaration = true;
-  return declare(s, node);
+  Declaring d = {.s = s, .file = node, .errors = diag_errors(s->cx)};
+  return take(&d);
 }
 
 Status session_line(Session *s, const char *label, const char *text, Results *out) {

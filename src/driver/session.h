@@ -39,6 +39,9 @@ typedef struct Session {
 Session *session_new(void); /* NULL when out of memory */
 void session_free(Session *s);
 
+/* For declarations and lines that a person types; see the fields above. */
+void session_interactive(Session *s, bool yes);
+
 /* Runs work(s, arg) under the session's trap. ST_SOURCE where it returned ST_OK but recorded
  * errors. */
 Status session_run(Session *s, Status (*work)(Session *s, void *arg), void *arg);
@@ -108,9 +111,9 @@ const Fn *session_expr(Session *s, const char *label, const char *text);
 int32_t session_read_source(Cx *cx, const char *path, Span at);
 /* imports.c: declares what a file or line holds and what it imports. */
 Status session_declare(Session *s, const Node *file);
-/* What gone (may be NULL) says yes to is withdrawn, and the file's declarations are made; where
+/* What gone (may be NULL) says yes to is withdrawn, and what the source declares is declared; where
  * s->careful all of it or nothing. */
-Status session_replace(Session *s, const Node *file, bool (*gone)(const Node *n, void *arg),
+Status session_replace(Session *s, int32_t source, bool (*gone)(const Node *n, void *arg),
                        void *arg);
 
 /* parameters.c: all parameters of the program, where their values lie; NULL after a diagnostic. */

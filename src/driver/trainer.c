@@ -113,6 +113,9 @@ static void sizes_for(const Trainer *t, int64_t batch, SizeBindings *sizes) {
 
 static bool compile_step(Trainer *t) {
   Cx *cx = t->cx;
+  SizeBindings sizes = {0};
+  sizes_for(t, t->o->loop.batch, &sizes);
+  if (!front_requires(t->s->program, name_of(cx, "loss"), &sizes)) return false;
   const Fn *loss = session_loss(t->s, "loss");
   if (!loss) return false;
   bool *frozen = NEWS(cx->arena, bool, loss->in.n + 1);
@@ -120,8 +123,6 @@ static bool compile_step(Trainer *t) {
     if (input_is_kept(&loss->in.at[i])) frozen[i] = param_named(t, loss->in.at[i].name)->frozen;
   if (!step_build(t->s->program, loss, name_of(cx, t->o->optimizer), frozen, &t->plan))
     return false;
-  SizeBindings sizes = {0};
-  sizes_for(t, t->o->loop.batch, &sizes);
   Fn *f = compile_prepare(t->plan.fn, &sizes);
   t->step = f ? compile_native(f, &t->target) : NULL;
   return t->step != NULL;
@@ -297,19 +298,28 @@ static Status set_up(Trainer *t, Fn **loss) {
   return t->o->freeze ? weights_freeze(t->cx, t->param, t->nparams, t->o->freeze) : ST_OK;
 }
 
-Status trainer_run(Session *s, const TrainerOptions *o, TrainerReport *out) {
+enum { USUAL_BATCH = 64 };
+
+/* A batch that nobody asked for is never more than there is. */
+static bool choose_batch(Trainer *t, int64_t *batch) {
+  int64_t most = t->ds->nin ? t->ds->examples : INT64_MAX;
+  if (!*batch) *batch = MAX(MIN((int64_t)USUAL_BATCH, most), 1);
+  if (*batch <= most) return true;
+  Diag *d =
+      diag(t->cx, E0705, (Span){0}, "a batch of %lld is more than the %lld examples there are",
+           (long long)*batch, (long long)most);
+  diag_hint(t->cx, d, "--batch %lld", (long long)most);
+  return false;
+}
+
+Status trainer_run(Session *s, const TrainerOptions *given, TrainerReport *out) {
   Trainer *t = NEW(s->cx->arena, Trainer);
+  TrainerOptions *o = arena_copy(s->cx->arena, given, sizeof *given);
   *t = (Trainer){.s = s, .cx = s->cx, .o = o};
   Fn *loss;
   Status status = set_up(t, &loss);
   if (status != ST_OK) return status;
-  if (t->ds->nin && o->loop.batch > t->ds->examples) {
-    Diag *d =
-        diag(t->cx, E0705, (Span){0}, "a batch of %lld is more than the %lld examples there are",
-             (long long)o->loop.batch, (long long)t->ds->examples);
-    diag_hint(t->cx, d, "--batch %lld", (long long)t->ds->examples);
-    return ST_DATA;
-  }
+  if (!choose_batch(t, &o->loop.batch)) return ST_DATA;
   t->rt = gradc_rt_new(o->threads);
   if (!t->rt) cx_out_of_memory(t->cx);
   arena_defer(t->cx->arena, free_runtime, t->rt);

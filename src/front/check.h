@@ -69,6 +69,7 @@ struct Program {
   int round;
   int instances; /* of layers, made so far */
   bool holes;    /* a declaration was lost to a syntax error: nobody knows what names it had */
+  bool required; /* a `require` was met whose condition wasn't known yet */
   bool rules;    /* texts of the op table: total and product are known */
 };
 
@@ -294,6 +295,7 @@ bool unify_types(Check *c, Value *v, const Span *spans, int n, const char *what,
 /* Elementwise operator on values of any kind: types adapt, labels unite, shapes broadcast. */
 Value apply_map(Check *c, Op op, const Value *v, const Span *spans, int n, Span at);
 Value apply_select(Check *c, const Value *v, const Span *spans, Span at);
+extern const char size_order_hint[]; /* where min or max of named sizes is asked for */
 bool expect_dim(Check *c, const Value *v, Span at, const char *what, Dim *out);
 
 /* ---- region.c: bodies of loops and branches ---- */
@@ -463,6 +465,7 @@ const End *end_read(Check *c, const Node *n, Value *v);
 const End *end_of(Check *c, const Node *n, const Value *v); /* the same, where v is known */
 bool end_dim(Check *c, const End *e, Dim *out);             /* where it depends on no label */
 bool ends_known(const Label *l);     /* all labels that its ends are made of are known */
+bool ends_of_sizes(const Label *l);  /* of no labels: sizes whose order isn't known */
 void ends_shift(Check *c, Label *l); /* gives it a start to be counted from, where that helps */
 bool ends_hull(Check *c, Label *l);  /* its largest range; false where sizes don't tell it */
 /* How far they are apart at most; false where sizes don't tell it. */

@@ -28,6 +28,20 @@ static Diag *fault_collect(Check *c, const Node *n, const char *why) {
                why);
 }
 
+/* B[i, j] = v, where an element of a variable is meant. */
+static void hint_whole(Check *c, Diag *d, const Node *n) {
+  Text labels = text_new(c->cx->arena), same = text_new(c->cx->arena);
+  for (int i = 1; i < n->nkids; i++) {
+    bool named = n->kid[i]->kind == NODE_NAME;
+    text_fmt(&labels, "%sk%d", i > 1 ? ", " : "", i);
+    text_fmt(&same, "%sk%d == %s", i > 1 ? " and " : "", i, named ? n->kid[i]->name : "..");
+  }
+  diag_hint(c->cx, d,
+            "a variable is assigned as a whole: `let new[%s] = if %s then .. else %s[%s]`, "
+            "then `%s = new`",
+            text_str(&labels), text_str(&same), n->name, text_str(&labels), n->name);
+}
+
 static bool may_collect(Check *c, const Node *n, const LoopBody *l) {
   const Scope *s = scope_find(c->scope, n->name);
   bool chosen = c->unit->choices > 0;
@@ -50,7 +64,7 @@ static bool may_collect(Check *c, const Node *n, const LoopBody *l) {
   if (s || collected_before(l, n->name)) {
     Diag *d = fault_collect(c, n, s ? "the name must be new" : "and the name is collected already");
     if (s) diag_label(c->cx, d, s->span, "declared here");
-    if (s && s->var) diag_hint(c->cx, d, "a variable is assigned as a whole: `%s = ..`", n->name);
+    if (s && s->var) hint_whole(c, d, n);
     return false;
   }
   const Node *at = n->nkids == 2 ? n->kid[1] : NULL;

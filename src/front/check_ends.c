@@ -168,6 +168,13 @@ static bool bound(Check *c, const End *e, bool above, Dim *out) {
 
 bool ends_known(const Label *l) { return is_known(l->first) && is_known(l->end); }
 
+static bool of_sizes(const End *e) {
+  if (e->kind == END_SUM) return !e->a.n;
+  return of_sizes(e->kid[0]) && of_sizes(e->kid[1]);
+}
+
+bool ends_of_sizes(const Label *l) { return of_sizes(l->first) && of_sizes(l->end); }
+
 bool ends_hull(Check *c, Label *l) {
   Dim end;
   if (!bound(c, l->first, false, &l->lo) || !bound(c, l->end, true, &end)) return false;

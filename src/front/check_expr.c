@@ -2,6 +2,10 @@
 #include "front/check.h"
 #include "ir/axis_names.h"
 
+const char size_order_hint[] =
+    "which of two named sizes is larger isn't known before a call: let one tell the other, as in "
+    "`x: f64[N], y: f64[N + K]`, or set them, -D N=8";
+
 bool expect_dim(Check *c, const Value *v, Span at, const char *what, Dim *out) {
   if (v->kind == V_POISON) return false;
   if (value_dim(v, out)) return true;
@@ -13,6 +17,8 @@ bool expect_dim(Check *c, const Value *v, Span at, const char *what, Dim *out) {
     diag_hint(c->cx, d,
               "sizes are divided by numbers only: give the quotient a name of its own, as in "
               "`x: f64[Q*K]`");
+  if (v->kind == V_WEAK && (v->u.weak->op == OP_min || v->u.weak->op == OP_max))
+    diag_hint(c->cx, d, "%s", size_order_hint);
   return false;
 }
 

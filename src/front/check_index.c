@@ -221,6 +221,9 @@ bool index_count_fits(Check *c, const Node *n, const Value *base, int *count) {
                      : fault(c, E0504, n->span, "%d ind%s for %s, which has %d ax%s", explicit,
                              explicit == 1 ? "ex" : "ices", is, rank, rank == 1 ? "is" : "es");
   fault_declared(c, d, base);
+  for (int i = 1; i < n->nkids; i++)
+    if (n->kid[i]->kind == NODE_NAME && !strcmp(n->kid[i]->name, "None"))
+      diag_hint(c->cx, d, "a new axis, here axis %d, is made by expand_dims(.., %d)", i - 1, i - 1);
   return false;
 }
 

@@ -111,6 +111,7 @@ static const Labels *new_labels(Solver *s, const Node *n) {
                       "which of two sizes is larger");
       diag_hint(c->cx, d, "give it the largest extent, and choose: `if %s < .. then .. else 0`",
                 l->name);
+      if (ends_of_sizes(l)) diag_hint(c->cx, d, "%s", size_order_hint);
       s->failed = true;
     }
     if (n->kind == NODE_DEFINE && l->given && l->lo != 0 && !s->failed) {

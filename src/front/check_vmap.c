@@ -39,7 +39,8 @@ static bool axes_disagree(Check *c, const Mapped *m, const Value *v, const Shape
 
 /* The axes that are mapped, in front of the labels; the value inside lacks them. */
 static bool lift_mapped(Check *c, Mapped *m, Name name, Value v, Span at, Value *out) {
-  Value x = to_tensor(c, v, at);
+  bool floating = v.kind == V_FLOAT || (v.kind == V_WEAK && v.is_float);
+  Value x = floating ? to_type(c, v, m->d.literal, at) : to_tensor(c, v, at);
   if (x.kind == V_POISON) return false;
   const Labels *labels = value_labels(&x);
   int n = m->d.f->axes, nl = labels->n;
@@ -66,6 +67,7 @@ static bool lift_arguments(Check *c, Mapped *m, const Call *call, Call *inner) {
   int n = deriv_signature(c, m->d.f->of, names, optional);
   *inner = *call;
   inner->arg = NEWS(c->cx->arena, Arg, call->n + 1);
+  m->d.literal = deriv_literal(c, call);
   for (int i = 0; i < call->n; i++) {
     Arg a = call->arg[i];
     Name name = a.name ? a.name : i < n ? names[i] : name_fmt(c->cx, "x%d", i);

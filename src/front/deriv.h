@@ -20,6 +20,7 @@ typedef struct Deriv {
   Vec(Lifted) in;
   Vec(Value) out; /* the results, one per output of the body but for the states it assigns */
   Fn *fn;
+  DType literal; /* of a bare number that is differentiated by */
   bool called; /* the body of a call: every float is differentiable, literals stay what they are */
   bool *wrt;   /* per input */
   Vec(int32_t) order; /* inputs in the order the user sees */
@@ -41,6 +42,9 @@ bool deriv_in_group(Name group, Name param); /* net, net.up.W */
 Value deriv_lift(Check *c, Deriv *d, Name name, Value v, Span at, bool direct);
 /* Whether it is made from a variable whose loop is still looking for its type, on trial. */
 bool has_untyped_variable(const Value *v);
+/* The element type of a bare number that is differentiated by: that of the floating tensors beside
+ * it, where they agree. */
+DType deriv_literal(Check *c, const Call *call);
 /* A number without a type takes the one that the argument is declared with; false after an error.
  */
 bool deriv_adapt(Check *c, const Deriv *d, Name name, Arg *a);

@@ -57,8 +57,7 @@ Value deriv_lift(Check *c, Deriv *d, Name name, Value v, Span at, bool direct) {
     return value_tuple(c->cx, items, v.u.tuple.n);
   }
   bool floating = v.kind == V_FLOAT || (v.kind == V_WEAK && v.is_float);
-  if (wanted && floating) v = to_tensor(c, v, at);
-  else if (wanted && named && value_is_untyped(&v)) v = to_type(c, v, c->float_type, at);
+  if (wanted && (floating || (named && value_is_untyped(&v)))) v = to_type(c, v, d->literal, at);
   else if (has_untyped_variable(&v)) return lift_untyped(c, d, &v, at);
   else if (v.kind != V_TENSOR && value_has_tensor(&v)) v = to_tensor(c, v, at);
   return v.kind == V_TENSOR ? lift_tensor(c, d, name, &v, at, direct) : v;
@@ -75,12 +74,33 @@ static bool declared_type(const FnValue *f, Name name, DType *t) {
   return false;
 }
 
+/* An operator that takes only floats makes one of a number, as in a call without a derivative. */
+static bool makes_float(const FnValue *f, const Value *v) {
+  while (f->kind == FN_DERIV) f = f->of;
+  bool number = value_is_untyped(v) || (v->kind == V_AFFINE && value_is_loop_number(v));
+  return number && f->kind == FN_MAP && op_info[f->op].typing == TY_FLOAT;
+}
+
 bool deriv_adapt(Check *c, const Deriv *d, Name name, Arg *a) {
-  DType t;
+  DType t = d->literal;
   bool untyped =
       value_is_untyped(&a->value) || a->value.kind == V_BOOL || a->value.kind == V_AFFINE;
-  if (untyped && declared_type(d->f->of, name, &t)) a->value = to_type(c, a->value, t, a->span);
+  if (untyped && (declared_type(d->f->of, name, &t) || makes_float(d->f->of, &a->value)))
+    a->value = to_type(c, a->value, t, a->span);
   return a->value.kind != V_POISON;
+}
+
+DType deriv_literal(Check *c, const Call *call) {
+  bool some = false;
+  DType t = c->float_type;
+  for (int i = 0; i < call->n; i++) {
+    const Value *v = &call->arg[i].value;
+    if (v->kind != V_TENSOR || !type_is_float(ir_type(c->b, v->u.t.val))) continue;
+    if (some && ir_type(c->b, v->u.t.val) != t) return c->float_type;
+    t = ir_type(c->b, v->u.t.val);
+    some = true;
+  }
+  return t;
 }
 
 bool deriv_lift_call(Check *c, Deriv *d, const Call *call, Call *inner) {
@@ -89,6 +109,7 @@ bool deriv_lift_call(Check *c, Deriv *d, const Call *call, Call *inner) {
   int n = deriv_signature(c, d->f->of, names, optional);
   *inner = *call;
   inner->arg = NEWS(c->cx->arena, Arg, call->n + 1);
+  d->literal = deriv_literal(c, call);
   for (int i = 0; i < call->n; i++) {
     Arg a = call->arg[i];
     Name name = a.name ? a.name : i < n ? names[i] : name_fmt(c->cx, "x%d", i);
@@ -246,7 +267,18 @@ static bool choose_one(Check *c, Deriv *d, Name name) {
   return true;
 }
 
-static bool choose_wrt(Check *c, Deriv *d) {
+/* f(2), where f(2.0) was meant. */
+static void fault_whole_numbers(Check *c, Diag *e, const Call *call) {
+  for (int i = 0; i < call->n; i++)
+    if (call->arg[i].value.kind == V_INT) {
+      diag_label(c->cx, e, call->arg[i].span, "an integer");
+      diag_hint(c->cx, e, "a float is written with a point: %lld.0",
+                (long long)call->arg[i].value.u.i);
+      return;
+    }
+}
+
+static bool choose_wrt(Check *c, Deriv *d, const Call *call) {
   for (int i = 0; i < d->f->wrt.n; i++) {
     const Wrt *w = &d->f->wrt.at[i];
     if (!(w->group ? choose_group : choose_one)(c, d, w->name)) return false;
@@ -258,6 +290,7 @@ static bool choose_wrt(Check *c, Deriv *d) {
   if (!d->order.n) {
     Diag *e = fault(c, E0405, d->span, "there is nothing to differentiate `%s` by", d->f->of->name);
     diag_note(c->cx, e, "it uses no parameters, and none of its arguments is a float");
+    fault_whole_numbers(c, e, call);
     return false;
   }
   return true;
@@ -286,7 +319,7 @@ bool deriv_build(Check *c, Deriv *d, const Call *call, Value *result) {
   deriv_enter(c, d);
   *result = call_fn(c, d->f->of, &inner);
   c->many = many;
-  bool good = make_outputs(c, d, result) && choose_wrt(c, d);
+  bool good = make_outputs(c, d, result) && choose_wrt(c, d, call);
   if (good) state_outputs(c);
   if (good) d->fn = ir_finish(&d->body);
   deriv_leave(c, d);

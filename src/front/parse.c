@@ -105,7 +105,11 @@ Node *parse_assign(Parser *p, Span span, Node *target, Op op, Node *value) {
   } else if (target->kind != NODE_ERROR && value->kind != NODE_ERROR && !p->broken) {
     Diag *d = parse_complain(p, E0111, target->span, "this can't be assigned to");
     if (d && indexed)
-      diag_hint(p->cx, d, "an element of a tensor doesn't change; assign a whole new tensor");
+      diag_hint(p->cx, d,
+                "an element of a tensor doesn't change; assign a whole new tensor, as in "
+                "`let new[k] = if k == t then y[k] + 1 else y[k]`, then `y = new`");
+    else if (d && target->kind == NODE_TUPLE)
+      diag_hint(p->cx, d, "name the parts first, `let (a, b) = ..`, then assign each");
     else if (d && target->kind == NODE_MEMBER)
       diag_hint(p->cx, d, "a layer assigns its states itself, by their plain names");
     else if (d) diag_hint(p->cx, d, "variables change (`x = e`), and loops collect (`ys[t] = e`)");

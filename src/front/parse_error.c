@@ -120,6 +120,10 @@ static const struct {
     {"export", "every function of a file can be called from outside"},
     {"class", "functions are declared by `fn`, parameters by `param`, both together by `layer`"},
     {"/*", "comments begin with `#`"},
+    {"mut", "a variable is declared by `var`: `var y = x`"},
+    {"mod", "the remainder is `a % b`"},
+    {"by", "steps are of 1: go over fewer, and compute the index, as in x[2*t]"},
+    {"struct", "values stand together in tuples, parameters in a `layer`"},
 };
 
 /* What follows one of these is a function of another language. */
@@ -180,6 +184,8 @@ static const char *index_hint(const Parser *p, const bool *exp) {
     return "a loop runs over `a..b`, b excluded";
   if (p->toks.at[p->stmt_first].kind == TOK_FOR && token_before(p, 1)->kind == TOK_FOR)
     return "a loop is written `for t in 0..n { .. }`";
+  if (p->toks.at[p->stmt_first].kind == TOK_FOR && exp[ROW_IN])
+    return "a loop is written `for t in 0..n { .. }`: t counts, and the elements are x[t]";
   if (exp[ROW_DOTDOT]) return "the range of a label is written `k: 0..n`, n excluded";
   if (in && in > p->toks.at && in[-1].kind == TOK_REDUCE && !exp[ROW_IF])
     return "before an expression the brackets hold labels, as in `sum(k) x[k]`; to multiply, write "

@@ -226,9 +226,17 @@ GRADC_API gradc_status gradc_params_save(gradc_context *gc, const char *path);
 /* The tensors of a weight or array file as a table: names, types, ranges. */
 GRADC_API gradc_status gradc_inspect(gradc_context *gc, const char *path, const char **out);
 
-/* ---- values: the reference evaluator ---- */
+/* ---- values ---- */
 typedef struct gradc_values gradc_values;
 
+/* What computes them. FIRST: the reference evaluator, whose values are the same everywhere, unless
+ * machine code is done far earlier. */
+typedef enum gradc_engine {
+  GRADC_ENGINE_FIRST = 0,
+  GRADC_ENGINE_EVALUATOR = 1,
+  GRADC_ENGINE_NATIVE = 2
+} gradc_engine;
+GRADC_API gradc_status gradc_set_engine(gradc_context *gc, gradc_engine engine);
 /* A line as `gradc eval` takes it: an expression, whose values come in *out, or a declaration
  * (NULL). */
 GRADC_API gradc_status gradc_eval(gradc_context *gc, const char *label, const char *line,
@@ -240,6 +248,12 @@ GRADC_API const gradc_tensor *gradc_value(const gradc_values *v, int i);
  * NULL, is the whole text's length. */
 GRADC_API gradc_status gradc_values_text(gradc_values *v, int digits, int strings, const char **out,
                                          size_t *n);
+/* The i-th alone. */
+GRADC_API gradc_status gradc_value_text(gradc_values *v, int i, int digits, const char **out);
+/* How they are grouped, a point for each: "." one value, "(..)" a tuple of two, "(.(..))". */
+GRADC_API const char *gradc_values_nest(const gradc_values *v);
+/* "compile-seconds" (0: nothing was compiled now), "run-seconds", "native" (1: by machine code). */
+GRADC_API gradc_status gradc_values_figure(const gradc_values *v, const char *name, double *out);
 GRADC_API void gradc_values_free(gradc_values *v); /* before its context; NULL is allowed */
 
 /* ---- steps of training, on the caller's own data ---- */
@@ -281,8 +295,10 @@ GRADC_API gradc_status gradc_job_array(gradc_job *j, const char *name, gradc_typ
                                        const int64_t *shape, const void *elements);
 /* Options by the names they have on the command line ("epochs", "lr", "save"): a flag is a number,
  * 0 or 1; an option that may be repeated is given again and again; operands are "function". What is
- * the context's on the command line too (threads, memory, definitions) is set there. GRADC_USAGE
- * for one that the job doesn't have, or that is out of range. */
+ * the context's on the command line too (threads, memory, definitions) is set there. emit and bench
+ * also take "expression", of what is declared, and as text "size" for this job alone, "N=64"; emit
+ * "made-by", which a comment says instead of a command. GRADC_USAGE for one that the job doesn't
+ * have, or that is out of range. */
 GRADC_API gradc_status gradc_job_number(gradc_job *j, const char *option, double value);
 GRADC_API gradc_status gradc_job_text(gradc_job *j, const char *option, const char *value);
 
@@ -321,6 +337,47 @@ GRADC_API const char *gradc_job_row_text(const gradc_job *j, int row, const char
 GRADC_API gradc_status gradc_job_row_number(const gradc_job *j, int row, const char *name,
                                             double *out);
 GRADC_API void gradc_job_free(gradc_job *j); /* before its context; NULL is allowed */
+
+/* ---- at a prompt: what `gradc repl` is made of ---- */
+/* For declarations that a person types: each is checked at once, and where it is wrong all stays as
+ * it was; parameters are drawn anew when something is declared, until gradc_params_load(); lines
+ * are compiled earlier, since they are entered again. 0, at first: none of it. */
+GRADC_API gradc_status gradc_set_interactive(gradc_context *gc, int yes);
+/* What can be said of a text without a program: the sum of these. BLANK: nothing but blanks and
+ * comments. OPEN: more must follow (a bracket, a block, an operator's right side). JOINS: it goes
+ * on what stands before it, as a line that begins with `else`. */
+typedef enum gradc_entry { GRADC_BLANK = 1, GRADC_OPEN = 2, GRADC_JOINS = 4 } gradc_entry;
+GRADC_API int gradc_entry_kind(const char *text);
+/* What could be typed behind the first n bytes of a text: whole words, sorted, of which each
+ * replaces what stands from `begin` on. file: the name of a file, which is the caller's to look
+ * for. The words are valid until the next call with the context. */
+typedef struct gradc_completions {
+  const char *const *word;
+  int32_t n;
+  int32_t file;
+  size_t begin;
+} gradc_completions;
+GRADC_API gradc_status gradc_complete(gradc_context *gc, const char *text, size_t n,
+                                      const gradc_completions **out);
+/* The type of an expression; of the name of a function what it takes and gives. */
+GRADC_API gradc_status gradc_type_of(gradc_context *gc, const char *label, const char *text,
+                                     const char **out);
+/* All that is declared, as it was written. */
+GRADC_API gradc_status gradc_declarations(gradc_context *gc, const char **out);
+/* Reads the file of the last gradc_load() again: what it declares now is in place of what it
+ * declared then, and with errors all stays as it was. *told: a line for each name that is gone, and
+ * what still uses it. */
+GRADC_API gradc_status gradc_reload(gradc_context *gc, const char **told);
+/* Ends what the context does as soon as it can: the call returns GRADC_INTERRUPTED, and so do those
+ * after it until gradc_proceed(). From another thread, with signal 0; or from the handler of a
+ * signal, whose number lets gradc_eval() be left in the middle of machine code: then this doesn't
+ * return. */
+GRADC_API void gradc_interrupt(gradc_context *gc, int signal);
+GRADC_API int gradc_interrupted(const gradc_context *gc);
+GRADC_API void gradc_proceed(gradc_context *gc);
+/* Loads what makes machine code, which the first compilation does else. From any thread, at any
+ * time. */
+GRADC_API void gradc_warm_up(void);
 
 /* ---- the language ---- */
 /* The i-th word of the language of a class: "declaration", "control", "logic", "constant", "type",

@@ -84,8 +84,20 @@ static bool linear_of(const Builder *b, Val v, int depth, ViewDim *r) {
   }
 }
 
+/* The comparison of v with the limit, of the counter alone where numbers are added to it: so
+ * others that look for comparisons of counters know it. (The sums don't wrap: they are indices.) */
 static Val below(Builder *b, Op op, Val v, Dim limit) {
   Shape s = *ir_shape(b, v);
+  for (;;) {
+    const Ins *in = ir_ins(b, v);
+    Dim k = 0;
+    bool first = in->op == OP_add && number_of(b, in->arg[0], &k);
+    if (!first && ((in->op != OP_add && in->op != OP_sub) || !number_of(b, in->arg[1], &k))) break;
+    Dim moved = in->op == OP_add ? dim_sub(b->cx, limit, k) : dim_add(b->cx, limit, k);
+    if (dim_is_number(moved) && (moved < -INT32_MAX || moved > INT32_MAX)) break;
+    limit = moved;
+    v = in->arg[first];
+  }
   return ir_map2(b, op, v, ir_size(b, ir_type(b, v), &s, limit));
 }
 
@@ -162,6 +174,14 @@ typedef struct Reading {
   ViewDim dim[IR_MAX_RANK]; /* of x, as far as chosen */
 } Reading;
 
+/* The comparison of what is spread, not what is spread of the comparison: see view_of_choice. */
+static Val spread_condition(Builder *b, Val where, const Shape *s, const int32_t *at) {
+  const Ins in = *ir_ins(b, where);
+  if (op_info[in.op].typing != TY_COMPARE) return ir_spread(b, where, s, at);
+  Val left = ir_spread(b, in.arg[0], s, at);
+  return ir_map2(b, (Op)in.op, left, ir_spread(b, in.arg[1], s, at));
+}
+
 /* The choice between the pieces of index k and those after it. */
 static Val read_from(Builder *b, Reading *w, int k) {
   if (k == w->n) {
@@ -175,7 +195,7 @@ static Val read_from(Builder *b, Reading *w, int k) {
   for (int i = p->n; i-- > 0;) {
     w->dim[w->axis[k]] = p->at[i];
     Val piece = read_from(b, w, k + 1);
-    r = !r ? piece : ir_map3(b, OP_select, ir_spread(b, p->where[i], &w->out, at), piece, r);
+    r = !r ? piece : ir_map3(b, OP_select, spread_condition(b, p->where[i], &w->out, at), piece, r);
   }
   return r;
 }

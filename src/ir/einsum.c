@@ -1,10 +1,12 @@
 /* einsum.c: sums of products. sum over K of f1*f2*...*fn, each factor depending on some of the
  * labels only, is rewritten so that no label is carried where it doesn't matter:
  *
- *   a factor without summed labels leaves the sum:   sum_k s_i a_ik        =>  s_i * sum_k a_ik
- *   a label summed in one factor only is summed first: sum_jk a_ik b_kj    =>  sum_k a_ik (sum_j
- * b_kj) two factors with labels of their own contract:   sum_k a_ik b_kj       =>
- * contract(ik,kj->ij)
+ *   a factor without summed labels leaves the sum:
+ *     sum_k s_i a_ik         =>  s_i * sum_k a_ik
+ *   a label summed in one factor only is summed first:
+ *     sum_jk a_ik b_kj       =>  sum_k a_ik (sum_j b_kj)
+ *   two factors with labels of their own contract:
+ *     sum_k a_ik b_kj        =>  contract(ik,kj->ij)
  *
  * A product in which one factor's labels are all the other's too stays a plain reduction: it is
  * limited by memory, and fuses with what stands around it.

@@ -274,6 +274,11 @@ bool access_identity(const Analysis *an, const Access *a) {
   return access_row_identity(an, a, axis, an->axes);
 }
 
+bool access_same(const Analysis *an, const Access *a, const Access *b) {
+  return a->leaf == b->leaf && a->linear == b->linear && a->masked == b->masked &&
+         a->rank == b->rank && forms_eq(a->dim, b->dim, a->rank, an->axes);
+}
+
 double access_lane_cost(const Access *a, int axis, int lanes) {
   for (int d = 0; d < a->rank; d++)
     if (a->dim[d].opaque && a->dim[d].coef[axis]) return 1.5 * lanes;

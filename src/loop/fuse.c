@@ -2,6 +2,9 @@
  * values of one shape around at most one anchor), lw->order (respecting data and updates in place)
  * and lw->group (nests that share a kernel).
  *
+ * Reductions of the same elements share a nest where none needs another: x is read once for its
+ * mean, its least and its greatest element.
+ *
  * An elementwise root joins the nest of the value it depends on last when it reads everything made
  * there at its own index: that is how bias, activation and the optimiser's update end up on the
  * accumulators of a contraction. Nests join a kernel when their leading axes (rows) agree and what
@@ -55,13 +58,33 @@ static int32_t nest_new(Low *lw, NestKind kind, Val anchor, const Shape *shape) 
   return lw->nest.n - 1;
 }
 
+/* The nest made last of those that a side reads, -1. */
+static int32_t last_read(const Low *lw, const Side *s) {
+  int32_t last = -1;
+  for (int i = 0; i < s->an.access.n; i++)
+    last = MAX(last, lw->place[s->an.access.at[i].leaf].nest);
+  return last;
+}
+
+/* A nest of reductions that neither need v nor are needed by it, and go over the same elements. */
+static int32_t fold_beside(Low *lw, Val v, Side *s) {
+  for (int32_t i = lw->nest.n - 1, last = last_read(lw, s); i > last; i--) {
+    const Nest *n = &lw->nest.at[i];
+    if (n->kind == NEST_FOLD && !n->alone && n->root.n < MAX_ROOTS && fold_joins(lw, n, v, s))
+      return i;
+  }
+  return -1;
+}
+
 static void fold_nest(Low *lw, Val v) {
   const Ins *in = low_ins(lw, v);
-  int32_t n = nest_new(lw, NEST_FOLD, v, &in->shape);
   Side *s = side_identity(lw, in->arg[0], false);
   int rank = low_ins(lw, in->arg[0])->shape.rank;
+  s->of = v;
   for (int i = 0, d = 0; i < rank; i++)
     if (!(in->u.axes >> i & 1)) s->kept[d++] = i;
+  int32_t n = fold_beside(lw, v, s);
+  if (n < 0) n = nest_new(lw, NEST_FOLD, v, &in->shape);
   attach(lw, n, s);
   add_root(lw, n, v);
 }
@@ -74,6 +97,7 @@ static void contract_nest(Low *lw, Val v) {
     const Shape *s = &low_ins(lw, in->arg[k])->shape;
     Side *side = NEW(lw->arena, Side);
     side->v = in->arg[k];
+    side->of = v;
     Form at[IR_MAX_RANK] = {{0}};
     const uint8_t *label = k ? c->b : c->a;
     Shape none = {0};
@@ -117,9 +141,7 @@ static void call_nest(Low *lw, Val v) {
 
 /* The nest v can be computed in, or -1. */
 static int32_t nest_to_join(Low *lw, Val v, const Side *s) {
-  int32_t last = -1;
-  for (int i = 0; i < s->an.access.n; i++)
-    last = MAX(last, lw->place[s->an.access.at[i].leaf].nest);
+  int32_t last = last_read(lw, s);
   if (last < 0) return -1;
   const Nest *n = &lw->nest.at[last];
   if (n->kind == NEST_SCATTER || n->kind == NEST_CALL || n->root.n >= MAX_ROOTS || n->alone)
@@ -156,10 +178,7 @@ static bool share_reads(const Low *lw, const Nest *n, const Side *s, bool tiny) 
 /* An elementwise nest that doesn't need v, nor v it, but reads the same: one pass over memory. Or
  * one that is as small: one kernel. */
 static int32_t nest_beside(Low *lw, Val v, const Side *s) {
-  int32_t last = -1;
-  for (int i = 0; i < s->an.access.n; i++)
-    last = MAX(last, lw->place[s->an.access.at[i].leaf].nest);
-  for (int32_t i = lw->nest.n - 1; i > last; i--) {
+  for (int32_t i = lw->nest.n - 1, last = last_read(lw, s); i > last; i--) {
     const Nest *n = &lw->nest.at[i];
     if (n->kind == NEST_MAP && !n->alone && n->root.n < MAX_ROOTS && n->shape.rank > 0 &&
         shape_eq(&n->shape, &low_ins(lw, v)->shape) && share_reads(lw, n, s, is_tiny(lw, n, v)))
@@ -249,10 +268,7 @@ bool nest_reads(const Nest *n, Val input) {
 bool reads_in_place(const Nest *n, Val input) {
   for (int i = 0; i < n->side.n; i++) {
     const Side *s = n->side.at[i];
-    bool operand = i < (n->kind == NEST_CONTRACT ? 2
-                        : n->kind == NEST_FOLD   ? 1
-                                                 : 0) ||
-                   n->kind == NEST_SCATTER || n->kind == NEST_CALL;
+    bool operand = s->of || n->kind == NEST_SCATTER || n->kind == NEST_CALL;
     for (int k = 0; k < s->an.access.n; k++)
       if (s->an.access.at[k].leaf == input &&
           (operand || !access_identity(&s->an, &s->an.access.at[k])))

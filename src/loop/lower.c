@@ -312,6 +312,14 @@ void low_store_roots(Low *lw, Nest *n, const AxisIx *at, Point pt) {
 }
 
 /* ---- kernels ---- */
+/* A side of the nest before number `side` reads the value too. */
+static bool read_before(const Nest *n, int side, Val leaf) {
+  for (int s = 0; s < side; s++)
+    for (int a = 0; a < n->side.at[s]->an.access.n; a++)
+      if (n->side.at[s]->an.access.at[a].leaf == leaf) return true;
+  return false;
+}
+
 static void count_work(Low *lw, const Group *g, Kernel *k) {
   for (int i = 0; i < g->nest.n; i++) {
     const Nest *n = &lw->nest.at[g->nest.at[i]];
@@ -320,14 +328,16 @@ static void count_work(Low *lw, const Group *g, Kernel *k) {
       const Analysis *an = &n->side.at[s]->an;
       double domain = 1;
       for (int d = 0; d < an->axes; d++) domain *= (double)low_number(lw, an->extent[d]);
-      if (n->kind == NEST_FOLD && s == 0) domain *= fold_share(lw->f, low_ins(lw, n->anchor));
+      bool folded = n->kind == NEST_FOLD && n->side.at[s]->of;
+      if (folded) domain *= fold_share(lw->f, low_ins(lw, n->side.at[s]->of));
       if (n->kind != NEST_CONTRACT || s >= 2) k->flops += an->ops * domain;
       for (int a = 0; a < an->access.n; a++) {
         const Ins *leaf = low_ins(lw, an->access.at[a].leaf);
+        if (read_before(n, s, an->access.at[a].leaf)) continue;
         k->bytes +=
             (double)low_number(lw, shape_count(lw->cx, &leaf->shape)) * type_info[leaf->type].bytes;
       }
-      if (n->kind == NEST_FOLD && s == 0) k->flops += domain;
+      if (folded) k->flops += domain;
       if (n->kind == NEST_CONTRACT && s == 0) {
         double all = 1;
         for (int d = 0; d < an->axes; d++) all *= (double)low_number(lw, an->extent[d]);

@@ -89,6 +89,8 @@ bool axes_merge(const Analysis *an, int i, int j);
 /* The leading n dims of the leaf are read exactly at axes axis[0..n). */
 bool access_row_identity(const Analysis *an, const Access *a, const int *axis, int n);
 bool access_identity(const Analysis *an, const Access *a);
+/* Both read the same at the same index of the domain. */
+bool access_same(const Analysis *an, const Access *a, const Access *b);
 /* Rough cost of a vector of reads along an axis. */
 double access_lane_cost(const Access *a, int axis, int lanes);
 /* The index stays inside an operand of that extent wherever the view is read. */
@@ -102,20 +104,21 @@ typedef enum NestKind {
   NEST_COPY,
   NEST_CALL
 } NestKind;
-typedef struct Side { /* one expression a nest evaluates: an operand of its anchor, or a root */
+typedef struct Side { /* one expression a nest evaluates: an operand of an anchor, or a root */
   Val v;
+  Val of; /* the anchor; 0: it is a root */
   Analysis an;
   int kept[MAX_AXES]; /* axis of the analysis that is axis d of the nest's shape */
 } Side;
 typedef struct Nest {
   NestKind kind;
-  Val anchor;        /* the fold, contraction or scatter; COPY: the value copied */
+  Val anchor;        /* the (first) fold, contraction or scatter; COPY: the value copied */
   int32_t copy_to;   /* COPY: number of the output, or -1: to stash */
   int32_t copy_from; /* COPY: nest whose stash it reads, -1: the value's own place */
   Buf stash;         /* COPY: a temporary */
   Shape shape;       /* of the roots */
   Vec(Val) root;     /* in the order they are computed, the anchor first */
-  Vec(Side *) side;
+  Vec(Side *) side;  /* the first is an operand of the anchor */
   Vec(int32_t) dep;  /* nests whose values it reads */
   Vec(int32_t) soft; /* nests that must be done before it overwrites their input in place */
   int32_t group;     /* number of its kernel */
@@ -299,9 +302,14 @@ void lower_contract(Low *lw, Nest *n);
 void lower_scatter(Low *lw, Nest *n);
 void lower_call(Low *lw, Nest *n); /* a loop or branch: the kernel becomes a call of its bodies */
 void call_uses(const Call *c, void (*use)(void *arg, Buf b), void *arg);
-/* reduce.c: true when the fold is best vectorised along a kept axis among the first rows. */
+/* reduce.c: */
+int nest_folds(const Nest *n); /* its reductions */
+/* s, the operand of fold v, may be reduced in the loops of fold nest n. */
+bool fold_joins(Low *lw, const Nest *n, Val v, Side *s);
+/* True when the fold is best vectorised along a kept axis among the first rows. */
 bool fold_wants_row_axis(Low *lw, Val fold, int rows);
-double fold_cost(Low *lw, const Nest *n); /* vector operations, in the better form */
+/* Vector operations, in the better form, its leading `rows` axes being loops outside of it. */
+double fold_cost(Low *lw, const Nest *n, int rows);
 double fold_identity(const Ins *fold);
 Ex fold_step(Low *lw, Op fold, Ex acc, Ex x);
 

@@ -1,17 +1,19 @@
-/* reduce.c: lowers reductions. Two forms, chosen by how the operand lies in memory:
+/* reduce.c: lowers reductions. Three forms, chosen by how the operand lies in memory:
  *
  *   across: vectors run along a reduced axis; a fixed number of vector accumulators, added by a
  *           fixed tree, then the lanes of the last one (EX_REDUCE)
  *   along:  vectors run along a kept axis; one accumulator per vector of a block of columns, the
  *           reduced axes are the inner loops
+ *   sweep:  the same sums by rows of the operand, with accumulators in memory (reduce_sweep.c)
+ *
+ * Several reductions of the same elements share the loops, each with accumulators of its own
+ * (fold_joins); each goes in the order it would alone, but for the last columns of `along`.
  *
  * The order of every sum depends on shape and target only. Lanes past the end contribute the
  * identity. Elementwise roots of the nest are computed on the results before they are stored. */
-#include "loop/lower.h"
+#include "loop/reduce.h"
 
 #include <math.h>
-
-enum { ACROSS_ACCUMULATORS = 4, ALONG_VECTORS = 8 };
 
 double fold_identity(const Ins *fold) {
   bool f = type_is_float((DType)fold->type);
@@ -40,12 +42,12 @@ static int64_t int_identity(const Ins *fold, DType t) {
 }
 
 /* Truth values are folded as 0 and 1. */
-static DType acc_type(const Ins *fold) {
+DType fold_acc_type(const Ins *fold) {
   return (DType)fold->type == T_BOOL ? T_I32 : (DType)fold->type;
 }
 
-static Ex identity(Low *lw, const Ins *fold, int lanes) {
-  DType t = acc_type(fold);
+Ex fold_start(Low *lw, const Ins *fold, int lanes) {
+  DType t = fold_acc_type(fold);
   return type_is_float(t) ? ex_imm_f(&lw->m, t, lanes, fold_identity(fold))
                           : ex_imm_i(&lw->m, t, lanes, int_identity(fold, t));
 }
@@ -63,137 +65,40 @@ Ex fold_step(Low *lw, Op fold, Ex acc, Ex x) {
   return low_map(lw, step_op(fold), ex_type(lw, acc), (Ex[]){x, acc}, 2);
 }
 
-/* ---- which form ---- */
-typedef struct FoldPlan {
-  bool across;
-  LoopAxis kept[IR_MAX_RANK]; /* axes of the result, merged; along: the last is walked by vectors */
-  int nkept;
-  LoopAxis red[IR_MAX_RANK]; /* axes of the operand, merged; across: the last by vectors */
-  int nred;
-  int lanes;
-  double ratio; /* estimated cost of across to that of along */
-  double cost;  /* of the better one, vector operations an element */
-} FoldPlan;
-
-static double vector_cost(const Low *lw, const Analysis *an, int axis, Dim dim, int lanes) {
-  int64_t extent = low_number(lw, dim);
-  int l = lanes_for(lanes, extent);
-  int64_t vectors = (extent + l - 1) / l;
-  double loads = 1 + an->ops;
-  for (int k = 0; k < an->access.n; k++) loads += access_lane_cost(&an->access.at[k], axis, l);
-  return loads * (double)vectors / (double)MAX(1, extent);
-}
-
-static void reduced_axes(const Nest *n, const Ins *fold, FoldPlan *p) {
-  const Analysis *an = &n->side.at[0]->an;
-  int last = -1; /* outermost part of the axis being merged */
-  p->nred = 0;
-  for (int i = an->axes - 1; i >= 0; i--) {
-    if (!(fold->u.axes >> i & 1) || an->extent[i] == 1) continue;
-    LoopAxis *r = &p->red[MAX(0, p->nred - 1)];
-    if (last >= 0 && axes_merge(an, i, last)) r->extent = dim_mul(an->cx, r->extent, an->extent[i]);
-    else p->red[p->nred++] = (LoopAxis){i, an->extent[i]};
-    last = i;
-  }
-  for (int i = 0; i < p->nred / 2; i++) {
-    LoopAxis t = p->red[i];
-    p->red[i] = p->red[p->nred - 1 - i];
-    p->red[p->nred - 1 - i] = t;
-  }
-}
-
-static void plan_fold(Low *lw, const Nest *n, int rows, FoldPlan *p) {
-  const Side *s = n->side.at[0];
-  reduced_axes(n, low_ins(lw, n->anchor), p);
-  p->nkept = nest_axes(lw->cx, n, rows, p->kept);
-  p->lanes = nest_lanes(n);
-  double across = 1e30, along = 1e30;
-  if (p->nred) {
-    /* vectors along the reduced axis that reads best */
-    int best = p->nred - 1;
-    for (int i = 0; i < p->nred; i++) {
-      double c = vector_cost(lw, &s->an, p->red[i].axis, p->red[i].extent, p->lanes);
-      if (c < across) across = c, best = i;
-    }
-    LoopAxis t = p->red[best];
-    for (int i = best; i + 1 < p->nred; i++) p->red[i] = p->red[i + 1];
-    p->red[p->nred - 1] = t;
-    double total = 1;
-    for (int i = 0; i < p->nred; i++) total *= (double)low_number(lw, p->red[i].extent);
-    int tree = 2; /* over the lanes, once a result */
-    for (int l = lanes_for(p->lanes, p->red[p->nred - 1].extent); l > 1; l /= 2) tree += 2;
-    across += tree / MAX(1, total);
-  }
-  if (p->nkept) {
-    LoopAxis k = p->kept[p->nkept - 1];
-    along = vector_cost(lw, &s->an, s->kept[k.axis], k.extent, p->lanes);
-  }
-  p->ratio = across / along;
-  p->cost = MIN(across, along);
-  p->across = p->ratio < 1 || (p->nred && p->lanes == 1);
-}
-
-double fold_cost(Low *lw, const Nest *n) {
-  const Analysis *an = &n->side.at[0]->an;
-  FoldPlan p;
-  double all = 1;
-  plan_fold(lw, n, 0, &p);
-  for (int d = 0; d < an->axes; d++) all *= (double)low_number(lw, an->extent[d]);
-  return all * p.cost;
-}
-
-bool fold_wants_row_axis(Low *lw, Val fold, int rows) {
-  const Nest *n = &lw->nest.at[lw->place[fold].nest];
-  FoldPlan all, inner;
-  plan_fold(lw, n, 0, &all);
-  if (all.across || all.ratio < 2) return false;
-  plan_fold(lw, n, rows, &inner);
-  return inner.across || inner.nkept == 0 ||
-         low_number(lw, inner.kept[inner.nkept - 1].extent) * 2 <
-             low_number(lw, all.kept[all.nkept - 1].extent);
-}
-
 /* ---- shared pieces ---- */
-typedef struct FoldWork {
-  Nest *n;
-  const Ins *fold;
-  const Side *side;
-  FoldPlan plan;
-  AxisIx out[IR_MAX_RANK], in[IR_MAX_RANK]; /* the point of the result and of the operand */
-  Reg acc[64];
-  int nacc;
-  Triangle triangle;
-} FoldWork;
-
 /* Opens a block for what a step adds, which is left out where the step adds nothing. */
 typedef struct Step {
   Block *outer; /* NULL: it is always there */
   int32_t memo;
 } Step;
 
-static void set_kept(FoldWork *w, int d, AxisIx ix) {
+void fold_set_kept(FoldWork *w, int d, AxisIx ix) {
   w->out[d] = ix;
   w->in[w->side->kept[d]] = ix;
 }
 
-static Ex operand(Low *lw, FoldWork *w, Point pt) {
-  Ex x = value_at(lw, w->side->v, w->in, pt);
-  return (DType)w->fold->type == T_BOOL ? low_map(lw, OP_cast, T_I32, &x, 1) : x;
+static Ex operand(Low *lw, FoldWork *w, const FoldPart *p, Point pt) {
+  Ex x = value_at(lw, p->fold->arg[0], w->in, pt);
+  return (DType)p->fold->type == T_BOOL ? low_map(lw, OP_cast, T_I32, &x, 1) : x;
 }
 
-static void accumulate(Low *lw, FoldWork *w, int acc, Point pt) {
-  Ex x = operand(lw, w, pt);
-  if (w->plan.across && pt.vmask) {
-    Ex arg[3] = {pt.vmask, x, identity(lw, w->fold, pt.lanes)};
-    x = low_map(lw, OP_select, ex_type(lw, x), arg, 3);
+void fold_accumulate(Low *lw, FoldWork *w, int acc, Point pt) {
+  for (int i = 0; i < w->nparts; i++) {
+    const FoldPart *p = &w->part[i];
+    Ex x = operand(lw, w, p, pt);
+    if (w->plan.across && pt.vmask) {
+      Ex arg[3] = {pt.vmask, x, fold_start(lw, p->fold, pt.lanes)};
+      x = low_map(lw, OP_select, ex_type(lw, x), arg, 3);
+    }
+    st_set(&lw->m, p->acc[acc], fold_step(lw, p->fold->op, ex_reg(&lw->m, p->acc[acc]), x));
   }
-  st_set(&lw->m, w->acc[acc], fold_step(lw, w->fold->op, ex_reg(&lw->m, w->acc[acc]), x));
 }
 
 static void new_accumulators(Low *lw, FoldWork *w, int n, int lanes) {
-  w->nacc = n;
-  for (int i = 0; i < n; i++)
-    w->acc[i] = st_let(&lw->m, identity(lw, w->fold, lanes), name_of(lw->cx, "acc"));
+  for (int k = 0; k < w->nparts; k++)
+    for (int i = 0; i < n; i++)
+      w->part[k].acc[i] =
+          st_let(&lw->m, fold_start(lw, w->part[k].fold, lanes), name_of(lw->cx, "acc"));
 }
 
 static Step step_begin(Low *lw, const FoldWork *w, const Along *along, int n) {
@@ -212,21 +117,31 @@ static void step_end(Low *lw, Step s) {
   if (s.outer) low_leave(lw, s.outer, s.memo);
 }
 
-/* Adds up accumulators from, from + by, ... by halves; returns the register of the sum. */
-static Ex tree(Low *lw, FoldWork *w, int from, int by, int n) {
-  Ex v[64];
-  for (int i = 0; i < n; i++) v[i] = ex_reg(&lw->m, w->acc[from + i * by]);
+/* Adds up accumulators from, from + 1, ... by halves; returns the register of the sum. */
+static Ex tree(Low *lw, const FoldPart *p, int from, int n) {
+  Ex v[ALONG_VECTORS];
+  for (int i = 0; i < n; i++) v[i] = ex_reg(&lw->m, p->acc[from + i]);
   for (; n > 1; n = (n + 1) / 2)
     for (int i = 0; i < n / 2; i++)
-      v[i] = ex_let(lw, fold_step(lw, w->fold->op, v[i], v[i + (n + 1) / 2]), NULL);
+      v[i] = ex_let(lw, fold_step(lw, p->fold->op, v[i], v[i + (n + 1) / 2]), NULL);
   return v[0];
 }
 
-static void finish(Low *lw, FoldWork *w, Ex value, Point pt) {
-  if ((DType)w->fold->type == T_BOOL)
+static void bind(Low *lw, FoldWork *w, const FoldPart *p, Ex value, Point pt) {
+  if ((DType)p->fold->type == T_BOOL)
     value = low_map(lw, OP_ne, T_BOOL, (Ex[]){value, ex_imm_i(&lw->m, T_I32, pt.lanes, 0)}, 2);
-  value = ex_let(lw, value, low_ins(lw, w->n->anchor)->hint);
-  value_bind(lw, w->n->anchor, w->out, pt, value);
+  value = ex_let(lw, value, p->fold->hint);
+  value_bind(lw, p->v, w->out, pt, value);
+}
+
+/* Accumulators from `from` on have become the results at a point. */
+void fold_finish(Low *lw, FoldWork *w, int from, int n, Point pt) {
+  for (int i = 0; i < w->nparts; i++) {
+    const FoldPart *p = &w->part[i];
+    Ex sum = tree(lw, p, from, n);
+    if (w->plan.across || w->plan.nkept == 0) sum = ex_reduce(&lw->m, step_op(p->fold->op), sum);
+    bind(lw, w, p, sum, pt);
+  }
   low_store_roots(lw, w->n, w->out, pt);
 }
 
@@ -247,7 +162,7 @@ static void across_named(Low *lw, FoldWork *w, LoopAxis red, int lanes, int unro
   base.lane = lanes > 1;
   for (int u = 0; u < unroll; u++) {
     w->in[red.axis] = axis_plus(lw, base, (int64_t)u * lanes);
-    accumulate(lw, w, u, (Point){.lanes = lanes, .active = lanes});
+    fold_accumulate(lw, w, u, (Point){.lanes = lanes, .active = lanes});
   }
   step_end(lw, s);
   low_end(lw, mark);
@@ -261,7 +176,7 @@ static void across_named(Low *lw, FoldWork *w, LoopAxis red, int lanes, int unro
     pt.by_lane = lanes > 1;
     w->in[red.axis] = axis_number(dim_add(cx, whole, (int64_t)u * lanes));
     w->in[red.axis].lane = lanes > 1;
-    accumulate(lw, w, u, pt);
+    fold_accumulate(lw, w, u, pt);
     low_leave(lw, outer, memo);
   }
 }
@@ -287,7 +202,7 @@ static void across_vectors(Low *lw, FoldWork *w, LoopAxis red, int lanes, int un
     base.lane = lanes > 1;
     for (int u = 0; u < unroll; u++) {
       w->in[red.axis] = axis_plus(lw, base, (int64_t)u * lanes);
-      accumulate(lw, w, u, pt);
+      fold_accumulate(lw, w, u, pt);
     }
     step_end(lw, s);
     if (groups > 1) low_end(lw, mark);
@@ -295,14 +210,14 @@ static void across_vectors(Low *lw, FoldWork *w, LoopAxis red, int lanes, int un
   for (int64_t i = groups * unroll; i < vectors; i++) {
     w->in[red.axis] = axis_number(i * lanes);
     w->in[red.axis].lane = lanes > 1;
-    accumulate(lw, w, (int)(i - groups * unroll), pt);
+    fold_accumulate(lw, w, (int)(i - groups * unroll), pt);
   }
   if (!tail) return;
   pt.active = tail;
   pt.vmask = ex_let(lw, ex_active(&lw->m, lanes, ix_number(tail)), NULL);
   w->in[red.axis] = axis_number(vectors * lanes);
   w->in[red.axis].lane = 1;
-  accumulate(lw, w, (int)(vectors % unroll), pt);
+  fold_accumulate(lw, w, (int)(vectors % unroll), pt);
 }
 
 static void fold_across(Low *lw, FoldWork *w) {
@@ -311,7 +226,7 @@ static void fold_across(Low *lw, FoldWork *w) {
   int loops = 0;
   for (int i = 0; i < p->nkept; i++) {
     Var v = low_for(lw, low_outermost(lw), "i", 0, p->kept[i].extent, 1, &mark[loops++]);
-    set_kept(w, p->kept[i].axis, axis_var(lw, v));
+    fold_set_kept(w, p->kept[i].axis, axis_var(lw, v));
   }
   LoopAxis red = p->nred ? p->red[p->nred - 1] : (LoopAxis){-1, 1};
   int lanes = p->nred ? lanes_for(p->lanes, red.extent) : 1;
@@ -320,7 +235,7 @@ static void fold_across(Low *lw, FoldWork *w) {
     unroll = (int)MAX(1, MIN(unroll, (red.extent + lanes - 1) / lanes));
   new_accumulators(lw, w, unroll, lanes);
   if (p->nred == 0) { /* nothing to add up */
-    accumulate(lw, w, 0, point_scalar());
+    fold_accumulate(lw, w, 0, point_scalar());
   } else {
     LoopMark inner[IR_MAX_RANK];
     for (int i = 0; i + 1 < p->nred; i++)
@@ -329,8 +244,7 @@ static void fold_across(Low *lw, FoldWork *w) {
     across_vectors(lw, w, red, lanes, unroll);
     for (int i = p->nred - 2; i >= 0; i--) low_end(lw, inner[i]);
   }
-  Ex sum = ex_reduce(&lw->m, step_op(w->fold->op), tree(lw, w, 0, 1, unroll));
-  finish(lw, w, sum, point_scalar());
+  fold_finish(lw, w, 0, unroll, point_scalar());
   while (loops > 0) low_end(lw, mark[--loops]);
 }
 
@@ -382,17 +296,16 @@ static void along_block(Low *lw, FoldWork *w, Ix base, int nvec, int lanes, Dim 
     for (int r = 0; r < step; r++)
       for (int i = 0; i < nvec; i++) {
         if (loop) w->in[last.axis] = axis_plus(lw, k, r);
-        set_kept(w, kept.axis, col[i]);
-        accumulate(lw, w, i * rows + r, pt[i]);
+        fold_set_kept(w, kept.axis, col[i]);
+        fold_accumulate(lw, w, i * rows + r, pt[i]);
       }
     step_end(lw, s);
     if (loop) low_end(lw, red);
   }
   for (int i = p->nred - 2; i >= 0; i--) low_end(lw, mark[i]);
   for (int i = 0; i < nvec; i++) {
-    Ex sum = tree(lw, w, i * rows, 1, rows);
-    set_kept(w, kept.axis, col[i]);
-    finish(lw, w, sum, pt[i]);
+    fold_set_kept(w, kept.axis, col[i]);
+    fold_finish(lw, w, i * rows, rows, pt[i]);
   }
 }
 
@@ -419,17 +332,23 @@ static void fold_along(Low *lw, FoldWork *w) {
   int loops = 0;
   for (int i = 0; i + 1 < p->nkept; i++) {
     Var v = low_for(lw, low_outermost(lw), "i", 0, p->kept[i].extent, 1, &mark[loops++]);
-    set_kept(w, p->kept[i].axis, axis_var(lw, v));
+    fold_set_kept(w, p->kept[i].axis, axis_var(lw, v));
   }
   LoopAxis kept = p->kept[p->nkept - 1];
   int lanes = lanes_for(p->lanes, kept.extent);
+  if (sweep_pays(lw, w)) {
+    fold_sweep(lw, w);
+    while (loops > 0) low_end(lw, mark[--loops]);
+    return;
+  }
   if (!dim_is_number(kept.extent)) {
     along_named(lw, w, kept.extent, lanes);
     while (loops > 0) low_end(lw, mark[--loops]);
     return;
   }
   int64_t vectors = kept.extent / lanes, tail = kept.extent % lanes;
-  int nvec = (int)MAX(1, MIN(w->side->an.ops > 30 ? 2 : ALONG_VECTORS, vectors));
+  int most = w->side->an.ops > 30 ? 2 : w->nparts > 1 ? ACROSS_ACCUMULATORS : ALONG_VECTORS;
+  int nvec = (int)MAX(1, MIN(most, vectors));
   int64_t blocks = vectors / nvec, width = (int64_t)nvec * lanes;
   int rest = (int)(vectors - blocks * nvec) + (tail > 0);
   if (blocks > 0) {
@@ -474,14 +393,17 @@ static void forget_merged(Low *lw, FoldWork *w) {
 void lower_fold(Low *lw, Nest *n) {
   FoldWork *w = NEW(lw->arena, FoldWork);
   w->n = n;
-  w->fold = low_ins(lw, n->anchor);
   w->side = n->side.at[0];
+  for (int i = 0; i < n->side.n; i++) {
+    Val v = n->side.at[i]->of;
+    if (v) w->part[w->nparts++] = (FoldPart){.v = v, .fold = low_ins(lw, v)};
+  }
   plan_fold(lw, n, lw->rows, &w->plan);
-  w->triangle = triangle_of(lw, w->fold, w->side->v);
+  w->triangle = triangle_of(lw, w->part[0].fold, w->side->v);
   forget_merged(lw, w);
   for (int d = 0; d < low_ins(lw, w->side->v)->shape.rank; d++) w->in[d] = axis_number(0);
   for (int d = 0; d < n->shape.rank; d++)
-    set_kept(w, d, d < lw->rows ? lw->row[d] : axis_number(0));
+    fold_set_kept(w, d, d < lw->rows ? lw->row[d] : axis_number(0));
   if (w->plan.across || w->plan.nkept == 0) fold_across(lw, w);
   else fold_along(lw, w);
 }

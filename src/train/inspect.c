@@ -83,7 +83,7 @@ static void table(Cx *cx, const ArraySet *set, Text *out) {
 }
 
 Status train_inspect(Cx *cx, const char *path, Text *out) {
-  ArraySet set = {.columns = true};
+  ArraySet set = {.columns = true, .others = true};
   ArrayError err;
   if (!array_load(path, &set, &err)) {
     if (err.memory) return ST_MEMORY;

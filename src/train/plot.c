@@ -1,5 +1,5 @@
 /* plot.c: the curve of the loss: a bounded number of points, and its drawing (figure.h). */
-#include "train/figure.h"
+#include "base/figure.h"
 #include "train/progress.h"
 
 #include <math.h>

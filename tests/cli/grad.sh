@@ -50,6 +50,22 @@ is 0
 out_has "d_W"
 out_has "d_x"
 
+# A rolled tensor is a choice between two reads, each of which gets back what was read: no choice is
+# left in the gradient.
+cat >"$work/rolled.nn" <<'END'
+fn f(x: f64[N, 8], w: f64[8]) = sum(roll(x, 3, axis: 1) * w)
+fn g(x: f64[8], w: f64[8]) {
+  let y[i: 0..8] = x[(i + 6) % 8]
+  sum(y * w)
+}
+END
+for f in f g; do
+  run grad "$work/rolled.nn" $f --wrt x
+  is 0
+  out_has "inside("
+  case $out in *if*) not_ok "the gradient of a rolled tensor chooses" "$out" ;; *) ok ;; esac
+done
+
 # Labels are those of the source, also where axes get them from what the values are made of.
 cat >"$work/labels.nn" <<'END'
 fn energy(x: f64[A, B], w: f64[B, C], gate: f64[A]) {

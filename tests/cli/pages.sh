@@ -44,7 +44,7 @@ for one in $(sed -n 's/^DIAG(\([EW][0-9]*\),.*/\1/p' "$TOP_SRCDIR/src/base/diag.
     attempt wrong
     what="$one.md: wrong" err=$(awk '/(error|warning)\[/ { on = 1 } on' "$work/err")
     err_has "[$one]: "
-    { printf '==== %s\n' "$one"; printf '%s\n' "$err"; } >>"$work/new"
+    { printf '==== %s\n' "$one"; printf '%s\n' "$err" | without_prelude_lines; } >>"$work/new"
   else
     not_ok "$one.md has no wrong example"
   fi

@@ -23,6 +23,13 @@ out_has "2 examples; 1 parameter"
 out_has "train level 97.5"
 run eval letters.nn --load w.npz 'abs(w - 97.5) < 0.01'
 is 0 true
+# The batch that is taken where none is asked for is no larger than the data.
+run train letters.nn --data text=ab.txt --epochs 1
+is 0
+out_has "batches of 2"
+run train letters.nn --data text=ab.txt --epochs 1 --batch 3
+is 4
+err_has "a batch of 3 is more than the 2 examples there are"
 run train letters.nn --data text=ab.txt --epochs 1 --batch 2 --window-step 3
 out_has "3 examples"
 run train letters.nn --data text=bytes:letters.nn --epochs 1 --batch 2 -D T=8
@@ -33,6 +40,29 @@ out_has "2 examples"
 run train letters.nn --data text=ab.txt --epochs 1 -D T=11
 is 4
 err_has "the series is shorter than one example"
+
+# What a function requires of named sizes is asked again when the data give them numbers.
+cat >even.nn <<'END'
+param w: f64
+fn half(x) = require(size(x, 1) % 2 == 0, "an even number of columns", x[:, :size(x, 1) // 2])
+fn loss(x: f64[N, D]) = mean(w * half(x))
+fn left(x: f64[N, D]) = half(x)
+END
+printf '1,2,3\n4,5,6\n' >three.csv
+printf '1,2,3,4\n4,5,6,7\n' >four.csv
+run check even.nn
+is 0
+run train even.nn --data x=three.csv --epochs 1
+is 3
+err_has "E0318"
+err_has "an even number of columns"
+run predict even.nn left --data x=three.csv -o left.npy
+is 3
+err_has "E0318"
+run train even.nn --data x=four.csv --epochs 1
+is 0
+run predict even.nn left --data x=four.csv -o left.npy
+is 0
 
 # No data: the loss draws its own examples. The slope of a line is learnt.
 cat >line.nn <<'END'

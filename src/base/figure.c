@@ -1,5 +1,5 @@
 /* figure.c: curves, see figure.h. */
-#include "train/figure.h"
+#include "base/figure.h"
 
 #include <math.h>
 #include <stdio.h>
