@@ -3,9 +3,9 @@
 #include "back/c_gen.h"
 
 static void tables(CGen *g, const Call *c, bool few) {
-  cg_line(g, "void *ci[%d];", c->in.n + 1);
+  cg_line(g, "const void *ci[%d];", c->in.n + 1);
   cg_line(g, "void *co[%d];", MAX(c->out.n, 1));
-  if (few) cg_line(g, "void *cf[%d];", c->in.n + 1);
+  if (few) cg_line(g, "const void *cf[%d];", c->in.n + 1);
 }
 
 static bool by_workers(const CGen *g, const Call *c) { return g->openmp && c->shared; }
@@ -21,14 +21,19 @@ static void call(CGen *g, const Call *c, const char *f, const char *in) {
   cg_line(g, "%s(%s, co, (unsigned char *)%s%s);", f, in, own(g, c, c->workspace), cg_sizes(g, ""));
 }
 
+/* The one element of a buffer, to be read or written. */
 static const char *as(CGen *g, DType t, Buf b) {
-  return cg_fmt(g, "*(%s *)%s", cg_memory_type(g, t), cg_base(g, b));
+  return cg_fmt(g, "*(const %s *)%s", cg_memory_type(g, t), cg_base(g, b));
+}
+static const char *into(CGen *g, DType t, const char *base) {
+  return cg_fmt(g, "*(%s *)%s", cg_memory_type(g, t), base);
 }
 
 /* Where operand i begins. */
 static const char *given(CGen *g, const Call *c, int i) {
   const char *b = cg_base(g, c->in.at[i]);
-  return c->from.at[i] ? cg_fmt(g, "((unsigned char *)%s + %s)", b, cg_dim(g, c->from.at[i])) : b;
+  return c->from.at[i] ? cg_fmt(g, "((const unsigned char *)%s + %s)", b, cg_dim(g, c->from.at[i]))
+                       : b;
 }
 
 static void branch(CGen *g, const Call *c, const char *body, const char *other) {
@@ -100,8 +105,8 @@ static void ask_for_rows(CGen *g, const Call *c) {
     Dim bytes = loop_port_bytes(c->body, BUF_INPUT, 1 + l->ncarry + k);
     if (!c->asked[k]) continue;
     for (int64_t at = 0; at < bytes; at += LINE)
-      cg_line(g, "TOUCH((unsigned char *)%s + later * %lld + %lld, 0);", given(g, c, l->ncarry + k),
-              (long long)bytes, (long long)at);
+      cg_line(g, "TOUCH((const unsigned char *)%s + later * %lld + %lld, 0);",
+              given(g, c, l->ncarry + k), (long long)bytes, (long long)at);
   }
 }
 
@@ -110,7 +115,7 @@ static void one_iteration(CGen *g, const Call *c, const char *body) {
   ask_for_rows(g, c);
   for (int k = 0; k < l->nscan; k++) {
     int port = 1 + l->ncarry + k;
-    cg_line(g, "ci[%d] = (unsigned char *)%s + i * %s;", port, given(g, c, l->ncarry + k),
+    cg_line(g, "ci[%d] = (const unsigned char *)%s + i * %s;", port, given(g, c, l->ncarry + k),
             cg_dim(g, loop_port_bytes(c->body, BUF_INPUT, port)));
   }
   for (int k = 0; k < l->ncarry; k++) {
@@ -138,7 +143,7 @@ static void shared_loop(CGen *g, const Call *c, const char *body) {
   cg_line(g, "for (int64_t it = 0; it < n; it++) {");
   g->indent++;
   cg_line(g, c->loop->reverse ? "const int64_t i = n - it - 1;" : "const int64_t i = it;");
-  cg_line(g, "*(%s *)ci[0] = i;", cg_memory_type(g, T_I64));
+  cg_line(g, "%s = i;", into(g, T_I64, own(g, c, c->index)));
   one_iteration(g, c, body);
   g->indent--;
   cg_line(g, "}");
@@ -159,7 +164,7 @@ static void loop(CGen *g, const Call *c, const char *body, const char *other) {
   cg_line(g, "for (it = 0; it < n; it++) {");
   g->indent++;
   cg_line(g, l->reverse ? "const int64_t i = n - it - 1;" : "const int64_t i = it;");
-  cg_line(g, "%s = i;", as(g, T_I64, c->index));
+  cg_line(g, "%s = i;", into(g, T_I64, cg_base(g, c->index)));
   if (other) check_condition(g, c, other);
   one_iteration(g, c, body);
   g->indent--;
@@ -170,7 +175,7 @@ static void loop(CGen *g, const Call *c, const char *body, const char *other) {
       cg_line(g, "memcpy(%s, ci[%d], (size_t)%s);", cg_base(g, c->out.at[k]), 1 + k,
               cg_dim(g, bytes));
   }
-  if (other) cg_line(g, "%s = it;", as(g, T_I64, c->out.at[l->ncarry + l->ncollect]));
+  if (other) cg_line(g, "%s = it;", into(g, T_I64, cg_base(g, c->out.at[l->ncarry + l->ncollect])));
 }
 
 void cg_call_site(CGen *g, const Call *c, const char *body, const char *other) {

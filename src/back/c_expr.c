@@ -403,7 +403,8 @@ const char *cg_first_lanes(CGen *g, Ex mask) {
   const ExNode *x = &g->k->ex.at[mask];
   if (x->kind == EX_REG) x = &g->k->ex.at[g->active[x->u.reg]];
   if (x->kind != EX_ACTIVE) return NULL;
-  return cg_atom(g, clamped(g, cg_ix(g, &x->ix), x->lanes), "int");
+  const char *n = clamped(g, cg_ix(g, &x->ix), x->lanes);
+  return cg_atom(g, *n == '(' ? cg_fmt(g, "(int)%s", n) : n, "int");
 }
 
 static const char *shuffle(CGen *g, const ExNode *x) {

@@ -82,10 +82,10 @@ static void params_struct(const CFile *f, const char *upper, Text *out) {
       out,
       "typedef struct %s_tensor {\n  const char *name, *dtype;\n  int32_t rank, state; /* state: 1 "
       "where steps assign it and it has no gradient */\n  int64_t "
-      "shape[%d];\n"
+      "shape[%s_MAX_RANK];\n"
       "  size_t offset, bytes; /* within %s_params */\n} %s_tensor;\n"
       "extern const %s_tensor %s_param_table[%s_PARAMS];\n\n",
-      f->prefix, IR_MAX_RANK, f->prefix, f->prefix, f->prefix, f->prefix, upper);
+      f->prefix, upper, f->prefix, f->prefix, f->prefix, f->prefix, upper);
 }
 
 static void params_table(const CFile *f, const char *upper, Text *out) {
@@ -176,12 +176,11 @@ static const char *port_text(const CFile *f, const CFunction *fn, CPort p) {
   return name_fmt(f->cx, "%s%s", a->kind == CARG_VALUE ? "&" : "", a->name);
 }
 
-/* The programs take addresses of elements; const inputs are only read. */
-static void table(const CFile *f, const CFunction *fn, const char *name, const CPort *port, int n,
-                  Text *out) {
-  text_fmt(out, "  void *%s[%d];\n", name, MAX(n, 1));
-  for (int i = 0; i < n; i++)
-    text_fmt(out, "  %s[%d] = (void *)%s;\n", name, i, port_text(f, fn, port[i]));
+/* The programs take addresses of elements. */
+static void table(const CFile *f, const CFunction *fn, const char *type, const char *name,
+                  const CPort *port, int n, Text *out) {
+  text_fmt(out, "  %s%s[%d];\n", type, name, MAX(n, 1));
+  for (int i = 0; i < n; i++) text_fmt(out, "  %s[%d] = %s;\n", name, i, port_text(f, fn, port[i]));
 }
 
 /* A status for sizes no workspace can be given for. Bytes are added as float, which doesn't
@@ -261,8 +260,8 @@ static void definition(const CFile *f, const CFunction *fn, const char *upper, T
     const char *arg = fn->arg.at[fn->zero.at[i].arg].name;
     text_fmt(out, "  memset(&%s->%s, 0, sizeof %s->%s);\n", arg, p->field, arg, p->field);
   }
-  table(f, fn, "in_", fn->in.at, fn->in.n, out);
-  table(f, fn, "out_", fn->out.at, fn->out.n, out);
+  table(f, fn, "const void *", "in_", fn->in.at, fn->in.n, out);
+  table(f, fn, "void *", "out_", fn->out.at, fn->out.n, out);
   text_fmt(out, "  %s_%s_run(in_, out_, (unsigned char *)workspace%s%s);\n", f->prefix, fn->name,
            fn->size.n ? ", " : "", size_list(f, fn, ""));
   fault_status(f, fn, upper, out);

@@ -1,6 +1,6 @@
 /* c_program.c: a loop program as a function of tables of pointers, after its kernels and the
- * programs of its loops' bodies:  static void NAME(void *const *in, void *const *out, unsigned char
- * *ws), and the named sizes */
+ * programs of its loops' bodies:  static void NAME(const void *const *in, void *const *out,
+ * unsigned char *ws), and the named sizes */
 #include "back/c_gen.h"
 
 const char *cg_base(CGen *g, Buf b) {
@@ -46,7 +46,8 @@ void cg_program(CGen *g, const LoopProgram *p, const char *name) {
     else cg_kernel_call(g, k, &step[i].kernel);
   }
   cg_body_end(g, body,
-              cg_fmt(g, "static void %s(void *const *in, void *const *out, unsigned char *ws%s)",
+              cg_fmt(g,
+                     "static void %s(const void *const *in, void *const *out, unsigned char *ws%s)",
                      name, cg_sizes(g, "int64_t ")));
   g->p = outer;
 }

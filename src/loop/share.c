@@ -106,6 +106,12 @@ static int32_t number_of(Share *s, const Key *key) {
   return n;
 }
 
+/* Of integers: no NaN is among them. */
+static bool compares_with_itself(const Share *s, const ExNode *n, const Key *key) {
+  return n->kind == EX_MAP && n->op >= OP_eq && n->op <= OP_ge && key->arg[0] == key->arg[1] &&
+         !type_is_float((DType)s->k->ex.at[n->arg[0]].type);
+}
+
 /* The number of e's value here. What may change between two places has a new one each time. */
 static int32_t number(Share *s, Ex e) {
   if (!e) return 0;
@@ -118,6 +124,11 @@ static int32_t number(Share *s, Ex e) {
   for (int i = 0; i < 3; i++) key.arg[i] = number(s, n->arg[i]);
   key.dyn = number(s, n->dyn);
   key.mask = number(s, n->mask);
+  if (compares_with_itself(s, n, &key)) { /* compilers warn of such */
+    bool holds = n->op == OP_eq || n->op == OP_le || n->op == OP_ge;
+    *n = (ExNode){.kind = EX_IMM, .type = T_BOOL, .lanes = n->lanes, .u.i = holds};
+    return number_of(s, &(Key){.node = n});
+  }
   if (n->kind == EX_LOAD) key.own = s->block;
   if (n->kind == EX_LOAD && s->stored[n->buf]) return fresh(s);
   return number_of(s, &key);
