@@ -171,6 +171,13 @@ static bool is_header(const Table *t, char *p, char *end) {
   return words || (missing && !numbers);
 }
 
+/* In a quoted field two quotes stand for one. */
+static void one_of_two_quotes(char *s) {
+  char *to = s;
+  for (; *s; s += 1 + (s[0] == '"' && s[1] == '"')) *to++ = *s;
+  *to = 0;
+}
+
 /* The first column may lack a name: programs that number their rows leave it out. */
 static bool header(Table *t, char *p, char *end, int line, bool columns) {
   t->name = calloc((size_t)t->columns + 1, sizeof *t->name);
@@ -183,6 +190,7 @@ static bool header(Table *t, char *p, char *end, int line, bool columns) {
       return fail(t, p, line, "a column without a name (or a field that is no number)");
     t->name[k] = strndup(from, (size_t)(to - from));
     if (!t->name[k]) return array_no_memory(t->err, t->path);
+    if (from > p && from[-1] == '"') one_of_two_quotes(t->name[k]);
     p = next_field(t, e, end);
   }
   return true;

@@ -111,7 +111,33 @@ START_TEST(blocks_of_weights_are_copied_where_they_are_read) {
   has_not(loops, "kernel b_tiles");
   before(loops, "for nb0", "b_tiles'4[32*k1 + 32768*t");
   loops = loops_of("fn f(a: f64[64, 4096], b: f64[4096, 256]) = a @ b", wide(1));
-  has(loops, "kernel b_tiles");
+  has_not(loops, "kernel b_tiles");
+  before(loops, "for nb0", "b_tiles'4[16*k1 + 65536*t");
+}
+END_TEST
+
+/* The larger operand is read in one round: where that isn't the copied one, the copy is whole. */
+START_TEST(a_copy_smaller_than_the_other_operand_is_made_before) {
+  const char *loops = loops_of("fn f(x: f32[128, 4096], W: f32[4096, 1040]) = x @ W", wide(1));
+  has(loops, "kernel x_tiles");
+  has_not(loops, "W_tiles");
+}
+END_TEST
+
+/* Steps of 4096 bytes, 2048 of them: 14 elements of each are copied side by side. Where the rows of
+ * W lie 4160 or 16384 bytes apart, or are few, they are read from where they are. */
+START_TEST(short_rows_a_power_of_two_apart_are_copied_where_no_cache_keeps_them) {
+  has(loops_of("fn f(x: f32[64, 2048], W: f32[2048, 1024]) = x @ W", wide(1)), "W_tiles");
+  has_not(loops_of("fn f(x: f32[64, 2048], W: f32[2048, 1040]) = x @ W", wide(1)), "W_tiles");
+  has_not(loops_of("fn f(x: f32[64, 1024], W: f32[1024, 4096]) = x @ W", wide(1)), "W_tiles");
+  has_not(loops_of("fn f(x: f32[64, 1024], W: f32[1024, 1024]) = x @ W", wide(1)), "W_tiles");
+}
+END_TEST
+
+/* Weights of 256 KB stay in the second cache, so 4 MB of rows pass once; those of 1 MB don't. */
+START_TEST(rows_that_pass_once_are_read_where_they_lie) {
+  has_not(loops_of("fn f(x: f32[4096, 256], W: f32[256, 256]) = x @ W", wide(1)), "x_tiles");
+  has(loops_of("fn f(x: f32[2048, 512], W: f32[512, 512]) = x @ W", wide(1)), "x_tiles");
 }
 END_TEST
 
@@ -279,6 +305,20 @@ START_TEST(states_of_an_optimiser_are_not_rows_of_data) {
 }
 END_TEST
 
+/* What is computed on a product's accumulators takes no room that chunks of rows would save; what
+ * a second product reads does. */
+START_TEST(an_update_without_a_place_of_its_own_is_no_rows_of_data) {
+  has_not(run_loops_of("fn f(W: f32[1024, 1024], x: f32[256, 1024], g: f32[256, 1024]) =\n"
+                       "  W - 0.01 * (transpose(x) @ g)\n",
+                       wide(1)),
+          "loop ");
+  has(run_loops_of("fn f(x: f32[4096, 256], W: f32[256, 1024], V: f32[1024, 256]) =\n"
+                   "  relu(x @ W) @ V\n",
+                   wide(1)),
+      "loop ");
+}
+END_TEST
+
 START_TEST(large_systems_go_by_blocks) {
   for (int n = 127; n <= 128; n++) {
     const char *all = text_printf(cx, " %d times", n), *block = " 64 times";
@@ -320,7 +360,7 @@ static int count_of(const char *text, const char *what) {
 
 /* A copy that would wait for long while others need the room is made again. */
 START_TEST(products_of_one_operand_read_one_copy) {
-  const char *head = "fn f(x: f32[4096, 256], a: f32[256, 256], b: f32[256, 256]) {\n";
+  const char *head = "fn f(x: f32[2048, 512], a: f32[512, 512], b: f32[512, 512]) {\n";
   const char *soon = text_printf(cx, "%s  (x @ a, x @ b)\n}\n", head);
   const char *late = text_printf(cx,
                                  "%s  let p = tanh(a @ b)\n  let q = tanh(p @ p)\n"
@@ -491,6 +531,9 @@ Suite *lower_suite(void) {
   tcase_add_test(t, an_image_enlarged_by_whole_numbers_looks_nothing_up);
   tcase_add_test(t, weights_after_a_norm_need_no_masks);
   tcase_add_test(t, blocks_of_weights_are_copied_where_they_are_read);
+  tcase_add_test(t, a_copy_smaller_than_the_other_operand_is_made_before);
+  tcase_add_test(t, short_rows_a_power_of_two_apart_are_copied_where_no_cache_keeps_them);
+  tcase_add_test(t, rows_that_pass_once_are_read_where_they_lie);
   tcase_add_test(t, rows_from_beyond_the_cache_are_asked_for_ahead);
   tcase_add_test(t, much_is_computed_on_results_that_lie_side_by_side);
   tcase_add_test(t, weights_are_copied_where_their_rows_overflow_the_sets_they_fall_into);
@@ -499,6 +542,7 @@ Suite *lower_suite(void) {
   tcase_add_test(t, an_update_by_a_number_computed_late_is_made_where_its_gradient_is);
   tcase_add_test(t, a_step_that_is_done_or_not_is_made_where_its_gradient_is);
   tcase_add_test(t, states_of_an_optimiser_are_not_rows_of_data);
+  tcase_add_test(t, an_update_without_a_place_of_its_own_is_no_rows_of_data);
   tcase_add_test(t, large_systems_go_by_blocks);
   tcase_add_test(t, small_systems_of_many_rows_are_solved_in_registers);
   tcase_add_test(t, products_of_one_operand_read_one_copy);

@@ -73,6 +73,7 @@ static Status emit_function(Session *s, gradc_job *j, Emission *e, const char *t
   Status status = job_sizes(j, &sizes);
   const Fn *f = status == ST_OK ? job_target(s, j, text, &bare, &gradient) : NULL;
   if (!f) return status == ST_OK ? ST_SOURCE : status;
+  if (sizes.list.n && !front_requires(s->program, bare, &sizes)) return ST_SOURCE;
   if (job_is(j, N_PLAN)) {
     compile_bind_rest(f, &sizes, rest);
     return plan_function(f, &sizes, 1, &e->out) ? ST_OK : ST_SOURCE;

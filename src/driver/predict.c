@@ -269,6 +269,8 @@ static Status set_up(Predicting *p) {
   Status status = open_data(p);
   if (status != ST_OK) return status;
   session_sizes(p->s, &p->ds->sizes);
+  if (!front_requires(p->s->program, name_of(p->cx, p->o->function), &p->ds->sizes))
+    return ST_SOURCE;
   if (!choose_batch(p) || !shape_results(p)) return ST_SOURCE;
   if (!can_write(p)) return ST_DATA;
   int n;

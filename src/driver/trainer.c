@@ -113,6 +113,9 @@ static void sizes_for(const Trainer *t, int64_t batch, SizeBindings *sizes) {
 
 static bool compile_step(Trainer *t) {
   Cx *cx = t->cx;
+  SizeBindings sizes = {0};
+  sizes_for(t, t->o->loop.batch, &sizes);
+  if (!front_requires(t->s->program, name_of(cx, "loss"), &sizes)) return false;
   const Fn *loss = session_loss(t->s, "loss");
   if (!loss) return false;
   bool *frozen = NEWS(cx->arena, bool, loss->in.n + 1);
@@ -120,8 +123,6 @@ static bool compile_step(Trainer *t) {
     if (input_is_kept(&loss->in.at[i])) frozen[i] = param_named(t, loss->in.at[i].name)->frozen;
   if (!step_build(t->s->program, loss, name_of(cx, t->o->optimizer), frozen, &t->plan))
     return false;
-  SizeBindings sizes = {0};
-  sizes_for(t, t->o->loop.batch, &sizes);
   Fn *f = compile_prepare(t->plan.fn, &sizes);
   t->step = f ? compile_native(f, &t->target) : NULL;
   return t->step != NULL;

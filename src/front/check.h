@@ -69,6 +69,7 @@ struct Program {
   int round;
   int instances; /* of layers, made so far */
   bool holes;    /* a declaration was lost to a syntax error: nobody knows what names it had */
+  bool required; /* a `require` was met whose condition wasn't known yet */
   bool rules;    /* texts of the op table: total and product are known */
 };
 

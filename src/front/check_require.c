@@ -46,5 +46,6 @@ Value eval_require(Check *c, const Node *n) {
     note_arguments(c, fault(c, E0318, n->span, "%s", text.u.text));
     return value_poison();
   }
+  c->p->required |= holds.kind != V_BOOL;
   return eval_expr(c, n->kid[3]);
 }

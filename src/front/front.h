@@ -88,6 +88,9 @@ Fn *front_function(Program *p, Name name);
 /* As above with the argument types given by the caller: for functions without annotations and for
  * sizes already known. */
 Fn *front_instance(Program *p, Name name, const DType *types, const Shape *shapes, int n);
+/* Asks again what a declared function requires (`require`), with numbers for its named sizes where
+ * they have become known; false after an error. */
+bool front_requires(Program *p, Name name, const SizeBindings *numbers);
 /* The SSA of a function given by an expression: a name, or derivatives of one that take its
  * arguments (grad(f, wrt: x), value_and_grad(grad(f))). NULL after an error. */
 Fn *front_function_value(Program *p, const Node *expr);

@@ -162,6 +162,31 @@ Fn *front_instance(Program *p, Name name, const DType *types, const Shape *shape
   return instance(&c, d->fn, d->fn, types, shapes, n);
 }
 
+/* Sizes that parameters have as well stay names: a parameter's type is made once. */
+static bool sizes_are_its_own(Program *p, const SizeBindings *numbers) {
+  for (int i = 0; i < numbers->list.n; i++)
+    if (program_has_size(p, numbers->list.at[i].name)) return false;
+  return true;
+}
+
+bool front_requires(Program *p, Name name, const SizeBindings *numbers) {
+  Decl *d = p->required ? program_fn(p, name) : NULL;
+  if (!d || !sizes_are_its_own(p, numbers)) return true;
+  Unit unit = {0};
+  Builder b = ir_begin(p->cx, name);
+  Check c = check_begin(p, &unit, &b);
+  DType types[MAX_ARGS];
+  Shape shapes[MAX_ARGS];
+  SizeBindings sizes = {0};
+  int n = MIN(d->fn->node->nkids - 2, MAX_ARGS), errors = diag_errors(p->cx);
+  if (!declared_types(&c, d->fn, types, shapes, &sizes)) return true;
+  for (int i = 0; i < n; i++)
+    for (int k = 0; k < shapes[i].rank; k++)
+      shapes[i].dim[k] = dim_subst(p->cx, shapes[i].dim[k], numbers);
+  instance(&c, d->fn, d->fn, types, shapes, n);
+  return diag_errors(p->cx) == errors;
+}
+
 Fn *front_expr(Program *p, const Node *expr) {
   Unit unit = {0};
   Builder b = ir_begin(p->cx, name_of(p->cx, "expr"));

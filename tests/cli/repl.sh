@@ -481,4 +481,14 @@ if [ -f native ]; then
   same "a script that is waited for: exit code" "$code" 130
   same "a script that is waited for: output" "$(cat out)" 2
 fi
+
+# ---- sizes given to a command: what the function requires of them is asked again
+for command in :loops :c; do
+  repl <<END
+fn left(x: f64[D]) = require(D % 2 == 0, "an even number", x[:D // 2])
+$command left D=3
+END
+  is 3
+  err_has "an even number"
+done
 finish

@@ -41,6 +41,29 @@ run train letters.nn --data text=ab.txt --epochs 1 -D T=11
 is 4
 err_has "the series is shorter than one example"
 
+# What a function requires of named sizes is asked again when the data give them numbers.
+cat >even.nn <<'END'
+param w: f64
+fn half(x) = require(size(x, 1) % 2 == 0, "an even number of columns", x[:, :size(x, 1) // 2])
+fn loss(x: f64[N, D]) = mean(w * half(x))
+fn left(x: f64[N, D]) = half(x)
+END
+printf '1,2,3\n4,5,6\n' >three.csv
+printf '1,2,3,4\n4,5,6,7\n' >four.csv
+run check even.nn
+is 0
+run train even.nn --data x=three.csv --epochs 1
+is 3
+err_has "E0318"
+err_has "an even number of columns"
+run predict even.nn left --data x=three.csv -o left.npy
+is 3
+err_has "E0318"
+run train even.nn --data x=four.csv --epochs 1
+is 0
+run predict even.nn left --data x=four.csv -o left.npy
+is 0
+
 # No data: the loss draws its own examples. The slope of a line is learnt.
 cat >line.nn <<'END'
 const POINTS = 16
