@@ -178,6 +178,64 @@ run emit --c words.nn -o words.c
 is 0 ""
 compiled "words of C" cc $strict -O1 -c words.c -o words.o
 ! have c++ || compiled "words of C++" c++ -Wall -Wextra -pedantic -Werror -fsyntax-only -x c++ words.h
+
+# names of the macros and variables of all headers, which whoever includes ours may have included before
+cat >macros.nn <<'END'
+param M_PI: f32[3]
+param errno: f32[3]
+param INT_MAX: f32[3]
+param INT32_MAX: f32[3]
+param INFINITY: f32[3]
+param math_errhandling: f32[3]
+param signgam: f32[3]
+param FP_NAN: f32[3]
+param offsetof: f32[3]
+param memset: f32[3]
+param r0: f32[3]
+fn total(N: f32[N, 3]) = sum(N * M_PI * errno * INT_MAX * INT32_MAX * INFINITY * math_errhandling * signgam * FP_NAN * offsetof * memset * r0)
+fn loss(I: f32[K], EOF: f32[K], FLT_MAX: f32[K], SIZE_MAX: f32, NAN: f32, y0: f32, j1: f32, memcpy: f32, in_: f32, ws: f32, outside: f32, AT: f32, n_K: f32, d0: f32, t0: f32, b0: f32, i0: f32, p: f32) =
+  sum(I * EOF * FLT_MAX) * SIZE_MAX * NAN * y0 * j1 * memcpy * in_ * ws * outside * AT * n_K * d0 * t0 * b0 * i0 * p
+fn linux(unix: f32[linux]) = sum(unix)
+fn BUFSIZ(x: f32[errno, SEEK_SET]) = sum(x)
+END
+cat >all.c <<'END'
+#include <assert.h>
+#include <complex.h>
+#include <errno.h>
+#include <float.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "macros.h"
+int main(void) { return MACROS_OK; }
+END
+run emit --c macros.nn -o macros.c --cpu x86-64-v3
+is 0 ""
+compiled "names of macros" cc -std=gnu11 -Wall -Wextra -pedantic -Werror -march=x86-64-v3 -c macros.c -o macros.o
+compiled "names of macros after all headers" cc -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -pedantic -Werror -c all.c -o all.o
+
+# names of files that #include can't have: the text for standard output names another, a file is refused
+for name in 'new
+line' 'quote"' 'back\' 'tri??)' 'end*'; do
+  printf 'fn f(x: f32[N]) = sum(x)\n' >"$name.nn"
+  run emit --c "$name.nn" --cpu generic --prefix q
+  is 0
+  printf '%s\n' "$out" >named.c
+  run emit --c "$name.nn" --cpu generic --prefix q -o inner.c
+  is 0 ""
+  cp inner.h "$(sed -n 's/^#include "\(.*\)"$/\1/p' named.c)"
+  # shellcheck disable=SC2086
+  compiled "#include for $name" cc $strict -trigraphs -fsyntax-only named.c
+done
+run emit --c "$here/examples/logistic.nn" -o 'quote".c'
+is 2
+err_has "#include"
+
 printf 'fn open(x) = sum(x)\n' >bare.nn
 run emit --c bare.nn --main --selftest -o bare.c
 is 0 ""

@@ -67,7 +67,9 @@ static bool law_named(const Fn *f, LawCheck *c, const char *where, const SizeBin
   Tensor *in = random_inputs(bound, c->seed, c->spice),
          *out = NEWS(cx->arena, Tensor, f->out.n + 1);
   Bounded *want = NEWS(cx->arena, Bounded, f->out.n + 1);
+  /* nothing of sizes is folded in it: it may be far larger than what runs */
   const Fn *open = pass_bind_sizes(sizes_as_inputs(g), sizes);
+  if (!law_is_tractable(open)) return true;
   eval_bounded(open, with_sizes(g, in, sizes), c->seed, want);
   void **ip = NEWS(cx->arena, void *, f->in.n + 1), **op = NEWS(cx->arena, void *, f->out.n + 1);
   for (int i = 0; i < f->in.n; i++) ip[i] = in[i].data;

@@ -3,6 +3,7 @@
  * prove_sums.c. */
 #include "prove_noise.h"
 
+#include "ir/arith.h"
 #include "ir/eval_ops.h"
 
 #include <float.h>
@@ -116,6 +117,12 @@ static bool sum_is_exact(const Ins *in, Tensor *const *arg, int64_t i) {
   return error == 0;
 }
 
+/* The slope of gelu is a difference of two terms, as precise as they are, also near its zero. */
+static double slope_noise(Noisy *z, DType t, double a) {
+  double term = ir_normcdf(a);
+  return disturbed(z, t, NOISE_APPROX, true, term) - term;
+}
+
 static bool all_simple(const Tensor *x) {
   for (int64_t i = 0, n = tensor_count(x); i < n; i++)
     if (!noise_is_simple(tensor_get(x, i))) return false;
@@ -139,7 +146,9 @@ static void add_noise(Noisy *z, const Ins *in, Noise kind, Tensor *const *arg, T
     }
     if (underflow && rng_chance(r, 50)) v = rng_between(r, 0, smallest_normal(out->type));
     bool exact = kind == NOISE_SUM ? simple : sum_is_exact(in, arg, i);
-    tensor_set(out, i, disturbed(z, out->type, kind, exact, v));
+    double w = disturbed(z, out->type, kind, exact, v);
+    if (in->op == OP_gelu_slope) w += slope_noise(z, out->type, tensor_get(arg[0], i));
+    tensor_set(out, i, w);
   }
 }
 

@@ -273,11 +273,13 @@ START_TEST(slim_rows_in_place) {
 END_TEST
 
 /* ---- contractions ---- */
+/* In the last two the larger operand is copied block by block. */
 START_TEST(matmuls) {
-  static const int e[][3] = {{1, 1, 1},     {2, 3, 4},    {5, 17, 33},  {14, 32, 8}, {29, 70, 41},
-                             {1, 40, 30},   {40, 1, 30},  {1, 1, 77},   {33, 31, 1}, {3, 4, 0},
-                             {0, 4, 4},     {64, 10, 20}, {100, 33, 5}, {2, 130, 9}, {70, 100, 64},
-                             {29, 256, 80}, {100, 29, 50}};
+  static const int e[][3] = {{1, 1, 1},     {2, 3, 4},     {5, 17, 33},   {14, 32, 8},
+                             {29, 70, 41},  {1, 40, 30},   {40, 1, 30},   {1, 1, 77},
+                             {33, 31, 1},   {3, 4, 0},     {0, 4, 4},     {64, 10, 20},
+                             {100, 33, 5},  {2, 130, 9},   {70, 100, 64}, {29, 256, 80},
+                             {100, 29, 50}, {70, 256, 64}, {66, 64, 260}};
   for (int i = 0; i < COUNT_OF(e); i++)
     for (int form = 0; form < 8; form++) { /* operands and result transposed or not */
       int m = e[i][0], n = e[i][1], k = e[i][2];

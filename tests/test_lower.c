@@ -1,129 +1,9 @@
 /* test_lower.c: what the lowering decides: which vectors, tiles, copies and kernels a program gets
  * on a given machine, looked for in the loop form as text. That the numbers are right is asked
  * elsewhere (test_loop.c, test_window.c, the laws). */
-#include "driver/compile.h"
-#include "fixture.h"
-#include "laws.h"
-#include "loop/loop.h"
-#include "pass/pass.h"
+#include "lowered.h"
 
 #include <stdio.h>
-
-/* ---- helpers ---- */
-/* A core with vectors of 64 bytes, caches of 32 KiB and 1 MiB. */
-static Target wide(int threads) {
-  return (Target){.vector_bytes = 64,
-                  .vector_regs = 32,
-                  .fma = true,
-                  .l1 = 32 << 10,
-                  .l2 = 1 << 20,
-                  .l3 = 16 << 20,
-                  .threads = threads};
-}
-
-typedef struct Lowering {
-  const char *text;
-  const char *optimizer; /* the step of training by it is meant; NULL: the function */
-  bool all_passes;       /* that commands which run a program go through */
-  Target target;
-  const char *loops; /* out */
-} Lowering;
-
-static Status lower_it(void *arg) {
-  Lowering *w = arg;
-  Program *p = front_new(cx);
-  front_declare(p, ast_parse(cx, cx_add_source(cx, "test.nn", w->text, strlen(w->text), false)));
-  Fn *f = front_function(p, name_of(cx, "f"));
-  if (!f || diag_errors(cx)) return ST_SOURCE;
-  Text t = text_new(cx->arena);
-  StepPlan plan;
-  SizeBindings none = {0};
-  if (w->optimizer && !step_build(p, f, name_of(cx, w->optimizer), NULL, &plan)) return ST_SOURCE;
-  const Fn *g = w->optimizer    ? compile_once(plan.fn, &none)
-                : w->all_passes ? compile_once(f, &none)
-                                : pass_simplify(pass_inline_calls(pass_expand(f)));
-  loop_dump(loop_lower(g, &w->target), &t);
-  w->loops = text_str(&t);
-  return ST_OK;
-}
-
-static const char *lowered(Lowering w) {
-  ck_assert_msg(cx_guard(cx, lower_it, &w) == ST_OK, "%s\n%s%s", w.text, diag_text(cx),
-                cx->trap_text);
-  return w.loops;
-}
-
-/* The loop form of the function f of a program, of a step of training it, and of what a command
- * that runs it makes of it. */
-static const char *loops_of(const char *text, Target target) {
-  return lowered((Lowering){.text = text, .target = target});
-}
-static const char *step_of(const char *text, const char *optimizer, Target target) {
-  return lowered((Lowering){.text = text, .optimizer = optimizer, .target = target});
-}
-static const char *run_loops_of(const char *text, Target target) {
-  return lowered((Lowering){.text = text, .all_passes = true, .target = target});
-}
-
-static void has(const char *loops, const char *what) {
-  ck_assert_msg(strstr(loops, what) != NULL, "no `%s` in\n%s", what, loops);
-}
-static void has_not(const char *loops, const char *what) {
-  ck_assert_msg(strstr(loops, what) == NULL, "`%s` in\n%s", what, loops);
-}
-
-/* The place of a in the text, which must be there, is before that of b. */
-static void before(const char *loops, const char *a, const char *b) {
-  const char *x = strstr(loops, a), *y = strstr(loops, b);
-  ck_assert_msg(x && y && x < y, "`%s` isn't before `%s` in\n%s", a, b, loops);
-}
-
-static int count(const char *loops, const char *what) {
-  int n = 0;
-  for (const char *at = loops; (at = strstr(at, what)); at++) n++;
-  return n;
-}
-
-/* ---- reductions ---- */
-START_TEST(reductions_of_the_same_elements_read_them_once) {
-  const char *loops =
-      loops_of("fn f(x: f32[1048576]) = (mean(x), min(x), max(x), sum(x * x))\n", wide(1));
-  ck_assert_int_eq(count(loops, " by 64"), 1);
-  ck_assert_int_eq(count(loops, "kernel "), 2); /* the parts, and the parts together */
-  loops = loops_of(
-      "fn f(x: f32[99, 4096], y: f32[99, 4096]) = (sum(x * y, axis: 1), sum(y, axis: 1))\n",
-      wide(1));
-  ck_assert_int_eq(count(loops, " by 64"), 1);
-}
-END_TEST
-
-/* One that needs the other; functions, which have the registers; too many accumulators; other
- * elements. */
-START_TEST(others_go_by_themselves) {
-  static const char *const two[] = {
-      "fn f(x: f32[4096]) = (mean(x), var(x))\n",
-      "fn f(x: f32[4096]) = (sum(tanh(x)), sum(sin(x)))\n",
-      "fn f(x: f32[4096]) = (sum(x), sum(x * x), sum(x * x * x), min(x), max(x))\n",
-      "fn f(x: f32[4096], y: f32[4096]) = (sum(x), sum(y))\n",
-      "fn f(x: f32[4096]) = (sum(x), sum(f64(x)))\n",
-  };
-  for (int i = 0; i < COUNT_OF(two); i++)
-    ck_assert_int_eq(count(loops_of(two[i], wide(1)), "for k"), 2);
-}
-END_TEST
-
-START_TEST(columns_of_large_matrices_are_summed_by_rows) {
-  const char *loops = loops_of("fn f(x: f32[4096, 1024]) = sum(x, axis: 0)\n", wide(1));
-  has(loops, "local  sums");
-  has(loops, "in 0..4096 by 4");
-  loops = loops_of("fn f(x: f32[4096, 65536]) = sum(x, axis: 0)\n", wide(1));
-  has(loops, "in 0..16 {"); /* blocks of columns whose sums stay in the first cache */
-  loops = loops_of("fn f(x: f32[4096, 1024]) = sum(x, axis: 0)\n", wide(2));
-  has(loops, "parallel");
-  has_not(loops_of("fn f(x: f32[64, 512]) = sum(x, axis: 0)\n", wide(1)), "sums");   /* few */
-  has_not(loops_of("fn f(x: f32[99999, 64]) = sum(x, axis: 0)\n", wide(1)), "sums"); /* short */
-}
-END_TEST
 
 /* ---- vectors ---- */
 START_TEST(a_wide_scalar_does_not_shorten_the_vectors) {
@@ -220,7 +100,33 @@ START_TEST(blocks_of_weights_are_copied_where_they_are_read) {
   has_not(loops, "kernel b_tiles");
   before(loops, "for nb0", "b_tiles'4[32*k1 + 32768*t");
   loops = loops_of("fn f(a: f64[64, 4096], b: f64[4096, 256]) = a @ b", wide(1));
-  has(loops, "kernel b_tiles");
+  has_not(loops, "kernel b_tiles");
+  before(loops, "for nb0", "b_tiles'4[16*k1 + 65536*t");
+}
+END_TEST
+
+/* The larger operand is read in one round: where that isn't the copied one, the copy is whole. */
+START_TEST(a_copy_smaller_than_the_other_operand_is_made_before) {
+  const char *loops = loops_of("fn f(x: f32[128, 4096], W: f32[4096, 1040]) = x @ W", wide(1));
+  has(loops, "kernel x_tiles");
+  has_not(loops, "W_tiles");
+}
+END_TEST
+
+/* Steps of 4096 bytes, 2048 of them: 14 elements of each are copied side by side. Where the rows of
+ * W lie 4160 or 16384 bytes apart, or are few, they are read from where they are. */
+START_TEST(short_rows_a_power_of_two_apart_are_copied_where_no_cache_keeps_them) {
+  has(loops_of("fn f(x: f32[64, 2048], W: f32[2048, 1024]) = x @ W", wide(1)), "W_tiles");
+  has_not(loops_of("fn f(x: f32[64, 2048], W: f32[2048, 1040]) = x @ W", wide(1)), "W_tiles");
+  has_not(loops_of("fn f(x: f32[64, 1024], W: f32[1024, 4096]) = x @ W", wide(1)), "W_tiles");
+  has_not(loops_of("fn f(x: f32[64, 1024], W: f32[1024, 1024]) = x @ W", wide(1)), "W_tiles");
+}
+END_TEST
+
+/* Weights of 256 KB stay in the second cache, so 4 MB of rows pass once; those of 1 MB don't. */
+START_TEST(rows_that_pass_once_are_read_where_they_lie) {
+  has_not(loops_of("fn f(x: f32[4096, 256], W: f32[256, 256]) = x @ W", wide(1)), "x_tiles");
+  has(loops_of("fn f(x: f32[2048, 512], W: f32[512, 512]) = x @ W", wide(1)), "x_tiles");
 }
 END_TEST
 
@@ -388,6 +294,20 @@ START_TEST(states_of_an_optimiser_are_not_rows_of_data) {
 }
 END_TEST
 
+/* What is computed on a product's accumulators takes no room that chunks of rows would save; what
+ * a second product reads does. */
+START_TEST(an_update_without_a_place_of_its_own_is_no_rows_of_data) {
+  has_not(run_loops_of("fn f(W: f32[1024, 1024], x: f32[256, 1024], g: f32[256, 1024]) =\n"
+                       "  W - 0.01 * (transpose(x) @ g)\n",
+                       wide(1)),
+          "loop ");
+  has(run_loops_of("fn f(x: f32[4096, 256], W: f32[256, 1024], V: f32[1024, 256]) =\n"
+                   "  relu(x @ W) @ V\n",
+                   wide(1)),
+      "loop ");
+}
+END_TEST
+
 START_TEST(large_systems_go_by_blocks) {
   for (int n = 127; n <= 128; n++) {
     const char *all = text_printf(cx, " %d times", n), *block = " 64 times";
@@ -429,7 +349,7 @@ static int count_of(const char *text, const char *what) {
 
 /* A copy that would wait for long while others need the room is made again. */
 START_TEST(products_of_one_operand_read_one_copy) {
-  const char *head = "fn f(x: f32[4096, 256], a: f32[256, 256], b: f32[256, 256]) {\n";
+  const char *head = "fn f(x: f32[2048, 512], a: f32[512, 512], b: f32[512, 512]) {\n";
   const char *soon = text_printf(cx, "%s  (x @ a, x @ b)\n}\n", head);
   const char *late = text_printf(cx,
                                  "%s  let p = tanh(a @ b)\n  let q = tanh(p @ p)\n"
@@ -589,9 +509,6 @@ Suite *lower_suite(void) {
   Suite *s = suite_create("lower");
   TCase *t = tcase_create("lower");
   tcase_add_checked_fixture(t, fixture_bare, fixture_end);
-  tcase_add_test(t, reductions_of_the_same_elements_read_them_once);
-  tcase_add_test(t, others_go_by_themselves);
-  tcase_add_test(t, columns_of_large_matrices_are_summed_by_rows);
   tcase_add_test(t, a_wide_scalar_does_not_shorten_the_vectors);
   tcase_add_test(t, a_wide_vector_does);
   tcase_add_test(t, what_is_put_together_is_walked_part_by_part);
@@ -603,6 +520,9 @@ Suite *lower_suite(void) {
   tcase_add_test(t, an_image_enlarged_by_whole_numbers_looks_nothing_up);
   tcase_add_test(t, weights_after_a_norm_need_no_masks);
   tcase_add_test(t, blocks_of_weights_are_copied_where_they_are_read);
+  tcase_add_test(t, a_copy_smaller_than_the_other_operand_is_made_before);
+  tcase_add_test(t, short_rows_a_power_of_two_apart_are_copied_where_no_cache_keeps_them);
+  tcase_add_test(t, rows_that_pass_once_are_read_where_they_lie);
   tcase_add_test(t, rows_from_beyond_the_cache_are_asked_for_ahead);
   tcase_add_test(t, much_is_computed_on_results_that_lie_side_by_side);
   tcase_add_test(t, weights_are_copied_where_their_rows_overflow_the_sets_they_fall_into);
@@ -611,6 +531,7 @@ Suite *lower_suite(void) {
   tcase_add_test(t, an_update_by_a_number_computed_late_is_made_where_its_gradient_is);
   tcase_add_test(t, a_step_that_is_done_or_not_is_made_where_its_gradient_is);
   tcase_add_test(t, states_of_an_optimiser_are_not_rows_of_data);
+  tcase_add_test(t, an_update_without_a_place_of_its_own_is_no_rows_of_data);
   tcase_add_test(t, large_systems_go_by_blocks);
   tcase_add_test(t, small_systems_of_many_rows_are_solved_in_registers);
   tcase_add_test(t, products_of_one_operand_read_one_copy);

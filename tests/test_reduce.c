@@ -1,7 +1,8 @@
 /* test_reduce.c: reductions that share their loops, and sums of columns that go by rows: their
- * values are those of the reference evaluator, infinities and what is no number among them. When
- * they are lowered so is asked in test_lower.c. */
+ * values are those of the reference evaluator, infinities and what is no number among them; and
+ * when they are lowered so. */
 #include "loop_case.h"
+#include "lowered.h"
 
 enum { PLAIN, NOT_NUMBERS, INFINITIES, FORMS };
 
@@ -83,6 +84,56 @@ START_TEST(columns_by_rows) {
 }
 END_TEST
 
+/* ---- when ---- */
+START_TEST(reductions_of_the_same_elements_read_them_once) {
+  const char *loops =
+      loops_of("fn f(x: f32[1048576]) = (mean(x), min(x), max(x), sum(x * x))\n", wide(1));
+  ck_assert_int_eq(times(loops, " by 64"), 1);
+  ck_assert_int_eq(times(loops, "kernel "), 2); /* the parts, and the parts together */
+  loops = loops_of(
+      "fn f(x: f32[99, 4096], y: f32[99, 4096]) = (sum(x * y, axis: 1), sum(y, axis: 1))\n",
+      wide(1));
+  ck_assert_int_eq(times(loops, " by 64"), 1);
+}
+END_TEST
+
+/* One that needs the other; functions, which have the registers; too many accumulators; other
+ * elements. */
+START_TEST(others_go_by_themselves) {
+  static const char *const two[] = {
+      "fn f(x: f32[4096]) = (mean(x), var(x))\n",
+      "fn f(x: f32[4096]) = (sum(tanh(x)), sum(sin(x)))\n",
+      "fn f(x: f32[4096]) = (sum(x), sum(x * x), sum(x * x * x), min(x), max(x))\n",
+      "fn f(x: f32[4096], y: f32[4096]) = (sum(x), sum(y))\n",
+      "fn f(x: f32[4096]) = (sum(x), sum(f64(x)))\n",
+  };
+  for (int i = 0; i < COUNT_OF(two); i++)
+    ck_assert_int_eq(times(loops_of(two[i], wide(1)), "for k"), 2);
+}
+END_TEST
+
+START_TEST(columns_of_large_matrices_are_summed_by_rows) {
+  const char *loops = loops_of("fn f(x: f32[4096, 1024]) = sum(x, axis: 0)\n", wide(1));
+  has(loops, "local  sums");
+  has(loops, "in 0..4096 by 4");
+  loops = loops_of("fn f(x: f32[4096, 65536]) = sum(x, axis: 0)\n", wide(1));
+  has(loops, "in 0..16 {"); /* blocks of columns whose sums stay in the first cache */
+  loops = loops_of("fn f(x: f32[4096, 1024]) = sum(x, axis: 0)\n", wide(2));
+  has(loops, "parallel");
+  has_not(loops_of("fn f(x: f32[64, 512]) = sum(x, axis: 0)\n", wide(1)), "sums");   /* few */
+  has_not(loops_of("fn f(x: f32[99999, 64]) = sum(x, axis: 0)\n", wide(1)), "sums"); /* short */
+}
+END_TEST
+
+/* The logarithm of each row's sum would be one of a single number: rows are lanes. */
+START_TEST(short_rows_with_functions_of_their_sums_are_lanes) {
+  const char *loops = run_loops_of("fn f(x: f32[2048, 8]) = log_softmax(x)\n", wide(1));
+  has(loops, "in 0..2048 by 16");
+  has_not(loops, "lanes_add");
+  has(run_loops_of("fn f(x: f32[2048, 48]) = log_softmax(x)\n", wide(1)), "lanes_add");
+}
+END_TEST
+
 Suite *reduce_suite(void);
 Suite *reduce_suite(void) {
   Suite *s = suite_create("reduce");
@@ -92,6 +143,13 @@ Suite *reduce_suite(void) {
   tcase_add_test(t, two_are_one_kernel);
   tcase_add_test(t, of_truth_values);
   tcase_add_test(t, columns_by_rows);
+  suite_add_tcase(s, t);
+  t = tcase_create("when");
+  tcase_add_checked_fixture(t, fixture_bare, fixture_end);
+  tcase_add_test(t, reductions_of_the_same_elements_read_them_once);
+  tcase_add_test(t, others_go_by_themselves);
+  tcase_add_test(t, columns_of_large_matrices_are_summed_by_rows);
+  tcase_add_test(t, short_rows_with_functions_of_their_sums_are_lanes);
   suite_add_tcase(s, t);
   return s;
 }

@@ -8,10 +8,19 @@
 #include "driver/verify_c.h"
 
 /* ---- options in common ---- */
-/* A command in a comment of a file it makes: nothing in it ends the comment. */
+/* A command in a comment of a file it makes: nothing in it ends the comment or begins another. */
 static void comment_safe(char *text) {
   for (char *c = text; *c; c++)
-    if (*c < ' ' || (*c == '*' && c[1] == '/')) *c = '_';
+    if (*c < ' ' || (*c == '*' && c[1] == '/') || (*c == '/' && c[1] == '*')) *c = '_';
+}
+
+/* A file of that name can be in #include "..": a backslash or a comment's beginning there is
+ * undefined, and two question marks may begin a trigraph. */
+static bool can_be_included(const char *name) {
+  for (const char *c = name; *c; c++)
+    if ((unsigned char)*c < ' ' || *c == '"' || *c == '\\' || (*c == '?' && c[1] == '?'))
+      return false;
+  return true;
 }
 
 /* The command as it would be typed, without folders. */
@@ -89,6 +98,9 @@ static Status c_paths(gradc_job *j, CPaths *out) {
   size_t n = strlen(output);
   if (n < 3 || strcmp(output + n - 2, ".c"))
     return api_usage(j->gc, "--output takes the C file's name, NAME.c, not \"%s\"", output);
+  if (!can_be_included(path_base(output)))
+    return api_usage(j->gc, "--output takes a name that C can have in #include, not \"%s\"",
+                     output);
   *out = (CPaths){output, with_ending(cx, output, ".h"),
                   file ? with_ending(cx, output, ".bin") : NULL};
   return ST_OK;
@@ -112,7 +124,9 @@ Status job_emit_c(Session *s, gradc_job *j) {
   if (job_text(j, X_FUNCTION))
     return api_usage(j->gc, "with --c, functions are named by --functions");
   Status status = c_paths(j, &paths);
-  const char *stdout_header = name_fmt(cx, "%s.h", program_name(j));
+  const char *name = program_name(j);
+  const char *stdout_header =
+      name_fmt(cx, "%s.h", can_be_included(name) ? name : c_safe_name(cx, name));
   if (status == ST_OK) status = common_options(j, paths.header ? paths.header : stdout_header, &o);
   if (status != ST_OK) return status;
   o.command = command_text(j, "emit");

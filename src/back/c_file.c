@@ -5,65 +5,6 @@
 #include <ctype.h>
 
 /* ---- names ---- */
-/* f32, u8, and what has a vector's type in it, ADD_f32x8: the file has macros of such names. */
-static bool names_elements(const char *word) {
-  for (const char *s = word; *s; s++) {
-    if (!strchr("fiu", *s)) continue;
-    size_t n = strspn(s + 1, "0123456789");
-    if (n &&
-        ((s == word && s[1 + n] == 0) || (s[1 + n] == 'x' && isdigit((unsigned char)s[2 + n]))))
-      return true;
-  }
-  return false;
-}
-
-bool c_is_reserved(const char *word) {
-  static const char *const list[] = {
-      "alignas",   "alignof",      "and",      "and_eq",        "asm",
-      "auto",      "bitand",       "bitor",    "bool",          "break",
-      "case",      "catch",        "char",     "char16_t",      "char32_t",
-      "char8_t",   "class",        "co_await", "co_return",     "co_yield",
-      "compl",     "concept",      "const",    "const_cast",    "consteval",
-      "constexpr", "constinit",    "continue", "decltype",      "default",
-      "delete",    "do",           "double",   "dynamic_cast",  "else",
-      "enum",      "explicit",     "export",   "extern",        "false",
-      "float",     "for",          "friend",   "goto",          "if",
-      "inline",    "int",          "int16_t",  "int32_t",       "int64_t",
-      "int8_t",    "linux",        "long",     "main",          "mutable",
-      "namespace", "new",          "noexcept", "not",           "not_eq",
-      "nullptr",   "operator",     "or",       "or_eq",         "private",
-      "protected", "ptrdiff_t",    "public",   "register",      "reinterpret_cast",
-      "requires",  "restrict",     "return",   "short",         "signed",
-      "size_t",    "sizeof",       "static",   "static_assert", "static_cast",
-      "struct",    "switch",       "template", "this",          "thread_local",
-      "throw",     "true",         "try",      "typedef",       "typeid",
-      "typename",  "typeof",       "uint16_t", "uint32_t",      "uint64_t",
-      "uint8_t",   "union",        "unix",     "unsigned",      "using",
-      "virtual",   "void",         "volatile", "wchar_t",       "while",
-      "xor",       "xor_eq",       "NULL",     "NAN",           "INFINITY",
-      "HUGE_VAL",  "MAY_ALIAS",    "NOINLINE", "RESTRICT",      "AS_WRITTEN",
-      "ROUNDED",   "SIDE_BY_SIDE", "LOOP",     "WORKER"};
-  for (int i = 0; i < COUNT_OF(list); i++)
-    if (!strcmp(word, list[i])) return true;
-  return names_elements(word);
-}
-
-bool c_identifier(const char *word) {
-  if (!isalpha((unsigned char)*word))
-    return false; /* leading underscores are the implementation's */
-  for (const char *c = word; *c; c++)
-    if (!isalnum((unsigned char)*c) && *c != '_') return false;
-  return !c_is_reserved(word);
-}
-
-Name c_safe_name(Cx *cx, const char *word) {
-  if (c_identifier(word)) return name_of(cx, word);
-  char *s = arena_copy(cx->arena, word, strlen(word) + 1);
-  for (char *c = s; *c; c++)
-    if (!isalnum((unsigned char)*c) && *c != '_') *c = '_';
-  return isalpha((unsigned char)*s) ? name_fmt(cx, "%s_", s) : name_fmt(cx, "v%s", s);
-}
-
 const char *c_upper(Cx *cx, const char *word) {
   char *s = arena_copy(cx->arena, word, strlen(word) + 1);
   for (char *c = s; *c; c++) *c = (char)toupper((unsigned char)*c);

@@ -31,6 +31,13 @@ static inline double ir_normcdf(double a) {
   return 0.5 * erfc(z) - tail;
 }
 
+/* a normcdf(a) and its derivative; both limits are at infinity, not NaN. */
+static inline double ir_gelu(double a) { return a < -40 ? -0.0 : a * ir_normcdf(a); }
+static inline double ir_gelu_slope(double a) {
+  double tail = fabs(a) < 40 ? 0.3989422804014327 * a * exp(-0.5 * a * a) : 0;
+  return ir_normcdf(a) + tail;
+}
+
 static inline int64_t ir_floor_div(int64_t a, int64_t b) {
   if (b == 0) return 0;
   if (b == -1) return (int64_t)(0 - (uint64_t)a); /* INT64_MIN wraps to itself */

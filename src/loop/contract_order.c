@@ -180,6 +180,15 @@ static void choose_copies(const Low *lw, ContractPlan *p) {
   }
 }
 
+/* The operand read by vectors is copied and the larger one, and it doesn't stay in the second
+ * cache: it is to be copied block by block. */
+static bool large_copy(const Low *lw, const ContractPlan *p, int vec) {
+  for (int k = 0; k < 2 && vec >= 0; k++)
+    if (p->pack[k].on && p->at[vec].in[k])
+      return operand_bytes(p, k) > MAX(operand_bytes(p, 1 - k), (double)lw->p->target.l2);
+  return false;
+}
+
 /* ---- the order ---- */
 static void add_level(ContractPlan *p, int level) {
   if (!has_level(p, level)) p->level[p->nlevels++] = level;
@@ -193,11 +202,13 @@ static int blocks(ContractPlan *p, int axis, int64_t block) {
 /* The loops over tiles of rows and vectors; where one of them is shared it is the first. */
 static int tile_levels(Low *lw, ContractPlan *p, int shared, bool large, int *level) {
   int n = 0, vec = p->dot ? -1 : p->vec, workers = lw->p->target.threads;
-  bool both = vec >= 0 && p->row >= 0, by_vec = shared == vec, by_row = shared == p->row;
+  bool copied = large_copy(lw, p, vec), both = vec >= 0 && p->row >= 0, by_vec = shared == vec,
+       by_row = shared == p->row;
+  large |= copied;
   both = both && tiles_of(p, vec) > 1 && tiles_of(p, p->row) > 1; /* else nothing is read again */
   int64_t vecs = both && large && !by_row ? block_of(lw, p, vec, by_vec ? workers : 1) : 0;
   int64_t rows = both && !large && !by_vec ? block_of(lw, p, p->row, by_row ? workers : 1) : 0;
-  if (vecs > 1) level[n++] = blocks(p, vec, vecs);
+  if (vecs > 1 || (vecs == 1 && copied && !by_vec)) level[n++] = blocks(p, vec, vecs);
   if (rows > 1 || (rows == 1 && !by_row)) level[n++] = blocks(p, p->row, rows);
   bool rows_outside = by_row ? rows <= 1 : by_vec ? vecs > 1 : large && vecs != 1;
   if (rows_outside && p->row >= 0) level[n++] = p->row;

@@ -308,7 +308,8 @@ int nest_folds(const Nest *n); /* its reductions */
 bool fold_joins(Low *lw, const Nest *n, Val v, Side *s);
 /* True when the fold is best vectorised along a kept axis among the first rows. */
 bool fold_wants_row_axis(Low *lw, Val fold, int rows);
-double fold_cost(Low *lw, const Nest *n); /* vector operations, in the better form */
+/* Vector operations, in the better form, its leading `rows` axes being loops outside of it. */
+double fold_cost(Low *lw, const Nest *n, int rows);
 double fold_identity(const Ins *fold);
 Ex fold_step(Low *lw, Op fold, Ex acc, Ex x);
 

@@ -86,11 +86,11 @@ void plan_fold(Low *lw, const Nest *n, int rows, FoldPlan *p) {
   p->across = p->ratio < 1 || (p->nred && p->lanes == 1);
 }
 
-double fold_cost(Low *lw, const Nest *n) {
+double fold_cost(Low *lw, const Nest *n, int rows) {
   const Analysis *an = &n->side.at[0]->an;
   FoldPlan p;
   double all = 1;
-  plan_fold(lw, n, 0, &p);
+  plan_fold(lw, n, rows, &p);
   for (int d = 0; d < an->axes; d++) all *= (double)low_number(lw, an->extent[d]);
   return all * p.cost;
 }

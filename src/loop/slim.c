@@ -6,6 +6,8 @@
  * and nothing between the first load and the last store has a place in memory. */
 #include "loop/contract.h"
 
+#define SCALAR 0.5 /* an operator of one number beside one of a vector: more are in flight */
+
 enum { MOST_INNER = 64, MOST_OPS = 8000, LANE_VECTORS = 2, FEW = 5 };
 
 /* ---- which nests ---- */
@@ -76,11 +78,13 @@ static double nest_unrolled(Low *lw, const Nest *n, int rows) {
 }
 
 /* ---- what it costs: vector operations and loads for all rows ---- */
-static double plain_cost(Low *lw, const Nest *n) {
+/* rows: leading axes that are loops around all nests of the group. What has no other axis, such as
+ * the logarithm of a row's sum, is computed as a scalar there. */
+static double plain_cost(Low *lw, const Nest *n, int rows) {
   double all = extents(lw, &n->shape, 0, n->shape.rank);
   int lanes = nest_lanes(n);
   LoopAxis axis[IR_MAX_RANK];
-  int count = nest_axes(lw->cx, n, 0, axis);
+  int count = nest_axes(lw->cx, n, rows, axis);
   double out = all, cost = 0;
   if (count) {
     double extent = (double)low_number(lw, axis[count - 1].extent);
@@ -96,7 +100,9 @@ static double plain_cost(Low *lw, const Nest *n) {
       cost += one * out;
     }
   }
-  if (n->kind == NEST_FOLD) cost += fold_cost(lw, n);
+  for (int i = 0; i < n->side.n && !count && rows; i++)
+    if (!n->side.at[i]->of) cost += SCALAR * n->side.at[i]->an.ops * all;
+  if (n->kind == NEST_FOLD) cost += fold_cost(lw, n, rows);
   if (n->kind == NEST_CONTRACT) cost += 4 * all * terms_of(lw, n, 0) / lanes;
   return cost + out * n->root.n;
 }
@@ -128,12 +134,12 @@ static double slim_traffic(Low *lw, const Group *g, const Nest *n, int lanes) {
 
 bool slim_pays(Low *lw, const Group *g) {
   const Nest *first = &lw->nest.at[g->nest.at[0]];
-  int lanes = nest_lanes(first);
+  int lanes = nest_lanes(first), rows = g->plain && g->nest.n > 1 ? g->rows : 0;
   double plain = 0, slim = 0;
   for (int i = 0; i < g->nest.n; i++) lanes = MIN(lanes, nest_lanes(&lw->nest.at[g->nest.at[i]]));
   for (int i = 0; i < g->nest.n; i++) {
     const Nest *n = &lw->nest.at[g->nest.at[i]];
-    plain += plain_cost(lw, n);
+    plain += plain_cost(lw, n, rows);
     slim += nest_unrolled(lw, n, g->slim) + slim_traffic(lw, g, n, lanes);
   }
   slim *= extents(lw, &first->shape, 0, g->slim) / lanes;

@@ -31,15 +31,28 @@ bool *chunk_read_whole(const Fn *f) {
   return whole;
 }
 
+/* Values that elementwise operators alone make into outputs are computed where those are stored. */
+static bool *wanted_apart(const Fn *f) {
+  bool *apart = NEWS(f->cx->arena, bool, f->ins.n);
+  for (Val v = f->ins.n - 1; v > 0; v--) {
+    const Ins *in = fn_ins(f, v);
+    bool into = op_kind((Op)in->op) == KIND_MAP && !apart[v];
+    for (int i = 0; i < in->nargs; i++) apart[in->arg[i]] |= !into;
+  }
+  return apart;
+}
+
 /* The largest value by rows that the function computes and nobody wants as a whole. */
 static double largest_row(const Chunking *c) {
   const bool *collected = chunk_collected(c), *whole = chunk_read_whole(c->f);
+  const bool *apart = wanted_apart(c->f);
   double most = 0;
   for (Val v = 1; v < c->f->ins.n; v++) {
     const Ins *in = fn_ins(c->f, v);
     bool moved = in->op == OP_view || in->op == OP_reshape || in->op == OP_arg;
     moved |= in->op == OP_contract && !whole[v];
-    if (c->part[v] == PART_ROWS && !collected[v] && !moved) most = MAX(most, row_bytes(c, v));
+    if (c->part[v] == PART_ROWS && apart[v] && !collected[v] && !moved)
+      most = MAX(most, row_bytes(c, v));
   }
   return most;
 }

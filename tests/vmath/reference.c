@@ -12,7 +12,7 @@ static long double normcdfl(long double x) {
   return 0.5L * erfcl(z) -
          (z < 100 && z > -100 ? 0.56418958354775628695L * expl(-z * z) * lost : 0);
 }
-static long double gelul(long double x) { return x * normcdfl(x); }
+static long double gelul(long double x) { return x < -200 ? -0.0L : x * normcdfl(x); }
 static long double sigmoidl(long double x) { return 1.0L / (1.0L + expl(-x)); }
 
 #define ROW(name, reach, limit, smallest, b32, b64)                                                \

@@ -59,7 +59,7 @@ typedef struct VmathRef2 {
   X(erf, 6, 0, 0, 2, 2)                                                                            \
   X(erfc, 28, 0, 0, 4, 4)                                                                          \
   X(normcdf, 40, 0, 0, 4, 4)                                                                       \
-  X(gelu, 40, 0, 0x1p-122, 5, 5)                                                                   \
+  X(gelu, 40, 0, 0x1p-122, 3, 5)                                                                   \
   X(sinh, 711, 0, 0, 2, 2)                                                                         \
   X(cosh, 711, 0, 0, 2, 2)                                                                         \
   X(asin, 1, 0, 0, 2, 2)                                                                           \

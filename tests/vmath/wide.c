@@ -6,7 +6,11 @@
 #include <math.h>
 
 static double normcdf(double x) { return 0.5 * erfc(x * -0.70710678118654752); }
-static double gelu(double x) { return x * normcdf(x); }
+/* At -inf a product by 0; a comparison that passes what is no number on, whichever way it goes. */
+static double gelu(double x) {
+  double y = x < -200 ? -0.0 : x;
+  return y * normcdf(x);
+}
 static double sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
 
 #define WIDE(name, reach, limit, smallest, b32, b64)                                               \
