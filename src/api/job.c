@@ -264,7 +264,7 @@ JobNames job_functions(Session *s, const gradc_job *j) {
   for (int k = 0; k < COUNT_OF(given); k++)
     for (int i = 0; i < j->text[given[k]].n; i++)
       vec_push(s->cx->arena, &out, j->text[given[k]].at[i]);
-  for (int i = 0; !out.n && i < front_fn_count(s->program); i++) {
+  for (int i = 0, n = out.n ? 0 : front_fn_count(s->program); i < n; i++) {
     const Node *fn = front_fn_node(s->program, i);
     if (front_fn_is_complete(fn)) vec_push(s->cx->arena, &out, fn->name);
   }
