@@ -81,6 +81,13 @@ static double terms(const Sum *s) {
 }
 
 /* ---- rounding ---- */
+/* What is left of a sum that cancels: 0, or something of any size up to the rounding of its terms.
+ * A function of it that is large near 0 alone would else hardly be seen there. */
+static double cancelled(Noisy *z, double width) {
+  if (rng_chance(&z->rng, 35)) return 0;
+  return ldexp(rng_between(&z->rng, -width, width), -rng_below(&z->rng, 24));
+}
+
 /* A running sum rounds at every step, by half a unit of what it has reached, and always to the same
  * side where the terms are equal. That shows where the terms cancel in the end: so the noise is in
  * proportion to the sum of magnitudes; and it may come out as just 0, which safe_mul and
@@ -91,8 +98,8 @@ static void add_rounding(const Sum *s, Noisy *z, const Tensor *whole, Tensor *ou
   for (int64_t i = 0, n = tensor_count(out); i < n; i++) {
     double width = part * tensor_get(whole, i), v = tensor_get(out, i);
     if (!isfinite(v) || !isfinite(width)) continue;
-    bool cancels = fabs(v) <= width && rng_chance(&z->rng, 15);
-    tensor_set(out, i, cancels ? 0 : v + rng_between(&z->rng, -width, width));
+    if (fabs(v) <= width && rng_chance(&z->rng, 40)) tensor_set(out, i, cancelled(z, width));
+    else tensor_set(out, i, v + rng_between(&z->rng, -width, width));
   }
 }
 

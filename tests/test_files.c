@@ -287,8 +287,8 @@ START_TEST(tables) {
   ck_assert_int_eq(((int64_t *)x->data)[2], 3);
   ck_assert(isnan(((double *)y->data)[1]));
   array_set_free(&file_set);
-  t = "\"a \"\"b\"\"\",\"\"\"\",c\"\"\n1,2,3\n"; /* quotes in quotes are doubled, outside they
-                                                    aren't */
+  /* quotes in quotes are doubled, outside they aren't */
+  t = "\"a \"\"b\"\"\",\"\"\"\",c\"\"\n1,2,3\n";
   ck_assert_msg(array_load_memory(t, strlen(t), "t.csv", &file_set, &file_err), "%s",
                 file_err.text);
   ck_assert(array_find(&file_set, "a \"b\"") && array_find(&file_set, "\"") &&

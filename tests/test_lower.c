@@ -34,6 +34,17 @@ START_TEST(a_few_vectors_of_functions_go_side_by_side) {
 END_TEST
 
 /* What is a few vectors long shares a kernel, whatever it reads; what is longer does not. */
+/* Two operators on each element are little, but not for each row of a product that only reads. */
+START_TEST(a_vector_that_a_matrix_reads_for_each_row_has_a_place) {
+  const char *program =
+      "fn f(Q: f32[%d, 96], q: f32[96], z: f32[96], u: f32[96]) = Q @ (q + z - u)\n";
+  has(loops_of(text_printf(cx, program, 200), wide(1)), "temp ");
+  has_not(loops_of(text_printf(cx, program, 8), wide(1)), "temp ");
+  has_not(loops_of("fn f(Q: f32[200, 96], q: f32[96], z: f32[96]) = Q @ (q + z)\n", wide(1)),
+          "temp ");
+}
+END_TEST
+
 START_TEST(tiny_values_share_a_kernel) {
   const char *text = "fn f(a: f64[%d], b: f64[%d]) = (exp(a), exp(b))\n";
   char tiny[99], longer[99];
@@ -542,6 +553,7 @@ Suite *lower_suite(void) {
   tcase_add_test(t, sums_up_to_a_counter_end_there);
   tcase_add_test(t, windows_of_single_channels_are_summed_in_tiles);
   tcase_add_test(t, a_few_vectors_of_functions_go_side_by_side);
+  tcase_add_test(t, a_vector_that_a_matrix_reads_for_each_row_has_a_place);
   tcase_add_test(t, tiny_values_share_a_kernel);
   tcase_add_test(t, phases_of_strided_windows_sum_what_they_have);
   tcase_add_test(t, a_few_products_are_shared_by_their_tiles);

@@ -7,7 +7,13 @@
 #include "loop/lower.h"
 
 /* Wanting an elementwise value at a second place costs this many operators at most. */
-enum { RECOMPUTE_OPS = 8, RECOMPUTE_SPREAD_OPS = 4, PATTERN_OPS = 8, NEXT_TO_NOTHING = 2 };
+enum {
+  RECOMPUTE_OPS = 8,
+  RECOMPUTE_SPREAD_OPS = 4,
+  PATTERN_OPS = 8,
+  NEXT_TO_NOTHING = 2,
+  MANY_ROWS = 32
+};
 
 Val low_base(const Low *lw, Val v) {
   while (low_ins(lw, v)->op == OP_reshape) v = low_ins(lw, v)->arg[0];
@@ -154,6 +160,23 @@ static bool spreads(Low *lw, const Ins *view) {
          low_number(lw, shape_count(lw->cx, &x->shape));
 }
 
+/* Vectors that products by a matrix (sums of products with a view that repeats them) read for each
+ * of many rows. Made there, q + z - u is three vectors to read instead of one, and the product has
+ * nothing else to do than to read. */
+static void find_vectors(const Low *lw, bool *vector) {
+  for (Val v = 1; v < lw->f->ins.n; v++) {
+    const Ins *sum = low_ins(lw, v), *mul = low_ins(lw, sum->arg[0]);
+    if (sum->op != OP_sum || !lw->place[v].live || mul->op != OP_mul) continue;
+    for (int k = 0; k < 2; k++) {
+      const Ins *view = low_ins(lw, mul->arg[k]);
+      if (view->op != OP_view) continue;
+      const Shape *s = &low_ins(lw, view->arg[0])->shape;
+      vector[view->arg[0]] |= s->rank > 0 && shape_expected(lw->cx, &view->shape) >=
+                                                 MANY_ROWS * shape_expected(lw->cx, s);
+    }
+  }
+}
+
 /* Patterns of literals, as the seeds of a Jacobian: where indices are numbers, so are they. */
 static void find_patterns(Low *lw, bool *pattern) {
   for (Val v = 1; v < lw->f->ins.n; v++) {
@@ -165,7 +188,7 @@ static void find_patterns(Low *lw, bool *pattern) {
   }
 }
 
-static bool roots_by_cost(Low *lw) {
+static bool roots_by_cost(Low *lw, const bool *vector) {
   const Fn *f = lw->f;
   bool *pattern = NEWS(lw->arena, bool, f->ins.n);
   int32_t *wanted_at = NEWS(lw->arena, int32_t, f->ins.n);
@@ -180,7 +203,8 @@ static bool roots_by_cost(Low *lw) {
     bool map = op_kind(in->op) == KIND_MAP || in->op == OP_gather;
     if (!p->root && map && !pattern[v] &&
         ((wanted_at[v] == MANY && p->cost >= RECOMPUTE_OPS) ||
-         (spread[v] && p->cost >= RECOMPUTE_SPREAD_OPS)))
+         (spread[v] && p->cost >= RECOMPUTE_SPREAD_OPS) ||
+         (vector[v] && p->cost >= NEXT_TO_NOTHING)))
       p->root = changed = true;
     int32_t where = p->root || in->op == OP_view || in->op == OP_reshape ? v : wanted_at[v];
     for (int k = 0; k < in->nargs; k++) {
@@ -197,11 +221,12 @@ static bool roots_by_cost(Low *lw) {
 
 /* A value that was worth a place before its operands had theirs may be a mere step from them now:
  * 1 + tanh(x), where tanh(x) is stored as well. kind: the roots that aren't a matter of cost. */
-static void drop_cheap(Low *lw, const bool *kind) {
+static void drop_cheap(Low *lw, const bool *kind, const bool *vector) {
   for (Val v = 1; v < lw->f->ins.n; v++) {
     Place *p = &lw->place[v];
     p->cost = cost_of(lw, v);
-    if (p->root && !kind[v] && p->live && p->cost <= NEXT_TO_NOTHING) p->root = false;
+    double nothing = vector[v] ? NEXT_TO_NOTHING - 1 : NEXT_TO_NOTHING;
+    if (p->root && !kind[v] && p->live && p->cost <= nothing) p->root = false;
   }
 }
 
@@ -226,7 +251,9 @@ void group_values(Low *lw) {
   roots_by_depth(lw); /* first: what is wanted on both sides of one is wanted at several places */
   bool *kind = NEWS(lw->arena, bool, lw->f->ins.n);
   for (Val v = 1; v < lw->f->ins.n; v++) kind[v] = lw->place[v].root;
-  for (int round = 0; round < 8 && roots_by_cost(lw); round++) {
+  bool *vector = NEWS(lw->arena, bool, lw->f->ins.n);
+  find_vectors(lw, vector);
+  for (int round = 0; round < 8 && roots_by_cost(lw, vector); round++) {
   }
-  drop_cheap(lw, kind);
+  drop_cheap(lw, kind, vector);
 }

@@ -302,7 +302,7 @@ void lower_contract(Low *lw, Nest *n);
 void lower_scatter(Low *lw, Nest *n);
 void lower_call(Low *lw, Nest *n); /* a loop or branch: the kernel becomes a call of its bodies */
 void call_uses(const Call *c, void (*use)(void *arg, Buf b), void *arg);
-/* reduce.c: */
+/* reduce.c, reduce_plan.c: */
 int nest_folds(const Nest *n); /* its reductions */
 /* s, the operand of fold v, may be reduced in the loops of fold nest n. */
 bool fold_joins(Low *lw, const Nest *n, Val v, Side *s);

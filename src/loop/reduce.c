@@ -7,9 +7,10 @@
  *   sweep:  the same sums by rows of the operand, with accumulators in memory (reduce_sweep.c)
  *
  * Several reductions of the same elements share the loops, each with accumulators of its own
- * (fold_joins); each goes in the order it would alone, but for the last columns of `along`.
+ * (fold_joins, reduce_plan.c); each goes in the order it would alone, but for the last columns of
+ * `along`, in blocks half as wide.
  *
- * The order of every sum depends on shape and target only. Lanes past the end contribute the
+ * The order of every sum depends on shapes and target only. Lanes past the end contribute the
  * identity. Elementwise roots of the nest are computed on the results before they are stored. */
 #include "loop/reduce.h"
 
