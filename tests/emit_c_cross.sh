@@ -46,15 +46,6 @@ runs s390x-linux-gnu-gcc qemu-s390x p.c
 runs aarch64-linux-gnu-gcc qemu-aarch64 p.c
 runs riscv64-linux-gnu-gcc qemu-riscv64 p.c
 
-# small systems, loops that end by a condition, and integration over time on all four
-for f in rosenbrock newton_cg ode_fit; do
-  run emit --c "$here/examples/$f.nn" -o p.c --main --cpu generic
-  is 0 ""
-  for t in arm-linux-gnueabihf/arm s390x-linux-gnu/s390x aarch64-linux-gnu/aarch64 riscv64-linux-gnu/riscv64; do
-    runs ${t%/*}-gcc qemu-${t#*/} p.c
-  done
-done
-
 # weights of either byte order
 cat >w.nn <<'END'
 param W: f32[2, 3] ~ he()
