@@ -165,8 +165,10 @@ static bool spreads(Low *lw, const Ins *view) {
  * nothing else to do than to read. */
 static void find_vectors(const Low *lw, bool *vector) {
   for (Val v = 1; v < lw->f->ins.n; v++) {
-    const Ins *sum = low_ins(lw, v), *mul = low_ins(lw, sum->arg[0]);
-    if (sum->op != OP_sum || !lw->place[v].live || mul->op != OP_mul) continue;
+    const Ins *sum = low_ins(lw, v);
+    if (sum->op != OP_sum || !lw->place[v].live) continue;
+    const Ins *mul = low_ins(lw, sum->arg[0]);
+    if (mul->op != OP_mul) continue;
     for (int k = 0; k < 2; k++) {
       const Ins *view = low_ins(lw, mul->arg[k]);
       if (view->op != OP_view) continue;
