@@ -2,8 +2,7 @@
  * out of it. Every call comes in by api_enter (or runs its work by api_run) and goes out by
  * api_leave, so that statuses, messages, diagnostics and the locale are seen to in one place.
  *
- * The program gradc is linked with the same files: its commands call the same functions, and report
- * from the session that lies inside the context. */
+ * The program gradc is linked with the same files, and its commands call the same functions. */
 #ifndef GRADC_API_H
 #define GRADC_API_H
 
@@ -42,12 +41,8 @@ struct gradc_context {
 /* False where the context can't be used: return gc->broken then. */
 bool api_enter(gradc_context *gc);
 gradc_status api_leave(gradc_context *gc, Status s);
-/* The part of api_leave that makes message and diagnostics, for who works on the session itself. */
+/* The part of api_leave that makes message and diagnostics. */
 gradc_status api_tell(gradc_context *gc, Status s);
-/* Gives the memory of past entries back: the context goes on with a session made anew of what it
- * holds; as it was, and false, where memory is short. Functions found before are no longer valid.
- */
-bool api_renew(gradc_context *gc);
 /* Both, around session_run. */
 gradc_status api_run(gradc_context *gc, Status (*work)(Session *s, void *arg), void *arg);
 /* Sets the message; returns ST_USAGE for work, which is GRADC_USAGE; or the status s. */

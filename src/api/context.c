@@ -195,7 +195,9 @@ static Status keep_own(Session *s, void *arg) {
   return ST_OK;
 }
 
-bool api_renew(gradc_context *gc) {
+/* The context goes on with a session made anew of what it holds; as it was, and false, where memory
+ * is short. */
+static bool renew(gradc_context *gc) {
   Session *s = session_renew(gc->session);
   gradc_context kept = *gc;
   if (!s) return false;
@@ -217,7 +219,7 @@ size_t gradc_bytes(const gradc_context *gc) { return gc ? session_bytes(gc->sess
 gradc_status gradc_renew(gradc_context *gc) {
   API_RETURN_UNLESS(gc);
   if (!api_enter(gc)) return gc->broken;
-  bool done = api_renew(gc);
+  bool done = renew(gc);
   gradc_status s = api_leave(gc, ST_OK);
   if (done || s != GRADC_OK) return s;
   return (gradc_status)api_says(gc, ST_MEMORY, "no memory for the renewed context");

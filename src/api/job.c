@@ -271,6 +271,7 @@ JobNames job_functions(Session *s, const gradc_job *j) {
   return out;
 }
 
+/* text: one of job_functions, which hands out the options' own strings. */
 static bool is_expression(const gradc_job *j, const char *text) {
   for (int i = 0; i < j->text[X_EXPRESSION].n; i++)
     if (j->text[X_EXPRESSION].at[i] == text) return true;
@@ -292,8 +293,11 @@ Status job_sizes(gradc_job *j, SizeBindings *out) {
     const char *word = j->text[X_SIZES].at[i], *equal = strchr(word, '=');
     char *end = NULL;
     long long n = equal ? strtoll(equal + 1, &end, 10) : 0;
-    if (!equal || equal == word || end == equal + 1 || *end || n < least || n > most)
+    if (!equal || equal == word || end == equal + 1 || *end)
       return api_usage(j->gc, "--size takes NAME=NUMBER, not \"%s\"", word);
+    if (n < least || n > most)
+      return api_usage(j->gc, "%s: a size is a number from %lld to %lld here", word,
+                       (long long)least, (long long)most);
     size_bind(cx->arena, out, name_of_n(cx, word, (size_t)(equal - word)), n);
   }
   return ST_OK;

@@ -14,7 +14,7 @@ typedef struct Uses { /* of a register */
 
 /* ---- which ---- */
 static bool is_comparison(const CGen *g, const ExNode *x) {
-  return x->kind == EX_MAP && x->op >= OP_eq && x->op <= OP_ge &&
+  return x->kind == EX_MAP && op_info[x->op].typing == TY_COMPARE &&
          g->k->ex.at[x->arg[0]].type != T_BOOL;
 }
 

@@ -226,10 +226,6 @@ const char *cg_lane(CGen *g, const char *v, int lanes) {
 }
 
 /* ---- masks ---- */
-static bool is_comparison(Op op) {
-  return op == OP_eq || op == OP_ne || op == OP_lt || op == OP_le || op == OP_gt || op == OP_ge;
-}
-
 /* How wide the lanes of a mask are if nobody asks for another width; 0: any will do. */
 static int natural_bytes(CGen *g, Ex e) {
   const ExNode *x = &g->k->ex.at[e];
@@ -534,15 +530,15 @@ static const char *map(CGen *g, Ex e, int mask_bytes) {
   bool shifts = x->op == OP_shl || x->op == OP_shr || x->op == OP_ushr;
   int64_t by = x->op == OP_idiv || x->op == OP_mod || shifts ? integer(g, x->arg[1]) : 0;
   int lanes = x->lanes;
-  if (is_comparison(x->op) && lanes > 1 && mask_bytes == 8 && type_info[from].bytes == 4 &&
-      from != T_BOOL) { /* cheaper than to widen a mask */
+  if (op_info[x->op].typing == TY_COMPARE && lanes > 1 && mask_bytes == 8 &&
+      type_info[from].bytes == 4 && from != T_BOOL) { /* cheaper than to widen a mask */
     DType wide = from == T_F32 ? T_F64 : T_I64;
     for (int i = 0; i < 2; i++)
       arg[i] = cg_convert(g, arg[i], cg_elem(g, from, 4), cg_elem(g, wide, 4), lanes);
     from = wide;
   }
   const char *v = cg_map(g, x->op, from, (DType)x->type, lanes, arg, by, inner, mask_bytes);
-  if (!is_comparison(x->op) || from == T_BOOL || lanes == 1) return v;
+  if (op_info[x->op].typing != TY_COMPARE || from == T_BOOL || lanes == 1) return v;
   return widened(g, v, lanes, type_info[from].bytes, mask_bytes);
 }
 

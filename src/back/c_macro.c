@@ -5,6 +5,11 @@
  * which were named. Out: their definitions with vector extensions. */
 #include "back/c_vector.h"
 
+/* Both kinds of a comparison: what is true in all bits of a lane, and what may be in a mask
+ * register. */
+#define COMPARED(ID, name, op)                                                                     \
+  [CH_##ID] = {name, 'm', "ab", "vv", "-(a# " op " b#)", "($M)((a) " op " (b))", NULL, NULL}
+#define COMPARISON(ID, op) COMPARED(ID, #ID, op), COMPARED(ID##_BITS, #ID "_BITS", op)
 static const VecForm form[CH_COUNT] = {
     [CH_ADD] = {"ADD", 'v', "ab", "vv", "a# + b#", "(a) + (b)", "($T)(($U)a# + ($U)b#)",
                 "($T)(($U)(a) + ($U)(b))"},
@@ -42,20 +47,14 @@ static const VecForm form[CH_COUNT] = {
     [CH_GATHER_IF] = {"GATHER_IF", 'v', "pim", "qim", "m# ? p[i#] : 0", NULL, NULL, NULL},
     [CH_GATHER64] = {"GATHER64", 'v', "pi", "qj", "p[i#]", NULL, NULL, NULL},
     [CH_GATHER64_IF] = {"GATHER64_IF", 'v', "pim", "qjm", "m# ? p[i#] : 0", NULL, NULL, NULL},
-    [CH_EQ] = {"EQ", 'm', "ab", "vv", "-(a# == b#)", "($M)((a) == (b))", NULL, NULL},
-    [CH_NE] = {"NE", 'm', "ab", "vv", "-(a# != b#)", "($M)((a) != (b))", NULL, NULL},
-    [CH_LT] = {"LT", 'm', "ab", "vv", "-(a# < b#)", "($M)((a) < (b))", NULL, NULL},
-    [CH_LE] = {"LE", 'm', "ab", "vv", "-(a# <= b#)", "($M)((a) <= (b))", NULL, NULL},
-    [CH_GT] = {"GT", 'm', "ab", "vv", "-(a# > b#)", "($M)((a) > (b))", NULL, NULL},
-    [CH_GE] = {"GE", 'm', "ab", "vv", "-(a# >= b#)", "($M)((a) >= (b))", NULL, NULL},
+    COMPARISON(EQ, "=="),
+    COMPARISON(NE, "!="),
+    COMPARISON(LT, "<"),
+    COMPARISON(LE, "<="),
+    COMPARISON(GT, ">"),
+    COMPARISON(GE, ">="),
     [CH_BLEND] = {"BLEND", 'v', "mab", "mvv", "m# ? a# : b#",
                   "($T)((($M)(b) & ~(m)) | (($M)(a) & (m)))", NULL, NULL},
-    [CH_EQ_BITS] = {"EQ_BITS", 'm', "ab", "vv", "-(a# == b#)", "($M)((a) == (b))", NULL, NULL},
-    [CH_NE_BITS] = {"NE_BITS", 'm', "ab", "vv", "-(a# != b#)", "($M)((a) != (b))", NULL, NULL},
-    [CH_LT_BITS] = {"LT_BITS", 'm', "ab", "vv", "-(a# < b#)", "($M)((a) < (b))", NULL, NULL},
-    [CH_LE_BITS] = {"LE_BITS", 'm', "ab", "vv", "-(a# <= b#)", "($M)((a) <= (b))", NULL, NULL},
-    [CH_GT_BITS] = {"GT_BITS", 'm', "ab", "vv", "-(a# > b#)", "($M)((a) > (b))", NULL, NULL},
-    [CH_GE_BITS] = {"GE_BITS", 'm', "ab", "vv", "-(a# >= b#)", "($M)((a) >= (b))", NULL, NULL},
     [CH_ALL_BITS] = {"ALL_BITS", 'm', "n", "n", "-n", "($M){0} - (n)", NULL, NULL},
     [CH_AND_BITS] = {"AND_BITS", 'm', "ab", "mm", "a# & b#", "(a) & (b)", NULL, NULL},
     [CH_BLEND_BITS] = {"BLEND_BITS", 'v', "mab", "mvv", "m# ? a# : b#",

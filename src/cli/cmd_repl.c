@@ -25,7 +25,9 @@ static void watch_interrupts(gradc_context *gc) {
 Status repl_told(const Repl *r, gradc_status s) {
   if (s == GRADC_INTERRUPTED)
     return r->interactive ? cli_error(r->cli, ST_INTERRUPTED, "interrupted") : ST_INTERRUPTED;
-  return cli_outcome(r->cli, r->gc, s);
+  bool command = s == GRADC_USAGE && !gradc_diagnostic_count(r->gc); /* not that of the shell */
+  return command ? cli_error(r->cli, ST_USAGE, "%s", gradc_message(r->gc))
+                 : cli_outcome(r->cli, r->gc, s);
 }
 
 Status repl_print(const Repl *r, gradc_values *v) {

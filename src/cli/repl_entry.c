@@ -3,14 +3,12 @@
  * there already (a script, a pasted block) also when that one goes on it. */
 #include "cli/repl.h"
 
-/* Of a command the argument counts, where that is an expression. */
-static bool goes_on(const char *text) {
+/* What is asked of the text; of a command its argument counts, where that is an expression. */
+static int kind_of(const char *text) {
   const char *args = text;
-  if (*text == ':') {
-    const ReplCommand *c = repl_command_find(text, &args);
-    if (!c || c->arg != ARG_EXPR) return false;
-  }
-  return (gradc_entry_kind(args) & GRADC_OPEN) != 0;
+  if (*text != ':') return gradc_entry_kind(text);
+  const ReplCommand *c = repl_command_find(text, &args);
+  return c && c->arg == ARG_EXPR ? gradc_entry_kind(args) & GRADC_OPEN : 0;
 }
 
 static bool next_joins(Repl *r, const char *text) {
@@ -37,12 +35,13 @@ LineEnd entry_read(Repl *r, Entry *e) {
     if (!e->text.n) text += strspn(text, " \t");
     if (e->text.n) text_add(&e->text, "\n");
     text_add(&e->text, text);
+    int kind = kind_of(text_str(&e->text));
     /* Comments belong to the declaration below them, where there is one already. */
-    if ((gradc_entry_kind(text_str(&e->text)) & GRADC_BLANK) && text_str(&e->text)[0] != ':') {
+    if (kind & GRADC_BLANK) {
       if (e->text.n && r->lines.peek(r->lines.self)) continue;
       e->text.n = 0;
       return LINE_READ;
     }
-    if (!goes_on(text_str(&e->text)) && !next_joins(r, text_str(&e->text))) return LINE_READ;
+    if (!(kind & GRADC_OPEN) && !next_joins(r, text_str(&e->text))) return LINE_READ;
   }
 }

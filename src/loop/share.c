@@ -108,7 +108,7 @@ static int32_t number_of(Share *s, const Key *key) {
 
 /* Of integers: no NaN is among them. */
 static bool compares_with_itself(const Share *s, const ExNode *n, const Key *key) {
-  return n->kind == EX_MAP && n->op >= OP_eq && n->op <= OP_ge && key->arg[0] == key->arg[1] &&
+  return n->kind == EX_MAP && op_info[n->op].typing == TY_COMPARE && key->arg[0] == key->arg[1] &&
          !type_is_float((DType)s->k->ex.at[n->arg[0]].type);
 }
 
