@@ -264,6 +264,7 @@ JobNames job_functions(Session *s, const gradc_job *j) {
   for (int k = 0; k < COUNT_OF(given); k++)
     for (int i = 0; i < j->text[given[k]].n; i++)
       vec_push(s->cx->arena, &out, j->text[given[k]].at[i]);
+  if (!out.n && job_text(j, X_STEP)) vec_push(s->cx->arena, &out, "loss");
   for (int i = 0, n = out.n ? 0 : front_fn_count(s->program); i < n; i++) {
     const Node *fn = front_fn_node(s->program, i);
     if (front_fn_is_complete(fn)) vec_push(s->cx->arena, &out, fn->name);
@@ -283,6 +284,23 @@ const Fn *job_target(Session *s, const gradc_job *j, const char *text, Name *bar
   *gradient = false;
   *bare = name_of(s->cx, text);
   return session_expr(s, "<expression>", text);
+}
+
+const Fn *job_work(Session *s, const gradc_job *j, const char *text, Name *bare, bool *gradient) {
+  const char *step = job_text(j, X_STEP);
+  if (!step) return job_target(s, j, text, bare, gradient);
+  StepPlan plan;
+  Fn *loss = target_function(s, text, bare, gradient) ? session_loss(s, text) : NULL;
+  bool built = loss && step_build(s->program, loss, name_of(s->cx, step), NULL, &plan);
+  return built ? plan.fn : NULL;
+}
+
+const char *job_with_c(const gradc_job *j) {
+  for (int i = 0; i < N_COUNT; i++)
+    if (j->has[i] && j->number[i] && number_info[i].kinds & WITH_C) return number_info[i].name;
+  for (int i = 0; i < X_COUNT; i++)
+    if (j->text[i].n && text_info[i].kinds & WITH_C) return text_info[i].name;
+  return NULL;
 }
 
 Status job_sizes(gradc_job *j, SizeBindings *out) {

@@ -28,6 +28,7 @@ typedef enum JobKind {
 #undef KIND
 #undef NUMBER
 #undef TEXT
+  WITH_C = 1 << JOB_KINDS
 } JobKind;
 typedef enum NumberId {
 #define KIND(ID, name)
@@ -108,13 +109,18 @@ void job_cell_text(gradc_job *j, const char *name, const char *text);
 void job_cell(gradc_job *j, const char *name, double number);
 /* Writes a whole file; a regular file's old contents stay until the new ones are complete. */
 Status job_write(gradc_job *j, const char *path, const Text *text);
-/* Those in X_FUNCTION, or without any all functions whose arguments have types. */
+/* Those in X_FUNCTION; without any `loss` for a training step, or all functions whose arguments
+ * have types. */
 typedef Vec(const char *) JobNames;
 JobNames job_functions(Session *s, const gradc_job *j);
 /* The sizes of this job alone, "N=4", which are added to out. */
 Status job_sizes(gradc_job *j, SizeBindings *out);
 /* What the job is about: of target_function, or of the option "expression" where that is it. */
 const Fn *job_target(Session *s, const gradc_job *j, const char *text, Name *bare, bool *gradient);
+/* The same; where the option "step" is given, a whole training step that makes that loss less. */
+const Fn *job_work(Session *s, const gradc_job *j, const char *text, Name *bare, bool *gradient);
+/* The first option given that is about C alone; NULL: none. */
+const char *job_with_c(const gradc_job *j);
 
 /* ---- the kinds: job_data.c, job_show.c, job_code.c, job_check.c ---- */
 #define KIND(ID, name) Status job_##name(Session *s, gradc_job *j);

@@ -124,20 +124,6 @@ static Fn *bound(Session *s, gradc_job *j, const Fn *f, SizeBindings *sizes) {
   return compile_prepare(f, sizes);
 }
 
-/* The function, or with `step` a whole training step that minimises it. */
-static Fn *to_measure(Session *s, gradc_job *j, const char *text, SizeBindings *sizes, Name *bare,
-                      bool *gradient) {
-  const char *step = job_text(j, X_STEP);
-  StepPlan plan;
-  const Fn *f = step ? NULL : job_target(s, j, text, bare, gradient);
-  if (!step) return bound(s, j, f, sizes);
-  Fn *loss = target_function(s, text, bare, gradient) ? session_loss(s, text) : NULL;
-  if (!loss) return NULL;
-  return step_build(s->program, loss, name_of(s->cx, step), NULL, &plan)
-             ? bound(s, j, plan.fn, sizes)
-             : NULL;
-}
-
 /* The forward pass a gradient or a step is measured against. */
 static bool forward_seconds(Session *s, gradc_job *j, Name bare, SizeBindings *sizes,
                             const BenchOptions *o, double *seconds) {
@@ -194,7 +180,7 @@ static Status bench_one(Session *s, gradc_job *j, Text *json, const char *text) 
                     .below = job_whole(j, N_BELOW, 2),
                     .kernels = job_is(j, N_KERNELS),
                     .session = s};
-  Fn *f = to_measure(s, j, text, sizes, &bare, &gradient);
+  Fn *f = bound(s, j, job_work(s, j, text, &bare, &gradient), sizes);
   if (!f || !bench_function(f, &o, &r)) return ST_SOURCE;
   bool ratio = (gradient || job_text(j, X_STEP)) && !job_is(j, N_ALONE);
   if (ratio && !forward_seconds(s, j, bare, sizes, &o, &forward)) return ST_SOURCE;

@@ -71,7 +71,7 @@ static Status emit_function(Session *s, gradc_job *j, Emission *e, const char *t
   SizeBindings sizes = {0};
   int64_t rest = job_whole(j, N_SIZE, 64);
   Status status = job_sizes(j, &sizes);
-  const Fn *f = status == ST_OK ? job_target(s, j, text, &bare, &gradient) : NULL;
+  const Fn *f = status == ST_OK ? job_work(s, j, text, &bare, &gradient) : NULL;
   if (!f) return status == ST_OK ? ST_SOURCE : status;
   if (sizes.list.n && !front_requires(s->program, bare, &sizes)) return ST_SOURCE;
   if (job_is(j, N_PLAN)) {
@@ -97,6 +97,7 @@ Status job_emit(Session *s, gradc_job *j) {
     return api_usage(
         j->gc, "one of --ir, --dot, --loops, --llvm, --asm, --plan and --c says what to print");
   if (job_is(j, N_C)) return job_emit_c(s, j);
+  if (job_with_c(j)) return api_usage(j->gc, "--%s goes with --c", job_with_c(j));
   Emission e = {.out = text_new(s->cx->arena)};
   JobNames names = job_functions(s, j);
   for (int i = 0; i < names.n && status == ST_OK; i++)

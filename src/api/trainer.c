@@ -38,26 +38,15 @@ static bool *frozen_inputs(Session *s, gradc_trainer *t, const Fn *loss, Status 
   return frozen;
 }
 
-static Status check_loss(gradc_context *gc, const Fn *loss) {
-  const Ins *y = loss->out.n == 1 ? fn_ins(loss, loss->out.at[0].val) : NULL;
-  if (y && type_is_float((DType)y->type) && !y->shape.rank) return ST_OK;
-  Diag *d = diag(gc->session->cx, E0704, loss->span, "`%s` must be a float scalar to be minimised",
-                 loss->name);
-  if (y)
-    diag_note(gc->session->cx, d, "it is %s",
-              type_text(gc->session->cx, (DType)y->type, &y->shape));
-  return ST_SOURCE;
-}
-
 static Status build(Session *s, gradc_trainer *t) {
   gradc_context *gc = t->gc;
   SizeBindings sizes = {0};
   Status status = api_sizes(gc, t->names, t->numbers, t->nnumbers, &sizes);
   Fn *loss = status == ST_OK ? session_function_value(s, t->loss_text) : NULL;
   if (!loss) return status == ST_OK ? ST_SOURCE : status;
-  status = check_loss(gc, loss);
-  if (status == ST_OK && !(loss = session_loss(s, t->loss_text))) status = ST_SOURCE;
-  bool *frozen = status == ST_OK ? frozen_inputs(s, t, loss, &status) : NULL;
+  if (!step_minimises(s->program, loss) || !(loss = session_loss(s, t->loss_text)))
+    return ST_SOURCE;
+  bool *frozen = frozen_inputs(s, t, loss, &status);
   if (status != ST_OK) return status;
   if (!step_build(s->program, loss, name_of(s->cx, t->optimizer), frozen, &t->plan))
     return ST_SOURCE;

@@ -60,6 +60,8 @@ typedef struct StepPlan {
   int nstate;     /* the next ones: the optimiser's */
   int nargs;      /* then the arguments */
 } StepPlan;
+/* Whether f is a float scalar, its new states left aside; false after diagnostics. */
+bool step_minimises(Program *p, const Fn *f);
 /* loss: from session_loss. frozen: one per input of it (may be NULL). False after diagnostics. */
 bool step_build(Program *p, const Fn *loss, Name optimizer, const bool *frozen, StepPlan *out);
 

@@ -139,6 +139,24 @@ static const Node *find_optimizer(Program *p, const Fn *loss, Name name) {
   return NULL;
 }
 
+bool step_minimises(Program *p, const Fn *f) {
+  const Ins *y = fn_ins(f, f->out.at[0].val);
+  bool scalar = type_is_float((DType)y->type) && !y->shape.rank;
+  int values = 1;
+  for (int k = 1; k < f->out.n; k++) {
+    int i = fn_input(f, f->out.at[k].name);
+    values += i < 0 || f->in.at[i].role != ROLE_STATE;
+  }
+  if (scalar && values == 1) return true;
+  const Node *node = front_fn_find(p, f->name);
+  Diag *d = diag(f->cx, E0704, node ? node->name_span : f->span,
+                 "`%s` must be a float scalar to be minimised", f->name);
+  if (values > 1) diag_note(f->cx, d, "it has %d parts", values);
+  else diag_note(f->cx, d, "it is %s", type_text(f->cx, (DType)y->type, &y->shape));
+  diag_hint(f->cx, d, "mean(...) of one loss per example is the usual way");
+  return false;
+}
+
 static bool has_trainable(const Fn *loss, const bool *wrt) {
   for (int i = 0; i < loss->in.n; i++)
     if (wrt[i]) return true;
@@ -148,6 +166,7 @@ static bool has_trainable(const Fn *loss, const bool *wrt) {
 
 bool step_build(Program *p, const Fn *given, Name optimizer, const bool *frozen, StepPlan *plan) {
   Cx *cx = given->cx;
+  if (!step_minimises(p, given)) return false;
   const Fn *loss = pass_expand(given);
   if (!loss) return false;
   const Node *opt = find_optimizer(p, loss, optimizer);

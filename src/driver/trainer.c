@@ -55,12 +55,7 @@ static Fn *find_loss(Trainer *t) {
   }
   Fn *f = front_function(t->s->program, name);
   if (!f) return NULL;
-  if (is_scalar_float(f)) return f;
-  const Ins *y = fn_ins(f, f->out.at[0].val);
-  Diag *d = diag(t->cx, E0704, node->name_span, "`loss` must be a float scalar to be minimised");
-  if (f->out.n == 1) diag_note(t->cx, d, "it is %s", type_text(t->cx, (DType)y->type, &y->shape));
-  diag_hint(t->cx, d, "mean(...) of one loss per example is the usual way");
-  return NULL;
+  return step_minimises(t->s->program, f) ? f : NULL;
 }
 
 /* `key: i32` is not data: each step gives a fresh one, and measuring 0. */
