@@ -86,12 +86,10 @@ static LLVMValueRef lane_numbers(Gen *g, LLVMTypeRef t, int lanes, Dim step) {
 }
 
 /* ---- memory ---- */
-static bool is_vector(LLVMValueRef v) {
-  return LLVMGetTypeKind(LLVMTypeOf(v)) == LLVMVectorTypeKind;
-}
+bool gen_is_vector(LLVMValueRef v) { return LLVMGetTypeKind(LLVMTypeOf(v)) == LLVMVectorTypeKind; }
 
 bool gen_is_spread(LLVMValueRef dyn, int lanes, Dim lane_stride) {
-  return lanes > 1 && (lane_stride != 1 || (dyn && is_vector(dyn)));
+  return lanes > 1 && (lane_stride != 1 || (dyn && gen_is_vector(dyn)));
 }
 
 /* Term by term, outer loops' first: what doesn't change in an inner loop leaves it. The constant
@@ -113,7 +111,7 @@ LLVMValueRef gen_address(Gen *g, Buf b, const Ix *ix, LLVMValueRef dyn, int lane
   if (!dyn && !gen_is_spread(dyn, lanes, lane_stride) && dim_is_number(ix->off))
     return moved(g, elem, g->buf[b], ix);
   LLVMValueRef at = gen_ix(g, ix);
-  bool spread = gen_is_spread(dyn, lanes, lane_stride), one_dyn = dyn && !is_vector(dyn);
+  bool spread = gen_is_spread(dyn, lanes, lane_stride), one_dyn = dyn && !gen_is_vector(dyn);
   if (one_dyn)
     at = LLVMBuildAdd(g->b, at, LLVMBuildSExt(g->b, dyn, g->i64, ""),
                       ""); /* moves all lanes alike */
@@ -204,8 +202,12 @@ static LLVMValueRef gen_load(Gen *g, const ExNode *x) {
   int lanes = x->lanes;
   LLVMValueRef dyn = x->dyn ? gen_ex(g, x->dyn) : NULL;
   LLVMValueRef mask = x->mask ? gen_ex(g, x->mask) : NULL;
-  LLVMValueRef at = gen_address(g, x->buf, &x->ix, dyn, lanes, x->lane_stride);
   bool spread = gen_is_spread(dyn, lanes, x->lane_stride);
+  if (spread && gen_one_by_one(g) && !(dyn && gen_is_vector(dyn))) {
+    LLVMValueRef base = gen_address(g, x->buf, &x->ix, dyn, 1, 1);
+    return from_memory(g, t, gen_load_apart(g, t, lanes, base, x->lane_stride, mask));
+  }
+  LLVMValueRef at = gen_address(g, x->buf, &x->ix, dyn, lanes, x->lane_stride);
   LLVMValueRef v;
   if (lanes == 1) v = mask ? guarded_load(g, t, at, mask) : plain_load(g, t, 1, at);
   else if (!spread && !mask) v = plain_load(g, t, lanes, at);

@@ -76,6 +76,7 @@ int gen_add_sizes(Gen *g, LLVMTypeRef *types, LLVMValueRef *args,
 LLVMValueRef gen_ex(Gen *g, Ex e);
 /* Whether the lanes of an access lie apart, so that gen_address gives an address each. */
 bool gen_is_spread(LLVMValueRef dyn, int lanes, Dim lane_stride);
+bool gen_is_vector(LLVMValueRef v);
 LLVMValueRef gen_address(Gen *g, Buf b, const Ix *ix, LLVMValueRef dyn, int lanes, Dim lane_stride);
 LLVMValueRef gen_splat(Gen *g, LLVMValueRef scalar, int lanes);
 LLVMValueRef gen_call(Gen *g, const char *intrinsic, LLVMTypeRef overload, LLVMTypeRef result,
@@ -83,6 +84,13 @@ LLVMValueRef gen_call(Gen *g, const char *intrinsic, LLVMTypeRef overload, LLVMT
 void gen_masked_store(Gen *g, DType t, LLVMValueRef v, LLVMValueRef at, LLVMValueRef mask,
                       bool scatter);
 void gen_prefetch(Gen *g, LLVMValueRef at, bool write); /* the line is wanted soon: a hint */
+/* llvm_apart.c: whether the processor is better off with lanes that lie a stride apart fetched and
+ * stored one by one; and how. base: the address of lane 0. Lanes that the mask (may be NULL) leaves
+ * out are 0, and nothing is read for them. */
+bool gen_one_by_one(const Gen *g);
+LLVMValueRef gen_load_apart(Gen *g, DType t, int lanes, LLVMValueRef base, Dim stride,
+                            LLVMValueRef mask);
+void gen_store_apart(Gen *g, DType t, int lanes, LLVMValueRef v, LLVMValueRef base, Dim stride);
 /* llvm_map.c */
 LLVMValueRef gen_map(Gen *g, Op op, DType from, DType to, int lanes, LLVMValueRef *arg);
 /* llvm_scale.c: the product as one instruction, where it is one by two powers of two; else NULL. */

@@ -83,9 +83,11 @@ static void gen_store(Gen *g, const Stmt *s) {
   LLVMValueRef v = to_memory(g, t, lanes, gen_ex(g, s->u.store.value));
   LLVMValueRef dyn = s->u.store.dyn ? gen_ex(g, s->u.store.dyn) : NULL;
   LLVMValueRef mask = s->u.store.mask ? gen_ex(g, s->u.store.mask) : NULL;
-  LLVMValueRef at =
-      gen_address(g, s->u.store.buf, &s->u.store.ix, dyn, lanes, s->u.store.lane_stride);
   bool spread = gen_is_spread(dyn, lanes, s->u.store.lane_stride);
+  bool apart = spread && gen_one_by_one(g) && !mask && !(dyn && gen_is_vector(dyn));
+  int together = apart ? 1 : lanes;
+  LLVMValueRef at =
+      gen_address(g, s->u.store.buf, &s->u.store.ix, dyn, together, s->u.store.lane_stride);
   if (lanes == 1) {
     LLVMBasicBlockRef after = NULL;
     if (mask) open_if(g, mask, &after);
@@ -94,6 +96,10 @@ static void gen_store(Gen *g, const Stmt *s) {
     return;
   }
   if (s->u.store.add) cx_bug(g->cx, "an accumulating vector store");
+  if (apart) {
+    gen_store_apart(g, t, lanes, v, at, s->u.store.lane_stride);
+    return;
+  }
   if (!spread && !mask) {
     plain_store(g, t, v, at);
     return;
