@@ -184,6 +184,16 @@ static Value inquire(Check *c, BuiltinId id, const Arg *x, const Arg *axis) {
   }
 }
 
+/* What depends on data or on a size without a number isn't known. */
+static Value is_known(Check *c, const Arg *holds) {
+  const Value *v = &holds->value;
+  if (v->kind == V_BOOL) return *v;
+  if (v->kind == V_TENSOR && ir_type(c->b, v->u.t.val) == T_BOOL) return value_bool(false);
+  fault(c, E0310, holds->span, "what may be known must be true or false, not %s",
+        value_text(c->cx, c->b, v));
+  return value_poison();
+}
+
 /* ---- making tensors ---- */
 static Value make_iota(Check *c, const Arg *n) {
   Dim d;
@@ -238,6 +248,7 @@ static Value run(Check *c, BuiltinId id, const Arg **a, Span at) {
   case BI_is_float:
   case BI_dtype: return inquire(c, id, a[0], NULL);
   case BI_size: return inquire(c, id, a[0], a[1]);
+  case BI_known: return is_known(c, a[0]);
   case BI_reshape: return move_reshape(c, a[0], a[1], at);
   case BI_transpose: return move_transpose(c, a[0], a[1]);
   case BI_broadcast_to: return move_broadcast(c, a[0], a[1], at);
