@@ -134,6 +134,37 @@ START_TEST(short_rows_a_power_of_two_apart_are_copied_where_no_cache_keeps_them)
 }
 END_TEST
 
+/* Of the terms of a convolution's adjoint few are there at most places of a small image: loops over
+ * the window have ends, nothing is read outside, and no sum is looked at again. Where all but a few
+ * are there, as in a large image, it is read from a copy with zeros around. */
+START_TEST(adjoints_of_convolutions_sum_the_terms_that_are_there) {
+  const char *program =
+      "fn s(x: f32[%d, 16, %d, %d], w: f32[32, 16, 5, 5]) = sum(conv2d(x, w)**2)\n"
+      "fn f(x: f32[%d, 16, %d, %d], w: f32[32, 16, 5, 5]) =\n"
+      "  grad(s, wrt: x)(x, w)\n";
+  const char *loops = loops_of(text_printf(cx, program, 24, 12, 12, 24, 12, 12), wide(1));
+  ck_assert_int_eq(times(loops, " in t."), 2);
+  has(loops, " = max(0, ");
+  has(loops, " = min(5, ");
+  has_not(loops, "again");
+  has_not(loops, " where ");
+  has_not(loops, "kernel stop");
+  loops = loops_of(text_printf(cx, program, 24, 99, 99, 24, 99, 99), wide(1));
+  has(loops, "kernel stop");
+  /* with a single image places are what tiles are made of */
+  loops = loops_of(text_printf(cx, program, 1, 12, 12, 1, 12, 12), wide(1));
+  has(loops, "kernel stop");
+  has(loops, " in t.");
+}
+END_TEST
+
+/* Places and taps of a window side by side read the channels that are summed side by side. */
+START_TEST(copies_with_zeros_around_have_the_summed_channels_last) {
+  has(loops_of("fn f(x: f32[8, 32, 20, 20], w: f32[32, 32, 3, 3]) = conv2d(x, w, pad: 1)", wide(1)),
+      "704*k");
+}
+END_TEST
+
 /* Weights of 256 KB stay in the second cache, so 4 MB of rows pass once; those of 1 MB don't. */
 START_TEST(rows_that_pass_once_are_read_where_they_lie) {
   has_not(loops_of("fn f(x: f32[4096, 256], W: f32[256, 256]) = x @ W", wide(1)), "x_tiles");
@@ -254,16 +285,16 @@ START_TEST(phases_of_strided_windows_sum_what_they_have) {
   static const int window[] = {3, 1};
   for (int i = 0; i < COUNT_OF(window); i++) {
     int r = window[i];
-    const char *text =
-        text_printf(cx,
-                    "fn y(x: f32[2, 16, 16, 16], w: f32[32, 16, %d, %d]) = conv2d(x, w, stride: 2, "
-                    "pad: %d)\n"
-                    "fn s(x: f32[2, 16, 16, 16], w: f32[32, 16, %d, %d], g: f32[2, 32, 8, 8]) =\n"
-                    "  sum(y(x, w) * g)\n"
-                    "fn f(x: f32[2, 16, 16, 16], w: f32[32, 16, %d, %d], g: f32[2, 32, 8, 8]) =\n"
-                    "  grad(s, wrt: x)(x, w, g)",
-                    r, r, r / 2, r, r, r, r);
-    double least = 2.0 * 32 * 8 * 8 * r * r * 16 / 16, made = products(loops_of(text, wide(1)));
+    const char *text = text_printf(
+        cx,
+        "fn y(x: f32[2, 16, 128, 128], w: f32[32, 16, %d, %d]) = conv2d(x, w, stride: 2, "
+        "pad: %d)\n"
+        "fn s(x: f32[2, 16, 128, 128], w: f32[32, 16, %d, %d], g: f32[2, 32, 64, 64]) =\n"
+        "  sum(y(x, w) * g)\n"
+        "fn f(x: f32[2, 16, 128, 128], w: f32[32, 16, %d, %d], g: f32[2, 32, 64, 64]) =\n"
+        "  grad(s, wrt: x)(x, w, g)",
+        r, r, r / 2, r, r, r, r);
+    double least = 2.0 * 32 * 64 * 64 * r * r * 16 / 16, made = products(loops_of(text, wide(1)));
     ck_assert_msg(made >= 0.9 * least && made <= 1.4 * least, "%g products of %g", made, least);
   }
 }
@@ -533,6 +564,8 @@ Suite *lower_suite(void) {
   tcase_add_test(t, blocks_of_weights_are_copied_where_they_are_read);
   tcase_add_test(t, a_copy_smaller_than_the_other_operand_is_made_before);
   tcase_add_test(t, short_rows_a_power_of_two_apart_are_copied_where_no_cache_keeps_them);
+  tcase_add_test(t, adjoints_of_convolutions_sum_the_terms_that_are_there);
+  tcase_add_test(t, copies_with_zeros_around_have_the_summed_channels_last);
   tcase_add_test(t, rows_that_pass_once_are_read_where_they_lie);
   tcase_add_test(t, rows_from_beyond_the_cache_are_asked_for_ahead);
   tcase_add_test(t, much_is_computed_on_results_that_lie_side_by_side);

@@ -88,12 +88,33 @@ START_TEST(test_windows) {
 }
 END_TEST
 
+/* Kernels about as large as what they slide over, whose adjoints have few of their terms at most
+ * places (contract_guards.c): many images for tiles to be made of, channels for vectors and for the
+ * sum inside, sizes around both. */
+START_TEST(test_few_terms) {
+  Rng r = rng_at((uint64_t)_i + 100);
+  for (int i = 0; i < 3; i++) {
+    Sizes z = {.n = 1 + rng_below(&r, 9),
+               .c = rng_chance(&r, 70) ? 8 + rng_below(&r, 10) : 1 + rng_below(&r, 4),
+               .o = rng_chance(&r, 70) ? 8 + rng_below(&r, 10) : 1 + rng_below(&r, 4),
+               .k = 2 + rng_below(&r, 4),
+               .s = rng_chance(&r, 70) ? 1 : 1 + rng_below(&r, 6),
+               .d = 1 + rng_below(&r, 3)};
+    z.p = rng_chance(&r, 70) ? 0 : rng_below(&r, z.k);
+    z.h = z.d * (z.k - 1) + 1 + rng_below(&r, 4);
+    z.w = z.d * (z.k - 1) + 1 + rng_below(&r, 4);
+    check_program(_i, z, (uint64_t)i);
+  }
+}
+END_TEST
+
 Suite *window_suite(void);
 Suite *window_suite(void) {
   Suite *s = suite_create("window");
   TCase *t = tcase_create("window");
   tcase_set_timeout(t, 240);
   tcase_add_loop_test(t, test_windows, 0, (int)(sizeof programs / sizeof *programs));
+  tcase_add_loop_test(t, test_few_terms, 0, (int)(sizeof programs / sizeof *programs));
   suite_add_tcase(s, t);
   return s;
 }

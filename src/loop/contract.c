@@ -57,7 +57,9 @@ static Ex read_operand(Low *lw, TileWork *w, int k, int within, Point pt) {
     AxisIx at[IR_MAX_RANK];
     int rank = low_ins(lw, p->in->arg[k])->shape.rank;
     for (int d = 0; d < rank; d++) at[d] = w->ix[(k ? c->b : c->a)[d]];
+    lw->inside = contract_inside(p, k);
     e = value_reg(lw, p->in->arg[k], at, pt);
+    lw->inside = (Inside){0};
   }
   return ex_let(lw, ex_splat(&lw->m, e, pt.lanes), NULL);
 }
@@ -141,16 +143,6 @@ static void dot_steps(Low *lw, TileWork *w, Tile *t) {
   tile_step(lw, w, t, mask);
 }
 
-/* Elements an operand moves by one step along a summed axis. */
-static int64_t step_of(const ContractPlan *p, int axis) {
-  int64_t sum = 0;
-  for (int k = 0; k < 2; k++) {
-    int64_t s = p->pack[k].on ? p->pack[k].stride[axis] : p->at[axis].stride[k];
-    sum += s < 0 ? -s : s;
-  }
-  return sum;
-}
-
 /* Steps of a summed axis in the present phases. */
 static Dim terms_of(const TileWork *w, int axis) {
   const ContractPlan *p = w->p;
@@ -162,23 +154,21 @@ static Dim terms_of(const TileWork *w, int axis) {
 
 static void sum_loops(Low *lw, TileWork *w, Tile *t) {
   ContractPlan *p = w->p;
-  int order[MAX_AXES], n = 0;
-  for (int i = 0; i < p->count; i++)
-    if (!p->at[i].out && i != p->vec) {
-      if (terms_of(w, i) == 0) return; /* the sum of nothing */
-      order[n++] = i;
-    }
-  for (int i = 1; i < n; i++) /* the axis with the smallest steps innermost */
-    for (int j = i; j > 0; j--) {
-      if (step_of(p, order[j - 1]) >= step_of(p, order[j])) break;
-      int s = order[j];
-      order[j] = order[j - 1];
-      order[j - 1] = s;
-    }
+  int order[MAX_AXES], n = contract_sum_order(p, order);
+  AxisIx first[MAX_AXES]; /* of the tile's indices */
   LoopMark mark[MAX_AXES];
-  for (int i = 0; i < n; i++)
+  Ends ends[MAX_AXES];
+  for (int i = 0; i < p->count; i++)
+    first[i] = i == p->row || i == p->col || i == p->vec ? w->base[i] : *label_ix(w, i);
+  for (int i = 0; i < n; i++) {
+    if (terms_of(w, order[i]) == 0) return; /* the sum of nothing */
+    ends[i] = contract_ends(lw, p, order[i], terms_of(w, order[i]), first, w->size);
+  }
+  for (int i = 0; i < n; i++) {
     *label_ix(w, order[i]) =
         axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, terms_of(w, order[i]), 1, &mark[i]));
+    low_between(mark[i].outer, ends[i]);
+  }
   if (p->dot) dot_steps(lw, w, t);
   else tile_step(lw, w, t, 0);
   while (n > 0) low_end(lw, mark[--n]);
@@ -331,6 +321,7 @@ static void sum_again(Low *lw, TileWork *w, Tile *t) {
   again_at(lw, w, t, row, col, buf);
   low_end(lw, mark[1]);
   low_end(lw, mark[0]);
+  set_point(lw, w, 0, 0, 0); /* no index has their variables any more */
   for (int a = 0; a < count; a++)
     st_set(&lw->m, t->acc[a], ex_load(&lw->m, buf, ix_number((int64_t)a * lanes), lanes, 1, 0, 0));
   low_leave(lw, outer, memo);
@@ -361,7 +352,8 @@ static void emit_tile(Low *lw, TileWork *w) {
   for (int a = 0; a < t.m * t.c * t.v; a++) t.acc[a] = st_let(&lw->m, zero, name_of(lw->cx, "acc"));
   if (p->touch) touch_results(lw, w, &t);
   sum_loops(lw, w, &t);
-  if (p->in->u.contract->skips) sum_again(lw, w, &t);
+  if (p->in->u.contract->skips && !(contract_all_inside(p, 0) && contract_all_inside(p, 1)))
+    sum_again(lw, w, &t);
   if (contract_turns(p, t.m, t.c) && !w->tail) {
     for (int q = 0; q < t.v; q++)
       for (int i = 0; i < t.m; i += p->lanes)
@@ -577,7 +569,9 @@ void lower_contract(Low *lw, Nest *n) {
   TileWork *w = NEW(lw->arena, TileWork);
   if (shape_count(lw->cx, &n->shape) == 0) return;
   contract_plan(lw, n, p);
+  lw->m.k->flops -= contract_flops_left_out(p);
   contract_pack(lw, p);
+  contract_guard_loops(p);
   w->p = p;
   for (int l = 0; l < MAX_AXES; l++) w->ix[l] = axis_number(0);
   w->copied[0] = w->copied[1] = axis_number(0);

@@ -5,6 +5,8 @@
 #include "loop/lower.h"
 
 enum { TILE_MAX = 64 };
+enum { MOST_TILE = 128 }; /* indices of one axis in a tile whose guards are looked at */
+enum { MOST_SUM_GUARDS = 8 };
 
 typedef struct Label { /* one axis of the contraction after merging */
   int label; /* innermost label merged into it: it carries the index, the others stand at 0 */
@@ -30,6 +32,26 @@ typedef struct Pack { /* a copy of an operand in the order the tiles read it */
   int64_t ahead; /* elements ahead that reads ask for, the copy comes from afar; 0: none */
 } Pack;
 
+/* 0 <= off + out_coef * (index of axis out) + coef * (index of axis summed) < extent, or a term
+ * isn't there (contract_guards.c). Axes by number of the merged ones. */
+typedef struct SumGuard {
+  int operand;
+  const Ins *view; /* that reads outside, in dimension dim */
+  int dim;
+  Dim off, extent;
+  int64_t expected_off, expected_extent;
+  int out, summed; /* out: -1: none */
+  bool loop;       /* the loop over `summed` is one that ends pay for */
+  int64_t out_coef, coef;
+  double share[MOST_TILE + 1]; /* of the terms, by indices of `out` in a tile; 0: not asked yet */
+} SumGuard;
+typedef struct SumGuards {
+  int n;
+  SumGuard at[MOST_SUM_GUARDS];
+  bool others[2]; /* the operand has other conditions */
+  bool padded[2]; /* the operand is read from a copy with zeros around */
+} SumGuards;
+
 typedef struct ContractPlan {
   Nest *n;
   const Ins *in;
@@ -45,6 +67,7 @@ typedef struct ContractPlan {
   int64_t block[MAX_AXES];          /* tiles in a block */
   bool touch; /* the lines the tile's results go to are asked for before its sum is begun */
   Pack pack[2];
+  SumGuards *guards;
   double cost;        /* estimated cycles */
   double ops;         /* of what is computed on the sums */
   int ends;           /* buffers that the tile's end reads or writes, 1 at least */
@@ -61,7 +84,26 @@ double contract_phase_share(const ContractPlan *p); /* of the products, those th
 static inline bool contract_has_phases(const ContractPlan *p, int axis) {
   return axis >= 0 && p->at[axis].phase_of >= 0;
 }
+/* contract_guards.c, after the phases are known */
+void contract_guards(Low *lw, ContractPlan *p); /* sets guards */
+void contract_guard_loops(ContractPlan *p); /* sets what the order of loops decides about them */
+/* The summed axis decides whether an operand that isn't padded is read outside. */
+bool contract_is_guarded(const ContractPlan *p, int axis);
+double contract_guard_share(const ContractPlan *p); /* of the products, those between the ends */
+/* Between its loops' ends operand k is never read outside. */
+bool contract_all_inside(const ContractPlan *p, int k);
+/* The arithmetic of terms that aren't there, whether it is done or not. */
+double contract_flops_left_out(const ContractPlan *p);
+/* Reads of operand k ask where they are. */
+bool contract_asks(const ContractPlan *p, int k);
+Inside contract_inside(const ContractPlan *p, int k); /* the dimensions in which it isn't */
+/* Between which indices of a summed axis of so many steps terms are there. first, size: the tile's,
+ * by merged axis. */
+Ends contract_ends(Low *lw, const ContractPlan *p, int axis, Dim terms, const AxisIx *first,
+                   const int64_t *size);
 /* contract_plan.c */
+/* The summed axes as their loops are nested, from the outermost in; returns how many. */
+int contract_sum_order(const ContractPlan *p, int *order);
 void contract_plan(Low *lw, Nest *n, ContractPlan *p);
 /* contract_order.c: the loops around the tiles. */
 void contract_order(Low *lw, ContractPlan *p);
@@ -92,8 +134,7 @@ static inline int contract_copied_axis(const ContractPlan *p, int k) {
  * indices make; old where the term isn't one (0: nothing yet). */
 Ex contract_term(Low *lw, const Ins *in, const AxisIx *ia, const AxisIx *ib, Point pt, Ex sum,
                  Ex old);
-/* The whole sum for the indices that ix has of the result's labels; ix: per label, the summed ones
- * are changed. */
+/* The whole sum for the indices that ix has of the result's labels; ix: per label. */
 Ex contract_again(Low *lw, const Ins *in, AxisIx *ix, Point pt);
 
 #endif

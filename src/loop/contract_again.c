@@ -27,11 +27,14 @@ Ex contract_again(Low *lw, const Ins *in, AxisIx *ix, Point pt) {
   const Contract *c = in->u.contract;
   DType t = (DType)in->type;
   LoopMark mark[MAX_AXES];
-  int n = 0;
+  AxisIx before[MAX_AXES]; /* of the summed labels */
+  int label[MAX_AXES], n = 0;
   Reg acc = st_let(&lw->m, ex_imm_i(&lw->m, t, pt.lanes, 0), name_of(lw->cx, "again"));
   const Shape *shape[] = {&low_ins(lw, in->arg[0])->shape, &low_ins(lw, in->arg[1])->shape};
   for (int d = 0; d < shape[0]->rank; d++) {
     if (is_out(c, c->a[d])) continue;
+    label[n] = c->a[d];
+    before[n] = ix[label[n]];
     ix[c->a[d]] = axis_var(lw, low_for(lw, FOR_SERIAL, "k", 0, shape[0]->dim[d], 1, &mark[n++]));
   }
   AxisIx at[2][IR_MAX_RANK];
@@ -43,6 +46,9 @@ Ex contract_again(Low *lw, const Ins *in, AxisIx *ix, Point pt) {
   Ex old = ex_reg(&lw->m, acc);
   Ex sum = low_map(lw, OP_add, t, (Ex[]){old, low_map(lw, OP_mul, t, x, 2)}, 2);
   st_set(&lw->m, acc, contract_term(lw, in, at[0], at[1], pt, sum, ex_reg(&lw->m, acc)));
-  while (n > 0) low_end(lw, mark[--n]);
+  while (n > 0) {
+    low_end(lw, mark[--n]);
+    ix[label[n]] = before[n];
+  }
   return ex_reg(&lw->m, acc);
 }

@@ -105,7 +105,38 @@ static double steps(const ContractPlan *p, int lanes) { /* of the sum, for one t
     double e = (double)p->at[i].number;
     n *= i == p->vec ? (double)((p->at[i].number + lanes - 1) / lanes) : e;
   }
-  return n * contract_phase_share(p);
+  return n * contract_phase_share(p) * contract_guard_share(p);
+}
+
+/* Elements the operands move by one step along a summed axis. */
+static int64_t step_of(const ContractPlan *p, int axis) {
+  int64_t sum = 0;
+  for (int k = 0; k < 2; k++) {
+    int64_t s = p->pack[k].on ? p->pack[k].stride[axis] : p->at[axis].stride[k];
+    sum += s < 0 ? -s : s;
+  }
+  return sum;
+}
+
+/* The axis with the smallest steps is innermost, those that decide whether anything is read outside
+ * of an operand come first. */
+static bool goes_outside(const ContractPlan *p, int a, int b) {
+  bool asks_a = contract_is_guarded(p, a), asks_b = contract_is_guarded(p, b);
+  return asks_a != asks_b ? asks_a : step_of(p, a) > step_of(p, b);
+}
+
+int contract_sum_order(const ContractPlan *p, int *order) {
+  int n = 0;
+  for (int i = 0; i < p->count; i++)
+    if (!p->at[i].out && i != p->vec) order[n++] = i;
+  for (int i = 1; i < n; i++)
+    for (int j = i; j > 0; j--) {
+      if (!goes_outside(p, order[j], order[j - 1])) break;
+      int s = order[j];
+      order[j] = order[j - 1];
+      order[j - 1] = s;
+    }
+  return n;
 }
 
 static double operand_count(const ContractPlan *p, int k) {
@@ -178,13 +209,15 @@ static double conflicting(const ContractPlan *p, int k, int m) {
   return way >= 64 && rows > ways - 2 ? m : 0;
 }
 
+enum { ASKING = 2 }; /* cycles of a condition on each read, and more: they break up the loop */
+
 /* Cycles of one tile of m rows, c columns and v vectors. */
 static double tile_cost(const ContractPlan *p, int m, int c, int v) {
   double fma = (double)m * c * v, loads = 0, lines = 0, thrown = 0;
   for (int k = 0; k < 2; k++) {
     double n = (depends(p, k, p->row) ? m : 1) * (depends(p, k, p->col) ? c : 1) *
                (depends(p, k, p->vec) && !p->dot ? v : 1);
-    loads += n * read_cost(p, k);
+    loads += n * (read_cost(p, k) + (contract_asks(p, k) ? ASKING : 0));
     lines += tile_lines(p, k, (int[]){m, c, v * p->lanes});
     thrown += conflicting(p, k, m);
   }
@@ -315,7 +348,9 @@ static void try_copies(ContractPlan *p, ContractPlan *best, int regs) {
           (!depends(p, k, p->vec) || x->lane_cost[k] < 2 || p->dot || named_operand(p, k)))
         sensible = false;
     }
-    if (sensible) try_tiles(p, best, regs);
+    if (!sensible) continue;
+    contract_guard_loops(p);
+    try_tiles(p, best, regs);
   }
 }
 
@@ -367,6 +402,7 @@ void contract_plan(Low *lw, Nest *n, ContractPlan *p) {
   merge_labels(p);
   measure_labels(lw, p);
   contract_phases(lw, p);
+  contract_guards(lw, p);
   measure_ends(lw, p);
   ContractPlan best = *p, work;
   best.cost = 1e300;

@@ -398,8 +398,8 @@ static void lower_group(Low *lw, Group *g) {
   if (g->rows) lw->may_parallel = false;
   for (int i = 0; i < g->nest.n; i++) lower_nest(lw, &lw->nest.at[g->nest.at[i]]);
   while (loops > 0) low_end(lw, mark[--loops]);
-  if (lw->m.k->call) return; /* has counted its bodies */
-  lw->m.k->flops = count.flops;
+  if (lw->m.k->call) return;     /* has counted its bodies */
+  lw->m.k->flops += count.flops; /* terms that aren't there have been taken off */
   lw->m.k->bytes = count.bytes;
 }
 

@@ -151,6 +151,10 @@ typedef struct Memo {
   AxisIx *at;
   Read read; /* a register, or a literal */
 } Memo;
+typedef struct Inside { /* dimensions in which a view isn't read outside at present */
+  const Ins *view;
+  uint32_t dims;
+} Inside;
 typedef struct VarRange {
   Dim lo, hi; /* inclusive */
 } VarRange;
@@ -174,7 +178,8 @@ struct Low {
   Vec(Memo) memo;
   int32_t *memo_head;  /* per value, -1 none */
   Vec(VarRange) range; /* per variable */
-  int32_t rows;        /* leading axes fixed by the outer loops */
+  Inside inside;
+  int32_t rows; /* leading axes fixed by the outer loops */
   AxisIx row[IR_MAX_RANK];
   int32_t slim;      /* the group, where it is a slim one; -1 */
   bool may_parallel; /* the next loop opened is the outermost and worth sharing out */
@@ -336,6 +341,10 @@ Ends triangle_ends(Low *lw, const Triangle *t, const AxisIx *in, int axis, int b
 /* Whether anything of a block adds to the fold, the other axes being at `in`; 0: it is to be taken
  * for granted. */
 Ex triangle_there(Low *lw, const Triangle *t, const AxisIx *in, const Along *along, int n);
+
+/* contract_guards.c: how many i of 0 .. all there are with 0 <= e + coef * i < extent for an e from
+ * lo to hi. */
+int64_t terms_inside(int64_t coef, int64_t all, int64_t extent, int64_t lo, int64_t hi);
 
 /* ---- slim.c ---- */
 bool slim_nest(Low *lw, const Nest *n, int rows); /* could be in a slim group with that many rows */

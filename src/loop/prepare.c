@@ -176,6 +176,44 @@ static bool in_phases(Prepare *p, const Contract *c, int k, Val v) {
   return some;
 }
 
+/* So few of the products are there that tiles had better be of indices that no condition asks for
+ * (images), each place being summed by itself. */
+static const double FEW_TERMS = 0.9;
+enum { ROWS = 4, VECTOR = 8 };
+
+static bool has_label(const uint8_t *label, int rank, int l) {
+  for (int d = 0; d < rank; d++)
+    if (label[d] == l) return true;
+  return false;
+}
+
+static bool few_terms(Prepare *p, const Contract *c, int k, const Val *arg) {
+  const Ins *in = ir_ins(&p->w.b, arg[k]), *other = ir_ins(&p->w.b, arg[1 - k]);
+  const uint8_t *label = k ? c->b : c->a, *others = k ? c->a : c->b;
+  if (!c->skips || in->op != OP_view || in->u.view->exact) return false;
+  if (window_share(&p->w.b, in, c, label) > FEW_TERMS) return false;
+  bool rows = false, vectors = false;
+  for (int o = 0; o < c->nout; o++)
+    vectors |= has_label(others, other->shape.rank, c->out[o]) &&
+               !has_label(label, in->shape.rank, c->out[o]);
+  for (int d = 0; d < in->u.view->rank; d++) {
+    const ViewDim *x = &in->u.view->dim[d];
+    if (x->n != 1 || x->den != 1) continue;
+    int l = x->term[0].label;
+    rows |= has_label(c->out, c->nout, label[l]) &&
+            !has_label(others, other->shape.rank, label[l]) &&
+            dim_expected(p->w.b.cx, in->shape.dim[l], 0) >= ROWS;
+  }
+  return rows && vectors;
+}
+
+/* Operand k of a contraction with so many steps, for tiles to read. */
+static Val outside_read(Prepare *p, const Contract *c, int k, const Val *arg, double steps) {
+  Val last = 0;
+  if (few_terms(p, c, k, arg)) last = window_sum_last(&p->w.b, arg[k], c, k ? c->b : c->a, steps);
+  return last ? last : window_padded(&p->w.b, arg[k], c, k ? c->b : c->a, steps);
+}
+
 static void pad_operands(Prepare *p, const Ins *in, Val *arg) {
   double steps = 1, n[2 * IR_MAX_RANK] = {0};
   for (int k = 0; k < 2; k++) {
@@ -186,7 +224,8 @@ static void pad_operands(Prepare *p, const Ins *in, Val *arg) {
   }
   for (int l = 0; l < in->u.contract->nlabels; l++) steps *= n[l];
   for (int k = 0; k < 2; k++)
-    if (!in_phases(p, in->u.contract, k, arg[k])) arg[k] = window_padded(&p->w.b, arg[k], steps);
+    if (!in_phases(p, in->u.contract, k, arg[k]))
+      arg[k] = outside_read(p, in->u.contract, k, arg, steps);
 }
 
 static Val rewritten(Prepare *p, const Ins *in, Val *arg, bool *fine) {

@@ -18,6 +18,8 @@
  *   (the adjoint of a convolution: a convolution of the incoming gradient) */
 #include "loop/prepare.h"
 
+enum { MOST_PLACES = 256 }; /* of a window that has few of its terms at many of them */
+
 static int64_t magnitude(int64_t v) { return v < 0 ? -v : v; }
 
 typedef struct Window {
@@ -307,10 +309,96 @@ bool window_phases(const Ins *view, int d, const Contract *c, const uint8_t *lab
   return p.coef == 1 && dim_is_number(phases) && q.coef == phases && phases <= MOST_PHASES;
 }
 
-/* Reading a padded copy costs a pass over memory; masks cost every read. */
+/* Reading a copy costs a pass over memory; masks cost every read. */
 enum { READS_WORTH_PADDING = 24 };
+enum { ENOUGH_STEPS = 8 }; /* of the sum inside loops with computed ends */
 
-Val window_padded(Builder *b, Val x, double reads) {
+/* Of the terms for which dimension d of the view is read, the share inside; -1: it isn't a guard
+ * on one summed index beside one kept one. */
+static double share_inside(const Builder *b, const Ins *view, int d, const Contract *c,
+                           const uint8_t *label) {
+  const ViewDim *x = &view->u.view->dim[d];
+  Dim extent = ir_shape(b, view->arg[0])->dim[d];
+  if (view_dim_inside(b->cx, x, &view->shape, extent)) return 1;
+  if (x->den != 1 || x->n != 2) return -1;
+  bool first = is_kept(c, label[x->term[0].label]);
+  ViewTerm h = x->term[!first], i = x->term[first];
+  if (!is_kept(c, label[h.label]) || is_kept(c, label[i.label])) return -1;
+  if (!dim_is_number(h.coef) || !dim_is_number(i.coef)) return -1;
+  int64_t n = dim_expected(b->cx, view->shape.dim[h.label], 0), sum = 0;
+  int64_t all = dim_expected(b->cx, view->shape.dim[i.label], 0);
+  int64_t off = dim_expected(b->cx, x->off, 0), size = dim_expected(b->cx, extent, 0);
+  if (n <= 0 || all <= 0 || n > MOST_PLACES) return -1;
+  for (int64_t k = 0; k < n; k++)
+    sum += terms_inside(i.coef, all, size, off + h.coef * k, off + h.coef * k);
+  return (double)sum / (double)(n * all);
+}
+
+double window_share(const Builder *b, const Ins *view, const Contract *c, const uint8_t *label) {
+  double share = 1;
+  for (int d = 0; d < view->u.view->rank; d++) {
+    double one = window_phases(view, d, c, label) ? 1 : share_inside(b, view, d, c, label);
+    if (one < 0) return 1;
+    share *= one;
+  }
+  return share;
+}
+
+/* The dimension of the viewed value that a summed label alone reads, the one with most indices; -1
+ * where none has enough for a loop to be worth its ends. */
+static int summed_dim(const Builder *b, const Ins *view, const Contract *c, const uint8_t *label) {
+  int best = -1;
+  int64_t most = ENOUGH_STEPS - 1;
+  for (int d = 0; d < view->u.view->rank; d++) {
+    const ViewDim *x = &view->u.view->dim[d];
+    if (x->n != 1 || x->den != 1 || x->off != 0 || x->term[0].coef != 1) continue;
+    int64_t n = dim_expected(b->cx, view->shape.dim[x->term[0].label], 0);
+    if (!is_kept(c, label[x->term[0].label]) && n > most) best = d, most = n;
+  }
+  return best;
+}
+
+/* Places are kept and the fewer offsets summed: tiles of places read the same elements again and
+ * again, one step of the sum after another. */
+static bool slides(const Builder *b, const Ins *view, const Contract *c, const uint8_t *label) {
+  for (int d = 0; d < view->u.view->rank; d++) {
+    const ViewDim *x = &view->u.view->dim[d];
+    int64_t most[2] = {0, 0}; /* summed, kept */
+    for (int t = 0; t < x->n; t++) {
+      int64_t n = dim_expected(b->cx, view->shape.dim[x->term[t].label], 0);
+      int64_t *slot = &most[is_kept(c, label[x->term[t].label])];
+      *slot = MAX(*slot, n);
+    }
+    if (most[0] && most[1] >= most[0]) return true;
+  }
+  return false;
+}
+
+/* A view of x by these dimensions, through a copy of x in whose memory dimension q comes last (-1:
+ * as it is). Views compose: the operator between the two keeps the copy a value of its own. */
+static Val copy_viewed(Builder *b, Val x, int q, const ViewDim *by, const Shape *shape) {
+  int32_t perm[IR_MAX_RANK];
+  ViewDim dim[IR_MAX_RANK];
+  int n = 0, rank = ir_shape(b, x)->rank;
+  for (int d = 0; d < rank; d++)
+    if (d != q) perm[n++] = d;
+  if (q >= 0) perm[n] = q;
+  for (int d = 0; d < rank; d++) dim[d] = by[perm[d]];
+  View v = {.rank = rank, .dim = dim};
+  return ir_view(b, ir_map1(b, OP_stop, ir_permute(b, x, perm)), shape, &v);
+}
+
+Val window_sum_last(Builder *b, Val x, const Contract *c, const uint8_t *label, double reads) {
+  const Ins in = *ir_ins(b, x);
+  Shape from = *ir_shape(b, in.arg[0]);
+  int q = summed_dim(b, &in, c, label), last = from.rank - 1;
+  while (last > 0 && from.dim[last] == 1) last--;
+  if (q < 0 || q == last) return q < 0 ? 0 : x;
+  if (shape_expected(b->cx, &from) * READS_WORTH_PADDING > reads) return 0;
+  return copy_viewed(b, in.arg[0], q, in.u.view->dim, &in.shape);
+}
+
+Val window_padded(Builder *b, Val x, const Contract *c, const uint8_t *label, double reads) {
   Ins in = *ir_ins(b, x);
   if (in.op != OP_view || in.u.view->exact) return x;
   Shape from = *ir_shape(b, in.arg[0]), padded = from;
@@ -330,8 +418,7 @@ Val window_padded(Builder *b, Val x, double reads) {
     outer[d] = v;
   }
   if (shape_expected(b->cx, &padded) * READS_WORTH_PADDING > reads) return x;
-  View copy = {.rank = from.rank, .dim = inner}, windows = {.rank = from.rank, .dim = outer};
-  /* views compose: the operator between the two keeps the copy a value of its own */
-  Val p = ir_map1(b, OP_stop, ir_view(b, in.arg[0], &padded, &copy));
-  return ir_view(b, p, &in.shape, &windows);
+  View copy = {.rank = from.rank, .dim = inner};
+  int q = slides(b, &in, c, label) ? summed_dim(b, &in, c, label) : -1;
+  return copy_viewed(b, ir_view(b, in.arg[0], &padded, &copy), q, outer, &in.shape);
 }

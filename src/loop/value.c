@@ -173,6 +173,7 @@ static AxisIx view_axis(Low *lw, const Ins *in, int d, Dim extent, const AxisIx 
     }
   }
   if (view->exact || view_dim_inside(lw->cx, vd, &in->shape, extent)) return a;
+  if (lw->inside.view == in && lw->inside.dims >> d & 1) return a;
   Dim lo, hi;
   bool known = !a.dyn && axis_range(lw, &a, pt, &lo, &hi);
   bool above = known && dim_le(lw->cx, 0, lo) == 1;
