@@ -111,6 +111,14 @@ static const char *gathered(const Wide *w) {
               : cg_fmt(w->g, "((%s)%s((const %s *)(p), %s, %d))", w->type, f, element(w), i, scale);
 }
 
+/* Each element by itself, where the instruction is slower. */
+static const char *fetched(const Wide *w) {
+  Text t = text_new(w->g->cx->arena);
+  text_fmt(&t, "((%s){", w->type);
+  for (int l = 0; l < w->lanes; l++) text_fmt(&t, "%s(p)[(i)[%d]]", l ? ", " : "", l);
+  return text_fmt(&t, "})"), text_str(&t);
+}
+
 /* With the language's operators, on vectors of a register. */
 static const char *by_operators(const VecOp *w) {
   bool real = w->e == CE_F32 || w->e == CE_F64;
@@ -181,6 +189,18 @@ static const char *first_lanes(const Wide *w) {
                         "    %s r_; \\\n    (void)(m); \\\n    memcpy(&r_, &w_, sizeof r_); "
                         "\\\n    r_; \\\n  })",
                         own, k, w->type);
+}
+
+/* By the instruction where PREFIX_GATHERS says that it is fast. */
+static bool gather_macro(const Wide *w, Text *out) {
+  bool all = w->h == CH_GATHER || w->h == CH_GATHER64;
+  const char *name = cg_help(w->g, w->h, w->e, w->lanes), *p = w->g->prefix;
+  const char *by_512 = all ? by_instruction(w, true) : NULL,
+             *by_2 = all ? by_instruction(w, false) : NULL;
+  if (!by_2) return false;
+  text_fmt(out, "#if %s_GATHERS\n#define %s(p, i) %s\n#else\n#define %s(p, i) %s\n#endif\n", p,
+           name, by_512 ? by_512 : by_2, name, fetched(w));
+  return true;
 }
 
 static void first_lanes_macro(const Wide *w, Text *out) {
@@ -276,6 +296,7 @@ void vec_macro(const VecOp *op, Text *out) {
     first_lanes_macro(&w, out);
     return;
   }
+  if (gather_macro(&w, out)) return;
   const char *name = cg_help(w.g, w.h, w.e, w.lanes), *p = w.g->prefix, *word = "#if";
   Text args = text_new(w.g->cx->arena);
   for (const char *a = op->form->args; *a; a++)
