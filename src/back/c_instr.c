@@ -114,9 +114,19 @@ static const char *gathered(const Wide *w) {
 /* Each element by itself, where the instruction is slower. */
 static const char *fetched(const Wide *w) {
   Text t = text_new(w->g->cx->arena);
-  text_fmt(&t, "((%s){", w->type);
-  for (int l = 0; l < w->lanes; l++) text_fmt(&t, "%s(p)[(i)[%d]]", l ? ", " : "", l);
-  return text_fmt(&t, "})"), text_str(&t);
+  bool some = w->h == CH_GATHER_IF || w->h == CH_GATHER64_IF;
+  if (some)
+    text_fmt(&t, "__extension__({ \\\n    const int m_ = %s_movemask_%s((__m%d%s)(m)); \\\n    ",
+             w->pre, cg_elem_bytes[w->e] == 8 ? "pd" : "ps", w->bytes * 8,
+             cg_elem_bytes[w->e] == 8 ? "d" : "");
+  text_fmt(&t, "(%s){", w->type);
+  for (int l = 0; l < w->lanes; l++) {
+    if (l) text_add(&t, ", ");
+    if (some) text_fmt(&t, "m_ & %d ? (p)[(i)[%d]] : 0", 1 << l, l);
+    else text_fmt(&t, "(p)[(i)[%d]]", l);
+  }
+  text_add(&t, some ? "}; \\\n  })" : "}");
+  return text_str(&t);
 }
 
 /* With the language's operators, on vectors of a register. */
@@ -192,14 +202,12 @@ static const char *first_lanes(const Wide *w) {
 }
 
 /* By the instruction where PREFIX_GATHERS says that it is fast. */
-static bool gather_macro(const Wide *w, Text *out) {
-  bool all = w->h == CH_GATHER || w->h == CH_GATHER64;
-  const char *name = cg_help(w->g, w->h, w->e, w->lanes), *p = w->g->prefix;
-  const char *by_512 = all ? by_instruction(w, true) : NULL,
-             *by_2 = all ? by_instruction(w, false) : NULL;
+static bool gather_macro(const Wide *w, const char *args, Text *out) {
+  const char *by_2 = is_gather(w->h) ? by_instruction(w, false) : NULL, *p = w->g->prefix;
+  const char *name = cg_help(w->g, w->h, w->e, w->lanes);
   if (!by_2) return false;
-  text_fmt(out, "#if %s_GATHERS\n#define %s(p, i) %s\n#else\n#define %s(p, i) %s\n#endif\n", p,
-           name, by_512 ? by_512 : by_2, name, fetched(w));
+  text_fmt(out, "#if %s_GATHERS\n#define %s(%s) %s\n#else\n#define %s(%s) %s\n#endif\n", p, name,
+           args, by_2, name, args, fetched(w));
   return true;
 }
 
@@ -296,11 +304,11 @@ void vec_macro(const VecOp *op, Text *out) {
     first_lanes_macro(&w, out);
     return;
   }
-  if (gather_macro(&w, out)) return;
   const char *name = cg_help(w.g, w.h, w.e, w.lanes), *p = w.g->prefix, *word = "#if";
   Text args = text_new(w.g->cx->arena);
   for (const char *a = op->form->args; *a; a++)
     text_fmt(&args, "%s%c", a == op->form->args ? "" : ", ", *a);
+  if (gather_macro(&w, text_str(&args), out)) return;
   bool operators = op->form->oper && (!is_choice(w.h) || w.bytes <= 16);
   bool instructions = !operators || w.h == CH_SCALE || is_bits(w.h);
   const char *choice = choice_of_clang(&w),

@@ -99,9 +99,10 @@ static void scalar_functions(CGen *g, Text *out) {
 
 /* ---- the compiler ---- */
 static bool gathers(const CGen *g) {
-  for (int e = 0; e < CE_COUNT; e++)
-    for (int k = 0; k < C_MAX_LOG; k++)
-      if (g->help_used[CH_GATHER][e][k] || g->help_used[CH_GATHER64][e][k]) return true;
+  for (int h = CH_GATHER; h <= CH_GATHER64_IF; h++)
+    for (int e = 0; e < CE_COUNT; e++)
+      for (int k = 0; k < C_MAX_LOG; k++)
+        if (g->help_used[h][e][k]) return true;
   return false;
 }
 
