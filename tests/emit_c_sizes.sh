@@ -46,6 +46,54 @@ out_has "#define TWO_F_WORKSPACE(N, M) ((size_t)("
 out_has "size_t two_f_workspace(int64_t N, int64_t M);"
 out_has "int two_f(int64_t N, int64_t M, const two_params *params, const float *x, const float *s, const float *int_, float *result, void *workspace, size_t workspace_bytes);"
 
+# ---- what the program requires of its sizes
+cat >must.nn <<'END'
+fn even(x: f32[N], k: i32) = require(k > 0, "no size", require(N >= 4 and N % 2 == 0, "even, */ at least 4 \\ ??/", sum(x[:N//2])))
+fn twice(x: f32[N]) = even(x, 1) + even(x, 2)
+fn first(x: f32[N]) = require(N > 2, "at least 3", sum(x[:3]))
+END
+cat >ask.c <<'END'
+#include "must.h"
+#include <stdio.h>
+int main(void) {
+  static const float x[] = {1, 2, 3, 4, 5, 6, 7, 8};
+  static _Alignas(64) unsigned char ws[4096];
+  for (int n = 0; n < 8; n++) {
+    float v = -1, d[8];
+    int even = must_even(n, x, 1, &v, ws, sizeof ws), twice = must_twice_grad(n, x, &v, d, ws, sizeof ws);
+    int small = even && must_even_workspace(n) == SIZE_MAX;
+    printf("%d%d%d%d %g;", even, twice, small, must_first(n, x, d, ws, sizeof ws), (double)v);
+  }
+  return puts(must_strerror(MUST_REQUIRED)) < 0;
+}
+END
+for cpu in generic native; do
+  run emit --c must.nn -o must.c --cpu $cpu
+  is 0 ""
+  out=$(cat must.h) what=must.h
+  out_has " * Status MUST_REQUIRED: even, * / at least 4    ?/"
+  out_has " * Status MUST_REQUIRED: at least 3"
+  out_lacks "no size"
+  same "each condition once" "$(grep -c 'return MUST_REQUIRED' must.c)" 6
+  cc $strict -march=native -O1 ask.c must.c -o must.run -lm 2>err.txt || not_ok "ask.c" "$(cat err.txt)"
+  want="4414 -1;8818 -1;8818 -1;8810 -1;0000 6;8810 -1;0000 12;8810 -1;the sizes are not what the function requires, as its header says"
+  same "statuses for $cpu" "$(./must.run)" "$want"
+done
+run verify must.nn --functions first,twice
+is 0
+out_has "first_grad               the same bits"
+out_has "6 sizes"
+out_has "2 sizes"
+for given in "-D N=5" "--size 5"; do
+  run emit --c must.nn -o must.c --functions even $given
+  is 3
+  err_has "E0318"
+done
+run emit --c must.nn -o must.c --functions even --size 6
+is 0 ""
+out=$(cat must.h) what=must.h
+out_lacks "Status MUST_REQUIRED"
+
 # ---- statuses
 cat >status.c <<'END'
 #include "two.h"

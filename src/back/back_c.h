@@ -4,6 +4,7 @@
 #ifndef GRADC_BACK_C_H
 #define GRADC_BACK_C_H
 
+#include "ir/size_cond.h"
 #include "loop/loop.h"
 
 /* What functions return: C_STATUS_TABLE(name, text), numbered from 0. Object files have the same
@@ -16,7 +17,8 @@
   _(BAD_SIZE, "a size is less than 1, or one leaves no room for another")                          \
   _(TOO_LARGE, "the sizes ask for more memory, or a longer axis, than can be addressed")           \
   _(BAD_WEIGHTS, "the weights' bytes are not as many as the parameters have")                      \
-  _(INDEX, "an index is outside of what it reads; parameters and states are as they were")
+  _(INDEX, "an index is outside of what it reads; parameters and states are as they were")         \
+  _(REQUIRED, "the sizes are not what the function requires, as its header says")
 typedef enum CStatus {
 #define _(name, text) CST_##name,
   C_STATUS_TABLE(_)
@@ -39,12 +41,18 @@ typedef struct CPort {
   int arg;
   int field; /* of a struct: which parameter */
 } CPort;
+/* What the program says of sizes (`require`), to be asked by each call. */
+typedef struct CRequire {
+  const SizeCond *holds;
+  const char *text;
+} CRequire;
 typedef struct CFunction {
   Name name; /* without the prefix */
   Name says;
   LoopProgram *loops;
   Vec(Name) size; /* named sizes, known at run time only: the first arguments */
   Vec(Dim) check; /* what must not be negative for the function to make sense */
+  Vec(CRequire) require;
   Vec(CArg) arg;
   Vec(CPort) in, out;
   Vec(CPort) zero;                /* fields that the function sets to zero */

@@ -151,6 +151,24 @@ static void signature(const CFile *f, const CFunction *fn, Text *out) {
   text_fmt(out, "void *workspace, size_t workspace_bytes)");
 }
 
+/* A text of the program as a comment can have it, on one line. */
+static void comment_text(const char *s, Text *out) {
+  for (; *s; s++) {
+    bool ends = s[0] == '*' && s[1] == '/', begins = s[0] == '/' && s[1] == '*';
+    bool splices = s[0] == '\\' || (s[0] == '?' && s[1] == '?');
+    if ((unsigned char)*s < ' ' || splices) text_add(out, " ");
+    else text_fmt(out, ends || begins ? "%c " : "%c", *s);
+  }
+}
+
+static void requirements(const CFile *f, const CFunction *fn, Text *out) {
+  for (int i = 0; i < fn->require.n; i++) {
+    text_fmt(out, " * Status %s_REQUIRED: ", c_upper(f->cx, f->prefix));
+    comment_text(fn->require.at[i].text, out);
+    text_add(out, "\n");
+  }
+}
+
 static void declaration(const CFile *f, const CFunction *fn, Text *out) {
   text_fmt(out, "/* %s\n", fn->says);
   for (int i = 0; i < fn->size.n; i++)
@@ -161,6 +179,7 @@ static void declaration(const CFile *f, const CFunction *fn, Text *out) {
     if (a->kind != CARG_STRUCT) text_fmt(out, ", %s", type_text(f->cx, a->type, &a->shape));
     text_add(out, "\n");
   }
+  requirements(f, fn, out);
   text_add(out, " */\n");
   workspace_constant(f, fn, out);
   signature(f, fn, out);
@@ -207,6 +226,11 @@ static void sizes_check(const CFile *f, const CFunction *fn, const char *upper, 
     text_add(out, ";\n");
   }
   text_fmt(out, "  if (bytes > (float)(SIZE_MAX / 4)) return %s_TOO_LARGE;\n", upper);
+  for (int i = 0; i < fn->require.n; i++) {
+    text_add(out, "  if (!(");
+    size_cond_print_c(f->cx, fn->require.at[i].holds, &exact, out);
+    text_fmt(out, ")) return %s_REQUIRED;\n", upper);
+  }
   for (int i = 0; i < fn->check.n; i++) {
     text_add(out, "  if (");
     dim_print_c(f->cx, fn->check.at[i], &exact, out);

@@ -111,6 +111,24 @@ static const char *gathered(const Wide *w) {
               : cg_fmt(w->g, "((%s)%s((const %s *)(p), %s, %d))", w->type, f, element(w), i, scale);
 }
 
+/* Each element by itself, where the instruction is slower. */
+static const char *fetched(const Wide *w) {
+  Text t = text_new(w->g->cx->arena);
+  bool some = w->h == CH_GATHER_IF || w->h == CH_GATHER64_IF;
+  if (some)
+    text_fmt(&t, "__extension__({ \\\n    const int m_ = %s_movemask_%s((__m%d%s)(m)); \\\n    ",
+             w->pre, cg_elem_bytes[w->e] == 8 ? "pd" : "ps", w->bytes * 8,
+             cg_elem_bytes[w->e] == 8 ? "d" : "");
+  text_fmt(&t, "(%s){", w->type);
+  for (int l = 0; l < w->lanes; l++) {
+    if (l) text_add(&t, ", ");
+    if (some) text_fmt(&t, "m_ & %d ? (p)[(i)[%d]] : 0", 1 << l, l);
+    else text_fmt(&t, "(p)[(i)[%d]]", l);
+  }
+  text_add(&t, some ? "}; \\\n  })" : "}");
+  return text_str(&t);
+}
+
 /* With the language's operators, on vectors of a register. */
 static const char *by_operators(const VecOp *w) {
   bool real = w->e == CE_F32 || w->e == CE_F64;
@@ -181,6 +199,16 @@ static const char *first_lanes(const Wide *w) {
                         "    %s r_; \\\n    (void)(m); \\\n    memcpy(&r_, &w_, sizeof r_); "
                         "\\\n    r_; \\\n  })",
                         own, k, w->type);
+}
+
+/* By the instruction where PREFIX_GATHERS says that it is fast. */
+static bool gather_macro(const Wide *w, const char *args, Text *out) {
+  const char *by_2 = is_gather(w->h) ? by_instruction(w, false) : NULL, *p = w->g->prefix;
+  const char *name = cg_help(w->g, w->h, w->e, w->lanes);
+  if (!by_2) return false;
+  text_fmt(out, "#if %s_GATHERS\n#define %s(%s) %s\n#else\n#define %s(%s) %s\n#endif\n", p, name,
+           args, by_2, name, args, fetched(w));
+  return true;
 }
 
 static void first_lanes_macro(const Wide *w, Text *out) {
@@ -280,6 +308,7 @@ void vec_macro(const VecOp *op, Text *out) {
   Text args = text_new(w.g->cx->arena);
   for (const char *a = op->form->args; *a; a++)
     text_fmt(&args, "%s%c", a == op->form->args ? "" : ", ", *a);
+  if (gather_macro(&w, text_str(&args), out)) return;
   bool operators = op->form->oper && (!is_choice(w.h) || w.bytes <= 16);
   bool instructions = !operators || w.h == CH_SCALE || is_bits(w.h);
   const char *choice = choice_of_clang(&w),

@@ -98,6 +98,14 @@ static void scalar_functions(CGen *g, Text *out) {
 }
 
 /* ---- the compiler ---- */
+static bool gathers(const CGen *g) {
+  for (int h = CH_GATHER; h <= CH_GATHER64_IF; h++)
+    for (int e = 0; e < CE_COUNT; e++)
+      for (int k = 0; k < C_MAX_LOG; k++)
+        if (g->help_used[h][e][k]) return true;
+  return false;
+}
+
 /* Few conditions, since tools look at the whole file once for each combination of them. */
 static void includes(CGen *g, bool vectors, Text *out) {
   const char *p = g->prefix, *upper = c_upper(g->cx, p);
@@ -116,6 +124,11 @@ static void includes(CGen *g, bool vectors, Text *out) {
              "defined(__AVX512DQ__)\n"
              "#define %s_AVX512 %s_VECTORS\n#else\n#define %s_AVX512 0\n#endif\n",
              p, p, p);
+    if (gathers(g)) /* as LLVM has it: of processors with AVX2 alone few gather fast */
+      text_fmt(out,
+               "#if %s_AVX512 || defined(__tune_skylake__) || defined(__tune_alderlake__)\n"
+               "#define %s_GATHERS %s_VECTORS\n#else\n#define %s_GATHERS 0\n#endif\n",
+               p, p, p, p);
   }
   text_add(out, "#if defined(__FAST_MATH__)\n#error \"-ffast-math changes results\"\n#endif\n"
                 "#pragma GCC diagnostic push\n"

@@ -233,6 +233,17 @@ static LLVMValueRef pointer_table(Obj *o, const LLVMValueRef *value, const CPort
   return table;
 }
 
+/* One bit. */
+static LLVMValueRef size_condition(Gen *g, const SizeCond *c) {
+  if (c->kind == SC_LEAST || c->kind == SC_ZERO)
+    return LLVMBuildICmp(g->b, c->kind == SC_LEAST ? LLVMIntSGE : LLVMIntEQ, gen_dim(g, c->d),
+                         LLVMConstInt(g->i64, 0, 0), "");
+  LLVMValueRef a = size_condition(g, c->a);
+  if (c->kind == SC_NOT) return LLVMBuildNot(g->b, a, "");
+  LLVMValueRef b = size_condition(g, c->b);
+  return c->kind == SC_AND ? LLVMBuildAnd(g->b, a, b, "") : LLVMBuildOr(g->b, a, b, "");
+}
+
 /* As c_file.c has it: bytes are added as double, which doesn't overflow. */
 static void make_sizes_check(Obj *o) {
   Gen *g = &o->g;
@@ -261,6 +272,8 @@ static void make_sizes_check(Obj *o) {
   double most = LLVMPointerSize(o->layout) == 4 ? 0x1p30 : 0x1p62;
   fail_if(o, LLVMBuildFCmp(g->b, LLVMRealOGT, bytes, LLVMConstReal(LLVMTypeOf(bytes), most), ""),
           CST_TOO_LARGE);
+  for (int i = 0; i < fn->require.n; i++)
+    fail_if(o, LLVMBuildNot(g->b, size_condition(g, fn->require.at[i].holds), ""), CST_REQUIRED);
   for (int i = 0; i < fn->check.n; i++)
     fail_if(o,
             LLVMBuildICmp(g->b, LLVMIntSLT, gen_dim(g, fn->check.at[i]), LLVMConstInt(g->i64, 0, 0),

@@ -190,6 +190,42 @@ static void collect_checks(Emitting *e, CFunction *fn, const Fn *f) {
   }
 }
 
+static bool has_sizes(const CFunction *fn, const SizeBindings *names) {
+  for (int i = 0; i < names->list.n; i++) {
+    bool found = false;
+    for (int k = 0; k < fn->size.n; k++) found |= fn->size.at[k] == names->list.at[i].name;
+    if (!found) return false;
+  }
+  return true;
+}
+
+static bool is_asked(const CFunction *fn, const SizeCond *holds, const char *text) {
+  for (int i = 0; i < fn->require.n; i++)
+    if (size_cond_same(fn->require.at[i].holds, holds) && !strcmp(fn->require.at[i].text, text))
+      return true;
+  return false;
+}
+
+/* What the program itself requires of the sizes that stay names. */
+static void collect_requirements(Emitting *e, CFunction *fn, Name declared) {
+  Requirements all = {0};
+  front_required(e->s->program, declared, &all);
+  for (int i = 0; i < all.n; i++) {
+    const SizeCond *holds = size_cond_subst(e->cx, all.at[i].holds, e->o->sizes);
+    SizeBindings names = {0};
+    size_cond_names(e->cx, holds, &names);
+    if (size_cond_holds(e->cx, holds, &(SizeBindings){0}) == 1 || !has_sizes(fn, &names)) continue;
+    if (is_asked(fn, holds, all.at[i].text)) continue;
+    vec_push(e->cx->arena, &fn->require, ((CRequire){holds, all.at[i].text}));
+  }
+}
+
+static bool meets_requirements(const CFunction *fn, const SizeBindings *sizes) {
+  for (int i = 0; i < fn->require.n; i++)
+    if (size_cond_holds(fn->loops->cx, fn->require.at[i].holds, sizes) == 0) return false;
+  return true;
+}
+
 SizeBindings emit_c_all_sizes(const CFunction *fn, int64_t n) {
   SizeBindings sizes = {0};
   for (int i = 0; i < fn->size.n; i++) size_bind(fn->loops->cx->arena, &sizes, fn->size.at[i], n);
@@ -198,6 +234,7 @@ SizeBindings emit_c_all_sizes(const CFunction *fn, int64_t n) {
 
 LoopProgram *emit_c_bound(const CFunction *fn, const SizeBindings *sizes) {
   if (!fn->size.n) return fn->loops;
+  if (!meets_requirements(fn, sizes)) return NULL;
   const Fn *f = pass_bind_sizes(fn->loops->given, sizes);
   return f ? loop_bind(fn->loops, f, sizes) : NULL;
 }
@@ -218,7 +255,7 @@ static bool parameters_have_numbers(const Fn *f) {
 typedef enum Kind { FORWARD, GRADIENT, STEP } Kind;
 typedef struct Wanted {
   Kind kind;
-  Name name;
+  Name name, declared; /* declared: the program's function that it is, or is of */
   const char *says;
   Fn *fn; /* prepared */
 } Wanted;
@@ -231,18 +268,20 @@ static bool says_something(const Fn *grad) {
   return false;
 }
 
-static bool want(Emitting *e, WantedList *list, Kind kind, Name name, const char *says, Fn *f) {
+static bool want(Emitting *e, WantedList *list, Wanted w, Fn *f) {
   if (!f) return false;
   if (e->o->size) compile_bind_rest(f, e->o->sizes, e->o->size);
+  bool asks = w.kind != GRADIENT && e->o->sizes->list.n; /* a gradient's function has been asked */
+  if (asks && !front_requires(e->s->program, w.declared, e->o->sizes)) return false;
   if (e->o->real) {
     const Fn *bound = pass_bind_sizes(f, e->o->sizes), *plain = bound ? pass_expand(bound) : NULL;
     f = plain ? pass_retype(plain, e->o->real == 8 ? T_F64 : T_F32) : NULL;
     if (!f) return false;
   }
   f = compile_prepare(f, e->o->sizes);
-  if (f && kind == GRADIENT && !says_something(f)) return true;
+  if (f && w.kind == GRADIENT && !says_something(f)) return true;
   if (!f || !parameters_have_numbers(f)) return false;
-  Wanted w = {kind, name, says, f};
+  w.fn = f;
   vec_push(e->cx->arena, list, w);
   return true;
 }
@@ -256,15 +295,16 @@ static bool has_gradient(const Fn *f) {
 
 static bool want_function(Emitting *e, WantedList *list, Name name) {
   Fn *f = session_function(e->s, name);
-  if (f && e->o->sizes->list.n && !front_requires(e->s->program, name, e->o->sizes)) return false;
-  if (!f || !want(e, list, FORWARD, name, name_fmt(e->cx, "%s.", name), f)) return false;
+  Wanted forward = {FORWARD, name, name, name_fmt(e->cx, "%s.", name), NULL};
+  if (!f || !want(e, list, forward, f)) return false;
   if (!has_gradient(f)) return true;
   /* Of numbers where sizes are numbers, as libgradc does it: what a gradient keeps, and so the
    * order of its sums, may depend on them. */
   DeriveOptions d = {.order = 1, .value = true, .deferred = true};
   Fn *grad = derive(f, &d);
-  return grad && want(e, list, GRADIENT, name_fmt(e->cx, "%s_grad", name),
-                      name_fmt(e->cx, "The gradient of %s, and its value.", name), grad);
+  Wanted gradient = {GRADIENT, name_fmt(e->cx, "%s_grad", name), name,
+                     name_fmt(e->cx, "The gradient of %s, and its value.", name), NULL};
+  return want(e, list, gradient, grad);
 }
 
 static bool want_step(Emitting *e, WantedList *list, const char *optimizer) {
@@ -272,12 +312,12 @@ static bool want_step(Emitting *e, WantedList *list, const char *optimizer) {
   StepPlan plan;
   if (!loss || !step_build(e->s->program, loss, name_of(e->cx, optimizer), NULL, &plan))
     return false;
-  return want(
-      e, list, STEP, name_fmt(e->cx, "loss_%s_step", optimizer),
-      name_fmt(e->cx,
-               "A step of training: the loss, its gradient, and %s's update of all parameters.",
-               optimizer),
-      plan.fn);
+  const char *says = name_fmt(
+      e->cx, "A step of training: the loss, its gradient, and %s's update of all parameters.",
+      optimizer);
+  Wanted step = {STEP, name_fmt(e->cx, "loss_%s_step", optimizer), name_of(e->cx, "loss"), says,
+                 NULL};
+  return want(e, list, step, plan.fn);
 }
 
 static bool want_all(Emitting *e, WantedList *list) {
@@ -325,6 +365,7 @@ static CFunction *make_function(Emitting *e, const Wanted *w) {
   else step_results(e, fn, w->fn);
   fn->loops = loop_lower(w->fn, &e->o->target);
   if (fn->size.n) collect_checks(e, fn, fn->loops->fn);
+  if (fn->size.n && w->declared) collect_requirements(e, fn, w->declared);
   const char *wrong = loop_verify(fn->loops);
   if (wrong) cx_bug(e->cx, "loops of %s: %s", w->name, wrong);
   return fn;
@@ -333,7 +374,7 @@ static CFunction *make_function(Emitting *e, const Wanted *w) {
 void emit_c_add(CFile *f, const Fn *prepared, Name name, const Target *target) {
   EmitCOptions o = {.target = *target};
   Emitting e = {.cx = f->cx, .o = &o, .file = f};
-  Wanted w = {FORWARD, name, name, (Fn *)prepared};
+  Wanted w = {FORWARD, name, NULL, name, (Fn *)prepared};
   CFunction *fn = make_function(&e, &w);
   vec_push(f->cx->arena, &f->fn, fn);
 }

@@ -31,7 +31,8 @@ bool emit_c_weights(Session *s, CFile *f, const char *path);
 /* The bytes that a loader or .incbin takes: the struct as it lies in memory, little-endian. */
 void emit_c_weight_bytes(const CFile *f, Text *out);
 
-/* The loops of fn with numbers for its named sizes. NULL after a diagnostic: they don't suit it. */
+/* The loops of fn with numbers for its named sizes. NULL where they don't suit it,
+ * perhaps after a diagnostic. */
 LoopProgram *emit_c_bound(const CFunction *fn, const SizeBindings *sizes);
 /* Every named size of fn is n. */
 SizeBindings emit_c_all_sizes(const CFunction *fn, int64_t n);

@@ -70,7 +70,8 @@ struct Program {
   int instances; /* of layers, made so far */
   bool holes;    /* a declaration was lost to a syntax error: nobody knows what names it had */
   bool required; /* a `require` was met whose condition wasn't known yet */
-  bool rules;    /* texts of the op table: total and product are known */
+  Requirements *asked; /* where such conditions over sizes go; NULL: nobody asks for them */
+  bool rules;          /* texts of the op table: total and product are known */
 };
 
 typedef struct UnitParam {

@@ -16,6 +16,14 @@ static void note_arguments(Check *c, Diag *d) {
   if (t.n) diag_note(c->cx, d, "%s", text_str(&t));
 }
 
+/* It isn't known yet; of sizes alone it can be asked where these are known. */
+static void note_condition(Check *c, Val v, const char *text) {
+  Requirements *to = c->p->asked;
+  const SizeCond *holds = to ? size_cond_of(c->b, v) : NULL;
+  c->p->required = true;
+  if (holds) vec_push(c->cx->arena, to, ((Requirement){holds, text}));
+}
+
 static bool is_plain(const Node *n) {
   for (int i = 1; i < n->nkids; i++)
     if (n->kid[i]->kind == NODE_NAMED) return false;
@@ -46,6 +54,6 @@ Value eval_require(Check *c, const Node *n) {
     note_arguments(c, fault(c, E0318, n->span, "%s", text.u.text));
     return value_poison();
   }
-  c->p->required |= holds.kind != V_BOOL;
+  if (holds.kind == V_TENSOR) note_condition(c, holds.u.t.val, text.u.text);
   return eval_expr(c, n->kid[3]);
 }

@@ -11,6 +11,7 @@
 #include "base/diag.h"
 #include "front/ast.h"
 #include "ir/build.h"
+#include "ir/size_cond.h"
 
 typedef struct Program Program;
 
@@ -91,6 +92,14 @@ Fn *front_instance(Program *p, Name name, const DType *types, const Shape *shape
 /* Asks again what a declared function requires (`require`), with numbers for its named sizes where
  * they have become known; false after an error. */
 bool front_requires(Program *p, Name name, const SizeBindings *numbers);
+/* What it requires of sizes that stay names, and of nothing else: in the source's order, each text
+ * with its condition. */
+typedef struct Requirement {
+  const SizeCond *holds;
+  const char *text;
+} Requirement;
+typedef Vec(Requirement) Requirements;
+void front_required(Program *p, Name name, Requirements *out);
 /* The SSA of a function given by an expression: a name, or derivatives of one that take its
  * arguments (grad(f, wrt: x), value_and_grad(grad(f))). NULL after an error. */
 Fn *front_function_value(Program *p, const Node *expr);

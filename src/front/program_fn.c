@@ -169,11 +169,10 @@ static bool sizes_are_its_own(Program *p, const SizeBindings *numbers) {
   return true;
 }
 
-bool front_requires(Program *p, Name name, const SizeBindings *numbers) {
-  Decl *d = p->required ? program_fn(p, name) : NULL;
-  if (!d || !sizes_are_its_own(p, numbers)) return true;
+/* The declared function once more, with numbers for its sizes where there are any. */
+static bool asked_again(Program *p, Decl *d, const SizeBindings *numbers) {
   Unit unit = {0};
-  Builder b = ir_begin(p->cx, name);
+  Builder b = ir_begin(p->cx, d->name);
   Check c = check_begin(p, &unit, &b);
   DType types[MAX_ARGS];
   Shape shapes[MAX_ARGS];
@@ -185,6 +184,19 @@ bool front_requires(Program *p, Name name, const SizeBindings *numbers) {
       shapes[i].dim[k] = dim_subst(p->cx, shapes[i].dim[k], numbers);
   instance(&c, d->fn, d->fn, types, shapes, n);
   return diag_errors(p->cx) == errors;
+}
+
+bool front_requires(Program *p, Name name, const SizeBindings *numbers) {
+  Decl *d = p->required ? program_fn(p, name) : NULL;
+  return !d || !sizes_are_its_own(p, numbers) || asked_again(p, d, numbers);
+}
+
+void front_required(Program *p, Name name, Requirements *out) {
+  Decl *d = p->required ? program_fn(p, name) : NULL;
+  if (!d) return;
+  p->asked = out;
+  asked_again(p, d, &(SizeBindings){0});
+  p->asked = NULL;
 }
 
 Fn *front_expr(Program *p, const Node *expr) {

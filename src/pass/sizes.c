@@ -87,8 +87,9 @@ Fn *pass_bind_sizes(const Fn *f, const SizeBindings *sizes) {
     w.to[v] = n;
     if (diag_errors(cx) > errors) return NULL; /* bodies that failed don't fit together any more */
     const Ins *now = ir_ins(&w.b, n);
-    if (now->op == OP_view && now->u.view->claim && shape_is_numbers(&now->shape))
-      report_outside(cx, now, ir_shape(&w.b, now->arg[0]), sizes);
+    const Shape *operand = now->op == OP_view ? ir_shape(&w.b, now->arg[0]) : NULL;
+    bool known = operand && shape_is_numbers(&now->shape) && shape_is_numbers(operand);
+    if (known && now->u.view->claim) report_outside(cx, now, operand, sizes);
   }
   return diag_errors(cx) > errors ? NULL : walk_end(&w);
 }

@@ -4,7 +4,7 @@ by ctypes as a program in another language would. tests/native/statuses.nn is th
 import ctypes
 import sys
 
-OK, NULL_POINTER, MISALIGNED, TOO_SMALL, BAD_SIZE, TOO_LARGE, BAD_WEIGHTS, INDEX = range(8)  # as in the header
+OK, NULL_POINTER, MISALIGNED, TOO_SMALL, BAD_SIZE, TOO_LARGE, BAD_WEIGHTS, INDEX, REQUIRED = range(9)  # as in the header
 NONE = ctypes.c_size_t(-1).value
 lib = ctypes.CDLL(sys.argv[1])
 lib.statuses_strerror.restype = ctypes.c_char_p
@@ -34,7 +34,7 @@ def call(name, sizes, *args, workspace=aligned, given=1 << 15):
 def expect(what, got, want):
     if got != want:
         wrong.append(f"{what}: {got!r} instead of {want!r}")
-    elif type(got) is int and got in range(8) and not lib.statuses_strerror(got):
+    elif type(got) is int and got in range(9) and not lib.statuses_strerror(got):
         wrong.append(f"status {got} has no text")
 
 
@@ -64,6 +64,20 @@ expect("its value", result[0], 3 * 7.0)
 expect("fewer than 3", call("fewer", (2,), x, x, result), BAD_SIZE)
 expect("none and 3", call("fewer", (3,), x, x, result), OK)
 expect("its value", result[0], 6.0)
+for n, want in ((1, BAD_SIZE), (2, BAD_SIZE), (3, OK), (5, OK)):
+    expect(f"the first 3 of {n}", call("first", (n,), x, result), want)
+expect("their sum", result[0], 6.0)
+
+# what the program itself requires of its sizes
+for n, want in ((0, BAD_SIZE), (2, REQUIRED), (3, REQUIRED), (4, OK), (5, REQUIRED), (6, OK), (1 << 31, TOO_LARGE)):
+    result[0] = 5.0
+    expect(f"even of {n}", call("even", (n,), x, result), want)
+    expect(f"even_grad of {n}", call("even_grad", (n,), x, result, floats(*[0.0] * 6)), want)
+    expect(f"even's workspace for {n}", query("even", n) == NONE, want != OK)
+    expect(f"even's value of {n}", result[0], {4: 3.0, 6: 6.0}.get(n, 5.0))
+for n, m, want in ((3, 3, REQUIRED), (3, 4, OK), (7, 7, REQUIRED), (8, 8, OK)):
+    expect(f"differ of {n}, {m}", call("differ", (n, m), x, x, result), want)
+
 expect("a huge product", call("product", ((1 << 31) - 1, (1 << 31) - 1), x, x, result), TOO_LARGE)
 
 # the workspace
