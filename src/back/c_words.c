@@ -39,7 +39,7 @@ static const char library[] =
     "SNAN "
     "TIME_UTC TLOSS TSS_DTOR_ITERATIONS UNDERFLOW WCONTINUED WEOF WEXITED WNOHANG WNOWAIT WSTOPPED "
     "WUNTRACED W_OK X_OK complex errno i386 imaginary linux main math_errhandling mips noreturn "
-    "sa_handler sa_sigaction signgam sparc stderr stdin stdout sun unix vax";
+    "signgam sparc stderr stdin stdout sun unix vax";
 
 /* Macros of errno.h and signal.h. C keeps all words like them for itself, EPS and SIGMA too; those
  * are good names in mathematics, and so what is there is listed, on Linux, BSD and newlib. */

@@ -257,7 +257,9 @@ static bool has_gradient(const Fn *f) {
 static bool want_function(Emitting *e, WantedList *list, Name name) {
   Fn *f = session_function(e->s, name);
   if (f && e->o->sizes->list.n && !front_requires(e->s->program, name, e->o->sizes)) return false;
-  if (!f || !want(e, list, FORWARD, name, name_fmt(e->cx, "%s.", name), f)) return false;
+  const char *line = f ? c_source_line(e->cx, f->span) : "";
+  Name says = name_fmt(e->cx, *line ? "%s, %s" : "%s", name, line);
+  if (!f || !want(e, list, FORWARD, name, says, f)) return false;
   if (!has_gradient(f)) return true;
   /* Of numbers where sizes are numbers, as libgradc does it: what a gradient keeps, and so the
    * order of its sums, may depend on them. */
