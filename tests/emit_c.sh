@@ -126,6 +126,33 @@ if have gcc; then
   done
 fi
 
+# ---- what reviewers have warned about beyond that, for a firmware's floats. Left out are declarations behind statements
+# (C99), comparisons of floats with == (the program's, or with 0 and infinity on purpose), and what newer clang says of
+# C11 and of every pointer; of clang-tidy neighbouring arguments of one type and memcpy.
+more="-Wcast-qual -Wconversion -Wsign-conversion -Wdouble-promotion -Wshadow -Wundef -Wstrict-prototypes -Wmissing-prototypes -Wvla
+  -Wbad-function-cast -Wswitch-default"
+every="-Weverything -Wno-unknown-warning-option -Wno-declaration-after-statement -Wno-float-equal -Wno-pre-c11-compat
+  -Wno-unsafe-buffer-usage"
+tidy="-*,bugprone-*,clang-analyzer-*,cert-*,-bugprone-easily-swappable-parameters,-bugprone-implicit-widening-of-multiplication-result"
+tidy="$tidy,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling"
+for cpu in generic x86-64-v3; do
+  run emit --c "$here/examples/logistic.nn" -o s.c --step adam --selftest --real float --cpu $cpu
+  is 0 ""
+  flags=
+  [ $cpu = generic ] || flags=-march=x86-64-v3
+  ! have gcc || compiled "more warnings of gcc for $cpu" gcc $strict $more -Wcast-align=strict $flags -O1 -c s.c -o s.o
+  ! have clang || compiled "every warning of clang for $cpu" clang $strict $every $flags -O1 -c s.c -o s.o
+  if have clang-tidy; then
+    text=$(clang-tidy --quiet -checks="$tidy" s.c -- -std=c11 $flags 2>&1 | grep -E 'warning:|error:')
+    same "clang-tidy for $cpu" "$text" ""
+  fi
+done
+for std in c++98 c++11 c++17 c++20; do
+  for cc in g++ clang++; do
+    ! have $cc || compiled "the header as $std by $cc" $cc -std=$std -Wall -Wextra -pedantic -Werror -fsyntax-only -x c++ s.h
+  done
+done
+
 # ---- the same bytes; nothing of the folder; names and workspace in the header
 run emit --c "$here/examples/logistic.nn" -o one.c --cpu generic --size 64
 mkdir -p deep && cp "$here/examples/logistic.nn" deep/ && cp one.c one.first

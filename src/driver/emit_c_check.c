@@ -248,7 +248,8 @@ static void fill_inputs(Check *c) {
     if (in->role == ROLE_SEED) {
       double v = in->name == name_of(cx, "t") ? 1 : 0.0625;
       tensor_set(&c->in[i], 0, v);
-      text_fmt(&c->out, "  %s = %g;\n", c->fn->arg.at[c->fn->in.at[i].arg].name, v);
+      text_fmt(&c->out, "  %s = %.4f%s;\n", c->fn->arg.at[c->fn->in.at[i].arg].name, v,
+               in->type == T_F32 ? "f" : "");
       continue;
     }
     int64_t n = tensor_count(&c->in[i]);
