@@ -56,6 +56,41 @@ for f in $both; do
   done
 done
 
+# masks that are conjunctions are bits of a mask register for AVX-512, and choose the same elements everywhere
+for p in bits half plain; do
+  cpu=x86-64-v4
+  [ $p != plain ] || cpu=generic
+  run emit --c "$here/tests/emit/operators.nn" --functions guarded --cpu $cpu --prefix $p -o $p.c
+  is 0 ""
+done
+if grep -q ' = AND_BITS_i32x16(' bits.c; then ok; else not_ok "no conjunction of masks"; fi
+cat >guarded.c <<'END'
+#include "bits.c"
+#define HALF_PORTABLE
+#include "half.c"
+#include "plain.c"
+#include <stdio.h>
+enum { MOST = 70, A = MOST * 37, ALL = A + 9 * MOST };
+static float x[MOST];
+static double y[MOST], out[3][ALL];
+static union { double aligned; _Alignas(64) unsigned char bytes[1 << 20]; } room;
+#define RUN(p, to) \
+  p##_guarded(m, x, y, (float *)to, (float *)(to + A), to + A + 3 * MOST, (float *)(to + A + 6 * MOST), room.bytes, sizeof room)
+int main(void) {
+  for (int i = 0; i < MOST; i++) y[i] = x[i] = (float)(i * 7 % 11) - 4;
+  for (int m = 1; m <= MOST; m++)
+    if (RUN(bits, out[0]) || RUN(half, out[1]) || RUN(plain, out[2]) || memcmp(out[0], out[1], sizeof *out) ||
+        memcmp(out[0], out[2], sizeof *out))
+      return printf("M = %d\n", m);
+  return 0;
+}
+END
+for cc in gcc clang; do
+  have $cc || continue
+  compiled "guarded" $cc $strict -O1 -march=native guarded.c -o guarded.run -lm
+  if text=$(./guarded.run); then ok; else not_ok "elements that are put out, by $cc" "$text"; fi
+done
+
 # no word of GNU C is left where the compiler isn't GNU's
 run emit --c "$here/examples/logistic.nn" -o plain.c --cpu x86-64-v4
 cc -std=c11 -U__GNUC__ -E plain.c 2>/dev/null | awk '/^# /{on = /"plain.c"/} on' >plain.i
@@ -90,6 +125,33 @@ if have gcc; then
     compiled "-fanalyzer for $cpu" gcc $strict -O1 $flags -c s.c -o s.o
   done
 fi
+
+# ---- what reviewers have warned about beyond that, for a firmware's floats. Left out are declarations behind statements
+# (C99), comparisons of floats with == (the program's, or with 0 and infinity on purpose), and what newer clang says of
+# C11 and of every pointer; of clang-tidy neighbouring arguments of one type and memcpy.
+more="-Wcast-qual -Wconversion -Wsign-conversion -Wdouble-promotion -Wshadow -Wundef -Wstrict-prototypes -Wmissing-prototypes -Wvla
+  -Wbad-function-cast -Wswitch-default"
+every="-Weverything -Wno-unknown-warning-option -Wno-declaration-after-statement -Wno-float-equal -Wno-pre-c11-compat
+  -Wno-unsafe-buffer-usage"
+tidy="-*,bugprone-*,clang-analyzer-*,cert-*,-bugprone-easily-swappable-parameters,-bugprone-implicit-widening-of-multiplication-result"
+tidy="$tidy,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling"
+for cpu in generic x86-64-v3; do
+  run emit --c "$here/examples/logistic.nn" -o s.c --step adam --selftest --real float --cpu $cpu
+  is 0 ""
+  flags=
+  [ $cpu = generic ] || flags=-march=x86-64-v3
+  ! have gcc || compiled "more warnings of gcc for $cpu" gcc $strict $more -Wcast-align=strict $flags -O1 -c s.c -o s.o
+  ! have clang || compiled "every warning of clang for $cpu" clang $strict $every $flags -O1 -c s.c -o s.o
+  if have clang-tidy; then
+    text=$(clang-tidy --quiet -checks="$tidy" s.c -- -std=c11 $flags 2>&1 | grep -E 'warning:|error:')
+    same "clang-tidy for $cpu" "$text" ""
+  fi
+done
+for std in c++98 c++11 c++17 c++20; do
+  for cc in g++ clang++; do
+    ! have $cc || compiled "the header as $std by $cc" $cc -std=$std -Wall -Wextra -pedantic -Werror -fsyntax-only -x c++ s.h
+  done
+done
 
 # ---- the same bytes; nothing of the folder; names and workspace in the header
 run emit --c "$here/examples/logistic.nn" -o one.c --cpu generic --size 64
@@ -218,6 +280,19 @@ run emit --c macros.nn -o macros.c --cpu x86-64-v3
 is 0 ""
 compiled "names of macros" cc -std=gnu11 -Wall -Wextra -pedantic -Werror -march=x86-64-v3 -c macros.c -o macros.o
 compiled "names of macros after all headers" cc -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -pedantic -Werror -c all.c -o all.o
+
+# all macros of the headers of C and unistd.h that aren't called, as parameters
+for h in assert complex errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg stdatomic stdbool \
+  stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar unistd wchar wctype; do
+  printf '#ifdef __has_include\n#if __has_include(<%s.h>)\n#include <%s.h>\n#endif\n#endif\n' $h $h
+done >all.h
+cc -std=gnu11 -dM -E -x c all.h 2>/dev/null | awk '$1 == "#define" && $2 ~ /^[A-Za-z][A-Za-z0-9_]*$/ { print $2 }' |
+  grep -vxE 'and|or|not|true|false|bool' | sort -u >names.txt
+{ sed 's/.*/param &: f32/' names.txt; printf 'fn f(x: f32) = x'; sed 's/.*/ * &/' names.txt | tr -d '\n'; echo; } >each.nn
+run emit --c each.nn --functions f -o each.c --cpu generic
+is 0 ""
+printf '#include "all.h"\n#include "each.h"\nint main(void) { return EACH_OK; }\n' >each_main.c
+compiled "parameters with the names of $(wc -l <names.txt) macros" cc -std=gnu11 -Wall -Wextra -pedantic -Werror -fsyntax-only each_main.c
 
 # names of files that #include can't have: the text for standard output names another, a file is refused
 for name in 'new

@@ -1,6 +1,7 @@
 #!/bin/sh
 # emit_c_cross.sh: emitted C on other machines, with the compilers that are installed: 32 bits, big-endian,
-# microcontrollers. What qemu-user can run checks its own values.
+# microcontrollers. What qemu-user can run checks its own values. GRADC_CROSS=full tries each example for each machine
+# (a quarter of an hour), else for one of each kind.
 . "${TOP_SRCDIR:-.}/tests/lib.sh"
 here=$(cd "$TOP_SRCDIR" && pwd)
 strict="-std=c11 -Wall -Wextra -pedantic -Werror -ffp-contract=off"
@@ -45,6 +46,37 @@ runs arm-linux-gnueabihf-gcc qemu-arm p.c
 runs s390x-linux-gnu-gcc qemu-s390x p.c
 runs aarch64-linux-gnu-gcc qemu-aarch64 p.c
 runs riscv64-linux-gnu-gcc qemu-riscv64 p.c
+
+# mine LIST: of the machines for the example number $turn those that are tried.
+mine() {
+  if [ -n "${GRADC_CROSS:-}" ]; then echo "$@"; return; fi
+  shift $((turn % $#))
+  echo "$1"
+}
+
+# all examples; what two of them check of themselves takes the evaluator seconds
+turn=0
+for f in "$here"/examples/*.nn; do
+  name=$(basename "$f" .nn)
+  turn=$((turn + 1))
+  case $name in bundle_adjustment | transformer) [ -n "${GRADC_CROSS:-}" ] || continue ;; esac
+  run emit --c "$f" -o p.c --main --cpu generic --step sgd
+  [ "$code" = 3 ] && run emit --c "$f" -o p.c --main --cpu generic # nothing to train
+  is 0 ""
+  for t in $(mine arm-linux-gnueabihf/arm s390x-linux-gnu/s390x aarch64-linux-gnu/aarch64 riscv64-linux-gnu/riscv64); do
+    runs ${t%/*}-gcc qemu-${t#*/} p.c
+  done
+  run emit --c "$f" -o m.c --cpu generic --real float
+  is 0 ""
+  for t in $(mine m4 rv32 m0 rv64); do
+    case $t in
+      m4) compiles m.c arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard ;;
+      m0) compiles m.c arm-none-eabi-gcc -mcpu=cortex-m0 -mthumb ;;
+      rv32) compiles m.c riscv64-unknown-elf-gcc --specs=picolibc.specs -march=rv32imac -mabi=ilp32 ;;
+      rv64) compiles m.c riscv64-unknown-elf-gcc --specs=picolibc.specs -march=rv64gc -mabi=lp64d ;;
+    esac
+  done
+done
 
 # weights of either byte order
 cat >w.nn <<'END'

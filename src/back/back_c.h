@@ -25,6 +25,9 @@ typedef enum CStatus {
 #undef _
 } CStatus;
 
+/* The line of the source at a span, as a comment can have it: "net.nn:7: fn f .."; "": none. */
+const char *c_source_line(Cx *cx, Span span);
+
 /* A C argument: a pointer to elements, a scalar by value, or a pointer to a struct of parameters.
  */
 typedef enum CArgKind { CARG_ARRAY, CARG_VALUE, CARG_STRUCT } CArgKind;

@@ -99,7 +99,9 @@ static const char *kept_short(CGen *g, const char *text, const ExNode *x, int ma
 }
 
 /* ---- numbers ---- */
+/* Large numbers are patterns of bits more often than counts, but for round ones. */
 static const char *int_text(CGen *g, int64_t v) {
+  if (v >= 1 << 24 && v <= INT32_MAX && v % 1000) return cg_fmt(g, "0x%08llx", (long long)v);
   if (v >= -INT32_MAX && v <= INT32_MAX) return cg_fmt(g, v < 0 ? "(%lld)" : "%lld", (long long)v);
   if (v == INT64_MIN) return "INT64_MIN";
   return cg_fmt(g, v < 0 ? "(-INT64_C(%llu))" : "INT64_C(%llu)",

@@ -307,16 +307,6 @@ static void print_block(CGen *g, const Block *b) {
   }
 }
 
-/* The value's name in a comment: letters and digits only. */
-static const char *comment_name(CGen *g, const char *name) {
-  char *s = arena_copy(g->cx->arena, name, strlen(name) + 1);
-  for (char *c = s; *c; c++)
-    if (!(*c == '_' || *c == '.' || (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') ||
-          (*c >= 'A' && *c <= 'Z')))
-      *c = '_';
-  return s;
-}
-
 /* Sums of scalars, which GCC 12 must not vectorise itself: it gives wrong sums of integers and
  * truth values, and for sums of neighbours it reads up to a vector beyond the end of an array. */
 static bool sums_scalars(const Kernel *k, const Block *b) {
@@ -374,29 +364,6 @@ static const char *parameters(CGen *g, const Kernel *k, int column) {
     const char *name = is_per_worker(g, k, b) ? cg_fmt(g, "w%d", i) : cg_argument(g, b);
     add_item(&t, &column, cg_fmt(g, "%s%s%s", pointer_type(g, i), restricted, name));
   }
-  return text_str(&t);
-}
-
-/* The line of the source that its value stems from, as a comment can have it: "net.nn:7: fn f .."
- */
-static const char *made_of(CGen *g, Span span) {
-  enum { MOST = 80 };
-  int line, column;
-  if (span.source <= 0) return "";
-  span_place(g->cx, span, &line, &column);
-  const Source *s = &g->cx->sources.at[span.source];
-  const char *slash = strrchr(s->path, '/');
-  const char *file = s->prelude ? "prelude" : slash ? slash + 1 : s->path;
-  Text t = text_new(g->cx->arena);
-  text_fmt(&t, "%s:%d: ", comment_name(g, file), line);
-  const char *at = s->text + s->line[line - 1];
-  while (*at == ' ' || *at == '\t') at++;
-  for (; *at && *at != '\n' && *at != '\r' && t.n < MOST; at++) {
-    bool slash_star = (at[0] == '/' && at[1] == '*') || (at[0] == '*' && at[1] == '/');
-    char c = *at >= ' ' && *at < 0x7f ? *at : '?';
-    text_fmt(&t, slash_star ? "%c " : "%c", c);
-  }
-  if (*at && *at != '\n' && *at != '\r') text_add(&t, " ..");
   return text_str(&t);
 }
 
@@ -464,7 +431,8 @@ CgKernel cg_kernel(CGen *g, const Kernel *k, const char *name) {
   bool straight = cg_has_vectors(k) && !strstr(text, "for (");
   g->rounds_back_used |= rounds;
   g->scheduled_used |= straight && !rounds;
-  const char *value = k->name ? comment_name(g, k->name) : "", *from = made_of(g, k->span);
+  const char *value = k->name ? c_comment_name(g->cx, k->name) : "",
+             *from = c_source_line(g->cx, k->span);
   cg_line(g, "/* %s%s%s */", value, *value && *from ? ", " : "", from);
   if (!made.plain) cg_line(g, rounds ? "ROUNDED" : straight ? "SIDE_BY_SIDE" : "AS_WRITTEN");
   cg_line(g, "static NOINLINE void %s%s", name, text);

@@ -295,7 +295,9 @@ static bool has_gradient(const Fn *f) {
 
 static bool want_function(Emitting *e, WantedList *list, Name name) {
   Fn *f = session_function(e->s, name);
-  Wanted forward = {FORWARD, name, name, name_fmt(e->cx, "%s.", name), NULL};
+  const char *line = f ? c_source_line(e->cx, f->span) : "";
+  Wanted forward = {FORWARD, name, name, name_fmt(e->cx, *line ? "%s, %s" : "%s", name, line),
+                    NULL};
   if (!f || !want(e, list, forward, f)) return false;
   if (!has_gradient(f)) return true;
   /* Of numbers where sizes are numbers, as libgradc does it: what a gradient keeps, and so the

@@ -41,6 +41,8 @@ int lex_trouble(Lexer *lx, int kind, DiagCode code, const char *hint, const char
   return kind;
 }
 
+void lex_broken(Lexer *lx, const char *what) { cx_bug(lx->cx, "scanner: %s", what); }
+
 /* ---- words ---- */
 /* `var` is also the variance, a function: layout.c decides. */
 int lex_word(Lexer *lx, const char *text, int n) {

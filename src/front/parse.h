@@ -74,6 +74,8 @@ int lex_bad_number(Lexer *lx, const char *text, int n);
 int lex_string(Lexer *lx, const char *text, int n, bool closed);
 /* A word with characters outside ASCII; *used is how much of it makes the token (0: blank). */
 int lex_foreign(Lexer *lx, const char *text, int n, int *used);
+/* Where flex would end the process. */
+GC_NORETURN void lex_broken(Lexer *lx, const char *what);
 int lex_trouble(Lexer *lx, int kind, DiagCode code, const char *hint, const char *fmt, ...)
     GC_PRINTF(5, 6);
 

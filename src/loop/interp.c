@@ -130,6 +130,14 @@ static void eval_shuffle(Run *r, const ExNode *n, Value *out) {
   }
 }
 
+/* Most values have far fewer lanes than there is room for. */
+static void copy_lanes(Value *to, const Value *from) {
+  if (to == from) return;
+  to->type = from->type;
+  to->lanes = from->lanes;
+  memcpy(to->at, from->at, (size_t)from->lanes * sizeof *from->at);
+}
+
 static void eval(Run *r, Ex e, Value *out) {
   const ExNode *n = &r->k->ex.at[e];
   out->type = (DType)n->type;
@@ -152,7 +160,7 @@ static void eval(Run *r, Ex e, Value *out) {
   case EX_INDEX:
     for (int l = 0; l < n->lanes; l++) out->at[l].i = ix_value(r, &n->ix) + l * n->lane_stride;
     return;
-  case EX_REG: *out = r->reg[n->u.reg]; return;
+  case EX_REG: copy_lanes(out, &r->reg[n->u.reg]); return;
   case EX_LOAD: eval_load(r, n, out); return;
   case EX_MAP: eval_map(r, n, out); return;
   case EX_SPLAT: {
