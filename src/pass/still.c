@@ -1,7 +1,8 @@
 /* still.c: what a loop carries without changing it is captured, and its value in the end is its
- * start; what it carries and nobody asks for is carried no more. Derivatives make such: the
- * cotangent of a sum that a loop adds up is the same in all steps, and the sum itself isn't wanted.
- * In: f. Out: f where it has none, else a copy; bodies are left as they are. */
+ * start; what it carries or collects and nobody asks for is carried or collected no more.
+ * Derivatives make such: the cotangent of a sum that a loop adds up is the same in all steps, and
+ * the sum itself isn't wanted; nor is the tape of a loop whose cotangents turn out to be 0. In: f.
+ * Out: f where it has none, else a copy; bodies are left as they are. */
 #include "ir/walk.h"
 
 typedef enum Fate { CARRIED, STILL, IDLE } Fate;
@@ -34,7 +35,8 @@ static void find_wanted(const Loop *l, const bool *used, bool *want) {
     mark_inputs(l->cond, tests, asked);
     for (int k = 0; k < l->ncarry; k++) want[k] |= asked[1 + k];
   }
-  for (int k = l->ncarry; k < f->out.n; k++) wanted[f->out.at[k].val] = true;
+  for (int k = l->ncarry; k < f->out.n; k++)
+    if (used[k]) wanted[f->out.at[k].val] = true;
   for (bool more = true; more;) {
     more = false;
     for (int k = 0; k < l->ncarry; k++) wanted[f->out.at[k].val] |= want[k];
@@ -44,7 +46,8 @@ static void find_wanted(const Loop *l, const bool *used, bool *want) {
   }
 }
 
-/* Per loop of f what becomes of its carried values; NULL where all of them stay. */
+/* Per loop of f what becomes of what it carries and, behind that, collects; NULL where all of it
+ * stays. */
 static Fate **find_fates(const Fn *f) {
   Arena *a = f->cx->arena;
   bool **used = NEWS(a, bool *, f->ins.n);
@@ -59,10 +62,11 @@ static Fate **find_fates(const Fn *f) {
     if (!used[v]) continue;
     const Loop *l = fn_ins(f, v)->u.loop;
     bool *want = NEWS(a, bool, l->ncarry + 1), some = false;
-    Fate *own = NEWS(a, Fate, l->ncarry + 1);
+    Fate *own = NEWS(a, Fate, l->ncarry + l->ncollect + 1);
     find_wanted(l, used[v], want);
-    for (int k = 0; k < l->ncarry; k++) {
-      own[k] = !want[k] ? IDLE : is_still(l, k) ? STILL : CARRIED;
+    for (int k = 0; k < l->ncarry + l->ncollect; k++) {
+      if (k >= l->ncarry) own[k] = used[v][k] ? CARRIED : IDLE;
+      else own[k] = !want[k] ? IDLE : is_still(l, k) ? STILL : CARRIED;
       some |= own[k] != CARRIED;
     }
     if (some) fate[v] = own, any = true;
@@ -90,8 +94,7 @@ static Fn *with_captures(const Loop *l, const Fn *f, const Fate *fate) {
   }
   ir_inline(&b, f, args, outs);
   for (int i = 0; i < f->out.n; i++)
-    if (f != l->body || i >= l->ncarry || fate[i] == CARRIED)
-      ir_output(&b, f->out.at[i].name, outs[i]);
+    if (f != l->body || fate[i] == CARRIED) ir_output(&b, f->out.at[i].name, outs[i]);
   b.fn->nest = f->nest;
   return ir_finish(&b);
 }
@@ -108,12 +111,15 @@ static void fix_loop(Walk *w, const Ins *in, const Fate *fate, Val *parts) {
       if ((k >= 0 && k < old->ncarry ? fate[k] : CARRIED) == what) args[n++] = given[i];
     }
   for (int k = 0; k < old->ncarry; k++) l.ncarry -= fate[k] != CARRIED;
+  for (int k = 0; k < old->ncollect; k++) l.ncollect -= fate[old->ncarry + k] != CARRIED;
   l.body = with_captures(old, old->body, fate);
   if (l.cond) l.cond = with_captures(old, old->cond, fate);
   Val loop = ir_loop(&w->b, &l, args, n);
-  for (int k = 0; k < ins_part_count(in); k++)
-    parts[k] =
-        k < old->ncarry && fate[k] != CARRIED ? given[first + k] : ir_part(&w->b, loop, part++);
+  for (int k = 0; k < ins_part_count(in); k++) {
+    bool gone = k < old->ncarry + old->ncollect && fate[k] != CARRIED;
+    if (!gone) parts[k] = ir_part(&w->b, loop, part++);
+    else if (k < old->ncarry) parts[k] = given[first + k];
+  }
 }
 
 Fn *pass_still(const Fn *f) {
