@@ -73,7 +73,7 @@ for cpu in generic native; do
   out=$(cat must.h) what=must.h
   out_has " * Status MUST_REQUIRED: even, * / at least 4    ?/"
   out_has " * Status MUST_REQUIRED: at least 3"
-  out_lacks "no size"
+  out_lacks "REQUIRED: no size"
   same "each condition once" "$(grep -c 'return MUST_REQUIRED' must.c)" 6
   cc $strict -march=native -O1 ask.c must.c -o must.run -lm 2>err.txt || not_ok "ask.c" "$(cat err.txt)"
   want="4414 -1;8818 -1;8818 -1;8810 -1;0000 6;8810 -1;0000 12;8810 -1;the sizes are not what the function requires, as its header says"

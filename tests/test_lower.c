@@ -391,7 +391,7 @@ START_TEST(large_systems_go_by_blocks) {
         text_printf(cx, "fn f(L: f64[%d, %d], B: f64[%d, 40]) = solve_triangular(L, B)\n", n, n, n);
     const char *any = text_printf(cx, "fn f(A: f64[%d, %d], b: f64[%d]) = solve(A, b)\n", n, n, n);
     has(loops_of(root, wide(1)), n < 128 ? all : block);
-    has(loops_of(any, wide(1)), n < 128 ? all : block);
+    has(loops_of(any, wide(1)), n < 128 ? all : " 32 times");
     has(loops_of(many, wide(1)), n < 128 ? all : block);
   }
   has(loops_of("fn f(L: f64[128, 128], b: f64[128]) = solve_triangular(L, b)\n", wide(1)),
@@ -413,6 +413,13 @@ START_TEST(small_systems_of_many_rows_are_solved_in_registers) {
   }
   /* nothing of a row but what is asked for has a place in memory */
   has_not(run_loops_of("fn f(A: f64[1000, 4, 4]) = vmap(cholesky)(A)\n", wide(1)), "  temp ");
+}
+END_TEST
+
+START_TEST(large_systems_are_solved_one_after_the_other) {
+  has(run_loops_of("fn f(A: f64[3, 130, 130], b: f64[3, 130]) = vmap(solve)(A, b)\n", wide(1)),
+      " 3 times {");
+  has(run_loops_of("fn f(A: f64[2, 130, 130]) = vmap(logdet)(A)\n", wide(1)), " 2 times {");
 }
 END_TEST
 
@@ -613,6 +620,7 @@ Suite *lower_suite(void) {
   tcase_add_test(t, an_update_without_a_place_of_its_own_is_no_rows_of_data);
   tcase_add_test(t, large_systems_go_by_blocks);
   tcase_add_test(t, small_systems_of_many_rows_are_solved_in_registers);
+  tcase_add_test(t, large_systems_are_solved_one_after_the_other);
   tcase_add_test(t, products_of_one_operand_read_one_copy);
   tcase_add_test(t, values_stored_by_one_kernel_have_places_of_their_own);
   tcase_add_test(t, a_step_stores_what_it_changes);

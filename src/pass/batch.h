@@ -41,6 +41,12 @@ void batch_flags(const Fn *f, const bool *in, bool *out);
  * are mapped, count: whether the count is. */
 bool batch_lanes(const Loop *l, const bool *inputs, bool count);
 
+/* batch_each.c: whether f over the lead is better a loop over its elements; and as one, outs having
+ * the lead in front. */
+bool batch_suits_loop(const Fn *f, const Shape *lead);
+void batch_by_loop(Builder *b, const Fn *f, const Shape *lead, const bool *mapped, const Val *args,
+                   Val *outs);
+
 /* batch_loop.c: loop or branch `in`, with operands and flags as given: fills parts. */
 void batch_loop(Batch *g, const Ins *in, const Val *args, const bool *mapped, BatchParts *parts);
 void batch_branch(Batch *g, const Ins *in, const Val *args, const bool *mapped, BatchParts *parts);

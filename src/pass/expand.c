@@ -32,6 +32,13 @@ static Fn *expand_body(const Fn *f, void *failed) {
   return g ? g : (Fn *)f;
 }
 
+static bool mapped(Builder *b, const Fn *f, const Shape *lead, const bool *wrt, const Val *args,
+                   Val *parts) {
+  if (!batch_suits_loop(f, lead)) return batch_into(b, f, lead, false, wrt, args, parts, NULL);
+  batch_by_loop(b, f, lead, wrt, args, parts);
+  return true;
+}
+
 static void expand_ins(Expander *x, Val v) {
   const Ins *in = fn_ins(x->w.f, v);
   const Body *body = in->u.body;
@@ -45,7 +52,7 @@ static void expand_ins(Expander *x, Val v) {
   bool *wrt = NEWS(a, bool, f->in.n + 1);
   for (int i = 0; i < f->in.n; i++) wrt[i] = body_wrt(body, i);
   Builder *b = &x->w.b;
-  bool ok = in->op == OP_vmap ? batch_into(b, f, &body->lead, false, wrt, args, parts, NULL)
+  bool ok = in->op == OP_vmap ? mapped(b, f, &body->lead, wrt, args, parts)
             : in->op == OP_vjp
                 ? adjoint_into(b, f, wrt, args, args + f->in.n, parts, parts + f->out.n)
                 : tangent_into(b, f, wrt, args, args + f->in.n, parts, parts + f->out.n);
