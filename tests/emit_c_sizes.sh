@@ -51,6 +51,7 @@ cat >must.nn <<'END'
 fn even(x: f32[N], k: i32) = require(k > 0, "no size", require(N >= 4 and N % 2 == 0, "even, */ at least 4 \\ ??/", sum(x[:N//2])))
 fn twice(x: f32[N]) = even(x, 1) + even(x, 2)
 fn first(x: f32[N]) = require(N > 2, "at least 3", sum(x[:3]))
+fn odd(x: f32[N]) = sum(x)  # what no comment of C may have: */ ??/ /* \\
 END
 cat >ask.c <<'END'
 #include "must.h"

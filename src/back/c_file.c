@@ -151,20 +151,10 @@ static void signature(const CFile *f, const CFunction *fn, Text *out) {
   text_fmt(out, "void *workspace, size_t workspace_bytes)");
 }
 
-/* A text of the program as a comment can have it, on one line. */
-static void comment_text(const char *s, Text *out) {
-  for (; *s; s++) {
-    bool ends = s[0] == '*' && s[1] == '/', begins = s[0] == '/' && s[1] == '*';
-    bool splices = s[0] == '\\' || (s[0] == '?' && s[1] == '?');
-    if ((unsigned char)*s < ' ' || splices) text_add(out, " ");
-    else text_fmt(out, ends || begins ? "%c " : "%c", *s);
-  }
-}
-
 static void requirements(const CFile *f, const CFunction *fn, Text *out) {
   for (int i = 0; i < fn->require.n; i++) {
     text_fmt(out, " * Status %s_REQUIRED: ", c_upper(f->cx, f->prefix));
-    comment_text(fn->require.at[i].text, out);
+    c_comment_text(fn->require.at[i].text, strlen(fn->require.at[i].text), out);
     text_add(out, "\n");
   }
 }

@@ -208,6 +208,7 @@ extern const char *const cg_elem_name[CE_COUNT], *const cg_elem_type[CE_COUNT];
 extern const int cg_elem_bytes[CE_COUNT];
 const char *cg_dtype(DType t);        /* "float", of a caller's arrays */
 bool c_is_reserved(const char *word); /* a keyword of C or C++, or a macro of the headers */
-const char *c_comment_name(Cx *cx, const char *name); /* in a comment: letters and digits only */
+const char *c_comment_name(Cx *cx, const char *name);    /* in a comment: letters and digits only */
+void c_comment_text(const char *s, size_t n, Text *out); /* a text of the program, on one line */
 
 #endif

@@ -11,6 +11,16 @@ const char *c_comment_name(Cx *cx, const char *name) {
   return s;
 }
 
+/* No end or beginning of a comment, no trigraph, and no backslash, which may splice lines. */
+void c_comment_text(const char *s, size_t n, Text *out) {
+  for (const char *end = s + n; s < end; s++) {
+    char next = s + 1 < end ? s[1] : 0;
+    bool slash_star = (*s == '*' && next == '/') || (*s == '/' && next == '*');
+    bool splices = *s == '\\' || (*s == '?' && next == '?');
+    text_fmt(out, slash_star ? "%c " : "%c", splices || *s < ' ' || *s > '~' ? ' ' : *s);
+  }
+}
+
 const char *c_source_line(Cx *cx, Span span) {
   enum { MOST = 80 };
   int line, column;
@@ -22,12 +32,9 @@ const char *c_source_line(Cx *cx, Span span) {
   Text t = text_new(cx->arena);
   text_fmt(&t, "%s:%d: ", c_comment_name(cx, file), line);
   const char *at = s->text + s->line[line - 1];
-  while (*at == ' ' || *at == '\t') at++;
-  for (; *at && *at != '\n' && *at != '\r' && t.n < MOST; at++) {
-    bool slash_star = (at[0] == '/' && at[1] == '*') || (at[0] == '*' && at[1] == '/');
-    char c = *at >= ' ' && *at < 0x7f ? *at : '?';
-    text_fmt(&t, slash_star ? "%c " : "%c", c);
-  }
-  if (*at && *at != '\n' && *at != '\r') text_add(&t, " ..");
+  at += strspn(at, " \t");
+  size_t all = strcspn(at, "\r\n"), n = t.n < MOST ? MIN(all, MOST - t.n) : 0;
+  c_comment_text(at, n, &t);
+  if (n < all) text_add(&t, " ..");
   return text_str(&t);
 }
