@@ -279,11 +279,12 @@ static bool tile_overflows(const ContractPlan *p, int k) {
  * operand and so little arithmetic that lines from the second cache hold it up, but for those that
  * the prefetchers see coming. So what doesn't stay in the first cache is copied where it is read
  * often (measured with vectors of 32 bytes: the weights for 128 rows by 1024x300 at 49 % of the
- * peak, with a copy at 84; with vectors of 64 bytes such tiles are at 95 and more as they are). A
- * copy of rows is made of short pieces and costs as much as eight readings that it spares. */
+ * peak, with a copy at 84; with vectors of 64 bytes such tiles are at 95 and more as they are). For
+ * 64 rows it doesn't pay yet (768x768: 0.71 of the speed). A copy of rows is made of short pieces
+ * and costs as much as eight readings that it spares. */
 static bool copied_for_lines(const ContractPlan *p, int k) {
   bool windows = operand_count(p, k) > 1.01 * p->distinct[k];
-  double often = depends(p, k, p->vec) ? PACK_REUSE : 8 * PACK_REUSE;
+  double often = (depends(p, k, p->vec) ? 1.5 : 8) * PACK_REUSE;
   return p->full_lanes * type_info[p->in->type].bytes < 64 && !windows && reuse(p, k) >= often &&
          tile_overflows(p, k);
 }
