@@ -1,7 +1,7 @@
 #!/bin/sh
 # emit_c_cross.sh: emitted C on other machines, with the compilers that are installed: 32 bits, big-endian,
-# microcontrollers. What qemu-user can run checks its own values. GRADC_CROSS=full tries each example for each machine
-# (a quarter of an hour), else for one of each kind.
+# microcontrollers. What qemu-user can run checks its own values. GRADC_CROSS=full tries each example for each
+# machine, else for one of each kind.
 . "${TOP_SRCDIR:-.}/tests/lib.sh"
 here=$(cd "$TOP_SRCDIR" && pwd)
 strict="-std=c11 -Wall -Wextra -pedantic -Werror -ffp-contract=off"

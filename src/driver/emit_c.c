@@ -208,15 +208,15 @@ static bool is_asked(const CFunction *fn, const SizeCond *holds, const char *tex
 
 /* What the program itself requires of the sizes that stay names. */
 static void collect_requirements(Emitting *e, CFunction *fn, Name declared) {
-  Requirements all = {0};
-  front_required(e->s->program, declared, &all);
-  for (int i = 0; i < all.n; i++) {
-    const SizeCond *holds = size_cond_subst(e->cx, all.at[i].holds, e->o->sizes);
+  Requirements *all = NEW(e->cx->arena, Requirements); /* the program may keep it when it unwinds */
+  front_required(e->s->program, declared, all);
+  for (int i = 0; i < all->n; i++) {
+    const SizeCond *holds = size_cond_subst(e->cx, all->at[i].holds, e->o->sizes);
     SizeBindings names = {0};
     size_cond_names(e->cx, holds, &names);
     if (size_cond_holds(e->cx, holds, &(SizeBindings){0}) == 1 || !has_sizes(fn, &names)) continue;
-    if (is_asked(fn, holds, all.at[i].text)) continue;
-    vec_push(e->cx->arena, &fn->require, ((CRequire){holds, all.at[i].text}));
+    if (is_asked(fn, holds, all->at[i].text)) continue;
+    vec_push(e->cx->arena, &fn->require, ((CRequire){holds, all->at[i].text}));
   }
 }
 

@@ -93,7 +93,7 @@ Fn *front_instance(Program *p, Name name, const DType *types, const Shape *shape
  * they have become known; false after an error. */
 bool front_requires(Program *p, Name name, const SizeBindings *numbers);
 /* What it requires of sizes that stay names, and of nothing else: in the source's order, each text
- * with its condition. */
+ * with its condition. `out` lies in the program's arena: work that is given up leaves it in use. */
 typedef struct Requirement {
   const SizeCond *holds;
   const char *text;
